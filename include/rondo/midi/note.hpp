@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// A note: what a note-on and its note-off say together. The clock is part of the type.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include <rondo/midi/time.hpp>
+
+namespace rondo::inline v0::midi {
+
+template <class Time>
+struct Note {
+  Time start{};                // when the key goes down
+  Time end{};                  // when it comes up; end >= start
+  std::uint8_t pitch = 60;     // 0..127, 60 is middle C
+  std::uint8_t velocity = 64;  // 1..127
+  std::uint8_t channel = 0;    // 0..15, 9 is the drums of General MIDI
+  std::uint16_t track = 0;     // index of the track the note came from
+
+  friend auto operator<=>(const Note&, const Note&) = default;
+};
+
+/// A change of one controller, CC64 (the sustain pedal) above all.
+template <class Time>
+struct ControlChange {
+  Time time{};
+  std::uint8_t controller = 64;  // 0..127
+  std::uint8_t value = 0;        // 0..127
+  std::uint8_t channel = 0;      // 0..15
+  std::uint16_t track = 0;
+
+  friend auto operator<=>(const ControlChange&, const ControlChange&) = default;
+};
+
+}  // namespace rondo::inline v0::midi
