@@ -34,4 +34,26 @@ struct ControlChange {
   friend auto operator<=>(const ControlChange&, const ControlChange&) = default;
 };
 
+/// A bend of all notes on one channel.
+template <class Time>
+struct PitchBend {
+  Time time{};
+  std::int16_t value = 0;    // -8192..8191; by default the ends are two semitones away
+  std::uint8_t channel = 0;  // 0..15
+  std::uint16_t track = 0;
+
+  friend auto operator<=>(const PitchBend&, const PitchBend&) = default;
+};
+
+/// From pedal down to pedal up.
+template <class Time>
+struct PedalSpan {
+  Time start{};
+  Time end{};
+  std::uint8_t channel = 0;  // 0..15
+  std::uint16_t track = 0;
+
+  friend auto operator<=>(const PedalSpan&, const PedalSpan&) = default;
+};
+
 }  // namespace rondo::inline v0::midi

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// From a performance in seconds back to a file: how generated music gets written.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/meta.hpp>
+#include <rondo/midi/notes.hpp>
+
+namespace rondo::inline v0::midi {
+
+/// The clock of composed files. 500 ticks to a quarter note of half a second make one tick exactly one millisecond, at
+/// the tempo that a player assumes even if it ignores tempo events.
+inline constexpr std::uint16_t kComposeTicksPerQuarter = 500;
+inline constexpr double kComposeTicksPerSecond = 1000;
+
+/// A file that plays the performance, each time rounded to the nearest millisecond. Notes, controllers and bends go to
+/// the tracks that they name; a single track makes format 0, several make format 1. At one time controllers come
+/// first, then bends, note-offs, note-ons. Where notes of one pitch overlap on one channel of a track, reading the
+/// file back ends the first of them first.
+/// Throws std::invalid_argument for a note that ends before it starts and for times that are negative or not finite.
+File compose(const Performance<Seconds>& performance, std::string_view title = {});
+
+namespace detail {
+
+class Composer {
+ public:
+  File compose(const Performance<Seconds>& performance, std::string_view title) {
+    for (const auto& change : performance.controls) {
+      place(change.track, change.time, kControl, control_change({}, change.channel, change.controller, change.value));
+    }
+    for (const auto& bend : performance.pitch_bends) {
+      place(bend.track, bend.time, kBend, pitch_bend({}, bend.channel, bend.value));
+    }
+    for (const auto& note : performance.notes) {
+      const Ticks start = place(note.track, note.start, kOn, note_on({}, note.channel, note.pitch, note.velocity));
+      // The end of a note without length must follow its own start, other ends go before the starts at their time.
+      const Order order = ticks(note.end) == start ? kOffAtOnce : kOff;
+      const Ticks end = place(note.track, note.end, order, note_off({}, note.channel, note.pitch));
+      if (end < start) throw std::invalid_argument("midi::compose: a note ends before it starts");
+    }
+
+    File file{Format::single_track, Division::metrical(kComposeTicksPerQuarter), std::vector<Track>(1)};
+    Track& first = file.tracks[0];
+    if (!title.empty()) first.add_text({}, meta::kTrackName, title);
+    first.add_meta({}, meta::kTempo, tempo_payload(kDefaultTempo));
+    std::ranges::stable_sort(placed_, [](const Placed& a, const Placed& b) {
+      return std::tie(a.event.time, a.order) < std::tie(b.event.time, b.order);
+    });
+    for (const Placed& p : placed_) {
+      if (p.track >= file.tracks.size()) file.tracks.resize(p.track + std::size_t{1});
+      file.tracks[p.track].add(p.event);
+    }
+    if (file.tracks.size() > 1) file.format = Format::simultaneous;
+    const Ticks end = std::max(ticks(performance.duration), first.end);
+    for (Track& track : file.tracks) track.end = std::max(track.end, end);
+    return file;
+  }
+
+ private:
+  enum Order { kControl, kBend, kOff, kOn, kOffAtOnce };
+  struct Placed {
+    std::uint16_t track;
+    Order order;
+    Event event;
+  };
+
+  static Ticks ticks(Seconds time) {
+    const double value = time.value * kComposeTicksPerSecond;
+    if (!(value > -0.5 && value < 9e15)) {
+      throw std::invalid_argument("midi::compose: time of " + std::to_string(time.value) + " s");
+    }
+    return {std::llround(value)};
+  }
+
+  Ticks place(std::uint16_t track, Seconds time, Order order, Event event) {
+    event.time = ticks(time);
+    placed_.push_back({track, order, event});
+    return event.time;
+  }
+
+  std::vector<Placed> placed_;
+};
+
+}  // namespace detail
+
+inline File compose(const Performance<Seconds>& performance, std::string_view title) {
+  return detail::Composer().compose(performance, title);
+}
+
+}  // namespace rondo::inline v0::midi

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// What the reader has to say about a file: a Diagnostic for each deviation that it could live with, an error for a file
+// that it cannot read at all. Both name the byte where it happened.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace rondo::inline v0::midi {
+
+/// One deviation from the standard, and what the reader made of it.
+struct Diagnostic {
+  std::size_t offset = 0;  // of the byte in the file, 0-based
+  int track = -1;          // 0-based index of the track; -1 outside of tracks
+  std::string message;
+
+  friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
+};
+
+/// A file that cannot be read at all. what() is one line: what was wanted, what was there, at which byte.
+class error : public std::runtime_error {
+ public:
+  error(const std::string& message, std::size_t offset)
+      : std::runtime_error(message + " at byte offset " + std::to_string(offset)), offset_(offset) {}
+
+  /// The same error with the file's name in front.
+  error(const std::string& path, const error& inner)
+      : std::runtime_error(path + ": " + inner.what()), offset_(inner.offset_) {}
+
+  std::size_t offset() const noexcept { return offset_; }
+
+ private:
+  std::size_t offset_;
+};
+
+/// Collects diagnostics up to a limit, so that a megabyte of rubbish does not become a gigabyte of complaints.
+class Diagnostics {
+ public:
+  static constexpr std::size_t kMaximum = 100;  // listed for one file; the rest is only counted
+
+  /// Parts are strings and integers; they are joined only if the diagnostic is going to be listed.
+  template <class... Parts>
+  void add(std::size_t offset, int track, const Parts&... parts) {
+    if (listed_.size() == kMaximum) {
+      if (unlisted_++ == 0) first_unlisted_ = offset;
+      return;
+    }
+    std::string message;
+    (append(message, parts), ...);
+    listed_.push_back({offset, track, std::move(message)});
+  }
+
+  /// Hands the list over; one more entry at its end tells how many were left out.
+  std::vector<Diagnostic> take() && {
+    if (unlisted_ != 0) {
+      listed_.push_back(
+          {first_unlisted_, -1, std::to_string(unlisted_) + " further diagnostics from here on are not listed"});
+    }
+    return std::move(listed_);
+  }
+
+ private:
+  template <class Part>
+  static void append(std::string& out, const Part& part) {
+    if constexpr (std::is_integral_v<Part>) {
+      out += std::to_string(part);
+    } else {
+      out += std::string_view(part);
+    }
+  }
+
+  std::vector<Diagnostic> listed_;
+  std::size_t unlisted_ = 0;
+  std::size_t first_unlisted_ = 0;
+};
+
+}  // namespace rondo::inline v0::midi

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// From events to what is heard: notes, controllers, pitch bends, in ticks or in seconds.
+//
+// A note-off ends the oldest note of its pitch that sounds on its channel in its track (first in, first out). A note
+// that nothing ends lasts to the end of its track. A note-off without a note is ignored. A note may have length zero.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/note.hpp>
+#include <rondo/midi/tempo_map.hpp>
+
+namespace rondo::inline v0::midi {
+
+inline constexpr std::uint8_t kSustainPedal = 64;  // the controller
+inline constexpr std::uint8_t kPedalDown = 64;     // its values from here on hold the dampers up
+
+/// What is played in a file. Each list is in order of time; notes of one start are in order of pitch, then of their
+/// end.
+template <class Time>
+struct Performance {
+  std::vector<Note<Time>> notes;
+  std::vector<ControlChange<Time>> controls;  // of every controller; those of one time as their tracks have them
+  std::vector<PitchBend<Time>> pitch_bends;
+  Time duration{};                   // to the end of the longest track
+  std::size_t hanging_notes = 0;     // notes that nothing ended; they are among the notes
+  std::size_t orphan_note_offs = 0;  // note-offs that ended nothing
+
+  friend bool operator==(const Performance&, const Performance&) = default;
+};
+
+/// The performance in a file, on the clock that Time names: extract<Ticks>(file), extract<Seconds>(file).
+/// In format 2 every track is a piece of its own that starts at 0: tell them apart by their `track`.
+template <class Time>
+Performance<Time> extract(const File& file);
+
+/// From each sustain-pedal value (CC64) of 64 or more to the next below 64 on the same channel of the same track, in
+/// order of start. A pedal that stays down lasts to `performance.duration`.
+template <class Time>
+std::vector<PedalSpan<Time>> pedal_spans(const Performance<Time>& performance);
+
+namespace detail {
+
+/// Turns a track's ticks into Time; quick where they come in order.
+template <class Time>
+class Clock {
+ public:
+  explicit Clock(const TempoMap& map) : map_(map) {}
+  Time operator()(Ticks ticks) {
+    if constexpr (std::is_same_v<Time, Ticks>) {
+      return ticks;
+    } else {
+      return map_.seconds(ticks, hint_);
+    }
+  }
+
+ private:
+  const TempoMap& map_;
+  std::size_t hint_ = 0;
+};
+
+/// The notes that sound, by key (channel and pitch), each key's oldest first: lists linked through the notes' indices.
+class SoundingNotes {
+ public:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  SoundingNotes() { oldest_.fill(kNone); }
+
+  static constexpr std::size_t key(const Event& event) { return event.channel() * std::size_t{128} + event.data1; }
+
+  void push(std::size_t key, std::size_t note) {
+    next_.resize(note + 1, kNone);
+    const auto index = static_cast<std::uint32_t>(note);
+    (oldest_[key] == kNone ? oldest_[key] : next_[newest_[key]]) = index;
+    newest_[key] = index;
+    ++count_;
+  }
+
+  /// Takes the oldest note of a key; kNone if the key is silent.
+  std::uint32_t pop(std::size_t key) {
+    const std::uint32_t note = oldest_[key];
+    if (note == kNone) return kNone;
+    oldest_[key] = next_[note];
+    --count_;
+    return note;
+  }
+
+  /// Takes all that are left.
+  template <class Visit>
+  void drain(Visit visit) {
+    for (std::size_t key = 0; count_ != 0; ++key) {
+      for (std::uint32_t note = pop(key); note != kNone; note = pop(key)) visit(note);
+    }
+  }
+
+ private:
+  std::array<std::uint32_t, 16 * 128> oldest_;
+  std::array<std::uint32_t, 16 * 128> newest_{};  // where the key is silent: whatever was there
+  std::vector<std::uint32_t> next_;               // of each note, the one that its key struck after it
+  std::size_t count_ = 0;
+};
+
+template <class Time>
+bool note_order(const Note<Time>& a, const Note<Time>& b) {
+  return std::tie(a.start, a.pitch, a.end, a.velocity, a.channel, a.track) <
+         std::tie(b.start, b.pitch, b.end, b.velocity, b.channel, b.track);
+}
+
+/// Merges sorted runs, which begin at the indices `starts`, into one, keeping the order of equals.
+template <class T, class Less>
+void merge_runs(std::vector<T>& list, std::vector<std::size_t> starts, Less less) {
+  const auto at = [&](std::size_t k) {
+    return list.begin() + static_cast<std::ptrdiff_t>(k < starts.size() ? starts[k] : list.size());
+  };
+  for (std::size_t width = 1; width < starts.size(); width *= 2) {
+    for (std::size_t k = 0; k + width < starts.size(); k += 2 * width) {
+      if (at(k) != at(k + width)) std::inplace_merge(at(k), at(k + width), at(k + 2 * width), less);
+    }
+  }
+}
+
+template <class Time>
+class Extractor {
+ public:
+  explicit Extractor(const File& file) : file_(file) {}
+
+  Performance<Time> extract() {
+    TempoMap map(file_, 0);
+    for (std::size_t k = 0; k < file_.tracks.size(); ++k) {
+      if (k > 0 && file_.format == Format::sequential) map = TempoMap(file_, k);
+      note_starts_.push_back(result_.notes.size());
+      control_starts_.push_back(result_.controls.size());
+      bend_starts_.push_back(result_.pitch_bends.size());
+      extract_track(file_.tracks[k], static_cast<std::uint16_t>(k), map);
+    }
+    const auto by_time = [](const auto& a, const auto& b) { return a.time < b.time; };
+    merge_runs(result_.notes, std::move(note_starts_), note_order<Time>);
+    merge_runs(result_.controls, std::move(control_starts_), by_time);
+    merge_runs(result_.pitch_bends, std::move(bend_starts_), by_time);
+    return std::move(result_);
+  }
+
+ private:
+  void extract_track(const Track& track, std::uint16_t index, const TempoMap& map) {
+    Clock<Time> time(map);
+    std::vector<Note<Time>>& notes = result_.notes;
+    const std::size_t first = notes.size();
+    for (const Event& event : track.events) {
+      switch (event.kind()) {
+        case Kind::note_on:
+        case Kind::note_off: {
+          const std::size_t key = SoundingNotes::key(event);
+          if (event.is_note_on()) {
+            sounding_.push(key, notes.size());
+            notes.push_back({time(event.time), {}, event.data1, event.data2, event.channel(), index});
+          } else if (const auto note = sounding_.pop(key); note != SoundingNotes::kNone) {
+            notes[note].end = time(event.time);
+          } else {
+            ++result_.orphan_note_offs;
+          }
+          break;
+        }
+        case Kind::control_change:
+          result_.controls.push_back({time(event.time), event.data1, event.data2, event.channel(), index});
+          break;
+        case Kind::pitch_bend:
+          result_.pitch_bends.push_back(
+              {time(event.time), static_cast<std::int16_t>(event.bend()), event.channel(), index});
+          break;
+        default:
+          break;
+      }
+    }
+    const Time end = time(track.end);
+    result_.duration = std::max(result_.duration, end);
+    sounding_.drain([&](std::uint32_t note) {
+      notes[note].end = end;
+      ++result_.hanging_notes;
+    });
+    sort_chords(first);
+  }
+
+  // A track has its notes in order of start already; only those that start together need sorting.
+  void sort_chords(std::size_t first) {
+    const auto end = result_.notes.end();
+    for (auto chord = result_.notes.begin() + static_cast<std::ptrdiff_t>(first); chord != end;) {
+      const auto next = std::find_if(chord + 1, end, [&](const Note<Time>& n) { return n.start != chord->start; });
+      if (next - chord > 1) std::sort(chord, next, note_order<Time>);
+      chord = next;
+    }
+  }
+
+  const File& file_;
+  Performance<Time> result_;
+  SoundingNotes sounding_;  // empty between tracks
+  std::vector<std::size_t> note_starts_, control_starts_, bend_starts_;
+};
+
+}  // namespace detail
+
+template <class Time>
+Performance<Time> extract(const File& file) {
+  return detail::Extractor<Time>(file).extract();
+}
+
+template <class Time>
+std::vector<PedalSpan<Time>> pedal_spans(const Performance<Time>& performance) {
+  std::vector<PedalSpan<Time>> spans;
+  std::map<std::pair<std::uint16_t, std::uint8_t>, std::size_t> down;  // track and channel -> its span
+  for (const ControlChange<Time>& change : performance.controls) {
+    if (change.controller != kSustainPedal) continue;
+    const std::pair pedal(change.track, change.channel);
+    const auto held = down.find(pedal);
+    if (change.value >= kPedalDown && held == down.end()) {
+      down.emplace(pedal, spans.size());
+      spans.push_back({change.time, performance.duration, change.channel, change.track});
+    } else if (change.value < kPedalDown && held != down.end()) {
+      spans[held->second].end = change.time;
+      down.erase(held);
+    }
+  }
+  return spans;
+}
+
+}  // namespace rondo::inline v0::midi
