@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Parameter: a weight matrix, its gradient, and the two moments that Adam keeps of it, in one place, so that no two
+// lists have to agree by index. A layer shows its parameters to one visitor:
+//
+//   model.for_each_parameter([](const Path& name, auto& parameter) { ... });
+//
+// Optimiser, clip, checkpoint and gradient check all use it.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include <rondo/core/buffer.hpp>
+#include <rondo/core/view.hpp>
+
+namespace rondo::inline v0 {
+
+/// A matrix that a layer learns. Gradient and moments take memory only once somebody asks for them.
+template <class Scalar, class Device = Cpu>
+class Parameter {
+ public:
+  /// A bias (one column) is exempt from weight decay.
+  Parameter(Index rows, Index cols) : rows_(rows), cols_(cols), value_(rows * cols) {
+    fill(Device{}, value(), Scalar(0));
+  }
+
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+  Index size() const { return rows_ * cols_; }
+  bool decays() const { return cols_ > 1; }
+
+  MatrixView<Scalar> value() { return view(value_); }
+  MatrixView<const Scalar> value() const { return {value_.data(), rows_, cols_, rows_}; }
+  MatrixView<Scalar> grad() { return zero_at_first_use(grad_); }
+  MatrixView<Scalar> first_moment() { return zero_at_first_use(first_moment_); }
+  MatrixView<Scalar> second_moment() { return zero_at_first_use(second_moment_); }
+
+  void zero_grad() { fill(Device{}, grad(), Scalar(0)); }
+
+ private:
+  using Storage = Buffer<Scalar, Device>;
+
+  MatrixView<Scalar> view(Storage& storage) { return {storage.data(), rows_, cols_, rows_}; }
+
+  MatrixView<Scalar> zero_at_first_use(Storage& storage) {
+    if (storage.size() == 0 && size() > 0) {
+      storage.resize(size());
+      fill(Device{}, view(storage), Scalar(0));
+    }
+    return view(storage);
+  }
+
+  Index rows_, cols_;
+  Storage value_, grad_, first_moment_, second_moment_;
+};
+
+/// The dotted name of a parameter, e.g. "lstm.weight_ih_l0"; grows without allocating, so that a training step may
+/// visit.
+class Path {
+ public:
+  Path() = default;
+
+  /// This path and one more part, with a dot between.
+  Path operator/(std::string_view part) const {
+    Path longer = *this;
+    if (longer.size_ > 0) longer.append(".");
+    longer.append(part);
+    return longer;
+  }
+
+  /// This path with `index` behind its last part.
+  Path operator+(Index index) const {
+    Path longer = *this;
+    char digits[20];
+    std::size_t n = sizeof digits;
+    do digits[--n] = static_cast<char>('0' + index % 10);
+    while ((index /= 10) > 0);
+    longer.append({digits + n, sizeof digits - n});
+    return longer;
+  }
+
+  std::string_view text() const { return {text_, size_}; }
+
+ private:
+  void append(std::string_view part) {
+    const std::size_t n = std::min(part.size(), sizeof text_ - size_);
+    std::copy_n(part.data(), n, text_ + size_);
+    size_ += n;
+  }
+
+  char text_[120] = {};
+  std::size_t size_ = 0;
+};
+
+/// How many numbers a model learns.
+template <class Model>
+Index parameter_count(Model& model) {
+  Index count = 0;
+  model.for_each_parameter([&](const Path&, auto& parameter) { count += parameter.size(); });
+  return count;
+}
+
+/// Sets every gradient to zero; backward passes add to what is there.
+template <class Model>
+void zero_grad(Model& model) {
+  model.for_each_parameter([](const Path&, auto& parameter) { parameter.zero_grad(); });
+}
+
+}  // namespace rondo::inline v0

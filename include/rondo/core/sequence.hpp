@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Sequence: the one tensor, features x batch x time, features fastest. Its bytes are those of PyTorch's contiguous
+// (T, B, C) tensor. See docs/03-layout.md.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <rondo/core/buffer.hpp>
+#include <rondo/core/error.hpp>
+#include <rondo/core/view.hpp>
+
+namespace rondo::inline v0 {
+
+/// C x B x T numbers. Element (c, b, t) lies at c + C * (b + B * t).
+///
+/// With `lengths` the batch is ragged: sequence b has lengths[b] <= T steps. What lies past an end is padding: layers
+/// ignore it and write zeros there. Sequences may stand in any order; the longest first saves the most work.
+template <class Scalar, class Device = Cpu>
+class Sequence {
+ public:
+  Sequence() = default;
+  Sequence(Index features, Index batch, Index time) { resize(features, batch, time); }
+
+  /// Takes a new shape and forgets lengths. Contents are unspecified; memory is kept for reuse.
+  void resize(Index features, Index batch, Index time) {
+    require_shape(features >= 0 && batch >= 0 && time >= 0, "Sequence::resize: negative shape ", features, " x ", batch,
+                  " x ", time, " (C x B x T)");
+    features_ = features, batch_ = batch, time_ = time;
+    values_.resize(features * batch * time);
+    lengths_.clear();
+  }
+
+  /// The shape and the lengths of `other`, with `features` of its own.
+  template <class OtherScalar>
+  void resize_like(const Sequence<OtherScalar, Device>& other, Index features) {
+    resize(features, other.batch(), other.time());
+    lengths_.assign(other.lengths().begin(), other.lengths().end());
+  }
+
+  Index features() const { return features_; }
+  Index batch() const { return batch_; }
+  Index time() const { return time_; }
+  Index size() const { return features_ * batch_ * time_; }
+
+  /// Step t: C x B.
+  MatrixView<Scalar> at(Index t) { return flat().columns(t * batch_, batch_); }
+  MatrixView<const Scalar> at(Index t) const { return flat().columns(t * batch_, batch_); }
+
+  /// All steps side by side: C x (B*T), column b + B * t.
+  MatrixView<Scalar> flat() { return {values_.data(), features_, batch_ * time_, features_}; }
+  MatrixView<const Scalar> flat() const { return {values_.data(), features_, batch_ * time_, features_}; }
+
+  Scalar& operator()(Index c, Index b, Index t) requires std::is_same_v<Device, Cpu> {
+    return values_.data()[c + features_ * (b + batch_ * t)];
+  }
+  const Scalar& operator()(Index c, Index b, Index t) const requires std::is_same_v<Device, Cpu> {
+    return values_.data()[c + features_ * (b + batch_ * t)];
+  }
+
+  Scalar* data() { return values_.data(); }
+  const Scalar* data() const { return values_.data(); }
+
+  // ---- ragged batches
+
+  /// Makes the batch ragged: one length in 0..T for each of its B sequences. An empty span makes it dense again.
+  void set_lengths(std::span<const Index> lengths) {
+    require_shape(lengths.empty() || static_cast<Index>(lengths.size()) == batch_,
+                  "Sequence::set_lengths: ", lengths.size(), " lengths for B = ", batch_);
+    for (Index length : lengths)
+      require_shape(0 <= length && length <= time_, "Sequence::set_lengths: length ", length, " with T = ", time_);
+    lengths_.assign(lengths.begin(), lengths.end());
+  }
+
+  bool ragged() const { return !lengths_.empty(); }
+  std::span<const Index> lengths() const { return lengths_; }
+  Index length(Index b) const { return ragged() ? lengths_[static_cast<std::size_t>(b)] : time_; }
+
+  /// Whether step t of sequence b is a real one, not padding.
+  bool active(Index b, Index t) const { return t < length(b); }
+
+  /// The smallest n such that columns n..B-1 of step t are all padding: what a layer need not compute.
+  Index active_columns(Index t) const {
+    if (!ragged()) return batch_;
+    Index n = batch_;
+    while (n > 0 && lengths_[static_cast<std::size_t>(n - 1)] <= t) --n;
+    return n;
+  }
+
+  /// How many steps, over all sequences, are real.
+  Index active_steps() const {
+    Index steps = 0;
+    for (Index b = 0; b < batch_; ++b) steps += length(b);
+    return steps;
+  }
+
+  /// "88 x 16 x 64 (C x B x T)", for messages.
+  std::string shape() const { return detail::concat(features_, " x ", batch_, " x ", time_, " (C x B x T)"); }
+
+ private:
+  Index features_ = 0, batch_ = 0, time_ = 0;
+  Buffer<Scalar, Device> values_;
+  std::vector<Index> lengths_;
+};
+
+/// Calls f(first, count) for runs of columns of x.flat() that hold every active step: one run for all steps in which
+/// the whole batch is active, then one a step. What lies outside the runs is padding.
+template <class Scalar, class Device, class F>
+void for_each_active_run(const Sequence<Scalar, Device>& x, F&& f) {
+  Index full = 0;  // steps in which no column may be left out
+  while (full < x.time() && x.active_columns(full) == x.batch()) ++full;
+  if (full > 0) f(Index{0}, full * x.batch());
+  for (Index t = full; t < x.time(); ++t)
+    if (const Index n = x.active_columns(t); n > 0) f(t * x.batch(), n);
+}
+
+}  // namespace rondo::inline v0

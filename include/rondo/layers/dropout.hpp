@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Dropout (Srivastava et al. 2014), inverted: in training each value is zeroed with probability p and the others are
+// scaled by 1/(1-p), so that nothing need be done afterwards. Fresh masks at every step of the sequence.
+#pragma once
+
+#include <rondo/core/random.hpp>
+#include <rondo/core/sequence.hpp>
+#include <rondo/cpu/eigen.hpp>
+
+namespace rondo::inline v0 {
+
+/// The mask a forward pass drew, which backward needs again.
+template <class Scalar, class Device = Cpu>
+struct DropoutCache {
+  Sequence<Scalar, Device> mask;  // 0 or 1/(1-p)
+  Sequence<Scalar, Device> y;     // x * mask
+};
+
+/// mask's values become 0 with probability p, else 1/(1-p); y = x * mask.
+template <class Scalar>
+void dropout_forward(Cpu, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
+                     MatrixView<Scalar> y) {
+  const auto threshold = static_cast<std::uint32_t>(p * 0x1p32);
+  const auto kept = static_cast<Scalar>(1 / (1 - p));
+  for (Index j = 0; j < x.cols; ++j)
+    for (Index i = 0; i < x.rows; ++i) mask(i, j) = rng() < threshold ? Scalar(0) : kept;
+  array(y) = array(x) * array(mask);
+}
+
+/// d *= mask: the gradient of y becomes that of x.
+template <class Scalar>
+void dropout_backward(Cpu, ConstView<Scalar> mask, MatrixView<Scalar> d) {
+  array(d) *= array(mask);
+}
+
+/// Drops with probability p in [0, 1). Returns cache.y.
+template <class Scalar, class Device>
+const Sequence<Scalar, Device>& dropout(const Sequence<Scalar, Device>& x, double p, Rng& rng,
+                                        DropoutCache<Scalar, Device>& cache) {
+  cache.mask.resize_like(x, x.features());
+  cache.y.resize_like(x, x.features());
+  dropout_forward(Device{}, p, rng, x.flat(), cache.mask.flat(), cache.y.flat());
+  return cache.y;
+}
+
+}  // namespace rondo::inline v0

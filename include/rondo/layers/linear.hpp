@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// Linear: y = W x + b at every step. Legend: C input features, K output features, B batch, T steps.
+#pragma once
+
+#include <cmath>
+
+#include <rondo/core/parameter.hpp>
+#include <rondo/core/random.hpp>
+#include <rondo/core/sequence.hpp>
+#include <rondo/cpu/gemm.hpp>
+#include <rondo/layers/initialise.hpp>
+
+namespace rondo::inline v0 {
+
+template <class Scalar, class Device = Cpu>
+class Linear {
+ public:
+  /// Weights uniform in +-1/sqrt(C), bias zero.
+  Linear(Index input, Index output, Rng& rng) : W_(output, input), b_(output, 1) {
+    initialise_uniform(W_.value(), 1 / std::sqrt(static_cast<double>(input)), rng);
+  }
+
+  Index input() const { return W_.cols(); }
+  Index output() const { return W_.rows(); }
+  Parameter<Scalar, Device>& W() { return W_; }
+  Parameter<Scalar, Device>& b() { return b_; }
+
+  /// x: C x B x T. y becomes K x B x T; zeros in padding.
+  void forward(const Sequence<Scalar, Device>& x, Sequence<Scalar, Device>& y) const {
+    require_shape(x.features() == input(), "Linear::forward: x is ", x.shape(), ", this layer wants C = ", input());
+    y.resize_like(x, output());
+    if (x.ragged()) fill(Device{}, y.flat(), 0);
+    for_each_active_run(x, [&](Index first, Index count) {
+      const auto out = y.flat().columns(first, count);
+      set_columns(Device{}, out, b_.value());
+      gemm(Device{}, Op::none, Op::none, W_.value(), x.flat().columns(first, count), out);
+    });
+  }
+
+  /// y (K x B) of one step.
+  void step(MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
+    set_columns(Device{}, y, b_.value());
+    gemm(Device{}, Op::none, Op::none, W_.value(), x, y);
+  }
+
+  /// Adds to the gradients of W and b; writes dx (C x B x T) unless it is null. dy is zero in padding.
+  void backward(const Sequence<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Sequence<Scalar, Device>* dx) {
+    require_shape(dy.features() == output() && dy.batch() == x.batch() && dy.time() == x.time(),
+                  "Linear::backward: dy is ", dy.shape(), ", wanted K = ", output(), " and the B and T of x, ",
+                  x.shape());
+    if (dx) {
+      dx->resize_like(x, input());
+      fill(Device{}, dx->flat(), 0);
+    }
+    for_each_active_run(x, [&](Index first, Index count) {
+      const auto d = dy.flat().columns(first, count);
+      gemm(Device{}, Op::none, Op::transpose, d, x.flat().columns(first, count), W_.grad());  // forward: y = W x + b
+      add_columns(Device{}, d, b_.grad());
+      if (dx) gemm(Device{}, Op::transpose, Op::none, W_.value(), d, dx->flat().columns(first, count));
+    });
+  }
+
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) {
+    f(path / "weight", W_);
+    f(path / "bias", b_);
+  }
+
+ private:
+  Parameter<Scalar, Device> W_;  // K x C
+  Parameter<Scalar, Device> b_;  // K x 1
+};
+
+}  // namespace rondo::inline v0

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// Lstm: L layers of LSTM with dropout between them. One type trains, infers and streams:
+//
+//   LstmState<float> state = lstm.zero_state(B);
+//   const auto& y = lstm.forward(x, state, cache);       // H x B x T; state moves to the end of the sequence
+//   lstm.backward(x, dy, cache, d_state, &dx);           // adds to the gradients
+//   const auto h = lstm.step(x_now, state, scratch);     // one step, H x B
+//
+// Truncated backpropagation through time is: keep `state` from one forward to the next, give backward a zero d_state.
+// Legend: C input features, H hidden units, L layers, B batch, T time steps.
+#pragma once
+
+#include <vector>
+
+#include <rondo/core/parameter.hpp>
+#include <rondo/core/random.hpp>
+#include <rondo/core/sequence.hpp>
+#include <rondo/layers/dropout.hpp>
+#include <rondo/layers/lstm_layer.hpp>
+
+namespace rondo::inline v0 {
+
+/// Hidden state and cell of every layer, or their gradients. Layer l is `at(l)`; the bytes are PyTorch's (L, B, H).
+template <class Scalar, class Device = Cpu>
+struct LstmState {
+  Sequence<Scalar, Device> h;  // H x B x L
+  Sequence<Scalar, Device> c;  // H x B x L
+
+  void set_zero() {
+    fill(Device{}, h.flat(), 0);
+    fill(Device{}, c.flat(), 0);
+  }
+};
+
+struct LstmConfig {
+  Index input = 0;         // C
+  Index hidden = 0;        // H
+  Index layers = 1;        // L
+  double dropout = 0;      // probability, between layers, in [0, 1)
+  double forget_bias = 1;  // where the forget gate's bias starts
+};
+
+template <class Scalar, class Device = Cpu>
+class Lstm {
+ public:
+  /// What a forward pass leaves for backward; the caller holds it.
+  struct Cache {
+    std::vector<LstmLayerCache<Scalar, Device>> layers;
+    std::vector<DropoutCache<Scalar, Device>> dropouts;  // dropouts[l] stands between layers l and l+1
+    bool dropped = false;                                // whether the last forward pass drew masks
+    Sequence<Scalar, Device> dx_above, dx_below;         // backward: gradients between layers
+  };
+
+  /// Throws shape_error unless C, H, L are positive and 0 <= dropout < 1.
+  Lstm(const LstmConfig& config, Rng& rng) : config_(config) {
+    require_shape(config.input > 0 && config.hidden > 0 && config.layers > 0, "Lstm: C = ", config.input,
+                  ", H = ", config.hidden, ", L = ", config.layers, ", wanted positive numbers");
+    require_shape(0 <= config.dropout && config.dropout < 1, "Lstm: dropout is ", config.dropout, ", wanted [0, 1)");
+    for (Index l = 0; l < config.layers; ++l)
+      layers_.emplace_back(l == 0 ? config.input : config.hidden, config.hidden, config.forget_bias, rng);
+  }
+
+  const LstmConfig& config() const { return config_; }
+  Index input() const { return config_.input; }
+  Index hidden() const { return config_.hidden; }
+  Index depth() const { return config_.layers; }
+  LstmLayer<Scalar, Device>& layer(Index l) { return layers_[static_cast<std::size_t>(l)]; }
+
+  LstmState<Scalar, Device> zero_state(Index batch) const {
+    LstmState<Scalar, Device> state;
+    state.h.resize(hidden(), batch, depth());
+    state.c.resize(hidden(), batch, depth());
+    state.set_zero();
+    return state;
+  }
+
+  /// x: C x B x T. state: the initial state on entry, the state after each sequence's end on return. Returns the top
+  /// layer's outputs, H x B x T, which live in `cache`. With `dropout_rng` it trains (drops between layers), without it
+  /// does not drop.
+  const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, LstmState<Scalar, Device>& state,
+                                          Cache& cache, Rng* dropout_rng = nullptr) const {
+    require_shape(x.features() == input(), "Lstm::forward: x is ", x.shape(), ", this layer wants C = ", input());
+    require_state("Lstm::forward", "state", state, x.batch());
+    cache.layers.resize(layers_.size());
+    cache.dropouts.resize(layers_.size() - 1);
+    cache.dropped = dropout_rng != nullptr && config_.dropout > 0;
+    const auto* input = &x;
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      input = &layers_[l].forward(*input, state.h.at(Index(l)), state.c.at(Index(l)), cache.layers[l]);
+      if (cache.dropped && l + 1 < layers_.size())
+        input = &dropout(*input, config_.dropout, *dropout_rng, cache.dropouts[l]);
+    }
+    return *input;
+  }
+
+  /// Adds to the gradients of all weights. dy: dL/dy, H x B x T. d_state: the gradient of the final state on entry
+  /// (zero, unless the loss looks at it), that of the initial state on return. dx becomes dL/dx unless it is null. x
+  /// and cache are those of the forward pass.
+  void backward(const Sequence<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Cache& cache,
+                LstmState<Scalar, Device>& d_state, Sequence<Scalar, Device>* dx = nullptr) {
+    require_shape(dy.features() == hidden() && dy.batch() == x.batch() && dy.time() == x.time(),
+                  "Lstm::backward: dy is ", dy.shape(), ", wanted ", hidden(), " x ", x.batch(), " x ", x.time());
+    require_shape(cache.layers.size() == layers_.size() && cache.layers[0].y.batch() == x.batch() &&
+                      cache.layers[0].y.time() == x.time(),
+                  "Lstm::backward: the cache is not that of a forward pass over x, ", x.shape());
+    require_state("Lstm::backward", "d_state", d_state, x.batch());
+    const auto* d_above = &dy;
+    for (std::size_t l = layers_.size(); l-- > 0;) {
+      const auto& input = l == 0 ? x : cache.dropped ? cache.dropouts[l - 1].y : cache.layers[l - 1].y;
+      auto* d_below = l == 0 ? dx : &cache.dx_below;
+      layers_[l].backward(input, *d_above, cache.layers[l], d_state.h.at(Index(l)), d_state.c.at(Index(l)), d_below);
+      if (l == 0) break;
+      if (cache.dropped) dropout_backward(Device{}, cache.dropouts[l - 1].mask.flat(), d_below->flat());
+      std::swap(cache.dx_above, cache.dx_below);
+      d_above = &cache.dx_above;
+    }
+  }
+
+  /// One step: x (C x B) in, the top layer's hidden state (H x B, a part of `state`) out. `scratch` is kept between
+  /// calls.
+  MatrixView<const Scalar> step(MatrixView<const Scalar> x, LstmState<Scalar, Device>& state,
+                                Buffer<Scalar, Device>& scratch) const {
+    require_shape(x.rows == input(), "Lstm::step: x is ", x.rows, " x ", x.cols,
+                  " (C x B), this layer wants C = ", input());
+    require_state("Lstm::step", "state", state, x.cols);
+    scratch.resize(4 * hidden() * x.cols);
+    const MatrixView<Scalar> z{scratch.data(), 4 * hidden(), x.cols, 4 * hidden()};
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      layers_[l].step(x, state.h.at(Index(l)), state.c.at(Index(l)), z);
+      x = state.h.at(Index(l));
+    }
+    return x;
+  }
+
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) {
+    for (std::size_t l = 0; l < layers_.size(); ++l) layers_[l].for_each_parameter(f, path, Index(l));
+  }
+
+ private:
+  void require_state(const char* who, const char* what, const LstmState<Scalar, Device>& state, Index batch) const {
+    for (const auto* s : {&state.h, &state.c})
+      require_shape(s->features() == hidden() && s->batch() == batch && s->time() == depth(), who, ": ", what, " is ",
+                    s->features(), " x ", s->batch(), " x ", s->time(), " (H x B x L), wanted ", hidden(), " x ", batch,
+                    " x ", depth());
+  }
+
+  LstmConfig config_;
+  std::vector<LstmLayer<Scalar, Device>> layers_;
+};
+
+}  // namespace rondo::inline v0

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// TokenModel: embedding, LSTM, linear: the probability of the next token given all before it. What `piano` trains.
+// Legend: V vocabulary, D features of the embedding, H hidden units, L layers, B batch, T time steps.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <rondo/layers/dropout.hpp>
+#include <rondo/layers/embedding.hpp>
+#include <rondo/layers/linear.hpp>
+#include <rondo/layers/losses.hpp>
+#include <rondo/layers/lstm.hpp>
+
+namespace rondo::inline v0 {
+
+struct TokenModelConfig {
+  Index vocabulary = 0;   // V
+  Index embedding = 128;  // D
+  Index hidden = 256;     // H
+  Index layers = 2;       // L
+  double dropout = 0;     // between the layers and before the output, in [0, 1)
+  double forget_bias = 1;
+};
+
+template <class Scalar, class Device = Cpu>
+class TokenModel {
+ public:
+  /// Everything a training step needs beside the weights; kept between steps, it stops allocating.
+  struct Cache {
+    Sequence<Scalar, Device> x;  // D x B x T
+    typename Lstm<Scalar, Device>::Cache lstm;
+    DropoutCache<Scalar, Device> output_dropout;
+    Sequence<Scalar, Device> logits;  // V x B x T
+    Sequence<Scalar, Device> d_logits, dy, dx;
+    LstmState<Scalar, Device> d_state;
+    const Sequence<Scalar, Device>* features = nullptr;  // what the linear layer saw
+  };
+
+  TokenModel(const TokenModelConfig& config, Rng& rng)
+      : config_(config),
+        embedding_(config.vocabulary, config.embedding, rng),
+        lstm_({config.embedding, config.hidden, config.layers, config.dropout, config.forget_bias}, rng),
+        output_(config.hidden, config.vocabulary, rng) {}
+
+  const TokenModelConfig& config() const { return config_; }
+  LstmState<Scalar, Device> zero_state(Index batch) const { return lstm_.zero_state(batch); }
+
+  /// Logits V x B x T for what follows each of the B*T tokens (token (b, t) at b + B * t); they live in `cache`.
+  /// `state` moves on. With a generator it drops, for training.
+  const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time,
+                                          LstmState<Scalar, Device>& state, Cache& cache,
+                                          Rng* dropout_rng = nullptr) const {
+    embedding_.forward(tokens, batch, time, cache.x);
+    cache.features = &lstm_.forward(cache.x, state, cache.lstm, dropout_rng);
+    if (dropout_rng && config_.dropout > 0)
+      cache.features = &dropout(*cache.features, config_.dropout, *dropout_rng, cache.output_dropout);
+    output_.forward(*cache.features, cache.logits);
+    return cache.logits;
+  }
+
+  /// Forward, loss and backward over one window: adds to the gradients. The gradient stops at the window's start
+  /// (truncated backpropagation through time). Returns the loss of the window.
+  Loss forward_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets, Index batch,
+                        Index time, LstmState<Scalar, Device>& state, Cache& cache, Rng* dropout_rng = nullptr) {
+    forward(tokens, batch, time, state, cache, dropout_rng);
+    const Loss loss = softmax_cross_entropy(cache.logits, targets, &cache.d_logits);
+    output_.backward(*cache.features, cache.d_logits, &cache.dy);
+    if (cache.features == &cache.output_dropout.y)
+      dropout_backward(Device{}, cache.output_dropout.mask.flat(), cache.dy.flat());
+    cache.d_state.h.resize(lstm_.hidden(), batch, lstm_.depth());
+    cache.d_state.c.resize(lstm_.hidden(), batch, lstm_.depth());
+    cache.d_state.set_zero();
+    lstm_.backward(cache.x, cache.dy, cache.lstm, cache.d_state, &cache.dx);
+    embedding_.backward(tokens, cache.dx);
+    return loss;
+  }
+
+  /// What step() works in.
+  struct Scratch {
+    Sequence<Scalar, Device> x;  // D x B x 1
+    Buffer<Scalar, Device> lstm;
+    Sequence<Scalar, Device> logits;  // V x B x 1
+  };
+
+  /// One token for each of B streams: the logits (V x B) of what follows it.
+  MatrixView<const Scalar> step(std::span<const std::int32_t> tokens, LstmState<Scalar, Device>& state,
+                                Scratch& scratch) const {
+    const auto B = static_cast<Index>(tokens.size());
+    embedding_.forward(tokens, B, 1, scratch.x);
+    const auto h = lstm_.step(scratch.x.at(0), state, scratch.lstm);
+    scratch.logits.resize(output_.output(), B, 1);
+    output_.step(h, scratch.logits.at(0));
+    return scratch.logits.at(0);
+  }
+
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) {
+    embedding_.for_each_parameter(f, path / "embedding");
+    lstm_.for_each_parameter(f, path / "lstm");
+    output_.for_each_parameter(f, path / "output");
+  }
+
+ private:
+  TokenModelConfig config_;
+  Embedding<Scalar, Device> embedding_;
+  Lstm<Scalar, Device> lstm_;
+  Linear<Scalar, Device> output_;
+};
+
+}  // namespace rondo::inline v0
