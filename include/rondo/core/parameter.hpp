@@ -16,18 +16,23 @@
 
 namespace rondo::inline v0 {
 
+/// How PyTorch keeps the same weights, and so our files: `as_is` a rows x cols tensor, `transposed` a cols x rows one.
+enum class TorchShape { as_is, transposed };
+
 /// A matrix that a layer learns. Gradient and moments take memory only once somebody asks for them.
 template <class Scalar, class Device = Cpu>
 class Parameter {
  public:
   /// A bias (one column) is exempt from weight decay.
-  Parameter(Index rows, Index cols) : rows_(rows), cols_(cols), value_(rows * cols) {
+  Parameter(Index rows, Index cols, TorchShape torch_shape = TorchShape::as_is)
+      : rows_(rows), cols_(cols), torch_shape_(torch_shape), value_(rows * cols) {
     fill(Device{}, value(), Scalar(0));
   }
 
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   Index size() const { return rows_ * cols_; }
+  TorchShape torch_shape() const { return torch_shape_; }
   bool decays() const { return cols_ > 1; }
 
   MatrixView<Scalar> value() { return view(value_); }
@@ -52,6 +57,7 @@ class Parameter {
   }
 
   Index rows_, cols_;
+  TorchShape torch_shape_;
   Storage value_, grad_, first_moment_, second_moment_;
 };
 

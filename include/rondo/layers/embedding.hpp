@@ -19,7 +19,8 @@ template <class Scalar, class Device = Cpu>
 class Embedding {
  public:
   /// Normal with the given deviation (torch.nn.Embedding: 1).
-  Embedding(Index vocabulary, Index features, Rng& rng, double deviation = 1) : E_(features, vocabulary) {
+  Embedding(Index vocabulary, Index features, Rng& rng, double deviation = 1)
+      : E_(features, vocabulary, TorchShape::transposed) {
     initialise_normal(E_.value(), deviation, rng);
   }
 

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// The safetensors format: eight bytes of header length, a JSON header that names each tensor's type, shape and place,
+// then the bytes. PyTorch reads and writes it by `safetensors.torch`. Numbers are little-endian, as on every machine
+// Rondo builds on.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <rondo/core/error.hpp>
+#include <rondo/core/view.hpp>
+#include <rondo/io/replace_file.hpp>
+
+namespace rondo::inline v0 {
+
+static_assert(std::endian::native == std::endian::little, "safetensors wants a little-endian machine");
+
+/// A set of named row-major tensors of float or double, and text by key.
+class Safetensors {
+ public:
+  struct Tensor {
+    std::string dtype;         // "F32" or "F64"; other types are kept as bytes
+    std::vector<Index> shape;  // slowest first
+    std::string bytes;
+
+    Index size() const {
+      Index n = 1;
+      for (Index extent : shape) n *= extent;
+      return n;
+    }
+  };
+
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, std::string> metadata;
+
+  template <class Scalar>
+  static constexpr const char* dtype_of() {
+    static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>);
+    return sizeof(Scalar) == 4 ? "F32" : "F64";
+  }
+
+  template <class Scalar>
+  void add(const std::string& name, std::vector<Index> shape, std::span<const Scalar> values) {
+    tensors[name] = {dtype_of<Scalar>(), std::move(shape),
+                     std::string(reinterpret_cast<const char*>(values.data()), values.size_bytes())};
+  }
+
+  /// The tensor's values, converted to Scalar. Throws file_error for a type that is not F32 or F64.
+  template <class Scalar>
+  static std::vector<Scalar> values(const std::string& name, const Tensor& tensor) {
+    const auto convert = [&]<class Stored>(Stored) {
+      std::vector<Stored> stored(tensor.bytes.size() / sizeof(Stored));
+      std::memcpy(stored.data(), tensor.bytes.data(), stored.size() * sizeof(Stored));
+      return std::vector<Scalar>(stored.begin(), stored.end());
+    };
+    if (tensor.dtype == "F32") return convert(float{});
+    if (tensor.dtype == "F64") return convert(double{});
+    throw file_error("tensor " + name + " has type " + tensor.dtype + ", wanted F32 or F64");
+  }
+
+  /// Replaces the file `path`. Throws file_error.
+  void write(const std::filesystem::path& path) const {
+    nlohmann::json header = nlohmann::json::object();
+    if (!metadata.empty()) header["__metadata__"] = metadata;
+    std::size_t offset = 0;
+    for (const auto& [name, tensor] : tensors) {
+      header[name] = {
+          {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + tensor.bytes.size()}}};
+      offset += tensor.bytes.size();
+    }
+    std::string text = header.dump();
+    text.append((8 - text.size() % 8) % 8, ' ');  // tensors start on 8 bytes
+    const std::uint64_t length = text.size();
+    std::vector<std::string_view> parts{{reinterpret_cast<const char*>(&length), sizeof length}, text};
+    for (const auto& [name, tensor] : tensors) parts.push_back(tensor.bytes);
+    replace_file(path, parts);
+  }
+
+  /// Reads a whole file. Throws file_error with the file and the offset of what is wrong.
+  static Safetensors read(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) throw file_error(path.string() + ": cannot be opened");
+    const std::string file(std::istreambuf_iterator<char>(in), {});
+    const auto fail = [&](std::size_t offset, const std::string& what) {
+      throw file_error(detail::concat(path.string(), ": at byte ", offset, ": ", what));
+    };
+    std::uint64_t length = 0;
+    if (file.size() < sizeof length)
+      fail(0, detail::concat("a safetensors file begins with 8 bytes, this one has ", file.size()));
+    std::memcpy(&length, file.data(), sizeof length);
+    if (length > file.size() - sizeof length)
+      fail(0, detail::concat("the header is said to have ", length, " bytes, the file has ", file.size(), " in all"));
+    const std::string_view text(file.data() + sizeof length, length);
+    const std::string_view data = std::string_view(file).substr(sizeof length + length);
+
+    Safetensors result;
+    const auto header = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!header.is_object()) fail(sizeof length, "the header is not a JSON object");
+    try {
+      for (const auto& [name, entry] : header.items()) {
+        if (name == "__metadata__") {
+          result.metadata = entry.get<std::map<std::string, std::string>>();
+          continue;
+        }
+        const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
+        const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+        if (begin > end || end > data.size())
+          fail(sizeof length + length, detail::concat("tensor ", name, " should end at byte ", end,
+                                                      " of the data, which has ", data.size(), " (a truncated file?)"));
+        Tensor tensor{entry.at("dtype").get<std::string>(), entry.at("shape").get<std::vector<Index>>(),
+                      std::string(data.substr(begin, end - begin))};
+        const std::size_t width = tensor.dtype == "F32" ? 4 : tensor.dtype == "F64" ? 8 : 0;
+        if (width > 0 && tensor.bytes.size() != static_cast<std::size_t>(tensor.size()) * width)
+          fail(sizeof length, detail::concat("tensor ", name, " has ", tensor.bytes.size(), " bytes, its shape wants ",
+                                             static_cast<std::size_t>(tensor.size()) * width));
+        result.tensors.emplace(name, std::move(tensor));
+      }
+    } catch (const nlohmann::json::exception& e) {
+      fail(sizeof length, std::string("the header is malformed: ") + e.what());
+    }
+    return result;
+  }
+};
+
+}  // namespace rondo::inline v0
