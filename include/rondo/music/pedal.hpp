@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// Three ways of hearing the sustain pedal. It keeps strings sounding after the key is up, so most of a performance's
+// note-offs are not where the listener hears them. A model may learn the sound, the gesture, or the keys alone.
+#pragma once
+
+#include <rondo/music/performance.hpp>
+#include <rondo/music/vocabulary.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rondo::inline v0::music {
+
+enum class PedalMode : std::uint8_t {
+  extend,  // notes last as long as they sound; the pedal is gone
+  tokens,  // notes last as long as the key is down; the pedal is two tokens of its own
+  ignore,  // notes last as long as the key is down; the pedal is forgotten
+};
+
+/// How many tokens a model of such performances needs: 388, or 390 with the pedal's own.
+constexpr int vocabulary_size(PedalMode mode) { return mode == PedalMode::tokens ? kVocabularyWithPedal : kVocabulary; }
+
+constexpr const char* name(PedalMode mode) {
+  return mode == PedalMode::extend ? "extend" : mode == PedalMode::tokens ? "tokens" : "ignore";
+}
+
+/// The mode of that name; throws std::invalid_argument for any other word.
+inline PedalMode pedal_mode(std::string_view word) {
+  for (PedalMode mode : {PedalMode::extend, PedalMode::tokens, PedalMode::ignore})
+    if (word == name(mode)) return mode;
+  throw std::invalid_argument("pedal: '" + std::string(word) + "' is none of extend, tokens, ignore");
+}
+
+/// Ends each note where its string falls silent. Channel by channel: a key that comes up while the pedal is down leaves
+/// its note sounding until the pedal comes up or the same key is struck again; a key struck again with the pedal down
+/// cuts the note before it even if that one's key was held (two keyboards). A pedal that never comes up lasts to the
+/// last event. At one instant the pedal moves first (as the file orders it), then keys go down, then up. Of
+/// notes of one pitch that begin at one instant under the pedal the last stays. Order of the notes is kept.
+inline std::vector<midi::Note<midi::Seconds>> extend_notes(const Performance& performance) {
+  enum Kind { foot, key_down, key_up };
+  struct Moment {
+    midi::Seconds time;
+    Kind kind;
+    std::size_t index;  // of the note, or of the pedal's change
+  };
+  std::vector<midi::Note<midi::Seconds>> notes = performance.notes;
+  const auto& pedal = performance.pedal;
+  std::vector<Moment> moments;
+  moments.reserve(2 * notes.size() + pedal.size());
+  for (std::size_t i = 0; i < pedal.size(); ++i)
+    if (pedal[i].controller == 64) moments.push_back({pedal[i].time, foot, i});
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    moments.push_back({notes[i].start, key_down, i});
+    moments.push_back({notes[i].end, key_up, i});
+  }
+  std::stable_sort(moments.begin(), moments.end(), [](const Moment& a, const Moment& b) {
+    return a.time != b.time ? a.time < b.time : a.kind < b.kind;
+  });
+
+  struct Sounding {
+    std::size_t note;
+    bool held;  // its key is still down
+  };
+  struct Channel {
+    bool down = false;
+    std::array<std::vector<Sounding>, kPitches> sounding;
+  };
+  std::array<Channel, 16> channels;
+  std::vector<bool> lost(notes.size());
+
+  for (const auto& [time, kind, index] : moments) {
+    if (kind == foot) {
+      Channel& channel = channels[pedal[index].channel & 15];
+      const bool was_down = channel.down;
+      channel.down = is_pedal_down(pedal[index].value);
+      if (!was_down || channel.down) continue;
+      for (auto& pitch : channel.sounding)
+        std::erase_if(pitch, [&](const Sounding& s) { return s.held ? false : (notes[s.note].end = time, true); });
+      continue;
+    }
+    Channel& channel = channels[notes[index].channel & 15];
+    auto& pitch = channel.sounding[notes[index].pitch & 127];
+    const auto self = std::find_if(pitch.begin(), pitch.end(), [&](const Sounding& s) { return s.note == index; });
+    if (kind == key_down) {
+      if (channel.down) {
+        for (const Sounding& s : pitch) {
+          lost[s.note] = notes[s.note].start == time;
+          notes[s.note].end = time;
+        }
+        pitch.clear();
+      }
+      pitch.push_back({index, true});
+    } else if (self != pitch.end()) {
+      if (channel.down)
+        self->held = false;
+      else
+        pitch.erase(self);
+    }
+  }
+  for (Channel& channel : channels)
+    for (auto& pitch : channel.sounding)
+      for (const Sounding& s : pitch) notes[s.note].end = moments.back().time;
+
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < notes.size(); ++i)
+    if (!lost[i]) notes[kept++] = notes[i];
+  notes.resize(kept);
+  return notes;
+}
+
+/// The pedal as down and up in turn (127 and 0, on channel 0): down while it is down on any channel.
+inline std::vector<midi::ControlChange<midi::Seconds>> pedal_changes(const Performance& performance) {
+  auto pedal = performance.pedal;
+  std::erase_if(pedal, [](const auto& change) { return change.controller != 64; });
+  std::stable_sort(pedal.begin(), pedal.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+  std::vector<midi::ControlChange<midi::Seconds>> changes;
+  unsigned down = 0;  // a bit for each channel
+  for (const auto& change : pedal) {
+    const unsigned bit = 1u << (change.channel & 15);
+    const bool was_down = down != 0;
+    down = is_pedal_down(change.value) ? down | bit : down & ~bit;
+    if ((down != 0) != was_down)
+      changes.push_back({.time = change.time, .value = static_cast<std::uint8_t>(down ? 127 : 0)});
+  }
+  return changes;
+}
+
+/// The performance as a model of that mode hears it.
+inline Performance apply_pedal(const Performance& performance, PedalMode mode) {
+  switch (mode) {
+    case PedalMode::extend:
+      return {extend_notes(performance), {}};
+    case PedalMode::tokens:
+      return {performance.notes, pedal_changes(performance)};
+    case PedalMode::ignore:
+      return {performance.notes, {}};
+  }
+  return performance;
+}
+
+}  // namespace rondo::inline v0::music
