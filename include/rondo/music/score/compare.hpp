@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// A score against somebody else's MIDI rendering of the same piece, note for note: onset, pitch, duration. What differs
+// for a known reason is logged in the score's own N: lines, by bar and number, so that anything new stands out.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rondo/midi/note.hpp>
+#include <rondo/midi/time.hpp>
+#include <rondo/music/score/abc_fields.hpp>
+#include <rondo/music/score/score.hpp>
+
+namespace rondo::inline v0::music {
+
+struct ScoreDifference {
+  int bar = 0;                        // number of the bar in our score
+  Rational onset;                     // quarter notes from the beginning
+  int pitch = 0;                      // MIDI key
+  std::optional<Rational> ours;       // duration in quarter notes; none: the reference alone has the note
+  std::optional<Rational> reference;  // none: we alone have it
+};
+
+/// `N:reference name.midi`, then, after commas, `opening` (the reference goes on where we end) or `without repeats`;
+/// and any number of `N:exception bar 8: 2 differences, ...reason...`.
+struct LoggedReference {
+  std::string file;
+  bool opening = false;
+  bool without_repeats = false;
+  std::map<int, std::size_t> exceptions;  // bar number -> differences that are known
+};
+
+/// What a score's remarks say of its reference; nothing if they name none.
+std::optional<LoggedReference> logged_reference(const Score& score);
+
+/// The differences, by onset and pitch. Onsets agree within 1/64 of a quarter note, durations within 1/16: engravers
+/// round both. With `opening`, what the reference plays after our last bar does not count.
+std::vector<ScoreDifference> compare(const Score& score, const std::vector<midi::Note<midi::Ticks>>& reference,
+                                     int ticks_per_quarter, bool opening = false);
+
+/// The bars in which the number of differences is not the one logged, with both numbers: {found, logged}.
+inline std::map<int, std::pair<std::size_t, std::size_t>> unexpected(const std::vector<ScoreDifference>& differences,
+                                                                     const LoggedReference& log) {
+  std::map<int, std::pair<std::size_t, std::size_t>> bars;
+  for (const ScoreDifference& difference : differences) ++bars[difference.bar].first;
+  for (const auto& [bar, count] : log.exceptions) bars[bar].second = count;
+  std::erase_if(bars, [](const auto& bar) { return bar.second.first == bar.second.second; });
+  return bars;
+}
+
+inline std::optional<LoggedReference> logged_reference(const Score& score) {
+  std::optional<LoggedReference> log;
+  for (std::string_view remark : score.remarks) {
+    constexpr std::string_view reference = "reference ", exception = "exception bar ";
+    if (remark.starts_with(reference)) {
+      remark.remove_prefix(reference.size());
+      log.emplace().file = trim(remark.substr(0, remark.find(',')));
+      log->opening = remark.find(", opening") != remark.npos;
+      log->without_repeats = remark.find(", without repeats") != remark.npos;
+    } else if (remark.starts_with(exception) && log) {
+      remark.remove_prefix(exception.size());
+      const auto colon = std::min(remark.find(':'), remark.size());
+      const std::string_view rest = trim(remark.substr(std::min(colon + 1, remark.size())));
+      const auto bar = parse_count(remark.substr(0, colon)), count = parse_count(rest.substr(0, rest.find(' ')));
+      if (bar && count) log->exceptions[*bar] = static_cast<std::size_t>(*count);
+    }
+  }
+  return log;
+}
+
+inline std::vector<ScoreDifference> compare(const Score& score, const std::vector<midi::Note<midi::Ticks>>& reference,
+                                            int ticks_per_quarter, bool opening) {
+  const Rational onset_tolerance(1, 64), duration_tolerance(1, 16);
+  const auto distance = [](Rational a, Rational b) { return a < b ? b - a : a - b; };
+  struct Heard {
+    Rational onset, duration;
+    bool matched = false;
+  };
+  std::map<int, std::vector<Heard>> heard;  // by pitch
+  for (const auto& note : reference) {
+    const Rational onset(note.start.value, ticks_per_quarter);
+    if (opening && onset + onset_tolerance >= score.length()) continue;
+    heard[note.pitch].push_back({onset, {(note.end - note.start).value, ticks_per_quarter}});
+  }
+
+  std::vector<ScoreDifference> differences;
+  for (const ScoreNote& note : score.notes) {
+    Heard* best = nullptr;
+    for (Heard& candidate : heard[note.pitch]) {
+      if (candidate.matched || distance(candidate.onset, note.onset) > onset_tolerance) continue;
+      if (!best || distance(candidate.duration, note.duration) < distance(best->duration, note.duration))
+        best = &candidate;
+    }
+    if (best) best->matched = true;
+    if (best && distance(best->duration, note.duration) <= duration_tolerance) continue;
+    differences.push_back({score.bars[note.bar].number, note.onset, note.pitch, note.duration,
+                           best ? std::optional(best->duration) : std::nullopt});
+  }
+  for (const auto& [pitch, list] : heard) {
+    for (const Heard& candidate : list) {
+      if (candidate.matched) continue;
+      int bar = score.bars.empty() ? 0 : score.bars.front().number;
+      for (const Bar& b : score.bars)
+        if (b.onset <= candidate.onset + onset_tolerance) bar = b.number;
+      differences.push_back({bar, candidate.onset, pitch, std::nullopt, candidate.duration});
+    }
+  }
+  std::sort(differences.begin(), differences.end(), [](const ScoreDifference& a, const ScoreDifference& b) {
+    return a.onset != b.onset ? a.onset < b.onset : a.pitch < b.pitch;
+  });
+  return differences;
+}
+
+}  // namespace rondo::inline v0::music

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Where in a score the sustain pedal is changed: by its own marks, and in bars without any by %%rondo-pedal.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <rondo/music/score/score.hpp>
+
+namespace rondo::inline v0::music {
+
+struct PedalChange {
+  Rational time;  // quarter notes from the beginning
+  bool release;   // the pedal was down and comes up
+  bool press;     // the pedal goes down, at once or again
+};
+
+/// In order of time; ends with the pedal up. A bar with marks follows them alone, as do bars over which they hold the
+/// pedal down.
+inline std::vector<PedalChange> pedal_changes(const Score& score) {
+  std::vector<PedalChange> changes;
+  bool down = false, held_by_mark = false;
+  auto mark = score.pedal_marks.begin();
+  for (std::size_t b = 0; b < score.bars.size(); ++b) {
+    const Bar& bar = score.bars[b];
+    const bool marked = mark != score.pedal_marks.end() && mark->bar == b;
+    if (marked && down && !held_by_mark) {  // the automatic pedal hands over at the bar line
+      if (mark->onset > bar.onset || !mark->down) changes.push_back({bar.onset, true, false}), down = false;
+    }
+    for (; mark != score.pedal_marks.end() && mark->bar == b; ++mark) {
+      if (down || mark->down) changes.push_back({mark->onset, down, mark->down});
+      down = held_by_mark = mark->down;
+    }
+    if (marked || held_by_mark || score.auto_pedal == AutoPedal::none) continue;
+    const int parts = score.auto_pedal == AutoPedal::half ? 2 : 1;
+    for (int part = 0; part < parts; ++part) {
+      changes.push_back({bar.onset + bar.length * Rational(part, parts), down, true});
+      down = true;
+    }
+  }
+  if (down) changes.push_back({score.length(), true, false});
+  return changes;
+}
+
+}  // namespace rondo::inline v0::music
