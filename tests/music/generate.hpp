@@ -33,7 +33,7 @@ inline music::Performance random_performance(unsigned seed, int notes, int pitch
   }
   for (double t = 0.3; !performance.notes.empty() && t < performance.notes.back().end.value;
        t += 0.7 * unit * below(900))
-    performance.pedal.push_back({.time = {t}, .value = static_cast<std::uint8_t>(below(128))});
+    performance.controls.push_back({.time = {t}, .value = static_cast<std::uint8_t>(below(128))});
   return performance;
 }
 

@@ -73,7 +73,7 @@ TEST_CASE("Whatever is sampled under the mask is what the encoder would have wri
       quiet_from = std::max(quiet_from, to_step(n.end));
     }
     midi::Seconds down{-1};
-    for (const auto& change : heard.pedal) {
+    for (const auto& change : heard.controls) {
       if (change.value != 0)
         down = change.time;
       else
@@ -85,7 +85,7 @@ TEST_CASE("Whatever is sampled under the mask is what the encoder would have wri
 TEST_CASE("Whatever the encoder writes is allowed, within the limits") {
   for (unsigned seed = 0; seed < 100; ++seed) {
     auto performance = rondo::test::random_performance(seed, 150);
-    performance.pedal = pedal_changes(performance);
+    performance.controls = pedal_changes(performance);
     Grammar grammar({.longest_silence = 100000, .longest_pedal = 100000, .pedal = true});
     for (Token token : encode(performance)) {
       REQUIRE(grammar.allows(token));

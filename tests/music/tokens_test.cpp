@@ -13,14 +13,14 @@ using namespace rondo::music;
 using rondo::test::random_performance;
 
 namespace {
-midi::Note<midi::Seconds> note(double start, double end, int pitch, int velocity = 64, int channel = 0) {
+Note note(double start, double end, int pitch, int velocity = 64, int channel = 0) {
   return {.start = {start},
           .end = {end},
           .pitch = static_cast<std::uint8_t>(pitch),
           .velocity = static_cast<std::uint8_t>(velocity),
           .channel = static_cast<std::uint8_t>(channel)};
 }
-midi::ControlChange<midi::Seconds> foot(double time, int value, int channel = 0) {
+ControlChange foot(double time, int value, int channel = 0) {
   return {.time = {time}, .value = static_cast<std::uint8_t>(value), .channel = static_cast<std::uint8_t>(channel)};
 }
 }  // namespace
@@ -57,8 +57,8 @@ TEST_CASE("A velocity bin stands within 2 of all that fall into it") {
 }
 
 TEST_CASE("A small performance in tokens, worked by hand") {
-  const std::vector<midi::Note<midi::Seconds>> notes = {note(0.5, 1.0, 64, 80), note(0.5, 1.0, 60, 80),
-                                                        note(1.0, 3.304, 60, 81), note(3.3, 3.302, 72, 1)};
+  const std::vector<Note> notes = {note(0.5, 1.0, 64, 80), note(0.5, 1.0, 60, 80), note(1.0, 3.304, 60, 81),
+                                   note(3.3, 3.302, 72, 1)};
   const std::vector<Token> expected = {time_shift(50),  velocity(19),   note_on(60),  note_on(64), time_shift(50),
                                        note_off(60),    note_off(64),   velocity(20), note_on(60), time_shift(100),
                                        time_shift(100), time_shift(30), note_off(60), velocity(0), note_on(72),
@@ -76,7 +76,7 @@ TEST_CASE("A small performance in tokens, worked by hand") {
 }
 
 TEST_CASE("Rounding never accumulates: 10000 notes each 3.4 ms off the grid stay within 5 ms") {
-  std::vector<midi::Note<midi::Seconds>> notes;
+  std::vector<Note> notes;
   for (int i = 0; i < 10000; ++i) notes.push_back(note(i * 0.1034, i * 0.1034 + 0.0517, 60));
   const auto heard = decode(encode(notes)).notes;
   REQUIRE(heard.size() == notes.size());
@@ -92,7 +92,7 @@ TEST_CASE("Decoding and encoding again gives the same tokens") {
     const auto tokens = encode(performance);
     REQUIRE(tokens.size() > 100);
     REQUIRE((encode(decode(tokens)) == tokens));
-    performance.pedal.clear();
+    performance.controls.clear();
     REQUIRE(encode(performance.notes) == encode(performance));
   }
 }
@@ -139,15 +139,16 @@ TEST_CASE("Any tokens decode: first in first out, orphans ignored, hanging notes
 }
 
 TEST_CASE("Times that no performance has are refused, not allocated") {
-  CHECK_THROWS_AS(encode({{note(1e17, 2e17, 60)}, {}}), std::invalid_argument);
-  CHECK_THROWS_AS(encode({{note(0, std::numeric_limits<double>::quiet_NaN(), 60)}, {}}), std::invalid_argument);
-  CHECK(encode({{note(-3, 0.1, 60)}, {}}) == encode({{note(0, 0.1, 60)}, {}}));
+  CHECK_THROWS_AS(encode(make_performance({note(1e17, 2e17, 60)})), std::invalid_argument);
+  CHECK_THROWS_AS(encode(make_performance({note(0, std::numeric_limits<double>::quiet_NaN(), 60)})),
+                  std::invalid_argument);
+  CHECK(encode(make_performance({note(-3, 0.1, 60)})) == encode(make_performance({note(0, 0.1, 60)})));
 }
 
 TEST_CASE("The pedal extends notes to its release or the next stroke of the key") {
-  const Performance performance{{note(0.0, 0.2, 60), note(0.5, 0.6, 60), note(0.1, 1.5, 64), note(0.1, 0.2, 67, 64, 1),
-                                 note(1.2, 1.3, 72), note(2.0, 2.1, 74)},
-                                {foot(0.1, 64), foot(1.0, 63), foot(1.2, 63), foot(1.9, 127)}};
+  const Performance performance = make_performance({note(0.0, 0.2, 60), note(0.5, 0.6, 60), note(0.1, 1.5, 64),
+                                                    note(0.1, 0.2, 67, 64, 1), note(1.2, 1.3, 72), note(2.0, 2.1, 74)},
+                                                   {foot(0.1, 64), foot(1.0, 63), foot(1.2, 63), foot(1.9, 127)});
   const auto notes = apply_pedal(performance, PedalMode::extend).notes;
   REQUIRE(notes.size() == 6);
   CHECK(notes[0].end.value == 0.5);  // struck again
@@ -156,18 +157,19 @@ TEST_CASE("The pedal extends notes to its release or the next stroke of the key"
   CHECK(notes[3].end.value == 0.2);  // another channel
   CHECK(notes[4].end.value == 1.3);  // no pedal
   CHECK(notes[5].end.value == 2.1);  // the pedal never comes up: to the last event
-  CHECK(apply_pedal(performance, PedalMode::extend).pedal.empty());
-  CHECK(apply_pedal(performance, PedalMode::ignore) == Performance{performance.notes, {}});
+  CHECK(apply_pedal(performance, PedalMode::extend).controls.empty());
+  CHECK(apply_pedal(performance, PedalMode::ignore) == make_performance(performance.notes));
 }
 
 TEST_CASE("At one instant the pedal moves before the keys") {
   const auto end_of = [](const Performance& p) { return extend_notes(p).front().end.value; };
-  CHECK(end_of({{note(0, 1, 60)}, {foot(1, 127), foot(2, 0)}}) == 2);    // down as the key comes up
-  CHECK(end_of({{note(0, 1, 60)}, {foot(0.5, 127), foot(1, 0)}}) == 1);  // up as the key comes up
-  CHECK(end_of({{note(0, 1, 60)}, {foot(0, 127), foot(2, 0), foot(2, 127), foot(3, 0)}}) == 2);  // changed
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(1, 127), foot(2, 0)})) == 2);    // down as the key comes up
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(0.5, 127), foot(1, 0)})) == 1);  // up as the key comes up
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(0, 127), foot(2, 0), foot(2, 127), foot(3, 0)})) ==
+        2);  // changed
   // Of two strokes of one key at one instant one stays.
-  CHECK(extend_notes({{note(1, 2, 60), note(1, 3, 60)}, {foot(0, 127), foot(4, 0)}}).size() == 1);
-  CHECK(extend_notes({{note(1, 2, 60), note(1, 3, 60)}, {}}).size() == 2);
+  CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {foot(0, 127), foot(4, 0)})).size() == 1);
+  CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {})).size() == 2);
 }
 
 TEST_CASE("Extended notes agree with a slow search for each note's end") {
@@ -176,13 +178,13 @@ TEST_CASE("Extended notes agree with a slow search for each note's end") {
     const auto performance = random_performance(seed, 120, 5);
     const auto extended = extend_notes(performance);
     REQUIRE(extended.size() == performance.notes.size());
-    double last = performance.pedal.empty() ? 0 : performance.pedal.back().time.value;
+    double last = performance.controls.empty() ? 0 : performance.controls.back().time.value;
     for (const auto& n : performance.notes) last = std::max(last, n.end.value);
     for (std::size_t i = 0; i < extended.size(); ++i) {
       const auto& n = performance.notes[i];
       bool down = false;
       double up = last;
-      for (const auto& change : performance.pedal) {
+      for (const auto& change : performance.controls) {
         if (change.time <= n.end)
           down = change.value >= 64;
         else if (change.value < 64) {
@@ -204,23 +206,24 @@ TEST_CASE("Extended notes agree with a slow search for each note's end") {
 }
 
 TEST_CASE("The pedal as tokens: only changes, in their place within a step") {
-  const Performance performance{{note(0.0, 0.5, 60), note(0.5, 1.0, 62)},
-                                {foot(0.1, 20), foot(0.2, 70), foot(0.3, 90), foot(0.498, 10), foot(0.502, 100),
-                                 foot(0.7, 0), foot(0.801, 100), foot(0.803, 0)}};
+  const Performance performance = make_performance({note(0.0, 0.5, 60), note(0.5, 1.0, 62)},
+                                                   {foot(0.1, 20), foot(0.2, 70), foot(0.3, 90), foot(0.498, 10),
+                                                    foot(0.502, 100), foot(0.7, 0), foot(0.801, 100), foot(0.803, 0)});
   const std::vector<Token> expected = {velocity(15), note_on(60),    time_shift(20), kPedalDown,  time_shift(30),
                                        note_off(60), kPedalUp,       kPedalDown,     note_on(62), time_shift(20),
                                        kPedalUp,     time_shift(30), note_off(62)};
   const auto heard = apply_pedal(performance, PedalMode::tokens);
   CHECK(encode(heard) == expected);
   CHECK(encode(decode(expected)) == expected);
-  CHECK(heard.pedal.size() == 6);
+  CHECK(heard.controls.size() == 6);
   CHECK(vocabulary_size(PedalMode::tokens) == 390);
   CHECK(vocabulary_size(PedalMode::extend) == 388);
   CHECK(pedal_mode("tokens") == PedalMode::tokens);
   CHECK_THROWS_WITH(pedal_mode("half"), "pedal: 'half' is none of extend, tokens, ignore");
 
   // Two channels share the one pedal of the vocabulary: down while either is.
-  const Performance two{{}, {foot(0.1, 127, 0), foot(0.2, 127, 1), foot(0.3, 0, 0), foot(0.4, 0, 1)}};
+  const Performance two =
+      make_performance({}, {foot(0.1, 127, 0), foot(0.2, 127, 1), foot(0.3, 0, 0), foot(0.4, 0, 1)});
   const auto changes = pedal_changes(two);
   REQUIRE(changes.size() == 2);
   CHECK(changes[1].time.value == 0.4);

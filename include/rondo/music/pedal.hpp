@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,19 +43,19 @@ inline PedalMode pedal_mode(std::string_view word) {
 /// cuts the note before it even if that one's key was held (two keyboards). A pedal that never comes up lasts to the
 /// last event. At one instant the pedal moves first (as the file orders it), then keys go down, then up. Of
 /// notes of one pitch that begin at one instant under the pedal the last stays. Order of the notes is kept.
-inline std::vector<midi::Note<midi::Seconds>> extend_notes(const Performance& performance) {
+inline std::vector<Note> extend_notes(const Performance& performance) {
   enum Kind { foot, key_down, key_up };
   struct Moment {
     midi::Seconds time;
     Kind kind;
     std::size_t index;  // of the note, or of the pedal's change
   };
-  std::vector<midi::Note<midi::Seconds>> notes = performance.notes;
-  const auto& pedal = performance.pedal;
+  std::vector<Note> notes = performance.notes;
+  const auto& pedal = performance.controls;
   std::vector<Moment> moments;
   moments.reserve(2 * notes.size() + pedal.size());
   for (std::size_t i = 0; i < pedal.size(); ++i)
-    if (pedal[i].controller == 64) moments.push_back({pedal[i].time, foot, i});
+    if (is_pedal(pedal[i])) moments.push_back({pedal[i].time, foot, i});
   for (std::size_t i = 0; i < notes.size(); ++i) {
     moments.push_back({notes[i].start, key_down, i});
     moments.push_back({notes[i].end, key_up, i});
@@ -78,7 +79,7 @@ inline std::vector<midi::Note<midi::Seconds>> extend_notes(const Performance& pe
     if (kind == foot) {
       Channel& channel = channels[pedal[index].channel & 15];
       const bool was_down = channel.down;
-      channel.down = is_pedal_down(pedal[index].value);
+      channel.down = is_down(pedal[index]);
       if (!was_down || channel.down) continue;
       for (auto& pitch : channel.sounding)
         std::erase_if(pitch, [&](const Sounding& s) { return s.held ? false : (notes[s.note].end = time, true); });
@@ -115,31 +116,31 @@ inline std::vector<midi::Note<midi::Seconds>> extend_notes(const Performance& pe
 }
 
 /// The pedal as down and up in turn (127 and 0, on channel 0): down while it is down on any channel.
-inline std::vector<midi::ControlChange<midi::Seconds>> pedal_changes(const Performance& performance) {
-  auto pedal = performance.pedal;
-  std::erase_if(pedal, [](const auto& change) { return change.controller != 64; });
+inline std::vector<ControlChange> pedal_changes(const Performance& performance) {
+  auto pedal = performance.controls;
+  std::erase_if(pedal, std::not_fn(is_pedal));
   std::stable_sort(pedal.begin(), pedal.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
-  std::vector<midi::ControlChange<midi::Seconds>> changes;
+  std::vector<ControlChange> changes;
   unsigned down = 0;  // a bit for each channel
   for (const auto& change : pedal) {
     const unsigned bit = 1u << (change.channel & 15);
     const bool was_down = down != 0;
-    down = is_pedal_down(change.value) ? down | bit : down & ~bit;
+    down = is_down(change) ? down | bit : down & ~bit;
     if ((down != 0) != was_down)
       changes.push_back({.time = change.time, .value = static_cast<std::uint8_t>(down ? 127 : 0)});
   }
   return changes;
 }
 
-/// The performance as a model of that mode hears it.
+/// The performance as a model of that mode hears it: notes, and for `tokens` the pedal's changes.
 inline Performance apply_pedal(const Performance& performance, PedalMode mode) {
   switch (mode) {
     case PedalMode::extend:
-      return {extend_notes(performance), {}};
+      return make_performance(extend_notes(performance));
     case PedalMode::tokens:
-      return {performance.notes, pedal_changes(performance)};
+      return make_performance(performance.notes, pedal_changes(performance));
     case PedalMode::ignore:
-      return {performance.notes, {}};
+      return make_performance(performance.notes);
   }
   return performance;
 }

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -48,7 +49,7 @@ inline std::vector<Token> encode(const Performance& performance, LeadIn lead_in 
     auto order() const { return std::tie(step, rank, pitch, bin); }
   };
   std::vector<Moment> moments;
-  moments.reserve(2 * performance.notes.size() + performance.pedal.size());
+  moments.reserve(2 * performance.notes.size() + performance.controls.size());
   for (const auto& note : performance.notes) {
     const std::int64_t start = to_step(note.start), end = std::max(start + 1, to_step(note.end));
     const auto pitch = static_cast<std::uint8_t>(note.pitch & 127);
@@ -56,8 +57,8 @@ inline std::vector<Token> encode(const Performance& performance, LeadIn lead_in 
     moments.push_back({end, key_up, pitch, 0});
   }
 
-  auto pedal_moves = performance.pedal;
-  std::erase_if(pedal_moves, [](const auto& change) { return change.controller != 64; });
+  auto pedal_moves = performance.controls;
+  std::erase_if(pedal_moves, std::not_fn(is_pedal));
   std::stable_sort(pedal_moves.begin(), pedal_moves.end(), [](auto& a, auto& b) { return a.time < b.time; });
   bool down = false;
   for (std::size_t i = 0; i < pedal_moves.size();) {
@@ -65,7 +66,7 @@ inline std::vector<Token> encode(const Performance& performance, LeadIn lead_in 
     const std::int64_t step = to_step(pedal_moves[i].time);
     bool now = down, lifted = false;
     for (; i < pedal_moves.size() && to_step(pedal_moves[i].time) == step; ++i) {
-      now = is_pedal_down(pedal_moves[i].value);
+      now = is_down(pedal_moves[i]);
       lifted = lifted || !now;
     }
     if (down && lifted) moments.push_back({step, pedal_up, 0, 0});
@@ -90,8 +91,8 @@ inline std::vector<Token> encode(const Performance& performance, LeadIn lead_in 
   return tokens;
 }
 
-inline std::vector<Token> encode(std::span<const midi::Note<midi::Seconds>> notes, LeadIn lead_in = LeadIn::keep) {
-  return encode(Performance{{notes.begin(), notes.end()}, {}}, lead_in);
+inline std::vector<Token> encode(std::span<const Note> notes, LeadIn lead_in = LeadIn::keep) {
+  return encode(make_performance({notes.begin(), notes.end()}), lead_in);
 }
 
 /// The performance that any tokens tell, in order of onset. Notes of one pitch pair first in, first out; a note-off
@@ -106,7 +107,7 @@ inline Performance decode(std::span<const Token> tokens) {
   };
   struct Closed {
     std::size_t order;
-    midi::Note<midi::Seconds> note;
+    Note note;
   };
   std::array<std::vector<Open>, kPitches> open;
   std::array<std::size_t, kPitches> first{};  // of `open`, not ended yet
@@ -143,7 +144,7 @@ inline Performance decode(std::span<const Token> tokens) {
         if (first[value] < open[value].size()) close(value, open[value][first[value]++], to_seconds(now));
         break;
       case EventKind::pedal:
-        performance.pedal.push_back({.time = to_seconds(now), .value = static_cast<std::uint8_t>(value ? 127 : 0)});
+        performance.controls.push_back({.time = to_seconds(now), .value = static_cast<std::uint8_t>(value ? 127 : 0)});
         break;
     }
   }
@@ -154,6 +155,7 @@ inline Performance decode(std::span<const Token> tokens) {
   std::sort(closed.begin(), closed.end(), [](const Closed& a, const Closed& b) { return a.order < b.order; });
   performance.notes.reserve(closed.size());
   for (const Closed& c : closed) performance.notes.push_back(c.note);
+  performance.duration = to_seconds(now);
   return performance;
 }
 
