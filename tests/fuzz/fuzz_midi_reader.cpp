@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Any bytes at all: the reader gives a file that can be played and written back unchanged, or one error; memory stays
+// within a multiple of the input.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <string>
+
+#include <rondo/midi/compose.hpp>
+#include <rondo/midi/reader.hpp>
+#include <rondo/midi/summary.hpp>
+#include <rondo/midi/writer.hpp>
+
+namespace midi = rondo::midi;
+
+namespace {
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+void check(std::span<const std::uint8_t> bytes) {
+  const midi::ReadResult result = midi::read(bytes);
+  require(result.diagnostics.size() <= midi::Diagnostics::kMaximum + 1);
+  for (const midi::Diagnostic& d : result.diagnostics) require(d.offset <= bytes.size());
+
+  std::size_t reserved = 0;
+  for (const midi::Track& track : result.file.tracks) reserved += track.events.capacity();
+  require(reserved <= 8 * bytes.size());
+
+  const auto written = midi::write(result.file);
+  const midi::ReadResult again = midi::read(written);
+  require(again.file == result.file);
+  require(midi::write(again.file, {.running_status = false}).size() >= written.size());
+
+  const auto ticks = midi::extract<midi::Ticks>(result.file);
+  const auto seconds = midi::extract<midi::Seconds>(result.file);
+  require(ticks.notes.size() == seconds.notes.size());
+  std::size_t note_ons = 0;
+  for (const midi::Track& track : result.file.tracks) note_ons += midi::summarize(track).notes;
+  require(note_ons == ticks.notes.size());
+  for (const auto& note : ticks.notes) require(note.start <= note.end && note.end <= ticks.duration);
+  for (const auto& span : midi::pedal_spans(ticks)) require(span.start <= span.end);
+  require(midi::duration(result.file) == seconds.duration);
+
+  if (result.file.tracks.size() < 65535 && seconds.duration.value < 1e5) {
+    const auto composed = midi::extract<midi::Seconds>(midi::read(midi::write(midi::compose(seconds))).file);
+    require(composed.notes.size() == seconds.notes.size());
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    check({data, size});
+  } catch (const midi::error& complaint) {
+    require(std::string(complaint.what()).find('\n') == std::string::npos);
+  }
+  return 0;
+}
