@@ -106,15 +106,22 @@ class Sequence {
   std::vector<Index> lengths_;
 };
 
-/// Calls f(first, count) for runs of columns of x.flat() that hold every active step: one run for all steps in which
-/// the whole batch is active, then one a step. What lies outside the runs is padding.
+/// Calls f(first, count) for runs of columns of x.flat() that hold every active step and no padding: one run for all
+/// steps in which the whole batch is active, then one for each row of neighbours at each step. Longest first, that is
+/// one a step.
 template <class Scalar, class Device, class F>
 void for_each_active_run(const Sequence<Scalar, Device>& x, F&& f) {
-  Index full = 0;  // steps in which no column may be left out
-  while (full < x.time() && x.active_columns(full) == x.batch()) ++full;
-  if (full > 0) f(Index{0}, full * x.batch());
+  const Index B = x.batch();
+  Index full = x.time();  // steps in which nobody is missing
+  for (Index b = 0; b < B; ++b) full = std::min(full, x.length(b));
+  if (full > 0 && B > 0) f(Index{0}, full * B);
   for (Index t = full; t < x.time(); ++t)
-    if (const Index n = x.active_columns(t); n > 0) f(t * x.batch(), n);
+    for (Index end = x.active_columns(t), b = 0; b < end;) {
+      const Index first = b;
+      while (b < end && x.active(b, t)) ++b;
+      if (b > first) f(first + B * t, b - first);
+      while (b < end && !x.active(b, t)) ++b;
+    }
 }
 
 }  // namespace rondo::inline v0

@@ -139,14 +139,12 @@ void lstm_backward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<S
     if (dx) gemm(cpu, Op::transpose, Op::none, w.W, dZ, dx->flat().columns(first, count));  // (19) dX = W^T dZ
 
     // (17) dR = sum of dz(t) h(t-1)^T: h(t-1) lies B columns before dz(t), except that h0 stands apart
-    if (first == 0) {
-      gemm(cpu, Op::none, Op::transpose, dZ.columns(0, std::min(B, count)),
-           saved.h0.at(0).columns(0, std::min(B, count)), grad.R);
-      if (count > B)
-        gemm(cpu, Op::none, Op::transpose, dZ.columns(B, count - B), saved.y.flat().columns(0, count - B), grad.R);
-    } else {
-      gemm(cpu, Op::none, Op::transpose, dZ, saved.h_before(first / B).columns(0, count), grad.R);
-    }
+    const Index at_start = std::clamp<Index>(B - first, 0, count);  // columns of step 0
+    if (at_start > 0)
+      gemm(cpu, Op::none, Op::transpose, dZ.columns(0, at_start), saved.h0.at(0).columns(first, at_start), grad.R);
+    if (count > at_start)
+      gemm(cpu, Op::none, Op::transpose, dZ.columns(at_start, count - at_start),
+           saved.y.flat().columns(first + at_start - B, count - at_start), grad.R);
   });
 }
 
