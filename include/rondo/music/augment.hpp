@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Augmentation: the same piece in other keys and at other tempi. It is for the training part alone.
+#pragma once
+
+#include <rondo/music/performance.hpp>
+#include <rondo/music/vocabulary.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rondo::inline v0::music {
+
+inline constexpr int kLowestPianoKey = 21, kHighestPianoKey = 108;
+
+/// The grid of variants: every transposition (semitones) with every stretch (times are multiplied by it). The default
+/// is that of Oore et al. 2018.
+struct Augmentation {
+  int lowest_transposition = -3;
+  int highest_transposition = 3;
+  std::vector<double> stretches = {0.95, 0.975, 1.0, 1.025, 1.05};
+
+  static Augmentation none() { return {0, 0, {1.0}}; }
+};
+
+/// All pitches moved by that many semitones. Drops nothing: throws std::out_of_range if one would leave 0..127.
+inline Performance transpose(Performance performance, int semitones) {
+  for (Note& note : performance.notes) {
+    const int pitch = note.pitch + semitones;
+    if (pitch < 0 || pitch >= kPitches)
+      throw std::out_of_range("transpose: pitch " + std::to_string(note.pitch) + " by " + std::to_string(semitones) +
+                              " semitones leaves 0..127");
+    note.pitch = static_cast<std::uint8_t>(pitch);
+  }
+  return performance;
+}
+
+/// All times multiplied by `factor`; throws std::invalid_argument unless it is positive.
+inline Performance stretch(Performance performance, double factor) {
+  if (!(factor > 0) || !std::isfinite(factor))
+    throw std::invalid_argument("stretch: the factor is " + std::to_string(factor) + ", it must be positive");
+  for (Note& note : performance.notes) note.start *= factor, note.end *= factor;
+  for (auto& change : performance.controls) change.time *= factor;
+  for (auto& bend : performance.pitch_bends) bend.time *= factor;
+  performance.duration *= factor;
+  return performance;
+}
+
+/// Transposes tokens in place; the same tokens as those of the transposed performance, because keys of one step keep
+/// their order. Every pitch must stay within 0..127.
+inline void transpose_tokens(std::span<Token> tokens, int semitones) {
+  for (Token& token : tokens)
+    if (token < kFirstTimeShift) token += semitones;
+}
+
+/// From..to: the part of `wanted` under which these notes stay on the piano's 88 keys, or where they are beyond
+/// those already, go no further. Always contains 0 if `wanted` does.
+inline std::pair<int, int> transpositions_that_fit(std::span<const Note> notes, std::pair<int, int> wanted) {
+  if (notes.empty()) return wanted;
+  const auto [lowest, highest] =
+      std::minmax_element(notes.begin(), notes.end(), [](const Note& a, const Note& b) { return a.pitch < b.pitch; });
+  return {std::max(wanted.first, std::min(0, kLowestPianoKey - lowest->pitch)),
+          std::min(wanted.second, std::max(0, kHighestPianoKey - highest->pitch))};
+}
+
+}  // namespace rondo::inline v0::music

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// Batches of tokens for truncated backpropagation through time: B streams side by side, T tokens of each at a time. A
+// stream goes on where it stopped, so that the network may carry its state over, until it jumps to another place.
+#pragma once
+
+#include <rondo/music/augment.hpp>
+#include <rondo/music/dataset.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <ranges>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace rondo::inline v0::music {
+
+inline constexpr Token kNoTarget = -1;  // a place past the end of a stream's piece: no loss there
+
+/// Legend: B streams (batch), T time steps. A token stands at [t * B + b].
+struct Batch {
+  std::vector<Token> inputs;        // T x B; 0 past a stream's end
+  std::vector<Token> targets;       // T x B; the token after each input, kNoTarget past a stream's end
+  std::vector<std::uint8_t> reset;  // B; 1 where the stream begins anew, and the state of the network is to be zero
+  std::vector<int> lengths;         // B; how many of the T steps are there, 0..T
+  std::size_t tokens = 0;           // sum of the lengths
+
+  void clear(int batch, int steps) {
+    const std::size_t places = static_cast<std::size_t>(batch) * static_cast<std::size_t>(steps);
+    inputs.assign(places, 0);
+    targets.assign(places, kNoTarget);
+    reset.assign(static_cast<std::size_t>(batch), 0);
+    lengths.assign(static_cast<std::size_t>(batch), 0);
+    tokens = 0;
+  }
+
+  /// Puts the next tokens of a stream in column b: as many as there are, at most T inputs, each with its target.
+  void put(int batch, int steps, int b, std::span<const Token> tokens_left, int semitones) {
+    const int length = std::min(steps, static_cast<int>(std::min<std::size_t>(tokens_left.size() - 1, 1u << 30)));
+    const auto moved = [&](Token token) { return token < kFirstTimeShift ? token + semitones : token; };
+    for (int t = 0; t < length; ++t) {
+      inputs[t * batch + b] = moved(tokens_left[t]);
+      targets[t * batch + b] = moved(tokens_left[t + 1]);
+    }
+    lengths[b] = length;
+    tokens += static_cast<std::size_t>(length);
+  }
+};
+
+struct BatchOptions {
+  int batch = 32;    // B
+  int steps = 64;    // T
+  int windows = 16;  // how many times T a stream reads on before it jumps; 1: windows by chance, 0: whole pieces
+  std::uint64_t seed = 1;
+  Augmentation augmentation = {};
+};
+
+/// Endless training batches. Each jump of a stream draws a place (a piece in proportion to its length, a token in it)
+/// and a variant of the augmentation's grid; transpositions that leave the piano are not drawn. With `windows` 0 a
+/// stream reads each piece from its beginning to its end, except that it enters the first one somewhere. The streams'
+/// first jumps are staggered. All is a function of the seed and the step: `seek` finds any step again.
+class Batches {
+ public:
+  /// Keeps the tokens of every stretch of every piece. Throws std::invalid_argument if no piece has two tokens or a
+  /// size is not positive.
+  Batches(std::span<const Piece> pieces, BatchOptions options) : options_(std::move(options)) {
+    if (options_.batch < 1 || options_.steps < 1 || options_.windows < 0 || options_.augmentation.stretches.empty())
+      throw std::invalid_argument(
+          "Batches: batch and steps must be 1 or more, windows 0 or more, and one stretch given");
+    for (const Piece& piece : pieces) {
+      Source source;
+      for (double factor : options_.augmentation.stretches)
+        source.variants.push_back(tokens_of({piece.name, stretch(piece.performance, factor)}));
+      const auto& grid = options_.augmentation;
+      std::tie(source.lowest, source.highest) =
+          transpositions_that_fit(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
+      const auto size = [](const auto& tokens) { return tokens.size(); };
+      source.shortest = std::ranges::min(source.variants | std::views::transform(size));
+      if (source.shortest < 2 || source.lowest > source.highest) continue;
+      places_ += source.shortest - 1;
+      source.places_end = places_;
+      sources_.push_back(std::move(source));
+    }
+    if (sources_.empty()) throw std::invalid_argument("Batches: no piece with two tokens or more to learn from");
+    seek(0);
+  }
+
+  std::int64_t step() const { return step_; }  // batches so far
+
+  /// Inputs in one pass over the pieces as they are: about the length of an epoch.
+  std::size_t tokens_per_epoch() const { return places_; }
+
+  /// The next `next()` gives what it gave at that step before. Costs B per step skipped.
+  void seek(std::int64_t step) {
+    streams_.clear();
+    for (int b = 0; b < options_.batch; ++b)
+      streams_.push_back({CountedRandom(options_.seed, static_cast<std::uint64_t>(b))});
+    for (step_ = 0; step_ < step; ++step_)
+      for (Stream& stream : streams_) advance(stream);
+  }
+
+  /// The next batch; it is the same object each time, and nothing is allocated after the first.
+  const Batch& next() {
+    batch_.clear(options_.batch, options_.steps);
+    for (int b = 0; b < options_.batch; ++b) {
+      Stream& stream = streams_[b];
+      batch_.reset[b] = advance(stream);
+      const auto& tokens = sources_[stream.source].variants[stream.variant];
+      batch_.put(options_.batch, options_.steps, b, std::span(tokens).subspan(stream.at), stream.semitones);
+    }
+    ++step_;
+    return batch_;
+  }
+
+ private:
+  struct Source {
+    std::vector<std::vector<Token>> variants;  // one for each stretch
+    std::size_t shortest = 0;                  // tokens in the shortest of them
+    std::size_t places_end = 0;                // running sum of places to begin at
+    int lowest = 0, highest = 0;               // transpositions
+  };
+  struct Stream {
+    CountedRandom random;
+    std::size_t source = 0, variant = 0, at = 0;
+    int semitones = 0;
+    int windows_left = 0;
+    bool begun = false;
+  };
+
+  // Moves to the stream's next window; true if that is a jump.
+  bool advance(Stream& stream) const {
+    const bool ended =
+        stream.begun && stream.at + options_.steps + 1 >= sources_[stream.source].variants[stream.variant].size();
+    if (!stream.begun || ended || (options_.windows > 0 && stream.windows_left == 0)) {
+      jump(stream);
+      return true;
+    }
+    stream.at += static_cast<std::size_t>(options_.steps);
+    --stream.windows_left;
+    return false;
+  }
+
+  void jump(Stream& stream) const {
+    CountedRandom& random = stream.random;
+    const bool anywhere = options_.windows > 0 || !stream.begun;
+    std::size_t place = anywhere ? random.below(places_) : 0;
+    if (anywhere) {
+      const auto source = std::ranges::upper_bound(sources_, place, {}, &Source::places_end);
+      stream.source = static_cast<std::size_t>(source - sources_.begin());
+      place -= source == sources_.begin() ? 0 : std::prev(source)->places_end;
+    } else {
+      stream.source = random.below(sources_.size());
+    }
+    const Source& source = sources_[stream.source];
+    stream.variant = random.below(source.variants.size());
+    stream.semitones =
+        source.lowest + static_cast<int>(random.below(static_cast<std::uint64_t>(source.highest - source.lowest + 1)));
+    // A place is one in the shortest variant; the same place of the music in this one.
+    const std::size_t places = source.variants[stream.variant].size() - 1;
+    stream.at = place * places / (source.shortest - 1);
+    if (options_.windows > 0)
+      stream.windows_left =
+          (stream.begun ? options_.windows : 1 + static_cast<int>(random.below(options_.windows))) - 1;
+    stream.begun = true;
+  }
+
+  BatchOptions options_;
+  std::vector<Source> sources_;
+  std::size_t places_ = 0;
+  std::vector<Stream> streams_;
+  std::int64_t step_ = 0;
+  Batch batch_;
+};
+
+/// One pass over pieces from beginning to end, for evaluation: every token but each piece's first is a target once.
+class Sweep {
+ public:
+  /// `batch` streams at most; pieces are dealt to the stream with the least to read, the longest first.
+  Sweep(std::span<const Piece> pieces, int batch, int steps) : steps_(steps) {
+    if (batch < 1 || steps < 1) throw std::invalid_argument("Sweep: batch and steps must be 1 or more");
+    for (const Piece& piece : pieces)
+      if (auto tokens = tokens_of(piece); tokens.size() > 1) pieces_.push_back(std::move(tokens));
+    std::ranges::stable_sort(pieces_, std::greater{}, [](const auto& tokens) { return tokens.size(); });
+    streams_.resize(std::min<std::size_t>(static_cast<std::size_t>(batch), pieces_.size()));
+    for (std::size_t i = 0; i < pieces_.size(); ++i) {
+      Stream& least = *std::ranges::min_element(streams_, {}, &Stream::load);
+      least.pieces.push_back(i);
+      least.load += pieces_[i].size();
+      targets_ += pieces_[i].size() - 1;
+    }
+  }
+
+  int batch() const { return static_cast<int>(streams_.size()); }  // B: no more than there are pieces
+  std::size_t targets() const { return targets_; }                 // in the whole pass
+
+  /// The next batch, or null after the last. Streams that have nothing left have length 0.
+  const Batch* next() {
+    batch_.clear(batch(), steps_);
+    for (int b = 0; b < batch(); ++b) {
+      Stream& stream = streams_[b];
+      if (stream.piece == stream.pieces.size()) continue;
+      const auto& tokens = pieces_[stream.pieces[stream.piece]];
+      batch_.reset[b] = stream.at == 0;
+      batch_.put(batch(), steps_, b, std::span(tokens).subspan(stream.at), 0);
+      stream.at += static_cast<std::size_t>(steps_);
+      if (stream.at + 1 >= tokens.size()) stream.at = 0, ++stream.piece;
+    }
+    return batch_.tokens > 0 ? &batch_ : nullptr;
+  }
+
+ private:
+  struct Stream {
+    std::vector<std::size_t> pieces;
+    std::size_t load = 0, piece = 0, at = 0;
+  };
+  int steps_;
+  std::vector<std::vector<Token>> pieces_;
+  std::vector<Stream> streams_;
+  std::size_t targets_ = 0;
+  Batch batch_;
+};
+
+}  // namespace rondo::inline v0::music

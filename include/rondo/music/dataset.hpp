@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Pieces, and their split into training and validation: by piece, never by window, so that nothing a model is judged
+// on has been heard in training.
+#pragma once
+
+#include <rondo/music/hash.hpp>
+#include <rondo/music/tokens.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rondo::inline v0::music {
+
+struct Piece {
+  std::string name;  // of its file, without extension
+  Performance performance;
+};
+
+struct Corpus {
+  std::vector<Piece> train, valid;
+};
+
+/// The tokens a model learns from: without the silence before the first event, which says nothing about the piece.
+inline std::vector<Token> tokens_of(const Piece& piece) { return encode(piece.performance, LeadIn::drop); }
+
+inline std::size_t count_tokens(std::span<const Piece> pieces) {
+  std::size_t count = 0;
+  for (const Piece& piece : pieces) count += tokens_of(piece).size();
+  return count;
+}
+
+/// Pieces whose name is among `validation` (with or without an extension) are for validation, the others for training.
+/// Throws std::invalid_argument if a name fits no piece, or one part is left empty.
+inline Corpus split_by_name(std::vector<Piece> pieces, std::span<const std::string> validation) {
+  const auto fits = [](const std::string& wanted, const std::string& name) {
+    return wanted == name || wanted.substr(0, wanted.rfind('.')) == name;
+  };
+  for (const std::string& wanted : validation)
+    if (std::none_of(pieces.begin(), pieces.end(), [&](const Piece& piece) { return fits(wanted, piece.name); }))
+      throw std::invalid_argument("split: no piece is called '" + wanted + "'");
+  Corpus corpus;
+  for (Piece& piece : pieces) {
+    const bool judged = std::any_of(validation.begin(), validation.end(),
+                                    [&](const std::string& wanted) { return fits(wanted, piece.name); });
+    (judged ? corpus.valid : corpus.train).push_back(std::move(piece));
+  }
+  if (corpus.train.empty()) throw std::invalid_argument("split: no piece is left for training");
+  if (corpus.valid.empty()) throw std::invalid_argument("split: no piece is left for validation");
+  return corpus;
+}
+
+/// About that share of the pieces (0..1, at least one, never all) for validation. Which ones depends on the seed and
+/// on their names, not on their order. Throws std::invalid_argument if there are fewer than two pieces.
+inline Corpus split_by_share(std::vector<Piece> pieces, double share, std::uint64_t seed = 0) {
+  if (pieces.size() < 2)
+    throw std::invalid_argument("split: " + std::to_string(pieces.size()) +
+                                " piece(s); at least two are needed, one of them for validation");
+  if (!(share >= 0 && share <= 1))
+    throw std::invalid_argument("split: the share " + std::to_string(share) + " is not within 0..1");
+  const auto wanted = static_cast<std::size_t>(std::lround(share * static_cast<double>(pieces.size())));
+  const std::size_t judged = std::clamp<std::size_t>(wanted, 1, pieces.size() - 1);
+
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  for (std::size_t i = 0; i < pieces.size(); ++i) order.emplace_back(stable_hash(pieces[i].name, seed), i);
+  std::sort(order.begin(), order.end());
+  std::vector<bool> is_judged(pieces.size());
+  for (std::size_t k = 0; k < judged; ++k) is_judged[order[k].second] = true;
+
+  Corpus corpus;
+  for (std::size_t i = 0; i < pieces.size(); ++i)
+    (is_judged[i] ? corpus.valid : corpus.train).push_back(std::move(pieces[i]));
+  return corpus;
+}
+
+}  // namespace rondo::inline v0::music

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+#include <rondo/music/batches.hpp>
+#include <rondo/music/dataset.hpp>
+
+#include <map>
+#include <set>
+
+#include "generate.hpp"
+#include "support/catch.hpp"
+
+using namespace rondo;
+using namespace rondo::music;
+using rondo::test::random_performance;
+
+namespace {
+
+std::vector<Piece> pieces(int count, int notes = 200) {
+  std::vector<Piece> all;
+  for (int i = 0; i < count; ++i)
+    all.push_back({"piece" + std::to_string(i), random_performance(static_cast<unsigned>(i), notes + 40 * i)});
+  return all;
+}
+
+std::set<std::string> names(const std::vector<Piece>& list) {
+  std::set<std::string> all;
+  for (const Piece& piece : list) all.insert(piece.name);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("Stable hashing gives the published values") {
+  CHECK(mix(0) == 0xe220a8397b1dcdafu);  // the first output of SplitMix64 from seed 0
+  CHECK(stable_hash("a") != stable_hash("b"));
+  CHECK(stable_hash("a", 1) != stable_hash("a", 2));
+  CHECK(stable_hash("a") == mix(0xaf63dc4c8601ec8cu ^ mix(0)));  // FNV-1a of "a"
+  CountedRandom random(3, 4);
+  std::vector<int> seen(10);
+  for (int i = 0; i < 10000; ++i) ++seen[random.below(10)];
+  for (int count : seen) CHECK(std::abs(count - 1000) < 150);  // five standard deviations
+}
+
+TEST_CASE("A split by name takes the named pieces, whole") {
+  const auto corpus = split_by_name(pieces(5), std::vector<std::string>{"piece3", "piece1.mid"});
+  CHECK(names(corpus.valid) == std::set<std::string>{"piece1", "piece3"});
+  CHECK(corpus.train.size() == 3);
+  CHECK_THROWS_WITH(split_by_name(pieces(3), std::vector<std::string>{"other"}), "split: no piece is called 'other'");
+  CHECK_THROWS_WITH(split_by_name(pieces(1), std::vector<std::string>{"piece0"}),
+                    "split: no piece is left for training");
+  CHECK_THROWS(split_by_name(pieces(2), {}));
+}
+
+TEST_CASE("A split by share depends on seed and names, not on order") {
+  const auto all = pieces(10);
+  const auto corpus = split_by_share(all, 0.3, 7);
+  CHECK(corpus.valid.size() == 3);
+  CHECK(corpus.train.size() == 7);
+  const auto backwards = split_by_share({all.rbegin(), all.rend()}, 0.3, 7);
+  CHECK(names(backwards.valid) == names(corpus.valid));
+  std::set<std::set<std::string>> splits;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) splits.insert(names(split_by_share(all, 0.3, seed).valid));
+  CHECK(splits.size() > 10);
+  CHECK(split_by_share(all, 0).valid.size() == 1);  // at least one
+  CHECK(split_by_share(all, 1).train.size() == 1);  // never all
+  CHECK_THROWS(split_by_share(pieces(1), 0.5));
+  CHECK_THROWS(split_by_share(all, -0.1));
+}
+
+TEST_CASE("Transposing tokens equals transposing notes; a pitch out of range is refused") {
+  const auto performance = random_performance(3, 200);
+  for (int semitones : {-5, 0, 7}) {
+    auto tokens = encode(performance);
+    transpose_tokens(tokens, semitones);
+    CHECK((tokens == encode(transpose(performance, semitones))));
+  }
+  CHECK_THROWS_WITH(transpose(make_performance({{.pitch = 126}}), 2),
+                    "transpose: pitch 126 by 2 semitones leaves 0..127");
+  CHECK_THROWS(transpose(make_performance({{.pitch = 1}}), -2));
+  const std::vector<Note> high = {{.pitch = 60}, {.pitch = 107}}, beyond = {{.pitch = 20}, {.pitch = 110}};
+  CHECK(transpositions_that_fit(high, {-3, 3}) == std::pair(-3, 1));
+  CHECK(transpositions_that_fit(beyond, {-3, 3}) == std::pair(0, 0));
+  CHECK(transpositions_that_fit({}, {-3, 3}) == std::pair(-3, 3));
+}
+
+TEST_CASE("Stretching multiplies every time") {
+  auto performance = random_performance(4, 50);
+  const auto slow = stretch(performance, 1.05);
+  for (std::size_t i = 0; i < slow.notes.size(); ++i) {
+    CHECK(slow.notes[i].start.value == performance.notes[i].start.value * 1.05);
+    CHECK(slow.notes[i].end.value == performance.notes[i].end.value * 1.05);
+  }
+  for (std::size_t i = 0; i < slow.controls.size(); ++i)
+    CHECK(slow.controls[i].time.value == performance.controls[i].time.value * 1.05);
+  CHECK_THROWS(stretch(performance, 0));
+  CHECK_THROWS(stretch(performance, -1));
+}
+
+TEST_CASE("A sweep reads every token of every piece once, in order") {
+  auto list = pieces(7);
+  list.push_back({"empty", {}});
+  std::multiset<std::vector<Token>> expected, seen;
+  std::size_t targets = 0;
+  for (const Piece& piece : list)
+    if (!piece.performance.notes.empty()) expected.insert(tokens_of(piece)), targets += tokens_of(piece).size() - 1;
+
+  const int steps = 50;
+  Sweep sweep(list, 3, steps);
+  REQUIRE(sweep.batch() == 3);
+  CHECK(sweep.targets() == targets);
+  std::vector<std::vector<Token>> open(3);
+  std::size_t counted = 0;
+  const auto close = [&](auto& tokens) {
+    if (!tokens.empty()) seen.insert(tokens);
+    tokens.clear();
+  };
+  while (const Batch* batch = sweep.next()) {
+    for (int b = 0; b < 3; ++b) {
+      if (batch->reset[b]) close(open[b]);
+      for (int t = 0; t < steps; ++t) {
+        const Token target = batch->targets[t * 3 + b];
+        REQUIRE((t < batch->lengths[b]) == (target != kNoTarget));
+        if (target == kNoTarget) continue;
+        if (open[b].empty()) open[b].push_back(batch->inputs[t * 3 + b]);
+        REQUIRE(batch->inputs[t * 3 + b] == open[b].back());
+        open[b].push_back(target);
+        ++counted;
+      }
+    }
+  }
+  for (auto& tokens : open) close(tokens);
+  CHECK(counted == targets);
+  CHECK((seen == expected));
+}
+
+TEST_CASE("Training batches: streams go on until they jump, and only there is the state reset") {
+  for (int windows : {0, 1, 4}) {
+    const auto list = pieces(4);
+    BatchOptions options{.batch = 5, .steps = 20, .windows = windows, .seed = 3};
+    Batches batches(list, options);
+    std::vector<Token> last(5, -1);
+    std::vector<int> run(5), starts(128);
+    int resets = 0;
+    bool transposed = false;
+    const auto plain = tokens_of(list[0]);
+    for (int i = 0; i < 400; ++i) {
+      const Batch& batch = batches.next();
+      REQUIRE(batch.inputs.size() == 100);
+      for (int b = 0; b < 5; ++b) {
+        REQUIRE(batch.lengths[b] >= 1);
+        run[b] = batch.reset[b] ? 1 : run[b] + 1;
+        resets += batch.reset[b];
+        if (windows > 0) REQUIRE(run[b] <= windows);
+        if (!batch.reset[b]) REQUIRE(batch.inputs[b] == last[b]);
+        for (int t = 0; t + 1 < batch.lengths[b]; ++t)
+          REQUIRE(batch.inputs[(t + 1) * 5 + b] == batch.targets[t * 5 + b]);
+        last[b] = batch.targets[(batch.lengths[b] - 1) * 5 + b];
+        for (int t = 0; t < batch.lengths[b]; ++t) transposed |= batch.inputs[t * 5 + b] == note_on(57);  // below 60
+      }
+    }
+    CHECK(transposed);
+    if (windows == 1) CHECK(resets == 2000);
+    if (windows == 4) CHECK(resets > 500);
+    if (windows == 0) CHECK((resets > 5 && resets < 200));
+  }
+}
+
+TEST_CASE("Batches are a function of seed and step") {
+  const auto list = pieces(3);
+  for (int windows : {0, 1, 6}) {
+    BatchOptions options{.batch = 4, .steps = 16, .windows = windows, .seed = 9};
+    Batches first(list, options), again(list, options), later(list, options);
+    options.seed = 10;
+    Batches other(list, options);
+    for (int i = 0; i < 57; ++i) first.next(), other.next();
+    later.seek(57);
+    CHECK(later.step() == 57);
+    for (int i = 0; i < 57; ++i) again.next();
+    const Batch expected = first.next();
+    CHECK((again.next().inputs == expected.inputs));
+    CHECK((later.next().inputs == expected.inputs));
+    CHECK((later.next().reset == first.next().reset));
+    CHECK_FALSE((other.next().inputs == expected.inputs));
+  }
+}
+
+TEST_CASE("Without augmentation every window stands in a piece, and each token is drawn about equally often") {
+  const auto list = pieces(2);
+  const auto a = tokens_of(list[0]), b = tokens_of(list[1]);
+  Batches batches(list, {.batch = 1, .steps = 8, .windows = 1, .augmentation = Augmentation::none()});
+  CHECK(batches.tokens_per_epoch() == a.size() + b.size() - 2);
+  int in_b = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const Batch& batch = batches.next();
+    std::vector<Token> window(batch.inputs.begin(), batch.inputs.begin() + batch.lengths[0]);
+    window.push_back(batch.targets[batch.lengths[0] - 1]);
+    const bool first = std::search(a.begin(), a.end(), window.begin(), window.end()) != a.end();
+    const bool second = std::search(b.begin(), b.end(), window.begin(), window.end()) != b.end();
+    REQUIRE((first || second));
+    in_b += !first;
+  }
+  const double share = static_cast<double>(b.size()) / static_cast<double>(a.size() + b.size());
+  CHECK(in_b / 4000.0 == Approx(share).margin(0.04));
+  CHECK_THROWS_AS(Batches({}, {}), std::invalid_argument);
+  CHECK_THROWS_AS(Batches(list, {.batch = 0}), std::invalid_argument);
+}
