@@ -31,7 +31,7 @@ std::string describe(const music::ScoreDifference& d) {
 int compare_files(const std::string& abc, const std::string& reference_path) {
   music::Score score = music::read_abc(abc);
   const music::LoggedReference log = music::logged_reference(score).value_or(music::LoggedReference{});
-  if (log.without_repeats) score = music::read_abc(abc, music::Repeats::skip);
+  if (log.without_repeats) score = music::read_abc(abc, music::Repeats::ignore);
 
   const midi::File file = midi::read_file(reference_path).file;
   if (file.division.ticks_per_quarter == 0)

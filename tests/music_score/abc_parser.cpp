@@ -85,6 +85,12 @@ TEST_CASE("Header fields reach the score") {
   CHECK(score.bars[0].metre == music::Metre{3, 8});
 }
 
+TEST_CASE("Voices stand in the order of their declarations") {
+  const std::string header = "X:1\nT:t\nC:c\nM:C\nL:1/4\nQ:1/4=90\nV:R\nV:L\nK:C\n";
+  CHECK(music::parse_abc(header + "[V:L]C4|]\n[V:R]c4|]\n", "t.abc").voices == std::vector<std::string>{"R", "L"});
+  CHECK(error_of(header + "[V:L]C4|]\n") == "t.abc:10:1: voice R holds no bar");
+}
+
 TEST_CASE("Pitches: octaves, accidentals within the bar, key signatures") {
   CHECK(pitches(parse("[V:R]C,, C, C c|c' B, G a|]")) == Ints{36, 48, 60, 72, 84, 59, 67, 81});
   CHECK(pitches(parse("[V:R]^F ^^F _B __B|]")) == Ints{66, 67, 70, 69});
@@ -177,10 +183,10 @@ TEST_CASE("Marks stand at the time of the next note") {
   CHECK_FALSE(score.pedal_marks[1].down);
 }
 
-TEST_CASE("Repeats and endings are played out, or skipped") {
+TEST_CASE("Repeats and endings are played out, or ignored") {
   const std::string body = "[V:R]|:C4|1D4:|2E4|F4|]";
   CHECK(pitches(parse(body)) == Ints{60, 62, 60, 64, 65});
-  CHECK(pitches(music::parse_abc(tune(body), "t.abc", music::Repeats::skip)) == Ints{60, 64, 65});
+  CHECK(pitches(music::parse_abc(tune(body), "t.abc", music::Repeats::ignore)) == Ints{60, 62, 64, 65});
   Ints numbers;
   for (const auto& bar : parse(body).bars) numbers.push_back(bar.number);
   CHECK(numbers == Ints{1, 2, 1, 2, 3});
@@ -220,6 +226,8 @@ TEST_CASE("Errors name file, line and column") {
   CHECK(body_error("[V:R]C2-z2|]") == "t.abc:8:8: a tie that leads to a rest");
   CHECK(body_error("[V:R]C2 D2-|]") == "t.abc:8:11: a tie still open at the end of the voice");
   CHECK(body_error("[V:R]|:C4-:|C4|]") == "t.abc:8:10: a tie still open at a repeat sign");
+  CHECK(body_error("[V:R]C4-| |:C4:|]") == "t.abc:8:8: a tie still open at a repeat sign");
+  CHECK(body_error("[V:R]|:(C4|1D4):|2E4|]") == "t.abc:8:8: a slur still open at an ending");
   CHECK(body_error("[V:R]-C4|]") == "t.abc:8:6: tie on nothing");
   CHECK(body_error("[V:R]C3 (3CD|E4|]") == "t.abc:8:9: a tuplet cut off by the bar line");
   CHECK(body_error("[V:R](3C(3DEF|]") == "t.abc:8:9: a tuplet within a tuplet");

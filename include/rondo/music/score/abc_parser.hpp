@@ -16,7 +16,7 @@
 
 namespace rondo::inline v0::music {
 
-enum class Repeats { play, skip };  // skip: every bar once, and of two endings the second
+enum class Repeats { play, ignore };  // ignore: every written bar once, both endings too
 
 /// Reads one tune. `file` names the text in messages. Throws AbcError at the first fault.
 Score parse_abc(std::string_view text, const std::string& file, Repeats repeats = Repeats::play);
@@ -42,7 +42,7 @@ class AbcReader {
     for (Voice& voice : voices_) voice.bars = voice.reader.finish(voice.end);
     compare_voices();
     number_bars();
-    play(play_order(repeats), repeats);
+    play(play_order(repeats));
     return std::move(score_);
   }
 
@@ -198,11 +198,18 @@ class AbcReader {
     voice.reader.read(text.substr(close + 1), {line_, static_cast<int>(close) + 2});
   }
 
+  // Voices stand in the order of their declarations, or of their first lines.
   Voice& voice_named(const std::string& name) {
+    if (voices_.empty())
+      for (const std::string& declared : declared_) add_voice(declared);
     for (Voice& voice : voices_)
       if (voice.name == name) return voice;
     if (name.empty()) fail({line_, 4}, "a voice without a name");
-    voices_.push_back({name, VoiceReader(file_, metre_, unit_, *key_), {}, {}});
+    return add_voice(name);
+  }
+
+  Voice& add_voice(const std::string& name) {
+    voices_.push_back({name, VoiceReader(file_, metre_, unit_, *key_), {line_, 1}, {}});
     return voices_.back();
   }
 
@@ -302,11 +309,8 @@ class AbcReader {
       if (!bars[b].end_repeat) continue;
       if (!opened && repeated_before) fail(where, number + ": a repeat that was not opened");
       wants_second = first_ending != bars.size();
-      if (repeats == Repeats::play) {
+      if (repeats == Repeats::play)
         for (std::size_t again = start; again <= b && again != first_ending; ++again) order.push_back(again);
-      } else if (wants_second) {
-        while (!order.empty() && order.back() >= first_ending) order.pop_back();
-      }
       first_ending = bars.size();
       opened = false;
       repeated_before = true;
@@ -317,7 +321,7 @@ class AbcReader {
     return order;
   }
 
-  void play(const std::vector<std::size_t>& order, Repeats) {
+  void play(const std::vector<std::size_t>& order) {
     const std::vector<WrittenBar>& model = voices_.front().bars;
     Rational now;
     for (std::size_t k = 0; k < order.size(); ++k) {

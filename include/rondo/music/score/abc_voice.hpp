@@ -465,8 +465,8 @@ class VoiceReader {
     else if (!(take("|]") || take("||") || take("|")))
       fail(where, "unknown bar line");
     if (bars_.size() == 1 && at_ == Rational() && !starts) fail(where, "a bar line before any note");
+    if (ends || starts) require_closed_spans("at a repeat sign");
     if (at_ != Rational()) {
-      if (ends || starts) require_closed_spans("at a repeat sign");
       close_bar(where);
       bars_[bars_.size() - 2].end_repeat = ends;
     } else if (ends || !(starts || is_digit(peek()))) {
