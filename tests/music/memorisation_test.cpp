@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include <rondo/music/augment.hpp>
+#include <rondo/music/memorisation.hpp>
+
+#include <random>
+
+#include "support/catch.hpp"
+
+using namespace rondo;
+using namespace rondo::music;
+
+namespace {
+
+// Notes 0.1 s apart, some of them struck together with the one before.
+Performance melody(unsigned seed, int count, int pitches) {
+  std::mt19937 random(seed);
+  std::vector<Note> notes;
+  double now = 0;
+  for (int i = 0; i < count; ++i) {
+    if (random() % 4 != 0) now += 0.1;
+    notes.push_back({.start = {now},
+                     .end = {now + 0.2},
+                     .pitch = static_cast<std::uint8_t>(60 + random() % static_cast<unsigned>(pitches))});
+  }
+  return make_performance(std::move(notes));
+}
+
+struct Plain {
+  int pitch;
+  bool joined;
+};
+std::vector<Plain> plain(const Performance& performance) {
+  auto notes = performance.notes;
+  std::ranges::stable_sort(notes, {}, [](const Note& n) { return std::pair(n.start, n.pitch); });
+  std::vector<Plain> all;
+  for (std::size_t i = 0; i < notes.size(); ++i)
+    all.push_back({notes[i].pitch, i > 0 && notes[i].start.value - notes[i - 1].start.value < 0.01});
+  return all;
+}
+
+// Longest run from each pair of places, compared note by note.
+struct Brute {
+  std::size_t longest = 0;
+  double share = 0;
+};
+Brute brute(const std::vector<Piece>& pieces, const Performance& output, bool transposed) {
+  const auto out = plain(output);
+  std::vector<bool> inside(out.size());
+  Brute result;
+  for (const Piece& piece : pieces) {
+    const auto notes = plain(piece.performance);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      for (std::size_t j = 0; j < notes.size(); ++j) {
+        const int shift = transposed ? out[i].pitch - notes[j].pitch : 0;
+        std::size_t n = 0;
+        while (i + n < out.size() && j + n < notes.size() && out[i + n].pitch - notes[j + n].pitch == shift &&
+               (n == 0 || out[i + n].joined == notes[j + n].joined))
+          ++n;
+        if (n < 2) continue;
+        result.longest = std::max(result.longest, n);
+        if (n >= kTellingRun) std::fill_n(inside.begin() + static_cast<long>(i), n, true);
+      }
+  }
+  result.share = static_cast<double>(std::count(inside.begin(), inside.end(), true)) / static_cast<double>(out.size());
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("Suffix arrays find the longest match that a search through the text finds") {
+  std::mt19937 random(1);
+  for (int trial = 0; trial < 50; ++trial) {
+    std::vector<std::int32_t> text(random() % 200);
+    for (auto& symbol : text) symbol = static_cast<std::int32_t>(random() % 3) - 1;
+    const SuffixArray array(text);
+    for (int q = 0; q < 20; ++q) {
+      std::vector<std::int32_t> query(random() % 12);
+      for (auto& symbol : query) symbol = static_cast<std::int32_t>(random() % 3) - 1;
+      std::size_t longest = 0;
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        std::size_t n = 0;
+        while (n < query.size() && i + n < text.size() && text[i + n] == query[n]) ++n;
+        longest = std::max(longest, n);
+      }
+      const auto match = array.longest_prefix(query);
+      REQUIRE(match.length == longest);
+      REQUIRE(std::equal(query.begin(), query.begin() + static_cast<long>(longest),
+                         text.begin() + static_cast<long>(match.at)));
+    }
+  }
+}
+
+TEST_CASE("Memorisation agrees with a search by brute force") {
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    std::vector<Piece> pieces;
+    for (unsigned i = 0; i < 3; ++i) pieces.push_back({std::to_string(i), melody(100 * seed + i, 150, 4)});
+    const Performance output = melody(100 * seed + 50, 120, 4);
+    const Memorisation found = TrainingNotes(pieces).compare(output);
+    const Brute exact = brute(pieces, output, false), transposed = brute(pieces, output, true);
+    CHECK(exact.longest > 3);
+    CHECK(found.exact.length == exact.longest);
+    CHECK(found.transposed.length == transposed.longest);
+    CHECK(found.exact_share == Approx(exact.share));
+    CHECK(found.transposed_share == Approx(transposed.share));
+  }
+}
+
+TEST_CASE("A copied passage is found: where it stands, how long it is, how far it is moved") {
+  std::vector<Piece> pieces;
+  for (unsigned i = 0; i < 4; ++i) pieces.push_back({"p" + std::to_string(i), melody(i, 400, 40)});
+  Performance output = melody(77, 60, 40);
+  // 30 notes of p2, up three semitones and a fifth slower, struck 12 ms apart where they were together.
+  const auto source = pieces[2].performance.notes;
+  const double gap = output.notes.back().start.value + 1;
+  std::vector<Note> copied(source.begin() + 100, source.begin() + 130);
+  while (copied.front().start == source[99].start || copied.back().start == source[130].start)
+    FAIL("choose a place between chords");
+  const double from = copied.front().start.value;
+  for (std::size_t i = 0; i < copied.size(); ++i) {
+    Note note = copied[i];
+    note.start = {gap + 1.2 * (note.start.value - from) + 0.004 * static_cast<double>(i % 3)};
+    note.end = note.start + midi::Seconds{0.1};
+    note.pitch = static_cast<std::uint8_t>(note.pitch + 3);
+    output.notes.push_back(note);
+  }
+  const Memorisation found = TrainingNotes(pieces).compare(output);
+  CHECK(found.transposed.length == 30);
+  CHECK(found.transposed.piece == "p2");
+  CHECK(found.transposed.piece_note == 100);
+  CHECK(found.transposed.piece_seconds == Approx(from));
+  CHECK(found.transposed.note == 60);
+  CHECK(found.transposed.semitones == 3);
+  CHECK(found.transposed_share == Approx(30.0 / 90));
+  CHECK(found.exact.length < 8);
+  CHECK(found.exact_share == 0);
+
+  CHECK(TrainingNotes(pieces).compare(transpose(output, -3)).exact.length == 30);
+  CHECK(TrainingNotes(pieces).compare(pieces[1].performance).exact_share == 1);
+  CHECK(TrainingNotes(pieces).compare({}).exact.length == 0);
+  CHECK(TrainingNotes({}).compare(output).transposed.length == 0);
+}
+
+TEST_CASE("A corpus that repeats itself costs no more than any other") {
+  std::vector<Piece> pieces;
+  for (int i = 0; i < 10; ++i) pieces.push_back({"copy", melody(1, 3000, 30)});
+  const TrainingNotes notes(pieces);
+  CHECK(notes.compare(pieces[0].performance).exact.length == 3000);
+}
