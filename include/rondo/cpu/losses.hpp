@@ -17,14 +17,14 @@ double softmax_cross_entropy_column(Cpu, const Scalar* z, Index V, std::int32_t 
   const Scalar highest = logits.maxCoeff();
   if (!d) {
     const Scalar total = (logits - highest).exp().sum();
-    return std::log(static_cast<double>(total)) + static_cast<double>(highest) - static_cast<double>(z[target]);
+    return std::log(static_cast<double>(total)) + (static_cast<double>(highest) - static_cast<double>(z[target]));
   }
   auto gradient = column(d, V);
   gradient = (logits - highest).exp();
   const Scalar total = gradient.sum();
   gradient *= scale / total;
   d[target] -= scale;
-  return std::log(static_cast<double>(total)) + static_cast<double>(highest) - static_cast<double>(z[target]);
+  return std::log(static_cast<double>(total)) + (static_cast<double>(highest) - static_cast<double>(z[target]));
 }
 
 /// Sum over one column of -[y log sigmoid(z) + (1-y) log(1 - sigmoid(z))]; d becomes scale * (sigmoid(z) - y) where d
