@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include <cstdint>
+#include <vector>
+
+#include <rondo/layers/embedding.hpp>
+#include <rondo/layers/linear.hpp>
+
+#include "support/catch.hpp"
+#include "support/fill.hpp"
+#include "support/gradients.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+TEST_CASE("Linear computes W x + b and its gradients, dense and ragged") {
+  const std::vector<Index> lengths =
+      GENERATE(std::vector<Index>{}, std::vector<Index>{2, 0, 5}, std::vector<Index>{5, 3, 1});
+  const Index C = 4, K = 3, B = 3, T = 5;
+  Rng rng(1);
+  Linear<double> linear(C, K, rng);
+  randomise(linear, rng);
+  auto x = random_sequence<double>(C, B, T, rng);
+  x.set_lengths(lengths);
+  Sequence<double> y, dx, dy = random_sequence<double>(K, B, T, rng);
+  for (Index t = 0; t < T; ++t)
+    for (Index b = 0; b < B; ++b)
+      if (!x.active(b, t)) column(&dy(0, b, t), K).setZero();
+
+  linear.forward(x, y);
+  for (Index t = 0; t < T; ++t)
+    for (Index b = 0; b < B; ++b)
+      for (Index k = 0; k < K; ++k) {
+        double wanted = x.active(b, t) ? linear.b().value()(k, 0) : 0;
+        for (Index c = 0; x.active(b, t) && c < C; ++c) wanted += linear.W().value()(k, c) * x(c, b, t);
+        CHECK(y(k, b, t) == Approx(wanted).margin(1e-14));
+      }
+
+  const auto loss = [&] {
+    linear.forward(x, y);
+    return matrix(y.flat()).cwiseProduct(matrix(dy.flat())).sum();
+  };
+  linear.backward(x, dy, &dx);
+  check_parameter_gradients(linear, loss);
+  check_gradient("x", x.flat(), dx.flat(), loss);
+
+  Sequence<double> step(K, B, 1);
+  linear.step(x.at(0), step.at(0));
+  for (Index b = 0; b < B; ++b)
+    if (x.active(b, 0)) CHECK(matrix(step.at(0)).col(b).isApprox(matrix(y.at(0)).col(b), 1e-14));
+}
+
+TEST_CASE("Linear says what it got and what it wanted") {
+  Rng rng(1);
+  Linear<float> linear(3, 2, rng);
+  Sequence<float> x(4, 2, 5), y;
+  CHECK_THROWS_WITH(linear.forward(x, y), "Linear::forward: x is 4 x 2 x 5 (C x B x T), this layer wants C = 3");
+  CHECK_THROWS_WITH(
+      linear.backward(Sequence<float>(3, 2, 5), Sequence<float>(2, 2, 4), nullptr),
+      "Linear::backward: dy is 2 x 2 x 4 (C x B x T), wanted K = 2 and the B and T of x, 3 x 2 x 5 (C x B x T)");
+}
+
+TEST_CASE("Embedding looks columns up and gathers their gradients") {
+  const Index D = 3, V = 5, B = 2, T = 4;
+  const std::vector<std::int32_t> tokens = {4, 0, 2, 2, 4, 1, 2, 0};  // 3 never, 2 three times
+  Rng rng(2);
+  Embedding<double> embedding(V, D, rng);
+  Sequence<double> y;
+  embedding.forward(tokens, B, T, y);
+  for (Index t = 0; t < T; ++t)
+    for (Index b = 0; b < B; ++b)
+      CHECK(matrix(y.at(t)).col(b) == matrix(embedding.E().value()).col(tokens[std::size_t(b + B * t)]));
+
+  const auto dy = random_sequence<double>(D, B, T, rng);
+  const auto loss = [&] {
+    embedding.forward(tokens, B, T, y);
+    return matrix(y.flat()).cwiseProduct(matrix(dy.flat())).sum();
+  };
+  embedding.backward(tokens, dy);
+  check_parameter_gradients(embedding, loss);
+  CHECK(matrix(embedding.E().grad()).col(3).norm() == 0);
+}
+
+TEST_CASE("Embedding refuses what is no token") {
+  Rng rng(2);
+  const Embedding<float> embedding(5, 3, rng);
+  Sequence<float> y;
+  const std::vector<std::int32_t> high = {1, 5}, low = {-1, 0};
+  CHECK_THROWS_WITH(embedding.forward(high, 1, 2, y), "Embedding::forward: token 5 with V = 5");
+  CHECK_THROWS_WITH(embedding.forward(low, 1, 2, y), "Embedding::forward: token -1 with V = 5");
+  CHECK_THROWS_WITH(embedding.forward(low, 1, 3, y), "Embedding::forward: 2 tokens for B x T = 1 x 3");
+}
