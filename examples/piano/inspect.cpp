@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,12 +17,17 @@
 #include <rondo/midi/reader.hpp>
 #include <rondo/midi/summary.hpp>
 #include <rondo/midi/writer.hpp>
+#include <rondo/music/pedal.hpp>
+#include <rondo/music/tokens.hpp>
 
 namespace piano {
 namespace {
 
 using nlohmann::json;
 namespace midi = rondo::midi;
+namespace music = rondo::music;
+
+constexpr int kDrums = 9;  // the channel
 
 struct Options {
   std::vector<std::string> files;
@@ -38,7 +44,15 @@ struct Inspection {
   std::vector<midi::TrackSummary> tracks;
   midi::Performance<midi::Ticks> in_ticks;
   midi::Performance<midi::Seconds> in_seconds;
+  std::optional<std::size_t> tokens;  // none: the file is too long to have any
 };
+
+/// Tokens that training makes of the file by default: without the drums, notes extended by the pedal.
+std::optional<std::size_t> count_tokens(midi::Performance<midi::Seconds> performance) {
+  if (performance.duration.value > music::kLongestPerformance) return std::nullopt;
+  std::erase_if(performance.notes, [](const auto& note) { return note.channel == kDrums; });
+  return music::encode(music::apply_pedal(performance, music::PedalMode::extend), music::LeadIn::drop).size();
+}
 
 Inspection inspect(const std::string& path, const Options& options) {
   Inspection found;
@@ -48,6 +62,7 @@ Inspection inspect(const std::string& path, const Options& options) {
     for (const midi::Track& track : found.read.file.tracks) found.tracks.push_back(midi::summarize(track));
     found.in_ticks = midi::extract<midi::Ticks>(found.read.file);
     found.in_seconds = midi::extract<midi::Seconds>(found.read.file);
+    found.tokens = count_tokens(found.in_seconds);
     if (!options.write.empty()) midi::write_file(options.write, found.read.file);
   } catch (const std::exception& complaint) {
     found.error = complaint.what();
@@ -102,6 +117,7 @@ json to_json(const Inspection& found, const Options& options) {
   out["seconds"] = found.in_seconds.duration.value;
   out["notes"] = found.in_ticks.notes.size();
   out["pedal_events"] = pedal_events(found);
+  out["tokens"] = found.tokens ? json(*found.tokens) : json(nullptr);
   out["hanging_notes"] = found.in_ticks.hanging_notes;
   out["orphan_note_offs"] = found.in_ticks.orphan_note_offs;
   for (const midi::TrackSummary& track : found.tracks) {
@@ -165,6 +181,11 @@ void print(const Inspection& found, const Options& options) {
   std::printf("  %zu notes, %zu pedal events, %zu other controllers, %zu pitch bends\n", found.in_ticks.notes.size(),
               pedal_events(found), found.in_ticks.controls.size() - pedal_events(found),
               found.in_ticks.pitch_bends.size());
+  if (found.tokens) {
+    std::printf("  %zu tokens, with the pedal extending notes\n", *found.tokens);
+  } else {
+    std::printf("  no tokens: longer than %.0f s\n", music::kLongestPerformance);
+  }
   if (found.in_ticks.hanging_notes != 0) {
     std::printf("  %zu notes that nothing ended last to the end of their track\n", found.in_ticks.hanging_notes);
   }

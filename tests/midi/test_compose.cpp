@@ -81,9 +81,11 @@ TEST_CASE("several tracks make format 1") {
   Played p;
   p.notes = {{{0}, {1}, 60, 10, 0, 1}, {{0}, {1}, 61, 10, 5, 3}};
   p.duration = {1};
-  const File file = compose(p);
+  const File file = compose(p, "two hands");
   CHECK(file.format == Format::simultaneous);
-  CHECK(file.tracks.size() == 4);
+  REQUIRE(file.tracks.size() == 4);
+  CHECK(file.tracks[0].text(file.tracks[0].events.at(0)) == "two hands");
+  for (const Track& track : file.tracks) CHECK(track.end == Ticks{1000});
   CHECK(extract<Seconds>(read(write(file)).file) == p);
 }
 

@@ -49,19 +49,18 @@ class Composer {
       if (end < start) throw std::invalid_argument("midi::compose: a note ends before it starts");
     }
 
-    File file{Format::single_track, Division::metrical(kComposeTicksPerQuarter), std::vector<Track>(1)};
-    Track& first = file.tracks[0];
-    if (!title.empty()) first.add_text({}, meta::kTrackName, title);
-    first.add_meta({}, meta::kTempo, tempo_payload(kDefaultTempo));
     std::ranges::stable_sort(placed_, [](const Placed& a, const Placed& b) {
       return std::tie(a.event.time, a.order) < std::tie(b.event.time, b.order);
     });
-    for (const Placed& p : placed_) {
-      if (p.track >= file.tracks.size()) file.tracks.resize(p.track + std::size_t{1});
-      file.tracks[p.track].add(p.event);
-    }
-    if (file.tracks.size() > 1) file.format = Format::simultaneous;
-    const Ticks end = std::max(ticks(performance.duration), first.end);
+    std::size_t tracks = 1;
+    for (const Placed& p : placed_) tracks = std::max(tracks, p.track + std::size_t{1});
+
+    File file{tracks == 1 ? Format::single_track : Format::simultaneous, Division::metrical(kComposeTicksPerQuarter),
+              std::vector<Track>(tracks)};
+    if (!title.empty()) file.tracks[0].add_text({}, meta::kTrackName, title);
+    file.tracks[0].add_meta({}, meta::kTempo, tempo_payload(kDefaultTempo));
+    for (const Placed& p : placed_) file.tracks[p.track].add(p.event);
+    const Ticks end = ticks(performance.duration);
     for (Track& track : file.tracks) track.end = std::max(track.end, end);
     return file;
   }
