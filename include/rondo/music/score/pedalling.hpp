@@ -15,30 +15,30 @@ struct PedalChange {
   bool press;     // the pedal goes down, at once or again
 };
 
-/// In order of time; ends with the pedal up. A bar with marks follows them alone, as do bars over which they hold the
-/// pedal down.
+/// In order of time, one change at a time; ends with the pedal up. A bar with marks follows them alone, as do bars over
+/// which they hold the pedal down.
 inline std::vector<PedalChange> pedal_changes(const Score& score) {
   std::vector<PedalChange> changes;
   bool down = false, held_by_mark = false;
+  const auto change = [&](Rational time, bool press) {
+    if (!down && !press) return;
+    if (!changes.empty() && changes.back().time == time)
+      changes.back().press = press;  // up at the end of a bar and down with the next is one change
+    else
+      changes.push_back({time, down, press});
+    down = press;
+  };
   auto mark = score.pedal_marks.begin();
   for (std::size_t b = 0; b < score.bars.size(); ++b) {
     const Bar& bar = score.bars[b];
     const bool marked = mark != score.pedal_marks.end() && mark->bar == b;
-    if (marked && down && !held_by_mark) {  // the automatic pedal hands over at the bar line
-      if (mark->onset > bar.onset || !mark->down) changes.push_back({bar.onset, true, false}), down = false;
-    }
-    for (; mark != score.pedal_marks.end() && mark->bar == b; ++mark) {
-      if (down || mark->down) changes.push_back({mark->onset, down, mark->down});
-      down = held_by_mark = mark->down;
-    }
+    if (marked && !held_by_mark) change(bar.onset, false);  // the automatic pedal ends where marks begin
+    for (; mark != score.pedal_marks.end() && mark->bar == b; ++mark) change(mark->onset, held_by_mark = mark->down);
     if (marked || held_by_mark || score.auto_pedal == AutoPedal::none) continue;
     const int parts = score.auto_pedal == AutoPedal::half ? 2 : 1;
-    for (int part = 0; part < parts; ++part) {
-      changes.push_back({bar.onset + bar.length * Rational(part, parts), down, true});
-      down = true;
-    }
+    for (int part = 0; part < parts; ++part) change(bar.onset + bar.length * Rational(part, parts), true);
   }
-  if (down) changes.push_back({score.length(), true, false});
+  change(score.length(), false);
   return changes;
 }
 

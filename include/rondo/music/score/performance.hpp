@@ -135,9 +135,10 @@ class Performer {
     key = std::move(kept);
   }
 
-  // The old harmony is let go just before the new one sounds, and the pedal goes down again when its notes are held.
+  // Syncopated, as pianists do: the old harmony is let go just before the new one sounds, and the pedal goes down when
+  // the new notes are held and nothing of the old is left to catch.
   std::vector<midi::ControlChange<midi::Seconds>> pedal() const {
-    constexpr double early = 0.015, change_time = 0.080, fresh = 0.010;
+    constexpr double early = 0.015, late = 0.060;
     std::vector<midi::ControlChange<midi::Seconds>> controls;
     double last = 0;
     const auto add = [&](double time, std::uint8_t value) {
@@ -147,7 +148,7 @@ class Performer {
     for (const PedalChange& change : pedal_changes(score_)) {
       const double time = clock_.seconds(change.time);
       if (change.release) add(time - early, 0);
-      if (change.press) add(change.release ? time + change_time : time - fresh, 127);
+      if (change.press) add(time + late, 127);
     }
     return controls;
   }
