@@ -75,10 +75,13 @@ class SoundingNotes {
 
   SoundingNotes() { oldest_.fill(kNone); }
 
+  void reserve(std::size_t notes) { next_.reserve(notes); }
+
   static constexpr std::size_t key(const Event& event) { return event.channel() * std::size_t{128} + event.data1; }
 
+  /// Notes are pushed in order of their index, each once.
   void push(std::size_t key, std::size_t note) {
-    next_.resize(note + 1, kNone);
+    next_.push_back(kNone);
     const auto index = static_cast<std::uint32_t>(note);
     (oldest_[key] == kNone ? oldest_[key] : next_[newest_[key]]) = index;
     newest_[key] = index;
@@ -134,6 +137,7 @@ class Extractor {
   explicit Extractor(const File& file) : file_(file) {}
 
   Performance<Time> extract() {
+    reserve();
     TempoMap map(file_, 0);
     for (std::size_t k = 0; k < file_.tracks.size(); ++k) {
       if (k > 0 && file_.format == Format::sequential) map = TempoMap(file_, k);
@@ -150,6 +154,21 @@ class Extractor {
   }
 
  private:
+  // Counting first is quicker than letting the lists grow: most of the time would go into fresh memory.
+  void reserve() {
+    std::size_t notes = 0;
+    std::size_t controls = 0;
+    for (const Track& track : file_.tracks) {
+      for (const Event& event : track.events) {
+        notes += event.is_note_on();
+        controls += event.kind() == Kind::control_change;
+      }
+    }
+    result_.notes.reserve(notes);
+    result_.controls.reserve(controls);
+    sounding_.reserve(notes);
+  }
+
   void extract_track(const Track& track, std::uint16_t index, const TempoMap& map) {
     Clock<Time> time(map);
     std::vector<Note<Time>>& notes = result_.notes;
