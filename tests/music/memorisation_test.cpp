@@ -107,9 +107,9 @@ TEST_CASE("Memorisation agrees with a search by brute force") {
 
 TEST_CASE("A copied passage is found: where it stands, how long it is, how far it is moved") {
   std::vector<Piece> pieces;
-  for (unsigned i = 0; i < 4; ++i) pieces.push_back({"p" + std::to_string(i), melody(i, 400, 40)});
+  for (unsigned i = 0; i < 4; ++i) pieces.push_back({std::to_string(i), melody(i, 400, 40)});
   Performance output = melody(77, 60, 40);
-  // 30 notes of p2, up three semitones and a fifth slower, struck 12 ms apart where they were together.
+  // 30 notes of piece 2, up three semitones and a fifth slower, struck 12 ms apart where they were together.
   const auto source = pieces[2].performance.notes;
   const double gap = output.notes.back().start.value + 1;
   std::vector<Note> copied(source.begin() + 100, source.begin() + 130);
@@ -125,7 +125,7 @@ TEST_CASE("A copied passage is found: where it stands, how long it is, how far i
   }
   const Memorisation found = TrainingNotes(pieces).compare(output);
   CHECK(found.transposed.length == 30);
-  CHECK(found.transposed.piece == "p2");
+  CHECK(found.transposed.piece == "2");
   CHECK(found.transposed.piece_note == 100);
   CHECK(found.transposed.piece_seconds == Approx(from));
   CHECK(found.transposed.note == 60);

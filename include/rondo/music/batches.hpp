@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
-#include <ranges>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -80,8 +79,8 @@ class Batches {
       const auto& grid = options_.augmentation;
       std::tie(source.lowest, source.highest) =
           transpositions_that_fit(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
-      const auto size = [](const auto& tokens) { return tokens.size(); };
-      source.shortest = std::ranges::min(source.variants | std::views::transform(size));
+      source.shortest = source.variants.front().size();
+      for (const auto& tokens : source.variants) source.shortest = std::min(source.shortest, tokens.size());
       if (source.shortest < 2 || source.lowest > source.highest) continue;
       places_ += source.shortest - 1;
       source.places_end = places_;

@@ -75,24 +75,28 @@ inline std::vector<Note> extend_notes(const Performance& performance) {
   std::array<Channel, 16> channels;
   std::vector<bool> lost(notes.size());
 
-  for (const auto& [time, kind, index] : moments) {
-    if (kind == foot) {
+  for (const Moment& moment : moments) {
+    const std::size_t index = moment.index;
+    if (moment.kind == foot) {
       Channel& channel = channels[pedal[index].channel & 15];
-      const bool was_down = channel.down;
+      const bool comes_up = channel.down && !is_down(pedal[index]);
       channel.down = is_down(pedal[index]);
-      if (!was_down || channel.down) continue;
-      for (auto& pitch : channel.sounding)
-        std::erase_if(pitch, [&](const Sounding& s) { return s.held ? false : (notes[s.note].end = time, true); });
+      if (!comes_up) continue;
+      for (auto& pitch : channel.sounding) {
+        for (const Sounding& s : pitch)
+          if (!s.held) notes[s.note].end = moment.time;
+        std::erase_if(pitch, [](const Sounding& s) { return !s.held; });
+      }
       continue;
     }
     Channel& channel = channels[notes[index].channel & 15];
     auto& pitch = channel.sounding[notes[index].pitch & 127];
     const auto self = std::find_if(pitch.begin(), pitch.end(), [&](const Sounding& s) { return s.note == index; });
-    if (kind == key_down) {
+    if (moment.kind == key_down) {
       if (channel.down) {
         for (const Sounding& s : pitch) {
-          lost[s.note] = notes[s.note].start == time;
-          notes[s.note].end = time;
+          lost[s.note] = notes[s.note].start == moment.time;
+          notes[s.note].end = moment.time;
         }
         pitch.clear();
       }
