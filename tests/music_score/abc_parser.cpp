@@ -246,6 +246,8 @@ TEST_CASE("Errors name file, line and column") {
   CHECK(body_error("[V:R]C,,,4|]") == "no error");
   CHECK(body_error("[V:R]C,,,,4|]") == "t.abc:8:6: a pitch outside the piano");
   CHECK(body_error("[V:R]C0|]") == "t.abc:8:7: a number outside 1..9999");
+  CHECK(body_error("[V:R]C3 D9999|]") == "t.abc:8:9: a length that no score needs");
+  CHECK(body_error("[V:R]C3 D/9999E/9998F/9997|]") == "t.abc:8:15: times too finely divided");
   CHECK(body_error("[V:R]C4||]D4|]") == "t.abc:8:10: unknown construct ']'");
   CHECK(body_error("[V:R]C4| |D4|]") == "t.abc:8:10: an empty bar");
   CHECK(body_error("[V:R]|C4|]") == "t.abc:8:6: a bar line before any note");

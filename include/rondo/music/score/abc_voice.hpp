@@ -4,6 +4,7 @@
 // checked by parse_abc, which sees them all.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -96,6 +97,10 @@ class VoiceReader {
     Articulation articulation = Articulation::normal;
     bool accent = false, fermata = false;
   };
+
+  // Bounds under which exact arithmetic cannot overflow.
+  static constexpr std::int64_t kFinest = 1 << 16;   // denominator of a time in quarter notes
+  static constexpr std::int64_t kLongest = 1 << 10;  // quarter notes in one event
 
   [[noreturn]] void fail(TextPosition where, const std::string& message) const {
     throw AbcError(file_, where, message);
@@ -244,6 +249,8 @@ class VoiceReader {
       --tuplet_.remaining;
     }
 
+    if (length.denominator() > kFinest || length > kLongest) fail(where, "a length that no score needs");
+
     const std::vector<OpenTie> arriving = ties_;
     std::vector<bool> continued(arriving.size());
     std::vector<NoteRef> event;
@@ -270,6 +277,7 @@ class VoiceReader {
     last_length_ = length;
     last_breakable_ = true;
     at_ += length;
+    if (at_.denominator() > kFinest) fail(where, "times too finely divided");
   }
 
   NoteRef add_note(int pitch, Rational length, const std::vector<OpenTie>& arriving, std::vector<bool>& continued) {
@@ -451,6 +459,7 @@ class VoiceReader {
     bar().length = at_;
     bar().end = where;
     open_bar();
+    if (bar().onset.denominator() > kFinest) fail(where, "times too finely divided");
   }
 
   void read_bar_line(TextPosition where) {
