@@ -3,8 +3,10 @@
 // stops allocating once it has seen the largest.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
+#include <type_traits>
 #include <vector>
 
 #include <rondo/core/device.hpp>
@@ -62,5 +64,11 @@ class Buffer<T, Cpu> {
   std::vector<T, detail::AlignedAllocator<T>> storage_;
   Index size_ = 0;
 };
+
+/// Every element of a = value.
+template <class T>
+void fill(Cpu, MatrixView<T> a, std::type_identity_t<T> value) {
+  for (Index j = 0; j < a.cols; ++j) std::fill_n(a.data + j * a.stride, a.rows, value);
+}
 
 }  // namespace rondo::inline v0

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include <rondo/core/buffer.hpp>
 #include <rondo/core/device.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/eigen.hpp>
@@ -14,11 +15,6 @@ namespace rondo::inline v0 {
 
 /// Whether a factor is taken as it lies or transposed.
 enum class Op { none, transpose };
-
-template <class Scalar>
-void fill(Cpu, MatrixView<Scalar> a, std::type_identity_t<Scalar> value) {
-  matrix(a).setConstant(value);
-}
 
 namespace detail {
 
