@@ -159,6 +159,9 @@ TEST_CASE("A primer that breaks the rules is taken, and put right first") {
     grammar.finish();
     CHECK(grammar.sounding() == 0);
   }
+  Grammar grammar;
+  grammar.feed(std::vector<Token>{velocity(9), note_on(70), note_off(50)});  // an orphan, out of order
+  CHECK_FALSE(grammar.allows(note_off(70)));                                 // still without length
   CHECK_THROWS_AS(Grammar().feed(Token{390}), std::out_of_range);
   CHECK_THROWS_AS(Grammar({.lowest = 70, .highest = 60}), std::invalid_argument);
   CHECK_THROWS_AS(Grammar({.longest_note = 0}), std::invalid_argument);
