@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
+#include <tuple>
 
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/view.hpp>
@@ -97,6 +98,27 @@ class Path {
 
   char text_[120] = {};
   std::size_t size_ = 0;
+};
+
+/// Several layers as one model, for optimiser and checkpoint. It refers to them; their names begin with their place,
+/// "0", "1" and so on, as those of torch.nn.ModuleList.
+template <class... Layers>
+class Group {
+ public:
+  explicit Group(Layers&... layers) : layers_(layers...) {}
+
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) {
+    std::apply(
+        [&](Layers&... layers) {
+          Index place = 0;
+          (layers.for_each_parameter(f, path / "" + place++), ...);
+        },
+        layers_);
+  }
+
+ private:
+  std::tuple<Layers&...> layers_;
 };
 
 /// How many numbers a model learns.

@@ -49,15 +49,20 @@ void add_matrix(Safetensors& file, const std::string& name, MatrixView<const Sca
   file.add<Scalar>(name, torch_extents(a.rows, a.cols, shape), values);
 }
 
+/// The values of a tensor that must be there, in this shape. Throws file_error.
 template <class Scalar>
-void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Scalar> a, TorchShape shape) {
+std::vector<Scalar> values_of(const Safetensors& file, const std::string& name, const std::vector<Index>& extents) {
   const auto found = file.tensors.find(name);
   if (found == file.tensors.end()) throw file_error("tensor " + name + " is missing");
-  const auto wanted = torch_extents(a.rows, a.cols, shape);
-  if (found->second.shape != wanted)
+  if (found->second.shape != extents)
     throw file_error("tensor " + name + " is " + extents_text(found->second.shape) + ", this model wants " +
-                     extents_text(wanted));
-  const auto values = Safetensors::values<Scalar>(name, found->second);
+                     extents_text(extents));
+  return Safetensors::values<Scalar>(name, found->second);
+}
+
+template <class Scalar>
+void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Scalar> a, TorchShape shape) {
+  const auto values = values_of<Scalar>(file, name, torch_extents(a.rows, a.cols, shape));
   for (Index j = 0; j < a.cols; ++j)
     for (Index i = 0; i < a.rows; ++i)
       a(i, j) = values[static_cast<std::size_t>(shape == TorchShape::as_is ? i * a.cols + j : j * a.rows + i)];

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// LSTM and a linear layer over frames of 88 keys: the probability that each key sounds in the next frame.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <rondo/rondo.hpp>
+
+#include "data.hpp"
+
+namespace chorales {
+
+struct FrameModelConfig {
+  rondo::LstmConfig lstm;
+  double output_dropout = 0;  // before the linear layer
+  double input_deviation = 0.35;
+};
+
+class FrameModel {
+ public:
+  struct Cache {
+    rondo::Lstm<float>::Cache lstm;
+    rondo::DropoutCache<float> dropout;
+    rondo::Sequence<float> logits, d_logits, dy;
+  };
+
+  /// Begins where it learns at once: recurrent weights orthogonal gate by gate, input weights large, since a frame has but
+  /// four keys of 88, and the output at the marginal probability of each key.
+  FrameModel(const FrameModelConfig& config, const std::vector<Piece>& train, rondo::Rng& rng)
+      : config_(config), lstm_(config.lstm, rng), output_(config.lstm.hidden, kPitches, rng) {
+    for (rondo::Index l = 0; l < lstm_.depth(); ++l) rondo::initialise_orthogonal(lstm_.layer(l).R().value(), rng);
+    rondo::initialise_normal(lstm_.layer(0).W().value(), config.input_deviation, rng);
+    double frames = 0;
+    std::vector<double> sounding(kPitches, 0.5);  // half a frame: a key never heard stays possible
+    for (const Piece& piece : train)
+      for (const Frame& frame : piece) {
+        ++frames;
+        for (std::size_t k = 0; k < kPitches; ++k) sounding[k] += frame[k];
+      }
+    for (int k = 0; k < kPitches; ++k) {
+      const double p = sounding[static_cast<std::size_t>(k)] / (frames + 1);
+      output_.b().value()(k, 0) = static_cast<float>(std::log(p / (1 - p)));
+    }
+  }
+
+  /// Nats over the batch; with a generator, trains: drops, and adds to the gradients.
+  rondo::Loss run(const Batch& batch, Cache& cache, rondo::Rng* dropout_rng = nullptr) {
+    auto state = lstm_.zero_state(batch.x.batch());
+    const auto* h = &lstm_.forward(batch.x, state, cache.lstm, dropout_rng);
+    const bool drops = dropout_rng && config_.output_dropout > 0;
+    if (drops) h = &rondo::dropout(*h, config_.output_dropout, *dropout_rng, cache.dropout);
+    output_.forward(*h, cache.logits);
+    if (!dropout_rng) return rondo::bernoulli_cross_entropy<float>(cache.logits, batch.y, nullptr);
+
+    const auto loss = rondo::bernoulli_cross_entropy(cache.logits, batch.y, &cache.d_logits);
+    output_.backward(*h, cache.d_logits, &cache.dy);
+    if (drops) rondo::dropout_backward(rondo::Cpu{}, cache.dropout.mask.flat(), cache.dy.flat());
+    state.set_zero();  // the loss does not look at the final state
+    lstm_.backward(batch.x, cache.dy, cache.lstm, state);
+    return loss;
+  }
+
+  template <class F>
+  void for_each_parameter(F&& f, const rondo::Path& path = {}) {
+    lstm_.for_each_parameter(f, path / "lstm");
+    output_.for_each_parameter(f, path / "output");
+  }
+
+ private:
+  FrameModelConfig config_;
+  rondo::Lstm<float> lstm_;
+  rondo::Linear<float> output_;
+};
+
+}  // namespace chorales

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// The published benchmark of polyphonic music: train an LSTM on the JSB Chorales, choose the best epoch on the validation
+// part, print the negative log-likelihood of the test part in nats per predicted frame.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "frame_model.hpp"
+
+namespace {
+
+using namespace chorales;
+
+struct Options {
+  std::string data;
+  int hidden = 300, layers = 2, batch_size = 8, epochs = 40, transpose = 5;
+  double dropout = 0.5, output_dropout = 0.3, learning_rate = 5e-3, clip = 1, weight_decay = 1e-2, input_deviation = 0.35, warmup=0.02;
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+/// Nats per frame over all pieces.
+double evaluate(FrameModel& model, const std::vector<Piece>& pieces, Batch& batch, FrameModel::Cache& cache) {
+  constexpr std::size_t kBatch = 16;
+  double sum = 0;
+  rondo::Index frames = 0;
+  for (std::size_t first = 0; first < pieces.size(); first += kBatch) {
+    std::vector<const Piece*> chosen;
+    for (std::size_t i = first; i < std::min(first + kBatch, pieces.size()); ++i) chosen.push_back(&pieces[i]);
+    fill(batch, chosen, {});
+    const auto loss = model.run(batch, cache);
+    sum += loss.sum, frames += loss.count;
+  }
+  return sum / static_cast<double>(frames);
+}
+
+/// The weights at their best on validation.
+class Best {
+ public:
+  void keep(FrameModel& model) {
+    values_.clear();
+    model.for_each_parameter([&](const rondo::Path&, auto& p) {
+      values_.emplace_back(p.value().data, p.value().data + p.size());
+    });
+  }
+  void restore(FrameModel& model) const {
+    std::size_t i = 0;
+    model.for_each_parameter([&](const rondo::Path&, auto& p) {
+      std::copy(values_[i].begin(), values_[i].end(), p.value().data);
+      ++i;
+    });
+  }
+
+ private:
+  std::vector<std::vector<float>> values_;
+};
+
+int run(const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const Data data = read(options.data);
+  rondo::Rng rng(options.seed);
+  FrameModelConfig config;
+  config.lstm = {.input = kPitches, .hidden = options.hidden, .layers = options.layers, .dropout = options.dropout};
+  config.output_dropout = options.output_dropout;
+  config.input_deviation = options.input_deviation;
+  FrameModel model(config, data.train, rng);
+  FrameModel::Cache cache;
+  Batch batch;
+  rondo::Adam adam({.learning_rate = options.learning_rate, .weight_decay = options.weight_decay});
+  const rondo::WarmupCosine rate{.peak = options.learning_rate, .warmup = options.warmup, .floor = 0.01};
+
+  std::vector<std::size_t> order(data.train.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto B = static_cast<std::size_t>(options.batch_size);
+  const std::size_t batches = (order.size() + B - 1) / B;
+  double best_valid = 1e300;
+  Best best;
+  for (int epoch = 0; epoch < options.epochs; ++epoch) {
+    for (std::size_t i = order.size() - 1; i > 0; --i) std::swap(order[i], order[rng.below(static_cast<std::uint32_t>(i + 1))]);
+    if (getenv("BUCKET")) {  // 
+      std::vector<double> key(data.train.size());
+      for (auto&k:key) k = rng.uniform(0, atof(getenv("BUCKET")));
+      std::sort(order.begin(), order.end(), [&](auto a, auto b) { return data.train[a].size() + key[a] > data.train[b].size() + key[b]; });
+    }
+    std::vector<std::size_t> bo(batches); std::iota(bo.begin(),bo.end(),0);
+    for (std::size_t i = bo.size() - 1; i > 0; --i) std::swap(bo[i], bo[rng.below(static_cast<std::uint32_t>(i + 1))]);
+    double sum = 0;
+    rondo::Index frames = 0;
+    for (std::size_t n0 = 0; n0 < batches; ++n0) { auto n=bo[n0];
+      std::vector<const Piece*> pieces;
+      std::vector<int> shifts;
+      for (std::size_t i = n * B; i < std::min((n + 1) * B, order.size()); ++i) {
+        pieces.push_back(&data.train[order[i]]);
+        shifts.push_back(static_cast<int>(rng.below(static_cast<std::uint32_t>(2 * options.transpose + 1))) - options.transpose);
+      }
+      fill(batch, pieces, shifts);
+      rondo::zero_grad(model);
+      const auto loss = model.run(batch, cache, &rng);
+      rondo::clip_grad_norm(model, options.clip);
+      adam.step(model, rate((epoch + static_cast<double>(n0) / static_cast<double>(batches)) / options.epochs));
+      sum += loss.sum, frames += loss.count;
+    }
+    const double valid = evaluate(model, data.valid, batch, cache);
+    if (valid < best_valid) best_valid = valid, best.keep(model);
+    std::fprintf(stderr, "epoch %3d/%d  train %.3f  valid %.3f nats/frame  %.0f s\n", epoch + 1, options.epochs,
+                 sum / static_cast<double>(frames), valid, seconds());
+  }
+  best.restore(model);
+  const double test = evaluate(model, data.test, batch, cache);
+  if (options.json)
+    std::cout << nlohmann::json{{"valid_nll", best_valid}, {"test_nll", test}, {"seconds", seconds()}, {"epochs", options.epochs},
+                                {"parameters", rondo::parameter_count(model)}, {"seed", options.seed}}
+              << '\n';
+  else
+    std::printf("valid %.3f  test %.3f nats/frame  (%td parameters, %d epochs, %.0f s)\n", best_valid, test,
+                rondo::parameter_count(model), options.epochs, seconds());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  CLI::App app{"Trains an LSTM on the JSB Chorales and prints the test part's nats per frame (published LSTM: 8.45)."};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--data", o.data, "jsb_chorales.json: {train, valid, test}, lists of pieces of frames of MIDI pitches")->required();
+  app.add_option("--hidden", o.hidden, "LSTM units a layer")->check(CLI::PositiveNumber);
+  app.add_option("--layers", o.layers, "LSTM layers")->check(CLI::PositiveNumber);
+  app.add_option("--dropout", o.dropout, "probability of dropping between layers")->check(CLI::Range(0.0, 0.99));
+  app.add_option("--output-dropout", o.output_dropout, "probability of dropping before the output")->check(CLI::Range(0.0, 0.99));
+  app.add_option("--epochs", o.epochs, "passes over the training part")->check(CLI::PositiveNumber);
+  app.add_option("--batch-size", o.batch_size, "pieces a step")->check(CLI::PositiveNumber);
+  app.add_option("--learning-rate", o.learning_rate, "Adam's peak learning rate, decayed by a cosine")->check(CLI::PositiveNumber);
+  app.add_option("--weight-decay", o.weight_decay, "decoupled weight decay")->check(CLI::NonNegativeNumber);
+  app.add_option("--clip", o.clip, "largest norm of the gradient")->check(CLI::PositiveNumber);
+  app.add_option("--transpose", o.transpose, "transpose training pieces by up to this many semitones")->check(CLI::Range(0, 12));
+  app.add_option("--input-deviation", o.input_deviation, "standard deviation of the first layer's input weights")->check(CLI::PositiveNumber);
+  app.add_option("--warmup", o.warmup, "warm");
+  app.add_option("--seed", o.seed, "seed of everything random");
+  app.add_flag("--json", o.json, "print one JSON object on stdout");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  try {
+    return run(o);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "chorales: %s\n", e.what());
+    return 1;
+  }
+}

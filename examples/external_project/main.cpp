@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Somebody else's program: learn to say the next sample of a sine wave, then let the network go on alone.
+#include <rondo/rondo.hpp>
+
+#include <cmath>
+#include <cstdio>
+
+int main() {
+  constexpr rondo::Index T = 60;
+  rondo::Rng rng(7);
+  rondo::Lstm<float> lstm({.input = 1, .hidden = 24}, rng);
+  rondo::Linear<float> readout(24, 1, rng);
+  rondo::Group model(lstm, readout);
+  rondo::Adam adam({.learning_rate = 1e-2});
+  rondo::Lstm<float>::Cache cache;
+  rondo::Sequence<float> x(1, 1, T), y, dy(1, 1, T), dh;
+  const auto wave = [](rondo::Index t) { return static_cast<float>(std::sin(0.2 * static_cast<double>(t))); };
+  for (rondo::Index t = 0; t < T; ++t) x(0, 0, t) = wave(t);
+
+  float loss = 0;
+  for (int step = 0; step < 300; ++step) {
+    auto state = lstm.zero_state(1);
+    const auto& h = lstm.forward(x, state, cache);
+    readout.forward(h, y);
+    loss = 0;
+    for (rondo::Index t = 0; t < T; ++t) {
+      const float error = y(0, 0, t) - wave(t + 1);
+      loss += error * error / T;
+      dy(0, 0, t) = 2 * error / T;
+    }
+    rondo::zero_grad(model);
+    readout.backward(h, dy, &dh);
+    state.set_zero();
+    lstm.backward(x, dh, cache, state);
+    adam.step(model);
+  }
+  std::printf("mean squared error after 300 steps: %.5f\n", static_cast<double>(loss));
+  return loss < 0.01f ? 0 : 1;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "generate.hpp"
+
+#include <rondo/music/tokens.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+namespace piano {
+namespace {
+
+namespace music = rondo::music;
+
+/// One stream: the tokens so far, and what may come next.
+class Stream {
+ public:
+  Stream(const Request& request, music::Token opening, bool pedal)
+      : grammar_({.pedal = pedal}), sampler_(request.sampling), rng_(request.seed) {
+    take_.tokens = request.primer;
+    take_.primer_tokens = request.primer.size();
+    if (take_.tokens.empty()) take_.tokens.push_back(opening);
+    grammar_.feed(std::span<const music::Token>(take_.tokens));
+    end_ = grammar_.steps() + std::llround(request.seconds * music::kStepsPerSecond);
+  }
+
+  /// What the model hears at step t: the primer, then what was sampled.
+  music::Token heard(std::size_t t) const { return t < take_.tokens.size() ? take_.tokens[t] : music::Token{0}; }
+
+  /// Takes the logits that followed token t; samples where the primer has nothing more to say.
+  void hear(std::size_t t, std::span<const float> logits) {
+    if (done_ || t + 1 < take_.tokens.size()) return;
+    const auto [token, log_probability] = sampler_(logits, grammar_.allowed(), rng_);
+    if (grammar_.steps() + (music::kind_of(token) == music::EventKind::time_shift ? music::event_of(token).value : 0) > end_) {
+      finish();
+      return;
+    }
+    take_.nats -= log_probability;
+    ++take_.sampled;
+    take_.tokens.push_back(token);
+    grammar_.feed(token);
+  }
+
+  bool done() const { return done_; }
+  Take& take() { return take_; }
+
+ private:
+  void finish() {
+    while (take_.tokens.size() > take_.primer_tokens && music::kind_of(take_.tokens.back()) == music::EventKind::velocity)
+      take_.tokens.pop_back();  // a velocity that no note follows
+    const auto closing = grammar_.finish();
+    take_.tokens.insert(take_.tokens.end(), closing.begin(), closing.end());
+    done_ = true;
+  }
+
+  Take take_;
+  music::Grammar grammar_;
+  rondo::Sampler sampler_;
+  rondo::Rng rng_;
+  std::int64_t end_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace
+
+std::vector<Take> generate(const rondo::TokenModel<float>& model, const std::vector<Request>& requests,
+                           music::Token opening) {
+  const bool pedal = model.config().vocabulary == music::kVocabularyWithPedal;
+  std::vector<Stream> streams;
+  for (const Request& request : requests) streams.emplace_back(request, opening, pedal);
+  std::vector<music::Token> heard(streams.size());
+  auto state = model.zero_state(static_cast<rondo::Index>(streams.size()));
+  rondo::TokenModel<float>::Scratch scratch;
+  for (std::size_t t = 0; !std::ranges::all_of(streams, &Stream::done); ++t) {
+    std::ranges::transform(streams, heard.begin(), [t](const Stream& s) { return s.heard(t); });
+    const auto logits = model.step(heard, state, scratch);
+    for (std::size_t b = 0; b < streams.size(); ++b)
+      streams[b].hear(t, {&logits(0, static_cast<rondo::Index>(b)), static_cast<std::size_t>(logits.rows)});
+  }
+  std::vector<Take> takes;
+  for (Stream& stream : streams) takes.push_back(std::move(stream.take()));
+  return takes;
+}
+
+std::vector<music::Token> opening_of(const music::Performance& performance, double seconds) {
+  auto tokens = music::encode(performance, music::LeadIn::drop);
+  std::int64_t steps = 0;
+  const auto past = std::ranges::find_if(tokens, [&](music::Token token) {
+    if (music::kind_of(token) == music::EventKind::time_shift) steps += music::event_of(token).value;
+    return static_cast<double>(steps) > seconds * music::kStepsPerSecond;
+  });
+  tokens.erase(past, tokens.end());
+  return tokens;
+}
+
+}  // namespace piano

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// piano: trains an LSTM on piano performances and samples new ones. One program, four subcommands.
+#include "eval.hpp"
+#include "inspect.hpp"
+#include "sample.hpp"
+#include "train.hpp"
+
+#include <CLI/CLI.hpp>
+#include <rondo/version.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#define RONDO_TEXT_OF(x) #x
+#define RONDO_TEXT(x) RONDO_TEXT_OF(x)
+
+int main(int argc, char** argv) {
+  CLI::App app{"piano: an LSTM that learns piano performances and plays on. Start with `piano train --scores --run-dir runs/first`."};
+  app.set_version_flag("--version", RONDO_TEXT(RONDO_VERSION_MAJOR) "." RONDO_TEXT(RONDO_VERSION_MINOR) "." RONDO_TEXT(RONDO_VERSION_PATCH));
+  app.require_subcommand(1);
+  app.option_defaults()->always_capture_default();
+  piano::add_train(app);
+  piano::add_sample(app);
+  piano::add_eval(app);
+  piano::add_inspect(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::RuntimeError& e) {  // a subcommand has said what was wrong
+    return e.get_exit_code();
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "piano %s: %s\n", app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name().c_str(),
+                 e.what());
+    return 1;
+  }
+}

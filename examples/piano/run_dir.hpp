@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// A run's folder: what `train` writes and the others read.
+//
+//   config.json          architecture, data and settings
+//   model.safetensors    the weights that were best on validation
+//   last.safetensors     the newest weights with all that resuming needs
+//   metrics.jsonl        a line for each time the run was judged
+#pragma once
+
+#include <rondo/layers/token_model.hpp>
+#include <rondo/music/augment.hpp>
+#include <rondo/music/pedal.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace piano {
+
+struct Config {
+  rondo::TokenModelConfig model;
+  rondo::music::PedalMode pedal = rondo::music::PedalMode::extend;
+
+  std::vector<std::string> data;        // MIDI and ABC files, or folders of them
+  std::vector<std::string> validation;  // names of pieces; empty: `validation_share` of them
+  double validation_share = 0.1;
+  rondo::music::Augmentation augmentation;
+
+  int batch_size = 32;       // B
+  int sequence_length = 64;  // T
+  double learning_rate = 5e-3;
+  double warmup = 0.02;  // share of the run
+  double weight_decay = 0;
+  double clip = 1;
+  std::int64_t steps = 0;  // one of these two ends the run
+  double minutes = 0;
+  std::uint64_t seed = 1;
+
+  nlohmann::json to_json() const;
+  static Config from_json(const nlohmann::json& json);
+};
+
+/// Paths in a run's folder, and the config in it.
+class RunDir {
+ public:
+  explicit RunDir(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  const std::filesystem::path& folder() const { return folder_; }
+  std::filesystem::path config() const { return folder_ / "config.json"; }
+  std::filesystem::path model() const { return folder_ / "model.safetensors"; }
+  std::filesystem::path last() const { return folder_ / "last.safetensors"; }
+  std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }
+
+  void write_config(const Config& config) const;
+
+  /// Throws std::runtime_error that names the file.
+  Config read_config() const;
+
+  /// The best model of the run. Throws rondo::file_error.
+  rondo::TokenModel<float> read_model(const Config& config) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace piano

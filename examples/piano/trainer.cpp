@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "trainer.hpp"
+
+#include "streams.hpp"
+
+#include <rondo/io/checkpoint.hpp>
+#include <rondo/optim/clip.hpp>
+#include <rondo/optim/schedule.hpp>
+
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+namespace piano {
+
+Trainer::Trainer(const Config& config, const rondo::music::Corpus& corpus)
+    : config_(config),
+      corpus_(corpus),
+      rng_(config.seed),
+      model_(config.model, rng_),
+      adam_({.learning_rate = config.learning_rate, .weight_decay = config.weight_decay}),
+      batches_(corpus.train, {.batch = config.batch_size,
+                              .steps = config.sequence_length,
+                              .seed = config.seed,
+                              .augmentation = config.augmentation}),
+      state_(model_.zero_state(config.batch_size)) {}
+
+Trainer::Step Trainer::step(double progress) {
+  const auto& batch = batches_.next();
+  restart(state_, batch.reset);
+  rondo::zero_grad(model_);
+  const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
+                                            state_, cache_, &rng_);
+  const double norm = rondo::clip_grad_norm(model_, config_.clip);
+  if (!std::isfinite(norm))
+    throw std::runtime_error("training broke down at step " + std::to_string(steps() + 1) +
+                             ": the gradient is no longer a number; the weights saved last are unharmed; try a smaller "
+                             "--learning-rate or --clip");
+  const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .floor = 0.01};
+  const double rate = schedule(progress);
+  adam_.step(model_, rate);
+  tokens_ += batch.tokens;
+  return {loss.mean(), norm, rate, batch.tokens};
+}
+
+void Trainer::save(const RunDir& run, double seconds) {
+  rondo::Safetensors file;
+  file.metadata["config"] = config_.to_json().dump();
+  file.metadata["training"] = nlohmann::json{{"seconds", seconds},
+                                             {"tokens", tokens_},
+                                             {"best_valid", best_valid_},
+                                             {"batches", batches_.step()},
+                                             {"random_drawn", rng_.state().drawn}}
+                                  .dump();
+  rondo::add_weights(file, model_);
+  rondo::add_optimizer(file, model_, adam_);
+  rondo::add_sequence(file, "state.h", state_.h);  // a stream's next window begins where its last one ended
+  rondo::add_sequence(file, "state.c", state_.c);
+  file.write(run.last());
+}
+
+void Trainer::save_best(const RunDir& run, double valid_nll) {
+  best_valid_ = valid_nll;
+  rondo::save_model(run.model(), model_,
+                    {{"config", config_.to_json().dump()}, {"valid_nll", std::to_string(valid_nll)}, {"step", std::to_string(steps())}});
+}
+
+double Trainer::resume(const RunDir& run) {
+  const auto path = run.last();
+  const auto file = rondo::Safetensors::read(path);
+  try {
+    rondo::read_weights(file, model_, "training.");
+    rondo::read_optimizer(file, model_, adam_);
+    rondo::read_sequence(file, "state.h", state_.h);
+    rondo::read_sequence(file, "state.c", state_.c);
+    const auto training = nlohmann::json::parse(file.metadata.at("training"));
+    batches_.seek(training.at("batches").get<std::int64_t>());
+    rng_ = rondo::Rng({.seed = config_.seed, .stream = 0, .drawn = training.at("random_drawn").get<std::uint64_t>()});
+    training.at("tokens").get_to(tokens_);
+    training.at("best_valid").get_to(best_valid_);
+    return training.at("seconds").get<double>();
+  } catch (const std::exception& e) {
+    throw rondo::file_error(path.string() + ": " + e.what());
+  }
+}
+
+}  // namespace piano
