@@ -4,8 +4,8 @@
 #pragma once
 
 #include <algorithm>
+#include <ostream>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -14,6 +14,14 @@
 #include <rondo/core/view.hpp>
 
 namespace rondo::inline v0 {
+
+/// Writes itself as "88 x 16 x 64 (C x B x T)", and only once a message needs it: checks cost no memory.
+struct SequenceShape {
+  Index features, batch, time;
+  friend std::ostream& operator<<(std::ostream& out, const SequenceShape& s) {
+    return out << s.features << " x " << s.batch << " x " << s.time << " (C x B x T)";
+  }
+};
 
 /// C x B x T numbers. Element (c, b, t) lies at c + C * (b + B * t).
 ///
@@ -97,8 +105,8 @@ class Sequence {
     return steps;
   }
 
-  /// "88 x 16 x 64 (C x B x T)", for messages.
-  std::string shape() const { return detail::concat(features_, " x ", batch_, " x ", time_, " (C x B x T)"); }
+  /// For messages.
+  SequenceShape shape() const { return {features_, batch_, time_}; }
 
  private:
   Index features_ = 0, batch_ = 0, time_ = 0;
