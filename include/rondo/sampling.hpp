@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -69,7 +70,7 @@ class Sampler {
     std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
       return a.probability != b.probability ? a.probability > b.probability : a.token < b.token;
     });
-    if (config_.temperature == 0) candidates_.resize(1);
+    if (config_.temperature == 0) keep(1);
     const double highest = candidates_.front().probability;
     for (Candidate& c : candidates_)
       c.probability = config_.temperature > 0 ? std::exp((c.probability - highest) / config_.temperature) : 1;
@@ -92,7 +93,10 @@ class Sampler {
   }
 
  private:
-  void keep(std::size_t n) { candidates_.resize(std::clamp<std::size_t>(n, 1, candidates_.size())); }
+  void keep(std::size_t n) {
+    n = std::clamp<std::size_t>(n, 1, candidates_.size());
+    candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(n), candidates_.end());
+  }
 
   void normalise() {
     double sum = 0;
