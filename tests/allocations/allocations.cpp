@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// A warm training step and a warm streaming step ask for no memory, at sizes at which a matrix product packs its
+// factors.
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <rondo/layers/token_model.hpp>
+#include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
+#include <rondo/sampling.hpp>
+
+#include "support/allocation_counter.hpp"
+#include "support/catch.hpp"
+
+using namespace rondo;
+using rondo_test::allocations;
+
+TEST_CASE("the counter counts") {
+  const auto during = [](auto&& work) {
+    const auto before = allocations();
+    work();
+    return allocations() - before;
+  };
+  CHECK(during([] { std::vector<int> v(100); }) == 1);
+  CHECK(during([] { Buffer<float> aligned(1000); }) == 1);
+  CHECK(during([] { std::make_unique<int[]>(3); }) == 1);
+  if (rondo_test::counts_malloc()) {
+    CHECK(during([] { Eigen::MatrixXf a(300, 300); }) == 1);
+    Eigen::MatrixXf a = Eigen::MatrixXf::Ones(600, 600), c(600, 600);
+    CHECK(during([&] { c.noalias() = a * a; }) > 0);  // what the tiles of cpu/gemm.hpp avoid
+  }
+}
+
+TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) {
+  using Scalar = TestType;
+  const Index V = 388, B = 32, T = 64;
+  Rng rng(1), dropout(2);
+  TokenModel<Scalar> model({.vocabulary = V, .embedding = 256, .hidden = 256, .layers = 1, .dropout = 0.1}, rng);
+  TokenModel<Scalar> deep({.vocabulary = 20, .embedding = 8, .hidden = 300, .layers = 3, .dropout = 0.1}, rng);
+  Adam adam;
+  const auto during_warm_step = [&](TokenModel<Scalar>& m, Index batch, Index time) {
+    std::vector<std::int32_t> tokens(static_cast<std::size_t>(batch * time));
+    for (auto& token : tokens) token = std::int32_t(rng.below(std::uint32_t(m.config().vocabulary)));
+    typename TokenModel<Scalar>::Cache cache;
+    auto state = m.zero_state(batch);
+    std::size_t counted = 0;
+    for (int step = 0; step < 3; ++step) {  // two steps warm it: buffers between layers take turns
+      const auto before = allocations();
+      zero_grad(m);
+      m.forward_backward(tokens, tokens, batch, time, state, cache, &dropout);
+      clip_grad_norm(m, 1);
+      adam.step(m);
+      counted = allocations() - before;
+      if (step == 0) CHECK(counted > 0);
+    }
+    return counted;
+  };
+  CHECK(during_warm_step(model, B, T) == 0);
+  CHECK(during_warm_step(deep, 7, 5) == 0);
+  CHECK(during_warm_step(deep, 1, 3) == 0);
+}
+
+TEMPLATE_TEST_CASE("a warm ragged pass allocates nothing", "", float, double) {
+  using Scalar = TestType;
+  Rng rng(3);
+  Lstm<Scalar> lstm({.input = 88, .hidden = 200, .layers = 2}, rng);
+  Sequence<Scalar> x(88, 4, 20), dy(200, 4, 20), dx;
+  x.set_lengths(std::vector<Index>{20, 3, 17, 0});
+  typename Lstm<Scalar>::Cache cache;
+  auto state = lstm.zero_state(4), d_state = lstm.zero_state(4);
+  std::size_t before = 0;
+  for (int pass = 0; pass < 3; ++pass) {
+    before = allocations();
+    lstm.forward(x, state, cache);
+    lstm.backward(x, dy, cache, d_state, &dx);
+  }
+  CHECK(allocations() == before);
+}
+
+TEMPLATE_TEST_CASE("a warm step and a draw allocate nothing", "", float, double) {
+  using Scalar = TestType;
+  const Index B = GENERATE(1, 32);
+  Rng rng(4);
+  const TokenModel<Scalar> model({.vocabulary = 388, .embedding = 256, .hidden = 256, .layers = 2}, rng);
+  auto state = model.zero_state(B);
+  typename TokenModel<Scalar>::Scratch scratch;
+  Sampler sampler({.top_k = 40, .top_p = 0.95});
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(B), 7);
+  std::size_t before = 0;
+  for (int step = 0; step < 4; ++step) {
+    if (step == 1) before = allocations();
+    const auto logits = model.step(tokens, state, scratch);
+    for (Index b = 0; b < B; ++b)
+      tokens[std::size_t(b)] = sampler(std::span<const Scalar>(&logits(0, b), 388), {}, rng).token;
+  }
+  CHECK(allocations() == before);
+}

@@ -1,0 +1,32 @@
+# Sourced by the run scripts: installs Debian or Ubuntu packages that are missing; names them on any other system.
+
+# install_packages NAME...: returns when all are there, else says what to do and leaves with status 1.
+install_packages() {
+  if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then
+    have_tools && return 0
+    echo "This is not Debian or Ubuntu. Please install, by your system's own means: a C++20 compiler (GCC 12 or Clang 14" \
+      "and newer), CMake >= 3.24, Ninja, Eigen >= 3.4, nlohmann_json, CLI11 and, for the tests, Catch2; then run this again." >&2
+    exit 1
+  fi
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f='${Status}' "$name" 2> /dev/null | grep -q 'ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo > /dev/null; then
+      echo "Missing packages: ${missing[*]}. Please install them: apt-get install ${missing[*]}" >&2
+      exit 1
+    fi
+    as_root=(sudo)
+  fi
+  echo "Installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq "${missing[@]}" > /dev/null
+}
+
+# Elsewhere: whether the tools that a build begins with are there; CMake says what else is wanting.
+have_tools() {
+  command -v cmake > /dev/null && command -v ninja > /dev/null && { command -v g++ > /dev/null || command -v clang++ > /dev/null; }
+}
