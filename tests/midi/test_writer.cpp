@@ -149,25 +149,27 @@ TEST_CASE("a full disk is one error and leaves the old file whole") {
   const auto path = folder.path / "a.mid";
   const File old = file_of({note_on({0}, 0, 60, 64), note_off({96}, 0, 60)});
   write_file(path, old);
-  std::vector<Event> many;
-  for (int k = 0; k < 100000; ++k) many.push_back(note_on({k}, 0, 60, 64));
-  const File large = file_of(many);
-
-  // A limit on file size stands in for the full disk: writes beyond it fail.
+  // A limit on file size stands in for the full disk: writes beyond it fail. The small file meets it only when it is
+  // closed, the large one while it is being written.
   std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-  const rlimit tight{10000, before.rlim_max};
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-  std::string message;
-  try {
-    write_file(path, large);
-  } catch (const std::system_error& e) {
-    message = e.what();
-  }
-  setrlimit(RLIMIT_FSIZE, &before);
+  for (const int notes : {10, 100'000}) {
+    std::vector<Event> events;
+    for (int k = 0; k < notes; ++k) events.push_back(note_on({k}, 0, 60, 64));
+    const File file = file_of(events);
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const rlimit tight{50, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+    std::string message;
+    try {
+      write_file(path, file);
+    } catch (const std::system_error& e) {
+      message = e.what();
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
 
-  CHECK(message == "cannot write " + path.string() + ": File too large");
-  CHECK(read_file(path).file == old);
-  CHECK(folder.files() == 1);
+    CHECK(message == "cannot write " + path.string() + ": File too large");
+    CHECK(read_file(path).file == old);
+    CHECK(folder.files() == 1);
+  }
 }
