@@ -13,10 +13,9 @@
 #include <vector>
 
 #include <rondo/music/score/abc_voice.hpp>
+#include <rondo/music/score/bar_order.hpp>
 
 namespace rondo::inline v0::music {
-
-enum class Repeats { play, ignore };  // ignore: every written bar once, both endings too
 
 /// Reads one tune. `file` names the text in messages. Throws AbcError at the first fault.
 Score parse_abc(std::string_view text, const std::string& file, Repeats repeats = Repeats::play);
@@ -41,8 +40,7 @@ class AbcReader {
     if (voices_.empty()) fail({line_, 1}, "no music");
     for (Voice& voice : voices_) voice.bars = voice.reader.finish(voice.end);
     compare_voices();
-    number_bars();
-    play(play_order(repeats));
+    play(play_order(voices_.front().bars, numbers_, repeats, file_));
     return std::move(score_);
   }
 
@@ -215,30 +213,12 @@ class AbcReader {
 
   // ---- voices side by side ----
 
-  static bool is_short(const WrittenBar& bar) { return bar.length < bar.metre.length(); }
-  static bool complete_each_other(const WrittenBar& a, const WrittenBar& b) {
-    return is_short(a) && is_short(b) && a.length + b.length == b.metre.length();
-  }
-
-  void number_bars() {
-    const std::vector<WrittenBar>& bars = voices_.front().bars;
-    int next = is_short(bars.front()) ? 0 : 1, first_ending = next;
-    numbers_.clear();
-    for (std::size_t b = 0; b < bars.size(); ++b) {
-      if (bars[b].ending == 1) first_ending = next;
-      if (bars[b].ending == 2 && b > 0 && bars[b - 1].end_repeat) next = first_ending;
-      const bool second_half = b > 0 && (bars[b - 1].end_repeat || bars[b].start_repeat) && bars[b].ending == 0 &&
-                               complete_each_other(bars[b - 1], bars[b]);
-      numbers_.push_back(second_half ? next - 1 : next++);
-    }
-  }
-
   std::string holds(const WrittenBar& bar) const { return (bar.length / Rational(4)).to_string(); }
 
   void compare_voices() {
     for (Voice& voice : voices_)
       if (voice.bars.empty()) fail(voice.end, "voice " + voice.name + " holds no bar");
-    number_bars();
+    numbers_ = bar_numbers(voices_.front().bars);
     const Voice& model = voices_.front();
     for (const Voice& voice : voices_) {
       const std::size_t count = std::min(voice.bars.size(), model.bars.size());
@@ -263,63 +243,7 @@ class AbcReader {
     }
   }
 
-  // An upbeat, the last bar that completes it, or the two halves of a bar that a repeat sign divides.
-  static bool may_be_short(const std::vector<WrittenBar>& bars, std::size_t b) {
-    if (b == 0) return true;
-    if (b + 1 == bars.size() && complete_each_other(bars[b], bars.front())) return true;
-    if (bars[b].end_repeat && complete_each_other(bars[b], bars[section_start(bars, b)])) return true;
-    const auto divided_before = [&](std::size_t at) {
-      return at < bars.size() && (bars[at - 1].end_repeat || bars[at].start_repeat) &&
-             complete_each_other(bars[at - 1], bars[at]);
-    };
-    if (divided_before(b) || divided_before(b + 1)) return true;
-    // a second ending replaces a first that was short
-    return bars[b].ending == 2 && complete_each_other(bars[b], bars[std::min(b + 1, bars.size() - 1)]);
-  }
-
-  static std::size_t section_start(const std::vector<WrittenBar>& bars, std::size_t b) {
-    for (; b > 0; --b)
-      if (bars[b].start_repeat || bars[b - 1].end_repeat) return b;
-    return 0;
-  }
-
   // ---- repeats ----
-
-  std::vector<std::size_t> play_order(Repeats repeats) const {
-    const std::vector<WrittenBar>& bars = voices_.front().bars;
-    std::vector<std::size_t> order;
-    std::size_t start = 0, first_ending = bars.size();
-    bool opened = false, wants_second = false, repeated_before = false;
-    for (std::size_t b = 0; b < bars.size(); ++b) {
-      const TextPosition where = bars[b].end;
-      const std::string number = "bar " + std::to_string(numbers_[b]);
-      if (wants_second != (bars[b].ending == 2))
-        fail(where, wants_second ? "no second ending after the first" : number + ": a second ending without a first");
-      wants_second = false;
-      if (bars[b].start_repeat) {
-        if (opened) fail(where, number + ": a repeat opened within a repeat");
-        opened = true;
-        start = b;
-      }
-      if (bars[b].ending == 1) {
-        if (first_ending != bars.size()) fail(where, number + ": two first endings");
-        first_ending = b;
-      }
-      order.push_back(b);
-      if (!bars[b].end_repeat) continue;
-      if (!opened && repeated_before) fail(where, number + ": a repeat that was not opened");
-      wants_second = first_ending != bars.size();
-      if (repeats == Repeats::play)
-        for (std::size_t again = start; again <= b && again != first_ending; ++again) order.push_back(again);
-      first_ending = bars.size();
-      opened = false;
-      repeated_before = true;
-      start = b + 1;
-    }
-    if (opened || wants_second || first_ending != bars.size())
-      fail(bars.back().end, wants_second ? "no second ending after the first" : "a repeat that is not closed");
-    return order;
-  }
 
   void play(const std::vector<std::size_t>& order) {
     const std::vector<WrittenBar>& model = voices_.front().bars;

@@ -10,10 +10,10 @@
 
 namespace rondo::inline v0::music {
 
-/// MIDI velocity of a level, before accents. Steps of about 13, so that p and f lie where pianists of recorded
-/// performances put them (their mean is 60 to 75).
+/// MIDI velocity of a level, before accents. Steps of about 10: recorded pianists play mostly between 40 and 90, with
+/// means of 60 to 75.
 constexpr double velocity_of(Level level) {
-  constexpr double velocities[] = {16, 24, 35, 47, 58, 69, 82, 96, 109, 120};
+  constexpr double velocities[] = {22, 31, 41, 51, 60, 69, 81, 94, 107, 119};
   return velocities[static_cast<std::size_t>(level)];
 }
 
@@ -63,7 +63,7 @@ class DynamicCurve {
     double velocity;
   };
 
-  static constexpr double kLevelStep = 12, kSoftest = velocity_of(Level::pppp), kLoudest = velocity_of(Level::ffff);
+  static constexpr double kLevelStep = 10, kSoftest = velocity_of(Level::pppp), kLoudest = velocity_of(Level::ffff);
 
   void step_to(double time, double velocity) {
     points_.push_back({time, points_.back().velocity});
