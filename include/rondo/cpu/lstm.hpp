@@ -55,7 +55,7 @@ void lstm_forward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<Sc
                   LstmLayerCache<Scalar>& cache) {
   auto& [h0, c0, gates, c, tanh_c, y, dz, dh, dc, dh_total] = cache;
 
-  // Z = W X + b
+  // (0) Z = W X + b, all steps in one product
   for_each_active_run(x, [&](Index first, Index count) {
     const auto Z = gates.flat().columns(first, count);
     set_columns(cpu, Z, w.b);
@@ -65,8 +65,8 @@ void lstm_forward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<Sc
   for (Index t = 0; t < x.time(); ++t) {
     const Index n = x.active_columns(t);
     const auto z = gates.at(t).columns(0, n);
-    gemm(cpu, Op::none, Op::none, w.R, cache.h_before(t).columns(0, n), z);  // z += R h(t-1)
-    lstm_cells(cpu, z, cache.c_before(t), c.at(t), tanh_c.at(t), y.at(t), n);
+    gemm(cpu, Op::none, Op::none, w.R, cache.h_before(t).columns(0, n), z);  // and R h(t-1)
+    lstm_cells(cpu, z, cache.c_before(t), c.at(t), tanh_c.at(t), y.at(t), n);  // (1)-(6), and (7) y(t) = h(t)
     for (Index b = 0; b < x.batch(); ++b)
       if (!x.active(b, t)) {
         detail::column_of(y.at(t), b).setZero();
@@ -113,7 +113,7 @@ void lstm_backward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<S
         dh_b = detail::column_of(dh_end, b);
         dc_b = detail::column_of(dc_end, b);
       }
-      detail::column_of(dh_total, b) = detail::column_of(dy.at(t), b) + dh_b;  // (8)
+      detail::column_of(dh_total, b) = detail::column_of(dy.at(t), b) + dh_b;  // (8) forward: y = h, and step t+1
       const detail::GateColumns<const Scalar> gate(&saved.gates(0, b, t), H);
       lstm_cell_backward(gate.i, gate.f, gate.g, gate.o, detail::column_of(saved.c_before(t), b),
                          detail::column_of(saved.tanh_c.at(t), b),

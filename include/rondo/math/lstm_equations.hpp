@@ -3,7 +3,8 @@
 // CUDA thread, an Eigen array block and a vector register alike. Numbers in brackets are those of docs/01-lstm.md and
 // docs/02-backprop-through-time.md. Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000.
 //
-// What is linear (W x + R h + b) stands outside: it is a matrix product and belongs to each backend.
+// What is linear stands outside, since it is a matrix product and belongs to each backend: (0) z = W x + R h_before + b
+// going forward, (15) to (19) coming back.
 #pragma once
 
 #include <cmath>
@@ -17,7 +18,7 @@ auto sigmoid(const V& x) {
   return 1 / (1 + exp(-x));
 }
 
-/// Forward. On entry i f g o hold the pre-activations z_i z_f z_g z_o; on return they hold the gates.
+/// Forward. On entry i f g o hold the pre-activations (0) z_i z_f z_g z_o; on return they hold the gates.
 template <class V, class CellBefore, class Cell>
 void lstm_cell(V& i, V& f, V& g, V& o, const CellBefore& c_before, Cell& c, Cell& tanh_c, Cell& h) {
   using std::tanh;
@@ -30,8 +31,9 @@ void lstm_cell(V& i, V& f, V& g, V& o, const CellBefore& c_before, Cell& c, Cell
   h = o * tanh_c;  // (6) hidden state
 }
 
-/// Backward. dh is dL/dh(t), from the layer above and from step t+1 together; dc comes in as what step t+1 passes down
-/// of dL/dc(t), and leaves as what step t passes down to t-1. dz receives the gradients of the four pre-activations.
+/// Backward. dh is dL/dh(t), from the layer above and from step t+1 together (8); dc comes in as what step t+1 passes
+/// down of dL/dc(t), and leaves as what step t passes down to t-1. dz receives the gradients of the four
+/// pre-activations.
 template <class V, class Value, class Grad, class Carry>
 void lstm_cell_backward(const V& i, const V& f, const V& g, const V& o, const Value& c_before, const Value& tanh_c,
                         const Value& dh, Carry& dc, Grad& dz_i, Grad& dz_f, Grad& dz_g, Grad& dz_o) {
