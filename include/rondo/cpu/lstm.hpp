@@ -65,7 +65,7 @@ void lstm_forward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<Sc
   for (Index t = 0; t < x.time(); ++t) {
     const Index n = x.active_columns(t);
     const auto z = gates.at(t).columns(0, n);
-    gemm(cpu, Op::none, Op::none, w.R, cache.h_before(t).columns(0, n), z);        // and R h(t-1)
+    gemm(cpu, Op::none, Op::none, w.R, cache.h_before(t).columns(0, n), z);    // and R h(t-1)
     lstm_cells(cpu, z, cache.c_before(t), c.at(t), tanh_c.at(t), y.at(t), n);  // (1)-(6), and (7) y(t) = h(t)
     for (Index b = 0; b < x.batch(); ++b)
       if (!x.active(b, t)) {
