@@ -241,6 +241,16 @@ TEST_CASE("Pedal changes merge where marks and bars meet") {
   }
 }
 
+TEST_CASE("The automatic pedal ends where a bar with marks begins") {
+  const auto changes = music::pedal_changes(score_of("[V:R]C4|C2 !ped!C2 !ped-up!|C4|]", "%%rondo-pedal bar\n"));
+  REQUIRE(changes.size() == 5);
+  CHECK(changes[1].time == music::Rational(4));
+  CHECK(changes[1].release);
+  CHECK_FALSE(changes[1].press);
+  CHECK(changes[2].time == music::Rational(6));
+  CHECK_FALSE(changes[2].release);
+}
+
 TEST_CASE("Velocities follow the dynamics over a whole piece") {
   const auto p = music::perform(score_of(kPiece, "%%rondo-melody none\n"));
   CHECK(velocity_at(p, 0, 1.9) < velocity_at(p, 4, 6, false));
