@@ -81,16 +81,9 @@ int run(const Options& options) {
   Best best;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     for (std::size_t i = order.size() - 1; i > 0; --i) std::swap(order[i], order[rng.below(static_cast<std::uint32_t>(i + 1))]);
-    if (getenv("BUCKET")) {  // 
-      std::vector<double> key(data.train.size());
-      for (auto&k:key) k = rng.uniform(0, atof(getenv("BUCKET")));
-      std::sort(order.begin(), order.end(), [&](auto a, auto b) { return data.train[a].size() + key[a] > data.train[b].size() + key[b]; });
-    }
-    std::vector<std::size_t> bo(batches); std::iota(bo.begin(),bo.end(),0);
-    for (std::size_t i = bo.size() - 1; i > 0; --i) std::swap(bo[i], bo[rng.below(static_cast<std::uint32_t>(i + 1))]);
     double sum = 0;
     rondo::Index frames = 0;
-    for (std::size_t n0 = 0; n0 < batches; ++n0) { auto n=bo[n0];
+    for (std::size_t n = 0; n < batches; ++n) {
       std::vector<const Piece*> pieces;
       std::vector<int> shifts;
       for (std::size_t i = n * B; i < std::min((n + 1) * B, order.size()); ++i) {
@@ -101,7 +94,7 @@ int run(const Options& options) {
       rondo::zero_grad(model);
       const auto loss = model.run(batch, cache, &rng);
       rondo::clip_grad_norm(model, options.clip);
-      adam.step(model, rate((epoch + static_cast<double>(n0) / static_cast<double>(batches)) / options.epochs));
+      adam.step(model, rate((epoch + static_cast<double>(n) / static_cast<double>(batches)) / options.epochs));
       sum += loss.sum, frames += loss.count;
     }
     const double valid = evaluate(model, data.valid, batch, cache);

@@ -76,9 +76,8 @@ class Run {
     if (options_.resume) before = trainer.resume(run_);
     if (!options_.resume) run_.write_config(config_);
     MetricsFile metrics(run_.metrics(), options_.resume);
-    say(describe(trainer));
-
     const InterruptGuard interrupt;
+    say(describe(trainer));
     const auto start = std::chrono::steady_clock::now();
     const auto seconds = [&] {
       return before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Builds everything with warnings as errors and runs every test: the optimised build first, then the same under
+# AddressSanitizer and UndefinedBehaviorSanitizer. Installs what is missing. Usage: bash tests/run.sh [--quick] [--slow]
+#   --quick   the optimised build alone
+#   --slow    also what takes long: mutants of the equations, the same curves as PyTorch
+# Ends with one line: N passed, N failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tests/support/install.sh
+
+sanitize=1 slow=0
+for option in "$@"; do
+  case $option in
+    --quick) sanitize=0 ;;
+    --slow) slow=1 ;;
+    *) echo "tests/run.sh: unknown option $option; wanted --quick, --slow" >&2; exit 2 ;;
+  esac
+done
+
+install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 python3 python3-venv
+
+# What some tests compare with: symusic reads MIDI files on its own. Without it they skip themselves.
+python=build/python/bin/python
+if [ ! -x "$python" ]; then
+  python3 -m venv build/python
+fi
+"$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido || echo "symusic could not be installed: its tests are skipped"
+
+logs=build/test-logs
+mkdir -p "$logs"
+passed=0 failed=0
+
+# run_preset NAME: configures, builds, tests; adds to the counts.
+run_preset() {
+  echo "== $1"
+  cmake --preset "$1" -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_TEST_PYTHON="$PWD/$python" > /dev/null
+  if ! cmake --build --preset "$1" --target all all_verify_interface_header_sets; then
+    echo "the $1 build failed"
+    failed=$((failed + 1))
+    return
+  fi
+  ctest --preset "$1" --output-log "$logs/$1.txt" --output-junit "$PWD/$logs/$1.xml" > "$logs/$1.out" 2>&1 || true
+  grep -E "Failed|\*\*\*|Skipped" "$logs/$1.out" | grep -v "tests passed" || true
+  local counts
+  counts=$(python3 - "$logs/$1.xml" <<'PY'
+import sys, xml.etree.ElementTree as tree
+suite = tree.parse(sys.argv[1]).getroot()
+tests, bad, skipped = (int(suite.get(k, 0)) for k in ("tests", "failures", "skipped"))
+disabled = int(suite.get("disabled", 0))
+print(tests - bad - skipped - disabled, bad if tests else 1)
+PY
+  )
+  set -- $counts
+  passed=$((passed + $1)) failed=$((failed + $2))
+  if [ "$2" -gt 0 ]; then cat "$logs"/*.out | tail -n 200; fi
+}
+
+run_preset release
+if [ $sanitize -eq 1 ]; then run_preset asan; fi
+if [ $slow -eq 1 ]; then
+  for script in tests/mutate_equations.sh; do
+    if bash "$script"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  done
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
