@@ -53,7 +53,7 @@ void lstm_cells(Cpu, MatrixView<Scalar> z, ConstView<Scalar> c_before, MatrixVie
 template <class Scalar>
 void lstm_forward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<Scalar>& x,
                   LstmLayerCache<Scalar>& cache) {
-  auto& [h0, c0, gates, c, tanh_c, y, dz, dh, dc, dh_total] = cache;
+  auto &gates = cache.gates, &c = cache.c, &tanh_c = cache.tanh_c, &y = cache.y;
 
   // (0) Z = W X + b, all steps in one product
   for_each_active_run(x, [&](Index first, Index count) {
