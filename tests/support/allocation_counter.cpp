@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// With glibc this program's malloc is the one below: it counts and hands on to the library's own. AddressSanitizer
-// brings a malloc that must not be replaced; there, and elsewhere, operator new alone is counted.
+// With glibc this program's malloc is the one below: it counts and hands on to the library's own. A sanitizer brings a
+// malloc that must not be replaced, and a hook that it calls. Elsewhere operator new alone is counted.
 #include "support/allocation_counter.hpp"
 
 #include <atomic>
@@ -8,12 +8,11 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define RONDO_TEST_OWN_MALLOC 1
-#if defined(__has_feature)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RONDO_TEST_SANITIZER 1
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#undef RONDO_TEST_OWN_MALLOC
-#endif
+#define RONDO_TEST_SANITIZER 1
 #endif
 #endif
 
@@ -23,7 +22,20 @@ std::atomic<std::size_t> count{0};
 
 std::size_t rondo_test::allocations() { return count.load(); }
 
-#ifdef RONDO_TEST_OWN_MALLOC
+#if defined(RONDO_TEST_SANITIZER)
+
+bool rondo_test::counts_malloc() { return true; }
+
+// As <sanitizer/allocator_interface.h> declares it, a header that not every distribution of GCC brings.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t),
+                                                         void (*)(const volatile void*));
+
+namespace {
+[[maybe_unused]] const int installed = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, std::size_t) { ++count; }, [](const volatile void*) {});
+}
+
+#elif defined(__GLIBC__)
 
 bool rondo_test::counts_malloc() { return true; }
 

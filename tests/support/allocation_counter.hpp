@@ -6,7 +6,7 @@
 
 namespace rondo_test {
 
-/// Calls so far of operator new in all its forms and, with glibc and no sanitizer, of malloc and its relatives, which
+/// Calls so far of operator new in all its forms and, with glibc or a sanitizer, of malloc and its relatives, which
 /// Eigen uses.
 std::size_t allocations();
 
