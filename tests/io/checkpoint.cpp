@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Checkpoints: a training that stops and goes on from a file ends in the same bits as one that never stopped.
+#include <rondo/io/checkpoint.hpp>
+#include <rondo/layers/token_model.hpp>
+
+#include "support/catch.hpp"
+#include "support/fill.hpp"
+#include "temporary.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+template <class Scalar>
+struct Training {
+  static constexpr Index kBatch = 3, kTime = 4, kVocabulary = 6;
+  Rng rng{1};
+  TokenModel<Scalar> model{{.vocabulary = kVocabulary, .embedding = 3, .hidden = 4, .layers = 2}, rng};
+  Adam adam{{.learning_rate = 0.05}};
+  LstmState<Scalar> state = model.zero_state(kBatch);
+  typename TokenModel<Scalar>::Cache cache;
+
+  void step(std::uint64_t n) {
+    Rng data(7, n);
+    std::vector<std::int32_t> tokens(2 * kBatch * kTime);
+    for (auto& token : tokens) token = static_cast<std::int32_t>(data.below(kVocabulary));
+    zero_grad(model);
+    const auto half = std::span<const std::int32_t>(tokens);
+    model.forward_backward(half.first(tokens.size() / 2), half.last(tokens.size() / 2), kBatch, kTime, state, cache);
+    adam.step(model);
+  }
+
+  void save(const std::filesystem::path& path) {
+    Safetensors file;
+    add_weights(file, model);
+    add_optimizer(file, model, adam);
+    add_sequence(file, "state.h", state.h);
+    add_sequence(file, "state.c", state.c);
+    file.write(path);
+  }
+
+  void load(const std::filesystem::path& path) {
+    const auto file = Safetensors::read(path);
+    read_weights(file, model, "training.");
+    read_optimizer(file, model, adam);
+    read_sequence(file, "state.h", state.h);
+    read_sequence(file, "state.c", state.c);
+  }
+};
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("checkpoint: stop, save, load and go on: the same bytes as without a stop", "", float, double) {
+  const TemporaryFolder folder;
+  Training<TestType> whole, first, second;
+  for (std::uint64_t n = 0; n < 8; ++n) whole.step(n);
+  for (std::uint64_t n = 0; n < 5; ++n) first.step(n);
+  first.save(folder / "middle");
+  second.step(99);  // its weights, moments and state are others than a fresh model's
+  second.load(folder / "middle");
+  CHECK(second.adam.steps() == 5);
+  for (std::uint64_t n = 5; n < 8; ++n) second.step(n);
+  whole.save(folder / "whole");
+  second.save(folder / "second");
+  const auto bytes = read_bytes(folder / "whole");
+  CHECK(bytes.size() > 1000);
+  CHECK(bytes == read_bytes(folder / "second"));
+  CHECK(bytes != read_bytes(folder / "middle"));
+}
+
+TEST_CASE("checkpoint: either kind of file gives its weights; one of weights alone resumes nothing") {
+  const TemporaryFolder folder;
+  Training<float> trained, fresh;
+  for (std::uint64_t n = 0; n < 3; ++n) trained.step(n);
+  trained.save(folder / "last");
+  save_model(folder / "model", trained.model, {{"step", "3"}});
+  CHECK(Safetensors::read(folder / "model").metadata.at("step") == "3");
+  for (const char* name : {"last", "model"}) {
+    Rng rng(5);
+    TokenModel<float> loaded({.vocabulary = 6, .embedding = 3, .hidden = 4, .layers = 2}, rng);
+    load_model(folder / name, loaded);
+    save_model(folder / "again", loaded, {{"step", "3"}});
+    CHECK(read_bytes(folder / "again") == read_bytes(folder / "model"));
+  }
+  const auto file = Safetensors::read(folder / "model");
+  CHECK(contains(complaint_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }),
+                 "no training to resume"));
+}
+
+TEST_CASE("checkpoint: what does not fit is named, with the file") {
+  const TemporaryFolder folder;
+  Training<float> trained;
+  trained.step(0);
+  trained.save(folder / "last");
+  Rng rng(1);
+  TokenModel<float> wider({.vocabulary = 6, .embedding = 3, .hidden = 5, .layers = 2}, rng);
+  const auto said = complaint_of<file_error>([&] { load_model(folder / "last", wider); });
+  CHECK(contains(said, "last: tensor lstm.weight_ih_l0 is 16 x 3, this model wants 20 x 3"));
+
+  auto file = Safetensors::read(folder / "last");
+  auto state = trained.model.zero_state(Training<float>::kBatch + 1);
+  CHECK(contains(complaint_of<file_error>([&] { read_sequence(file, "state.h", state.h); }),
+                 "tensor training.state.h is 2 x 3 x 4, this model wants 2 x 4 x 4"));
+  file.tensors.erase("training.second_moment.output.bias");
+  CHECK(contains(complaint_of<file_error>([&] { read_optimizer(file, trained.model, trained.adam); }),
+                 "training.second_moment.output.bias is missing"));
+}

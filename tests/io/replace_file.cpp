@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include <rondo/io/replace_file.hpp>
+
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "support/catch.hpp"
+#include "temporary.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+/// Lets no file of this process grow past so many bytes: a full disk, as far as a writer can tell.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &former_);
+    const rlimit small{bytes, former_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &former_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  rlimit former_{};
+  void (*handler_)(int);
+};
+
+std::vector<std::string> names_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.push_back(entry.path().filename().string());
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("replace_file: the parts one behind the other, in the place of what was there") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "f", "the former content, which is longer");
+  const std::vector<std::string_view> parts{"one, ", "", "two"};
+  replace_file(folder / "f", parts);
+  CHECK(read_bytes(folder / "f") == "one, two");
+  replace_file(folder / "f", std::string_view("a\0b", 3));
+  CHECK(read_bytes(folder / "f") == std::string("a\0b", 3));
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"f"});
+}
+
+TEST_CASE("replace_file: a full disk leaves the former file whole and nothing beside it") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "f", "former");
+  // Less than a stdio buffer fails when flushed, more of it while written.
+  const std::string content(GENERATE(std::size_t{100}, std::size_t{1} << 20), 'x');
+  std::string said;
+  {
+    const SmallDisk disk(64);
+    said = complaint_of<file_error>([&] { replace_file(folder / "f", content); });
+  }
+  CHECK(said.find("f: writing failed: ") != said.npos);
+  CHECK(read_bytes(folder / "f") == "former");
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"f"});
+}
+
+TEST_CASE("replace_file: a folder stands in the way") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "f/g");
+  const auto said = complaint_of<file_error>([&] { replace_file(folder / "f", "x"); });
+  CHECK(said.find("f: cannot be replaced: ") != said.npos);
+  CHECK(std::filesystem::is_directory(folder / "f/g"));
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"f"});
+}

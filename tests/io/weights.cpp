@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// Weights under PyTorch's names and in its shapes, strictly.
+#include <rondo/io/weights.hpp>
+#include <rondo/layers/token_model.hpp>
+
+#include "support/catch.hpp"
+#include "support/fill.hpp"
+#include "temporary.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+constexpr TokenModelConfig kSmall{.vocabulary = 5, .embedding = 3, .hidden = 2, .layers = 2};
+
+template <class Scalar>
+TokenModel<Scalar> random_model(std::uint64_t seed, const TokenModelConfig& config = kSmall) {
+  Rng rng(seed);
+  TokenModel<Scalar> model(config, rng);
+  randomise(model, rng);
+  return model;
+}
+
+template <class Scalar>
+Safetensors file_of(TokenModel<Scalar>& model) {
+  Safetensors file;
+  add_weights(file, model);
+  return file;
+}
+
+template <class Scalar>
+std::vector<Scalar> all_weights(TokenModel<Scalar>& model) {
+  std::vector<Scalar> all;
+  model.for_each_parameter(
+      [&](const Path&, auto& p) { all.insert(all.end(), p.value().data, p.value().data + p.size()); });
+  return all;
+}
+
+template <class F>
+std::string refusal(F&& change) {
+  auto model = random_model<float>(1), other = random_model<float>(2);
+  auto file = file_of(other);
+  change(file);
+  return complaint_of<file_error>([&] { read_weights(file, model); });
+}
+
+}  // namespace
+
+TEST_CASE("weights: the names and shapes that a PyTorch model of these layers has") {
+  auto model = random_model<float>(1);
+  std::map<std::string, std::vector<Index>> shapes;
+  for (const auto& [name, tensor] : file_of(model).tensors) {
+    shapes[name] = tensor.shape;
+    CHECK(tensor.dtype == "F32");
+  }
+  // torch.nn.Embedding(5, 3), torch.nn.LSTM(3, 2, 2), torch.nn.Linear(2, 5)
+  CHECK(shapes == std::map<std::string, std::vector<Index>>{{"embedding.weight", {5, 3}},
+                                                            {"lstm.weight_ih_l0", {8, 3}},
+                                                            {"lstm.weight_hh_l0", {8, 2}},
+                                                            {"lstm.bias_ih_l0", {8}},
+                                                            {"lstm.bias_hh_l0", {8}},
+                                                            {"lstm.weight_ih_l1", {8, 2}},
+                                                            {"lstm.weight_hh_l1", {8, 2}},
+                                                            {"lstm.bias_ih_l1", {8}},
+                                                            {"lstm.bias_hh_l1", {8}},
+                                                            {"output.weight", {5, 2}},
+                                                            {"output.bias", {5}}});
+}
+
+TEST_CASE("weights: a tensor's rows lie one behind the other, as in PyTorch") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "f", safetensors_bytes(R"({"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                                              R"("bias":{"dtype":"F32","shape":[2],"data_offsets":[24,32]}})",
+                                              bytes_of<float>({1, 2, 3, 4, 5, 6, 7, 8})));
+  Rng rng(1);
+  Linear<float> linear(3, 2, rng);
+  read_weights(Safetensors::read(folder / "f"), linear);
+  CHECK(linear.W().value()(0, 2) == 3);
+  CHECK(linear.W().value()(1, 0) == 4);
+  CHECK(linear.b().value()(1, 0) == 8);
+  Safetensors again;
+  add_weights(again, linear);
+  CHECK(again.tensors["weight"].bytes == bytes_of<float>({1, 2, 3, 4, 5, 6}));
+
+  // An embedding lies with us a column a token, there a row a token.
+  write_bytes(folder / "e", safetensors_bytes(R"({"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})",
+                                              bytes_of<float>({1, 2, 3, 4, 5, 6})));
+  Embedding<float> embedding(2, 3, rng);
+  read_weights(Safetensors::read(folder / "e"), embedding);
+  CHECK(embedding.E().value()(2, 0) == 3);
+  CHECK(embedding.E().value()(0, 1) == 4);
+  Safetensors back;
+  add_weights(back, embedding);
+  CHECK(back.tensors["weight"].bytes == bytes_of<float>({1, 2, 3, 4, 5, 6}));
+}
+
+TEMPLATE_TEST_CASE("weights: there and back to the same bits, by way of a file", "", float, double) {
+  const TemporaryFolder folder;
+  auto model = random_model<TestType>(1), other = random_model<TestType>(2);
+  REQUIRE(all_weights(model) != all_weights(other));
+  file_of(model).write(folder / "f");
+  read_weights(Safetensors::read(folder / "f"), other);
+  CHECK(all_weights(model) == all_weights(other));
+}
+
+TEST_CASE("weights: a float model's file fits a double model") {
+  auto model = random_model<float>(1);
+  auto wide = random_model<double>(2);
+  read_weights(file_of(model), wide);
+  const auto narrow = all_weights(model);
+  CHECK(all_weights(wide) == std::vector<double>(narrow.begin(), narrow.end()));
+}
+
+TEST_CASE("weights: PyTorch's two biases are read as their sum, and written as the sum and zero") {
+  auto model = random_model<float>(1);
+  auto file = file_of(model);
+  file.add<float>("lstm.bias_ih_l1", {8}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8});
+  file.add<float>("lstm.bias_hh_l1", {8}, std::vector<float>{.5f, -1, .5f, -1, .5f, -1, .5f, -1});
+  read_weights(file, model);
+  const std::vector<float> sum{1.5f, 1, 3.5f, 3, 5.5f, 5, 7.5f, 7};
+  const auto again = file_of(model);
+  CHECK(again.tensors.at("lstm.bias_ih_l1").bytes == bytes_of(sum));
+  CHECK(again.tensors.at("lstm.bias_hh_l1").bytes == bytes_of(std::vector<float>(8, 0)));
+
+  file.tensors.erase("lstm.bias_hh_l1");  // a file that knows one bias only
+  read_weights(file, model);
+  CHECK(file_of(model).tensors.at("lstm.bias_ih_l1").bytes == bytes_of<float>({1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
+TEST_CASE("weights: a name too few, a name too many, another shape, another type") {
+  CHECK(refusal([](Safetensors&) {}) == "");
+  CHECK(refusal([](Safetensors& f) { f.tensors.erase("lstm.weight_hh_l1"); }) == "tensor lstm.weight_hh_l1 is missing");
+  CHECK(refusal([](Safetensors& f) {
+          f.add<float>("lstm.weight_hh_l2", {8, 2}, std::vector<float>(16));
+        }) == "tensor lstm.weight_hh_l2 has no place in this model");
+  CHECK(refusal([](Safetensors& f) {
+          f.add<float>("output.weight", {2, 5}, std::vector<float>(10));
+        }) == "tensor output.weight is 2 x 5, this model wants 5 x 2");  // as many numbers, the wrong way round
+  CHECK(refusal([](Safetensors& f) { f.add<float>("lstm.bias_hh_l0", {4}, std::vector<float>(4)); }) ==
+        "tensor lstm.bias_hh_l0 is 4, this model wants 8");
+  CHECK(refusal([](Safetensors& f) {
+          f.tensors["output.bias"] = {"F16", {5}, std::string(10, '\0')};
+        }) == "tensor output.bias has type F16, wanted F32 or F64");
+}
+
+TEST_CASE("weights: a file of another depth does not load, in either direction") {
+  auto shallow = random_model<float>(1, {.vocabulary = 5, .embedding = 3, .hidden = 2, .layers = 1});
+  auto deep = random_model<float>(2);
+  CHECK(complaint_of<file_error>([&] { read_weights(file_of(shallow), deep); }).find("_l1 is missing") !=
+        std::string::npos);
+  CHECK(complaint_of<file_error>([&] { read_weights(file_of(deep), shallow); }).find("_l1 has no place") !=
+        std::string::npos);
+}
+
+TEST_CASE("weights: names under the ignored prefix may stand there") {
+  auto model = random_model<float>(1), other = random_model<float>(2);
+  auto file = file_of(other);
+  file.add<float>("training.state.h", {1}, std::vector<float>{1});
+  CHECK_THROWS_AS(read_weights(file, model), file_error);
+  read_weights(file, model, "training.");
+  CHECK(all_weights(model) == all_weights(other));
+}
