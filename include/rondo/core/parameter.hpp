@@ -17,14 +17,15 @@
 
 namespace rondo::inline v0 {
 
-/// How PyTorch keeps the same weights, and so our files: `as_is` a rows x cols tensor, `transposed` a cols x rows one.
-enum class TorchShape { as_is, transposed };
+/// How PyTorch keeps the same weights, and so our files: `as_is` a rows x cols tensor, `transposed` a cols x rows one,
+/// `vector` (a bias: one column) a tensor of one dimension.
+enum class TorchShape { as_is, transposed, vector };
 
 /// A matrix that a layer learns. Gradient and moments take memory only once somebody asks for them.
 template <class Scalar, class Device = Cpu>
 class Parameter {
  public:
-  /// A bias (one column) is exempt from weight decay.
+  /// A vector (a bias) is exempt from weight decay.
   Parameter(Index rows, Index cols, TorchShape torch_shape = TorchShape::as_is)
       : rows_(rows), cols_(cols), torch_shape_(torch_shape), value_(rows * cols) {
     fill(Device{}, value(), Scalar(0));
@@ -34,7 +35,7 @@ class Parameter {
   Index cols() const { return cols_; }
   Index size() const { return rows_ * cols_; }
   TorchShape torch_shape() const { return torch_shape_; }
-  bool decays() const { return cols_ > 1; }
+  bool decays() const { return torch_shape_ != TorchShape::vector; }
 
   MatrixView<Scalar> value() { return view(value_); }
   MatrixView<const Scalar> value() const { return {value_.data(), rows_, cols_, rows_}; }

@@ -1,61 +1,105 @@
 // SPDX-License-Identifier: MIT
-// The matrix products of the CPU, by Eigen, tile by tile. Tiles of a fixed size serve two ends: Eigen packs a tile on
-// the stack, so no product allocates; and the order of every sum depends on the shapes alone, so that results are the
-// same bits whoever computes which tile.
+// The matrix products of the CPU. In float they run on our own kernels (gemm_kernels.hpp); in double, which serves gradient
+// checks, on Eigen, tile by tile: tiles of a fixed size let Eigen pack on the stack, so that no product allocates. In both
+// the order of every sum depends on shapes alone, never on threads.
 #pragma once
-
-#include <algorithm>
 
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/device.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/eigen.hpp>
+#include <rondo/cpu/gemm_kernels.hpp>
+
+#include <algorithm>
+#include <type_traits>
 
 namespace rondo::inline v0 {
 
 /// Whether a factor is taken as it lies or transposed.
 enum class Op { none, transpose };
 
+/// A left factor made ready for many products, as the recurrent weights are for the steps of a sequence: packed once,
+/// used T times.
+template <class Scalar, class Device>
+struct PackedMatrix;
+
+template <class Scalar>
+struct PackedMatrix<Scalar, Cpu> {
+  Index rows = 0, depth = 0;
+  Buffer<Scalar> values;
+  const detail::GemmKernels* kernels = nullptr;  // of the level that packed it
+};
+
 namespace detail {
 
-/// 128 x 256 floats fill the 128 KiB that Eigen will put on the stack for one packed factor.
-template <class Scalar>
-struct GemmTile {
-  static constexpr Index kRows = 128, kCols = 128, kDepth = 1024 / sizeof(Scalar);
-};
+/// 128 x 128 doubles fill the 128 KiB that Eigen will put on the stack for one packed factor.
+inline constexpr Index kEigenTile = 128;
 
 template <class C, class A, class B>
 void gemm_tiled(C c, const A& a, const B& b) {
-  using Tile = GemmTile<typename C::Scalar>;
-  const Index depth = a.cols();
-  for (Index k = 0; k < depth; k += Tile::kDepth) {
-    const Index kn = std::min(Tile::kDepth, depth - k);
-    for (Index j = 0; j < c.cols(); j += Tile::kCols) {
-      const Index jn = std::min(Tile::kCols, c.cols() - j);
-      for (Index i = 0; i < c.rows(); i += Tile::kRows) {
-        const Index in = std::min(Tile::kRows, c.rows() - i);
-        if (jn == 1)  // a matrix-vector product streams the matrix instead of packing it
-          c.col(j).segment(i, in).noalias() += a.block(i, k, in, kn) * b.col(j).segment(k, kn);
-        else
-          c.block(i, j, in, jn).noalias() += a.block(i, k, in, kn) * b.block(k, j, kn, jn);
+  for (Index k = 0; k < a.cols(); k += kEigenTile) {
+    const Index kn = std::min(kEigenTile, a.cols() - k);
+    for (Index j = 0; j < c.cols(); j += kEigenTile) {
+      const Index jn = std::min(kEigenTile, c.cols() - j);
+      for (Index i = 0; i < c.rows(); i += kEigenTile) {
+        const Index in = std::min(kEigenTile, c.rows() - i);
+        c.block(i, j, in, jn).noalias() += a.block(i, k, in, kn) * b.block(k, j, kn, jn);
       }
     }
   }
 }
 
+inline Operand operand(Op op, MatrixView<const float> b) {
+  return op == Op::none ? Operand{b.data, 1, b.stride} : Operand{b.data, b.stride, 1};
+}
+
 }  // namespace detail
 
-/// c += op(a) * op(b). Shapes must agree; a caller's mistake is an assertion of Eigen's.
+/// c += op(a) * op(b). The shapes must agree.
 template <class Scalar>
 void gemm(Cpu, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> c) {
-  if (op_a == Op::none && op_b == Op::none)
+  if constexpr (std::is_same_v<Scalar, float>) {
+    const bool plain = op_a == Op::none;
+    detail::gemm_kernels().multiply(c.rows, plain ? a.cols : a.rows, a.data, plain ? 1 : a.stride, plain ? a.stride : 1,
+                                    detail::operand(op_b, b), c.data, c.stride, c.cols);
+  } else if (op_a == Op::none && op_b == Op::none) {
     detail::gemm_tiled(matrix(c), matrix(a), matrix(b));
-  else if (op_a == Op::transpose && op_b == Op::none)
+  } else if (op_a == Op::transpose && op_b == Op::none) {
     detail::gemm_tiled(matrix(c), matrix(a).transpose(), matrix(b));
-  else if (op_a == Op::none && op_b == Op::transpose)
+  } else if (op_a == Op::none) {
     detail::gemm_tiled(matrix(c), matrix(a), matrix(b).transpose());
-  else
+  } else {
     detail::gemm_tiled(matrix(c), matrix(a).transpose(), matrix(b).transpose());
+  }
+}
+
+/// Makes op(a) ready as a left factor. `to` keeps its memory between calls.
+template <class Scalar>
+void pack(Cpu, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cpu>& to) {
+  const bool plain = op == Op::none;
+  to.rows = plain ? a.rows : a.cols;
+  to.depth = plain ? a.cols : a.rows;
+  if constexpr (std::is_same_v<Scalar, float>) {
+    to.kernels = &detail::gemm_kernels();
+    to.values.resize(to.kernels->packed_size(to.rows, to.depth));
+    to.kernels->pack(to.rows, to.depth, a.data, plain ? 1 : a.stride, plain ? a.stride : 1, to.values.data());
+  } else {
+    to.values.resize(to.rows * to.depth);
+    const MatrixView<Scalar> copied{to.values.data(), to.rows, to.depth, to.rows};
+    if (plain)
+      matrix(copied) = matrix(a);
+    else
+      matrix(copied) = matrix(a).transpose();
+  }
+}
+
+/// c += a * b with a packed left factor.
+template <class Scalar>
+void gemm(Cpu cpu, const PackedMatrix<Scalar, Cpu>& a, ConstView<Scalar> b, MatrixView<Scalar> c) {
+  if constexpr (std::is_same_v<Scalar, float>)
+    a.kernels->multiply_packed(a.rows, a.depth, a.values.data(), detail::operand(Op::none, b), c.data, c.stride, c.cols);
+  else
+    gemm(cpu, Op::none, Op::none, MatrixView<const Scalar>{a.values.data(), a.rows, a.depth, a.rows}, b, c);
 }
 
 /// Every column of a = bias (rows x 1).

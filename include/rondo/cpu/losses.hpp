@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the losses compute of one column, on the CPU. Sums are in double.
+// What the losses compute of one column, on the CPU.
 #pragma once
 
 #include <cmath>

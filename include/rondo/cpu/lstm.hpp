@@ -62,10 +62,11 @@ void lstm_forward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<Sc
     gemm(cpu, Op::none, Op::none, w.W, x.flat().columns(first, count), Z);
   });
 
+  pack(cpu, Op::none, w.R, cache.R);
   for (Index t = 0; t < x.time(); ++t) {
     const Index n = x.active_columns(t);
     const auto z = gates.at(t).columns(0, n);
-    gemm(cpu, Op::none, Op::none, w.R, cache.h_before(t).columns(0, n), z);    // and R h(t-1)
+    gemm(cpu, cache.R, cache.h_before(t).columns(0, n), z);                    // and R h(t-1)
     lstm_cells(cpu, z, cache.c_before(t), c.at(t), tanh_c.at(t), y.at(t), n);  // (1)-(6), and (7) y(t) = h(t)
     for (Index b = 0; b < x.batch(); ++b)
       if (!x.active(b, t)) {
@@ -99,6 +100,7 @@ void lstm_backward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<S
   fill(cpu, dh, Scalar(0));
   fill(cpu, dc, Scalar(0));
 
+  pack(cpu, Op::transpose, w.R, cache.R_transposed);
   for (Index t = x.time() - 1; t >= 0; --t) {
     const Index n = x.active_columns(t);
     const auto dz = cache.dz.at(t).columns(0, n);
@@ -122,7 +124,7 @@ void lstm_backward(Cpu cpu, const LstmWeights<const Scalar>& w, const Sequence<S
     }
     // (15) dh(t-1) = R^T dz(t)
     fill(cpu, dh.columns(0, n), Scalar(0));
-    gemm(cpu, Op::transpose, Op::none, w.R, dz, dh.columns(0, n));
+    gemm(cpu, cache.R_transposed, dz, dh.columns(0, n));
   }
 
   for (Index b = 0; b < B; ++b)

@@ -16,9 +16,9 @@ namespace rondo::inline v0 {
 
 namespace detail {
 
-/// PyTorch's shape of a rows x cols matrix; a matrix of one column is a vector.
+/// PyTorch's shape of a rows x cols matrix.
 inline std::vector<Index> torch_extents(Index rows, Index cols, TorchShape shape) {
-  if (cols == 1) return {rows};
+  if (shape == TorchShape::vector) return {rows};
   return shape == TorchShape::as_is ? std::vector<Index>{rows, cols} : std::vector<Index>{cols, rows};
 }
 
@@ -39,7 +39,7 @@ template <class Scalar>
 void add_matrix(Safetensors& file, const std::string& name, MatrixView<const Scalar> a, TorchShape shape) {
   std::vector<Scalar> values;  // row-major in PyTorch's shape
   values.reserve(static_cast<std::size_t>(a.rows * a.cols));
-  if (shape == TorchShape::as_is) {
+  if (shape != TorchShape::transposed) {
     for (Index i = 0; i < a.rows; ++i)
       for (Index j = 0; j < a.cols; ++j) values.push_back(a(i, j));
   } else {
@@ -65,7 +65,7 @@ void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Sc
   const auto values = values_of<Scalar>(file, name, torch_extents(a.rows, a.cols, shape));
   for (Index j = 0; j < a.cols; ++j)
     for (Index i = 0; i < a.rows; ++i)
-      a(i, j) = values[static_cast<std::size_t>(shape == TorchShape::as_is ? i * a.cols + j : j * a.rows + i)];
+      a(i, j) = values[static_cast<std::size_t>(shape == TorchShape::transposed ? j * a.rows + i : i * a.cols + j)];
 }
 
 }  // namespace detail
@@ -93,8 +93,8 @@ void read_weights(const Safetensors& file, Model& model, const std::string& igno
     detail::read_matrix(file, name, p.value(), p.torch_shape());
     unread.erase(name);
     if (const std::string other = detail::second_bias(name); !other.empty() && file.tensors.contains(other)) {
-      Parameter<Scalar, Cpu> bias(p.rows(), 1);
-      detail::read_matrix(file, other, bias.value(), TorchShape::as_is);
+      Parameter<Scalar, Cpu> bias(p.rows(), 1, TorchShape::vector);
+      detail::read_matrix(file, other, bias.value(), TorchShape::vector);
       for (Index i = 0; i < p.rows(); ++i) p.value()(i, 0) += bias.value()(i, 0);
       unread.erase(other);
     }

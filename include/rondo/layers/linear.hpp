@@ -16,7 +16,7 @@ template <class Scalar, class Device = Cpu>
 class Linear {
  public:
   /// Weights uniform in +-1/sqrt(C), bias zero.
-  Linear(Index input, Index output, Rng& rng) : W_(output, input), b_(output, 1) {
+  Linear(Index input, Index output, Rng& rng) : W_(output, input), b_(output, 1, TorchShape::vector) {
     initialise_uniform(W_.value(), 1 / std::sqrt(static_cast<double>(input)), rng);
   }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rondo/core/sequence.hpp>
+#include <rondo/cpu/gemm.hpp>
 
 namespace rondo::inline v0 {
 
@@ -16,6 +17,9 @@ struct LstmLayerCache {
   Sequence<Scalar, Device> c;       // H x B x T   cell after each step
   Sequence<Scalar, Device> tanh_c;  // H x B x T
   Sequence<Scalar, Device> y;       // H x B x T   hidden state after each step; zero in padding
+
+  PackedMatrix<Scalar, Device> R;             // the recurrent weights, made ready for T products
+  PackedMatrix<Scalar, Device> R_transposed;  // the same for backward
 
   Sequence<Scalar, Device> dz;        // 4H x B x T  backward: gradients of the pre-activations
   Sequence<Scalar, Device> dh;        // H x B x 1   backward: what step t+1 passes down to step t

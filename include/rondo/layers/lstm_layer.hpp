@@ -21,7 +21,7 @@ class LstmLayer {
   /// Weights uniform in +-1/sqrt(H), as torch.nn.LSTM; bias zero, but `forget_bias` for the forget gate
   /// (Jozefowicz, Zaremba, Sutskever 2015: start at 1, so that a fresh cell remembers).
   LstmLayer(Index input, Index hidden, double forget_bias, Rng& rng)
-      : W_(4 * hidden, input), R_(4 * hidden, hidden), b_(4 * hidden, 1) {
+      : W_(4 * hidden, input), R_(4 * hidden, hidden), b_(4 * hidden, 1, TorchShape::vector) {
     const double bound = 1 / std::sqrt(static_cast<double>(hidden));
     initialise_uniform(W_.value(), bound, rng);
     initialise_uniform(R_.value(), bound, rng);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Which instructions the inner kernels may use. They are compiled once for each level and chosen at run time, so that a
+// program built with plain -O2 is fast where the machine is. RONDO_CPU_LEVEL=baseline|avx2|avx512 in the environment
+// selects a lower level than the machine's.
+#pragma once
+
+#include <atomic>
+#include <cstdlib>
+#include <string_view>
+
+// Levels above the baseline exist for GCC and Clang on x86-64.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define RONDO_X86_LEVELS 1
+#else
+#define RONDO_X86_LEVELS 0
+#endif
+
+namespace rondo::inline v0 {
+
+/// `baseline` is what the compiler was told to use: SSE2 on x86-64, NEON on 64-bit Arm, or what -march says.
+enum class CpuLevel { baseline, avx2, avx512 };
+
+constexpr const char* name(CpuLevel level) {
+  return level == CpuLevel::avx512 ? "avx512" : level == CpuLevel::avx2 ? "avx2" : "baseline";
+}
+
+/// The highest level that this machine has.
+inline CpuLevel best_cpu_level() {
+#if RONDO_X86_LEVELS
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl"))
+    return CpuLevel::avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CpuLevel::avx2;
+#endif
+  return CpuLevel::baseline;
+}
+
+namespace detail {
+
+inline CpuLevel level_at_start() {
+  const CpuLevel best = best_cpu_level();
+  const char* wanted = std::getenv("RONDO_CPU_LEVEL");
+  if (wanted == nullptr) return best;
+  for (CpuLevel level : {CpuLevel::baseline, CpuLevel::avx2, CpuLevel::avx512})
+    if (std::string_view(wanted) == name(level) && level < best) return level;
+  return best;
+}
+
+inline std::atomic<CpuLevel>& level_in_use() {
+  static std::atomic<CpuLevel> level = level_at_start();
+  return level;
+}
+
+}  // namespace detail
+
+/// The level in use.
+inline CpuLevel cpu_level() { return detail::level_in_use().load(std::memory_order_relaxed); }
+
+/// Uses `level`, or the machine's best if that is lower; returns what is in use now. For tests and comparisons.
+inline CpuLevel set_cpu_level(CpuLevel level) {
+  const CpuLevel best = best_cpu_level();
+  detail::level_in_use() = level < best ? level : best;
+  return cpu_level();
+}
+
+}  // namespace rondo::inline v0
