@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The JSB Chorales as frames: which of the 88 piano keys sound at each beat (Boulanger-Lewandowski, Bengio, Vincent 2012).
+// The JSB Chorales as frames: which of the 88 piano keys sound at each beat (Boulanger-Lewandowski, Bengio, Vincent
+// 2012).
 #pragma once
 
 #include <algorithm>
@@ -43,8 +44,8 @@ inline Data read(const std::filesystem::path& path) {
           Frame frame;
           for (const int pitch : pitches) {
             if (pitch < kLowestPitch || pitch >= kLowestPitch + kPitches)
-              throw std::runtime_error(path.string() + ": " + name + ", piece " + std::to_string(pieces.size()) + ", frame " +
-                                       std::to_string(frames.size()) + ": pitch " + std::to_string(pitch) +
+              throw std::runtime_error(path.string() + ": " + name + ", piece " + std::to_string(pieces.size()) +
+                                       ", frame " + std::to_string(frames.size()) + ": pitch " + std::to_string(pitch) +
                                        ", wanted 21..108");
             frame.set(static_cast<std::size_t>(pitch - kLowestPitch));
           }

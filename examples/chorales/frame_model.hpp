@@ -26,8 +26,8 @@ class FrameModel {
     rondo::Sequence<float> logits, d_logits, dy;
   };
 
-  /// Begins where it learns at once: recurrent weights orthogonal gate by gate, input weights large, since a frame has but
-  /// four keys of 88, and the output at the marginal probability of each key.
+  /// Begins where it learns at once: recurrent weights orthogonal gate by gate, input weights large, since a frame has
+  /// but four keys of 88, and the output at the marginal probability of each key.
   FrameModel(const FrameModelConfig& config, const std::vector<Piece>& train, rondo::Rng& rng)
       : config_(config), lstm_(config.lstm, rng), output_(config.lstm.hidden, kPitches, rng) {
     for (rondo::Index l = 0; l < lstm_.depth(); ++l) rondo::initialise_orthogonal(lstm_.layer(l).R().value(), rng);

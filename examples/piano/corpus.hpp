@@ -15,8 +15,8 @@ struct Pieces {
   std::vector<std::string> problems;  // one line for each file that was left out
 };
 
-/// Every piece below these paths, performances as a model of that pedal mode hears them. A file that cannot be read is left
-/// out. Throws std::runtime_error if there is no piece at all, or a path does not exist.
+/// Every piece below these paths, performances as a model of that pedal mode hears them. A file that cannot be read is
+/// left out. Throws std::runtime_error if there is no piece at all, or a path does not exist.
 Pieces load(const std::vector<std::string>& paths, rondo::music::PedalMode pedal);
 
 /// The folder of the bundled scores: that of the sources this program was built from, or `scores` beside the program.

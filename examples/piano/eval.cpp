@@ -36,7 +36,8 @@ struct Options {
 /// The pieces to judge by: all that was given, or those named by --only.
 std::vector<music::Piece> pieces(const Options& o, const Config& config) {
   auto loaded = load(o.data, config.pedal);
-  for (const std::string& problem : loaded.problems) std::fprintf(stderr, "piano eval: left out: %s\n", problem.c_str());
+  for (const std::string& problem : loaded.problems)
+    std::fprintf(stderr, "piano eval: left out: %s\n", problem.c_str());
   if (o.only.empty()) return std::move(loaded.pieces);
   std::vector<music::Piece> chosen;
   for (const std::string& name : o.only) {
@@ -52,7 +53,11 @@ json floors(const Config& config, const std::vector<music::Piece>& judged) {
   try {
     const auto train = music::split_by_name(load(config.data, config.pedal).pieces, config.validation).train;
     const auto f = music::ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
-    return {{"uniform", f.uniform}, {"unigram", f.unigram}, {"bigram", f.bigram}, {"trigram", f.trigram}, {"fourgram", f.fourgram}};
+    return {{"uniform", f.uniform},
+            {"unigram", f.unigram},
+            {"bigram", f.bigram},
+            {"trigram", f.trigram},
+            {"fourgram", f.fourgram}};
   } catch (const std::exception& e) {
     std::fprintf(stderr, "piano eval: no floors, the training data cannot be read: %s\n", e.what());
     return nullptr;
@@ -64,10 +69,11 @@ json distribution(const Options& o, const rondo::TokenModel<float>& model, const
   constexpr double kPrimerSeconds = 10;
   std::vector<Request> requests;
   for (int i = 0; i < o.samples; ++i)
-    requests.push_back({.primer = opening_of(judged[static_cast<std::size_t>(i) % judged.size()].performance, kPrimerSeconds),
-                        .seconds = o.sample_seconds,
-                        .sampling = {.temperature = o.temperature},
-                        .seed = o.seed + static_cast<std::uint64_t>(i)});
+    requests.push_back(
+        {.primer = opening_of(judged[static_cast<std::size_t>(i) % judged.size()].performance, kPrimerSeconds),
+         .seconds = o.sample_seconds,
+         .sampling = {.temperature = o.temperature},
+         .seed = o.seed + static_cast<std::uint64_t>(i)});
   std::vector<music::Performance> ours, theirs;
   json samples = json::array();
   for (const Take& take : generate(model, requests, music::velocity(16))) {
@@ -83,8 +89,7 @@ json distribution(const Options& o, const rondo::TokenModel<float>& model, const
     for (auto& window : music::cut_windows(piece.performance, o.sample_seconds)) theirs.push_back(std::move(window));
   const auto distances = music::compare_performances(ours, theirs);
   json features = json::object();
-  for (const auto& d : distances)
-    features[d.feature] = {{"overlap_area", d.distance.overlap}, {"kl", d.distance.kl}};
+  for (const auto& d : distances) features[d.feature] = {{"overlap_area", d.distance.overlap}, {"kl", d.distance.kl}};
   const auto mean = music::mean(distances);
   return {{"overlap_area", mean.overlap}, {"kl", mean.kl}, {"features", features}, {"samples", samples}};
 }
@@ -139,7 +144,8 @@ void print(const json& n) {
 void add_eval(CLI::App& piano) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
-  CLI::App& app = *piano.add_subcommand("eval", "Judge a trained model on performances, in nats, and its samples beside them.");
+  CLI::App& app =
+      *piano.add_subcommand("eval", "Judge a trained model on performances, in nats, and its samples beside them.");
   app.option_defaults()->always_capture_default();
   app.add_option("--run-dir", o.run_dir, "folder of the training run")->required();
   app.add_option("--data", o.data, "MIDI files, ABC scores, or folders of them")->required();

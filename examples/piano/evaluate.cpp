@@ -32,7 +32,8 @@ Likelihood evaluate(const rondo::TokenModel<float>& model, std::span<const rondo
       if (target == rondo::kIgnore) continue;
       const float* z = &logits.flat()(0, j);
       const auto kind = static_cast<std::size_t>(rondo::music::kind_of(target));
-      result.nats[kind] += rondo::softmax_cross_entropy_column(rondo::Cpu{}, z, V, target, 0.0f, static_cast<float*>(nullptr));
+      result.nats[kind] +=
+          rondo::softmax_cross_entropy_column(rondo::Cpu{}, z, V, target, 0.0f, static_cast<float*>(nullptr));
       result.tokens[kind] += 1;
       rondo::Index likeliest = 0;
       rondo::column(z, V).maxCoeff(&likeliest);

@@ -31,7 +31,8 @@ class Stream {
   void hear(std::size_t t, std::span<const float> logits) {
     if (done_ || t + 1 < take_.tokens.size()) return;
     const auto [token, log_probability] = sampler_(logits, grammar_.allowed(), rng_);
-    if (grammar_.steps() + (music::kind_of(token) == music::EventKind::time_shift ? music::event_of(token).value : 0) > end_) {
+    if (grammar_.steps() + (music::kind_of(token) == music::EventKind::time_shift ? music::event_of(token).value : 0) >
+        end_) {
       finish();
       return;
     }
@@ -46,7 +47,8 @@ class Stream {
 
  private:
   void finish() {
-    while (take_.tokens.size() > take_.primer_tokens && music::kind_of(take_.tokens.back()) == music::EventKind::velocity)
+    while (take_.tokens.size() > take_.primer_tokens &&
+           music::kind_of(take_.tokens.back()) == music::EventKind::velocity)
       take_.tokens.pop_back();  // a velocity that no note follows
     const auto closing = grammar_.finish();
     take_.tokens.insert(take_.tokens.end(), closing.begin(), closing.end());

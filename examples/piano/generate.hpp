@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// New tokens from a model: several streams at once, each with its own primer, temperature and random numbers, all under the
-// grammar, so that whatever comes out is well-formed.
+// New tokens from a model: several streams at once, each with its own primer, temperature and random numbers, all under
+// the grammar, so that whatever comes out is well-formed.
 #pragma once
 
 #include <rondo/layers/token_model.hpp>

@@ -16,8 +16,11 @@
 #define RONDO_TEXT(x) RONDO_TEXT_OF(x)
 
 int main(int argc, char** argv) {
-  CLI::App app{"piano: an LSTM that learns piano performances and plays on. Start with `piano train --scores --run-dir runs/first`."};
-  app.set_version_flag("--version", RONDO_TEXT(RONDO_VERSION_MAJOR) "." RONDO_TEXT(RONDO_VERSION_MINOR) "." RONDO_TEXT(RONDO_VERSION_PATCH));
+  CLI::App app{
+      "piano: an LSTM that learns piano performances and plays on. Start with `piano train --scores --run-dir "
+      "runs/first`."};
+  app.set_version_flag("--version", RONDO_TEXT(RONDO_VERSION_MAJOR) "." RONDO_TEXT(RONDO_VERSION_MINOR) "." RONDO_TEXT(
+                                        RONDO_VERSION_PATCH));
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default();
   piano::add_train(app);
@@ -32,8 +35,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "piano %s: %s\n", app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name().c_str(),
-                 e.what());
+    std::fprintf(stderr, "piano %s: %s\n",
+                 app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name().c_str(), e.what());
     return 1;
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How long work shows itself: a bar that redraws on a terminal, plain lines now and then elsewhere. It goes to stderr, so
-// that stdout stays free for results.
+// How long work shows itself: a bar that redraws on a terminal, plain lines now and then elsewhere. It goes to stderr,
+// so that stdout stays free for results.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,8 @@ class Progress {
  public:
   Progress() : terminal_(::isatty(STDERR_FILENO) != 0) {}
 
-  /// `done` in [0, 1]; `text` says the rest. Redraws at most ten times a second on a terminal, every ten seconds elsewhere.
+  /// `done` in [0, 1]; `text` says the rest. Redraws at most ten times a second on a terminal, every ten seconds
+  /// elsewhere.
   void show(double done, const std::string& text) {
     const auto now = Clock::now();
     const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);

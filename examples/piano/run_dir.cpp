@@ -63,7 +63,9 @@ Config Config::from_json(const nlohmann::json& json) {
   return c;
 }
 
-void RunDir::write_config(const Config& config) const { rondo::replace_file(this->config(), config.to_json().dump(2) + "\n"); }
+void RunDir::write_config(const Config& config) const {
+  rondo::replace_file(this->config(), config.to_json().dump(2) + "\n");
+}
 
 Config RunDir::read_config() const {
   std::ifstream in(config());

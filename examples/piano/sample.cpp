@@ -90,8 +90,8 @@ std::vector<music::Piece> training_pieces(const Config& config) {
   }
 }
 
-/// What an output shares with the training pieces: the longest run of notes, at the same pitch and at any, and the share
-/// of its notes that stand in runs of eight or more.
+/// What an output shares with the training pieces: the longest run of notes, at the same pitch and at any, and the
+/// share of its notes that stand in runs of eight or more.
 json memorisation(const music::TrainingNotes& training, const music::Performance& performance) {
   const auto m = training.compare(performance);
   return {{"longest_run", m.exact.length},
@@ -125,7 +125,8 @@ void run(const Options& o) {
     const auto performance = music::decode(take.tokens);
     char file[32];
     std::snprintf(file, sizeof file, "%02zu.mid", i + 1);
-    rondo::midi::write_file(folder / file, rondo::midi::compose(performance, "Rondo, seed " + std::to_string(asked[i].seed)));
+    rondo::midi::write_file(folder / file,
+                            rondo::midi::compose(performance, "Rondo, seed " + std::to_string(asked[i].seed)));
     const auto begun = std::span(take.tokens).first(take.primer_tokens);
     const double primer_seconds = seconds_of(begun);
     auto fresh = performance;
@@ -141,11 +142,12 @@ void run(const Options& o) {
     if (!learned.empty()) output["memorisation"] = memorisation(training, fresh);
     outputs.push_back(std::move(output));
   }
-  const json manifest = {{"checkpoint", run_dir.model().string()},
-                         {"mode", mode},
-                         {"primer", o.primer},
-                         {"sampling", {{"top_k", o.sampling.top_k}, {"top_p", o.sampling.top_p}, {"min_p", o.sampling.min_p}}},
-                         {"outputs", outputs}};
+  const json manifest = {
+      {"checkpoint", run_dir.model().string()},
+      {"mode", mode},
+      {"primer", o.primer},
+      {"sampling", {{"top_k", o.sampling.top_k}, {"top_p", o.sampling.top_p}, {"min_p", o.sampling.min_p}}},
+      {"outputs", outputs}};
   rondo::replace_file(folder / "manifest.json", manifest.dump(2) + "\n");
   if (o.as_json) {
     std::cout << manifest.dump() << std::endl;
@@ -167,17 +169,20 @@ void add_sample(CLI::App& piano) {
   app.add_option("--output-dir", o.output_dir, "folder to write: 01.mid, 02.mid, ..., manifest.json")->required();
   app.add_option("--primer-midi", o.primer, "MIDI file (or ABC score) to begin with")->check(CLI::ExistingFile);
   app.add_option("--primer-seconds", o.primer_seconds, "how much of it, in seconds")->check(CLI::PositiveNumber);
-  app.add_option("--mode", o.mode, "continue: primer, then new music; vary: re-sample the primer's second half, bolder each "
-                                   "time; free: from nothing (default: continue with a primer, else free)")
+  app.add_option("--mode", o.mode,
+                 "continue: primer, then new music; vary: re-sample the primer's second half, bolder each "
+                 "time; free: from nothing (default: continue with a primer, else free)")
       ->check(CLI::IsMember({"continue", "vary", "free"}));
   app.add_option("--seconds", o.seconds, "length of the new music, in seconds")->check(CLI::PositiveNumber);
   app.add_option("--num-outputs", o.num_outputs, "how many files")->check(CLI::Range(1, 99));
   app.add_option("--temperature", o.sampling.temperature, "below 1 plays safe, above 1 dares; 0 takes the likeliest")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--top-k", o.sampling.top_k, "choose among the k likeliest tokens; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--top-k", o.sampling.top_k, "choose among the k likeliest tokens; 0: all")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--top-p", o.sampling.top_p, "choose among the fewest tokens whose probabilities sum to p, in (0, 1]")
       ->check(CLI::Range(1e-9, 1.0));
-  app.add_option("--min-p", o.sampling.min_p, "choose among tokens at least so many times as likely as the likeliest, in [0, 1)")
+  app.add_option("--min-p", o.sampling.min_p,
+                 "choose among tokens at least so many times as likely as the likeliest, in [0, 1)")
       ->check(CLI::Range(0.0, 0.999999));
   app.add_option("--seed", o.seed, "seed of the first output; the others count on from it");
   app.add_flag("--json", o.as_json, "print the manifest on stdout");

@@ -48,7 +48,8 @@ class InterruptGuard {
 /// Appends a line of JSON; a disk that is full is said at once.
 class MetricsFile {
  public:
-  MetricsFile(const std::filesystem::path& path, bool append) : path_(path), out_(path, append ? std::ios::app : std::ios::trunc) {}
+  MetricsFile(const std::filesystem::path& path, bool append)
+      : path_(path), out_(path, append ? std::ios::app : std::ios::trunc) {}
   void write(const json& line) {
     out_ << line.dump() << '\n' << std::flush;
     if (!out_) throw std::runtime_error(path_.string() + ": cannot be written");
@@ -62,7 +63,11 @@ class MetricsFile {
 /// The n-gram floors of the split: what counting alone foretells, in nats per token.
 json floors(const music::Corpus& corpus, int vocabulary) {
   const auto f = music::ngram_floors(corpus.train, corpus.valid, vocabulary);
-  return {{"uniform", f.uniform}, {"unigram", f.unigram}, {"bigram", f.bigram}, {"trigram", f.trigram}, {"fourgram", f.fourgram}};
+  return {{"uniform", f.uniform},
+          {"unigram", f.unigram},
+          {"bigram", f.bigram},
+          {"trigram", f.trigram},
+          {"fourgram", f.fourgram}};
 }
 
 class Run {
@@ -98,7 +103,8 @@ class Run {
                      {"learning_rate", last_.rate},
                      {"grad_norm", last_.grad_norm}});
       progress_.line(format("step %lld  %s  train %.3f  validation %.3f%s", static_cast<long long>(trainer.steps()),
-                            minutes_text(seconds()).c_str(), recent_nll(), nll, nll <= trainer.best_valid() ? "  best" : ""));
+                            minutes_text(seconds()).c_str(), recent_nll(), nll,
+                            nll <= trainer.best_valid() ? "  best" : ""));
       return nll;
     };
 
@@ -110,8 +116,9 @@ class Run {
       recent_sum_ = kForget * recent_sum_ + last_.nll;
       recent_weight_ = kForget * recent_weight_ + 1;
       const double rate = static_cast<double>(trainer.tokens()) / seconds();
-      progress_.show(done(), format("step %lld  loss %.3f  %.0f tokens/s  %s left", static_cast<long long>(trainer.steps()),
-                                    recent_nll(), rate, minutes_text(seconds() * (1 / done() - 1)).c_str()));
+      progress_.show(done(),
+                     format("step %lld  loss %.3f  %.0f tokens/s  %s left", static_cast<long long>(trainer.steps()),
+                            recent_nll(), rate, minutes_text(seconds() * (1 / done() - 1)).c_str()));
       if (done() >= next_judgement) {
         valid = judge();
         judged_at = trainer.steps();
@@ -158,12 +165,14 @@ class Run {
       }
       std::filesystem::create_directories(run_.folder());
       if (std::filesystem::exists(run_.last()))
-        throw std::runtime_error(run_.folder().string() + ": holds a run already; go on with --resume or name another folder");
+        throw std::runtime_error(run_.folder().string() +
+                                 ": holds a run already; go on with --resume or name another folder");
     }
     Pieces loaded = load(config_.data, config_.pedal);
     for (const std::string& problem : loaded.problems) say("left out: " + problem);
-    corpus_ = config_.validation.empty() ? music::split_by_share(std::move(loaded.pieces), config_.validation_share, config_.seed)
-                                         : music::split_by_name(std::move(loaded.pieces), config_.validation);
+    corpus_ = config_.validation.empty()
+                  ? music::split_by_share(std::move(loaded.pieces), config_.validation_share, config_.seed)
+                  : music::split_by_name(std::move(loaded.pieces), config_.validation);
     config_.validation.clear();  // from here on by name, so that other programs find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
     tokens_train_ = music::count_tokens(corpus_.train);
@@ -172,10 +181,12 @@ class Run {
   }
 
   std::string describe(Trainer& trainer) const {
-    return format("%zu pieces (%zu tokens) to learn from, %zu (%zu tokens) to judge by\n"
-                  "counting alone foretells a token at: uniform %.3f, unigram %.3f, bigram %.3f, trigram %.3f nats\n",
-                  corpus_.train.size(), tokens_train_, corpus_.valid.size(), tokens_valid_, floors_["uniform"].get<double>(),
-                  floors_["unigram"].get<double>(), floors_["bigram"].get<double>(), floors_["trigram"].get<double>()) +
+    return format(
+               "%zu pieces (%zu tokens) to learn from, %zu (%zu tokens) to judge by\n"
+               "counting alone foretells a token at: uniform %.3f, unigram %.3f, bigram %.3f, trigram %.3f nats\n",
+               corpus_.train.size(), tokens_train_, corpus_.valid.size(), tokens_valid_,
+               floors_["uniform"].get<double>(), floors_["unigram"].get<double>(), floors_["bigram"].get<double>(),
+               floors_["trigram"].get<double>()) +
            format("%td x %td LSTM, embedding %td, %td parameters; %s", config_.model.layers, config_.model.hidden,
                   config_.model.embedding, rondo::parameter_count(trainer.model()),
                   config_.steps > 0 ? format("%lld steps", static_cast<long long>(config_.steps)).c_str()
@@ -224,14 +235,16 @@ void add_train(CLI::App& piano) {
   app.option_defaults()->always_capture_default();
   app.add_option("--data", o.config.data, "MIDI files, ABC scores, or folders of them");
   app.add_flag("--scores", o.scores, "learn from the bundled pieces (beside --data, if that is given too)");
-  app.add_option("--run-dir", o.run_dir, "folder to write: config.json, model.safetensors, last.safetensors, metrics.jsonl")
+  app.add_option("--run-dir", o.run_dir,
+                 "folder to write: config.json, model.safetensors, last.safetensors, metrics.jsonl")
       ->required();
   app.add_option("--validation", o.config.validation, "names of the pieces to judge by; without it --validation-share");
   app.add_option("--validation-share", o.config.validation_share, "share of the pieces to judge by, drawn with --seed")
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--layers", o.config.model.layers, "LSTM layers")->check(CLI::Range(1, 64));
   app.add_option("--hidden", o.config.model.hidden, "LSTM units a layer")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--embedding", o.config.model.embedding, "features of a token's embedding")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--embedding", o.config.model.embedding, "features of a token's embedding")
+      ->check(CLI::Range(1, 1 << 16));
   app.add_option("--dropout", o.config.model.dropout, "probability of dropping between layers and before the output")
       ->check(CLI::Range(0.0, 0.99));
   auto* steps = app.add_option("--steps", o.config.steps, "batches to train on")->check(CLI::PositiveNumber);
@@ -243,7 +256,8 @@ void add_train(CLI::App& piano) {
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("--learning-rate", o.config.learning_rate, "Adam's peak learning rate, decayed by a cosine")
       ->check(CLI::PositiveNumber);
-  app.add_option("--warmup", o.config.warmup, "share of the run in which the learning rate rises")->check(CLI::Range(0.0, 0.99));
+  app.add_option("--warmup", o.config.warmup, "share of the run in which the learning rate rises")
+      ->check(CLI::Range(0.0, 0.99));
   app.add_option("--weight-decay", o.config.weight_decay, "decoupled weight decay")->check(CLI::NonNegativeNumber);
   app.add_option("--clip", o.config.clip, "largest norm of the gradient")->check(CLI::PositiveNumber);
   app.add_flag("--augment,!--no-augment", o.augment, "train on transposed and stretched variants too");
@@ -252,11 +266,13 @@ void add_train(CLI::App& piano) {
       ->check(CLI::Range(-12, 12));
   app.add_option("--pedal", o.pedal, "the sustain pedal: extend notes by it, make it tokens, or ignore it")
       ->check(CLI::IsMember({"extend", "tokens", "ignore"}));
-  app.add_option("--judgements", o.judgements, "how often to judge on validation and to save")->check(CLI::Range(1, 1000));
+  app.add_option("--judgements", o.judgements, "how often to judge on validation and to save")
+      ->check(CLI::Range(1, 1000));
   app.add_option("--threads", o.threads, "CPU threads; this version computes on one")->check(CLI::Range(1, 1));
   app.add_option("--device", o.device, "where to compute")->check(CLI::IsMember({"cpu"}));
   app.add_option("--seed", o.config.seed, "seed of everything random");
-  app.add_flag("--resume", o.resume, "go on with the run in --run-dir; --steps or --minutes, counted from its beginning, may be new");
+  app.add_flag("--resume", o.resume,
+               "go on with the run in --run-dir; --steps or --minutes, counted from its beginning, may be new");
   app.add_flag("--json", o.as_json, "print one JSON object on stdout");
   app.callback([options] {
     Run run(*options);

@@ -46,12 +46,13 @@ Trainer::Step Trainer::step(double progress) {
 void Trainer::save(const RunDir& run, double seconds) {
   rondo::Safetensors file;
   file.metadata["config"] = config_.to_json().dump();
-  file.metadata["training"] = nlohmann::json{{"seconds", seconds},
-                                             {"tokens", tokens_},
-                                             {"best_valid", best_valid_},
-                                             {"batches", batches_.step()},
-                                             {"random_drawn", rng_.state().drawn}}
-                                  .dump();
+  file.metadata["training"] = nlohmann::json{
+      {"seconds", seconds},
+      {"tokens", tokens_},
+      {"best_valid", best_valid_},
+      {"batches", batches_.step()},
+      {"random_drawn",
+       rng_.state().drawn}}.dump();
   rondo::add_weights(file, model_);
   rondo::add_optimizer(file, model_, adam_);
   rondo::add_sequence(file, "state.h", state_.h);  // a stream's next window begins where its last one ended
@@ -62,7 +63,9 @@ void Trainer::save(const RunDir& run, double seconds) {
 void Trainer::save_best(const RunDir& run, double valid_nll) {
   best_valid_ = valid_nll;
   rondo::save_model(run.model(), model_,
-                    {{"config", config_.to_json().dump()}, {"valid_nll", std::to_string(valid_nll)}, {"step", std::to_string(steps())}});
+                    {{"config", config_.to_json().dump()},
+                     {"valid_nll", std::to_string(valid_nll)},
+                     {"step", std::to_string(steps())}});
 }
 
 double Trainer::resume(const RunDir& run) {

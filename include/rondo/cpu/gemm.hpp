@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The matrix products of the CPU. In float they run on our own kernels (gemm_kernels.hpp); in double, which serves gradient
-// checks, on Eigen, tile by tile: tiles of a fixed size let Eigen pack on the stack, so that no product allocates. In both
-// the order of every sum depends on shapes alone, never on threads.
+// The matrix products of the CPU. In float they run on our own kernels (gemm_kernels.hpp); in double, which serves
+// gradient checks, on Eigen, tile by tile: tiles of a fixed size let Eigen pack on the stack, so that no product
+// allocates. In both the order of every sum depends on shapes alone, never on threads.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -97,7 +97,8 @@ void pack(Cpu, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cpu>& to)
 template <class Scalar>
 void gemm(Cpu cpu, const PackedMatrix<Scalar, Cpu>& a, ConstView<Scalar> b, MatrixView<Scalar> c) {
   if constexpr (std::is_same_v<Scalar, float>)
-    a.kernels->multiply_packed(a.rows, a.depth, a.values.data(), detail::operand(Op::none, b), c.data, c.stride, c.cols);
+    a.kernels->multiply_packed(a.rows, a.depth, a.values.data(), detail::operand(Op::none, b), c.data, c.stride,
+                               c.cols);
   else
     gemm(cpu, Op::none, Op::none, MatrixView<const Scalar>{a.values.data(), a.rows, a.depth, a.rows}, b, c);
 }

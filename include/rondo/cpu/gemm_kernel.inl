@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The inner product kernel, compiled once for each level: no include guard, no includes. Around it the including file opens
-// a namespace that holds `kVectorBytes` and `kTileColumns`, the instruction set's width and register count.
+// The inner product kernel, compiled once for each level: no include guard, no includes. The including file has opened a
+// namespace that holds the level's `Vector` of floats, `multiply_add(a, b, c)` = a * b + c, and `kTileColumns`.
 //
 // A is packed in panels of 4 vectors of rows: for each k the panel's rows lie together. A tile of 4 vectors x N columns of C
 // stays in registers while k runs: load N values of B, each spread over a vector, then for each of the 4 vectors of A one
 // load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the tile: its bits
 // depend neither on how many columns stand beside it nor on who computes them.
 
-struct Lanes {
-  typedef float Vector __attribute__((vector_size(kVectorBytes)));
-  typedef float Unaligned __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
-  static constexpr long kCount = kVectorBytes / 4;
-};
-using Vector = Lanes::Vector;
-inline constexpr long kLanes = Lanes::kCount;
+typedef float UnalignedVector __attribute__((vector_size(sizeof(Vector)), aligned(4), may_alias));
+inline constexpr long kLanes = sizeof(Vector) / sizeof(float);
 inline constexpr long kPanelRows = 4 * kLanes;
+
+[[gnu::always_inline]] inline Vector load(const float* p) { return *reinterpret_cast<const UnalignedVector*>(p); }
+[[gnu::always_inline]] inline void store(float* p, Vector v) { *reinterpret_cast<UnalignedVector*>(p) = v; }
 
 /// C's tile, M vectors of rows x N columns, += A's panel * B. `a_step` is the distance from one k to the next in A.
 template <int M, int N>
@@ -23,22 +21,22 @@ template <int M, int N>
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) sum[j][m] = *reinterpret_cast<const Lanes::Unaligned*>(c + j * c_stride + m * kLanes);
+    for (int m = 0; m < M; ++m) sum[j][m] = load(c + j * c_stride + m * kLanes);
   for (long k = 0; k < depth; ++k, a += a_step) {
     Vector spread[N];
 #pragma GCC unroll 8
     for (int j = 0; j < N; ++j) spread[j] = b.data[k * b.row + j * b.column] - Vector{};
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
-      const Vector rows = *reinterpret_cast<const Lanes::Unaligned*>(a + m * kLanes);
+      const Vector rows = load(a + m * kLanes);
 #pragma GCC unroll 8
-      for (int j = 0; j < N; ++j) sum[j][m] += rows * spread[j];
+      for (int j = 0; j < N; ++j) sum[j][m] = multiply_add(rows, spread[j], sum[j][m]);
     }
   }
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) *reinterpret_cast<Lanes::Unaligned*>(c + j * c_stride + m * kLanes) = sum[j][m];
+    for (int m = 0; m < M; ++m) store(c + j * c_stride + m * kLanes, sum[j][m]);
 }
 
 /// M vectors of rows of C against all columns, in tiles of nearly equal width.
@@ -89,9 +87,7 @@ inline void pack_panel(long rows, long depth, const float* a, long row_step, lon
   if (row_step == 1 && rows == kPanelRows) {
     for (long k = 0; k < depth; ++k)
 #pragma GCC unroll 4
-      for (int m = 0; m < 4; ++m)
-        *reinterpret_cast<Lanes::Unaligned*>(to + k * kPanelRows + m * kLanes) =
-            *reinterpret_cast<const Lanes::Unaligned*>(a + k * k_step + m * kLanes);
+      for (int m = 0; m < 4; ++m) store(to + k * kPanelRows + m * kLanes, load(a + k * k_step + m * kLanes));
   } else if (row_step == 1) {
     for (long k = 0; k < depth; ++k)
       for (long i = 0; i < rows; ++i) to[k * kPanelRows + i] = a[i + k * k_step];

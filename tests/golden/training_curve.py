@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Repeats a training run of Rondo's in PyTorch, from the same weights and on the same batches, and compares the losses.
+
+Usage: training_curve.py PROGRAM PATH... [--steps 100] [--out FOLDER]
+  PROGRAM   the built tests/golden/training_curve.cpp
+  PATH      MIDI files, or folders of them, to train on; Maestro_8 and Maestro_9 are left out of a folder
+
+Two runs: one with the program's settings from Rondo's initial weights, which torch loads by name; and a short one from
+weights that torch drew, with both of its biases in use, which Rondo loads, and with a clip that most steps exceed. Exit
+status: 0 the curves agree, 1 they do not, 77 torch or the files are absent.
+
+What "agree" means. Both programs compute in float and so differ by rounding, a relative 2^-24 an operation, which
+training carries on and amplifies: no a-priori bound of use would hold for a hundred steps. So the judge is PyTorch in
+double, next to float exact. Rondo may be as far from it as PyTorch in float has been so far, times SLACK, as
+two roundings of one computation scatter alike but not equally; and a loss that is a float has one rounding anyhow.
+"""
+
+import argparse
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+HELD_OUT = {"Maestro_8", "Maestro_9"}
+SLACK = 4
+ROUNDING = 2.0**-24
+FORMATS = {"F32": "float32", "F64": "float64", "I32": "int32", "U8": "uint8"}
+
+
+def read_safetensors(path, torch):
+    """Eight bytes of length, a JSON header, then the bytes."""
+    data = bytearray(path.read_bytes())
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    tensors = {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name != "__metadata__":
+            first, last = (start + offset for offset in entry["data_offsets"])
+            values = torch.frombuffer(data[first:last], dtype=getattr(torch, FORMATS[entry["dtype"]]))
+            tensors[name] = values.reshape(entry["shape"])
+    return tensors
+
+
+def write_safetensors(path, tensors):
+    """Of float tensors."""
+    header, data = {}, b""
+    for name, tensor in tensors.items():
+        values = tensor.contiguous().numpy().tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def model(torch, embedding, hidden, vocabulary):
+    """Rondo's TokenModel under Rondo's names. torch.nn.LSTM has two biases, of which the sum alone counts; the second
+    one is held still, for two that both learn would move twice as fast as one."""
+    made = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(vocabulary, embedding),
+                                "lstm": torch.nn.LSTM(embedding, hidden),
+                                "output": torch.nn.Linear(hidden, vocabulary)})
+    made["lstm"].bias_hh_l0.requires_grad_(False)
+    return made
+
+
+def train(torch, weights, steps, clip, dtype):
+    """The losses of as many steps as there are batches, and how many of them were clipped."""
+    vocabulary, embedding = weights["embedding.weight"].shape
+    hidden = weights["lstm.weight_hh_l0"].shape[1]
+    net = model(torch, embedding, hidden, vocabulary).to(dtype)
+    net.load_state_dict(weights)
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    adam = torch.optim.Adam(parameters)
+    batch = steps["inputs"].shape[2]
+    state = tuple(torch.zeros(1, batch, hidden, dtype=dtype) for _ in "hc")
+    losses, clipped = [], 0
+    for inputs, targets, resets, rate in zip(steps["inputs"], steps["targets"], steps["resets"], steps["learning_rates"]):
+        state = tuple(s.detach() * (1 - resets.to(dtype))[None, :, None] for s in state)
+        y, state = net["lstm"](net["embedding"](inputs.long()), state)
+        logits = net["output"](y)
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.long().flatten(), ignore_index=-1)
+        adam.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+        for p in parameters:  # clip_grad_norm_ divides by norm + 1e-6, which would show: it is 17 roundings
+            p.grad *= min(1.0, clip / norm)
+        clipped += norm.item() > clip
+        adam.param_groups[0]["lr"] = rate.item()
+        adam.step()
+        losses.append(loss.item())
+    return losses, clipped
+
+
+def compare(what, ours, single, double):
+    """Prints the curves side by side; returns whether ours stays as near to `double` as the slack allows."""
+    print(f"{what}\n{'step':>5} {'Rondo':>10} {'torch float':>12} {'torch double':>13} {'Rondo-double':>13} "
+          f"{'float-double':>13} {'Rondo-float':>12} {'allowed':>9}")
+    agreed, spread, worst, apart = True, 0.0, 0.0, 0.0
+    for n, (a, b, c) in enumerate(zip(ours, single, double)):
+        spread = max(spread, abs(b - c))
+        worst, apart = max(worst, abs(a - c)), max(apart, abs(a - b))
+        allowed = SLACK * spread + ROUNDING * c
+        ok = abs(a - c) <= allowed
+        agreed &= ok
+        if n < 5 or (n + 1) % 10 == 0 or not ok:
+            print(f"{n + 1:5} {a:10.6f} {b:12.6f} {c:13.6f} {a - c:13.2e} {b - c:13.2e} {a - b:12.2e} {allowed:9.2e}"
+                  f"{'' if ok else '  TOO FAR'}")
+    print(f"largest deviation: Rondo from torch float {apart:.2e}, Rondo from torch double {worst:.2e}, "
+          f"torch float from torch double {spread:.2e}: {'agreed' if agreed else 'NOT AGREED'}\n")
+    return agreed
+
+
+def repeat(torch, what, arguments, steps, clip, weights, pieces, folder):
+    """One run of Rondo's and its two repetitions. `weights` is what they begin from; None: what Rondo draws."""
+    subprocess.run([arguments.program, folder, str(steps), str(clip), weights or "fresh", *pieces], check=True)
+    recorded = read_safetensors(folder / "steps.safetensors", torch)
+    begun = read_safetensors(weights or folder / "weights.safetensors", torch)
+    single, _ = train(torch, begun, recorded, clip, torch.float32)
+    double, clipped = train(torch, begun, recorded, clip, torch.float64)
+    agreed = compare(f"{what}, clip {clip}: {clipped} of {steps} steps clipped", recorded["losses"].tolist(), single, double)
+    return agreed and double[-1] < double[0] - 0.5  # a comparison of runs that do not learn would say little
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("paths", nargs="+", type=pathlib.Path)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--out", type=pathlib.Path)
+    arguments = parser.parse_args()
+    pieces = [str(f) for p in arguments.paths for f in (sorted(p.glob("*.mid")) if p.is_dir() else [p])
+              if f.is_file() and f.stem not in HELD_OUT]
+    try:
+        import torch
+    except ImportError:
+        print("skipped: this Python has no torch")
+        return 77
+    if not pieces:
+        print(f"skipped: no MIDI files in {', '.join(map(str, arguments.paths))}")
+        return 77
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    with tempfile.TemporaryDirectory() as temporary:
+        out = arguments.out or pathlib.Path(temporary)
+        (out / "from-torch").mkdir(parents=True, exist_ok=True)
+        drawn = out / "from-torch" / "drawn.safetensors"
+        write_safetensors(drawn, model(torch, 256, 256, 388).state_dict())
+        there = repeat(torch, "From Rondo's weights", arguments, arguments.steps, 1.0, None, pieces, out / "from-rondo")
+        back = repeat(torch, "From torch's weights", arguments, 20, 0.25, drawn, pieces, out / "from-torch")
+    return 0 if there and back else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
