@@ -28,6 +28,7 @@ nlohmann::json Config::to_json() const {
           {"sequence_length", sequence_length},
           {"learning_rate", learning_rate},
           {"warmup", warmup},
+          {"beta2", beta2},
           {"weight_decay", weight_decay},
           {"clip", clip},
           {"steps", steps},
@@ -55,6 +56,7 @@ Config Config::from_json(const nlohmann::json& json) {
   json.at("sequence_length").get_to(c.sequence_length);
   json.at("learning_rate").get_to(c.learning_rate);
   json.at("warmup").get_to(c.warmup);
+  json.at("beta2").get_to(c.beta2);
   json.at("weight_decay").get_to(c.weight_decay);
   json.at("clip").get_to(c.clip);
   json.at("steps").get_to(c.steps);

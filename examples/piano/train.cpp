@@ -258,6 +258,7 @@ void add_train(CLI::App& piano) {
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", o.config.warmup, "share of the run in which the learning rate rises")
       ->check(CLI::Range(0.0, 0.99));
+  app.add_option("--beta2", o.config.beta2, "Adam's decay of squared gradients")->check(CLI::Range(0.0, 0.99999));
   app.add_option("--weight-decay", o.config.weight_decay, "decoupled weight decay")->check(CLI::NonNegativeNumber);
   app.add_option("--clip", o.config.clip, "largest norm of the gradient")->check(CLI::PositiveNumber);
   app.add_flag("--augment,!--no-augment", o.augment, "train on transposed and stretched variants too");

@@ -18,7 +18,7 @@ Trainer::Trainer(const Config& config, const rondo::music::Corpus& corpus)
       corpus_(corpus),
       rng_(config.seed),
       model_(config.model, rng_),
-      adam_({.learning_rate = config.learning_rate, .weight_decay = config.weight_decay}),
+      adam_({.learning_rate = config.learning_rate, .beta2 = config.beta2, .weight_decay = config.weight_decay}),
       batches_(corpus.train, {.batch = config.batch_size,
                               .steps = config.sequence_length,
                               .seed = config.seed,
