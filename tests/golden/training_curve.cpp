@@ -7,7 +7,7 @@
 //   PATH      MIDI files or folders of them
 //
 // It writes OUT_DIR/weights.safetensors, what the run begins from, and OUT_DIR/steps.safetensors: inputs and targets
-// (STEPS x T x B), resets (STEPS x B), learning_rates and losses (STEPS).
+// (STEPS x T x B), resets (STEPS x B), learning_rates and losses (STEPS), with the settings beside them.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -68,6 +68,7 @@ void run(const std::filesystem::path& folder, int steps, double clip, const std:
   }
 
   rondo::Safetensors file;
+  file.metadata["config"] = config.to_json().dump();
   const rondo::Index N = steps, T = config.sequence_length, B = config.batch_size;
   add_integers(file, "inputs", "I32", {N, T, B}, inputs);
   add_integers(file, "targets", "I32", {N, T, B}, targets);

@@ -31,16 +31,16 @@ FORMATS = {"F32": "float32", "F64": "float64", "I32": "int32", "U8": "uint8"}
 
 
 def read_safetensors(path, torch):
-    """Eight bytes of length, a JSON header, then the bytes."""
+    """The tensors, and the text beside them. Eight bytes of length, a JSON header, then the bytes."""
     data = bytearray(path.read_bytes())
     start = 8 + struct.unpack("<Q", data[:8])[0]
-    tensors = {}
-    for name, entry in json.loads(data[8:start]).items():
-        if name != "__metadata__":
-            first, last = (start + offset for offset in entry["data_offsets"])
-            values = torch.frombuffer(data[first:last], dtype=getattr(torch, FORMATS[entry["dtype"]]))
-            tensors[name] = values.reshape(entry["shape"])
-    return tensors
+    header, tensors = json.loads(data[8:start]), {}
+    metadata = header.pop("__metadata__", {})
+    for name, entry in header.items():
+        first, last = (start + offset for offset in entry["data_offsets"])
+        values = torch.frombuffer(data[first:last], dtype=getattr(torch, FORMATS[entry["dtype"]]))
+        tensors[name] = values.reshape(entry["shape"])
+    return tensors, metadata
 
 
 def write_safetensors(path, tensors):
@@ -64,14 +64,14 @@ def model(torch, embedding, hidden, vocabulary):
     return made
 
 
-def train(torch, weights, steps, clip, dtype):
+def train(torch, weights, steps, config, dtype):
     """The losses of as many steps as there are batches, and how many of them were clipped."""
     vocabulary, embedding = weights["embedding.weight"].shape
     hidden = weights["lstm.weight_hh_l0"].shape[1]
     net = model(torch, embedding, hidden, vocabulary).to(dtype)
     net.load_state_dict(weights)
     parameters = [p for p in net.parameters() if p.requires_grad]
-    adam = torch.optim.Adam(parameters)
+    adam = torch.optim.Adam(parameters, betas=(0.9, config["beta2"]), eps=1e-8)
     batch = steps["inputs"].shape[2]
     state = tuple(torch.zeros(1, batch, hidden, dtype=dtype) for _ in "hc")
     losses, clipped = [], 0
@@ -84,8 +84,8 @@ def train(torch, weights, steps, clip, dtype):
         loss.backward()
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
         for p in parameters:  # clip_grad_norm_ divides by norm + 1e-6, which would show: it is 17 roundings
-            p.grad *= min(1.0, clip / norm)
-        clipped += norm.item() > clip
+            p.grad *= min(1.0, config["clip"] / norm)
+        clipped += norm.item() > config["clip"]
         adam.param_groups[0]["lr"] = rate.item()
         adam.step()
         losses.append(loss.item())
@@ -114,10 +114,11 @@ def compare(what, ours, single, double):
 def repeat(torch, what, arguments, steps, clip, weights, pieces, folder):
     """One run of Rondo's and its two repetitions. `weights` is what they begin from; None: what Rondo draws."""
     subprocess.run([arguments.program, folder, str(steps), str(clip), weights or "fresh", *pieces], check=True)
-    recorded = read_safetensors(folder / "steps.safetensors", torch)
-    begun = read_safetensors(weights or folder / "weights.safetensors", torch)
-    single, _ = train(torch, begun, recorded, clip, torch.float32)
-    double, clipped = train(torch, begun, recorded, clip, torch.float64)
+    recorded, metadata = read_safetensors(folder / "steps.safetensors", torch)
+    begun, _ = read_safetensors(weights or folder / "weights.safetensors", torch)
+    config = json.loads(metadata["config"])
+    single, _ = train(torch, begun, recorded, config, torch.float32)
+    double, clipped = train(torch, begun, recorded, config, torch.float64)
     agreed = compare(f"{what}, clip {clip}: {clipped} of {steps} steps clipped", recorded["losses"].tolist(), single, double)
     return agreed and double[-1] < double[0] - 0.5  # a comparison of runs that do not learn would say little
 
