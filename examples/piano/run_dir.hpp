@@ -33,9 +33,9 @@ struct Config {
   int sequence_length = 64;  // T
   double learning_rate = 5e-3;
   double warmup = 0.02;  // share of the run
-  double beta2 = 0.999;  // Adam's decay of squared gradients
+  double beta2 = 0.95;   // Adam's decay of squared gradients
   double weight_decay = 0;
-  double clip = 1;
+  double clip = 0.3;
   std::int64_t steps = 0;  // one of these two ends the run
   double minutes = 0;
   std::uint64_t seed = 1;

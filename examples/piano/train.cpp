@@ -230,7 +230,7 @@ class Run {
 void add_train(CLI::App& piano) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
-  o.config.steps = 0;
+  o.config.model.dropout = 0.1;
   CLI::App& app = *piano.add_subcommand("train", "Learn from performances; write a run's folder.");
   app.option_defaults()->always_capture_default();
   app.add_option("--data", o.config.data, "MIDI files, ABC scores, or folders of them");

@@ -42,7 +42,7 @@ TEST_CASE("safetensors: reads what stands in the bytes") {
   CHECK(file.tensors.at("c").bytes == bytes_of<std::int32_t>({7}));
   CHECK(file.tensors.at("d").size() == 1);  // a scalar has no extents
   CHECK(Safetensors::values<float>("d", file.tensors.at("d")) == std::vector<float>{-8});
-  CHECK(file.tensors.at("e").bytes.empty());
+  CHECK(Safetensors::values<float>("e", file.tensors.at("e")).empty());
 }
 
 TEST_CASE("safetensors: values convert between float and double, other types are refused by name") {
@@ -127,6 +127,17 @@ TEST_CASE("safetensors: a wrong header is refused") {
                  "has 8 bytes, its shape wants 12"));
   CHECK(contains(complaint(with(R"({"dtype":"F64","shape":[2],"data_offsets":[0,8]})")), "wants 16"));
   CHECK(contains(complaint(safetensors_bytes(R"({"__metadata__":{"k":1}})", "")), "malformed"));
+}
+
+TEST_CASE("safetensors: extents that cannot be are refused") {
+  const auto shaped = [](const std::string& shape) {
+    return complaint(
+        safetensors_bytes(R"({"t":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":[0,8]}})", std::string(8, 0)));
+  };
+  CHECK(contains(shaped("[-1,-2]"), "tensor t"));  // their product would fit
+  CHECK(contains(shaped("[4294967296,4294967296,2]"), "tensor t"));
+  CHECK(contains(shaped("[4611686018427387904,4,2]"), "tensor t"));
+  CHECK(shaped("[4611686018427387904,0,4]").find("wants 0") != std::string::npos);
 }
 
 TEST_CASE("safetensors: a file that is not there, a folder that is not there") {

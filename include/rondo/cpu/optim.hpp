@@ -18,18 +18,20 @@ struct AdamStep {
   double shrink;  // 1 - learning rate * weight decay; 1 where nothing decays
 };
 
-/// m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2;  w = shrink w - rate m / (sqrt(v) / root_correction +
+/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = shrink w - rate m / (sqrt(v) / root_correction +
 /// epsilon).
 template <class Scalar>
 void adam_update(Cpu, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v) {
-  const auto beta1 = Scalar(s.beta1), beta2 = Scalar(s.beta2), rate = Scalar(s.rate), epsilon = Scalar(s.epsilon);
+  // Rounded once from double: in float 1 - beta2 is wrong by 1.3e-5, and so would be every step.
+  const auto rest1 = Scalar(1 - s.beta1), rest2 = Scalar(1 - s.beta2);
+  const auto rate = Scalar(s.rate), epsilon = Scalar(s.epsilon);
   const auto root = Scalar(1 / s.root_correction), shrink = Scalar(s.shrink);
   const Index size = w.rows * w.cols;
   auto weight = column(w.data, size), first = column(m.data, size), second = column(v.data, size);
   const auto gradient = column(g.data, size);
-  first = beta1 * first + (1 - beta1) * gradient;
-  second = beta2 * second + (1 - beta2) * gradient.square();
+  first += rest1 * (gradient - first);
+  second += rest2 * (gradient.square() - second);
   weight = shrink * weight - rate * first / (second.sqrt() * root + epsilon);
 }
 

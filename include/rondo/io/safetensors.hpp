@@ -10,7 +10,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +27,21 @@
 namespace rondo::inline v0 {
 
 static_assert(std::endian::native == std::endian::little, "safetensors wants a little-endian machine");
+
+namespace detail {
+
+/// The bytes of a tensor of numbers of so many bytes each; none if an extent is negative or the product too large.
+inline std::optional<std::size_t> bytes_of_shape(const std::vector<Index>& shape, std::size_t width) {
+  if (std::ranges::any_of(shape, [](Index extent) { return extent < 0; })) return std::nullopt;
+  if (std::ranges::find(shape, Index{0}) != shape.end()) return 0;
+  for (Index extent : shape) {
+    if (width > std::numeric_limits<std::size_t>::max() / static_cast<std::size_t>(extent)) return std::nullopt;
+    width *= static_cast<std::size_t>(extent);
+  }
+  return width;
+}
+
+}  // namespace detail
 
 /// A set of named row-major tensors of float or double, and text by key.
 class Safetensors {
@@ -61,7 +78,7 @@ class Safetensors {
   static std::vector<Scalar> values(const std::string& name, const Tensor& tensor) {
     const auto convert = [&]<class Stored>(Stored) {
       std::vector<Stored> stored(tensor.bytes.size() / sizeof(Stored));
-      std::memcpy(stored.data(), tensor.bytes.data(), stored.size() * sizeof(Stored));
+      if (!stored.empty()) std::memcpy(stored.data(), tensor.bytes.data(), stored.size() * sizeof(Stored));
       return std::vector<Scalar>(stored.begin(), stored.end());
     };
     if (tensor.dtype == "F32") return convert(float{});
@@ -121,9 +138,10 @@ class Safetensors {
         Tensor tensor{entry.at("dtype").get<std::string>(), entry.at("shape").get<std::vector<Index>>(),
                       std::string(data.substr(begin, end - begin))};
         const std::size_t width = tensor.dtype == "F32" ? 4 : tensor.dtype == "F64" ? 8 : 0;
-        if (width > 0 && tensor.bytes.size() != static_cast<std::size_t>(tensor.size()) * width)
+        const auto wanted = detail::bytes_of_shape(tensor.shape, width);
+        if (!wanted || (width > 0 && *wanted != tensor.bytes.size()))
           fail(sizeof length, detail::concat("tensor ", name, " has ", tensor.bytes.size(), " bytes, its shape wants ",
-                                             static_cast<std::size_t>(tensor.size()) * width));
+                                             wanted ? std::to_string(*wanted) : "an impossible number"));
         result.tensors.emplace(name, std::move(tensor));
       }
     } catch (const nlohmann::json::exception& e) {
