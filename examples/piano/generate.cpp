@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "generate.hpp"
 
+#include <rondo/music/kind_mass.hpp>
 #include <rondo/music/tokens.hpp>
 
 #include <algorithm>
@@ -30,13 +31,15 @@ class Stream {
   /// Takes the logits that followed token t; samples where the primer has nothing more to say.
   void hear(std::size_t t, std::span<const float> logits) {
     if (done_ || t + 1 < take_.tokens.size()) return;
-    const auto [token, log_probability] = sampler_(logits, grammar_.allowed(), rng_);
+    masked_.assign(logits.begin(), logits.end());
+    music::keep_kind_mass(masked_, grammar_.allowed());
+    const auto token = sampler_(std::span<const float>(masked_), grammar_.allowed(), rng_).token;
     if (grammar_.steps() + (music::kind_of(token) == music::EventKind::time_shift ? music::event_of(token).value : 0) >
         end_) {
       finish();
       return;
     }
-    take_.nats -= log_probability;
+    take_.nats -= rondo::log_probability(logits, token);
     ++take_.sampled;
     take_.tokens.push_back(token);
     grammar_.feed(token);
@@ -59,6 +62,7 @@ class Stream {
   music::Grammar grammar_;
   rondo::Sampler sampler_;
   rondo::Rng rng_;
+  std::vector<float> masked_;  // logits in which the mask shifts nothing between kinds of events
   std::int64_t end_ = 0;
   bool done_ = false;
 };

@@ -26,6 +26,7 @@ nlohmann::json Config::to_json() const {
             {"stretches", augmentation.stretches}}},
           {"batch_size", batch_size},
           {"sequence_length", sequence_length},
+          {"windows", windows},
           {"learning_rate", learning_rate},
           {"warmup", warmup},
           {"beta2", beta2},
@@ -54,6 +55,7 @@ Config Config::from_json(const nlohmann::json& json) {
   augmentation.at("stretches").get_to(c.augmentation.stretches);
   json.at("batch_size").get_to(c.batch_size);
   json.at("sequence_length").get_to(c.sequence_length);
+  json.at("windows").get_to(c.windows);
   json.at("learning_rate").get_to(c.learning_rate);
   json.at("warmup").get_to(c.warmup);
   json.at("beta2").get_to(c.beta2);

@@ -31,6 +31,7 @@ struct Config {
 
   int batch_size = 32;       // B
   int sequence_length = 64;  // T
+  int windows = 64;          // of T tokens that a stream reads on before it jumps elsewhere; 0: whole pieces
   double learning_rate = 5e-3;
   double warmup = 0.02;  // share of the run
   double beta2 = 0.95;   // Adam's decay of squared gradients

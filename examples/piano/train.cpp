@@ -254,6 +254,9 @@ void add_train(CLI::App& piano) {
   app.add_option("--batch-size", o.config.batch_size, "streams side by side")->check(CLI::Range(1, 1 << 16));
   app.add_option("--sequence-length", o.config.sequence_length, "tokens that backpropagation goes back through")
       ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--windows", o.config.windows,
+                 "sequence lengths that a stream reads on before it jumps elsewhere; 0: to the end of its piece")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--learning-rate", o.config.learning_rate, "Adam's peak learning rate, decayed by a cosine")
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", o.config.warmup, "share of the run in which the learning rate rises")

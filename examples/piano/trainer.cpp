@@ -21,6 +21,7 @@ Trainer::Trainer(const Config& config, const rondo::music::Corpus& corpus)
       adam_({.learning_rate = config.learning_rate, .beta2 = config.beta2, .weight_decay = config.weight_decay}),
       batches_(corpus.train, {.batch = config.batch_size,
                               .steps = config.sequence_length,
+                              .windows = config.windows,
                               .seed = config.seed,
                               .augmentation = config.augmentation}),
       state_(model_.zero_state(config.batch_size)) {}

@@ -32,6 +32,15 @@ struct SamplingConfig {
   }
 };
 
+/// log softmax(logits)[token], nats.
+template <class Scalar>
+double log_probability(std::span<const Scalar> logits, std::int32_t token) {
+  double highest = static_cast<double>(logits[0]), sum = 0;
+  for (Scalar z : logits) highest = std::max(highest, static_cast<double>(z));
+  for (Scalar z : logits) sum += std::exp(static_cast<double>(z) - highest);
+  return static_cast<double>(logits[static_cast<std::size_t>(token)]) - highest - std::log(sum);
+}
+
 /// Draws tokens; keeps its memory between calls.
 class Sampler {
  public:
@@ -51,7 +60,7 @@ class Sampler {
     while (chosen + 1 < candidates_.size() && at >= candidates_[chosen].probability)
       at -= candidates_[chosen++].probability;
     const auto token = candidates_[chosen].token;
-    return {token, static_cast<double>(logits[static_cast<std::size_t>(token)]) - log_sum_exp(logits)};
+    return {token, rondo::log_probability(logits, token)};
   }
 
   struct Candidate {
@@ -102,14 +111,6 @@ class Sampler {
     double sum = 0;
     for (const Candidate& c : candidates_) sum += c.probability;
     for (Candidate& c : candidates_) c.probability /= sum;
-  }
-
-  template <class Scalar>
-  static double log_sum_exp(std::span<const Scalar> logits) {
-    double highest = static_cast<double>(logits[0]), sum = 0;
-    for (Scalar z : logits) highest = std::max(highest, static_cast<double>(z));
-    for (Scalar z : logits) sum += std::exp(static_cast<double>(z) - highest);
-    return highest + std::log(sum);
   }
 
   SamplingConfig config_;
