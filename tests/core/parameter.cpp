@@ -24,7 +24,8 @@ TEST_CASE("a parameter starts at zero, and so do its gradient and moments") {
 
 TEST_CASE("weights decay, biases do not") {
   CHECK(Parameter<float>(3, 2).decays());
-  CHECK_FALSE(Parameter<float>(3, 1).decays());
+  CHECK(Parameter<float>(3, 1).decays());  // the weights of one input are weights
+  CHECK_FALSE(Parameter<float>(3, 1, TorchShape::vector).decays());
 }
 
 TEST_CASE("a path joins its parts with dots and its indices without") {
