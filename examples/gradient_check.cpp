@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Backpropagation through time, checked: every gradient of an LSTM beside the slope that one measures by moving each
 // number a little up and a little down. docs/02-backprop-through-time.md derives what is checked here.
+#include <rondo/rondo.hpp>
+
+#include <CLI/CLI.hpp>
+
 #include <cmath>
 #include <cstdio>
 #include <string>
-
-#include <CLI/CLI.hpp>
-#include <rondo/rondo.hpp>
 
 namespace {
 

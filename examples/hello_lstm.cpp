@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The delayed copy: at each step the network hears a symbol and must say the one it heard four steps ago. Whoever only
 // looks at the present can do no better than log(6) = 1.79 nats; an LSTM learns to remember in a few seconds.
+#include <rondo/rondo.hpp>
+
 #include <cstdint>
 #include <cstdio>
 #include <vector>
-
-#include <rondo/rondo.hpp>
 
 int main() {
   constexpr rondo::Index kSymbols = 6, kDelay = 4, kBatch = 32, kTime = 24, kSteps = 400;

@@ -3,6 +3,10 @@
 // 2012).
 #pragma once
 
+#include <rondo/core/sequence.hpp>
+
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <bitset>
@@ -12,9 +16,6 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
-#include <rondo/core/sequence.hpp>
 
 namespace chorales {
 

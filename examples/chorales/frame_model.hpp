@@ -2,13 +2,13 @@
 // LSTM and a linear layer over frames of 88 keys: the probability that each key sounds in the next frame.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <vector>
+#include "data.hpp"
 
 #include <rondo/rondo.hpp>
 
-#include "data.hpp"
+#include <algorithm>
+#include <cmath>
+#include <vector>
 
 namespace chorales {
 

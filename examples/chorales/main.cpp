@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The published benchmark of polyphonic music: train an LSTM on the JSB Chorales, choose the best epoch on the
 // validation part, print the negative log-likelihood of the test part in nats per predicted frame.
+#include "frame_model.hpp"
+
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include <chrono>
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <numeric>
-
-#include "frame_model.hpp"
 
 namespace {
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "eval.hpp"
-
 #include "corpus.hpp"
 #include "evaluate.hpp"
 #include "generate.hpp"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "evaluate.hpp"
-
 #include "streams.hpp"
 
 #include <rondo/music/batches.hpp>

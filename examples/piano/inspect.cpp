@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "inspect.hpp"
 
+#include <rondo/midi/notes.hpp>
+#include <rondo/midi/reader.hpp>
+#include <rondo/midi/summary.hpp>
+#include <rondo/midi/writer.hpp>
+#include <rondo/music/pedal.hpp>
+#include <rondo/music/tokens.hpp>
+
+#include <nlohmann/json.hpp>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
@@ -11,14 +20,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
-#include <rondo/midi/notes.hpp>
-#include <rondo/midi/reader.hpp>
-#include <rondo/midi/summary.hpp>
-#include <rondo/midi/writer.hpp>
-#include <rondo/music/pedal.hpp>
-#include <rondo/music/tokens.hpp>
 
 namespace piano {
 namespace {

@@ -5,8 +5,9 @@
 #include "sample.hpp"
 #include "train.hpp"
 
-#include <CLI/CLI.hpp>
 #include <rondo/version.hpp>
+
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>

@@ -3,12 +3,12 @@
 // so that stdout stays free for results.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
-
-#include <unistd.h>
 
 namespace piano {
 

@@ -13,7 +13,8 @@ cmake --build --preset release --target piano
 if [ -e "$run_dir/last.safetensors" ]; then
   echo "$run_dir holds a trained model already; sampling from it (remove the folder to train afresh)"
 else
-  build/release/bin/piano train --scores --run-dir "$run_dir" --minutes 2 --transpose -5 6
+  build/release/bin/piano train --scores --run-dir "$run_dir" --minutes 2 --layers 1 --embedding 256 --transpose -5 6 \
+    --validation bach-bwv784-invention-13
 fi
 build/release/bin/piano sample --run-dir "$run_dir" --output-dir "$run_dir/samples" \
   --primer-midi examples/piano/scores/bach-bwv846-prelude.abc --primer-seconds 10 --seconds 30 --num-outputs 3 --min-p 0.02

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "sample.hpp"
-
 #include "corpus.hpp"
 #include "generate.hpp"
 #include "run_dir.hpp"

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 // score_diff ours.abc reference.mid: compares a typed-in score with a MIDI rendering of the same piece, note for note.
 // Exit status 0: equal up to the exceptions that the score logs. 1: not, or a file is faulty. 2: wrong command line.
+#include <rondo/midi/notes.hpp>
+#include <rondo/midi/reader.hpp>
+#include <rondo/music/score/abc_parser.hpp>
+#include <rondo/music/score/compare.hpp>
 
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string>
-
-#include <rondo/midi/notes.hpp>
-#include <rondo/midi/reader.hpp>
-#include <rondo/music/score/abc_parser.hpp>
-#include <rondo/music/score/compare.hpp>
 
 namespace {
 

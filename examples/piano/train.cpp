@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "train.hpp"
-
 #include "corpus.hpp"
 #include "progress.hpp"
 #include "trainer.hpp"

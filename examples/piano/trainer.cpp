@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "trainer.hpp"
-
 #include "streams.hpp"
 
 #include <rondo/io/checkpoint.hpp>

@@ -4,15 +4,15 @@
 // the one before it left, renormalised.
 #pragma once
 
+#include <rondo/core/error.hpp>
+#include <rondo/core/random.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include <rondo/core/error.hpp>
-#include <rondo/core/random.hpp>
 
 namespace rondo::inline v0 {
 

@@ -3,14 +3,14 @@
 // stops allocating once it has seen the largest.
 #pragma once
 
+#include <rondo/core/device.hpp>
+#include <rondo/core/view.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <new>
 #include <type_traits>
 #include <vector>
-
-#include <rondo/core/device.hpp>
-#include <rondo/core/view.hpp>
 
 namespace rondo::inline v0 {
 

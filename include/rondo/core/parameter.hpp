@@ -7,13 +7,13 @@
 // Optimiser, clip, checkpoint and gradient check all use it.
 #pragma once
 
+#include <rondo/core/buffer.hpp>
+#include <rondo/core/view.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
 #include <tuple>
-
-#include <rondo/core/buffer.hpp>
-#include <rondo/core/view.hpp>
 
 namespace rondo::inline v0 {
 

@@ -3,15 +3,15 @@
 // (T, B, C) tensor. See docs/03-layout.md.
 #pragma once
 
+#include <rondo/core/buffer.hpp>
+#include <rondo/core/error.hpp>
+#include <rondo/core/view.hpp>
+
 #include <algorithm>
 #include <ostream>
 #include <span>
 #include <type_traits>
 #include <vector>
-
-#include <rondo/core/buffer.hpp>
-#include <rondo/core/error.hpp>
-#include <rondo/core/view.hpp>
 
 namespace rondo::inline v0 {
 

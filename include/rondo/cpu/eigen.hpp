@@ -2,10 +2,11 @@
 // A MatrixView as Eigen sees it.
 #pragma once
 
-#include <Eigen/Core>
-#include <type_traits>
-
 #include <rondo/core/view.hpp>
+
+#include <Eigen/Core>
+
+#include <type_traits>
 
 namespace rondo::inline v0 {
 

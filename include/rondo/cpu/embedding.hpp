@@ -2,11 +2,11 @@
 // Look-up of embedding columns by token, and its gradient, on the CPU.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include <rondo/core/device.hpp>
 #include <rondo/cpu/eigen.hpp>
+
+#include <cstdint>
+#include <span>
 
 namespace rondo::inline v0 {
 

@@ -2,11 +2,11 @@
 // What the losses compute of one column, on the CPU.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include <rondo/core/device.hpp>
 #include <rondo/cpu/eigen.hpp>
+
+#include <cmath>
+#include <cstdint>
 
 namespace rondo::inline v0 {
 

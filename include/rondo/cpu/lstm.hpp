@@ -9,13 +9,13 @@
 // See docs/01-lstm.md and docs/02-backprop-through-time.md.
 #pragma once
 
-#include <algorithm>
-
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/lstm_cache.hpp>
 #include <rondo/math/lstm_equations.hpp>
+
+#include <algorithm>
 
 namespace rondo::inline v0 {
 

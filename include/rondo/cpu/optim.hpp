@@ -2,10 +2,10 @@
 // What the optimiser does to one parameter, on the CPU, each in one pass over memory.
 #pragma once
 
-#include <cmath>
-
 #include <rondo/core/device.hpp>
 #include <rondo/cpu/eigen.hpp>
+
+#include <cmath>
 
 namespace rondo::inline v0 {
 

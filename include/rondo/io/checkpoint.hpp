@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Checkpoints: the weights of a model with text beside them, and, to resume training bit for bit, Adam's moments and the
-// state of the streams too. All that only training needs is named "training.…"; torch reads the weights of either kind.
+// Checkpoints: the weights of a model with text beside them, and, to resume training bit for bit, Adam's moments and
+// the state of the streams too. All that only training needs is named "training.…"; torch reads the weights of either
+// kind.
 #pragma once
 
 #include <rondo/core/sequence.hpp>

@@ -3,6 +3,8 @@
 // are all on disk. A full disk or a crash leaves the former file whole.
 #pragma once
 
+#include <rondo/core/error.hpp>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -12,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <rondo/core/error.hpp>
 
 namespace rondo::inline v0 {
 

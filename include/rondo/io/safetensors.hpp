@@ -4,6 +4,12 @@
 // Rondo builds on.
 #pragma once
 
+#include <rondo/core/error.hpp>
+#include <rondo/core/view.hpp>
+#include <rondo/io/replace_file.hpp>
+
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -18,11 +24,6 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
-
-#include <nlohmann/json.hpp>
-#include <rondo/core/error.hpp>
-#include <rondo/core/view.hpp>
-#include <rondo/io/replace_file.hpp>
 
 namespace rondo::inline v0 {
 

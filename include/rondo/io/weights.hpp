@@ -4,13 +4,13 @@
 // default.
 #pragma once
 
-#include <set>
-#include <string>
-#include <vector>
-
 #include <rondo/core/error.hpp>
 #include <rondo/core/parameter.hpp>
 #include <rondo/io/safetensors.hpp>
+
+#include <set>
+#include <string>
+#include <vector>
 
 namespace rondo::inline v0 {
 

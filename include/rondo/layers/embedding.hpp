@@ -3,15 +3,15 @@
 // steps.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/initialise.hpp>
+
+#include <cstdint>
+#include <span>
 
 namespace rondo::inline v0 {
 

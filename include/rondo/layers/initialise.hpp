@@ -3,12 +3,12 @@
 // seed begin alike. Host matrices; a device model is initialised on the host and copied.
 #pragma once
 
+#include <rondo/core/random.hpp>
+#include <rondo/core/view.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
-
-#include <rondo/core/random.hpp>
-#include <rondo/core/view.hpp>
 
 namespace rondo::inline v0 {
 

@@ -2,13 +2,13 @@
 // Linear: y = W x + b at every step. Legend: C input features, K output features, B batch, T steps.
 #pragma once
 
-#include <cmath>
-
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/initialise.hpp>
+
+#include <cmath>
 
 namespace rondo::inline v0 {
 

@@ -3,11 +3,11 @@
 // kIgnore), and their gradient is that of the mean over what counts, so a masked step changes nothing.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/losses.hpp>
+
+#include <cstdint>
+#include <span>
 
 namespace rondo::inline v0 {
 

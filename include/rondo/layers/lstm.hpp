@@ -10,13 +10,13 @@
 // Legend: C input features, H hidden units, L layers, B batch, T time steps.
 #pragma once
 
-#include <vector>
-
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/lstm_layer.hpp>
+
+#include <vector>
 
 namespace rondo::inline v0 {
 

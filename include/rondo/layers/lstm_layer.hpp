@@ -3,13 +3,13 @@
 // which stacks these. Legend: C input features, H hidden units, B batch, T time steps.
 #pragma once
 
-#include <cmath>
-
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/cpu/lstm.hpp>
 #include <rondo/layers/initialise.hpp>
 #include <rondo/layers/lstm_cache.hpp>
+
+#include <cmath>
 
 namespace rondo::inline v0 {
 

@@ -3,14 +3,14 @@
 // Legend: V vocabulary, D features of the embedding, H hidden units, L layers, B batch, T time steps.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/lstm.hpp>
+
+#include <cstdint>
+#include <span>
 
 namespace rondo::inline v0 {
 

@@ -2,6 +2,10 @@
 // From a performance in seconds back to a file: how generated music gets written.
 #pragma once
 
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/meta.hpp>
+#include <rondo/midi/notes.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -11,10 +15,6 @@
 #include <string_view>
 #include <tuple>
 #include <vector>
-
-#include <rondo/midi/file.hpp>
-#include <rondo/midi/meta.hpp>
-#include <rondo/midi/notes.hpp>
 
 namespace rondo::inline v0::midi {
 

@@ -3,9 +3,9 @@
 // lie in a buffer of the track (track.hpp); the event holds their index.
 #pragma once
 
-#include <cstdint>
-
 #include <rondo/midi/time.hpp>
+
+#include <cstdint>
 
 namespace rondo::inline v0::midi {
 

@@ -2,10 +2,10 @@
 // A Standard MIDI File as a value: what its header says, and its tracks.
 #pragma once
 
+#include <rondo/midi/track.hpp>
+
 #include <cstdint>
 #include <vector>
-
-#include <rondo/midi/track.hpp>
 
 namespace rondo::inline v0::midi {
 

@@ -2,11 +2,11 @@
 // A note: what a note-on and its note-off say together. The clock is part of the type.
 #pragma once
 
+#include <rondo/midi/time.hpp>
+
 #include <compare>
 #include <cstdint>
 #include <vector>
-
-#include <rondo/midi/time.hpp>
 
 namespace rondo::inline v0::midi {
 

@@ -5,6 +5,10 @@
 // that nothing ends lasts to the end of its track. A note-off without a note is ignored. A note may have length zero.
 #pragma once
 
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/note.hpp>
+#include <rondo/midi/tempo_map.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -14,10 +18,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <rondo/midi/file.hpp>
-#include <rondo/midi/note.hpp>
-#include <rondo/midi/tempo_map.hpp>
 
 namespace rondo::inline v0::midi {
 

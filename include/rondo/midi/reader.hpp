@@ -4,6 +4,10 @@
 // grows with the bytes that are there, never with a number that a file claims. See docs/06-midi-and-tokens.md.
 #pragma once
 
+#include <rondo/midi/diagnostic.hpp>
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/track_reader.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -18,10 +22,6 @@
 #include <system_error>
 #include <utility>
 #include <vector>
-
-#include <rondo/midi/diagnostic.hpp>
-#include <rondo/midi/file.hpp>
-#include <rondo/midi/track_reader.hpp>
 
 namespace rondo::inline v0::midi {
 

@@ -2,15 +2,15 @@
 // What is in a file, at a glance: a line for each track.
 #pragma once
 
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/meta.hpp>
+#include <rondo/midi/notes.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <rondo/midi/file.hpp>
-#include <rondo/midi/meta.hpp>
-#include <rondo/midi/notes.hpp>
 
 namespace rondo::inline v0::midi {
 

@@ -3,13 +3,13 @@
 // tracks; of several at one tick the last counts; before the first it is 120 bpm.
 #pragma once
 
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/meta.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
-
-#include <rondo/midi/file.hpp>
-#include <rondo/midi/meta.hpp>
 
 namespace rondo::inline v0::midi {
 

@@ -2,14 +2,14 @@
 // A track: its events in order of time, the bytes of those that carry any, and the time of its end-of-track.
 #pragma once
 
+#include <rondo/midi/event.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include <rondo/midi/event.hpp>
 
 namespace rondo::inline v0::midi {
 

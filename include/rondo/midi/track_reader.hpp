@@ -3,14 +3,14 @@
 // deviation from the standard is told, and nothing is read beyond the limit. See docs/06-midi-and-tokens.md.
 #pragma once
 
+#include <rondo/midi/diagnostic.hpp>
+#include <rondo/midi/meta.hpp>
+#include <rondo/midi/track.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <rondo/midi/diagnostic.hpp>
-#include <rondo/midi/meta.hpp>
-#include <rondo/midi/track.hpp>
 
 namespace rondo::inline v0::midi::detail {
 

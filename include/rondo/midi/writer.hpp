@@ -2,6 +2,10 @@
 // File to bytes. Strict where the reader is lenient: what the format cannot express is refused, not bent into shape.
 #pragma once
 
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/meta.hpp>
+#include <rondo/midi/track_reader.hpp>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -12,10 +16,6 @@
 #include <string>
 #include <system_error>
 #include <vector>
-
-#include <rondo/midi/file.hpp>
-#include <rondo/midi/meta.hpp>
-#include <rondo/midi/track_reader.hpp>
 
 namespace rondo::inline v0::midi {
 

@@ -3,11 +3,11 @@
 // parameters, so a checkpoint has them with the weights.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-
 #include <rondo/core/parameter.hpp>
 #include <rondo/cpu/optim.hpp>
+
+#include <cmath>
+#include <cstdint>
 
 namespace rondo::inline v0 {
 

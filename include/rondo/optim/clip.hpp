@@ -2,10 +2,10 @@
 // Clipping by global norm (Pascanu, Mikolov, Bengio 2013): what keeps recurrent training from leaping off.
 #pragma once
 
-#include <cmath>
-
 #include <rondo/core/parameter.hpp>
 #include <rondo/cpu/optim.hpp>
+
+#include <cmath>
 
 namespace rondo::inline v0 {
 

@@ -3,14 +3,14 @@
 // mean; voice_writer.hpp knows that.
 #pragma once
 
+#include <rondo/music/score/abc_error.hpp>
+#include <rondo/music/score/abc_fields.hpp>
+#include <rondo/music/score/rational.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <rondo/music/score/abc_error.hpp>
-#include <rondo/music/score/abc_fields.hpp>
-#include <rondo/music/score/rational.hpp>
 
 namespace rondo::inline v0::music::detail {
 

@@ -3,12 +3,12 @@
 // returns nothing if the text is anything else; the caller knows the place to blame.
 #pragma once
 
+#include <rondo/music/score/rational.hpp>
+#include <rondo/music/score/score.hpp>
+
 #include <charconv>
 #include <optional>
 #include <string_view>
-
-#include <rondo/music/score/rational.hpp>
-#include <rondo/music/score/score.hpp>
 
 namespace rondo::inline v0::music {
 

@@ -3,6 +3,9 @@
 // file reads the header, sends each line to its voice, compares the voices and unfolds the repeats.
 #pragma once
 
+#include <rondo/music/score/abc_voice.hpp>
+#include <rondo/music/score/bar_order.hpp>
+
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -11,9 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <rondo/music/score/abc_voice.hpp>
-#include <rondo/music/score/bar_order.hpp>
 
 namespace rondo::inline v0::music {
 

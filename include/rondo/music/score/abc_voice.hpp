@@ -2,17 +2,17 @@
 // Reads the music of one voice, line by line: each sign is recognised here and handed to the VoiceWriter.
 #pragma once
 
+#include <rondo/music/score/abc_cursor.hpp>
+#include <rondo/music/score/abc_fields.hpp>
+#include <rondo/music/score/abc_key.hpp>
+#include <rondo/music/score/voice_writer.hpp>
+
 #include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <rondo/music/score/abc_cursor.hpp>
-#include <rondo/music/score/abc_fields.hpp>
-#include <rondo/music/score/abc_key.hpp>
-#include <rondo/music/score/voice_writer.hpp>
 
 namespace rondo::inline v0::music::detail {
 

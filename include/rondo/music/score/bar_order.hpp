@@ -3,12 +3,12 @@
 // they are played.
 #pragma once
 
+#include <rondo/music/score/abc_error.hpp>
+#include <rondo/music/score/written_bar.hpp>
+
 #include <cstddef>
 #include <string>
 #include <vector>
-
-#include <rondo/music/score/abc_error.hpp>
-#include <rondo/music/score/written_bar.hpp>
 
 namespace rondo::inline v0::music {
 

@@ -3,12 +3,12 @@
 // Both hands share the clock, so they bend together.
 #pragma once
 
+#include <rondo/music/score/hashed_random.hpp>
+#include <rondo/music/score/score.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
-
-#include <rondo/music/score/hashed_random.hpp>
-#include <rondo/music/score/score.hpp>
 
 namespace rondo::inline v0::music {
 

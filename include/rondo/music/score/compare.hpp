@@ -3,6 +3,11 @@
 // for a known reason is logged in the score's own N: lines, by bar and number, so that anything new stands out.
 #pragma once
 
+#include <rondo/midi/note.hpp>
+#include <rondo/midi/time.hpp>
+#include <rondo/music/score/abc_fields.hpp>
+#include <rondo/music/score/score.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -12,11 +17,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <rondo/midi/note.hpp>
-#include <rondo/midi/time.hpp>
-#include <rondo/music/score/abc_fields.hpp>
-#include <rondo/music/score/score.hpp>
 
 namespace rondo::inline v0::music {
 

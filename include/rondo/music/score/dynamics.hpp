@@ -2,11 +2,11 @@
 // Dynamic marks and hairpins of a score as one curve of MIDI velocity over time.
 #pragma once
 
+#include <rondo/music/score/score.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <vector>
-
-#include <rondo/music/score/score.hpp>
 
 namespace rondo::inline v0::music {
 

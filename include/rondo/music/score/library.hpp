@@ -2,15 +2,15 @@
 // A folder of ABC files as pieces to train on.
 #pragma once
 
+#include <rondo/midi/notes.hpp>
+#include <rondo/music/score/abc_parser.hpp>
+#include <rondo/music/score/performance.hpp>
+
 #include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include <rondo/midi/notes.hpp>
-#include <rondo/music/score/abc_parser.hpp>
-#include <rondo/music/score/performance.hpp>
 
 namespace rondo::inline v0::music {
 

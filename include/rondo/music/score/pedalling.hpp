@@ -2,10 +2,10 @@
 // Where in a score the sustain pedal is changed: by its own marks, and in bars without any by %%rondo-pedal.
 #pragma once
 
+#include <rondo/music/score/score.hpp>
+
 #include <cstddef>
 #include <vector>
-
-#include <rondo/music/score/score.hpp>
 
 namespace rondo::inline v0::music {
 

@@ -4,14 +4,6 @@
 // performance, the same on every machine. See docs/06-midi-and-tokens.md.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <tuple>
-#include <vector>
-
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/time.hpp>
 #include <rondo/music/score/beat_clock.hpp>
@@ -19,6 +11,14 @@
 #include <rondo/music/score/hashed_random.hpp>
 #include <rondo/music/score/pedalling.hpp>
 #include <rondo/music/score/score.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <vector>
 
 namespace rondo::inline v0::music {
 

@@ -3,12 +3,12 @@
 // from the beginning. parse_abc (abc_parser.hpp) makes one, perform (performance.hpp) plays one.
 #pragma once
 
+#include <rondo/music/score/rational.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <rondo/music/score/rational.hpp>
 
 namespace rondo::inline v0::music {
 

@@ -4,6 +4,11 @@
 // length of bars and the agreement of voices are checked by parse_abc, which sees them all.
 #pragma once
 
+#include <rondo/music/score/abc_cursor.hpp>
+#include <rondo/music/score/abc_error.hpp>
+#include <rondo/music/score/abc_key.hpp>
+#include <rondo/music/score/written_bar.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,11 +16,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <rondo/music/score/abc_cursor.hpp>
-#include <rondo/music/score/abc_error.hpp>
-#include <rondo/music/score/abc_key.hpp>
-#include <rondo/music/score/written_bar.hpp>
 
 namespace rondo::inline v0::music::detail {
 

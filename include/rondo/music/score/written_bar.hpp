@@ -2,10 +2,10 @@
 // What stands between two bar lines of one voice, before repeats are played out.
 #pragma once
 
-#include <vector>
-
 #include <rondo/music/score/abc_error.hpp>
 #include <rondo/music/score/score.hpp>
+
+#include <vector>
 
 namespace rondo::inline v0::music::detail {
 
