@@ -12,17 +12,21 @@
 
 namespace piano {
 
+rondo::music::BatchOptions batch_options(const Config& config) {
+  return {.batch = config.batch_size,
+          .steps = config.sequence_length,
+          .windows = config.windows,
+          .seed = config.seed,
+          .augmentation = config.augmentation};
+}
+
 Trainer::Trainer(const Config& config, const rondo::music::Corpus& corpus)
     : config_(config),
       corpus_(corpus),
       rng_(config.seed),
       model_(config.model, rng_),
       adam_({.learning_rate = config.learning_rate, .beta2 = config.beta2, .weight_decay = config.weight_decay}),
-      batches_(corpus.train, {.batch = config.batch_size,
-                              .steps = config.sequence_length,
-                              .windows = config.windows,
-                              .seed = config.seed,
-                              .augmentation = config.augmentation}),
+      batches_(corpus.train, batch_options(config)),
       state_(model_.zero_state(config.batch_size)) {}
 
 Trainer::Step Trainer::step(double progress) {

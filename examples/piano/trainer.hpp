@@ -15,6 +15,9 @@
 
 namespace piano {
 
+/// The batches that a run with this configuration trains on.
+rondo::music::BatchOptions batch_options(const Config& config);
+
 class Trainer {
  public:
   /// Fresh weights, drawn from config.seed. Pieces are copied into batches.

@@ -50,10 +50,7 @@ void run(const std::filesystem::path& folder, int steps, double clip, const std:
   rondo::save_model(folder / "weights.safetensors", trainer.model(), {});
 
   // The trainer keeps its batches to itself; these are the same, as they depend on nothing but pieces and settings.
-  rondo::music::Batches batches(corpus.train, {.batch = config.batch_size,
-                                               .steps = config.sequence_length,
-                                               .seed = config.seed,
-                                               .augmentation = config.augmentation});
+  rondo::music::Batches batches(corpus.train, piano::batch_options(config));
   std::vector<rondo::music::Token> inputs, targets;
   std::vector<std::uint8_t> resets;
   std::vector<double> rates, losses;
