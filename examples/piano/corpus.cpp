@@ -55,6 +55,10 @@ Pieces load(const std::vector<std::string>& paths, music::PedalMode pedal) {
   return result;
 }
 
+std::vector<music::Piece> training_pieces(const Config& config) {
+  return music::split_by_name(load(config.data, config.pedal).pieces, config.validation).train;
+}
+
 std::string bundled_scores() {
   const fs::path beside = fs::read_symlink("/proc/self/exe").parent_path() / "scores";
   for (const fs::path& folder : {fs::path(PIANO_SCORES_DIR), beside})

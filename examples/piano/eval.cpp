@@ -50,7 +50,7 @@ std::vector<music::Piece> pieces(const Options& o, const Config& config) {
 /// The floors of counting, from the pieces the model learned from; null where they are gone.
 json floors(const Config& config, const std::vector<music::Piece>& judged) {
   try {
-    const auto train = music::split_by_name(load(config.data, config.pedal).pieces, config.validation).train;
+    const auto train = training_pieces(config);
     const auto f = music::ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
     return {{"uniform", f.uniform},
             {"unigram", f.unigram},

@@ -80,9 +80,9 @@ music::Token opening_velocity(const std::vector<music::Piece>& pieces) {
 }
 
 /// The pieces the model learned from, as far as they are still where they were.
-std::vector<music::Piece> training_pieces(const Config& config) {
+std::vector<music::Piece> training_pieces_or_none(const Config& config) {
   try {
-    return music::split_by_name(load(config.data, config.pedal).pieces, config.validation).train;
+    return training_pieces(config);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "piano sample: memorisation is not told, the training data cannot be read: %s\n", e.what());
     return {};
@@ -112,7 +112,7 @@ void run(const Options& o) {
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
   const auto asked = requests(o, mode, config);
-  const auto learned = training_pieces(config);
+  const auto learned = training_pieces_or_none(config);
   const auto takes = generate(model, asked, opening_velocity(learned));
 
   const std::filesystem::path folder(o.output_dir);
