@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-EQUATIONS = "math/lstm_equations.hpp"
+EQUATIONS = "math/lstm_equations.inl"
 PASS = "cpu/lstm.hpp"
 
 # (file, what stands there, what the mutant says): whole statements, or expressions of one type

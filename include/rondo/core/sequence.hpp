@@ -114,22 +114,29 @@ class Sequence {
   std::vector<Index> lengths_;
 };
 
-/// Calls f(first, count) for runs of columns of x.flat() that hold every active step and no padding: one run for all
-/// steps in which the whole batch is active, then one for each row of neighbours at each step. Longest first, that is
-/// one a step.
+/// Calls f(first, count) for runs of columns of x.flat() that hold every active step in [begin, end) and no padding:
+/// one run for all steps in which the whole batch is active, then one for each row of neighbours at each step. Longest
+/// first, that is one a step.
+template <class Scalar, class Device, class F>
+void for_each_active_run(const Sequence<Scalar, Device>& x, Index begin, Index end, F&& f) {
+  const Index B = x.batch();
+  Index full = end;  // steps before this one in which nobody is missing
+  for (Index b = 0; b < B; ++b) full = std::min(full, x.length(b));
+  full = std::max(full, begin);
+  if (full > begin && B > 0) f(B * begin, B * (full - begin));
+  for (Index t = full; t < end; ++t)
+    for (Index columns = x.active_columns(t), b = 0; b < columns;) {
+      const Index first = b;
+      while (b < columns && x.active(b, t)) ++b;
+      if (b > first) f(first + B * t, b - first);
+      while (b < columns && !x.active(b, t)) ++b;
+    }
+}
+
+/// The same over all steps.
 template <class Scalar, class Device, class F>
 void for_each_active_run(const Sequence<Scalar, Device>& x, F&& f) {
-  const Index B = x.batch();
-  Index full = x.time();  // steps in which nobody is missing
-  for (Index b = 0; b < B; ++b) full = std::min(full, x.length(b));
-  if (full > 0 && B > 0) f(Index{0}, full * B);
-  for (Index t = full; t < x.time(); ++t)
-    for (Index end = x.active_columns(t), b = 0; b < end;) {
-      const Index first = b;
-      while (b < end && x.active(b, t)) ++b;
-      if (b > first) f(first + B * t, b - first);
-      while (b < end && !x.active(b, t)) ++b;
-    }
+  for_each_active_run(x, 0, x.time(), f);
 }
 
 }  // namespace rondo::inline v0

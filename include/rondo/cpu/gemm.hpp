@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The matrix products of the CPU. In float they run on our own kernels (gemm_kernels.hpp); in double, which serves
-// gradient checks, on Eigen, tile by tile: tiles of a fixed size let Eigen pack on the stack, so that no product
-// allocates. In both the order of every sum depends on shapes alone, never on threads.
+// The matrix products of the CPU. In float they run on our own kernels (kernels.hpp) where the machine has AVX2 or
+// AVX-512; in double, which serves gradient checks, and elsewhere on Eigen, tile by tile, so that no product allocates.
+// The order of every sum depends on shapes alone, never on threads.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/device.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/gemm_kernels.hpp>
+#include <rondo/cpu/kernels.hpp>
 
 #include <algorithm>
 #include <type_traits>
@@ -27,30 +27,33 @@ template <class Scalar>
 struct PackedMatrix<Scalar, Cpu> {
   Index rows = 0, depth = 0;
   Buffer<Scalar> values;
-  const detail::GemmKernels* kernels = nullptr;  // of the level that packed it
+  const detail::Kernels* kernels = nullptr;  // of the level that packed it; null: as it lies, for Eigen
 };
 
 namespace detail {
 
-/// 128 x 128 doubles fill the 128 KiB that Eigen will put on the stack for one packed factor.
-inline constexpr Index kEigenTile = 128;
+/// Tiles of this size let Eigen pack on its stack; and it takes no threads of its own to a product of which it knows
+/// when compiling that it has no more than 32 rows: they would cut the depth, and so change the order of our sums.
+inline constexpr Index kEigenRows = 32, kEigenTile = 128;
 
-template <class C, class A, class B>
-void gemm_tiled(C c, const A& a, const B& b) {
+template <class Scalar, class A, class B>
+void gemm_tiled(MatrixView<Scalar> c, const A& a, const B& b) {
+  using FewRows = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor, kEigenRows, Eigen::Dynamic>;
   for (Index k = 0; k < a.cols(); k += kEigenTile) {
     const Index kn = std::min(kEigenTile, a.cols() - k);
-    for (Index j = 0; j < c.cols(); j += kEigenTile) {
-      const Index jn = std::min(kEigenTile, c.cols() - j);
-      for (Index i = 0; i < c.rows(); i += kEigenTile) {
-        const Index in = std::min(kEigenTile, c.rows() - i);
-        c.block(i, j, in, jn).noalias() += a.block(i, k, in, kn) * b.block(k, j, kn, jn);
+    for (Index j = 0; j < c.cols; j += kEigenTile) {
+      const Index jn = std::min(kEigenTile, c.cols - j);
+      for (Index i = 0; i < c.rows; i += kEigenRows) {
+        const Index in = std::min(kEigenRows, c.rows - i);
+        Eigen::Map<FewRows, 0, Eigen::OuterStride<>> tile(&c(i, j), in, jn, Eigen::OuterStride<>(c.stride));
+        tile.noalias() += a.block(i, k, in, kn) * b.block(k, j, kn, jn);
       }
     }
   }
 }
 
-inline Operand operand(Op op, MatrixView<const float> b) {
-  return op == Op::none ? Operand{b.data, 1, b.stride} : Operand{b.data, b.stride, 1};
+inline Operand<float> operand(Op op, MatrixView<const float> b) {
+  return op == Op::none ? Operand<float>{b.data, 1, b.stride} : Operand<float>{b.data, b.stride, 1};
 }
 
 }  // namespace detail
@@ -58,18 +61,21 @@ inline Operand operand(Op op, MatrixView<const float> b) {
 /// c += op(a) * op(b). The shapes must agree.
 template <class Scalar>
 void gemm(Cpu, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> c) {
-  if constexpr (std::is_same_v<Scalar, float>) {
-    const bool plain = op_a == Op::none;
-    detail::gemm_kernels().multiply(c.rows, plain ? a.cols : a.rows, a.data, plain ? 1 : a.stride, plain ? a.stride : 1,
-                                    detail::operand(op_b, b), c.data, c.stride, c.cols);
-  } else if (op_a == Op::none && op_b == Op::none) {
-    detail::gemm_tiled(matrix(c), matrix(a), matrix(b));
+  if constexpr (std::is_same_v<Scalar, float>)
+    if (const detail::Kernels* fast = detail::kernels()) {
+      const bool plain = op_a == Op::none;
+      fast->multiply(c.rows, plain ? a.cols : a.rows, a.data, plain ? 1 : a.stride, plain ? a.stride : 1,
+                     detail::operand(op_b, b), c.data, c.stride, c.cols);
+      return;
+    }
+  if (op_a == Op::none && op_b == Op::none) {
+    detail::gemm_tiled(c, matrix(a), matrix(b));
   } else if (op_a == Op::transpose && op_b == Op::none) {
-    detail::gemm_tiled(matrix(c), matrix(a).transpose(), matrix(b));
+    detail::gemm_tiled(c, matrix(a).transpose(), matrix(b));
   } else if (op_a == Op::none) {
-    detail::gemm_tiled(matrix(c), matrix(a), matrix(b).transpose());
+    detail::gemm_tiled(c, matrix(a), matrix(b).transpose());
   } else {
-    detail::gemm_tiled(matrix(c), matrix(a).transpose(), matrix(b).transpose());
+    detail::gemm_tiled(c, matrix(a).transpose(), matrix(b).transpose());
   }
 }
 
@@ -79,28 +85,31 @@ void pack(Cpu, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cpu>& to)
   const bool plain = op == Op::none;
   to.rows = plain ? a.rows : a.cols;
   to.depth = plain ? a.cols : a.rows;
-  if constexpr (std::is_same_v<Scalar, float>) {
-    to.kernels = &detail::gemm_kernels();
-    to.values.resize(to.kernels->packed_size(to.rows, to.depth));
-    to.kernels->pack(to.rows, to.depth, a.data, plain ? 1 : a.stride, plain ? a.stride : 1, to.values.data());
-  } else {
-    to.values.resize(to.rows * to.depth);
-    const MatrixView<Scalar> copied{to.values.data(), to.rows, to.depth, to.rows};
-    if (plain)
-      matrix(copied) = matrix(a);
-    else
-      matrix(copied) = matrix(a).transpose();
-  }
+  if constexpr (std::is_same_v<Scalar, float>)
+    if ((to.kernels = detail::kernels()) != nullptr) {
+      const Index panel = to.kernels->panel_rows;
+      to.values.resize((to.rows + panel - 1) / panel * panel * to.depth);
+      to.kernels->fp32.pack(to.depth, a.data, plain ? 1 : a.stride, plain ? a.stride : 1, to.values.data(), 0, to.rows);
+      return;
+    }
+  to.values.resize(to.rows * to.depth);
+  const MatrixView<Scalar> copied{to.values.data(), to.rows, to.depth, to.rows};
+  if (plain)
+    matrix(copied) = matrix(a);
+  else
+    matrix(copied) = matrix(a).transpose();
 }
 
 /// c += a * b with a packed left factor.
 template <class Scalar>
 void gemm(Cpu cpu, const PackedMatrix<Scalar, Cpu>& a, ConstView<Scalar> b, MatrixView<Scalar> c) {
   if constexpr (std::is_same_v<Scalar, float>)
-    a.kernels->multiply_packed(a.rows, a.depth, a.values.data(), detail::operand(Op::none, b), c.data, c.stride,
-                               c.cols);
-  else
-    gemm(cpu, Op::none, Op::none, MatrixView<const Scalar>{a.values.data(), a.rows, a.depth, a.rows}, b, c);
+    if (a.kernels != nullptr) {
+      a.kernels->fp32.multiply_packed(a.rows, a.depth, a.values.data(), detail::operand(Op::none, b),
+                                      {c.data, c.stride, 0}, {c.data, c.stride, 0}, c.cols);
+      return;
+    }
+  gemm(cpu, Op::none, Op::none, MatrixView<const Scalar>{a.values.data(), a.rows, a.depth, a.rows}, b, c);
 }
 
 /// Every column of a = bias (rows x 1).

@@ -3,11 +3,11 @@
 // which stacks these. Legend: C input features, H hidden units, B batch, T time steps.
 #pragma once
 
+#include <rondo/core/lstm_cache.hpp>
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/cpu/lstm.hpp>
 #include <rondo/layers/initialise.hpp>
-#include <rondo/layers/lstm_cache.hpp>
 
 #include <cmath>
 
@@ -55,9 +55,6 @@ class LstmLayer {
   /// gradients of the initial one; dx is written unless null. x and cache are those of the forward pass.
   void backward(const Sequence<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, Sequence<Scalar, Device>* dx) {
-    const Index H = hidden(), B = x.batch();
-    cache.dz.resize_like(x, 4 * H);
-    for (auto* s : {&cache.dh, &cache.dc, &cache.dh_total}) s->resize(H, B, 1);
     if (dx) dx->resize_like(x, x.features());
     lstm_backward(Device{}, weights(), x, dy, cache, LstmWeights<Scalar>{W_.grad(), R_.grad(), b_.grad()}, dh, dc, dx);
   }

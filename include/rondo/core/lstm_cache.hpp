@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What one LSTM layer remembers of a forward pass, so that backward can run, and the memory that both work in. The
-// caller holds it: the layer itself stays constant, and may serve many callers at once.
+// What one LSTM layer remembers of a forward pass, so that backward can run. The caller holds it: the layer itself
+// stays constant, and may serve many callers at once.
 #pragma once
 
 #include <rondo/core/sequence.hpp>
-#include <rondo/cpu/gemm.hpp>
+#include <rondo/core/view.hpp>
 
 namespace rondo::inline v0 {
+
+/// What a backend's passes work in: packed weights, gradients on their way. Each backend says what that is.
+template <class Scalar, class Device>
+struct LstmWorkspace;
 
 /// Legend: H hidden units, B batch, T time steps. `y` is the layer's output.
 template <class Scalar, class Device = Cpu>
@@ -18,13 +22,7 @@ struct LstmLayerCache {
   Sequence<Scalar, Device> tanh_c;  // H x B x T
   Sequence<Scalar, Device> y;       // H x B x T   hidden state after each step; zero in padding
 
-  PackedMatrix<Scalar, Device> R;             // the recurrent weights, made ready for T products
-  PackedMatrix<Scalar, Device> R_transposed;  // the same for backward
-
-  Sequence<Scalar, Device> dz;        // 4H x B x T  backward: gradients of the pre-activations
-  Sequence<Scalar, Device> dh;        // H x B x 1   backward: what step t+1 passes down to step t
-  Sequence<Scalar, Device> dc;        // H x B x 1
-  Sequence<Scalar, Device> dh_total;  // H x B x 1  backward: dh and the gradient from the layer above
+  LstmWorkspace<Scalar, Device> workspace;
 
   MatrixView<const Scalar> h_before(Index t) const { return t > 0 ? y.at(t - 1) : h0.at(0); }  // H x B
   MatrixView<const Scalar> c_before(Index t) const { return t > 0 ? c.at(t - 1) : c0.at(0); }  // H x B

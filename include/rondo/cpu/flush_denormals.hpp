@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// Numbers below 1e-38 make arithmetic many times slower, and a decaying cell passes through them. While a guard lives,
+// its thread takes them for zero (FTZ and DAZ); afterwards the thread's mode is what it was. On x86 and 64-bit Arm.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace rondo::inline v0 {
+
+class FlushDenormals {
+ public:
+#if defined(__SSE2__)
+  FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }  // bit 15: results, bit 6: operands
+  ~FlushDenormals() { _mm_setcsr(before_); }
+#elif defined(__aarch64__) && defined(__GNUC__)
+  FlushDenormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(before_));
+    asm volatile("msr fpcr, %0" ::"r"(before_ | (std::uint64_t{1} << 24)));
+  }
+  ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(before_)); }
+#else
+  FlushDenormals() {}
+  ~FlushDenormals() {}
+#endif
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+#if defined(__SSE2__)
+  unsigned before_;
+#elif defined(__aarch64__) && defined(__GNUC__)
+  std::uint64_t before_;
+#endif
+};
+
+}  // namespace rondo::inline v0

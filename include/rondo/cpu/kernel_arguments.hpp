@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// What the inner kernels are told, and the table of them that every level fills. Plain data: pointers and distances
+// between neighbours, counted in elements. Legend: C input features, H hidden units. A kernel's `Word` is what it
+// multiplies: one float, or two bfloat16 that belong to neighbouring k (kernels/gemm.inl).
+#pragma once
+
+#include <cstdint>
+
+namespace rondo::inline v0::detail {
+
+/// How the right factor B is found: word (k, j) at data[k * row + j * column].
+template <class Word>
+struct Operand {
+  const Word* data;
+  long row, column;
+
+  Operand from_row(long k) const { return {data + k * row, row, column}; }
+  Operand from_column(long j) const { return {data + j * column, row, column}; }
+};
+
+/// Where a product is written: vector m of column j at data + j * column + m * vector.
+struct Target {
+  float* data;
+  long column, vector;
+
+  Target from_row(long r) const { return {data + r, column, vector}; }
+  Target from_column(long j) const { return {data + j * column, column, vector}; }
+};
+
+/// What its sums start from, in the same way; nothing, where data is null; one column for all, where column is 0.
+struct Start {
+  const float* data;
+  long column, vector;
+
+  Start from_row(long r) const { return {data ? data + r : nullptr, column, vector}; }
+  Start from_column(long j) const { return {data ? data + j * column : nullptr, column, vector}; }
+};
+
+/// Z = b + W X for all four gates of some units, for the same columns of several steps.
+template <class Word>
+struct GateProjection {
+  long hidden, columns, steps, batch;  // from one step to the next are `batch` columns
+  long depth;                          // words of one column of x
+  const Word* W;                       // panels of gates
+  const float* bias;                   // 4H
+  Operand<Word> x;                     // depth x columns
+  float* z;                            // 4H x columns
+  long z_column;
+};
+
+/// The cells of one step. Without tanh_c nothing is kept for backward: `gates` keeps its pre-activations.
+struct LstmCells {
+  float* gates;  // 4H x columns: in W x + b, out the gates
+  long gates_column, gate;
+  const float* c_before;  // H x columns, as the next three
+  float* c;
+  float* tanh_c;
+  float* h;
+  long column;
+
+  LstmCells from_unit(long u) const {
+    return {gates + u, gates_column, gate, c_before + u, c + u, tanh_c ? tanh_c + u : nullptr, h + u, column};
+  }
+  LstmCells from_column(long j) const {
+    return {gates + j * gates_column, gates_column,   gate,
+            c_before + j * column,    c + j * column, tanh_c ? tanh_c + j * column : nullptr,
+            h + j * column,           column};
+  }
+};
+
+/// One step of the recurrence.
+template <class Word>
+struct LstmStep {
+  long columns, depth;  // depth: words of one column of h
+  const Word* R;        // panels of gates
+  Operand<Word> h_before;
+  LstmCells cells;
+};
+
+/// The gradients of the cells of one step; layout as LstmCells.
+struct LstmGradients {
+  const float* gates;  // 4H x columns
+  long gates_column, gate;
+  const float* c_before;  // H x columns, as the next two
+  const float* tanh_c;
+  float* dc;  // in: what step t+1 passes down; out: what step t passes down
+  long column;
+  float* dz;  // 4H x columns
+  long dz_column;
+
+  LstmGradients from_unit(long u) const {
+    return {gates + u, gates_column, gate, c_before + u, tanh_c + u, dc + u, column, dz + u, dz_column};
+  }
+  LstmGradients from_column(long j) const {
+    return {gates + j * gates_column,
+            gates_column,
+            gate,
+            c_before + j * column,
+            tanh_c + j * column,
+            dc + j * column,
+            column,
+            dz + j * dz_column,
+            dz_column};
+  }
+};
+
+/// One step back: dh = start + R^T dz(t+1), then the cells.
+template <class Word>
+struct LstmBackwardStep {
+  long columns, depth;       // depth: words of one column of dz; 0 where there is no later step
+  const Word* R_transposed;  // panels of rows, H x 4H
+  Operand<Word> dz_after;
+  const float* dh;  // H x columns: dL/dh(t) but for the later step's part
+  long dh_column;
+  LstmGradients gradients;
+};
+
+/// dW += dZ X^T, dR += dZ Hbefore^T, db += the sum of dZ's columns, for at most kMaxDepth columns.
+template <class Word>
+struct GradientSums {
+  static constexpr long kMaxDepth = 256;
+  long columns;
+  const float* dz;  // 4H x columns
+  long dz_column;
+  long inputs;      // C; 0 where the inputs' part is computed elsewhere
+  Operand<Word> x;  // columns x C, in words along columns
+  float* dW;        // 4H x C
+  long dW_column;
+  long hidden;      // H
+  Operand<Word> h;  // columns x H
+  float* dR;        // 4H x H
+  long dR_column;
+  float* db;  // 4H
+};
+
+/// One level's kernels for one kind of product. A range of units or rows is [first, last).
+template <class Word>
+struct ProductKernels {
+  /// Panels of rows, or of gates, of op(A) with op(A)(i, k) = a[i * row_step + k * k_step]. Depth is in elements.
+  void (*pack)(long depth, const float* a, long row_step, long k_step, Word* to, long first, long last);
+  void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, Word* to, long first,
+                     long last);
+  /// C = start + packed A * B; c.vector and start.vector are ignored.
+  void (*multiply_packed)(long rows, long depth, const Word* packed, Operand<Word> b, Start start, Target c,
+                          long columns);
+  void (*project_gates)(const GateProjection<Word>&, long first, long last);
+  void (*lstm_step)(const LstmStep<Word>&, long first, long last);
+  void (*lstm_step_backward)(const LstmBackwardStep<Word>&, long first, long last);
+  void (*add_gradients)(const GradientSums<Word>&, long first, long last);
+};
+
+struct Kernels {
+  long lanes;       // floats in a vector
+  long panel_rows;  // rows of a panel; a panel of gates holds 4 gates of `lanes` units
+  /// C += op(A) B with an unpacked A.
+  void (*multiply)(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
+                   long c_column, long columns);
+  ProductKernels<float> fp32;
+};
+
+}  // namespace rondo::inline v0::detail

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// The inner product kernel of every level: no include guard, no includes. Needs vector.inl and the level's products.
+//
+// A product P multiplies words: of Fp32 a word is one float, of Bf16 it is two bfloat16 that belong to neighbouring k.
+// A is packed in panels of 4 vectors of rows: for each k the panel's rows lie together. A tile of 4 vectors x N columns
+// of C stays in registers while k runs: load N words of B, each spread over a vector, then for each of the 4 vectors of
+// A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
+// tile: its bits depend neither on how many columns stand beside it nor on who computes them.
+
+/// One float a word.
+struct Fp32 {
+  using Word = float;
+  [[gnu::always_inline]] static Vector spread_word(Word word) { return spread(word); }
+  [[gnu::always_inline]] static Vector multiply_add_words(Vector a, Vector b, Vector c) {
+    return multiply_add(a, b, c);
+  }
+};
+
+/// sum[j][m] += A's panel * B's column j. `a_step`: words from one k to the next in A.
+template <class P, int M, int N>
+[[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const typename P::Word* a, long a_step,
+                                              Operand<typename P::Word> b) {
+  for (long k = 0; k < depth; ++k, a += a_step) {
+    Vector column[N];
+#pragma GCC unroll 8
+    for (int j = 0; j < N; ++j) column[j] = P::spread_word(b.data[k * b.row + j * b.column]);
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m) {
+      const Vector rows = load(a + m * kLanes);
+#pragma GCC unroll 8
+      for (int j = 0; j < N; ++j) sum[j][m] = P::multiply_add_words(rows, column[j], sum[j][m]);
+    }
+  }
+}
+
+/// f(width, first) for tiles of at most kTileColumns columns and nearly equal width; `width` is an integral constant.
+template <class F>
+[[gnu::always_inline]] inline void for_each_tile(long columns, F&& f) {
+  const long tiles = (columns + kTileColumns - 1) / kTileColumns;
+  for (long t = 0, j = 0; t < tiles; ++t) {
+    const long width = (t + 1) * columns / tiles - j;
+    switch (width) {
+      case 1:
+        f(std::integral_constant<int, 1>{}, j);
+        break;
+      case 2:
+        f(std::integral_constant<int, 2>{}, j);
+        break;
+      case 3:
+        f(std::integral_constant<int, 3>{}, j);
+        break;
+      case 4:
+        if constexpr (kTileColumns >= 4) f(std::integral_constant<int, 4>{}, j);
+        break;
+      case 5:
+        if constexpr (kTileColumns >= 5) f(std::integral_constant<int, 5>{}, j);
+        break;
+      case 6:
+        if constexpr (kTileColumns >= 6) f(std::integral_constant<int, 6>{}, j);
+        break;
+    }
+    j += width;
+  }
+}
+
+/// One tile of C, M vectors of rows x N columns. Vector m of a column lies at m * c.vector.
+template <class P, int M, int N>
+[[gnu::always_inline]] inline void tile(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
+                                        Start start, Target c) {
+  Vector sum[N][M];
+#pragma GCC unroll 8
+  for (int j = 0; j < N; ++j)
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m)
+      sum[j][m] = start.data ? load(start.data + j * start.column + m * start.vector) : Vector{};
+  accumulate<P>(sum, depth, a, a_step, b);
+#pragma GCC unroll 8
+  for (int j = 0; j < N; ++j)
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m) store(c.data + j * c.column + m * c.vector, sum[j][m]);
+}
+
+/// M vectors of rows of C against all columns.
+template <class P, int M>
+inline void sweep(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b, Start start,
+                  Target c, long columns) {
+  for_each_tile(
+      columns, [&](auto width, long j) __attribute__((always_inline)) {
+        tile<P, M, decltype(width)::value>(depth, a, a_step, b.from_column(j), start.from_column(j), c.from_column(j));
+      });
+}
+
+/// As sweep, but of each vector only the first `lanes` rows are C's: they go by way of a buffer.
+template <class P, int M>
+inline void sweep_part(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b, Start start,
+                       Target c, long columns, long lanes) {
+  alignas(64) float edge[kTileColumns * M * kLanes];
+  const Target to_edge{edge, M * kLanes, kLanes};
+  for_each_tile(columns, [&](auto width, long first) {
+    constexpr int N = decltype(width)::value;
+    for (int j = 0; j < N; ++j)
+      for (int m = 0; m < M; ++m) {
+        float* const at = edge + (j * M + m) * kLanes;
+        const float* const from = start.data ? start.data + (first + j) * start.column + m * start.vector : nullptr;
+        for (long i = 0; i < kLanes; ++i) at[i] = from && i < lanes ? from[i] : 0.0f;
+      }
+    tile<P, M, N>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge);
+    for (int j = 0; j < N; ++j)
+      for (int m = 0; m < M; ++m)
+        for (long i = 0; i < lanes; ++i)
+          c.data[(first + j) * c.column + m * c.vector + i] = edge[(j * M + m) * kLanes + i];
+  });
+}
+
+/// One panel of C, `rows` of its kPanelRows rows, against all columns.
+template <class P>
+inline void panel(long rows, long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
+                  Start start, Target c, long columns) {
+  if (rows == kPanelRows) {
+    sweep<P, 4>(depth, a, a_step, b, start, c, columns);
+    return;
+  }
+  long r = 0;
+  if (rows - r >= 2 * kLanes) {
+    sweep<P, 2>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns);
+    r += 2 * kLanes;
+  }
+  for (; rows - r >= kLanes; r += kLanes)
+    sweep<P, 1>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns);
+  if (r < rows) sweep_part<P, 1>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns, rows - r);
+}
+
+/// C = start + packed A * B.
+template <class P>
+inline void multiply_packed(long rows, long depth, const typename P::Word* packed, Operand<typename P::Word> b,
+                            Start start, Target c, long columns) {
+  start.vector = c.vector = kLanes;
+  for (long r = 0; r < rows; r += kPanelRows) {
+    const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
+    panel<P>(count, depth, packed + r * depth, kPanelRows, b, start.from_row(r), c.from_row(r), columns);
+  }
+}
+
+/// C += op(A) * B, where A is used once: panels are packed on the stack, as deep as fits there, and swept over as many
+/// columns as leave B's part in the second-level cache.
+inline void multiply(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
+                     long c_column, long columns) {
+  constexpr long kDepth = 65536 / 4 / kPanelRows;  // 64 KiB
+  constexpr long kColumns = 512;
+  alignas(64) float packed[kDepth * kPanelRows];
+  for (long j = 0; j < columns; j += kColumns) {
+    const long wide = columns - j < kColumns ? columns - j : kColumns;
+    for (long r = 0; r < rows; r += kPanelRows) {
+      const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
+      const Target at{c + r + j * c_column, c_column, kLanes};
+      const Start start{at.data, at.column, at.vector};
+      for (long k = 0; k < depth; k += kDepth) {
+        const long deep = depth - k < kDepth ? depth - k : kDepth;
+        const float* const a_at = a + r * row_step + k * k_step;
+        const Operand<float> b_at = b.from_column(j).from_row(k);
+        if (row_step == 1 && wide < 8 && count == kPanelRows) {  // too few columns to be worth packing for
+          panel<Fp32>(count, deep, a_at, k_step, b_at, start, at, wide);
+        } else {
+          pack_panel(count, deep, a_at, row_step, k_step, packed);
+          panel<Fp32>(count, deep, packed, kPanelRows, b_at, start, at, wide);
+        }
+      }
+    }
+  }
+}
+
+/// See GradientSums. dZ is packed once for W, R and b.
+template <class P>
+inline void add_gradients(const GradientSums<typename P::Word>& s, long first, long last) {
+  alignas(64) typename P::Word packed[GradientSums<typename P::Word>::kMaxDepth * kPanelRows];
+  for (long r = first; r < last; r += kPanelRows) {
+    const long rows = last - r < kPanelRows ? last - r : kPanelRows;
+    pack_panel(rows, s.columns, s.dz + r, 1, s.dz_column, packed);
+    const Target dW{s.dW + r, s.dW_column, kLanes}, dR{s.dR + r, s.dR_column, kLanes};
+    if (s.inputs > 0) panel<P>(rows, s.columns, packed, kPanelRows, s.x, {dW.data, dW.column, kLanes}, dW, s.inputs);
+    panel<P>(rows, s.columns, packed, kPanelRows, s.h, {dR.data, dR.column, kLanes}, dR, s.hidden);
+    for (long k = 0; k < s.columns; ++k)
+      for (long i = 0; i < rows; ++i) s.db[r + i] += s.dz[r + i + k * s.dz_column];
+  }
+}

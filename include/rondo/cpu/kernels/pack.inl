@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// Packing the left factor of a product, for every level: no include guard, no includes. Needs vector.inl.
+//
+// A panel holds, for each k, 4 vectors of rows: to[k * kPanelRows + m * kLanes + i]. In a panel of rows the 4 vectors
+// follow each other; in a panel of gates they are the four gates of one block of units, which lie H rows apart.
+
+inline constexpr long kPanelRows = 4 * kLanes;
+
+/// The lanes of a or b: where lane & Step is 0 a's lane i and b's lane i - Step elsewhere; or a's i + Step and b's i.
+template <int Step, std::size_t... I>
+[[gnu::always_inline]] inline Vector interleave_low(Vector a, Vector b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, (I & Step ? kLanes + I - Step : I)...);
+}
+template <int Step, std::size_t... I>
+[[gnu::always_inline]] inline Vector interleave_high(Vector a, Vector b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, (I & Step ? kLanes + I : I + Step)...);
+}
+
+/// kLanes x kLanes floats in registers: rows become columns, one bit of the index after the other.
+template <int Step = 1>
+[[gnu::always_inline]] inline void transpose(Vector (&rows)[kLanes]) {
+  constexpr auto lanes = std::make_index_sequence<kLanes>{};
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i)
+    if (!(i & Step)) {
+      const Vector low = interleave_low<Step>(rows[i], rows[i + Step], lanes);
+      rows[i + Step] = interleave_high<Step>(rows[i], rows[i + Step], lanes);
+      rows[i] = low;
+    }
+  if constexpr (2 * Step < kLanes) transpose<2 * Step>(rows);
+}
+
+/// One vector of a panel, `lanes` rows of it and zeros: to[k * kPanelRows + i] = a[i * row_step + k * k_step].
+inline void pack_vector(long lanes, long depth, const float* a, long row_step, long k_step, float* to) {
+  long k = 0;
+  if (lanes == kLanes && k_step == 1)
+    for (; k + kLanes <= depth; k += kLanes) {
+      Vector block[kLanes];
+      for (int i = 0; i < kLanes; ++i) block[i] = load(a + i * row_step + k);
+      transpose(block);
+      for (int i = 0; i < kLanes; ++i) store(to + (k + i) * kPanelRows, block[i]);
+    }
+  for (; k < depth; ++k)
+    for (long i = 0; i < kLanes; ++i) to[k * kPanelRows + i] = i < lanes ? a[i * row_step + k * k_step] : 0.0f;
+}
+
+/// A panel whose vector m begins at row m * vector_rows of op(A) and has lanes[m] rows.
+inline void pack_vectors(const long (&lanes)[4], long depth, const float* a, long row_step, long k_step,
+                         long vector_rows, float* to) {
+  if (row_step == 1 && lanes[0] == kLanes &&
+      lanes[3] == kLanes) {  // all four at once: a page is visited once for each k
+    for (long k = 0; k < depth; ++k)
+#pragma GCC unroll 4
+      for (int m = 0; m < 4; ++m) store(to + k * kPanelRows + m * kLanes, load(a + k * k_step + m * vector_rows));
+    return;
+  }
+  for (int m = 0; m < 4; ++m)
+    pack_vector(lanes[m], depth, a + m * vector_rows * row_step, row_step, k_step, to + m * kLanes);
+}
+
+/// Rows [0, rows) of op(A) as one panel of rows, zero past the last.
+inline void pack_panel(long rows, long depth, const float* a, long row_step, long k_step, float* to) {
+  long lanes[4];
+  for (int m = 0; m < 4; ++m) {
+    const long left = rows - m * kLanes;
+    lanes[m] = left < 0 ? 0 : left < kLanes ? left : kLanes;
+  }
+  pack_vectors(lanes, depth, a, row_step, k_step, kLanes, to);
+}
+
+/// Units [u, u + kLanes) of the four gates as one panel; op(A) has 4 * hidden rows.
+inline void pack_gate_panel(long hidden, long u, long depth, const float* a, long row_step, long k_step, float* to) {
+  const long left = hidden - u < kLanes ? hidden - u : kLanes;
+  const long lanes[4] = {left, left, left, left};
+  pack_vectors(lanes, depth, a + u * row_step, row_step, k_step, hidden, to);
+}
+
+/// Rows [first, last) of op(A) in panels of rows; first is a multiple of kPanelRows, last is one or the number of rows.
+template <class P>
+inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Word* to, long first, long last) {
+  for (long r = first; r < last; r += kPanelRows)
+    pack_panel(last - r, depth, a + r * row_step, row_step, k_step, to + r * depth);
+}
+
+/// Units [first, last) of the four gates in panels of gates; first is a multiple of kLanes, last is one or H.
+template <class P>
+inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, typename P::Word* to,
+                       long first, long last) {
+  for (long u = first; u < last; u += kLanes)
+    pack_gate_panel(hidden, u, depth, a, row_step, k_step, to + u / kLanes * kPanelRows * depth);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// One register of floats and what is done with it, for every level: no include guard, no includes. The including file
+// has opened a namespace that holds the level's `Vector` of floats and `multiply_add(a, b, c)` = a * b + c, rounded
+// once.
+//
+// Contraction is off around this text: a product and a sum are fused where multiply_add is written and nowhere else, so
+// that a value's bits do not depend on what the compiler made of the code around it.
+
+inline constexpr int kLanes = sizeof(Vector) / sizeof(float);
+typedef float UnalignedVector __attribute__((vector_size(sizeof(Vector)), aligned(4), may_alias));
+typedef std::int32_t IntVector __attribute__((vector_size(sizeof(Vector))));
+
+[[gnu::always_inline]] inline Vector load(const void* p) { return *static_cast<const UnalignedVector*>(p); }
+[[gnu::always_inline]] inline void store(void* p, Vector v) { *static_cast<UnalignedVector*>(p) = v; }
+[[gnu::always_inline]] inline Vector spread(float value) { return value - Vector{}; }
+
+/// The first `count` floats at p, zeros behind them; and back.
+inline Vector load_part(const float* p, long count) {
+  alignas(64) float lanes[kLanes] = {};
+  for (long i = 0; i < count; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+inline void store_part(float* p, Vector v, long count) {
+  alignas(64) float lanes[kLanes];
+  store(lanes, v);
+  for (long i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return a < b ? a : b; }
+[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return a > b ? a : b; }
+/// x within +-limit; not-a-number stays what it is.
+[[gnu::always_inline]] inline Vector clamp(Vector x, float limit) {
+  const Vector above = x > spread(limit) ? spread(limit) : x;
+  return above < spread(-limit) ? spread(-limit) : above;
+}
+
+/// 2^y = scale * (1 + rest), with scale = 2^round(y) and rest = 2^(y - round(y)) - 1, by a polynomial of degree 6 whose
+/// relative error in 1 + rest is 1e-7. For |y| < 126.
+struct Power {
+  Vector scale, rest;
+};
+[[gnu::always_inline]] inline Power power_of_two(Vector x, float factor) {
+  // Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum.
+  const Vector magic = spread(12582912.0f), k = spread(factor);
+  const Vector shifted = multiply_add(x, k, magic);
+  const Vector r = multiply_add(x, k, magic - shifted);  // in [-1/2, 1/2]
+  const Vector r2 = r * r;
+  const Vector low = multiply_add(r, spread(2.402264791e-1f), spread(6.931472028e-1f));
+  const Vector middle = multiply_add(r, spread(9.618437357e-3f), spread(5.550332548e-2f));
+  const Vector high = multiply_add(r, spread(1.535336188e-4f), spread(1.339887440e-3f));
+  const Vector p = multiply_add(multiply_add(high, r2, middle), r2, low);
+  const IntVector exponent = reinterpret_cast<IntVector>(shifted) << 23;  // only the low bits of `shifted` survive
+  const IntVector one = (IntVector{} + 127) << 23;
+  return {reinterpret_cast<Vector>(exponent + one), p * r};
+}
+
+/// The logistic function, 1 / (1 + 2^(-x log2 e)). Error below 1.2e-7, two units in the last place of 1.
+[[gnu::always_inline]] inline Vector sigmoid(Vector x) {
+  const Power e = power_of_two(clamp(x, 80.0f), -1.44269504f);
+  return 1 / multiply_add(e.scale, e.rest, e.scale + 1);
+}
+
+/// tanh(x) = (e - 1) / (e + 1) with e = 2^(2 x log2 e), e - 1 formed without cancellation.
+[[gnu::always_inline]] inline Vector tanh(Vector x) {
+  const Power e = power_of_two(clamp(x, 15.0f), 2.88539008f);
+  const Vector less_one = multiply_add(e.scale, e.rest, e.scale - 1);
+  return less_one / (less_one + 2);
+}
