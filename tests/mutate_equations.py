@@ -19,7 +19,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EQUATIONS = "math/lstm_equations.inl"
-PASS = "cpu/lstm.hpp"
+PASS = "cpu/lstm_plain.hpp"
 
 # (file, what stands there, what the mutant says): whole statements, or expressions of one type
 MUTANTS = [
