@@ -149,12 +149,36 @@ struct ProductKernels {
   void (*add_gradients)(const GradientSums<Word>&, long first, long last);
 };
 
+/// log(sum of e^z) = highest + log(total), with highest the largest z.
+struct SoftmaxTotal {
+  float highest, total;
+};
+
+/// AdamStep (cpu/optim.hpp), each number rounded once.
+struct AdamNumbers {
+  float rest1, rest2;  // 1 - beta
+  float rate, epsilon;
+  float root;  // 1 / sqrt(1 - beta2^step)
+  float shrink;
+};
+
+/// What is computed number by number.
+struct ElementwiseKernels {
+  /// d becomes scale * softmax(z), unless it is null. d is not z.
+  SoftmaxTotal (*softmax)(const float* z, long count, float scale, float* d);
+  /// One pass over weights, gradients and moments.
+  void (*adam)(const AdamNumbers&, long count, float* w, const float* g, float* m, float* v);
+  /// In double, in an order that `count` decides.
+  double (*sum_of_squares)(const float* a, long count);
+};
+
 struct Kernels {
   long lanes;       // floats in a vector
   long panel_rows;  // rows of a panel; a panel of gates holds 4 gates of `lanes` units
   /// C += op(A) B with an unpacked A.
   void (*multiply)(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
                    long c_column, long columns);
+  ElementwiseKernels elementwise;
   ProductKernels<float> fp32;
 };
 

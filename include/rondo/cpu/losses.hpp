@@ -4,26 +4,45 @@
 
 #include <rondo/core/device.hpp>
 #include <rondo/cpu/eigen.hpp>
+#include <rondo/cpu/kernels.hpp>
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 namespace rondo::inline v0 {
 
-/// -log softmax(z)[target] of one column z (V); d becomes scale * (softmax(z) - one_hot(target)) where d is not null.
+namespace detail {
+
+/// d becomes scale * softmax(z), unless it is null; and log(sum of e^z) = highest + log(total).
 template <class Scalar>
-double softmax_cross_entropy_column(Cpu, const Scalar* z, Index V, std::int32_t target, Scalar scale, Scalar* d) {
+auto softmax_column(const Scalar* z, Index V, Scalar scale, Scalar* d) {
+  struct Total {
+    Scalar highest, total;
+  };
+  if constexpr (std::is_same_v<Scalar, float>)
+    if (const Kernels* fast = kernels()) {
+      const SoftmaxTotal t = fast->elementwise.softmax(z, V, scale, d);
+      return Total{t.highest, t.total};
+    }
   const auto logits = column(z, V);
   const Scalar highest = logits.maxCoeff();
-  if (!d) {
-    const Scalar total = (logits - highest).exp().sum();
-    return std::log(static_cast<double>(total)) + (static_cast<double>(highest) - static_cast<double>(z[target]));
-  }
+  if (!d) return Total{highest, (logits - highest).exp().sum()};
   auto gradient = column(d, V);
   gradient = (logits - highest).exp();
   const Scalar total = gradient.sum();
   gradient *= scale / total;
-  d[target] -= scale;
+  return Total{highest, total};
+}
+
+}  // namespace detail
+
+/// -log softmax(z)[target] of one column z (V); d becomes scale * (softmax(z) - one_hot(target)) where d is not null.
+/// One pass over memory: a column stays in the first-level cache from its maximum to its last scaling.
+template <class Scalar>
+double softmax_cross_entropy_column(Cpu, const Scalar* z, Index V, std::int32_t target, Scalar scale, Scalar* d) {
+  const auto [highest, total] = detail::softmax_column(z, V, scale, d);
+  if (d) d[target] -= scale;
   return std::log(static_cast<double>(total)) + (static_cast<double>(highest) - static_cast<double>(z[target]));
 }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What the optimiser does to one parameter, on the CPU, each in one pass over memory.
+// What the optimiser does to one parameter, on the CPU, each in one pass over memory. Large ones are shared among the
+// threads, with the same bits for any number of them.
 #pragma once
 
 #include <rondo/core/device.hpp>
 #include <rondo/cpu/eigen.hpp>
+#include <rondo/cpu/kernels.hpp>
+#include <rondo/cpu/sum_of_parts.hpp>
 
-#include <cmath>
+#include <algorithm>
+#include <type_traits>
 
 namespace rondo::inline v0 {
 
@@ -28,25 +32,45 @@ void adam_update(Cpu, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar>
   const auto rate = Scalar(s.rate), epsilon = Scalar(s.epsilon);
   const auto root = Scalar(1 / s.root_correction), shrink = Scalar(s.shrink);
   const Index size = w.rows * w.cols;
-  auto weight = column(w.data, size), first = column(m.data, size), second = column(v.data, size);
-  const auto gradient = column(g.data, size);
-  first += rest1 * (gradient - first);
-  second += rest2 * (gradient.square() - second);
-  weight = shrink * weight - rate * first / (second.sqrt() * root + epsilon);
+  detail::for_each_share(size, 64, 4 * size, [&](Index begin, Index end) {
+    if constexpr (std::is_same_v<Scalar, float>)
+      if (const detail::Kernels* fast = detail::kernels()) {
+        fast->elementwise.adam({rest1, rest2, rate, epsilon, root, shrink}, end - begin, w.data + begin, g.data + begin,
+                               m.data + begin, v.data + begin);
+        return;
+      }
+    constexpr Index kBlock = 1024;  // what the three lines share stays in the first-level cache
+    for (Index i = begin; i < end; i += kBlock) {
+      const Index n = std::min(kBlock, end - i);
+      auto weight = column(w.data + i, n), first = column(m.data + i, n), second = column(v.data + i, n);
+      const auto gradient = column(g.data + i, n);
+      first += rest1 * (gradient - first);
+      second += rest2 * (gradient.square() - second);
+      weight = shrink * weight - rate * first / (second.sqrt() * root + epsilon);
+    }
+  });
 }
 
 /// The sum of squares of a, in double.
 template <class Scalar>
 double squared_norm(Cpu, MatrixView<Scalar> a) {
-  double sum = 0;
-  for (Index j = 0; j < a.cols; ++j)
-    sum += column(a.data + j * a.stride, a.rows).template cast<double>().square().sum();
-  return sum;
+  const auto of_column = [&](Index j) {
+    if constexpr (std::is_same_v<Scalar, float>)
+      if (const detail::Kernels* fast = detail::kernels())
+        return fast->elementwise.sum_of_squares(a.data + j * a.stride, a.rows);
+    return column(a.data + j * a.stride, a.rows).template cast<double>().square().sum();
+  };
+  return detail::sum_of_parts(a.cols, a.rows * a.cols, [&](Index first, Index last) {
+    double sum = 0;
+    for (Index j = first; j < last; ++j) sum += of_column(j);
+    return sum;
+  });
 }
 
 template <class Scalar>
 void scale(Cpu, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor) {
-  matrix(a) *= factor;
+  detail::for_each_share(a.cols, 1, a.rows * a.cols,
+                         [&](Index first, Index last) { matrix(a.columns(first, last - first)) *= factor; });
 }
 
 }  // namespace rondo::inline v0

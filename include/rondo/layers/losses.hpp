@@ -5,7 +5,9 @@
 
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/losses.hpp>
+#include <rondo/cpu/sum_of_parts.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -19,6 +21,21 @@ struct Loss {
   Index count = 0;  // steps that counted
   double mean() const { return count > 0 ? sum / static_cast<double>(count) : 0; }
 };
+
+namespace detail {
+
+/// The sum of f(b, t) over all columns of z, which the threads share.
+template <class Scalar, class F>
+double sum_of_columns(const Sequence<Scalar>& z, F&& f) {
+  const Index B = z.batch();
+  return sum_of_parts(B * z.time(), z.size(), [&](Index first, Index last) {
+    double sum = 0;
+    for (Index j = first; j < last; ++j) sum += f(j % B, j / B);
+    return sum;
+  });
+}
+
+}  // namespace detail
 
 /// -log softmax(logits)[target], summed. logits: V x B x T; targets: B*T ids, target (b, t) at b + B * t, kIgnore
 /// masks. d_logits, unless null, becomes the gradient of the mean.
@@ -41,15 +58,14 @@ Loss softmax_cross_entropy(const Sequence<Scalar>& logits, std::span<const std::
       }
   if (d_logits) d_logits->resize_like(logits, V);
   const auto scale = loss.count > 0 ? Scalar(1) / static_cast<Scalar>(loss.count) : Scalar(0);
-  for (Index t = 0; t < logits.time(); ++t)
-    for (Index b = 0; b < B; ++b) {
-      Scalar* d = d_logits ? &(*d_logits)(0, b, t) : nullptr;
-      if (counts(b, t))
-        loss.sum += softmax_cross_entropy_column(Cpu{}, &logits(0, b, t), V,
-                                                 targets[static_cast<std::size_t>(b + B * t)], scale, d);
-      else if (d)
-        column(d, V).setZero();
-    }
+  loss.sum = detail::sum_of_columns(logits, [&](Index b, Index t) {
+    Scalar* d = d_logits ? &(*d_logits)(0, b, t) : nullptr;
+    if (counts(b, t))
+      return softmax_cross_entropy_column(Cpu{}, &logits(0, b, t), V, targets[static_cast<std::size_t>(b + B * t)],
+                                          scale, d);
+    if (d) std::fill_n(d, V, Scalar(0));
+    return 0.0;
+  });
   return loss;
 }
 
@@ -65,14 +81,13 @@ Loss bernoulli_cross_entropy(const Sequence<Scalar>& logits, const Sequence<Scal
   loss.count = logits.active_steps();
   if (d_logits) d_logits->resize_like(logits, K);
   const auto scale = loss.count > 0 ? Scalar(1) / static_cast<Scalar>(loss.count) : Scalar(0);
-  for (Index t = 0; t < logits.time(); ++t)
-    for (Index b = 0; b < B; ++b) {
-      Scalar* d = d_logits ? &(*d_logits)(0, b, t) : nullptr;
-      if (logits.active(b, t))
-        loss.sum += bernoulli_cross_entropy_column(Cpu{}, &logits(0, b, t), &targets(0, b, t), K, scale, d);
-      else if (d)
-        column(d, K).setZero();
-    }
+  loss.sum = detail::sum_of_columns(logits, [&](Index b, Index t) {
+    Scalar* d = d_logits ? &(*d_logits)(0, b, t) : nullptr;
+    if (logits.active(b, t))
+      return bernoulli_cross_entropy_column(Cpu{}, &logits(0, b, t), &targets(0, b, t), K, scale, d);
+    if (d) std::fill_n(d, K, Scalar(0));
+    return 0.0;
+  });
   return loss;
 }
 

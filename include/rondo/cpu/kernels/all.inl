@@ -8,5 +8,6 @@
 #include <rondo/cpu/kernels/gemm.inl>
 #include <rondo/math/lstm_equations.inl>
 #include <rondo/cpu/kernels/lstm.inl>
+#include <rondo/cpu/kernels/elementwise.inl>
 #include <rondo/cpu/kernels/table.inl>
 // clang-format on

@@ -14,16 +14,39 @@ typedef std::int32_t IntVector __attribute__((vector_size(sizeof(Vector))));
 [[gnu::always_inline]] inline void store(void* p, Vector v) { *static_cast<UnalignedVector*>(p) = v; }
 [[gnu::always_inline]] inline Vector spread(float value) { return value - Vector{}; }
 
-/// The first `count` floats at p, zeros behind them; and back.
-inline Vector load_part(const float* p, long count) {
-  alignas(64) float lanes[kLanes] = {};
-  for (long i = 0; i < count; ++i) lanes[i] = p[i];
-  return load(lanes);
+/// Which lanes are among the first `count`: all bits or none.
+[[gnu::always_inline]] inline IntVector first_lanes(long count) {
+  IntVector lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = i;
+  return lane < IntVector{} + static_cast<std::int32_t>(count);
 }
-inline void store_part(float* p, Vector v, long count) {
-  alignas(64) float lanes[kLanes];
-  store(lanes, v);
-  for (long i = 0; i < count; ++i) p[i] = lanes[i];
+
+// Templates, so that the other width's instruction is not compiled.
+
+/// The first `count` floats at p, zeros behind them; and back. Nothing beyond them is touched.
+template <class V = Vector>
+[[gnu::always_inline]] inline V load_part(const float* p, long count) {
+  const V mask = reinterpret_cast<V>(first_lanes(count));
+  if constexpr (sizeof(V) == 64)
+    return _mm512_maskz_loadu_ps(_mm512_movepi32_mask(_mm512_castps_si512(mask)), p);
+  else
+    return _mm256_maskload_ps(p, _mm256_castps_si256(mask));
+}
+template <class V>
+[[gnu::always_inline]] inline void store_part(float* p, V v, long count) {
+  const V mask = reinterpret_cast<V>(first_lanes(count));
+  if constexpr (sizeof(V) == 64)
+    _mm512_mask_storeu_ps(p, _mm512_movepi32_mask(_mm512_castps_si512(mask)), v);
+  else
+    _mm256_maskstore_ps(p, _mm256_castps_si256(mask), v);
+}
+
+template <class V>
+[[gnu::always_inline]] inline V square_root(V v) {
+  if constexpr (sizeof(V) == 64)
+    return _mm512_maskz_sqrt_ps(0xFFFF, v);  // g++ 12 warns of _mm512_sqrt_ps
+  else
+    return _mm256_sqrt_ps(v);
 }
 
 [[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return a < b ? a : b; }
@@ -33,6 +56,8 @@ inline void store_part(float* p, Vector v, long count) {
   const Vector above = x > spread(limit) ? spread(limit) : x;
   return above < spread(-limit) ? spread(-limit) : above;
 }
+
+inline constexpr float kLog2E = 1.44269504f;
 
 /// 2^y = scale * (1 + rest), with scale = 2^round(y) and rest = 2^(y - round(y)) - 1, by a polynomial of degree 6 whose
 /// relative error in 1 + rest is 1e-7. For |y| < 126.
