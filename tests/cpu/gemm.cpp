@@ -8,9 +8,11 @@
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/initialise.hpp>
 
+#include "cpu/levels.hpp"
 #include "support/catch.hpp"
 
 using namespace rondo;
+using namespace rondo_test;
 
 namespace {
 
@@ -48,19 +50,6 @@ double error_in_bounds(Guarded& c, Guarded& c0, Guarded& a, Op op_a, Guarded& b,
     }
   return worst;
 }
-
-std::vector<CpuLevel> levels() {
-  std::vector<CpuLevel> all{CpuLevel::baseline};
-  for (CpuLevel level : {CpuLevel::avx2, CpuLevel::avx512})
-    if (level <= best_cpu_level()) all.push_back(level);
-  return all;
-}
-
-/// Puts the level back at the end of a test.
-struct LevelGuard {
-  CpuLevel before = cpu_level();
-  ~LevelGuard() { set_cpu_level(before); }
-};
 
 }  // namespace
 

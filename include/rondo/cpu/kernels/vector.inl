@@ -79,13 +79,14 @@ struct Power {
   return {reinterpret_cast<Vector>(exponent + one), p * r};
 }
 
-/// The logistic function, 1 / (1 + 2^(-x log2 e)). Error below 1.2e-7, two units in the last place of 1.
+/// The logistic function, 1 / (1 + 2^(-x log2 e)). Error below 9e-8, 1.5 units in the last place of numbers below 1.
 [[gnu::always_inline]] inline Vector sigmoid(Vector x) {
   const Power e = power_of_two(clamp(x, 80.0f), -1.44269504f);
   return 1 / multiply_add(e.scale, e.rest, e.scale + 1);
 }
 
-/// tanh(x) = (e - 1) / (e + 1) with e = 2^(2 x log2 e), e - 1 formed without cancellation.
+/// tanh(x) = (e - 1) / (e + 1) with e = 2^(2 x log2 e), e - 1 formed without cancellation. Error below 1.5e-7, 2.5 such
+/// units, and 4.6 in the last place of the result, however small.
 [[gnu::always_inline]] inline Vector tanh(Vector x) {
   const Power e = power_of_two(clamp(x, 15.0f), 2.88539008f);
   const Vector less_one = multiply_add(e.scale, e.rest, e.scale - 1);
