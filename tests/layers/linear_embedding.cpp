@@ -85,7 +85,7 @@ TEST_CASE("Embedding refuses what is no token") {
   const Embedding<float> embedding(5, 3, rng);
   Sequence<float> y;
   const std::vector<std::int32_t> high = {1, 5}, low = {-1, 0};
-  CHECK_THROWS_WITH(embedding.forward(high, 1, 2, y), "Embedding::forward: token 5 with V = 5");
-  CHECK_THROWS_WITH(embedding.forward(low, 1, 2, y), "Embedding::forward: token -1 with V = 5");
-  CHECK_THROWS_WITH(embedding.forward(low, 1, 3, y), "Embedding::forward: 2 tokens for B x T = 1 x 3");
+  CHECK_THROWS_WITH(embedding.forward(high, 1, 2, y), "Embedding: token 5 with V = 5");
+  CHECK_THROWS_WITH(embedding.forward(low, 1, 2, y), "Embedding: token -1 with V = 5");
+  CHECK_THROWS_WITH(embedding.forward(low, 1, 3, y), "Embedding: 2 tokens for B x T = 1 x 3");
 }

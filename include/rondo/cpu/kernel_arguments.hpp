@@ -109,6 +109,7 @@ template <class Word>
 struct LstmBackwardStep {
   long columns, depth;       // depth: words of one column of dz; 0 where there is no later step
   const Word* R_transposed;  // panels of rows, H x 4H
+  long R_depth;              // words of one of its rows
   Operand<Word> dz_after;
   const float* dh;  // H x columns: dL/dh(t) but for the later step's part
   long dh_column;
@@ -180,6 +181,12 @@ struct Kernels {
                    long c_column, long columns);
   ElementwiseKernels elementwise;
   ProductKernels<float> fp32;
+  ProductKernels<std::uint32_t> bf16;
+  /// Floats rounded to bfloat16 that follow each other.
+  void (*to_bf16)(const float* from, long count, std::uint16_t* to);
+  /// Rows [first, last) of neighbouring columns paired: word (k, i) of `to` joins a(i, 2k) and a(i, 2k + 1).
+  void (*pair_columns)(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
+                       long last);
 };
 
 }  // namespace rondo::inline v0::detail

@@ -41,7 +41,10 @@ namespace avx2 {
 typedef float Vector __attribute__((vector_size(32)));
 inline constexpr int kTileColumns = 3;  // 4 x 3 sums, 3 of B, 1 of A: 16 registers
 [[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+#include <rondo/cpu/kernels/registers.inl>
+[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
 #include <rondo/cpu/kernels/all.inl>
+#include <rondo/cpu/kernels/table.inl>
 }  // namespace avx2
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -56,8 +59,35 @@ namespace avx512 {
 typedef float Vector __attribute__((vector_size(64)));
 inline constexpr int kTileColumns = 6;  // 4 x 6 sums, 6 of B, 1 of A: 31 of 32 registers
 [[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+#include <rondo/cpu/kernels/registers.inl>
+[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
 #include <rondo/cpu/kernels/all.inl>
+#include <rondo/cpu/kernels/table.inl>
 }  // namespace avx512
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
+                             apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#endif
+namespace avx512_bf16 {
+typedef float Vector __attribute__((vector_size(64)));
+inline constexpr int kTileColumns = 6;
+[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+#include <rondo/cpu/kernels/registers.inl>
+[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) {
+  return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+#include <rondo/cpu/kernels/all.inl>
+inline constexpr Kernels kKernels = [] {  // the level below, but for the products of pairs
+  Kernels k = avx512::kKernels;
+  k.bf16 = kProductKernels<Bf16>;
+  return k;
+}();
+}  // namespace avx512_bf16
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -76,6 +106,8 @@ inline constexpr int kTileColumns = 6;  // 4 x 6 sums, 6 of B, 1 of A: 31 of 32 
 inline const Kernels* kernels() {
 #if RONDO_X86_LEVELS
   switch (cpu_level()) {
+    case CpuLevel::avx512_bf16:
+      return &avx512_bf16::kKernels;
     case CpuLevel::avx512:
       return &avx512::kKernels;
     case CpuLevel::avx2:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which instructions the inner kernels may use. They are compiled once for each level and chosen at run time, so that a
-// program built with plain -O2 is fast where the machine is. RONDO_CPU_LEVEL=baseline|avx2|avx512 in the environment
-// selects a lower level than the machine's.
+// program built with plain -O2 is fast where the machine is. RONDO_CPU_LEVEL=baseline|avx2|avx512|avx512_bf16 in the
+// environment selects a lower level than the machine's.
 #pragma once
 
 #include <atomic>
@@ -18,10 +18,14 @@
 namespace rondo::inline v0 {
 
 /// `baseline` is what the compiler was told to use: SSE2 on x86-64, NEON on 64-bit Arm, or what -march says.
-enum class CpuLevel { baseline, avx2, avx512 };
+enum class CpuLevel { baseline, avx2, avx512, avx512_bf16 };
+
+/// All of them, the lowest first.
+inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512_bf16};
 
 constexpr const char* name(CpuLevel level) {
-  return level == CpuLevel::avx512 ? "avx512" : level == CpuLevel::avx2 ? "avx2" : "baseline";
+  constexpr const char* kNames[] = {"baseline", "avx2", "avx512", "avx512_bf16"};
+  return kNames[static_cast<int>(level)];
 }
 
 /// The highest level that this machine has.
@@ -29,7 +33,7 @@ inline CpuLevel best_cpu_level() {
 #if RONDO_X86_LEVELS
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl"))
-    return CpuLevel::avx512;
+    return __builtin_cpu_supports("avx512bf16") ? CpuLevel::avx512_bf16 : CpuLevel::avx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CpuLevel::avx2;
 #endif
   return CpuLevel::baseline;
@@ -41,7 +45,7 @@ inline CpuLevel level_at_start() {
   const CpuLevel best = best_cpu_level();
   const char* wanted = std::getenv("RONDO_CPU_LEVEL");
   if (wanted == nullptr) return best;
-  for (CpuLevel level : {CpuLevel::baseline, CpuLevel::avx2, CpuLevel::avx512})
+  for (CpuLevel level : kCpuLevels)
     if (std::string_view(wanted) == name(level) && level < best) return level;
   return best;
 }

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Where a layer's input projection comes from, for the packed pass: from the features of a sequence by a product, or,
-// of a first layer over tokens, from a table by looking up. Each knows both ways: projecting some units of some steps
-// into z, and turning dz into gradients. Legend: C input features, H hidden units, B batch.
+// of a first layer over tokens, from a table by looking up. Each knows both ways: projecting units of some steps into
+// z, and turning dz into gradients. `Word` is what products multiply. Legend: C input features, H hidden units, B
+// batch, V vocabulary.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/lstm_cache.hpp>
-#include <rondo/cpu/flush_denormals.hpp>
-#include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/threads.hpp>
+#include <rondo/core/token_input.hpp>
+#include <rondo/cpu/gemm.hpp>
+#include <rondo/cpu/lstm_workspace.hpp>
+#include <rondo/cpu/operands.hpp>
 
+#include <algorithm>
 #include <cstdint>
-#include <span>
+#include <cstring>
 
 namespace rondo::inline v0::detail {
 
-/// Some units of some columns of some steps: what one member of a team does at a time.
+/// What one member of a team does at a time: some units of some columns of some steps.
 struct StepBlock {
   Team::Range units;    // of H
   Team::Range columns;  // of B
@@ -23,44 +26,74 @@ struct StepBlock {
 };
 
 /// Z = b + W X.
+template <class Word>
 class FeatureInput {
  public:
-  FeatureInput(const LstmWeights<const float>& w, const Sequence<float>& x, Buffer<float>& packed)
-      : w_(w), x_(x), packed_(packed) {}
-
-  /// Before the team starts.
-  void prepare(const Kernels& k) {
-    const Index blocks = (w_.R.cols + k.lanes - 1) / k.lanes;
-    packed_.resize(blocks * k.panel_rows * w_.W.cols);
+  /// W: in panels of gates. `copies` is made room in for `chunk` steps of x.
+  FeatureInput(const Kernels& k, Index hidden, const Word* W, const float* bias, const Sequence<float>& x, Index chunk,
+               Operands<Word>& copies)
+      : k_(k), hidden_(hidden), W_(W), bias_(bias), x_(x), copies_(copies) {
+    copies.resize(x.features(), x.batch() * chunk);
   }
 
-  /// This member's part of what project() needs of its units.
-  void pack(const Kernels& k, Team::Range units) {
-    k.fp32.pack_gates(w_.R.cols, w_.W.cols, w_.W.data, 1, w_.W.stride, packed_.data(), units.first, units.last);
+  /// This member's part of x, before the team meets; `columns` of the batch at every step.
+  void gather(Team::Range columns, Index first_step, Index steps) const {
+    for (Index t = 0; t < steps; ++t)
+      copies_.put(k_, t * x_.batch(), x_.at(first_step + t), {0, x_.features()}, columns);
   }
+  static constexpr bool kGathers = Operands<Word>::kCopies;
 
   /// z: column 0 of the first step.
-  void project(const Kernels& k, const StepBlock& at, float* z) const {
-    const Index H = w_.R.cols, B = x_.batch(), C = w_.W.cols;
+  void project(const StepBlock& at, float* z) const {
+    const Index B = x_.batch(), C = x_.features(), H = hidden_, first = at.columns.first;
     const bool whole = at.columns.size() == B;  // then the steps' columns follow each other
-    const Index first = at.columns.first;
-    k.fp32.project_gates({H,
-                          whole ? B * at.steps : at.columns.size(),
-                          whole ? 1 : at.steps,
-                          B,
-                          C,
-                          packed_.data(),
-                          w_.b.data,
-                          {x_.at(at.first_step).data + first * C, 1, C},
-                          z + first * 4 * H,
-                          4 * H},
-                         at.units.first, at.units.last);
+    products<Word>(k_).project_gates(
+        {H, whole ? B * at.steps : at.columns.size(), whole ? 1 : at.steps, B, words<Word>(C), W_, bias_,
+         copies_.get(0, x_.at(at.first_step)).from_column(first), z + first * 4 * H, 4 * H},
+        at.units.first, at.units.last);
   }
 
  private:
-  const LstmWeights<const float>& w_;
+  const Kernels& k_;
+  Index hidden_;
+  const Word* W_;
+  const float* bias_;  // 4H
   const Sequence<float>& x_;
-  Buffer<float>& packed_;  // W in panels of gates
+  Operands<Word>& copies_;
+};
+
+/// Z's columns looked up in a table, W E + b (4H x V): V columns are fewer than those of all steps. The table is a
+/// product in the order of FeatureInput's, so z has the same bits.
+class TableInput {
+ public:
+  TableInput(Index hidden, const TokenInput<float>& x, Buffer<float>& table) : hidden_(hidden), x_(x), table_(table) {}
+
+  /// Before the team starts.
+  void fill_table(const LstmWeights<const float>& w) const {
+    table_.resize(4 * hidden_ * x_.E.cols);
+    const MatrixView<float> table{table_.data(), 4 * hidden_, x_.E.cols, 4 * hidden_};
+    set_columns(Cpu{}, table, w.b);
+    gemm(Cpu{}, Op::none, Op::none, w.W, x_.E, table);
+  }
+
+  static constexpr bool kGathers = false;
+
+  void project(const StepBlock& at, float* z) const {
+    const Index H = hidden_;
+    for (Index t = 0; t < at.steps; ++t)
+      for (Index b = at.columns.first; b < at.columns.last; ++b) {
+        const Index column = t * x_.batch + b;
+        const std::int32_t token = x_.tokens[static_cast<std::size_t>(at.first_step * x_.batch + column)];
+        for (Index g = 0; g < 4; ++g)
+          std::copy_n(table_.data() + token * 4 * H + g * H + at.units.first, at.units.size(),
+                      z + column * 4 * H + g * H + at.units.first);
+      }
+  }
+
+ private:
+  Index hidden_;
+  const TokenInput<float>& x_;
+  Buffer<float>& table_;  // 4H x V
 };
 
 }  // namespace rondo::inline v0::detail

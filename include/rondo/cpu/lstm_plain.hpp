@@ -9,7 +9,6 @@
 // See docs/01-lstm.md and docs/02-backprop-through-time.md.
 #pragma once
 
-#include <rondo/core/lstm_cache.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/gemm.hpp>

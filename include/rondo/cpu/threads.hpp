@@ -70,7 +70,7 @@ struct Team {
 
 /// body(team) in `size` threads at once; with one, a plain call.
 template <class Body>
-void with_team(int size, Body&& body) {
+void with_team([[maybe_unused]] int size, Body&& body) {
 #if defined(_OPENMP)
   if (size > 1 && !omp_in_parallel()) {
 #pragma omp parallel num_threads(size)

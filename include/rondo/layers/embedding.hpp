@@ -6,6 +6,7 @@
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
+#include <rondo/core/token_input.hpp>
 #include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/initialise.hpp>
@@ -28,15 +29,21 @@ class Embedding {
   Index features() const { return E_.rows(); }
   Parameter<Scalar, Device>& E() { return E_; }
 
-  /// tokens: B*T ids in 0..V-1, token (b, t) at b + B * t. y becomes D x B x T. Throws shape_error for a foreign id.
-  void forward(std::span<const std::int32_t> tokens, Index batch, Index time, Sequence<Scalar, Device>& y) const {
-    require_shape(static_cast<Index>(tokens.size()) == batch * time, "Embedding::forward: ", tokens.size(),
+  /// The tokens and this embedding as the input of an LSTM, which looks up what it needs. B*T ids in 0..V-1, token
+  /// (b, t) at b + B * t. Throws shape_error for a foreign id. It refers to the tokens and to E.
+  TokenInput<Scalar, Device> input(std::span<const std::int32_t> tokens, Index batch, Index time) const {
+    require_shape(static_cast<Index>(tokens.size()) == batch * time, "Embedding: ", tokens.size(),
                   " tokens for B x T = ", batch, " x ", time);
     for (std::int32_t token : tokens)
-      require_shape(0 <= token && token < vocabulary(), "Embedding::forward: token ", token,
-                    " with V = ", vocabulary());
+      require_shape(0 <= token && token < vocabulary(), "Embedding: token ", token, " with V = ", vocabulary());
+    return {E_.value(), tokens, batch, time};
+  }
+
+  /// y becomes D x B x T, the embedding of every token.
+  void forward(std::span<const std::int32_t> tokens, Index batch, Index time, Sequence<Scalar, Device>& y) const {
+    const TokenInput<Scalar, Device> x = input(tokens, batch, time);
     y.resize(features(), batch, time);
-    embedding_forward(Device{}, E_.value(), tokens, y.flat());
+    embedding_forward(Device{}, x.E, tokens, y.flat());
   }
 
   /// Adds to the gradient of E.

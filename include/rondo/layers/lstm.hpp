@@ -38,6 +38,7 @@ struct LstmConfig {
   Index layers = 1;        // L
   double dropout = 0;      // probability, between layers, in [0, 1)
   double forget_bias = 1;  // where the forget gate's bias starts
+  Precision precision = Precision::fp32;
 };
 
 template <class Scalar, class Device = Cpu>
@@ -57,7 +58,8 @@ class Lstm {
                   ", H = ", config.hidden, ", L = ", config.layers, ", wanted positive numbers");
     require_shape(0 <= config.dropout && config.dropout < 1, "Lstm: dropout is ", config.dropout, ", wanted [0, 1)");
     for (Index l = 0; l < config.layers; ++l)
-      layers_.emplace_back(l == 0 ? config.input : config.hidden, config.hidden, config.forget_bias, rng);
+      layers_.emplace_back(l == 0 ? config.input : config.hidden, config.hidden, config.forget_bias, config.precision,
+                           rng);
   }
 
   const LstmConfig& config() const { return config_; }
@@ -65,6 +67,7 @@ class Lstm {
   Index hidden() const { return config_.hidden; }
   Index depth() const { return config_.layers; }
   LstmLayer<Scalar, Device>& layer(Index l) { return layers_[static_cast<std::size_t>(l)]; }
+  const LstmLayer<Scalar, Device>& layer(Index l) const { return layers_[static_cast<std::size_t>(l)]; }
 
   LstmState<Scalar, Device> zero_state(Index batch) const {
     LstmState<Scalar, Device> state;
@@ -79,18 +82,13 @@ class Lstm {
   /// does not drop.
   const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, LstmState<Scalar, Device>& state,
                                           Cache& cache, Rng* dropout_rng = nullptr) const {
-    require_shape(x.features() == input(), "Lstm::forward: x is ", x.shape(), ", this layer wants C = ", input());
-    require_state("Lstm::forward", "state", state, x.batch());
-    cache.layers.resize(layers_.size());
-    cache.dropouts.resize(layers_.size() - 1);
-    cache.dropped = dropout_rng != nullptr && config_.dropout > 0;
-    const auto* input = &x;
-    for (std::size_t l = 0; l < layers_.size(); ++l) {
-      input = &layers_[l].forward(*input, state.h.at(Index(l)), state.c.at(Index(l)), cache.layers[l]);
-      if (cache.dropped && l + 1 < layers_.size())
-        input = &dropout(*input, config_.dropout, *dropout_rng, cache.dropouts[l]);
-    }
-    return *input;
+    return forward_over(x, x.features(), x.batch(), state, cache, dropout_rng);
+  }
+
+  /// The same over tokens and their embeddings, D = C.
+  const Sequence<Scalar, Device>& forward(const TokenInput<Scalar, Device>& x, LstmState<Scalar, Device>& state,
+                                          Cache& cache, Rng* dropout_rng = nullptr) const {
+    return forward_over(x, x.E.rows, x.batch, state, cache, dropout_rng);
   }
 
   /// Adds to the gradients of all weights. dy: dL/dy, H x B x T. d_state: the gradient of the final state on entry
@@ -98,22 +96,13 @@ class Lstm {
   /// and cache are those of the forward pass.
   void backward(const Sequence<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Cache& cache,
                 LstmState<Scalar, Device>& d_state, Sequence<Scalar, Device>* dx = nullptr) {
-    require_shape(dy.features() == hidden() && dy.batch() == x.batch() && dy.time() == x.time(),
-                  "Lstm::backward: dy is ", dy.shape(), ", wanted ", hidden(), " x ", x.batch(), " x ", x.time());
-    require_shape(cache.layers.size() == layers_.size() && cache.layers[0].y.batch() == x.batch() &&
-                      cache.layers[0].y.time() == x.time(),
-                  "Lstm::backward: the cache is not that of a forward pass over x, ", x.shape());
-    require_state("Lstm::backward", "d_state", d_state, x.batch());
-    const auto* d_above = &dy;
-    for (std::size_t l = layers_.size(); l-- > 0;) {
-      const auto& input = l == 0 ? x : cache.dropped ? cache.dropouts[l - 1].y : cache.layers[l - 1].y;
-      auto* d_below = l == 0 ? dx : &cache.dx_below;
-      layers_[l].backward(input, *d_above, cache.layers[l], d_state.h.at(Index(l)), d_state.c.at(Index(l)), d_below);
-      if (l == 0) break;
-      if (cache.dropped) dropout_backward(Device{}, cache.dropouts[l - 1].mask.flat(), d_below->flat());
-      std::swap(cache.dx_above, cache.dx_below);
-      d_above = &cache.dx_above;
-    }
+    backward_over(x, dx, x.batch(), x.time(), dy, cache, d_state);
+  }
+
+  /// The same over tokens: adds to dE, the gradient of their embeddings (C x V).
+  void backward(const TokenInput<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Cache& cache,
+                LstmState<Scalar, Device>& d_state, MatrixView<Scalar> dE) {
+    backward_over(x, dE, x.batch, x.time, dy, cache, d_state);
   }
 
   /// One step: x (C x B) in, the top layer's hidden state (H x B, a part of `state`) out. `scratch` is kept between
@@ -138,6 +127,44 @@ class Lstm {
   }
 
  private:
+  template <class Input>
+  const Sequence<Scalar, Device>& forward_over(const Input& x, Index features, Index batch,
+                                               LstmState<Scalar, Device>& state, Cache& cache, Rng* dropout_rng) const {
+    require_shape(features == input(), "Lstm::forward: x is ", x.shape(), ", this layer wants C = ", input());
+    require_state("Lstm::forward", "state", state, batch);
+    cache.layers.resize(layers_.size());
+    cache.dropouts.resize(layers_.size() - 1);
+    cache.dropped = dropout_rng != nullptr && config_.dropout > 0;
+    const auto* y = &layers_[0].forward(x, state.h.at(0), state.c.at(0), cache.layers[0]);
+    for (std::size_t l = 1; l < layers_.size(); ++l) {
+      if (cache.dropped) y = &dropout(*y, config_.dropout, *dropout_rng, cache.dropouts[l - 1]);
+      y = &layers_[l].forward(*y, state.h.at(Index(l)), state.c.at(Index(l)), cache.layers[l]);
+    }
+    return *y;
+  }
+
+  /// dx: where the gradient of x goes, in the form that the first layer takes.
+  template <class Input, class InputGradient>
+  void backward_over(const Input& x, InputGradient dx, Index batch, Index time, const Sequence<Scalar, Device>& dy,
+                     Cache& cache, LstmState<Scalar, Device>& d_state) {
+    require_shape(dy.features() == hidden() && dy.batch() == batch && dy.time() == time, "Lstm::backward: dy is ",
+                  dy.shape(), ", wanted ", hidden(), " x ", batch, " x ", time);
+    require_shape(
+        cache.layers.size() == layers_.size() && cache.layers[0].y.batch() == batch && cache.layers[0].y.time() == time,
+        "Lstm::backward: the cache is not that of a forward pass over x, ", x.shape());
+    require_state("Lstm::backward", "d_state", d_state, batch);
+    const auto* d_above = &dy;
+    for (std::size_t l = layers_.size() - 1; l > 0; --l) {
+      const auto& below = cache.dropped ? cache.dropouts[l - 1].y : cache.layers[l - 1].y;
+      layers_[l].backward(below, *d_above, cache.layers[l], d_state.h.at(Index(l)), d_state.c.at(Index(l)),
+                          &cache.dx_below);
+      if (cache.dropped) dropout_backward(Device{}, cache.dropouts[l - 1].mask.flat(), cache.dx_below.flat());
+      std::swap(cache.dx_above, cache.dx_below);
+      d_above = &cache.dx_above;
+    }
+    layers_[0].backward(x, *d_above, cache.layers[0], d_state.h.at(0), d_state.c.at(0), dx);
+  }
+
   void require_state(const char* who, const char* what, const LstmState<Scalar, Device>& state, Index batch) const {
     for (const auto* s : {&state.h, &state.c})
       require_shape(s->features() == hidden() && s->batch() == batch && s->time() == depth(), who, ": ", what, " is ",

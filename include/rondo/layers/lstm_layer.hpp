@@ -5,7 +5,9 @@
 
 #include <rondo/core/lstm_cache.hpp>
 #include <rondo/core/parameter.hpp>
+#include <rondo/core/precision.hpp>
 #include <rondo/core/random.hpp>
+#include <rondo/core/token_input.hpp>
 #include <rondo/cpu/lstm.hpp>
 #include <rondo/layers/initialise.hpp>
 
@@ -20,8 +22,8 @@ class LstmLayer {
 
   /// Weights uniform in +-1/sqrt(H), as torch.nn.LSTM; bias zero, but `forget_bias` for the forget gate
   /// (Jozefowicz, Zaremba, Sutskever 2015: start at 1, so that a fresh cell remembers).
-  LstmLayer(Index input, Index hidden, double forget_bias, Rng& rng)
-      : W_(4 * hidden, input), R_(4 * hidden, hidden), b_(4 * hidden, 1, TorchShape::vector) {
+  LstmLayer(Index input, Index hidden, double forget_bias, Rng& rng, Precision precision = Precision::fp32)
+      : W_(4 * hidden, input), R_(4 * hidden, hidden), b_(4 * hidden, 1, TorchShape::vector), precision_(precision) {
     const double bound = 1 / std::sqrt(static_cast<double>(hidden));
     initialise_uniform(W_.value(), bound, rng);
     initialise_uniform(R_.value(), bound, rng);
@@ -39,16 +41,17 @@ class LstmLayer {
   /// Returns the outputs, H x B x T, which live in `cache`.
   const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, MatrixView<Scalar> h, MatrixView<Scalar> c,
                                           Cache& cache) const {
-    const Index H = hidden(), B = x.batch();
-    cache.h0.resize(H, B, 1);
-    cache.c0.resize(H, B, 1);
-    copy(Device{}, h, cache.h0.at(0));
-    copy(Device{}, c, cache.c0.at(0));
-    cache.gates.resize_like(x, 4 * H);
-    for (auto* s : {&cache.c, &cache.tanh_c, &cache.y}) s->resize_like(x, H);
-    lstm_forward(Device{}, weights(), x, cache);
-    lstm_final_state(Device{}, cache, h, c);
-    return cache.y;
+    for (auto* s : {&cache.c, &cache.tanh_c, &cache.y}) s->resize_like(x, hidden());
+    cache.gates.resize_like(x, 4 * hidden());
+    return forward_over(x, h, c, cache);
+  }
+
+  /// The same over tokens.
+  const Sequence<Scalar, Device>& forward(const TokenInput<Scalar, Device>& x, MatrixView<Scalar> h,
+                                          MatrixView<Scalar> c, Cache& cache) const {
+    for (auto* s : {&cache.c, &cache.tanh_c, &cache.y}) s->resize(hidden(), x.batch, x.time);
+    cache.gates.resize(4 * hidden(), x.batch, x.time);
+    return forward_over(x, h, c, cache);
   }
 
   /// Adds to the gradients of W, R, b. dy is dL/dy; dh, dc (H x B) come in as gradients of the final state and leave as
@@ -56,7 +59,13 @@ class LstmLayer {
   void backward(const Sequence<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, Sequence<Scalar, Device>* dx) {
     if (dx) dx->resize_like(x, x.features());
-    lstm_backward(Device{}, weights(), x, dy, cache, LstmWeights<Scalar>{W_.grad(), R_.grad(), b_.grad()}, dh, dc, dx);
+    lstm_backward(Device{}, precision_, weights(), x, dy, cache, gradients(), dh, dc, dx);
+  }
+
+  /// The same over tokens: adds to dE, the gradient of their embeddings (D x V).
+  void backward(const TokenInput<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Cache& cache,
+                MatrixView<Scalar> dh, MatrixView<Scalar> dc, MatrixView<Scalar> dE) {
+    lstm_backward(Device{}, precision_, weights(), x, dy, cache, gradients(), dh, dc, dE);
   }
 
   /// One step without memory for backward: h, c (H x B) become the next state. z is 4H x B of scratch.
@@ -68,6 +77,9 @@ class LstmLayer {
     lstm_cells(Device{}, z, c, c, h, h, x.cols);
   }
 
+  /// The three of them to look at.
+  LstmWeights<const Scalar> weights() const { return {W_.value(), R_.value(), b_.value()}; }
+
   /// f(path, parameter) for the weights, under the names that torch.nn.LSTM gives to layer `l`. Its two biases only
   /// ever appear as a sum; we have the sum, and io/weights.hpp sees to files.
   template <class F>
@@ -78,11 +90,25 @@ class LstmLayer {
   }
 
  private:
-  LstmWeights<const Scalar> weights() const { return {W_.value(), R_.value(), b_.value()}; }
+  LstmWeights<Scalar> gradients() { return {W_.grad(), R_.grad(), b_.grad()}; }
+
+  template <class Input>
+  const Sequence<Scalar, Device>& forward_over(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c,
+                                               Cache& cache) const {
+    const Index B = cache.y.batch();
+    cache.h0.resize(hidden(), B, 1);
+    cache.c0.resize(hidden(), B, 1);
+    copy(Device{}, h, cache.h0.at(0));
+    copy(Device{}, c, cache.c0.at(0));
+    lstm_forward(Device{}, precision_, weights(), x, cache);
+    lstm_final_state(Device{}, cache, h, c);
+    return cache.y;
+  }
 
   Parameter<Scalar, Device> W_;  // 4H x C
   Parameter<Scalar, Device> R_;  // 4H x H
   Parameter<Scalar, Device> b_;  // 4H x 1
+  Precision precision_;
 };
 
 }  // namespace rondo::inline v0

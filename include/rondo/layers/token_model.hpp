@@ -21,6 +21,7 @@ struct TokenModelConfig {
   Index layers = 2;       // L
   double dropout = 0;     // between the layers and before the output, in [0, 1)
   double forget_bias = 1;
+  Precision precision = Precision::fp32;  // of the LSTM's products
 };
 
 template <class Scalar, class Device = Cpu>
@@ -28,11 +29,10 @@ class TokenModel {
  public:
   /// Everything a training step needs beside the weights; kept between steps, it stops allocating.
   struct Cache {
-    Sequence<Scalar, Device> x;  // D x B x T
     typename Lstm<Scalar, Device>::Cache lstm;
     DropoutCache<Scalar, Device> output_dropout;
     Sequence<Scalar, Device> logits;  // V x B x T
-    Sequence<Scalar, Device> d_logits, dy, dx;
+    Sequence<Scalar, Device> d_logits, dy;
     LstmState<Scalar, Device> d_state;
     const Sequence<Scalar, Device>* features = nullptr;  // what the linear layer saw
   };
@@ -40,7 +40,8 @@ class TokenModel {
   TokenModel(const TokenModelConfig& config, Rng& rng)
       : config_(config),
         embedding_(config.vocabulary, config.embedding, rng),
-        lstm_({config.embedding, config.hidden, config.layers, config.dropout, config.forget_bias}, rng),
+        lstm_({config.embedding, config.hidden, config.layers, config.dropout, config.forget_bias, config.precision},
+              rng),
         output_(config.hidden, config.vocabulary, rng) {}
 
   const TokenModelConfig& config() const { return config_; }
@@ -51,8 +52,7 @@ class TokenModel {
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time,
                                           LstmState<Scalar, Device>& state, Cache& cache,
                                           Rng* dropout_rng = nullptr) const {
-    embedding_.forward(tokens, batch, time, cache.x);
-    cache.features = &lstm_.forward(cache.x, state, cache.lstm, dropout_rng);
+    cache.features = &lstm_.forward(embedding_.input(tokens, batch, time), state, cache.lstm, dropout_rng);
     if (dropout_rng && config_.dropout > 0)
       cache.features = &dropout(*cache.features, config_.dropout, *dropout_rng, cache.output_dropout);
     output_.forward(*cache.features, cache.logits);
@@ -71,8 +71,7 @@ class TokenModel {
     cache.d_state.h.resize(lstm_.hidden(), batch, lstm_.depth());
     cache.d_state.c.resize(lstm_.hidden(), batch, lstm_.depth());
     cache.d_state.set_zero();
-    lstm_.backward(cache.x, cache.dy, cache.lstm, cache.d_state, &cache.dx);
-    embedding_.backward(tokens, cache.dx);
+    lstm_.backward(embedding_.input(tokens, batch, time), cache.dy, cache.lstm, cache.d_state, embedding_.E().grad());
     return loss;
   }
 

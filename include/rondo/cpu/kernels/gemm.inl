@@ -7,15 +7,6 @@
 // A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
 // tile: its bits depend neither on how many columns stand beside it nor on who computes them.
 
-/// One float a word.
-struct Fp32 {
-  using Word = float;
-  [[gnu::always_inline]] static Vector spread_word(Word word) { return spread(word); }
-  [[gnu::always_inline]] static Vector multiply_add_words(Vector a, Vector b, Vector c) {
-    return multiply_add(a, b, c);
-  }
-};
-
 /// sum[j][m] += A's panel * B's column j. `a_step`: words from one k to the next in A.
 template <class P, int M, int N>
 [[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const typename P::Word* a, long a_step,
@@ -169,17 +160,34 @@ inline void multiply(long rows, long depth, const float* a, long row_step, long 
   }
 }
 
-/// See GradientSums. dZ is packed once for W, R and b.
+/// sum += the columns of a, one after the other, for `rows` rows of a panel.
+inline void add_columns(long rows, long columns, const float* a, long a_column, float* sum) {
+  if (rows == kPanelRows) {
+    Vector total[4];
+#pragma GCC unroll 4
+    for (int m = 0; m < 4; ++m) total[m] = load(sum + m * kLanes);
+    for (long k = 0; k < columns; ++k)
+#pragma GCC unroll 4
+      for (int m = 0; m < 4; ++m) total[m] += load(a + k * a_column + m * kLanes);
+#pragma GCC unroll 4
+    for (int m = 0; m < 4; ++m) store(sum + m * kLanes, total[m]);
+  } else {
+    for (long k = 0; k < columns; ++k)
+      for (long i = 0; i < rows; ++i) sum[i] += a[i + k * a_column];
+  }
+}
+
+/// See GradientSums. dZ is packed once for W and R.
 template <class P>
 inline void add_gradients(const GradientSums<typename P::Word>& s, long first, long last) {
   alignas(64) typename P::Word packed[GradientSums<typename P::Word>::kMaxDepth * kPanelRows];
+  const long depth = P::words(s.columns);
   for (long r = first; r < last; r += kPanelRows) {
     const long rows = last - r < kPanelRows ? last - r : kPanelRows;
-    pack_panel(rows, s.columns, s.dz + r, 1, s.dz_column, packed);
+    pack<P>(s.columns, s.dz + r, 1, s.dz_column, packed, 0, rows);
     const Target dW{s.dW + r, s.dW_column, kLanes}, dR{s.dR + r, s.dR_column, kLanes};
-    if (s.inputs > 0) panel<P>(rows, s.columns, packed, kPanelRows, s.x, {dW.data, dW.column, kLanes}, dW, s.inputs);
-    panel<P>(rows, s.columns, packed, kPanelRows, s.h, {dR.data, dR.column, kLanes}, dR, s.hidden);
-    for (long k = 0; k < s.columns; ++k)
-      for (long i = 0; i < rows; ++i) s.db[r + i] += s.dz[r + i + k * s.dz_column];
+    if (s.inputs > 0) panel<P>(rows, depth, packed, kPanelRows, s.x, {dW.data, dW.column, kLanes}, dW, s.inputs);
+    panel<P>(rows, depth, packed, kPanelRows, s.h, {dR.data, dR.column, kLanes}, dR, s.hidden);
+    add_columns(rows, s.columns, s.dz + r, s.dz_column, s.db + r);
   }
 }

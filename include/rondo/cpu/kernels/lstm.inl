@@ -155,7 +155,7 @@ inline void lstm_step_backward(const LstmBackwardStep<typename P::Word>& s, long
     for (long j = 0; j < s.columns; j += kColumns) {
       const long wide = s.columns - j < kColumns ? s.columns - j : kColumns;
       const Start start = Start{s.dh + u, s.dh_column, kLanes}.from_column(j);
-      const typename P::Word* const R = s.R_transposed + u * s.depth;
+      const typename P::Word* const R = s.R_transposed + u * s.R_depth;
       panel<P>(rows, s.depth, R, kPanelRows, s.dz_after.from_column(j), start, {dh, kPanelRows, kLanes}, wide);
       for (long b = 0; b < wide; ++b) {
         const LstmGradients at = s.gradients.from_column(j + b).from_unit(u);

@@ -75,11 +75,34 @@ inline void pack_gate_panel(long hidden, long u, long depth, const float* a, lon
   pack_vectors(lanes, depth, a + u * row_step, row_step, k_step, hidden, to);
 }
 
+/// pack_floats(k, depth, to) writes one panel's floats from k on: as they are, or rounded and paired.
+template <class P, class PackFloats>
+inline void pack_words(long depth, typename P::Word* to, PackFloats&& pack_floats) {
+  if constexpr (std::is_same_v<P, Fp32>) {
+    pack_floats(0, depth, to);
+  } else {
+    constexpr long kDepth = 64;
+    alignas(64) float floats[(kDepth + 1) * kPanelRows];
+    for (long k = 0; k < depth; k += kDepth) {
+      const long deep = depth - k < kDepth ? depth - k : kDepth;
+      pack_floats(k, deep, floats);
+      std::memset(floats + deep * kPanelRows, 0, kPanelRows * sizeof(float));  // where the last k has no neighbour
+      for (long q = 0; q < deep; q += 2, to += kPanelRows)
+        for (long i = 0; i < kPanelRows; i += kLanes) {
+          const float* const at = floats + q * kPanelRows + i;
+          store(to + i, reinterpret_cast<Vector>(pair(load(at), load(at + kPanelRows))));
+        }
+    }
+  }
+}
+
 /// Rows [first, last) of op(A) in panels of rows; first is a multiple of kPanelRows, last is one or the number of rows.
 template <class P>
 inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Word* to, long first, long last) {
   for (long r = first; r < last; r += kPanelRows)
-    pack_panel(last - r, depth, a + r * row_step, row_step, k_step, to + r * depth);
+    pack_words<P>(depth, to + r * P::words(depth), [&](long k, long deep, float* floats) {
+      pack_panel(last - r, deep, a + r * row_step + k * k_step, row_step, k_step, floats);
+    });
 }
 
 /// Units [first, last) of the four gates in panels of gates; first is a multiple of kLanes, last is one or H.
@@ -87,5 +110,7 @@ template <class P>
 inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, typename P::Word* to,
                        long first, long last) {
   for (long u = first; u < last; u += kLanes)
-    pack_gate_panel(hidden, u, depth, a, row_step, k_step, to + u / kLanes * kPanelRows * depth);
+    pack_words<P>(depth, to + u / kLanes * kPanelRows * P::words(depth), [&](long k, long deep, float* floats) {
+      pack_gate_panel(hidden, u, deep, a + k * k_step, row_step, k_step, floats);
+    });
 }
