@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// The packed LSTM pass of every level against the plain one in double: every count of units and of columns from 1 to
+// 70, ragged and dense; the same bits for any number of threads; decay into denormals.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <rondo/cpu/flush_denormals.hpp>
+#include <rondo/cpu/threads.hpp>
+
+#include "cpu/levels.hpp"
+#include "cpu/lstm_cases.hpp"
+#include "support/catch.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+/// How far rounding may take a float pass, relative to a tensor's largest value or to 1: a value meets C + H + 1
+/// multiply-adds and four functions and products of some 8 roundings each at each of T steps forward and T steps back,
+/// none of which amplifies (LstmCase); a weight's gradient sums B * T of those.
+double tolerance(const LstmShape& s) {
+  const double step = static_cast<double>(s.C + s.H + 1 + 4 * 8);
+  return 0x1p-24 * (2 * static_cast<double>(s.T) * step + static_cast<double>(s.B * s.T));
+}
+
+double largest(const std::vector<double>& values) {
+  double most = 0;
+  for (double v : values) most = std::max(most, std::abs(v));
+  return most;
+}
+
+/// Requires that `got` is within the tolerance of `exact`, tensor by tensor.
+void require_close(const LstmShape& shape, const LstmResults& got, const LstmResults& exact) {
+  REQUIRE(got.guards_untouched);
+  for (const auto& [name, values] : got.tensors) {
+    const auto& wanted = std::find_if(exact.tensors.begin(), exact.tensors.end(), [&, &name = name](const auto& t) {
+                           return t.first == name;
+                         })->second;
+    REQUIRE(values.size() == wanted.size());
+    double worst = 0;
+    for (std::size_t n = 0; n < values.size(); ++n) {
+      const double error = std::abs(values[n] - wanted[n]);
+      worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
+    }
+    INFO(name << " is off by " << worst);
+    REQUIRE(worst <= tolerance(shape) * std::max(1.0, largest(wanted)));
+  }
+}
+
+std::string text(const LstmShape& s) {
+  return "C " + std::to_string(s.C) + ", H " + std::to_string(s.H) + ", B " + std::to_string(s.B) + ", T " +
+         std::to_string(s.T) + (s.lengths.empty() ? "" : ", ragged");
+}
+
+/// One case at every level. The caches live on from case to case, so that what an earlier shape left behind would show.
+class EveryLevel {
+ public:
+  void check(const LstmShape& shape, bool with_dx = true) {
+    const LstmCase in(shape, ++seed_);
+    const LstmResults exact = reference(in);
+    for (const auto& [name, values] : exact.tensors)
+      if (shape.lengths.empty()) REQUIRE(largest(values) > 1e-3);  // alive
+    for (CpuLevel level : levels()) {
+      set_cpu_level(level);
+      INFO("level " << name(level) << ": " << text(shape));
+      require_close(shape, run(in, cache_, with_dx), exact);
+    }
+  }
+
+ private:
+  LevelGuard guard_;
+  std::uint64_t seed_ = 0;
+  Lstm<float>::Cache cache_;
+};
+
+std::vector<Index> lengths_of_every_other(Index n, Index B, Index T) {
+  return n % 2 == 0 ? unsorted_lengths(B, T) : std::vector<Index>{};
+}
+
+}  // namespace
+
+TEST_CASE("packed LSTM: every number of units") {
+  EveryLevel every;
+  for (Index H = 1; H <= 70; ++H)
+    for (Index B : {1, 2, 5, 6, 13}) every.check({H % 7 + 1, H, B, 3, lengths_of_every_other(H + B, B, 3)}, H % 4 != 0);
+}
+
+TEST_CASE("packed LSTM: every number of columns") {
+  EveryLevel every;
+  for (Index B = 1; B <= 70; ++B)
+    for (Index H : {1, 5, 16, 33, 48}) every.check({B % 9 + 1, H, B, 4, lengths_of_every_other(H + B, B, 4)});
+}
+
+TEST_CASE("packed LSTM: every number of inputs") {
+  EveryLevel every;
+  for (Index C = 1; C <= 70; ++C)
+    for (Index H : {3, 17}) every.check({C, H, 7, 3, lengths_of_every_other(H + C, 7, 3)});
+}
+
+TEST_CASE("packed LSTM: steps beyond a chunk, columns beyond a sum, ragged and dense") {
+  EveryLevel every;
+  for (const LstmShape& s : {LstmShape{3, 5, 1, 300},
+                             {3, 5, 2, 200},
+                             {9, 20, 50, 11},
+                             {5, 9, 300, 3},
+                             {4, 70, 129, 5},
+                             {130, 17, 30, 12},
+                             {6, 130, 4, 70}}) {
+    every.check(s);
+    every.check({s.C, s.H, s.B, s.T, unsorted_lengths(s.B, s.T)});
+    every.check({s.C, s.H, s.B, s.T, std::vector<Index>(static_cast<std::size_t>(s.B), s.T / 2)});
+    every.check({s.C, s.H, s.B, s.T, std::vector<Index>(static_cast<std::size_t>(s.B), 0)});
+  }
+}
+
+TEST_CASE("packed LSTM: the same bits for one thread and for more") {
+  if (most_threads() == 1) {
+    WARN("skipped: this program has one thread");
+    return;
+  }
+  const LevelGuard guard;
+  const int before = threads();
+  Lstm<float>::Cache cache;
+  for (CpuLevel level : levels()) {
+    set_cpu_level(level);
+    for (Index H : {1, 17, 40, 129})  // units split evenly, unevenly, or leave a thread without any
+      for (Index B : {1, 3, 25, 70})  // few columns, and enough to divide by them
+        for (bool ragged : {false, true}) {
+          const LstmShape shape{H % 5 + 2, H, B, 5, ragged ? unsorted_lengths(B, 5) : std::vector<Index>{}};
+          const LstmCase in(shape, static_cast<std::uint64_t>(H));
+          INFO("level " << name(level) << ": " << text(shape));
+          set_threads(1);
+          const LstmResults alone = run(in, cache);
+          set_threads(2);
+          const LstmResults shared = run(in, cache);
+          set_threads(before);
+          REQUIRE(shared.guards_untouched);
+          for (std::size_t n = 0; n < alone.tensors.size(); ++n) {
+            INFO(alone.tensors[n].first);
+            REQUIRE(alone.tensors[n].second == shared.tensors[n].second);
+          }
+        }
+  }
+}
+
+#if defined(__SSE2__)
+
+namespace {
+
+constexpr unsigned kFlush = 0x8040;  // FTZ and DAZ of MXCSR
+
+/// The calling thread's floating-point mode, put back at the end.
+struct ModeGuard {
+  unsigned before = _mm_getcsr();
+  ~ModeGuard() { _mm_setcsr(before); }
+};
+
+}  // namespace
+
+TEST_CASE("packed LSTM: a cell that decays into denormals, whatever the caller's mode, which stays") {
+  const LevelGuard level_guard;
+  const ModeGuard mode_guard;
+  const LstmShape shape{1, 33, 7, 40};
+  LstmCase in(shape, 3);
+  for (auto* zero : {&in.W, &in.R, &in.x, &in.dy}) fill(Cpu{}, zero->flat(), 0.0f);
+  fill(Cpu{}, in.b.flat(), 0.0f);
+  for (Index u = 0; u < shape.H; ++u) in.b(shape.H + u, 0, 0) = -4;  // forget: c loses a factor of 56 at each step
+  const LstmResults exact = reference(in);
+  // The reference does pass through what are denormals in float.
+  const auto is_denormal = [](double v) { return v != 0 && std::abs(v) < 0x1p-126 && std::abs(v) > 0x1p-149; };
+  REQUIRE(std::count_if(exact.tensors[0].second.begin(), exact.tensors[0].second.end(), is_denormal) > 100);
+  Lstm<float>::Cache cache;
+  for (CpuLevel level : levels()) {
+    if (level == CpuLevel::baseline) continue;
+    set_cpu_level(level);
+    INFO("level " << name(level));
+    const unsigned usual = mode_guard.before & ~kFlush;
+    _mm_setcsr(usual);
+    const LstmResults guarded = run(in, cache);
+    CHECK(_mm_getcsr() == usual);
+    _mm_setcsr(usual | kFlush);
+    const LstmResults flushed = run(in, cache);
+    CHECK(_mm_getcsr() == (usual | kFlush));
+    _mm_setcsr(usual);
+    require_close(shape, guarded, exact);
+    for (std::size_t n = 0; n < guarded.tensors.size(); ++n) {
+      INFO(guarded.tensors[n].first);
+      CHECK(guarded.tensors[n].second == flushed.tensors[n].second);
+      CHECK(std::none_of(guarded.tensors[n].second.begin(), guarded.tensors[n].second.end(), is_denormal));
+    }
+  }
+}
+
+#endif
