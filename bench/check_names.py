@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Checks that the benchmark programs print the names and counters that scripts and published results go by.
+
+Usage: check_names.py BENCH_LSTM BENCH_MIDI. Runs one small shape of each kind for a moment.
+"""
+
+import json
+import math
+import re
+import subprocess
+import sys
+
+LSTM_NAMES = [
+    "lstm_inference/T:100/B:1/C:256/H:256/L:1/threads:1",
+    "lstm_forward_backward/T:10/B:16/C:256/H:256/L:1/threads:1",
+    "lstm_step/T:1/B:1/C:1/H:8/L:1/threads:1",
+]
+LSTM_COUNTERS = ["GFLOP/s", "us_per_step", "tokens/s"]
+LISTED = ["training_step/T:128/B:32/C:512/H:512/L:2/threads:1", "lstm_inference/T:100/B:32/C:512/H:512/L:3/threads:2"]
+
+
+def run(program, names, counters):
+    """Runs just these benchmarks; returns them by name with times and counters, all of them positive numbers."""
+    pattern = "^(" + "|".join(map(re.escape, names)) + ")$"
+    out = subprocess.run([program, f"--benchmark_filter={pattern}", "--benchmark_min_time=0.01",
+                          "--benchmark_format=json"], capture_output=True, check=True, text=True)
+    results = {b["name"]: b for b in json.loads(out.stdout)["benchmarks"]}
+    assert sorted(results) == sorted(names), f"names are {sorted(results)}, wanted {sorted(names)}"
+    for name, result in results.items():
+        for key in ["real_time", *counters]:
+            assert math.isfinite(result[key]) and result[key] > 0, f"{name}: {key} is {result[key]}"
+    return results
+
+
+def near(got, wanted, what):
+    assert abs(got / wanted - 1) < 0.05, f"{what}: {got}, wanted about {wanted}"
+
+
+def main():
+    bench_lstm, bench_midi = sys.argv[1:]
+    listed = subprocess.run([bench_lstm, "--benchmark_list_tests"], capture_output=True, check=True, text=True)
+    missing = {*LSTM_NAMES, *LISTED, "peak_fma/threads:1"} - set(listed.stdout.split("\n"))
+    assert not missing, f"not registered: {missing}"
+
+    results = run(bench_lstm, LSTM_NAMES, LSTM_COUNTERS)
+    inference, both = results[LSTM_NAMES[0]], results[LSTM_NAMES[1]]  # both in milliseconds
+    near(inference["us_per_step"], inference["real_time"] * 1000 / 100, "time of a step")
+    near(inference["tokens/s"], 100 / (inference["real_time"] * 1e-3), "tokens a second")
+    near(inference["GFLOP/s"], 2e-9 * 1024 * 512 * 100 / (inference["real_time"] * 1e-3), "operations of inference")
+    near(both["GFLOP/s"], 6e-9 * 1024 * 512 * 160 / (both["real_time"] * 1e-3), "operations of both passes")
+
+    run(bench_midi, ["midi_read_ticks", "midi_read_seconds", "midi_write"], ["MB/s"])
+
+
+if __name__ == "__main__":
+    main()

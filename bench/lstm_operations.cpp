@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "lstm_operations.hpp"
+
+#include "measure.hpp"
+
+#include <rondo/layers/lstm.hpp>
+#include <rondo/layers/token_model.hpp>
+#include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace bench {
+namespace {
+
+using namespace rondo;
+
+constexpr Index kVocabulary = 388;  // of piano performances: 128 note-ons, 128 note-offs, 100 shifts, 32 velocities
+
+Sequence<float> random_sequence(Index features, Index batch, Index time, Rng& rng) {
+  Sequence<float> x(features, batch, time);
+  for (float& value : std::span(x.data(), static_cast<std::size_t>(x.size())))
+    value = static_cast<float>(rng.uniform(-1, 1));
+  return x;
+}
+
+std::vector<std::int32_t> random_tokens(Index count, Rng& rng) {
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
+  for (auto& token : tokens) token = static_cast<std::int32_t>(rng.below(kVocabulary));
+  return tokens;
+}
+
+Lstm<float> make_lstm(const Shape& s, Rng& rng) { return {{.input = s.C, .hidden = s.H, .layers = s.L}, rng}; }
+
+/// Rates of a call that takes `seconds` and `gflop` * 10^9 operations.
+void report(benchmark::State& state, const Shape& s, double gflop, double seconds) {
+  state.counters["GFLOP/s"] = gflop / seconds;
+  state.counters["us_per_step"] = seconds * 1e6 / static_cast<double>(s.T);
+  state.counters["tokens/s"] = static_cast<double>(s.tokens()) / seconds;
+}
+
+}  // namespace
+
+void lstm_inference(benchmark::State& state, const Shape& s) {
+  Rng rng(1);
+  const auto lstm = make_lstm(s, rng);
+  const auto x = random_sequence(s.C, s.B, s.T, rng);
+  auto hc = lstm.zero_state(s.B);
+  Lstm<float>::Cache cache;
+  const double seconds = seconds_per_call(state, [&] {
+    hc.set_zero();
+    lstm.forward(x, hc, cache);
+  });
+  report(state, s, s.forward_gflop(), seconds);
+}
+
+void lstm_forward_backward(benchmark::State& state, const Shape& s) {
+  Rng rng(1);
+  auto lstm = make_lstm(s, rng);
+  const auto x = random_sequence(s.C, s.B, s.T, rng), dy = random_sequence(s.H, s.B, s.T, rng);
+  auto hc = lstm.zero_state(s.B), d_hc = hc;
+  Lstm<float>::Cache cache;
+  Sequence<float> dx;
+  const double seconds = seconds_per_call(state, [&] {
+    zero_grad(lstm);
+    hc.set_zero();
+    lstm.forward(x, hc, cache);
+    d_hc.set_zero();
+    lstm.backward(x, dy, cache, d_hc, &dx);
+  });
+  report(state, s, 3 * s.forward_gflop(), seconds);
+}
+
+void lstm_step(benchmark::State& state, const Shape& s) {
+  Rng rng(1);
+  const auto lstm = make_lstm(s, rng);
+  const auto x = random_sequence(s.C, s.B, 1, rng);
+  auto hc = lstm.zero_state(s.B);
+  Buffer<float> scratch;
+  const double seconds = seconds_per_call(state, [&] { lstm.step(x.at(0), hc, scratch); });
+  report(state, s, s.forward_gflop(), seconds);
+}
+
+void training_step(benchmark::State& state, const Shape& s) {
+  Rng rng(1);
+  TokenModel<float> model({.vocabulary = kVocabulary, .embedding = s.C, .hidden = s.H, .layers = s.L}, rng);
+  const auto tokens = random_tokens(s.tokens(), rng), targets = random_tokens(s.tokens(), rng);
+  auto hc = model.zero_state(s.B);
+  TokenModel<float>::Cache cache;
+  Adam adam;
+  const double seconds = seconds_per_call(state, [&] {
+    zero_grad(model);
+    hc.set_zero();
+    model.forward_backward(tokens, targets, s.B, s.T, hc, cache);
+    clip_grad_norm(model, 1);
+    adam.step(model);
+  });
+  const double output_gflop = 2e-9 * static_cast<double>(kVocabulary * s.H * s.tokens());  // the linear layer's share
+  report(state, s, 3 * (s.forward_gflop() + output_gflop), seconds);
+}
+
+}  // namespace bench

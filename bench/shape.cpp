@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "shape.hpp"
+
+#include <algorithm>
+
+namespace bench {
+
+std::string Shape::name(std::string_view operation) const {
+  std::string name(operation);
+  const auto put = [&](const char* argument, Index value) { name += argument + std::to_string(value); };
+  put("/T:", T), put("/B:", B), put("/C:", C), put("/H:", H), put("/L:", L), put("/threads:", threads);
+  return name;
+}
+
+double Shape::forward_gflop() const {
+  const double inputs = static_cast<double>(C + (L - 1) * H);  // of all layers
+  return 2e-9 * 4 * static_cast<double>(H) * (inputs + static_cast<double>(L * H)) * static_cast<double>(tokens());
+}
+
+namespace {
+
+struct Size {
+  Index B, H, L;
+};
+
+}  // namespace
+
+std::vector<Shape> sequence_shapes() {
+  constexpr Size kSizes[] = {{32, 128, 1},  {32, 256, 1}, {64, 256, 1}, {16, 512, 1}, {64, 512, 1},
+                             {64, 1024, 1}, {32, 512, 3}, {1, 256, 1},  {1, 512, 1}};
+  std::vector<Shape> shapes;
+  for (const int threads : {1, 2})
+    for (const auto& [B, H, L] : kSizes) shapes.push_back({100, B, H, H, L, threads});
+
+  const auto add_unless_there = [&](const Shape& shape) {
+    if (std::ranges::find(shapes, shape) == shapes.end()) shapes.push_back(shape);
+  };
+  for (Index T = 10; T <= 640; T *= 2) add_unless_there({T, 16, 256, 256, 1});
+  for (Index B = 1; B <= 64; B *= 2) add_unless_there({100, B, 256, 256, 1});
+  return shapes;
+}
+
+std::vector<Shape> step_shapes() {
+  std::vector<Shape> shapes;
+  for (const Index H : {8, 16, 32, 64}) shapes.push_back({1, 1, 1, H, 1});  // one input: audio effects, sensors
+  for (const Index H : {64, 128, 256, 512})
+    for (const Index B : {1, 4, 16}) shapes.push_back({1, B, H, H, 1});
+  return shapes;
+}
+
+std::vector<Shape> training_shapes() {
+  constexpr Size kSizes[] = {{32, 256, 1}, {32, 256, 2}, {32, 512, 2}};
+  std::vector<Shape> shapes;
+  for (const int threads : {1, 2})
+    for (const auto& [B, H, L] : kSizes) shapes.push_back({128, B, H, H, L, threads});
+  return shapes;
+}
+
+}  // namespace bench

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// What a benchmark computes: its shape, its name, the operations that it takes, and the shapes that are measured.
+// Legend: T time steps, B batch, C input features, H hidden units, L layers.
+#pragma once
+
+#include <rondo/core/view.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+using rondo::Index;
+
+struct Shape {
+  Index T, B, C, H, L;
+  int threads = 1;
+
+  friend bool operator==(const Shape&, const Shape&) = default;
+
+  /// "lstm_step/T:1/B:1/C:64/H:64/L:1/threads:1". Scripts and results go by these names: they stay as they are.
+  std::string name(std::string_view operation) const;
+
+  Index tokens() const { return B * T; }
+
+  /// Operations of one forward pass, in units of 10^9: a multiply-add counts as two, gates and cells as none, so that
+  /// layer l takes 2 * 4H * (C_l + H) for each of the B * T tokens. Forward and backward together are three times that:
+  /// what the forward pass multiplies once, the backward pass multiplies twice, for dx, dh and for dW, dR.
+  double forward_gflop() const;
+};
+
+std::vector<Shape>
+sequence_shapes();                 // whole sequences: those that libraries are compared at, then lines in T and in B
+std::vector<Shape> step_shapes();  // one time step: streaming
+std::vector<Shape> training_shapes();  // the token model; C is its embedding's size
+
+}  // namespace bench
