@@ -13,7 +13,7 @@
 #include <rondo/core/random.hpp>
 #include <rondo/cpu/lstm_plain.hpp>
 #include <rondo/layers/initialise.hpp>
-#include <rondo/layers/lstm.hpp>
+#include <rondo/layers/lstm_layer.hpp>
 
 namespace rondo_test {
 
@@ -142,17 +142,15 @@ inline LstmResults reference(const LstmCase& in) {
 
 /// By LstmLayer in float at the level and with the threads in use. `cache` may hold anything from calls before; padding
 /// is not-a-number.
-inline LstmResults run(const LstmCase& in, rondo::Lstm<float>::Cache& caches, bool with_dx = true) {
+inline LstmResults run(const LstmCase& in, rondo::LstmLayer<float>::Cache& cache, bool with_dx = true) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const auto [C, H, B, T, lengths] = in.shape;
   rondo::Rng rng(0);
-  rondo::Lstm<float> lstm({.input = C, .hidden = H}, rng);
-  auto& layer = lstm.layer(0);
-  caches.layers.resize(1);
+  rondo::LstmLayer<float> layer(C, H, 0, rng);
   rondo::copy(rondo::Cpu{}, in.W.flat(), layer.W().value());
   rondo::copy(rondo::Cpu{}, in.R.flat(), layer.R().value());
   rondo::copy(rondo::Cpu{}, in.b.flat(), layer.b().value());
-  lstm.for_each_parameter([](const rondo::Path&, auto& p) { rondo::fill(rondo::Cpu{}, p.grad(), 1.0f); });
+  for (auto* p : {&layer.W(), &layer.R(), &layer.b()}) rondo::fill(rondo::Cpu{}, p->grad(), 1.0f);
   Guarded<float> h(H, B), c(H, B), dh(H, B), dc(H, B);
   rondo::copy(rondo::Cpu{}, in.h0.flat(), h.view());
   rondo::copy(rondo::Cpu{}, in.c0.flat(), c.view());
@@ -163,8 +161,8 @@ inline LstmResults run(const LstmCase& in, rondo::Lstm<float>::Cache& caches, bo
   rondo::Sequence<float> dx(C, B, T);
   rondo::fill(rondo::Cpu{}, dx.flat(), kNan);
   LstmResults out;
-  out.add<float>("y", layer.forward(x, h.view(), c.view(), caches.layers[0]).flat());
-  layer.backward(x, dy, caches.layers[0], dh.view(), dc.view(), with_dx ? &dx : static_cast<decltype(&dx)>(nullptr));
+  out.add<float>("y", layer.forward(x, h.view(), c.view(), cache).flat());
+  layer.backward(x, dy, cache, dh.view(), dc.view(), with_dx ? &dx : static_cast<decltype(&dx)>(nullptr));
   out.add<float>("h", h.view());
   out.add<float>("c", c.view());
   out.add<float>("dW", layer.W().grad());

@@ -73,7 +73,7 @@ class EveryLevel {
  private:
   LevelGuard guard_;
   std::uint64_t seed_ = 0;
-  Lstm<float>::Cache cache_;
+  LstmLayer<float>::Cache cache_;
 };
 
 std::vector<Index> lengths_of_every_other(Index n, Index B, Index T) {
@@ -123,7 +123,7 @@ TEST_CASE("packed LSTM: the same bits for one thread and for more") {
   }
   const LevelGuard guard;
   const int before = threads();
-  Lstm<float>::Cache cache;
+  LstmLayer<float>::Cache cache;
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
     for (Index H : {1, 17, 40, 129})  // units split evenly, unevenly, or leave a thread without any
@@ -172,7 +172,7 @@ TEST_CASE("packed LSTM: a cell that decays into denormals, whatever the caller's
   // The reference does pass through what are denormals in float.
   const auto is_denormal = [](double v) { return v != 0 && std::abs(v) < 0x1p-126 && std::abs(v) > 0x1p-149; };
   REQUIRE(std::count_if(exact.tensors[0].second.begin(), exact.tensors[0].second.end(), is_denormal) > 100);
-  Lstm<float>::Cache cache;
+  LstmLayer<float>::Cache cache;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;
     set_cpu_level(level);
