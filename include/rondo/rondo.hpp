@@ -10,6 +10,7 @@
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
+#include <rondo/layers/inference_lstm.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/lstm.hpp>

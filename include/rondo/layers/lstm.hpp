@@ -58,8 +58,8 @@ class Lstm {
                   ", H = ", config.hidden, ", L = ", config.layers, ", wanted positive numbers");
     require_shape(0 <= config.dropout && config.dropout < 1, "Lstm: dropout is ", config.dropout, ", wanted [0, 1)");
     for (Index l = 0; l < config.layers; ++l)
-      layers_.emplace_back(l == 0 ? config.input : config.hidden, config.hidden, config.forget_bias, config.precision,
-                           rng);
+      layers_.emplace_back(l == 0 ? config.input : config.hidden, config.hidden, config.forget_bias, rng,
+                           config.precision);
   }
 
   const LstmConfig& config() const { return config_; }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// InferenceLstm against Lstm::forward: the same bits in float, the same numbers in double, and what bf16 costs.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <rondo/layers/inference_lstm.hpp>
+
+#include "cpu/levels.hpp"
+#include "support/catch.hpp"
+#include "support/fill.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+template <class Scalar>
+double largest_difference(const Sequence<Scalar>& a, const Sequence<Scalar>& b) {
+  REQUIRE(a.size() == b.size());
+  double worst = 0;
+  for (Index i = 0; i < a.size(); ++i) {
+    const double apart = std::abs(static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]));
+    worst = std::isnan(apart) ? apart : std::max(worst, apart);
+  }
+  return worst;
+}
+
+struct Difference {
+  double y, h, c;
+};
+
+/// Both ways over the same data from the same state, twice, so that a workspace of another shape is met.
+template <class Scalar>
+Difference compare(const LstmConfig& config, Index B, Index T, const std::vector<Index>& lengths, Precision precision) {
+  Rng rng(11);
+  Lstm<Scalar> lstm(config, rng);
+  const InferenceLstm<Scalar> fast(lstm, precision);
+  typename InferenceLstm<Scalar>::Workspace work;
+  typename Lstm<Scalar>::Cache cache;
+  auto small = random_sequence<Scalar>(config.input, B + 1, T + 2, rng);
+  auto small_state = random_state(lstm, B + 1, rng);
+  fast.forward(small, small_state, work);
+
+  auto x = random_sequence<Scalar>(config.input, B, T, rng);
+  x.set_lengths(lengths);
+  auto state = random_state(lstm, B, rng), fast_state = state;
+  const auto& y = lstm.forward(x, state, cache);
+  const auto& fast_y = fast.forward(x, fast_state, work);
+  double norm = 0;
+  for (Index i = 0; i < y.size(); ++i) norm = std::max(norm, std::abs(static_cast<double>(y.data()[i])));
+  REQUIRE(norm > 1e-2);
+  return {largest_difference(y, fast_y), largest_difference(state.h, fast_state.h),
+          largest_difference(state.c, fast_state.c)};
+}
+
+}  // namespace
+
+TEST_CASE("inference has the bits of the forward pass", "") {
+  const LevelGuard guard;
+  for (CpuLevel level : levels()) {
+    if (level == CpuLevel::baseline) continue;
+    set_cpu_level(level);
+    INFO("level " << name(level));
+    for (Index H : {1, 5, 16, 33, 64, 100})
+      for (Index B : {1, 2, 7, 20}) {
+        const Difference dense = compare<float>({.input = 9, .hidden = H, .layers = 2}, B, 11, {}, Precision::fp32);
+        INFO("H " << H << ", B " << B);
+        REQUIRE(dense.y == 0);
+        REQUIRE(dense.h == 0);
+        REQUIRE(dense.c == 0);
+      }
+    const Difference ragged =
+        compare<float>({.input = 3, .hidden = 21, .layers = 3}, 4, 9, {5, 0, 9, 1}, Precision::fp32);
+    REQUIRE(ragged.y == 0);
+    REQUIRE(ragged.h == 0);
+    REQUIRE(ragged.c == 0);
+  }
+}
+
+TEST_CASE("inference at the baseline and in double") {
+  const LevelGuard guard;
+  set_cpu_level(CpuLevel::baseline);
+  for (const std::vector<Index>& lengths : {std::vector<Index>{}, std::vector<Index>{5, 0, 9, 1}}) {
+    const Difference single = compare<float>({.input = 3, .hidden = 21, .layers = 2}, 4, 9, lengths, Precision::fp32);
+    // 9 steps of 3 + 21 + 1 roundings and of the cell's few, none amplified
+    CHECK(std::max({single.y, single.h, single.c}) <= 9 * 33 * 0x1p-24);
+    const Difference twice = compare<double>({.input = 3, .hidden = 21, .layers = 2}, 4, 9, lengths, Precision::fp32);
+    CHECK(std::max({twice.y, twice.h, twice.c}) <= 9 * 33 * 0x1p-53);
+  }
+}
+
+TEST_CASE("bf16 inference is as near as 8 bits of mantissa allow, and not nearer") {
+  const LevelGuard guard;
+  for (CpuLevel level : levels()) {
+    if (level == CpuLevel::baseline) continue;
+    set_cpu_level(level);
+    INFO("level " << name(level));
+    for (Index H : {1, 16, 31, 65, 128}) {
+      const Difference apart = compare<float>({.input = 7, .hidden = H, .layers = 2}, 5, 12, {}, Precision::bf16);
+      INFO("H " << H << ": " << apart.y);
+      // A product of two factors is off by 2^-8 at most; weights are below 1/sqrt(H), so a pre-activation of 7 + H of
+      // them by some 2^-8 of its size, which is of order one, and a gate by a quarter of that; two layers.
+      REQUIRE(apart.y <= 0x1p-6);
+      REQUIRE(apart.c <= 0x1p-5);
+      REQUIRE(apart.y > 0x1p-20);  // it is bf16
+    }
+    const Difference ragged =
+        compare<float>({.input = 4, .hidden = 21, .layers = 2}, 4, 9, {5, 0, 9, 1}, Precision::bf16);
+    REQUIRE(ragged.y <= 0x1p-6);
+  }
+}
+
+TEST_CASE("inference refuses what does not fit") {
+  Rng rng(1);
+  Lstm<float> lstm({.input = 3, .hidden = 4}, rng);
+  const InferenceLstm<float> fast(lstm);
+  InferenceLstm<float>::Workspace work;
+  Sequence<float> x(2, 1, 1);
+  auto state = lstm.zero_state(1), wide = lstm.zero_state(2);
+  CHECK_THROWS_WITH(fast.forward(x, state, work),
+                    "InferenceLstm::forward: x is 2 x 1 x 1 (C x B x T), this layer wants C = 3");
+  Sequence<float> fits(3, 1, 1);
+  CHECK_THROWS_WITH(fast.forward(fits, wide, work),
+                    "InferenceLstm::forward: state is 4 x 2 x 1 (H x B x L), wanted 4 x 1 x 1");
+}
