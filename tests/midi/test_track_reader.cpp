@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The events of a track: the kinds there are, and what files do to them.
+#include <algorithm>
+#include <random>
 #include <string>
+#include <vector>
 
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/writer.hpp>
@@ -87,6 +90,55 @@ TEST_CASE("running status lasts over meta and system-exclusive events, with a wa
     CHECK((e[2].is_note_off() && e[2].data1 == 60 && e[2].time == Ticks{7}));
     CHECK(r.diagnostics.size() == 1);
     CHECK(told(r, kFirst + 4 + between.size() + 1, 0, "running status after"));
+  }
+}
+
+TEST_CASE("a status byte after a meta event begins running status anew") {
+  const ReadResult r = read_events({0, 0x90, 60, 64, 0, 0xFF, 0x01, 0, 7, 0x90, 60, 0, 7, 61, 9});
+  CHECK(r.file.tracks[0].events.size() == 4);
+  CHECK(r.diagnostics.empty());
+}
+
+TEST_CASE("events in every shape that their bytes can have") {
+  std::mt19937 random(1);
+  const auto below = [&](unsigned n) { return static_cast<std::uint8_t>(random() % n); };
+  std::vector<Event> wanted;
+  Bytes content;
+  Ticks time{};
+  std::uint8_t running = 0;
+  for (int k = 0; k < 20000; ++k) {
+    // A delta of one to four bytes; leading bytes may hold nothing but their upper bit.
+    std::uint32_t delta = 0;
+    for (unsigned more = below(8) < 6 ? below(2) : below(4); more > 0; --more) {
+      content.push_back(static_cast<std::uint8_t>(0x80 | below(128)));
+      delta = delta << 7 | (content.back() & 0x7Fu);
+    }
+    content.push_back(below(128));
+    time += Ticks{delta << 7 | content.back()};
+
+    const auto status = static_cast<std::uint8_t>(below(3) == 0 && running != 0 ? running : 0x80 + below(0x70));
+    if (status != running || below(2) == 0) content.push_back(status);
+    running = status;
+    wanted.push_back({time, status, below(128), data_bytes(status) == 2 ? below(128) : std::uint8_t{0}, 0});
+    content.push_back(wanted.back().data1);
+    if (data_bytes(status) == 2) content.push_back(wanted.back().data2);
+  }
+  const ReadResult r = read_events(content);
+  CHECK(r.diagnostics.empty());
+  CHECK(std::ranges::equal(r.file.tracks[0].events, wanted, [](const Event& a, const Event& b) {
+    return a.time == b.time && a.status == b.status && a.data1 == b.data1 && a.data2 == b.data2;
+  }));
+}
+
+TEST_CASE("a fault among plain events is told where it stands") {
+  const Bytes plain{0, 0x90, 60, 64, 10, 60, 0};
+  for (const std::size_t at : {std::size_t{2}, std::size_t{3}, std::size_t{6}}) {  // at 5 it would be a status byte
+    Bytes faulty = plain;
+    faulty[at] = 0xC8;
+    const ReadResult r = read_events(join({plain, faulty, plain}));
+    CHECK(r.diagnostics.size() == 1);
+    CHECK(told(r, kFirst + plain.size() + at, 0, "taken as 127"));
+    CHECK(r.file.tracks[0].events.size() == 6);
   }
 }
 

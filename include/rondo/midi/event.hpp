@@ -34,7 +34,8 @@ struct Event {
   constexpr Kind kind() const { return static_cast<Kind>(is_channel() ? status & 0xF0 : status); }
   constexpr std::uint8_t channel() const { return status & 0x0F; }  // 0..15
 
-  constexpr bool is_note_on() const { return kind() == Kind::note_on && data2 != 0; }
+  // `&`, not `&&`: no processor can predict which events are notes, and whole files are asked.
+  constexpr bool is_note_on() const { return ((status & 0xF0) == 0x90) & (data2 != 0); }
   /// A note-on of velocity 0 is a note-off: it lets files use running status throughout.
   constexpr bool is_note_off() const { return kind() == Kind::note_off || (kind() == Kind::note_on && data2 == 0); }
   constexpr bool is_meta(std::uint8_t type) const { return status == 0xFF && data1 == type; }

@@ -178,7 +178,7 @@ inline void FileReader::read_track() {
   std::size_t limit = fit ? body + length : find("MTrk", body, end_);
 
   Track& track = file_.tracks.emplace_back();
-  track.events.reserve((limit - body) / 4);  // most events take three or four bytes
+  track.events.reserve((limit - body) / 3);  // few events take less than three bytes
   TrackReader reader(bytes_, body, index, track, found_);
   bool ended = reader.read(limit);
   if (!ended && limit < end_ && !chunk_begins(limit)) {
