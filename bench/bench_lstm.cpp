@@ -3,7 +3,8 @@
 //
 //   bench_lstm --benchmark_filter=lstm_inference/T:100/B:1/      see --help for the flags of Google Benchmark
 //
-// A benchmark is called operation/T:../B:../C:../H:../L:../threads:N, where N counts Rondo's own threads. Counters:
+// A benchmark is called operation/T:../B:../C:../H:../L:../threads:N, where N counts Rondo's own threads; _bf16 behind
+// the operation means products of bfloat16 factors (rondo::Precision). Counters:
 // GFLOP/s (operations as in shape.hpp), us_per_step (of one time step of the whole batch), tokens/s (B * T in a call).
 // bench/run.sh runs it side by side with other libraries.
 #include "lstm_operations.hpp"
@@ -18,31 +19,37 @@
 
 namespace {
 
-using bench::Shape;
+using bench::Precision, bench::Shape;
 
 struct Operation {
   const char* name;
-  void (*run)(benchmark::State&, const Shape&);
+  void (*run)(benchmark::State&, const Shape&, Precision);
   std::vector<Shape> shapes;
+  Precision precision = Precision::fp32;
   benchmark::TimeUnit unit = benchmark::kMillisecond;
 };
 
 void add_operations() {
+  using namespace bench;
   const std::vector<Operation> operations{
-      {"lstm_inference", bench::lstm_inference, bench::sequence_shapes()},
-      {"lstm_forward_backward", bench::lstm_forward_backward, bench::sequence_shapes()},
-      {"lstm_step", bench::lstm_step, bench::step_shapes(), benchmark::kMicrosecond},
-      {"training_step", bench::training_step, bench::training_shapes()},
+      {"lstm_inference", lstm_inference, sequence_shapes()},
+      {"lstm_inference_bf16", lstm_inference, compared_shapes(), Precision::bf16},
+      {"lstm_forward_backward", lstm_forward_backward, sequence_shapes()},
+      {"lstm_forward_backward_bf16", lstm_forward_backward, compared_shapes(), Precision::bf16},
+      {"lstm_step", lstm_step, step_shapes(), Precision::fp32, benchmark::kMicrosecond},
+      {"training_step", training_step, training_shapes()},
+      {"training_step_bf16", training_step, training_shapes(), Precision::bf16},
   };
   for (const Operation& operation : operations)
     for (const Shape& shape : operation.shapes)
-      bench::add(shape.name(operation.name), operation.unit, [=, run = operation.run](benchmark::State& state) {
-        if (rondo::set_threads(shape.threads) == shape.threads) {
-          run(state, shape);
-        } else {
-          state.SkipWithError("this program or this machine has not so many threads");
-        }
-      });
+      bench::add(shape.name(operation.name), operation.unit,
+                 [shape, run = operation.run, precision = operation.precision](benchmark::State& state) {
+                   if (rondo::set_threads(shape.threads) == shape.threads) {
+                     run(state, shape, precision);
+                   } else {
+                     state.SkipWithError("this program or this machine has not so many threads");
+                   }
+                 });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 //
 //   bench_midi --midi DIR      all .mid and .midi files below DIR; also from the environment, RONDO_BENCH_MIDI=DIR
 //   bench_midi                 a set made up on the spot
+//   bench_midi --save DIR      writes that set to DIR, for other programs to read, and does no more
 //
 // midi_read_ticks and midi_read_seconds go all the way to notes, pedal and bends on the clock that they name;
 // midi_write goes from events to bytes. Counter MB/s: 10^6 bytes of files a second.
@@ -21,6 +22,7 @@
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,17 +32,16 @@ namespace {
 namespace midi = rondo::midi;
 using Bytes = std::vector<std::uint8_t>;
 
-/// The argument of --midi, taken out of argv; else that of the environment.
-std::optional<std::string> take_folder(int& argc, char** argv) {
+/// The argument of `flag`, taken out of argv.
+std::optional<std::string> take(std::string_view flag, int& argc, char** argv) {
   for (int k = 1; k + 1 < argc; ++k) {
-    if (std::string_view(argv[k]) != "--midi") continue;
-    const std::string folder = argv[k + 1];
+    if (argv[k] != flag) continue;
+    const std::string argument = argv[k + 1];
     std::copy(argv + k + 2, argv + argc, argv + k);
     argc -= 2;
-    return folder;
+    return argument;
   }
-  const char* folder = std::getenv("RONDO_BENCH_MIDI");
-  return folder ? std::optional<std::string>(folder) : std::nullopt;
+  return std::nullopt;
 }
 
 /// Files that can be read at all, in order of their paths.
@@ -85,6 +86,11 @@ std::vector<Bytes> make_up() {
   return files;
 }
 
+void save(const std::vector<Bytes>& files, const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  for (std::size_t k = 0; k < files.size(); ++k) midi::write_bytes(folder / (std::to_string(k) + ".mid"), files[k]);
+}
+
 void report(benchmark::State& state, const std::vector<Bytes>& files, double seconds) {
   double bytes = 0;
   for (const Bytes& file : files) bytes += static_cast<double>(file.size());
@@ -112,7 +118,12 @@ void write(benchmark::State& state, const std::vector<Bytes>& files) {
 }
 
 int run(int argc, char** argv) {
-  const auto folder = take_folder(argc, argv);
+  if (const auto to = take("--save", argc, argv)) {
+    save(make_up(), *to);
+    return 0;
+  }
+  auto folder = take("--midi", argc, argv);
+  if (const char* path = std::getenv("RONDO_BENCH_MIDI"); !folder && path) folder = path;
   const std::vector<Bytes> files = folder ? load(*folder) : make_up();
   if (files.empty()) throw std::runtime_error("no MIDI file below " + *folder);
   bench::add_context();

@@ -3,6 +3,7 @@
 
 #include "measure.hpp"
 
+#include <rondo/layers/inference_lstm.hpp>
 #include <rondo/layers/lstm.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
@@ -32,7 +33,9 @@ std::vector<std::int32_t> random_tokens(Index count, Rng& rng) {
   return tokens;
 }
 
-Lstm<float> make_lstm(const Shape& s, Rng& rng) { return {{.input = s.C, .hidden = s.H, .layers = s.L}, rng}; }
+Lstm<float> make_lstm(const Shape& s, Precision precision, Rng& rng) {
+  return {{.input = s.C, .hidden = s.H, .layers = s.L, .precision = precision}, rng};
+}
 
 /// Rates of a call that takes `seconds` and `gflop` * 10^9 operations.
 void report(benchmark::State& state, const Shape& s, double gflop, double seconds) {
@@ -43,22 +46,23 @@ void report(benchmark::State& state, const Shape& s, double gflop, double second
 
 }  // namespace
 
-void lstm_inference(benchmark::State& state, const Shape& s) {
+void lstm_inference(benchmark::State& state, const Shape& s, Precision precision) {
   Rng rng(1);
-  const auto lstm = make_lstm(s, rng);
+  const InferenceLstm<float> lstm(make_lstm(s, Precision::fp32, rng), precision);
   const auto x = random_sequence(s.C, s.B, s.T, rng);
-  auto hc = lstm.zero_state(s.B);
-  Lstm<float>::Cache cache;
+  LstmState<float> hc;
+  hc.h.resize(s.H, s.B, s.L), hc.c.resize(s.H, s.B, s.L);
+  InferenceLstm<float>::Workspace work;
   const double seconds = seconds_per_call(state, [&] {
     hc.set_zero();
-    lstm.forward(x, hc, cache);
+    lstm.forward(x, hc, work);
   });
   report(state, s, s.forward_gflop(), seconds);
 }
 
-void lstm_forward_backward(benchmark::State& state, const Shape& s) {
+void lstm_forward_backward(benchmark::State& state, const Shape& s, Precision precision) {
   Rng rng(1);
-  auto lstm = make_lstm(s, rng);
+  auto lstm = make_lstm(s, precision, rng);
   const auto x = random_sequence(s.C, s.B, s.T, rng), dy = random_sequence(s.H, s.B, s.T, rng);
   auto hc = lstm.zero_state(s.B), d_hc = hc;
   Lstm<float>::Cache cache;
@@ -73,9 +77,9 @@ void lstm_forward_backward(benchmark::State& state, const Shape& s) {
   report(state, s, 3 * s.forward_gflop(), seconds);
 }
 
-void lstm_step(benchmark::State& state, const Shape& s) {
+void lstm_step(benchmark::State& state, const Shape& s, Precision precision) {
   Rng rng(1);
-  const auto lstm = make_lstm(s, rng);
+  const auto lstm = make_lstm(s, precision, rng);
   const auto x = random_sequence(s.C, s.B, 1, rng);
   auto hc = lstm.zero_state(s.B);
   Buffer<float> scratch;
@@ -83,9 +87,10 @@ void lstm_step(benchmark::State& state, const Shape& s) {
   report(state, s, s.forward_gflop(), seconds);
 }
 
-void training_step(benchmark::State& state, const Shape& s) {
+void training_step(benchmark::State& state, const Shape& s, Precision precision) {
   Rng rng(1);
-  TokenModel<float> model({.vocabulary = kVocabulary, .embedding = s.C, .hidden = s.H, .layers = s.L}, rng);
+  TokenModel<float> model(
+      {.vocabulary = kVocabulary, .embedding = s.C, .hidden = s.H, .layers = s.L, .precision = precision}, rng);
   const auto tokens = random_tokens(s.tokens(), rng), targets = random_tokens(s.tokens(), rng);
   auto hc = model.zero_state(s.B);
   TokenModel<float>::Cache cache;

@@ -25,13 +25,17 @@ struct Size {
 
 }  // namespace
 
-std::vector<Shape> sequence_shapes() {
+std::vector<Shape> compared_shapes() {
   constexpr Size kSizes[] = {{32, 128, 1},  {32, 256, 1}, {64, 256, 1}, {16, 512, 1}, {64, 512, 1},
                              {64, 1024, 1}, {32, 512, 3}, {1, 256, 1},  {1, 512, 1}};
   std::vector<Shape> shapes;
   for (const int threads : {1, 2})
     for (const auto& [B, H, L] : kSizes) shapes.push_back({100, B, H, H, L, threads});
+  return shapes;
+}
 
+std::vector<Shape> sequence_shapes() {
+  std::vector<Shape> shapes = compared_shapes();
   const auto add_unless_there = [&](const Shape& shape) {
     if (std::ranges::find(shapes, shape) == shapes.end()) shapes.push_back(shape);
   };

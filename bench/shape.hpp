@@ -30,9 +30,16 @@ struct Shape {
   double forward_gflop() const;
 };
 
-std::vector<Shape>
-sequence_shapes();                 // whole sequences: those that libraries are compared at, then lines in T and in B
-std::vector<Shape> step_shapes();  // one time step: streaming
-std::vector<Shape> training_shapes();  // the token model; C is its embedding's size
+/// Whole sequences, at the shapes where libraries are compared, on one thread and on two.
+std::vector<Shape> compared_shapes();
+
+/// These, and two lines on one thread, in T and in B: cost ought to grow linearly.
+std::vector<Shape> sequence_shapes();
+
+/// One time step: streaming.
+std::vector<Shape> step_shapes();
+
+/// The token model; C is the size of its embedding.
+std::vector<Shape> training_shapes();
 
 }  // namespace bench
