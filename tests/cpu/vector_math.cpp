@@ -37,11 +37,17 @@ Functions gates_of(const std::vector<float>& x, Index units) {
   const auto view = [&](std::vector<float>& s) { return MatrixView<float>{s.data(), units, B, units}; };
   float *const before = state[0].data(), *const c = state[1].data(), *const tanh_c = state[2].data(),
                *const h = state[3].data();
-  if (const detail::Kernels* k = detail::kernels())  // a step without a product
-    k->fp32.lstm_step({B, 0, c, {c, 1, 0}, {gates.data(), 4 * units, units, before, c, tanh_c, h, units}}, 0, units);
-  else
+  if (const detail::Kernels* k = detail::kernels()) {
+    detail::LstmStep<float> step{};  // without a product: depth 0
+    step.columns = B;
+    step.R = c;
+    step.h_before = {c, 1, 0};
+    step.cells = {gates.data(), 4 * units, units, before, c, tanh_c, h, units};
+    k->fp32.lstm_step(step, 0, units);
+  } else {
     lstm_cells<float>(Cpu{}, {gates.data(), 4 * units, B, 4 * units}, view(state[0]), view(state[1]), view(state[2]),
                       view(state[3]), B);
+  }
   Functions f;
   for (Index n = 0; n < size; ++n) {
     if (!std::isnan(gate(n, 0)) && (gate(n, 0) != gate(n, 1) || gate(n, 0) != gate(n, 3)))
