@@ -14,7 +14,8 @@ import time
 def parse(name):
     """("lstm_step", {"T": 1, "B": 1, ...}) from "lstm_step/T:1/B:1/..."."""
     operation, *arguments = name.split("/")
-    return operation, {key: int(value) for key, value in (argument.split(":") for argument in arguments)}
+    pairs = (argument.split(":") for argument in arguments)
+    return operation, {key: int(value) if value.isdigit() else value for key, value in pairs}
 
 
 def mean_ms(call, seconds):
