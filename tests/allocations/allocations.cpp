@@ -8,6 +8,8 @@
 
 #include <Eigen/Core>
 
+#include <rondo/layers/inference_lstm.hpp>
+#include <rondo/layers/streaming_lstm.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
@@ -98,4 +100,32 @@ TEMPLATE_TEST_CASE("a warm step and a draw allocate nothing", "", float, double)
       tokens[std::size_t(b)] = sampler(std::span<const Scalar>(&logits(0, b), 388), {}, rng).token;
   }
   CHECK(allocations() == before);
+}
+
+TEST_CASE("warm inference and a stream allocate nothing, with threads too") {
+  const int threads_before = threads();
+  const int count = GENERATE(1, 2);
+  if (set_threads(count) != count) return;
+  Rng rng(4);
+  Lstm<float> lstm({.input = 30, .hidden = 100, .layers = 2}, rng);
+  Linear<float> head(100, 3, rng);
+  for (Precision precision : {Precision::fp32, Precision::bf16}) {
+    const InferenceLstm<float> fast(lstm, precision);
+    InferenceLstm<float>::Workspace work;
+    Sequence<float> x(30, 4, 20);
+    initialise_normal(x.flat(), 1, rng);
+    auto state = lstm.zero_state(4);
+    std::size_t before = 0;
+    for (int pass = 0; pass < 3; ++pass) {
+      before = allocations();
+      fast.forward(x, state, work);
+    }
+    CHECK(allocations() == before);
+  }
+  StreamingLstm<float> stream(lstm, head);
+  const std::vector<float> x(30, 0.5f);
+  const std::size_t before = allocations();
+  for (int step = 0; step < 10; ++step) stream.step(x);
+  CHECK(allocations() == before);
+  set_threads(threads_before);
 }

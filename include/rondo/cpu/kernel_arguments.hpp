@@ -72,6 +72,7 @@ struct LstmCells {
 template <class Word>
 struct LstmStep {
   long columns, depth;  // depth: words of one column of h
+  bool backwards;       // last units first: every other step, so that it meets what the cache still holds of R
   const Word* R;        // panels of gates
   Operand<Word> h_before;
   LstmCells cells;
@@ -110,6 +111,7 @@ struct LstmBackwardStep {
   long columns, depth;       // depth: words of one column of dz; 0 where there is no later step
   const Word* R_transposed;  // panels of rows, H x 4H
   long R_depth;              // words of one of its rows
+  bool backwards;            // last units first
   Operand<Word> dz_after;
   const float* dh;  // H x columns: dL/dh(t) but for the later step's part
   long dh_column;
@@ -132,6 +134,17 @@ struct GradientSums {
   float* dR;        // 4H x H
   long dR_column;
   float* db;  // 4H
+};
+
+/// One step of one layer for a single stream.
+struct StreamStep {
+  long inputs, hidden;    // C, H
+  bool backwards;         // last units first: every other step, so that it meets what the cache still holds
+  const float* weights;   // panels of gates, each the bias, W's columns, R's columns
+  const float* x;         // C
+  const float* h_before;  // H
+  float* h;               // H and up to a whole vector more, as c
+  float* c;
 };
 
 /// One level's kernels for one kind of product. A range of units or rows is [first, last).
@@ -187,6 +200,9 @@ struct Kernels {
   /// Rows [first, last) of neighbouring columns paired: word (k, i) of `to` joins a(i, 2k) and a(i, 2k + 1).
   void (*pair_columns)(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
                        long last);
+  void (*stream_step)(const StreamStep&);
+  /// y = b + W x, each row of W with its bias behind it.
+  void (*stream_linear)(long inputs, long outputs, const float* rows, const float* x, float* y);
 };
 
 }  // namespace rondo::inline v0::detail

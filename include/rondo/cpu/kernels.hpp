@@ -41,6 +41,8 @@ namespace avx2 {
 typedef float Vector __attribute__((vector_size(32)));
 inline constexpr int kTileColumns = 3;  // 4 x 3 sums, 3 of B, 1 of A: 16 registers
 [[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm256_min_ps(a, b); }
+[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
 #include <rondo/cpu/kernels/registers.inl>
 [[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
 #include <rondo/cpu/kernels/all.inl>
@@ -59,6 +61,8 @@ namespace avx512 {
 typedef float Vector __attribute__((vector_size(64)));
 inline constexpr int kTileColumns = 6;  // 4 x 6 sums, 6 of B, 1 of A: 31 of 32 registers
 [[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_min_ps(a, b); }
+[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
 #include <rondo/cpu/kernels/registers.inl>
 [[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
 #include <rondo/cpu/kernels/all.inl>
@@ -77,6 +81,8 @@ namespace avx512_bf16 {
 typedef float Vector __attribute__((vector_size(64)));
 inline constexpr int kTileColumns = 6;
 [[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_min_ps(a, b); }
+[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
 #include <rondo/cpu/kernels/registers.inl>
 [[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) {
   return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));

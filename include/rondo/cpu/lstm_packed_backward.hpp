@@ -135,7 +135,7 @@ class BackwardPass {
                                     H4_};
       const bool last = t == T_ - 1;  // no later step
       p_.lstm_step_backward(
-          {active, last ? 0 : words<Word>(H4_), work_.R_transposed.data(), words<Word>(H4_),
+          {active, last ? 0 : words<Word>(H4_), work_.R_transposed.data(), words<Word>(H4_), t % 2 != 0,
            dz_operand(last ? t : t + 1).from_column(first), dh + first * H_, H_, gradients.from_column(first)},
           mine.units.first, mine.units.last);
     }

@@ -24,6 +24,9 @@ class Linear {
   Index output() const { return W_.rows(); }
   Parameter<Scalar, Device>& W() { return W_; }
   Parameter<Scalar, Device>& b() { return b_; }
+  /// W (K x C) and b (K x 1) to look at.
+  MatrixView<const Scalar> weight() const { return W_.value(); }
+  MatrixView<const Scalar> bias() const { return b_.value(); }
 
   /// x: C x B x T. y becomes K x B x T; zeros in padding.
   void forward(const Sequence<Scalar, Device>& x, Sequence<Scalar, Device>& y) const {

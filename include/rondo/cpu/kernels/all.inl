@@ -9,6 +9,7 @@
 #include <rondo/cpu/kernels/gemm.inl>
 #include <rondo/math/lstm_equations.inl>
 #include <rondo/cpu/kernels/lstm.inl>
+#include <rondo/cpu/kernels/streaming.inl>
 #include <rondo/cpu/kernels/elementwise.inl>
 // clang-format on
 

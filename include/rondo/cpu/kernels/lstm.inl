@@ -83,23 +83,26 @@ inline void gate_column_pair(long depth, const typename P::Word* R, Operand<type
 /// Units [first, last) of one step; first is a multiple of kLanes, last is one or H.
 template <class P>
 inline void lstm_step(const LstmStep<typename P::Word>& s, long first, long last) {
-  const long panel = s.depth * kPanelRows;
-  for (long u = first; u < last; u += kLanes) {
+  const long panel = s.depth * kPanelRows, grain = s.columns == 1 ? 2 * kLanes : kLanes;
+  const long grains = (last - first + grain - 1) / grain;
+  for (long n = 0; n < grains; ++n) {
+    const long u = first + (s.backwards ? grains - 1 - n : n) * grain;
     const typename P::Word* const R = s.R + u / kLanes * panel;
     const LstmCells at = s.cells.from_unit(u);
-    if (s.columns == 1 && last - u >= 2 * kLanes) {
+    const long units = last - u < grain ? last - u : grain;
+    if (units == 2 * kLanes) {
       gate_column_pair<P>(s.depth, R, s.h_before, at);
-      u += kLanes;
-    } else if (last - u >= kLanes) {
-      for_each_tile(
-          s.columns, [&](auto width, long j) __attribute__((always_inline)) {
-            gate_tile<P, decltype(width)::value>(s.depth, R, s.h_before.from_column(j), at.from_column(j));
-          });
-    } else {
-      for_each_tile(s.columns, [&](auto width, long j) {
-        gate_tile_part<P, decltype(width)::value>(s.depth, R, s.h_before.from_column(j), at.from_column(j), last - u);
-      });
+      continue;
     }
+    if (units >= kLanes)
+      for_each_tile(s.columns, [&](auto width, long j) __attribute__((always_inline)) {
+        gate_tile<P, decltype(width)::value>(s.depth, R, s.h_before.from_column(j), at.from_column(j));
+      });
+    if (const long whole = units >= kLanes ? kLanes : 0; whole < units)
+      for_each_tile(s.columns, [&](auto width, long j) {
+        gate_tile_part<P, decltype(width)::value>(s.depth, R + whole / kLanes * panel, s.h_before.from_column(j),
+                                                  at.from_unit(whole).from_column(j), units - whole);
+      });
   }
 }
 
@@ -150,7 +153,9 @@ template <class P>
 inline void lstm_step_backward(const LstmBackwardStep<typename P::Word>& s, long first, long last) {
   constexpr long kColumns = 8 * kTileColumns;
   alignas(64) float dh[kColumns * kPanelRows];
-  for (long u = first; u < last; u += kPanelRows) {
+  const long panels = (last - first + kPanelRows - 1) / kPanelRows;
+  for (long n = 0; n < panels; ++n) {
+    const long u = first + (s.backwards ? panels - 1 - n : n) * kPanelRows;
     const long rows = last - u < kPanelRows ? last - u : kPanelRows;
     for (long j = 0; j < s.columns; j += kColumns) {
       const long wide = s.columns - j < kColumns ? s.columns - j : kColumns;

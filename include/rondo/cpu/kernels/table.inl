@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A level's table: no include guard, no includes.
 
-inline constexpr Kernels kKernels{
-    kLanes,  kPanelRows,  multiply, {softmax, adam, sum_of_squares}, kProductKernels<Fp32>, kProductKernels<Bf16>,
-    to_bf16, pair_columns};
+inline constexpr Kernels kKernels{kLanes,
+                                  kPanelRows,
+                                  multiply,
+                                  {softmax, adam, sum_of_squares},
+                                  kProductKernels<Fp32>,
+                                  kProductKernels<Bf16>,
+                                  to_bf16,
+                                  pair_columns,
+                                  stream_step,
+                                  stream_linear};

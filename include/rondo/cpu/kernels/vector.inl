@@ -49,12 +49,9 @@ template <class V>
     return _mm256_sqrt_ps(v);
 }
 
-[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return a < b ? a : b; }
-[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return a > b ? a : b; }
-/// x within +-limit; not-a-number stays what it is.
+/// x within +-limit; not-a-number stays what it is: minimum and maximum give b where a or b is none.
 [[gnu::always_inline]] inline Vector clamp(Vector x, float limit) {
-  const Vector above = x > spread(limit) ? spread(limit) : x;
-  return above < spread(-limit) ? spread(-limit) : above;
+  return maximum(spread(-limit), minimum(spread(limit), x));
 }
 
 inline constexpr float kLog2E = 1.44269504f;

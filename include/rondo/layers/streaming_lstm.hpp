@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// StreamingLstm: one stream, one step at a time, as an audio callback or a control loop wants it:
+//
+//   StreamingLstm<float, 1, 16> stream(lstm, head);   // sizes known when compiling; or StreamingLstm<float>(lstm)
+//   float y = stream.step(x)[0];                      // C numbers in, K (or, without a head, H) numbers out
+//
+// It copies and packs the weights of an Lstm of any depth, and of a Linear behind it, and holds the state. step()
+// allocates nothing, takes no lock, makes no system call and throws nothing; one object belongs to one thread. Its sums
+// are ordered for latency: it agrees with Lstm::step to rounding, not to the bit. On the CPU. Legend: C inputs, H
+// hidden units, K outputs, L layers.
+#pragma once
+
+#include <rondo/cpu/streaming.hpp>
+#include <rondo/layers/linear.hpp>
+#include <rondo/layers/lstm.hpp>
+
+#include <cassert>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace rondo::inline v0 {
+
+/// A size that is known only when the program runs.
+inline constexpr Index kDynamic = -1;
+
+template <class Scalar, Index C = kDynamic, Index H = kDynamic>
+class StreamingLstm {
+ public:
+  using Input = std::span<const Scalar, C == kDynamic ? std::dynamic_extent : static_cast<std::size_t>(C)>;
+
+  /// Throws shape_error if lstm has not the sizes of this type. The state is zero.
+  explicit StreamingLstm(const Lstm<Scalar>& lstm) : input_(lstm.input()), hidden_(lstm.hidden()) {
+    require_shape((C == kDynamic || C == input_) && (H == kDynamic || H == hidden_), "StreamingLstm<C = ", C,
+                  ", H = ", H, ">: the Lstm has C = ", input_, ", H = ", hidden_);
+    for (Index l = 0; l < lstm.depth(); ++l) layers_.emplace_back(lstm.layer(l).weights());
+  }
+
+  /// With a linear layer behind it.
+  StreamingLstm(const Lstm<Scalar>& lstm, const Linear<Scalar>& head) : StreamingLstm(lstm) {
+    require_shape(head.input() == hidden_, "StreamingLstm: the head wants C = ", head.input(),
+                  " of an Lstm with H = ", hidden_);
+    head_ = {head.weight(), head.bias()};
+  }
+
+  Index input() const { return input_; }
+  Index hidden() const { return hidden_; }
+  Index depth() const { return static_cast<Index>(layers_.size()); }
+  /// Numbers that a step gives: K of the head, H without one.
+  Index output() const { return head_.outputs() > 0 ? head_.outputs() : hidden_; }
+
+  /// One step. x has C numbers. What is returned stays until the next step.
+  std::span<const Scalar> step(Input x) noexcept {
+    assert(static_cast<Index>(x.size()) == input_);
+    const Scalar* values = x.data();
+    for (auto& layer : layers_) values = layer.step(values);
+    if (head_.outputs() > 0) values = head_.step(values);
+    return {values, static_cast<std::size_t>(output())};
+  }
+
+  /// Starts anew from a state of zeros.
+  void reset() noexcept {
+    for (auto& layer : layers_) layer.reset();
+  }
+
+  /// Goes on from `state`, H x 1 x L, e.g. where Lstm::forward left it. Throws shape_error if it has another shape.
+  void set_state(const LstmState<Scalar>& state) {
+    for (const auto* s : {&state.h, &state.c})
+      require_shape(s->features() == hidden_ && s->batch() == 1 && s->time() == depth(),
+                    "StreamingLstm::set_state: state is ", s->features(), " x ", s->batch(), " x ", s->time(),
+                    " (H x B x L), wanted ", hidden_, " x 1 x ", depth());
+    for (Index l = 0; l < depth(); ++l) {
+      auto& layer = layers_[static_cast<std::size_t>(l)];
+      std::copy_n(state.h.at(l).data, hidden_, layer.h());
+      std::copy_n(state.c.at(l).data, hidden_, layer.c());
+    }
+  }
+
+ private:
+  Index input_, hidden_;
+  std::vector<detail::StreamLayer<Scalar>> layers_;
+  detail::StreamLinear<Scalar> head_;  // no outputs: none
+};
+
+}  // namespace rondo::inline v0
