@@ -4,8 +4,8 @@
 //   bench_lstm --benchmark_filter=lstm_inference/T:100/B:1/      see --help for the flags of Google Benchmark
 //
 // A benchmark is called operation/T:../B:../C:../H:../L:../threads:N, where N counts Rondo's own threads; _bf16 behind
-// the operation means products of bfloat16 factors (rondo::Precision). Counters:
-// GFLOP/s (operations as in shape.hpp), us_per_step (of one time step of the whole batch), tokens/s (B * T in a call).
+// the operation means products of bfloat16 factors (rondo::Precision). Counters: GFLOP/s (operations as in shape.hpp),
+// us_per_step (of one time step of the whole batch), tokens/s (B * T in a call).
 // bench/run.sh runs it side by side with other libraries.
 #include "lstm_operations.hpp"
 #include "machine_peak.hpp"

@@ -9,7 +9,7 @@
 # headers. All sides run in turns, on processor 0 for one thread and on processors 0 and 1 for two. Leave the machine
 # alone meanwhile: two threads that wait for each other suffer most from a third.
 #
-# RONDO_BENCH_PYTHON=/path/to/python   an interpreter that has bench/compare/requirements.txt, instead of installing them
+# RONDO_BENCH_PYTHON=/path/to/python   an interpreter that has bench/compare/requirements.txt installed
 # RONDO_BENCH_MIDI=DIR                 MIDI files to read, instead of ten pieces made up
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -17,7 +17,8 @@ TITLES = {
 }
 
 # (B, H, L) at T = 100 over which geometric means go. The others show how cost grows with T and with B.
-COMPARED = {(32, 128, 1), (32, 256, 1), (64, 256, 1), (16, 512, 1), (64, 512, 1), (1, 512, 1), (64, 1024, 1), (32, 512, 3)}
+COMPARED = {(32, 128, 1), (32, 256, 1), (64, 256, 1), (16, 512, 1), (64, 512, 1), (1, 512, 1), (64, 1024, 1),
+            (32, 512, 3)}
 
 
 def arguments(name):
@@ -146,9 +147,11 @@ def markdown(results):
     text = f"# {cpu['Model name']}\n\n"
     text += f"{results['date']}, commit {results['commit']}. " + ("A quick run: 2 rounds. " if results["quick"] else "")
     text += f"Load of the machine before: {results['load_before']:.1f}. "
-    text += f"Rondo: {versions['compiler']}, `{versions['flags']}`, level {versions['cpu_level']}. Beside it: {peers}.\n\n"
+    text += f"Rondo: {versions['compiler']}, `{versions['flags']}`, level {versions['cpu_level']}. "
+    text += f"Beside it: {peers}.\n\n"
     text += ", ".join(f"{key} {value}" for key, value in cpu.items() if key != "Model name") + f"; {flags}.\n\n"
-    text += "Medians of rounds in which all took turns. A ratio is the other's time over Rondo's: above 1, Rondo is faster.\n"
+    text += "Medians of rounds in which all took turns.\n"
+    text += "A ratio is the other's time over Rondo's: above 1, Rondo is faster.\n"
     text += "The share is that of the fp32 peak (peak_fma), measured in the same rounds.\n"
     text += "Inputs are as many as units (C = H) unless stated. Made by bench/run.sh.\n"
     for title, body in sections(results):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The programs that are measured side by side: Rondo's own, called anew each time, and workers of other libraries, kept
-alive. Each has measure(name, seconds) -> {"ms": milliseconds of a call, ...}, or None where it has no such operation."""
+alive. Each has measure(name, seconds): {"ms": milliseconds of a call, ...}, or None where it has no such operation."""
 
 import json
 import pathlib

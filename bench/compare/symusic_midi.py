@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """symusic's side of bench_midi, from memory to memory. Usage: symusic_midi.py FOLDER, then worker.py's protocol on
-stdin. Replies also hold "MB", the megabytes that a call reads or writes: files that symusic cannot read are left out."""
+stdin. Replies also hold "MB", the megabytes that a call reads or writes: what symusic cannot read is left out."""
 
 import importlib.metadata
 import pathlib
