@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Softmax, Adam and the norm of every level against the same in double, at every small size, with sentinels around what
-// they write; and the same bits for any number of threads.
+// Softmax, Adam, the norm and dropout of every level against the same in double and one by one, at every small size,
+// with sentinels around what they write; and the same bits for any number of threads.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <rondo/cpu/losses.hpp>
 #include <rondo/cpu/optim.hpp>
 #include <rondo/cpu/threads.hpp>
+#include <rondo/layers/dropout.hpp>
 #include <rondo/layers/losses.hpp>
 
 #include "cpu/levels.hpp"
@@ -146,7 +147,7 @@ TEST_CASE("the sum of squares is one of doubles, at every level, of any matrix")
   }
 }
 
-TEST_CASE("losses, Adam and norm: the same bits for one thread and for more") {
+TEST_CASE("losses, Adam, norm and dropout: the same bits for one thread and for more") {
   if (most_threads() == 1) {
     WARN("skipped: this program has one thread");
     return;
@@ -182,6 +183,8 @@ TEST_CASE("losses, Adam and norm: the same bits for one thread and for more") {
       keep(d);
       adam_update<float>(Cpu{}, {0.1, 0.9, 0.99, 0.5, 1e-8, 1}, w.flat(), logits.flat(), m.flat(), v.flat());
       scale(Cpu{}, m.flat(), 0.3f);
+      DropoutCache<float> dropped;
+      keep(dropout(logits, 0.4, rng, dropped));
       for (const auto* s : {&w, &m, &v}) keep(*s);
       r.norm = squared_norm(Cpu{}, w.flat());
       set_threads(before);
@@ -236,5 +239,31 @@ TEST_CASE("Adam flushes moments that fade into denormals, and leaves the caller'
     volatile float small = 1e-38f;
     small = small * 0.1f;
     CHECK(small > 0);
+  }
+}
+
+TEST_CASE("dropout draws the generator's numbers in their order, at every level, from anywhere in a block") {
+  const LevelGuard guard;
+  Rng data(6);
+  for (CpuLevel level : levels()) {
+    set_cpu_level(level);
+    for (Index n : {1, 3, 15, 16, 17, 70, 511, 512, 513, 2000})
+      for (std::uint64_t drawn : {0ull, 1ull, 2ull, 7ull, 0x3FFFFFFF0ull, 0x123456789Aull}) {  // block 2^32 within
+        INFO("level " << name(level) << ", " << n << " numbers after " << drawn);
+        Guarded x(n, 1, data), mask(n, 1, data), y(n, 1, data);
+        Rng rng({0x123456789ABCDEFull, 0xFEDCBA9876543210ull, drawn}), same(rng.state());
+        dropout_forward<float>(Cpu{}, 0.3, rng, x.view(), mask.view(), y.view());
+        CHECK(mask.untouched());
+        CHECK(y.untouched());
+        Index dropped = 0;
+        for (Index i = 0; i < n; ++i) {
+          const float wanted = same() < static_cast<std::uint32_t>(0.3 * 0x1p32) ? 0.0f : static_cast<float>(1 / 0.7);
+          dropped += wanted == 0;
+          REQUIRE(mask.data()[i] == wanted);
+          REQUIRE(y.data()[i] == x.data()[i] * wanted);
+        }
+        if (n > 100) CHECK(dropped > 0);
+        CHECK(rng() == same());
+      }
   }
 }

@@ -176,6 +176,14 @@ struct AdamNumbers {
   float shrink;
 };
 
+/// Numbers first, first + 1, ... of a stream of random numbers, and what is made of them: 0 of those below the
+/// threshold, `kept` of the others.
+struct DropoutDraw {
+  std::uint64_t seed, stream, first;
+  std::uint32_t threshold;
+  float kept;
+};
+
 /// What is computed number by number.
 struct ElementwiseKernels {
   /// d becomes scale * softmax(z), unless it is null. d is not z.
@@ -184,6 +192,8 @@ struct ElementwiseKernels {
   void (*adam)(const AdamNumbers&, long count, float* w, const float* g, float* m, float* v);
   /// In double, in an order that `count` decides.
   double (*sum_of_squares)(const float* a, long count);
+  /// mask as drawn, y = x * mask.
+  void (*dropout)(const DropoutDraw&, long count, const float* x, float* mask, float* y);
 };
 
 struct Kernels {

@@ -11,6 +11,7 @@
 #include <rondo/cpu/kernels/lstm.inl>
 #include <rondo/cpu/kernels/streaming.inl>
 #include <rondo/cpu/kernels/elementwise.inl>
+#include <rondo/cpu/kernels/random.inl>
 // clang-format on
 
 template <class P>

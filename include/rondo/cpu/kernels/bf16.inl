@@ -2,7 +2,6 @@
 // bfloat16, the upper half of a float: rounding to it, pairing, and the product of pairs where the machine has no
 // instruction for it. No include guard, no includes. Needs vector.inl.
 
-typedef std::uint32_t WordVector __attribute__((vector_size(sizeof(Vector))));
 typedef std::uint16_t HalfVector __attribute__((vector_size(sizeof(Vector) / 2)));
 typedef std::uint16_t UnalignedHalfVector __attribute__((vector_size(sizeof(Vector) / 2), aligned(2), may_alias));
 

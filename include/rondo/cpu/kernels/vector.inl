@@ -9,6 +9,7 @@
 inline constexpr int kLanes = sizeof(Vector) / sizeof(float);
 typedef float UnalignedVector __attribute__((vector_size(sizeof(Vector)), aligned(4), may_alias));
 typedef std::int32_t IntVector __attribute__((vector_size(sizeof(Vector))));
+typedef std::uint32_t WordVector __attribute__((vector_size(sizeof(Vector))));
 
 [[gnu::always_inline]] inline Vector load(const void* p) { return *static_cast<const UnalignedVector*>(p); }
 [[gnu::always_inline]] inline void store(void* p, Vector v) { *static_cast<UnalignedVector*>(p) = v; }
@@ -71,8 +72,8 @@ struct Power {
   const Vector middle = multiply_add(r, spread(9.618437357e-3f), spread(5.550332548e-2f));
   const Vector high = multiply_add(r, spread(1.535336188e-4f), spread(1.339887440e-3f));
   const Vector p = multiply_add(multiply_add(high, r2, middle), r2, low);
-  const IntVector exponent = reinterpret_cast<IntVector>(shifted) << 23;  // only the low bits of `shifted` survive
-  const IntVector one = (IntVector{} + 127) << 23;
+  const WordVector exponent = reinterpret_cast<WordVector>(shifted) << 23;  // only the low bits of `shifted` survive
+  const WordVector one = (WordVector{} + 127) << 23;
   return {reinterpret_cast<Vector>(exponent + one), p * r};
 }
 
