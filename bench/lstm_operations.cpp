@@ -5,6 +5,7 @@
 
 #include <rondo/layers/inference_lstm.hpp>
 #include <rondo/layers/lstm.hpp>
+#include <rondo/layers/streaming_lstm.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
@@ -79,11 +80,19 @@ void lstm_forward_backward(benchmark::State& state, const Shape& s, Precision pr
 
 void lstm_step(benchmark::State& state, const Shape& s, Precision precision) {
   Rng rng(1);
-  const auto lstm = make_lstm(s, precision, rng);
+  const auto learned = make_lstm(s, Precision::fp32, rng);
   const auto x = random_sequence(s.C, s.B, 1, rng);
-  auto hc = lstm.zero_state(s.B);
-  Buffer<float> scratch;
-  const double seconds = seconds_per_call(state, [&] { lstm.step(x.at(0), hc, scratch); });
+  double seconds = 0;
+  if (s.B == 1 && precision == Precision::fp32) {
+    StreamingLstm<float> stream(learned);
+    const std::span<const float> now(x.data(), static_cast<std::size_t>(s.C));
+    seconds = seconds_per_call(state, [&] { stream.step(now); });
+  } else {
+    const InferenceLstm<float> lstm(learned, precision);
+    InferenceLstm<float>::Workspace work;
+    auto hc = learned.zero_state(s.B);
+    seconds = seconds_per_call(state, [&] { lstm.forward(x, hc, work); });
+  }
   report(state, s, s.forward_gflop(), seconds);
 }
 

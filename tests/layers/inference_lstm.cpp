@@ -78,6 +78,31 @@ TEST_CASE("inference has the bits of the forward pass", "") {
   }
 }
 
+TEST_CASE("steps one by one have the bits of the forward pass") {
+  const LevelGuard guard;
+  for (CpuLevel level : levels()) {
+    if (level == CpuLevel::baseline) continue;
+    set_cpu_level(level);
+    for (Index H : {1, 5, 16, 33, 64, 100})
+      for (Index B : {1, 2, 7, 20}) {
+        INFO("level " << name(level) << ", H " << H << ", B " << B);
+        Rng rng(11);
+        Lstm<float> lstm({.input = 9, .hidden = H, .layers = 2}, rng);
+        Lstm<float>::Cache cache;
+        Buffer<float> scratch;
+        const auto x = random_sequence<float>(9, B, 6, rng);
+        auto state = random_state(lstm, B, rng), stepped = state;
+        const auto& y = lstm.forward(x, state, cache);
+        for (Index t = 0; t < 6; ++t) {
+          const auto h = lstm.step(x.at(t), stepped, scratch);
+          for (Index b = 0; b < B; ++b)
+            for (Index u = 0; u < H; ++u) REQUIRE(h(u, b) == y(u, b, t));
+        }
+        REQUIRE(largest_difference(state.c, stepped.c) == 0);
+      }
+  }
+}
+
 TEST_CASE("inference at the baseline and in double") {
   const LevelGuard guard;
   set_cpu_level(CpuLevel::baseline);

@@ -18,22 +18,24 @@ struct Operand {
   Operand from_column(long j) const { return {data + j * column, row, column}; }
 };
 
-/// Where a product is written: vector m of column j at data + j * column + m * vector.
-struct Target {
-  float* data;
-  long column, vector;
-
-  Target from_row(long r) const { return {data + r, column, vector}; }
-  Target from_column(long j) const { return {data + j * column, column, vector}; }
-};
-
-/// What its sums start from, in the same way; nothing, where data is null; one column for all, where column is 0.
+/// What the sums of a product start from: vector m of column j at data + j * column + m * vector. Nothing, where data
+/// is null; one column for all, where column is 0.
 struct Start {
   const float* data;
   long column, vector;
 
   Start from_row(long r) const { return {data ? data + r : nullptr, column, vector}; }
   Start from_column(long j) const { return {data ? data + j * column : nullptr, column, vector}; }
+};
+
+/// Where a product is written, in the same way.
+struct Target {
+  float* data;
+  long column, vector;
+
+  Target from_row(long r) const { return {data + r, column, vector}; }
+  Target from_column(long j) const { return {data + j * column, column, vector}; }
+  Start as_start() const { return {data, column, vector}; }
 };
 
 /// Z = b + W X for all four gates of some units, for the same columns of several steps.
@@ -192,6 +194,8 @@ struct ElementwiseKernels {
   void (*adam)(const AdamNumbers&, long count, float* w, const float* g, float* m, float* v);
   /// In double, in an order that `count` decides.
   double (*sum_of_squares)(const float* a, long count);
+  /// sum += a.
+  void (*add)(long count, const float* a, float* sum);
   /// mask as drawn, y = x * mask.
   void (*dropout)(const DropoutDraw&, long count, const float* x, float* mask, float* y);
 };

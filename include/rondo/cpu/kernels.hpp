@@ -1,128 +1,30 @@
 // SPDX-License-Identifier: MIT
-// The inner kernels of every level, from one text (cpu/kernels/*.inl), and the choice among them at run time.
-//
-// The instruction set is named for a region of the file, not for a function: GCC lowers vector code by the options of
-// the function that it is first written in, so attributes on callers come too late (docs/04-cpu-kernels.md). In all of
-// them a product and a sum are fused where the text says so: a compiler would contract in some tiles and not in others.
+// The inner kernels of the level in use. They are compiled where they are included, as everything here; in a program of
+// many files that takes its time. Then define RONDO_SEPARATE_KERNELS for all of them and compile one file more, of one
+// line: #include <rondo/cpu/compile_kernels.hpp>.
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
 #include <rondo/cpu/level.hpp>
 
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <type_traits>
-#include <utility>
-
-#if RONDO_X86_LEVELS
-#include <immintrin.h>
+#if !defined(RONDO_SEPARATE_KERNELS)
+#include <rondo/cpu/kernel_levels.hpp>
 #endif
 
 namespace rondo::inline v0::detail {
 
-#if RONDO_X86_LEVELS
-
-#if defined(__clang__)
-#pragma clang fp contract(off)
-#else
-#pragma GCC push_options
-#pragma GCC optimize("fp-contract=off")
+#if defined(RONDO_SEPARATE_KERNELS)
+/// The kernels of a level; null at the baseline, where Eigen serves. Defined by compile_kernels.hpp.
+const Kernels* separate_kernels_of(CpuLevel level);
 #endif
-
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#endif
-namespace avx2 {
-typedef float Vector __attribute__((vector_size(32)));
-inline constexpr int kTileColumns = 3;  // 4 x 3 sums, 3 of B, 1 of A: 16 registers
-[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
-[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm256_min_ps(a, b); }
-[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
-#include <rondo/cpu/kernels/registers.inl>
-[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
-#include <rondo/cpu/kernels/all.inl>
-#include <rondo/cpu/kernels/table.inl>
-}  // namespace avx2
-#if defined(__clang__)
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
-                             apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
-#endif
-namespace avx512 {
-typedef float Vector __attribute__((vector_size(64)));
-inline constexpr int kTileColumns = 6;  // 4 x 6 sums, 6 of B, 1 of A: 31 of 32 registers
-[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_min_ps(a, b); }
-[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
-#include <rondo/cpu/kernels/registers.inl>
-[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
-#include <rondo/cpu/kernels/all.inl>
-#include <rondo/cpu/kernels/table.inl>
-}  // namespace avx512
-#if defined(__clang__)
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
-                             apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
-#endif
-namespace avx512_bf16 {
-typedef float Vector __attribute__((vector_size(64)));
-inline constexpr int kTileColumns = 6;
-[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_min_ps(a, b); }
-[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
-#include <rondo/cpu/kernels/registers.inl>
-[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) {
-  return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
-}
-#include <rondo/cpu/kernels/all.inl>
-inline constexpr Kernels kKernels = [] {  // the level below, but for the products of pairs
-  Kernels k = avx512::kKernels;
-  k.bf16 = kProductKernels<Bf16>;
-  return k;
-}();
-}  // namespace avx512_bf16
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
-
-#if defined(__clang__)
-#pragma clang fp contract(on)
-#else
-#pragma GCC pop_options
-#endif
-
-#endif  // RONDO_X86_LEVELS
 
 /// The kernels of the level in use; null at the baseline, where Eigen serves.
 inline const Kernels* kernels() {
-#if RONDO_X86_LEVELS
-  switch (cpu_level()) {
-    case CpuLevel::avx512_bf16:
-      return &avx512_bf16::kKernels;
-    case CpuLevel::avx512:
-      return &avx512::kKernels;
-    case CpuLevel::avx2:
-      return &avx2::kKernels;
-    case CpuLevel::baseline:
-      break;
-  }
+#if defined(RONDO_SEPARATE_KERNELS)
+  return separate_kernels_of(cpu_level());
+#else
+  return kernels_of(cpu_level());
 #endif
-  return nullptr;
 }
 
 }  // namespace rondo::inline v0::detail

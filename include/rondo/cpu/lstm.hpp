@@ -157,4 +157,18 @@ void lstm_backward(Cpu cpu, Precision precision, const LstmWeights<const Scalar>
   embedding_backward(cpu, x.tokens, d_features.flat(), dE);
 }
 
+/// The cell of one step that nobody looks back on: z (4H x B) holds the pre-activations and is used up; c becomes the next
+/// cell and h (H x B) the next hidden state, with the bits of lstm_forward.
+template <class Scalar>
+void lstm_step_cells(Cpu cpu, MatrixView<Scalar> z, MatrixView<Scalar> c, MatrixView<Scalar> h) {
+  if constexpr (std::is_same_v<Scalar, float>)
+    if (const detail::Kernels* k = detail::kernels()) {
+      const detail::LstmCells cells{z.data, z.stride, h.rows, c.data, c.data, nullptr, h.data, h.stride};
+      k->fp32.lstm_step({h.cols, 0, false, nullptr, {nullptr, 0, 0}, cells}, 0, h.rows);  // R h is in z
+      return;
+    }
+  // tanh(c) needs a place: h is read no more, and lstm_cells writes it before it writes h
+  lstm_cells(cpu, z, c, c, h, h, h.cols);
+}
+
 }  // namespace rondo::inline v0

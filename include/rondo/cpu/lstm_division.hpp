@@ -20,6 +20,11 @@ inline Index steps_back(Index batch) {
   return std::max<Index>(1, GradientSums<float>::kMaxDepth / std::max<Index>(1, batch));
 }
 
+/// Whether step t goes through its units last first. With few columns a step's time is that of reading R, and every
+/// other step then begins with what the one before has left in cache; with more, prefetching finds the usual order
+/// easier.
+inline bool goes_backwards(Index t, Index batch) { return t % 2 != 0 && batch <= 4; }
+
 /// What a member does of each step: by columns of the batch (nobody waits) where R fits every core's cache and there
 /// are columns enough to fill tiles; else by units in whole grains (each core keeps its rows of R, and all meet after a
 /// step).

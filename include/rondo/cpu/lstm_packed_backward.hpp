@@ -135,7 +135,7 @@ class BackwardPass {
                                     H4_};
       const bool last = t == T_ - 1;  // no later step
       p_.lstm_step_backward(
-          {active, last ? 0 : words<Word>(H4_), work_.R_transposed.data(), words<Word>(H4_), t % 2 != 0,
+          {active, last ? 0 : words<Word>(H4_), work_.R_transposed.data(), words<Word>(H4_), goes_backwards(t, B_),
            dz_operand(last ? t : t + 1).from_column(first), dh + first * H_, H_, gradients.from_column(first)},
           mine.units.first, mine.units.last);
     }
@@ -192,8 +192,7 @@ class BackwardPass {
       for (Index j = 0; j < count; ++j) {
         const std::int32_t token = input_.x.tokens[static_cast<std::size_t>(begin * B_ + j)];
         const float* const dz = dz_at(begin) + j * H4_;
-        float* const sum = &input_.d_table(0, token);
-        for (Index r = rows.first; r < rows.last; ++r) sum[r] += dz[r];
+        k_.elementwise.add(rows.size(), dz + rows.first, &input_.d_table(rows.first, token));
       }
     }
   }

@@ -61,8 +61,8 @@ void forward_steps(const Kernels& k, const Team& team, const Input& input, const
       const LstmCells cells{to.gates.at(t),  4 * H,      H,
                             c_before,        to.c.at(t), to.tanh_c ? to.tanh_c + t * H * B : nullptr,
                             to.y.at(t).data, H};
-      products<Word>(k).lstm_step({active, words<Word>(H), t % 2 != 0, R, h.get(t % 2 * B, h_before).from_column(first),
-                                   cells.from_column(first)},
+      products<Word>(k).lstm_step({active, words<Word>(H), goes_backwards(t, B), R,
+                                   h.get(t % 2 * B, h_before).from_column(first), cells.from_column(first)},
                                   mine.units.first, mine.units.last);
     }
     clear_padding(to.y, t, mine.units, mine.columns, to.y.at(t).data, H);

@@ -73,8 +73,7 @@ class LstmLayer {
     set_columns(Device{}, z, b_.value());
     gemm(Device{}, Op::none, Op::none, W_.value(), x, z);
     gemm(Device{}, Op::none, Op::none, R_.value(), h, z);
-    // tanh(c) needs a place: h is read no more, and lstm_cells writes it before it writes h
-    lstm_cells(Device{}, z, c, c, h, h, x.cols);
+    lstm_step_cells(Device{}, z, c, h);
   }
 
   /// The three of them to look at.

@@ -113,3 +113,10 @@ inline double sum_of_squares(const float* a, long count) {
       });
   return reduce(sum, [](double x, double y) { return x + y; });
 }
+
+/// See ElementwiseKernels.
+inline void add(long count, const float* a, float* sum) {
+  for_each_vector(
+      count, [&](auto memory, long i, int)
+                 __attribute__((always_inline)) { memory.write(sum + i, memory.read(sum + i) + memory.read(a + i)); });
+}

@@ -54,6 +54,14 @@ template <class F>
   }
 }
 
+/// The same in tiles of kTileColumns columns and of one alone: edges are not worth a body for every width.
+template <class F>
+[[gnu::always_inline]] inline void for_each_edge_tile(long columns, F&& f) {
+  long j = 0;
+  for (; j + kTileColumns <= columns; j += kTileColumns) f(std::integral_constant<int, kTileColumns>{}, j);
+  for (; j < columns; ++j) f(std::integral_constant<int, 1>{}, j);
+}
+
 /// One tile of C, M vectors of rows x N columns. Vector m of a column lies at m * c.vector.
 template <class P, int M, int N>
 [[gnu::always_inline]] inline void tile(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
@@ -87,7 +95,7 @@ inline void sweep_part(long depth, const typename P::Word* a, long a_step, Opera
                        Target c, long columns, long lanes) {
   alignas(64) float edge[kTileColumns * M * kLanes];
   const Target to_edge{edge, M * kLanes, kLanes};
-  for_each_tile(columns, [&](auto width, long first) {
+  for_each_edge_tile(columns, [&](auto width, long first) {
     constexpr int N = decltype(width)::value;
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m) {
@@ -112,23 +120,24 @@ inline void panel(long rows, long depth, const typename P::Word* a, long a_step,
     return;
   }
   long r = 0;
-  if (rows - r >= 2 * kLanes) {
-    sweep<P, 2>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns);
-    r += 2 * kLanes;
-  }
   for (; rows - r >= kLanes; r += kLanes)
     sweep<P, 1>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns);
   if (r < rows) sweep_part<P, 1>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns, rows - r);
 }
 
-/// C = start + packed A * B.
+/// C = start + packed A * B, in blocks of k that leave a panel's part and B's in the second-level cache.
 template <class P>
 inline void multiply_packed(long rows, long depth, const typename P::Word* packed, Operand<typename P::Word> b,
                             Start start, Target c, long columns) {
+  constexpr long kDepth = 512;
   start.vector = c.vector = kLanes;
-  for (long r = 0; r < rows; r += kPanelRows) {
-    const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
-    panel<P>(count, depth, packed + r * depth, kPanelRows, b, start.from_row(r), c.from_row(r), columns);
+  for (long k = 0; k < depth || k == 0; k += kDepth) {
+    const long deep = depth - k < kDepth ? depth - k : kDepth;
+    for (long r = 0; r < rows; r += kPanelRows) {
+      const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
+      panel<P>(count, deep, packed + r * depth + k * kPanelRows, kPanelRows, b.from_row(k),
+               k == 0 ? start.from_row(r) : c.from_row(r).as_start(), c.from_row(r), columns);
+    }
   }
 }
 
@@ -144,16 +153,15 @@ inline void multiply(long rows, long depth, const float* a, long row_step, long 
     for (long r = 0; r < rows; r += kPanelRows) {
       const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
       const Target at{c + r + j * c_column, c_column, kLanes};
-      const Start start{at.data, at.column, at.vector};
       for (long k = 0; k < depth; k += kDepth) {
         const long deep = depth - k < kDepth ? depth - k : kDepth;
         const float* const a_at = a + r * row_step + k * k_step;
         const Operand<float> b_at = b.from_column(j).from_row(k);
         if (row_step == 1 && wide < 8 && count == kPanelRows) {  // too few columns to be worth packing for
-          panel<Fp32>(count, deep, a_at, k_step, b_at, start, at, wide);
+          panel<Fp32>(count, deep, a_at, k_step, b_at, at.as_start(), at, wide);
         } else {
           pack_panel(count, deep, a_at, row_step, k_step, packed);
-          panel<Fp32>(count, deep, packed, kPanelRows, b_at, start, at, wide);
+          panel<Fp32>(count, deep, packed, kPanelRows, b_at, at.as_start(), at, wide);
         }
       }
     }
@@ -186,8 +194,8 @@ inline void add_gradients(const GradientSums<typename P::Word>& s, long first, l
     const long rows = last - r < kPanelRows ? last - r : kPanelRows;
     pack<P>(s.columns, s.dz + r, 1, s.dz_column, packed, 0, rows);
     const Target dW{s.dW + r, s.dW_column, kLanes}, dR{s.dR + r, s.dR_column, kLanes};
-    if (s.inputs > 0) panel<P>(rows, depth, packed, kPanelRows, s.x, {dW.data, dW.column, kLanes}, dW, s.inputs);
-    panel<P>(rows, depth, packed, kPanelRows, s.h, {dR.data, dR.column, kLanes}, dR, s.hidden);
+    if (s.inputs > 0) panel<P>(rows, depth, packed, kPanelRows, s.x, dW.as_start(), dW, s.inputs);
+    panel<P>(rows, depth, packed, kPanelRows, s.h, dR.as_start(), dR, s.hidden);
     add_columns(rows, s.columns, s.dz + r, s.dz_column, s.db + r);
   }
 }

@@ -95,11 +95,12 @@ inline void lstm_step(const LstmStep<typename P::Word>& s, long first, long last
       continue;
     }
     if (units >= kLanes)
-      for_each_tile(s.columns, [&](auto width, long j) __attribute__((always_inline)) {
-        gate_tile<P, decltype(width)::value>(s.depth, R, s.h_before.from_column(j), at.from_column(j));
-      });
+      for_each_tile(
+          s.columns, [&](auto width, long j) __attribute__((always_inline)) {
+            gate_tile<P, decltype(width)::value>(s.depth, R, s.h_before.from_column(j), at.from_column(j));
+          });
     if (const long whole = units >= kLanes ? kLanes : 0; whole < units)
-      for_each_tile(s.columns, [&](auto width, long j) {
+      for_each_edge_tile(s.columns, [&](auto width, long j) {
         gate_tile_part<P, decltype(width)::value>(s.depth, R + whole / kLanes * panel, s.h_before.from_column(j),
                                                   at.from_unit(whole).from_column(j), units - whole);
       });
@@ -151,20 +152,25 @@ template <class Memory>
 /// Units [first, last) of one step back; first is a multiple of kPanelRows, last is one or H.
 template <class P>
 inline void lstm_step_backward(const LstmBackwardStep<typename P::Word>& s, long first, long last) {
-  constexpr long kColumns = 8 * kTileColumns;
-  alignas(64) float dh[kColumns * kPanelRows];
+  constexpr long kColumns = 16 * kTileColumns, kDepth = 512;
+  alignas(64) float dh_tile[kColumns * kPanelRows];
+  const Target dh{dh_tile, kPanelRows, kLanes};
   const long panels = (last - first + kPanelRows - 1) / kPanelRows;
   for (long n = 0; n < panels; ++n) {
     const long u = first + (s.backwards ? panels - 1 - n : n) * kPanelRows;
     const long rows = last - u < kPanelRows ? last - u : kPanelRows;
     for (long j = 0; j < s.columns; j += kColumns) {
       const long wide = s.columns - j < kColumns ? s.columns - j : kColumns;
-      const Start start = Start{s.dh + u, s.dh_column, kLanes}.from_column(j);
       const typename P::Word* const R = s.R_transposed + u * s.R_depth;
-      panel<P>(rows, s.depth, R, kPanelRows, s.dz_after.from_column(j), start, {dh, kPanelRows, kLanes}, wide);
+      const Operand<typename P::Word> dz = s.dz_after.from_column(j);
+      Start start = Start{s.dh + u, s.dh_column, kLanes}.from_column(j);
+      for (long k = 0; k < s.depth || k == 0; k += kDepth, start = dh.as_start()) {
+        const long deep = s.depth - k < kDepth ? s.depth - k : kDepth;
+        panel<P>(rows, deep, R + k * kPanelRows, kPanelRows, dz.from_row(k), start, dh, wide);
+      }
       for (long b = 0; b < wide; ++b) {
         const LstmGradients at = s.gradients.from_column(j + b).from_unit(u);
-        const float* const dh_b = dh + b * kPanelRows;
+        const float* const dh_b = dh_tile + b * kPanelRows;
         long r = 0;
         for (; r + kLanes <= rows; r += kLanes) cells_backward(WholeVector{}, at.from_unit(r), dh_b + r);
         if (r < rows) cells_backward(PartOfVector{rows - r}, at.from_unit(r), dh_b + r);

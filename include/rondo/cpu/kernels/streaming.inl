@@ -11,7 +11,7 @@
 inline constexpr float kSilence = 1e-18f;
 
 [[gnu::always_inline]] inline Vector silence(Vector v) {
-  return (v < spread(kSilence)) & (v > spread(-kSilence)) ? Vector{} : v;
+  return ((v < spread(kSilence)) & (v > spread(-kSilence))) ? Vector{} : v;
 }
 
 /// sum[block][k % Parts][gate] += panel's row k * v[k].

@@ -4,7 +4,7 @@
 inline constexpr Kernels kKernels{kLanes,
                                   kPanelRows,
                                   multiply,
-                                  {softmax, adam, sum_of_squares, dropout},
+                                  {softmax, adam, sum_of_squares, add, dropout},
                                   kProductKernels<Fp32>,
                                   kProductKernels<Bf16>,
                                   to_bf16,

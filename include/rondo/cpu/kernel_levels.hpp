@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The inner kernels of every level, from one text (cpu/kernels/*.inl). Whoever includes this compiles them, which takes
+// seconds; see cpu/kernels.hpp.
+//
+// The instruction set is named for a region of the file, not for a function: GCC lowers vector code by the options of
+// the function that it is first written in, so attributes on callers come too late (docs/04-cpu-kernels.md). In all of
+// them a product and a sum are fused where the text says so: a compiler would contract in some tiles and not in others.
+#pragma once
+
+#include <rondo/cpu/kernel_arguments.hpp>
+#include <rondo/cpu/level.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#if RONDO_X86_LEVELS
+#include <immintrin.h>
+#endif
+
+namespace rondo::inline v0::detail {
+
+#if RONDO_X86_LEVELS
+
+#if defined(__clang__)
+#pragma clang fp contract(off)
+#else
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+namespace avx2 {
+typedef float Vector __attribute__((vector_size(32)));
+inline constexpr int kTileColumns = 3;  // 4 x 3 sums, 3 of B, 1 of A: 16 registers
+[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm256_min_ps(a, b); }
+[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+#include <rondo/cpu/kernels/registers.inl>
+[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
+#include <rondo/cpu/kernels/all.inl>
+#include <rondo/cpu/kernels/table.inl>
+}  // namespace avx2
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
+                             apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#endif
+namespace avx512 {
+typedef float Vector __attribute__((vector_size(64)));
+inline constexpr int kTileColumns = 6;  // 4 x 6 sums, 6 of B, 1 of A: 31 of 32 registers
+[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_maskz_min_ps(0xffff, a, b); }
+[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
+#include <rondo/cpu/kernels/registers.inl>
+[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
+#include <rondo/cpu/kernels/all.inl>
+#include <rondo/cpu/kernels/table.inl>
+}  // namespace avx512
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
+                             apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#endif
+namespace avx512_bf16 {
+typedef float Vector __attribute__((vector_size(64)));
+inline constexpr int kTileColumns = 6;
+[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_maskz_min_ps(0xffff, a, b); }
+[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
+#include <rondo/cpu/kernels/registers.inl>
+[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) {
+  return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+#include <rondo/cpu/kernels/all.inl>
+inline constexpr Kernels kKernels = [] {  // the level below, but for the products of pairs
+  Kernels k = avx512::kKernels;
+  k.bf16 = kProductKernels<Bf16>;
+  return k;
+}();
+}  // namespace avx512_bf16
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#if defined(__clang__)
+#pragma clang fp contract(on)
+#else
+#pragma GCC pop_options
+#endif
+
+#endif  // RONDO_X86_LEVELS
+
+/// The kernels of a level; null at the baseline, where Eigen serves.
+inline const Kernels* kernels_of(CpuLevel level) {
+#if RONDO_X86_LEVELS
+  switch (level) {
+    case CpuLevel::avx512_bf16:
+      return &avx512_bf16::kKernels;
+    case CpuLevel::avx512:
+      return &avx512::kKernels;
+    case CpuLevel::avx2:
+      return &avx2::kKernels;
+    case CpuLevel::baseline:
+      break;
+  }
+#else
+  (void)level;
+#endif
+  return nullptr;
+}
+
+}  // namespace rondo::inline v0::detail
