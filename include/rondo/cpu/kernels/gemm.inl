@@ -7,11 +7,28 @@
 // A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
 // tile: its bits depend neither on how many columns stand beside it nor on who computes them.
 
+/// Memory that is wanted soon: one cache line for each k, from `at` on; or the same line again and again, where step is
+/// 0.
+struct Ahead {
+  const char* at;
+  long step;
+};
+
+/// While tile `index` of a panel of `depth` computes, a quarter of the next panel comes nearer; after four all of it
+/// has. `next` may be null: nothing is wanted, but something must be named.
+[[gnu::always_inline]] inline Ahead quarter_of(const void* next, long index, long depth, const void* here) {
+  constexpr long kLine = 64;
+  const bool wanted = next != nullptr && index < 4;
+  return {wanted ? static_cast<const char*>(next) + index * depth * kLine : static_cast<const char*>(here),
+          wanted ? kLine : 0};
+}
+
 /// sum[j][m] += A's panel * B's column j. `a_step`: words from one k to the next in A.
 template <class P, int M, int N>
 [[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const typename P::Word* a, long a_step,
-                                              Operand<typename P::Word> b) {
-  for (long k = 0; k < depth; ++k, a += a_step) {
+                                              Operand<typename P::Word> b, Ahead ahead) {
+  for (long k = 0; k < depth; ++k, a += a_step, ahead.at += ahead.step) {
+    __builtin_prefetch(ahead.at, 0, 2);
     Vector column[N];
 #pragma GCC unroll 8
     for (int j = 0; j < N; ++j) column[j] = P::spread_word(b.data[k * b.row + j * b.column]);
@@ -65,27 +82,41 @@ template <class F>
 /// One tile of C, M vectors of rows x N columns. Vector m of a column lies at m * c.vector.
 template <class P, int M, int N>
 [[gnu::always_inline]] inline void tile(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
-                                        Start start, Target c) {
+                                        Start start, Target c, Ahead ahead) {
   Vector sum[N][M];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m)
       sum[j][m] = start.data ? load(start.data + j * start.column + m * start.vector) : Vector{};
-  accumulate<P>(sum, depth, a, a_step, b);
+  accumulate<P>(sum, depth, a, a_step, b, ahead);
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) store(c.data + j * c.column + m * c.vector, sum[j][m]);
 }
 
-/// M vectors of rows of C against all columns.
+/// Asks for the first of `count` columns that a tile of N will write, M vectors each: they come while another tile
+/// computes.
+template <int M, int N>
+[[gnu::always_inline]] inline void prefetch_tile(Target c, long count) {
+  const long columns = count < N ? count : N;
+  for (long j = 0; j < columns; ++j)
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m) __builtin_prefetch(c.data + j * c.column + m * c.vector, 1);
+}
+
+/// M vectors of rows of C against all columns. `next`: the panel that comes after this one, or null.
 template <class P, int M>
 inline void sweep(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b, Start start,
-                  Target c, long columns) {
+                  Target c, long columns, const void* next = nullptr) {
+  long index = 0;
   for_each_tile(
       columns, [&](auto width, long j) __attribute__((always_inline)) {
-        tile<P, M, decltype(width)::value>(depth, a, a_step, b.from_column(j), start.from_column(j), c.from_column(j));
+        constexpr int N = decltype(width)::value;
+        prefetch_tile<M, N>(c.from_column(j + N), columns - j - N);
+        tile<P, M, N>(depth, a, a_step, b.from_column(j), start.from_column(j), c.from_column(j),
+                      quarter_of(next, index++, depth, a));
       });
 }
 
@@ -103,7 +134,8 @@ inline void sweep_part(long depth, const typename P::Word* a, long a_step, Opera
         const float* const from = start.data ? start.data + (first + j) * start.column + m * start.vector : nullptr;
         for (long i = 0; i < kLanes; ++i) at[i] = from && i < lanes ? from[i] : 0.0f;
       }
-    tile<P, M, N>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge);
+    tile<P, M, N>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
+                  quarter_of(nullptr, 0, 0, a));
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m)
         for (long i = 0; i < lanes; ++i)
@@ -114,9 +146,9 @@ inline void sweep_part(long depth, const typename P::Word* a, long a_step, Opera
 /// One panel of C, `rows` of its kPanelRows rows, against all columns.
 template <class P>
 inline void panel(long rows, long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
-                  Start start, Target c, long columns) {
+                  Start start, Target c, long columns, const void* next = nullptr) {
   if (rows == kPanelRows) {
-    sweep<P, 4>(depth, a, a_step, b, start, c, columns);
+    sweep<P, 4>(depth, a, a_step, b, start, c, columns, next);
     return;
   }
   long r = 0;
@@ -136,7 +168,8 @@ inline void multiply_packed(long rows, long depth, const typename P::Word* packe
     for (long r = 0; r < rows; r += kPanelRows) {
       const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
       panel<P>(count, deep, packed + r * depth + k * kPanelRows, kPanelRows, b.from_row(k),
-               k == 0 ? start.from_row(r) : c.from_row(r).as_start(), c.from_row(r), columns);
+               k == 0 ? start.from_row(r) : c.from_row(r).as_start(), c.from_row(r), columns,
+               r + kPanelRows < rows ? packed + (r + kPanelRows) * depth + k * kPanelRows : nullptr);
     }
   }
 }

@@ -23,13 +23,13 @@
 /// N columns of one vector of units.
 template <class P, int N>
 [[gnu::always_inline]] inline void gate_tile(long depth, const typename P::Word* R, Operand<typename P::Word> h_before,
-                                             const LstmCells& at) {
+                                             const LstmCells& at, Ahead ahead) {
   Vector sum[N][4];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
     for (int g = 0; g < 4; ++g) sum[j][g] = load(at.gates + j * at.gates_column + g * at.gate);
-  accumulate<P>(sum, depth, R, kPanelRows, h_before);
+  accumulate<P>(sum, depth, R, kPanelRows, h_before, ahead);
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j) cells(sum[j], at, j);
 }
@@ -46,7 +46,8 @@ inline void gate_tile_part(long depth, const typename P::Word* R, Operand<typena
                   static_cast<std::size_t>(lanes) * sizeof(float));
   }
   gate_tile<P, N>(depth, R, h_before,
-                  {gates[0][0], 4 * kLanes, kLanes, before[0], c[0], at.tanh_c ? tanh_c[0] : nullptr, h[0], kLanes});
+                  {gates[0][0], 4 * kLanes, kLanes, before[0], c[0], at.tanh_c ? tanh_c[0] : nullptr, h[0], kLanes},
+                  quarter_of(nullptr, 0, 0, R));
   for (int j = 0; j < N; ++j) {
     std::memcpy(at.c + j * at.column, c[j], static_cast<std::size_t>(lanes) * sizeof(float));
     std::memcpy(at.h + j * at.column, h[j], static_cast<std::size_t>(lanes) * sizeof(float));
@@ -94,10 +95,13 @@ inline void lstm_step(const LstmStep<typename P::Word>& s, long first, long last
       gate_column_pair<P>(s.depth, R, s.h_before, at);
       continue;
     }
+    long index = 0;
     if (units >= kLanes)
       for_each_tile(
           s.columns, [&](auto width, long j) __attribute__((always_inline)) {
-            gate_tile<P, decltype(width)::value>(s.depth, R, s.h_before.from_column(j), at.from_column(j));
+            const Ahead ahead =
+                quarter_of(n + 1 < grains ? R + (s.backwards ? -panel : panel) : nullptr, index++, s.depth, R);
+            gate_tile<P, decltype(width)::value>(s.depth, R, s.h_before.from_column(j), at.from_column(j), ahead);
           });
     if (const long whole = units >= kLanes ? kLanes : 0; whole < units)
       for_each_edge_tile(s.columns, [&](auto width, long j) {
@@ -118,7 +122,7 @@ inline void project_gates(const GateProjection<typename P::Word>& s, long first,
       const Operand<typename P::Word> x = s.x.from_column(t * s.batch);
       const Target z{s.z + u + t * s.batch * s.z_column, s.z_column, s.hidden};
       if (last - u >= kLanes)
-        sweep<P, 4>(s.depth, W, kPanelRows, x, start, z, s.columns);
+        sweep<P, 4>(s.depth, W, kPanelRows, x, start, z, s.columns, t == 0 && u + kLanes < last ? W + panel : nullptr);
       else
         sweep_part<P, 4>(s.depth, W, kPanelRows, x, start, z, s.columns, last - u);
     }
@@ -149,6 +153,17 @@ template <class Memory>
   for (int q = 0; q < 4; ++q) memory.write(at.dz + q * at.gate, dz[q]);
 }
 
+/// Asks for what the cells of one panel will read of one column.
+[[gnu::always_inline]] inline void prefetch(const LstmGradients& at) {
+#pragma GCC unroll 4
+  for (int m = 0; m < 4; ++m) {
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; ++g) __builtin_prefetch(at.gates + g * at.gate + m * kLanes, 0, 2);
+    __builtin_prefetch(at.c_before + m * kLanes, 0, 2);
+    __builtin_prefetch(at.tanh_c + m * kLanes, 0, 2);
+  }
+}
+
 /// Units [first, last) of one step back; first is a multiple of kPanelRows, last is one or H.
 template <class P>
 inline void lstm_step_backward(const LstmBackwardStep<typename P::Word>& s, long first, long last) {
@@ -164,9 +179,12 @@ inline void lstm_step_backward(const LstmBackwardStep<typename P::Word>& s, long
       const typename P::Word* const R = s.R_transposed + u * s.R_depth;
       const Operand<typename P::Word> dz = s.dz_after.from_column(j);
       Start start = Start{s.dh + u, s.dh_column, kLanes}.from_column(j);
+      for (long b = 0; b < wide; ++b) prefetch(s.gradients.from_column(j + b).from_unit(u));
       for (long k = 0; k < s.depth || k == 0; k += kDepth, start = dh.as_start()) {
         const long deep = s.depth - k < kDepth ? s.depth - k : kDepth;
-        panel<P>(rows, deep, R + k * kPanelRows, kPanelRows, dz.from_row(k), start, dh, wide);
+        const long next = k + deep;  // of this panel; the next one's beginning is not worth a case
+        panel<P>(rows, deep, R + k * kPanelRows, kPanelRows, dz.from_row(k), start, dh, wide,
+                 next < s.depth ? R + next * kPanelRows : nullptr);
       }
       for (long b = 0; b < wide; ++b) {
         const LstmGradients at = s.gradients.from_column(j + b).from_unit(u);
