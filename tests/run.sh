@@ -17,7 +17,7 @@ for option in "$@"; do
   esac
 done
 
-install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 python3 python3-venv
+install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
 
 # What some tests compare with: symusic reads MIDI files on its own. Without it they skip themselves.
 python=build/python/bin/python
@@ -35,7 +35,8 @@ run_preset() {
   local preset=$1
   shift
   echo "== $preset"
-  cmake --preset "$preset" -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_TEST_PYTHON="$PWD/$python" > /dev/null
+  cmake --preset "$preset" -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_TEST_PYTHON="$PWD/$python" \
+    -DRONDO_BUILD_BENCHMARKS=$([ "$preset" = release ] && echo ON || echo OFF) > /dev/null
   if ! cmake --build --preset "$preset" --target "$@"; then
     echo "the $preset build failed"
     failed=$((failed + 1))

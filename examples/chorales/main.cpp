@@ -20,6 +20,7 @@ struct Options {
   int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
   double dropout = 0.3, output_dropout = 0.3, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
   double clip = 0.3, weight_decay = 0.1, input_deviation = 0.35;
+  int threads = rondo::most_threads();
   std::uint64_t seed = 1;
   bool json = false;
 };
@@ -60,6 +61,7 @@ class Best {
 };
 
 int run(const Options& options) {
+  rondo::set_threads(options.threads);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const Data data = read(options.data);
@@ -148,6 +150,8 @@ int main(int argc, char** argv) {
   app.add_option("--warmup", o.warmup, "share of the run in which the learning rate rises")
       ->check(CLI::Range(0.0, 0.99));
   app.add_option("--beta2", o.beta2, "Adam's decay of squared gradients")->check(CLI::Range(0.0, 0.99999));
+  app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")
+      ->check(CLI::Range(1, 1024));
   app.add_option("--seed", o.seed, "seed of everything random");
   app.add_flag("--json", o.json, "print one JSON object on stdout");
   try {

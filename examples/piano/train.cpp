@@ -27,7 +27,7 @@ struct Options {
   Config config;
   std::string run_dir, pedal = "extend", device = "cpu";
   std::vector<int> transpose;
-  int judgements = 10, threads = 1;
+  int judgements = 10, threads = rondo::most_threads();
   bool scores = false, augment = true, resume = false, as_json = false;
 };
 
@@ -271,13 +271,15 @@ void add_train(CLI::App& piano) {
       ->check(CLI::IsMember({"extend", "tokens", "ignore"}));
   app.add_option("--judgements", o.judgements, "how often to judge on validation and to save")
       ->check(CLI::Range(1, 1000));
-  app.add_option("--threads", o.threads, "CPU threads; this version computes on one")->check(CLI::Range(1, 1));
+  app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")
+      ->check(CLI::Range(1, 1024));
   app.add_option("--device", o.device, "where to compute")->check(CLI::IsMember({"cpu"}));
   app.add_option("--seed", o.config.seed, "seed of everything random");
   app.add_flag("--resume", o.resume,
                "go on with the run in --run-dir; --steps or --minutes, counted from its beginning, may be new");
   app.add_flag("--json", o.as_json, "print one JSON object on stdout");
   app.callback([options] {
+    rondo::set_threads(options->threads);
     Run run(*options);
     run();
   });

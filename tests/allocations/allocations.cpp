@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A warm training step and a warm streaming step ask for no memory, at sizes at which a matrix product packs its
 // factors.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -128,4 +129,30 @@ TEST_CASE("warm inference and a stream allocate nothing, with threads too") {
   for (int step = 0; step < 10; ++step) stream.step(x);
   CHECK(allocations() == before);
   set_threads(threads_before);
+}
+
+TEST_CASE("the memory of training is the documented formula") {
+  if (cpu_level() == CpuLevel::baseline) return;  // another pass
+  Rng rng(5);
+  const Index C = 64, H = 128;  // whole panels, so that nothing is rounded up
+  for (Index B : {1, 16, 64})
+    for (Index T : {10, 40, 160, 640}) {
+      Lstm<float> lstm({.input = C, .hidden = H}, rng);
+      zero_grad(lstm);
+      Sequence<float> x(C, B, T), dy(H, B, T), dx;
+      fill(Cpu{}, x.flat(), 0.5f);
+      fill(Cpu{}, dy.flat(), 0.5f);
+      auto state = lstm.zero_state(B), d_state = lstm.zero_state(B);
+      const std::size_t before = rondo_test::allocated_bytes();
+      Lstm<float>::Cache cache;
+      lstm.forward(x, state, cache);
+      lstm.backward(x, dy, cache, d_state, &dx);
+      const auto used = static_cast<double>(rondo_test::allocated_bytes() - before);
+      // docs/04-cpu-kernels.md: gates, c, tanh c, y; dx; states; packed weights; dz of two chunks
+      const Index chunk = std::min(T, std::max<Index>(1, 256 / B));
+      const Index floats = 7 * H * B * T + C * B * T + 4 * H * B + 2 * 4 * H * (C + H) + 2 * 4 * H * B * chunk;
+      INFO("B " << B << ", T " << T << ": " << used << " bytes");
+      CHECK(used >= 4.0 * static_cast<double>(floats));
+      CHECK(used <= 4.0 * static_cast<double>(floats) + 4096);  // lists, and roundings to cache lines
+    }
 }

@@ -17,10 +17,16 @@
 #endif
 
 namespace {
-std::atomic<std::size_t> count{0};
+std::atomic<std::size_t> count{0}, bytes{0};
+
+void note(std::size_t size) {
+  ++count;
+  bytes += size;
 }
+}  // namespace
 
 std::size_t rondo_test::allocations() { return count.load(); }
+std::size_t rondo_test::allocated_bytes() { return bytes.load(); }
 
 #if defined(RONDO_TEST_SANITIZER)
 
@@ -32,7 +38,7 @@ extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile
 
 namespace {
 [[maybe_unused]] const int installed = __sanitizer_install_malloc_and_free_hooks(
-    [](const volatile void*, std::size_t) { ++count; }, [](const volatile void*) {});
+    [](const volatile void*, std::size_t size) { note(size); }, [](const volatile void*) {});
 }
 
 #elif defined(__GLIBC__)
@@ -46,19 +52,19 @@ void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 
 void* malloc(std::size_t size) {
-  ++count;
+  note(size);
   return __libc_malloc(size);
 }
 void* calloc(std::size_t n, std::size_t size) {
-  ++count;
+  note(n * size);
   return __libc_calloc(n, size);
 }
 void* realloc(void* p, std::size_t size) {
-  ++count;
+  note(size);
   return __libc_realloc(p, size);
 }
 void* memalign(std::size_t alignment, std::size_t size) {
-  ++count;
+  note(size);
   return __libc_memalign(alignment, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
@@ -73,8 +79,8 @@ int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
 bool rondo_test::counts_malloc() { return false; }
 
 namespace {
-void* counted(void* p) {
-  ++count;
+void* counted(void* p, std::size_t size) {
+  note(size);
   return p ? p : throw std::bad_alloc();
 }
 std::size_t rounded_up(std::size_t size, std::align_val_t alignment) {
@@ -84,9 +90,9 @@ std::size_t rounded_up(std::size_t size, std::align_val_t alignment) {
 }  // namespace
 
 // The array and nothrow forms of the standard library call these.
-void* operator new(std::size_t size) { return counted(std::malloc(size > 0 ? size : 1)); }
+void* operator new(std::size_t size) { return counted(std::malloc(size > 0 ? size : 1), size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded_up(size > 0 ? size : 1, alignment)));
+  return counted(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded_up(size > 0 ? size : 1, alignment)), size);
 }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }

@@ -10,6 +10,9 @@ namespace rondo_test {
 /// Eigen uses.
 std::size_t allocations();
 
+/// Bytes that they asked for, freed or not.
+std::size_t allocated_bytes();
+
 /// Whether malloc itself is counted here.
 bool counts_malloc();
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "bench_stream.hpp"
+
+#include <rondo/layers/streaming_lstm.hpp>
+
+namespace bench {
+
+struct RondoStream::Stream {
+  explicit Stream(const rondo::Lstm<float>& lstm) : lstm(lstm) {}
+  rondo::StreamingLstm<float> lstm;
+};
+
+RondoStream::RondoStream(int hidden) {
+  rondo::Rng rng(1);
+  stream_ = std::make_unique<Stream>(rondo::Lstm<float>({.input = 1, .hidden = hidden}, rng));
+}
+
+RondoStream::~RondoStream() = default;
+
+float RondoStream::step(float x) { return stream_->lstm.step(std::span(&x, 1))[0]; }
+
+}  // namespace bench
