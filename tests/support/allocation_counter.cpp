@@ -92,7 +92,8 @@ std::size_t rounded_up(std::size_t size, std::align_val_t alignment) {
 // The array and nothrow forms of the standard library call these.
 void* operator new(std::size_t size) { return counted(std::malloc(size > 0 ? size : 1), size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded_up(size > 0 ? size : 1, alignment)), size);
+  return counted(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded_up(size > 0 ? size : 1, alignment)),
+                 size);
 }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }

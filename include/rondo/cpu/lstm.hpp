@@ -157,8 +157,8 @@ void lstm_backward(Cpu cpu, Precision precision, const LstmWeights<const Scalar>
   embedding_backward(cpu, x.tokens, d_features.flat(), dE);
 }
 
-/// The cell of one step that nobody looks back on: z (4H x B) holds the pre-activations and is used up; c becomes the next
-/// cell and h (H x B) the next hidden state, with the bits of lstm_forward.
+/// The cell of one step that nobody looks back on: z (4H x B) holds the pre-activations and is used up; c becomes the
+/// next cell and h (H x B) the next hidden state, with the bits of lstm_forward.
 template <class Scalar>
 void lstm_step_cells(Cpu cpu, MatrixView<Scalar> z, MatrixView<Scalar> c, MatrixView<Scalar> h) {
   if constexpr (std::is_same_v<Scalar, float>)
