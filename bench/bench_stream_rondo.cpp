@@ -6,7 +6,7 @@
 namespace bench {
 
 struct RondoStream::Stream {
-  explicit Stream(const rondo::Lstm<float>& lstm) : lstm(lstm) {}
+  explicit Stream(const rondo::Lstm<float>& from) : lstm(from) {}
   rondo::StreamingLstm<float> lstm;
 };
 
