@@ -110,8 +110,7 @@ void infer_plain(const InferenceWeights<Scalar, Cpu>& w, const Sequence<Scalar>&
     set_columns(Cpu{}, z, bias);
     gemm(Cpu{}, w.W, x.at(t), z);
     gemm(Cpu{}, w.R, t > 0 ? MatrixView<const Scalar>(y.at(t - 1)) : work.h0.at(0), z);
-    // tanh(c) needs a place, and lstm_cells writes it before it writes h
-    lstm_cells(Cpu{}, z, work.c.at(0), work.c.at(0), y.at(t), y.at(t), B);
+    lstm_step_cells(Cpu{}, z, work.c.at(0), y.at(t));
     for (Index b = 0; b < B; ++b) {
       if (!x.active(b, t)) column_of(y.at(t), b).setZero();
       if (x.length(b) != t + 1) continue;

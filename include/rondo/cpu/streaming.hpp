@@ -6,7 +6,7 @@
 #include <rondo/core/lstm_cache.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/lstm_plain.hpp>
+#include <rondo/cpu/lstm.hpp>
 
 #include <algorithm>
 #include <type_traits>
@@ -55,14 +55,12 @@ class StreamLayer {
     copy(Cpu{}, {bias_.data(), 4 * H, 1, 4 * H}, z);
     gemm(Cpu{}, W_, {x, inputs_, 1, inputs_}, z);
     gemm(Cpu{}, R_, {h_before_.data(), H, 1, H}, z);
-    lstm_cells(Cpu{}, z, c, c, h, h, 1);  // tanh(c) needs a place: h is written after it
+    lstm_step_cells(Cpu{}, z, c, h);
     return h_.data();
   }
 
   Scalar* h() { return h_.data(); }
   Scalar* c() { return c_.data(); }
-  const Scalar* h() const { return h_.data(); }
-  const Scalar* c() const { return c_.data(); }
 
  private:
   void pack(const LstmWeights<const float>& w, Index padded) {

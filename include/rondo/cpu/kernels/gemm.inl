@@ -7,8 +7,8 @@
 // A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
 // tile: its bits depend neither on how many columns stand beside it nor on who computes them.
 
-/// Memory that is wanted soon: one cache line for each k, from `at` on; or the same line again and again, where step is
-/// 0.
+/// Memory that is wanted soon: `step` bytes further for each k, from `at` on; the same line again and again, where step
+/// is 0.
 struct Ahead {
   const char* at;
   long step;
@@ -17,10 +17,10 @@ struct Ahead {
 /// While tile `index` of a panel of `depth` computes, a quarter of the next panel comes nearer; after four all of it
 /// has. `next` may be null: nothing is wanted, but something must be named.
 [[gnu::always_inline]] inline Ahead quarter_of(const void* next, long index, long depth, const void* here) {
-  constexpr long kLine = 64;
+  constexpr long kBytes = kPanelRows;  // a quarter of a k's words, four bytes each
   const bool wanted = next != nullptr && index < 4;
-  return {wanted ? static_cast<const char*>(next) + index * depth * kLine : static_cast<const char*>(here),
-          wanted ? kLine : 0};
+  return {wanted ? static_cast<const char*>(next) + index * depth * kBytes : static_cast<const char*>(here),
+          wanted ? kBytes : 0};
 }
 
 /// sum[j][m] += A's panel * B's column j. `a_step`: words from one k to the next in A.
