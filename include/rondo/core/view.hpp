@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // MatrixView: a column-major matrix that somebody else owns. It is plain data, so it may cross into a translation unit
-// that another compiler builds; Eigen types may not.
+// that another compiler builds; Eigen types may not. (constexpr lets nvcc compile it for the device, too.)
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,20 @@ struct MatrixView {
   Index cols = 0;
   Index stride = 0;  // distance between columns, >= rows
 
-  T& operator()(Index i, Index j) const { return data[i + j * stride]; }
+  constexpr T& operator()(Index i, Index j) const { return data[i + j * stride]; }
 
   /// Columns [first, first + count).
-  MatrixView columns(Index first, Index count) const { return {data + first * stride, rows, count, stride}; }
+  constexpr MatrixView columns(Index first, Index count) const { return {data + first * stride, rows, count, stride}; }
 
   /// Rows [first, first + count), e.g. one gate of the four.
-  MatrixView row_block(Index first, Index count) const { return {data + first, count, cols, stride}; }
+  constexpr MatrixView row_block(Index first, Index count) const { return {data + first, count, cols, stride}; }
 
-  operator MatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols, stride}; }
+  /// To read through. (A template, or nvcc warns of the view that already is one.)
+  template <class U>
+    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
+  constexpr operator MatrixView<U>() const {
+    return {data, rows, cols, stride};
+  }
 };
 
 /// A view to read through. As a parameter it takes no part in deduction, so that MatrixView<T> converts to it.

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Filling a matrix, and a bias going in and out of one.
+//
+// The sum of all columns is the gradient of a bias: few rows, very many columns (4H and B * T). Thread (row, phase) of
+// a block of 32 rows x 8 phases adds every eighth column of a part; the phases meet in shared memory, and a second
+// kernel adds the parts in their order. How many parts there are, the number of columns decides.
+#include <rondo/cuda/verbs.hpp>
+
+#include "elements.cuh"
+
+#include <algorithm>
+
+namespace rondo::inline v0 {
+
+namespace cuda {
+namespace {
+
+template <class Scalar>
+__global__ void fill_kernel(MatrixView<Scalar> a, Scalar value) {
+  for_each_element(a.rows, a.cols, [&](Index i, Index j) { a(i, j) = value; });
+}
+
+template <class Scalar>
+__global__ void set_columns_kernel(MatrixView<Scalar> a, const Scalar* bias) {
+  for_each_element(a.rows, a.cols, [&](Index i, Index j) { a(i, j) = bias[i]; });
+}
+
+constexpr Index kRows = 32, kPhases = kThreads / kRows;
+constexpr Index kPartColumns = 64, kMostParts = 128;  // a part has at least so many columns, unless it is the only one
+
+/// partial's column p = the sum of part p of a's columns. A block at a time takes one part of 32 rows.
+template <class Scalar>
+__global__ void add_part_kernel(MatrixView<const Scalar> a, MatrixView<Scalar> partial) {
+  __shared__ Scalar of_phase[kPhases][kRows];
+  const Index row = threadIdx.x % kRows, phase = threadIdx.x / kRows, parts = partial.cols;
+  const Index row_blocks = (a.rows + kRows - 1) / kRows;
+  for (Index n = blockIdx.x; n < row_blocks * parts; n += gridDim.x) {
+    const Index i = n % row_blocks * kRows + row, p = n / row_blocks;
+    Scalar sum = 0;
+    if (i < a.rows)
+      for (Index j = a.cols * p / parts + phase; j < a.cols * (p + 1) / parts; j += kPhases) sum += a(i, j);
+    of_phase[phase][row] = sum;
+    __syncthreads();
+    if (phase == 0 && i < a.rows) {
+      for (Index f = 1; f < kPhases; ++f) sum += of_phase[f][row];
+      partial(i, p) = sum;
+    }
+    __syncthreads();  // before the next turn writes
+  }
+}
+
+template <class Scalar>
+__global__ void add_partial_kernel(MatrixView<const Scalar> partial, Scalar* sum) {
+  for_each_element(partial.rows, 1, [&](Index i, Index) {
+    Scalar total = partial(i, 0);
+    for (Index p = 1; p < partial.cols; ++p) total += partial(i, p);
+    sum[i] += total;
+  });
+}
+
+}  // namespace
+}  // namespace cuda
+
+template <class Scalar>
+void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value) {
+  cuda::join_columns(a);
+  cuda::launch("fill", cuda::fill_kernel<Scalar>, cuda::over(a.rows * a.cols), a, value);
+}
+
+template <class Scalar>
+void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
+  cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::over(a.rows * a.cols), a, bias.data);
+}
+
+template <class Scalar>
+void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum) {
+  const Index parts = std::clamp<Index>(a.cols / cuda::kPartColumns, 1, cuda::kMostParts);
+  const MatrixView<Scalar> partial{cuda::scratch<Scalar>(cuda::Scratch::partial_sums, a.rows * parts), a.rows, parts,
+                                   a.rows};
+  const Index row_blocks = (a.rows + cuda::kRows - 1) / cuda::kRows;
+  cuda::launch("add_columns", cuda::add_part_kernel<Scalar>, cuda::over_columns(row_blocks * parts), a, partial);
+  cuda::launch("add_columns", cuda::add_partial_kernel<Scalar>, cuda::over(a.rows), partial, sum.data);
+}
+
+template void fill<float>(Cuda, MatrixView<float>, float);
+template void fill<double>(Cuda, MatrixView<double>, double);
+template void set_columns<float>(Cuda, MatrixView<float>, ConstView<float>);
+template void set_columns<double>(Cuda, MatrixView<double>, ConstView<double>);
+template void add_columns<float>(Cuda, ConstView<float>, MatrixView<float>);
+template void add_columns<double>(Cuda, ConstView<double>, MatrixView<double>);
+
+}  // namespace rondo::inline v0

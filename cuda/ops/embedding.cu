@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Look-up of embedding columns by token, and its gradient.
+//
+// Backward: several columns of dy belong to one token, and their sum must not depend on who comes first. The host sorts
+// the columns by token (counting sort: those of one token keep their order); each token that occurs gets a block, whose
+// threads share the features and add the token's columns one after the other, as the CPU does, to the same bits.
+#include <rondo/cuda/verbs.hpp>
+
+#include "reduce.cuh"
+
+#include <vector>
+
+namespace rondo::inline v0 {
+
+namespace cuda {
+namespace {
+
+template <class Scalar>
+__global__ void look_up_kernel(MatrixView<const Scalar> E, const std::int32_t* tokens, MatrixView<Scalar> y) {
+  for (Index j = Warp::index(); j < y.cols; j += Warp::count())
+    for (Index d = Warp::rank(); d < y.rows; d += kWarp) y(d, j) = E(d, tokens[j]);
+}
+
+/// A token that occurs, and its columns of dy: order[first], ..., order[last - 1].
+struct Occurrences {
+  Index token, first, last;
+};
+
+template <class Scalar>
+__global__ void embedding_backward_kernel(const Occurrences* tokens, Index count, const Index* order,
+                                          MatrixView<const Scalar> dy, MatrixView<Scalar> dE) {
+  for (Index n = blockIdx.x; n < count; n += gridDim.x) {
+    const auto [token, first, last] = tokens[n];
+    for (Index d = threadIdx.x; d < dE.rows; d += blockDim.x) {
+      Scalar sum = dE(d, token);
+      for (Index k = first; k < last; ++k) sum += dy(d, order[k]);
+      dE(d, token) = sum;
+    }
+  }
+}
+
+struct SortedTokens {
+  std::vector<Occurrences> occurring;
+  std::vector<Index> order;  // column numbers, by token
+};
+
+SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index vocabulary) {
+  std::vector<Index> next(static_cast<std::size_t>(vocabulary) + 1);  // where the next column of each token goes
+  for (std::int32_t token : tokens) ++next[static_cast<std::size_t>(token) + 1];
+  SortedTokens sorted;
+  for (std::size_t v = 1; v < next.size(); ++v) {
+    const Index first = next[v - 1], last = first + next[v];
+    if (first < last) sorted.occurring.push_back({static_cast<Index>(v) - 1, first, last});
+    next[v] = last;
+  }
+  sorted.order.resize(tokens.size());
+  for (std::size_t j = 0; j < tokens.size(); ++j)
+    sorted.order[static_cast<std::size_t>(next[static_cast<std::size_t>(tokens[j])]++)] = static_cast<Index>(j);
+  return sorted;
+}
+
+}  // namespace
+}  // namespace cuda
+
+template <class Scalar>
+void embedding_forward(Cuda, ConstView<Scalar> E, std::span<const std::int32_t> tokens, MatrixView<Scalar> y) {
+  const auto* ids = cuda::upload_scratch(cuda::Scratch::tokens, tokens.data(), y.cols);
+  cuda::launch("embedding_forward", cuda::look_up_kernel<Scalar>, cuda::Warp::shape(y.cols), E, ids, y);
+}
+
+template <class Scalar>
+void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Scalar> dy, MatrixView<Scalar> dE) {
+  const cuda::SortedTokens sorted = cuda::sort_tokens(tokens, dE.cols);
+  const auto count = static_cast<Index>(sorted.occurring.size());
+  const auto* occurring = cuda::upload_scratch(cuda::Scratch::tokens, sorted.occurring.data(), count);
+  const auto* order = cuda::upload_scratch(cuda::Scratch::order, sorted.order.data(), dy.cols);
+  cuda::launch("embedding_backward", cuda::embedding_backward_kernel<Scalar>, cuda::over_columns(count), occurring,
+               count, order, dy, dE);
+}
+
+template void embedding_forward<float>(Cuda, ConstView<float>, std::span<const std::int32_t>, MatrixView<float>);
+template void embedding_forward<double>(Cuda, ConstView<double>, std::span<const std::int32_t>, MatrixView<double>);
+template void embedding_backward<float>(Cuda, std::span<const std::int32_t>, ConstView<float>, MatrixView<float>);
+template void embedding_backward<double>(Cuda, std::span<const std::int32_t>, ConstView<double>, MatrixView<double>);
+
+}  // namespace rondo::inline v0

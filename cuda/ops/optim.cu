@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// What the optimiser does to one parameter, each in one pass over memory.
+#include <rondo/cuda/verbs.hpp>
+
+#include "elements.cuh"
+#include "reduce.cuh"
+
+#include <algorithm>
+#include <cmath>
+
+namespace rondo::inline v0 {
+
+namespace cuda {
+namespace {
+
+/// An AdamStep's numbers, rounded once from double: in float 1 - beta2 is wrong by 1.3e-5, and so would be every step.
+template <class Scalar>
+struct AdamNumbers {
+  Scalar rest1, rest2, rate, epsilon, root, shrink;
+};
+
+/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = shrink w - rate m / (sqrt(v) / root_correction + epsilon).
+/// Where to round only once is written out, so that no compiler chooses: the CPU's kernel gives the same bits.
+template <class Scalar>
+__global__ void adam_kernel(AdamNumbers<Scalar> s, MatrixView<Scalar> w, MatrixView<const Scalar> g,
+                            MatrixView<Scalar> m, MatrixView<Scalar> v) {
+  using std::fma, std::sqrt;
+  for_each_element(w.rows, w.cols, [&](Index i, Index j) {
+    const Scalar gradient = g(i, j);
+    const Scalar first = fma(s.rest1, gradient - m(i, j), m(i, j));
+    const Scalar second = fma(s.rest2, fma(gradient, gradient, -v(i, j)), v(i, j));
+    const Scalar move = s.rate * first / fma(sqrt(second), s.root, s.epsilon);
+    m(i, j) = first;
+    v(i, j) = second;
+    w(i, j) = fma(s.shrink, w(i, j), -move);
+  });
+}
+
+constexpr Index kPartNumbers = 4096, kMostParts = 1024;
+
+/// partial[p] = the sum of squares of part p of a's elements. A block at a time takes one part.
+template <class Scalar>
+__global__ void squared_norm_kernel(MatrixView<const Scalar> a, double* partial, Index parts) {
+  const Index count = a.rows * a.cols;
+  for (Index p = blockIdx.x; p < parts; p += gridDim.x) {
+    double sum = 0;
+    for (Index n = count * p / parts + threadIdx.x; n < count * (p + 1) / parts; n += kThreads) {
+      const Index j = a.cols == 1 ? 0 : n / a.rows;
+      const double value = a(n - j * a.rows, j);
+      sum = fma(value, value, sum);
+    }
+    sum = Block::reduce(sum, Add{});
+    if (threadIdx.x == 0) partial[p] = sum;
+  }
+}
+
+template <class Scalar>
+__global__ void scale_kernel(MatrixView<Scalar> a, Scalar factor) {
+  for_each_element(a.rows, a.cols, [&](Index i, Index j) { a(i, j) *= factor; });
+}
+
+}  // namespace
+}  // namespace cuda
+
+template <class Scalar>
+void adam_update(Cuda, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
+                 MatrixView<Scalar> v) {
+  const cuda::AdamNumbers<Scalar> numbers{.rest1 = Scalar(1 - s.beta1),
+                                          .rest2 = Scalar(1 - s.beta2),
+                                          .rate = Scalar(s.rate),
+                                          .epsilon = Scalar(s.epsilon),
+                                          .root = Scalar(1 / s.root_correction),
+                                          .shrink = Scalar(s.shrink)};
+  cuda::join_columns(w, g, m, v);
+  cuda::launch("adam_update", cuda::adam_kernel<Scalar>, cuda::over(w.rows * w.cols), numbers, w, g, m, v);
+}
+
+template <class Scalar>
+double squared_norm(Cuda, MatrixView<Scalar> a) {
+  const Index parts = std::clamp<Index>(a.rows * a.cols / cuda::kPartNumbers, 1, cuda::kMostParts);
+  double* partial = cuda::scratch<double>(cuda::Scratch::partial_sums, parts);
+  cuda::join_columns(a);
+  cuda::launch("squared_norm", cuda::squared_norm_kernel<Scalar>, cuda::Block::shape(parts), a, partial, parts);
+  return cuda::fetch_sum(partial, parts);
+}
+
+template <class Scalar>
+void scale(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor) {
+  cuda::join_columns(a);
+  cuda::launch("scale", cuda::scale_kernel<Scalar>, cuda::over(a.rows * a.cols), a, factor);
+}
+
+template void adam_update<float>(Cuda, const AdamStep&, MatrixView<float>, ConstView<float>, MatrixView<float>,
+                                 MatrixView<float>);
+template void adam_update<double>(Cuda, const AdamStep&, MatrixView<double>, ConstView<double>, MatrixView<double>,
+                                  MatrixView<double>);
+template double squared_norm<float>(Cuda, MatrixView<float>);
+template double squared_norm<double>(Cuda, MatrixView<double>);
+template void scale<float>(Cuda, MatrixView<float>, float);
+template void scale<double>(Cuda, MatrixView<double>, double);
+
+}  // namespace rondo::inline v0

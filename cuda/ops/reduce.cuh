@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Teams of threads that bring many numbers down to one: a warp, by shuffles, or a block. What a team computes depends
+// on its size alone, never on the grid: the same bits on every GPU.
+#pragma once
+
+#include "../launch.cuh"
+
+namespace rondo::inline v0::cuda {
+
+inline constexpr unsigned kWarp = 32;
+
+/// The 32 threads of a warp.
+struct Warp {
+  static __device__ unsigned rank() { return threadIdx.x % kWarp; }  // of this thread, in its team
+  static __device__ constexpr unsigned size() { return kWarp; }
+  static __device__ Index index() { return (Index{blockIdx.x} * blockDim.x + threadIdx.x) / kWarp; }  // of the team
+  static __device__ Index count() { return Index{gridDim.x} * (blockDim.x / kWarp); }
+
+  /// A launch of `teams` teams, or fewer that take several turns each.
+  static LaunchShape shape(Index teams) { return over(teams * kWarp); }
+
+  /// All values of the team by `combine`, which commutes; every thread gets the same bits. All threads must call.
+  template <class T, class F>
+  static __device__ T reduce(T value, F&& combine) {
+    for (unsigned apart = kWarp / 2; apart > 0; apart /= 2)
+      value = combine(value, __shfl_xor_sync(0xFFFFFFFF, value, static_cast<int>(apart)));
+    return value;
+  }
+};
+
+/// The kThreads threads of a block.
+struct Block {
+  static __device__ unsigned rank() { return threadIdx.x; }
+  static __device__ constexpr unsigned size() { return kThreads; }
+  static __device__ Index index() { return blockIdx.x; }
+  static __device__ Index count() { return gridDim.x; }
+  static LaunchShape shape(Index teams) { return over_columns(teams); }
+
+  template <class T, class F>
+  static __device__ T reduce(T value, F&& combine) {
+    __shared__ T of_warp[kThreads / kWarp];
+    value = Warp::reduce(value, combine);
+    if (Warp::rank() == 0) of_warp[threadIdx.x / kWarp] = value;
+    __syncthreads();
+    value = of_warp[0];
+    for (unsigned w = 1; w < kThreads / kWarp; ++w) value = combine(value, of_warp[w]);
+    __syncthreads();  // the next call may write only when all have read
+    return value;
+  }
+};
+
+struct Add {
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+
+/// total = the sum of values, by one block: thread r takes values r, r + kThreads, ...
+template <class T>
+__global__ void sum_kernel(const T* values, Index count, T* total) {
+  T sum = 0;
+  for (Index n = threadIdx.x; n < count; n += kThreads) sum += values[n];
+  sum = Block::reduce(sum, Add{});
+  if (threadIdx.x == 0) *total = sum;
+}
+
+/// The sum of `count` values on the device. Waits for it.
+template <class T>
+T fetch_sum(const T* values, Index count) {
+  T* total = scratch<T>(Scratch::result, 1);
+  launch("sum", sum_kernel<T>, LaunchShape{}, values, count, total);
+  T sum;
+  fetch(total, &sum, 1);
+  return sum;
+}
+
+}  // namespace rondo::inline v0::cuda
