@@ -6,6 +6,7 @@
 
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/device.hpp>
+#include <rondo/core/operations.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
@@ -14,14 +15,6 @@
 #include <type_traits>
 
 namespace rondo::inline v0 {
-
-/// Whether a factor is taken as it lies or transposed.
-enum class Op { none, transpose };
-
-/// A left factor made ready for many products, as the recurrent weights are for the steps of a sequence: packed once,
-/// used T times.
-template <class Scalar, class Device>
-struct PackedMatrix;
 
 template <class Scalar>
 struct PackedMatrix<Scalar, Cpu> {

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
-// What the losses compute of one column, on the CPU.
+// What the losses compute, column by column, on the CPU.
 #pragma once
 
 #include <rondo/core/device.hpp>
+#include <rondo/core/loss.hpp>
+#include <rondo/core/sequence.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
+#include <rondo/cpu/sum_of_parts.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 namespace rondo::inline v0 {
@@ -55,6 +60,51 @@ double bernoulli_cross_entropy_column(Cpu, const Scalar* z, const Scalar* y, Ind
       static_cast<double>((logits.max(Scalar(0)) - targets * logits + (-logits.abs()).exp().log1p()).sum());
   if (d) column(d, K) = scale * (logits.logistic() - targets);
   return sum;
+}
+
+namespace detail {
+
+/// The sum of f(b, t, d) over all columns of z, which the threads share; d is the column's gradient, or null.
+template <class Scalar, class F>
+double sum_of_columns(const Sequence<Scalar>& z, Sequence<Scalar>* gradient, F&& f) {
+  const Index B = z.batch();
+  return sum_of_parts(B * z.time(), z.size(), [&](Index first, Index last) {
+    double sum = 0;
+    for (Index j = first; j < last; ++j) sum += f(j % B, j / B, gradient ? &gradient->flat()(0, j) : nullptr);
+    return sum;
+  });
+}
+
+template <class Scalar>
+double masked_column(Scalar* d, Index rows) {
+  if (d) std::fill_n(d, rows, Scalar(0));
+  return 0;
+}
+
+}  // namespace detail
+
+/// The sum over all columns that count; their gradients times `scale`, and zeros where nothing counts, go to
+/// d_logits unless it is null.
+template <class Scalar>
+double softmax_cross_entropy_sum(Cpu cpu, const Sequence<Scalar>& logits, std::span<const std::int32_t> targets,
+                                 Scalar scale, Sequence<Scalar>* d_logits) {
+  const Index V = logits.features(), B = logits.batch();
+  return detail::sum_of_columns(logits, d_logits, [&](Index b, Index t, Scalar* d) {
+    const auto target = targets[static_cast<std::size_t>(b + B * t)];
+    if (target == kIgnore || !logits.active(b, t)) return detail::masked_column(d, V);
+    return softmax_cross_entropy_column(cpu, &logits(0, b, t), V, target, scale, d);
+  });
+}
+
+/// The same of Bernoulli variables.
+template <class Scalar>
+double bernoulli_cross_entropy_sum(Cpu cpu, const Sequence<Scalar>& logits, const Sequence<Scalar>& targets,
+                                   Scalar scale, Sequence<Scalar>* d_logits) {
+  const Index K = logits.features();
+  return detail::sum_of_columns(logits, d_logits, [&](Index b, Index t, Scalar* d) {
+    if (!logits.active(b, t)) return detail::masked_column(d, K);
+    return bernoulli_cross_entropy_column(cpu, &logits(0, b, t), &targets(0, b, t), K, scale, d);
+  });
 }
 
 }  // namespace rondo::inline v0

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rondo/core/lstm_cache.hpp>
+#include <rondo/core/operations.hpp>
 #include <rondo/core/precision.hpp>
 #include <rondo/cpu/lstm.hpp>
 
@@ -11,14 +12,6 @@
 #include <type_traits>
 
 namespace rondo::inline v0 {
-
-/// A layer's weights, made ready once.
-template <class Scalar, class Device>
-struct InferenceWeights;
-
-/// What one caller's passes over a layer work in.
-template <class Scalar, class Device>
-struct InferenceWorkspace;
 
 template <class Scalar>
 struct InferenceWeights<Scalar, Cpu> {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rondo/core/device.hpp>
+#include <rondo/core/operations.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/sum_of_parts.hpp>
@@ -12,15 +13,6 @@
 #include <type_traits>
 
 namespace rondo::inline v0 {
-
-/// The numbers of one Adam step, the same for every parameter.
-struct AdamStep {
-  double rate;             // learning rate over the first moment's bias correction
-  double beta1, beta2;     // decay of the moments
-  double root_correction;  // sqrt(1 - beta2^step)
-  double epsilon;
-  double shrink;  // 1 - learning rate * weight decay; 1 where nothing decays
-};
 
 /// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = shrink w - rate m / (sqrt(v) / root_correction +
 /// epsilon).

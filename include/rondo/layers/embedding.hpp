@@ -7,6 +7,7 @@
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/core/token_input.hpp>
+#include <rondo/core/transfer.hpp>
 #include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/initialise.hpp>
@@ -22,7 +23,7 @@ class Embedding {
   /// Normal with the given deviation (torch.nn.Embedding: 1).
   Embedding(Index vocabulary, Index features, Rng& rng, double deviation = 1)
       : E_(features, vocabulary, TorchShape::transposed) {
-    initialise_normal(E_.value(), deviation, rng);
+    set_from_host(Device{}, E_.value(), [&](auto E) { initialise_normal(E, deviation, rng); });
   }
 
   Index vocabulary() const { return E_.cols(); }

@@ -5,6 +5,7 @@
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
+#include <rondo/core/transfer.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/initialise.hpp>
 
@@ -17,7 +18,8 @@ class Linear {
  public:
   /// Weights uniform in +-1/sqrt(C), bias zero.
   Linear(Index input, Index output, Rng& rng) : W_(output, input), b_(output, 1, TorchShape::vector) {
-    initialise_uniform(W_.value(), 1 / std::sqrt(static_cast<double>(input)), rng);
+    const double bound = 1 / std::sqrt(static_cast<double>(input));
+    set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
   }
 
   Index input() const { return W_.cols(); }

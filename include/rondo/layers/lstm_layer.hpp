@@ -8,6 +8,7 @@
 #include <rondo/core/precision.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/token_input.hpp>
+#include <rondo/core/transfer.hpp>
 #include <rondo/cpu/lstm.hpp>
 #include <rondo/layers/initialise.hpp>
 
@@ -25,8 +26,8 @@ class LstmLayer {
   LstmLayer(Index input, Index hidden, double forget_bias, Rng& rng, Precision precision = Precision::fp32)
       : W_(4 * hidden, input), R_(4 * hidden, hidden), b_(4 * hidden, 1, TorchShape::vector), precision_(precision) {
     const double bound = 1 / std::sqrt(static_cast<double>(hidden));
-    initialise_uniform(W_.value(), bound, rng);
-    initialise_uniform(R_.value(), bound, rng);
+    set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
+    set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });
     fill(Device{}, b_.value().row_block(hidden, hidden), static_cast<Scalar>(forget_bias));
   }
 

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Contexts, and device memory.
+#include "runtime.hpp"
+
+#include <string>
+
+namespace rondo::inline v0::cuda {
+
+namespace {
+
+thread_local Context* used = nullptr;
+
+[[noreturn]] void fail(const char* call, const std::string& what, const std::source_location& where) {
+  throw error(rondo::detail::concat(call, ": ", what, " (", where.file_name(), ":", where.line(), ")"));
+}
+
+int attribute(cudaDeviceAttr which, int device) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, device), "cudaDeviceGetAttribute");
+  return value;
+}
+
+DeviceInfo describe() {
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  DeviceInfo info;
+  info.name = properties.name;
+  info.major = attribute(cudaDevAttrComputeCapabilityMajor, device);
+  info.minor = attribute(cudaDevAttrComputeCapabilityMinor, device);
+  info.multiprocessors = attribute(cudaDevAttrMultiProcessorCount, device);
+  info.shared_bytes = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  check(cudaDriverGetVersion(&info.driver), "cudaDriverGetVersion");
+  check(cudaRuntimeGetVersion(&info.runtime), "cudaRuntimeGetVersion");
+  return info;
+}
+
+/// What cuBLAS works in; NVIDIA asks for 32 MiB on Hopper, and for a place of its own where work is captured in graphs.
+constexpr std::size_t kBlasWorkspace = std::size_t{32} << 20;
+
+}  // namespace
+
+void check(cudaError_t status, const char* call, std::source_location where) {
+  if (status == cudaSuccess) [[likely]]
+    return;
+  cudaGetLastError();  // what is told need not come back at the next launch
+  fail(call, std::string(cudaGetErrorName(status)) + ", " + cudaGetErrorString(status), where);
+}
+
+void check(cublasStatus_t status, const char* call, std::source_location where) {
+  if (status != CUBLAS_STATUS_SUCCESS) [[unlikely]]
+    fail(call, cublasGetStatusString(status), where);
+}
+
+bool available() {
+  int devices = 0;
+  const bool answered = cudaGetDeviceCount(&devices) == cudaSuccess;
+  if (!answered) cudaGetLastError();
+  return answered && devices > 0;
+}
+
+const char* name(LstmWalk walk) {
+  switch (walk) {
+    case LstmWalk::automatic:
+      return "automatic";
+    case LstmWalk::stepwise:
+      return "stepwise";
+    case LstmWalk::graph:
+      return "graph";
+    case LstmWalk::grid_persistent:
+      return "grid_persistent";
+    case LstmWalk::cluster_persistent:
+      return "cluster_persistent";
+  }
+  return "?";
+}
+
+Context::Context() : Context(nullptr) {
+  check(cudaStreamCreateWithFlags(&impl_->stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  impl_->owns_stream = true;
+  check(cublasSetStream(impl_->blas, impl_->stream), "cublasSetStream");
+  check(cublasSetWorkspace(impl_->blas, impl_->blas_workspace.data(), impl_->blas_workspace.bytes()),
+        "cublasSetWorkspace");
+}
+
+Context::Context(Stream stream) : impl_(std::make_unique<Impl>()) {
+  impl_->device = describe();
+  impl_->stream = stream;
+  impl_->blas_workspace = detail::Memory(kBlasWorkspace);
+  check(cublasCreate(&impl_->blas), "cublasCreate");
+  check(cublasSetStream(impl_->blas, stream), "cublasSetStream");  // sets the workspace back to cuBLAS's own
+  check(cublasSetWorkspace(impl_->blas, impl_->blas_workspace.data(), impl_->blas_workspace.bytes()),
+        "cublasSetWorkspace");
+}
+
+Context::~Context() {  // statuses: nobody is left to tell
+  if (!impl_) return;
+  cudaStreamSynchronize(impl_->stream);
+  if (impl_->blas) cublasDestroy(impl_->blas);
+  if (impl_->owns_stream) cudaStreamDestroy(impl_->stream);
+  if (used == this) used = nullptr;
+}
+
+Stream Context::stream() const { return impl_->stream; }
+const DeviceInfo& Context::device() const { return impl_->device; }
+void Context::synchronize() { check(cudaStreamSynchronize(impl_->stream), "cudaStreamSynchronize"); }
+void Context::set_lstm_walk(LstmWalk walk) { impl_->walk = walk; }
+LstmWalk Context::lstm_walk() const { return impl_->walk; }
+LstmWalk Context::last_walk() const { return impl_->last_walk; }
+
+Context& Context::current() {
+  if (used) return *used;
+  if (!available()) throw error("rondo::cuda: there is no GPU, or no driver for it");
+  thread_local Context own;
+  return own;
+}
+
+Use::Use(Context& context) : former_(used) { used = &context; }
+Use::~Use() { used = former_; }
+
+namespace detail {
+
+Memory::Memory(std::size_t bytes) : bytes_(bytes) {
+  if (bytes > 0) check(cudaMalloc(&data_, bytes), "cudaMalloc");
+}
+
+Memory::~Memory() {
+  if (data_) cudaFree(data_);
+}
+
+void copy_bytes(const void* from, void* to, std::size_t bytes) {
+  if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, context().stream), "cudaMemcpyAsync");
+}
+
+}  // namespace detail
+
+}  // namespace rondo::inline v0::cuda

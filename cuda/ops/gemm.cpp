@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "gemm.hpp"
+
+#include <rondo/cuda/verbs.hpp>
+
+#include <limits>
+
+namespace rondo::inline v0 {
+
+namespace cuda {
+
+namespace {
+
+int narrow(Index n) {
+  require_shape(n <= std::numeric_limits<int>::max(), "rondo::cuda: gemm: an extent of ", n, ", cuBLAS takes ",
+                std::numeric_limits<int>::max());
+  return static_cast<int>(n);
+}
+
+cublasOperation_t operation(Op op) { return op == Op::none ? CUBLAS_OP_N : CUBLAS_OP_T; }
+
+}  // namespace
+
+void multiply(const Factors& factors, Op op_a, Op op_b, const Factor& a, const Factor& b, double beta, void* c,
+              Index stride_c, Index rows, Index cols) {
+  const Index depth = op_a == Op::none ? a.cols : a.rows;
+  if (rows == 0 || cols == 0 || (depth == 0 && beta == 1)) return;
+  const bool wide = factors.type == CUDA_R_64F;
+  const double alpha64 = 1, beta64 = beta;
+  const float alpha32 = 1, beta32 = static_cast<float>(beta);
+  check(cublasGemmEx(context().blas, operation(op_a), operation(op_b), narrow(rows), narrow(cols), narrow(depth),
+                     wide ? static_cast<const void*>(&alpha64) : &alpha32, a.data, factors.type, narrow(a.stride),
+                     b.data, factors.type, narrow(b.stride), wide ? static_cast<const void*>(&beta64) : &beta32, c,
+                     wide ? CUDA_R_64F : CUDA_R_32F, narrow(stride_c), factors.compute, CUBLAS_GEMM_DEFAULT),
+        "cublasGemmEx");
+}
+
+}  // namespace cuda
+
+template <class Scalar>
+void gemm(Cuda, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> c) {
+  cuda::multiply(cuda::factors_of<Scalar>(), op_a, op_b, cuda::factor(a), cuda::factor(b), 1, c.data, c.stride, c.rows,
+                 c.cols);
+}
+
+template <class Scalar>
+void pack(Cuda device, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cuda>& to) {
+  to.op = op;
+  to.rows = op == Op::none ? a.rows : a.cols;
+  to.depth = op == Op::none ? a.cols : a.rows;
+  to.values.resize(a.rows * a.cols);
+  copy(device, a, MatrixView<Scalar>{to.values.data(), a.rows, a.cols, a.rows});
+}
+
+template <class Scalar>
+void gemm(Cuda device, const PackedMatrix<Scalar, Cuda>& a, ConstView<Scalar> b, MatrixView<Scalar> c) {
+  const Index rows = a.op == Op::none ? a.rows : a.depth, cols = a.op == Op::none ? a.depth : a.rows;
+  gemm(device, a.op, Op::none, MatrixView<const Scalar>{a.values.data(), rows, cols, rows}, b, c);
+}
+
+template void gemm<float>(Cuda, Op, Op, ConstView<float>, ConstView<float>, MatrixView<float>);
+template void gemm<double>(Cuda, Op, Op, ConstView<double>, ConstView<double>, MatrixView<double>);
+template void pack<float>(Cuda, Op, MatrixView<const float>, PackedMatrix<float, Cuda>&);
+template void pack<double>(Cuda, Op, MatrixView<const double>, PackedMatrix<double, Cuda>&);
+template void gemm<float>(Cuda, const PackedMatrix<float, Cuda>&, ConstView<float>, MatrixView<float>);
+template void gemm<double>(Cuda, const PackedMatrix<double, Cuda>&, ConstView<double>, MatrixView<double>);
+
+}  // namespace rondo::inline v0

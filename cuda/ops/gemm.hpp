@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Matrix products by cuBLAS. Column-major is its own order, so that views go there as they are.
+#pragma once
+
+#include "../runtime.hpp"
+
+#include <rondo/core/operations.hpp>
+#include <rondo/core/precision.hpp>
+
+namespace rondo::inline v0::cuda {
+
+/// What the factors of a product are, and how cuBLAS is to multiply them.
+struct Factors {
+  cudaDataType_t type;
+  cublasComputeType_t compute;
+};
+
+/// Of floats or doubles in memory as they are; `tf32` lets the tensor cores round them. tf32x3 is ours alone: here
+/// fp32.
+template <class Scalar>
+Factors factors_of(Precision precision = Precision::fp32) {
+  if constexpr (sizeof(Scalar) == 8)
+    return {CUDA_R_64F, CUBLAS_COMPUTE_64F};
+  else
+    return {CUDA_R_32F, precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F};
+}
+
+/// A matrix whose type the Factors tell.
+struct Factor {
+  const void* data;
+  Index rows, cols, stride;
+};
+
+template <class T>
+Factor factor(MatrixView<T> a) {
+  return {a.data, a.rows, a.cols, a.stride};
+}
+
+/// c = op(a) * op(b) + beta c, beta 0 or 1; c is not read where beta is 0. C is float, or double where the factors are.
+void multiply(const Factors& factors, Op op_a, Op op_b, const Factor& a, const Factor& b, double beta, void* c,
+              Index stride_c, Index rows, Index cols);
+
+}  // namespace rondo::inline v0::cuda

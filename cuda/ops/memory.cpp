@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Matrices between host and device, and within the device.
+#include "../runtime.hpp"
+
+#include <rondo/cuda/verbs.hpp>
+
+namespace rondo::inline v0 {
+
+namespace {
+
+template <class Scalar>
+void copy_2d(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcpyKind kind) {
+  if (to.rows == 0 || to.cols == 0) return;
+  const auto bytes = [](Index n) { return static_cast<std::size_t>(n) * sizeof(Scalar); };
+  const bool whole = from.stride == from.rows && to.stride == to.rows;
+  if (whole)
+    cuda::check(cudaMemcpyAsync(to.data, from.data, bytes(to.rows * to.cols), kind, cuda::context().stream),
+                "cudaMemcpyAsync");
+  else
+    cuda::check(cudaMemcpy2DAsync(to.data, bytes(to.stride), from.data, bytes(from.stride), bytes(to.rows),
+                                  static_cast<std::size_t>(to.cols), kind, cuda::context().stream),
+                "cudaMemcpy2DAsync");
+}
+
+}  // namespace
+
+template <class Scalar>
+void upload(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
+  copy_2d<Scalar>(from, to, cudaMemcpyHostToDevice);
+  // From pageable memory the call has staged the bytes when it returns; from pinned memory it may not have.
+  cuda::check(cudaStreamSynchronize(cuda::context().stream), "cudaStreamSynchronize");
+}
+
+template <class Scalar>
+void download(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
+  copy_2d<Scalar>(from, to, cudaMemcpyDeviceToHost);
+  cuda::check(cudaStreamSynchronize(cuda::context().stream), "cudaStreamSynchronize");
+}
+
+template <class Scalar>
+void copy(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
+  copy_2d<Scalar>(from, to, cudaMemcpyDeviceToDevice);
+}
+
+template void upload<float>(Cuda, ConstView<float>, MatrixView<float>);
+template void upload<double>(Cuda, ConstView<double>, MatrixView<double>);
+template void download<float>(Cuda, ConstView<float>, MatrixView<float>);
+template void download<double>(Cuda, ConstView<double>, MatrixView<double>);
+template void copy<float>(Cuda, ConstView<float>, MatrixView<float>);
+template void copy<double>(Cuda, ConstView<double>, MatrixView<double>);
+
+}  // namespace rondo::inline v0

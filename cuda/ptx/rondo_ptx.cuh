@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// What kernels say to the hardware in its own words, and what cannot be said in C++: shared memory of a size that the
+// launch decides, loads past the first cache, barriers over a grid and a cluster, the memory of a neighbour in the
+// cluster, tile products of the tensor cores. Instructions and fragment layouts: NVIDIA, "PTX ISA" 8.0 and later. The
+// tests have the same functions in plain C++, with which the kernels run on the CPU.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace rondo::inline v0::cuda::device {
+
+// ---- memory
+
+/// The block's dynamic shared memory, aligned to 128 bytes.
+template <class T>
+__device__ T* shared_memory() {
+  extern __shared__ __align__(128) unsigned char dynamic_shared[];
+  return reinterpret_cast<T*>(dynamic_shared);
+}
+
+/// Reads and writes past the first-level cache, which does not see what other multiprocessors write. T has 4, 8 or 16
+/// bytes, or 2.
+template <class T>
+__device__ T load_l2(const T* p) {
+  return __ldcg(p);
+}
+template <class T>
+__device__ void store_l2(T* p, T value) {
+  __stcg(p, value);
+}
+
+// ---- barriers
+
+/// All threads of all blocks of a cooperative launch. `arrived` is one zeroed word of global memory; `round` is the
+/// thread's own count, 0 at first. What was written before is seen after.
+__device__ inline void grid_barrier(unsigned* arrived, unsigned blocks, unsigned& round) {
+  ++round;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    const unsigned all = round * blocks;  // wraps around with `now`: the difference decides
+    asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(arrived) : "memory");
+    unsigned now;
+    do {
+      asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(now) : "l"(arrived) : "memory");
+    } while (static_cast<int>(now - all) < 0);
+  }
+  __syncthreads();
+}
+
+/// This block's place in its cluster, and how many blocks that has.
+__device__ inline unsigned cluster_rank() {
+  unsigned rank = 0;
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+#endif
+  return rank;
+}
+__device__ inline unsigned cluster_blocks() {
+  unsigned blocks = 1;
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  asm volatile("mov.u32 %0, %%cluster_nctarank;" : "=r"(blocks));
+#endif
+  return blocks;
+}
+
+/// The barrier of all threads of a cluster in two halves: what was written before arriving is seen after waiting.
+__device__ inline void cluster_arrive() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+#endif
+}
+__device__ inline void cluster_wait() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
+__device__ inline void cluster_barrier() {
+  cluster_arrive();
+  cluster_wait();
+}
+
+/// Writes to the place in block `rank`'s shared memory that `mine` is in ours. T has 4, 8 or 16 bytes.
+template <class T>
+__device__ void store_peer(T* mine, unsigned rank, T value) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  const auto own = static_cast<unsigned>(__cvta_generic_to_shared(mine));
+  unsigned theirs;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(theirs) : "r"(own), "r"(rank));
+  const auto* words = reinterpret_cast<const unsigned*>(&value);
+  if constexpr (sizeof(T) == 4)
+    asm volatile("st.shared::cluster.u32 [%0], %1;" ::"r"(theirs), "r"(words[0]) : "memory");
+  else if constexpr (sizeof(T) == 8)
+    asm volatile("st.shared::cluster.v2.u32 [%0], {%1, %2};" ::"r"(theirs), "r"(words[0]), "r"(words[1]) : "memory");
+  else
+    asm volatile("st.shared::cluster.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(theirs), "r"(words[0]), "r"(words[1]),
+                 "r"(words[2]), "r"(words[3])
+                 : "memory");
+#endif
+}
+
+// ---- numbers of 16 bits, and floats of 19
+
+struct Bf16 {};
+struct Fp16 {};
+struct Tf32 {};
+
+/// To the nearest; of bf16 and fp16 halves to even, of tf32 away from zero.
+__device__ inline std::uint16_t round_to(Bf16, float value) {
+  std::uint16_t bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+}
+__device__ inline std::uint16_t round_to(Fp16, float value) {
+  std::uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+}
+__device__ inline float round_to(Tf32, float value) {
+  std::uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
+  return __uint_as_float(bits);
+}
+
+__device__ inline float widen(Bf16, std::uint16_t bits) { return __uint_as_float(std::uint32_t{bits} << 16); }
+__device__ inline float widen(Fp16, std::uint16_t bits) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+  return value;
+}
+
+// ---- tile products of a warp: d (16 x 8) += a (16 x K) b (K x 8). With group = lane / 4 and place = lane % 4, a lane
+// holds of d the rows group and group + 8, each in columns 2 place and 2 place + 1; of a the same rows, of b column
+// group:
+//   K = 16, two words a register   k = 2 place, 2 place + 1, and the same + 8   a: row, row + 8, then both at k + 8
+//   K = 8, one float a register    k = place, and place + 4
+
+__device__ inline void multiply_tile(Bf16, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+__device__ inline void multiply_tile(Fp16, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+__device__ inline void multiply_tile(Tf32, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+}  // namespace rondo::inline v0::cuda::device

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Where CUDA work goes: a device, a stream, a cuBLAS handle. Layers know a device by its tag alone, `Cuda{}`; the
+// context that stands behind the tag belongs to the calling thread:
+//
+//   rondo::cuda::Context context(stream);    // the caller's stream, or none: one of its own
+//   rondo::cuda::Use use(context);           // this thread's, until `use` ends
+//
+// Without that a thread has a context of its own on the device that is current. See docs/05-cuda-kernels.md.
+#pragma once
+
+#include <rondo/core/device.hpp>
+#include <rondo/core/error.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+struct CUstream_st;
+
+namespace rondo::inline v0 {
+
+/// Runs on an NVIDIA GPU, in the calling thread's context.
+struct Cuda {};
+
+namespace cuda {
+
+/// What a CUDA or cuBLAS call gave back: names the call, the file and the line.
+class error : public rondo::error {
+ public:
+  using rondo::error::error;
+};
+
+/// The same type as cudaStream_t.
+using Stream = CUstream_st*;
+
+/// How the LSTM walks through time. What is asked for and does not fit (the device, the shape, double) falls back to
+/// the next simpler one; Context::last_walk tells which one ran.
+enum class LstmWalk {
+  automatic,           // by the table of what was measured, in cuda/lstm/choose.cpp
+  stepwise,            // for each step a cuBLAS product and one kernel for the cells
+  graph,               // the same, launched as one CUDA graph
+  grid_persistent,     // one kernel for all steps: weights stay on the chip, a grid-wide barrier each step
+  cluster_persistent,  // the same with a thread-block cluster for some columns of the batch (sm_90 and newer)
+};
+
+const char* name(LstmWalk walk);
+
+struct DeviceInfo {
+  std::string name;
+  int major = 0, minor = 0;  // compute capability
+  int multiprocessors = 0;
+  std::size_t shared_bytes = 0;  // that a block may ask for
+  int driver = 0, runtime = 0;   // versions, 1000 * major + 10 * minor
+};
+
+/// Whether a GPU and its driver are there.
+bool available();
+
+/// A stream and what works on it. Not for two threads at once.
+class Context {
+ public:
+  /// Of the device that is current: with a stream of its own.
+  Context();
+  /// Borrows `stream`, which must outlive the context. Work is ordered with the caller's own on it.
+  explicit Context(Stream stream);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  Stream stream() const;
+  const DeviceInfo& device() const;
+
+  /// Waits for all work so far. Throws cuda::error if any of it failed.
+  void synchronize();
+
+  void set_lstm_walk(LstmWalk walk);
+  LstmWalk lstm_walk() const;
+  /// The walk that the last LSTM pass took.
+  LstmWalk last_walk() const;
+
+  /// The calling thread's context. Throws cuda::error where there is no GPU.
+  static Context& current();
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Makes a context the calling thread's, until this ends.
+class Use {
+ public:
+  explicit Use(Context& context);
+  ~Use();
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  Context* former_;
+};
+
+}  // namespace cuda
+}  // namespace rondo::inline v0

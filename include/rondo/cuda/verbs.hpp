@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// What the layers ask of a backend beside the LSTM, on a GPU: the overloads of every verb that the CPU has, for float
+// and double. Views are of device memory unless it says "on the host". All are deterministic: the order of every sum
+// depends on shapes alone.
+#pragma once
+
+#include <rondo/core/operations.hpp>
+#include <rondo/core/random.hpp>
+#include <rondo/core/sequence.hpp>
+#include <rondo/core/view.hpp>
+#include <rondo/cuda/buffer.hpp>
+
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace rondo::inline v0 {
+
+// ---- memory
+
+/// to = from, of which `from` is on the host. On return `from` may change.
+template <class Scalar>
+void upload(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
+/// to = from, of which `to` is on the host. Waits for it.
+template <class Scalar>
+void download(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
+template <class Scalar>
+void copy(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
+/// Every element of a = value.
+template <class Scalar>
+void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value);
+
+// ---- products
+
+/// c += op(a) * op(b). The shapes must agree. In float: true fp32, never TF32.
+template <class Scalar>
+void gemm(Cuda, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> c);
+
+/// cuBLAS packs by itself: this one only remembers a copy.
+template <class Scalar>
+struct PackedMatrix<Scalar, Cuda> {
+  Index rows = 0, depth = 0;
+  Op op = Op::none;
+  Buffer<Scalar, Cuda> values;
+};
+template <class Scalar>
+void pack(Cuda, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cuda>& to);
+/// c += a * b with a packed left factor.
+template <class Scalar>
+void gemm(Cuda, const PackedMatrix<Scalar, Cuda>& a, ConstView<Scalar> b, MatrixView<Scalar> c);
+
+/// Every column of a = bias (rows x 1).
+template <class Scalar>
+void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias);
+/// sum (rows x 1) += the sum of the columns of a.
+template <class Scalar>
+void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum);
+
+// ---- embedding
+
+/// y's column j = E's column tokens[j]. E: D x V, y: D x n; tokens on the host.
+template <class Scalar>
+void embedding_forward(Cuda, ConstView<Scalar> E, std::span<const std::int32_t> tokens, MatrixView<Scalar> y);
+/// dE's column tokens[j] += dy's column j, in the order of j.
+template <class Scalar>
+void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Scalar> dy, MatrixView<Scalar> dE);
+
+// ---- dropout: the numbers that the CPU draws
+
+template <class Scalar>
+void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
+                     MatrixView<Scalar> y);
+template <class Scalar>
+void dropout_backward(Cuda, ConstView<Scalar> mask, MatrixView<Scalar> d);
+
+// ---- losses: see layers/losses.hpp. They wait for the sum.
+
+template <class Scalar>
+double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std::span<const std::int32_t> targets,
+                                 Scalar scale, Sequence<Scalar, Cuda>* d_logits);
+template <class Scalar>
+double bernoulli_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, const Sequence<Scalar, Cuda>& targets,
+                                   Scalar scale, Sequence<Scalar, Cuda>* d_logits);
+
+// ---- optimiser
+
+template <class Scalar>
+void adam_update(Cuda, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
+                 MatrixView<Scalar> v);
+/// The sum of squares of a, in double. Waits for it.
+template <class Scalar>
+double squared_norm(Cuda, MatrixView<Scalar> a);
+template <class Scalar>
+void scale(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor);
+
+}  // namespace rondo::inline v0
