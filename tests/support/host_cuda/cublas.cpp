@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// Matrix products, queued on the handle's stream. Both factors are first widened to the type of the computation; each
+// element of C is then one sum with k ascending, whatever the shape.
+#include "cublas_v2.h"
+
+#include "number_formats.hpp"
+#include "runtime_state.hpp"
+
+#include <algorithm>
+
+struct cublasContext {
+  cudaStream_t stream = nullptr;
+  cublasMath_t math = CUBLAS_DEFAULT_MATH;
+};
+
+namespace host_cuda {
+
+namespace {
+
+struct Factor {
+  const void* data;
+  cudaDataType type;
+  std::ptrdiff_t stride;
+  bool transposed;
+};
+
+struct Product {
+  Factor a, b;
+  void* c;
+  std::ptrdiff_t ldc;
+  int m, n, k;
+  bool tf32;
+};
+
+/// op(factor), rows x columns, without gaps.
+template <class T, class Stored, class Widen>
+std::vector<T> widened(const Factor& f, std::ptrdiff_t rows, std::ptrdiff_t columns, Widen widen) {
+  std::vector<T> result(static_cast<std::size_t>(rows * columns));
+  const auto* data = static_cast<const Stored*>(f.data);
+  const std::ptrdiff_t down = f.transposed ? f.stride : 1, right = f.transposed ? 1 : f.stride;
+  for (std::ptrdiff_t j = 0; j < columns; ++j)
+    for (std::ptrdiff_t i = 0; i < rows; ++i)
+      result[static_cast<std::size_t>(i + j * rows)] = widen(data[i * down + j * right]);
+  return result;
+}
+
+template <class T>
+std::vector<T> operand(const Factor& f, int rows, int columns, bool tf32) {
+  if constexpr (std::is_same_v<T, double>) {
+    return widened<double, double>(f, rows, columns, [](double v) { return v; });
+  } else {
+    if (f.type == CUDA_R_16BF) return widened<float, std::uint16_t>(f, rows, columns, bf16_to_float);
+    if (f.type == CUDA_R_16F) return widened<float, std::uint16_t>(f, rows, columns, fp16_to_float);
+    if (tf32) return widened<float, float>(f, rows, columns, round_to_tf32);
+    return widened<float, float>(f, rows, columns, [](float v) { return v; });
+  }
+}
+
+/// sums (rows x kColumns) += a (rows x k, lda) b (k x kColumns, ldb). Four columns share what they read of a.
+constexpr int kColumns = 4;
+template <class T>
+void multiply_strip(T* __restrict__ sums, const T* __restrict__ a, std::ptrdiff_t lda, const T* __restrict__ b,
+                    std::ptrdiff_t ldb, int rows, int k) {
+  for (int l = 0; l < k; ++l) {
+    const T* column = a + l * lda;
+    const T b0 = b[l], b1 = b[l + ldb], b2 = b[l + 2 * ldb], b3 = b[l + 3 * ldb];
+    for (int i = 0; i < rows; ++i) {
+      sums[i] += column[i] * b0;
+      sums[i + rows] += column[i] * b1;
+      sums[i + 2 * rows] += column[i] * b2;
+      sums[i + 3 * rows] += column[i] * b3;
+    }
+  }
+}
+
+template <class T>
+void multiply(const Product& p, T alpha, T beta) {
+  const std::vector<T> a = operand<T>(p.a, p.m, p.k, p.tf32);
+  std::vector<T> b = operand<T>(p.b, p.k, p.n, p.tf32);
+  b.resize(b.size() +
+           static_cast<std::size_t>(kColumns) * static_cast<std::size_t>(p.k));  // so that strips may be whole
+  constexpr int kRows = 256;  // of a strip: its sums stay in the first cache
+  std::vector<T> sums(kRows * kColumns);
+  auto* c = static_cast<T*>(p.c);
+  for (int i0 = 0; i0 < p.m; i0 += kRows) {
+    const int rows = std::min(kRows, p.m - i0);
+    for (int j0 = 0; j0 < p.n; j0 += kColumns) {
+      std::fill(sums.begin(), sums.end(), T{0});
+      multiply_strip(sums.data(), a.data() + i0, p.m, b.data() + std::ptrdiff_t{j0} * p.k, p.k, rows, p.k);
+      for (int j = 0; j < std::min(kColumns, p.n - j0); ++j)
+        for (int i = 0; i < rows; ++i) {
+          T& place = c[i0 + i + (j0 + j) * p.ldc];
+          const T product = alpha * sums[static_cast<std::size_t>(i + j * rows)];
+          place = beta == T{0} ? product : product + beta * place;  // with beta = 0, C is written and not read
+        }
+    }
+  }
+}
+
+template <class T>
+cudaError_t queue(cudaStream_t stream, const Product& product, const void* alpha, const void* beta) {
+  return call([&] {
+    return submit(stream, [=, alpha = *static_cast<const T*>(alpha), beta = *static_cast<const T*>(beta)] {
+      multiply(product, alpha, beta);
+    });
+  });
+}
+
+}  // namespace
+
+}  // namespace host_cuda
+
+using namespace host_cuda;
+
+const char* cublasGetStatusName(cublasStatus_t status) {
+#define HOST_CUBLAS_CASE(name, value, text) \
+  case name:                                \
+    return #name;
+  switch (status) { HOST_CUBLAS_STATUSES(HOST_CUBLAS_CASE) }
+#undef HOST_CUBLAS_CASE
+  return "unrecognized status";
+}
+
+const char* cublasGetStatusString(cublasStatus_t status) {
+#define HOST_CUBLAS_CASE(name, value, text) \
+  case name:                                \
+    return text;
+  switch (status) { HOST_CUBLAS_STATUSES(HOST_CUBLAS_CASE) }
+#undef HOST_CUBLAS_CASE
+  return "unrecognized status";
+}
+
+cublasStatus_t cublasCreate(cublasHandle_t* handle) {
+  *handle = new cublasContext;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasDestroy(cublasHandle_t handle) {
+  if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  delete handle;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
+  if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  handle->stream = stream;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasGetStream(cublasHandle_t handle, cudaStream_t* stream) {
+  if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  *stream = handle->stream;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes) {  // which we don't need
+  if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  return workspace || bytes == 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
+}
+
+cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
+  if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  handle->math = mode;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode) {
+  if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  return mode == CUBLAS_POINTER_MODE_HOST ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
+}
+
+cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
+                            const void* alpha, const void* a, cudaDataType a_type, int lda, const void* b,
+                            cudaDataType b_type, int ldb, const void* beta, void* c, cudaDataType c_type, int ldc,
+                            cublasComputeType_t compute, cublasGemmAlgo_t) {
+  if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  const bool a_transposed = op_a != CUBLAS_OP_N, b_transposed = op_b != CUBLAS_OP_N;
+  if (m < 0 || n < 0 || k < 0 || !alpha || !beta || lda < std::max(1, a_transposed ? k : m) ||
+      ldb < std::max(1, b_transposed ? n : k) || ldc < std::max(1, m))
+    return CUBLAS_STATUS_INVALID_VALUE;
+  const bool in_double = compute == CUBLAS_COMPUTE_64F || compute == CUBLAS_COMPUTE_64F_PEDANTIC;
+  const bool floats = a_type == CUDA_R_32F || a_type == CUDA_R_16F || a_type == CUDA_R_16BF;
+  if (a_type != b_type || (in_double ? a_type != CUDA_R_64F : !floats) ||
+      c_type != (in_double ? CUDA_R_64F : CUDA_R_32F))
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (m == 0 || n == 0) return CUBLAS_STATUS_SUCCESS;
+  const bool tf32 = compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
+                    (compute == CUBLAS_COMPUTE_32F && handle->math == CUBLAS_TF32_TENSOR_OP_MATH);
+  const Product product{{a, a_type, lda, a_transposed}, {b, b_type, ldb, b_transposed}, c, ldc, m, n, k, tf32};
+  const cudaError_t error = in_double ? queue<double>(handle->stream, product, alpha, beta)
+                                      : queue<float>(handle->stream, product, alpha, beta);
+  return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Stream capture and graphs: work on a stream that is captured is kept, not run; a graph is that work in the order in
+// which the host gave it, which respects every dependency between the streams that took part.
+#include "runtime_state.hpp"
+
+using namespace host_cuda;
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  return call([&] {
+    const CUstream_st* s = find(stream);
+    if (!s) return cudaErrorInvalidResourceHandle;
+    *status = !s->capture           ? cudaStreamCaptureStatusNone
+              : s->capture->spoiled ? cudaStreamCaptureStatusInvalidated
+                                    : cudaStreamCaptureStatusActive;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  return call([&] {
+    CUstream_st* s = find(stream);
+    if (!s) return cudaErrorInvalidResourceHandle;
+    if (s == &state().legacy) return cudaErrorStreamCaptureUnsupported;
+    if (s->capture) {
+      s->capture->spoiled = true;
+      return cudaErrorStreamCaptureInvalidated;
+    }
+    s->capture = std::make_shared<Capture>();
+    s->capture->mode = mode;
+    s->capture->origin = s;
+    s->captured = 0;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  return call([&] {
+    *graph = nullptr;
+    CUstream_st* s = find(stream);
+    if (!s) return cudaErrorInvalidResourceHandle;
+    if (!s->capture || s->capture->origin != s) return cudaErrorStreamCaptureUnmatched;
+    const std::shared_ptr<Capture> capture = s->capture;
+    bool joined = true;
+    for (CUstream_st* other : state().streams) {
+      if (other->capture != capture) continue;
+      if (other != s) joined = joined && other->joined;
+      other->capture.reset();
+    }
+    if (capture->spoiled) return cudaErrorStreamCaptureInvalidated;
+    if (!joined) return cudaErrorStreamCaptureUnjoined;
+    *graph = new CUgraph_st{std::move(capture->nodes)};
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags) {
+  return call([&] {
+    if (!graph || flags != 0) return cudaErrorInvalidValue;
+    *executable = new CUgraphExec_st{std::make_shared<const std::vector<Work>>(graph->nodes)};
+    return cudaSuccess;
+  });
+}
+
+/// Here all graphs of the same number of nodes have the same shape; a GPU also compares what the nodes do and depend
+/// on.
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph, cudaGraphExecUpdateResultInfo* result) {
+  return call([&] {
+    if (!executable || !graph || !result) return cudaErrorInvalidValue;
+    *result = {};
+    if (executable->nodes->size() != graph->nodes.size()) {
+      result->result = cudaGraphExecUpdateErrorTopologyChanged;
+      return cudaErrorGraphExecUpdateFailure;
+    }
+    executable->nodes = std::make_shared<const std::vector<Work>>(graph->nodes);
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  return call([&] {
+    if (!executable) return cudaErrorInvalidValue;
+    return submit(stream, [nodes = executable->nodes] {
+      for (const Work& node : *nodes) node();
+    });
+  });
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  return call([&] {
+    delete graph;
+    return graph ? cudaSuccess : cudaErrorInvalidValue;
+  });
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  return call([&] {
+    delete executable;
+    return executable ? cudaSuccess : cudaErrorInvalidValue;
+  });
+}

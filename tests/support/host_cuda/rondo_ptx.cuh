@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// The host's form of cuda/ptx/rondo_ptx.cuh: the same functions, with the executor in place of PTX. What each promises
+// is said there.
+#pragma once
+
+#include "cuda_runtime.h"
+#include "number_formats.hpp"
+
+#include <cstdint>
+
+namespace rondo::inline v0::cuda::device {
+
+template <class T>
+__device__ T* shared_memory() {
+  return static_cast<T*>(host_cuda::here.shared);
+}
+
+// One OS thread has one view of memory.
+template <class T>
+__device__ T load_l2(const T* from) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
+  return *from;
+}
+template <class T>
+__device__ void store_l2(T* to, std::type_identity_t<T> value) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
+  *to = value;
+}
+
+// ---- barriers wider than a block
+// ---------------------------------------------------------------------------------------
+
+__device__ inline void grid_barrier(unsigned*, unsigned, unsigned&) { host_cuda::sync_grid(); }
+
+__device__ inline unsigned cluster_rank() { return host_cuda::here.cluster_rank; }
+__device__ inline unsigned cluster_blocks() { return host_cuda::here.cluster_blocks; }
+__device__ inline void cluster_barrier() { host_cuda::sync_cluster(); }
+__device__ inline void cluster_arrive() { host_cuda::arrive_cluster(); }
+__device__ inline void cluster_wait() { host_cuda::wait_cluster(); }
+
+template <class T>
+__device__ void store_peer(T* mine, unsigned rank, std::type_identity_t<T> value) {
+  *static_cast<T*>(host_cuda::peer_address(mine, sizeof(T), rank)) = value;
+}
+
+// ---- tile products
+// -----------------------------------------------------------------------------------------------------
+
+struct Bf16 {};
+struct Fp16 {};
+struct Tf32 {};
+
+__device__ inline float widen(Bf16, std::uint16_t v) { return host_cuda::bf16_to_float(v); }
+__device__ inline float widen(Fp16, std::uint16_t v) { return host_cuda::fp16_to_float(v); }
+__device__ inline std::uint16_t round_to(Bf16, float v) { return host_cuda::float_to_bf16(v); }
+__device__ inline std::uint16_t round_to(Fp16, float v) { return host_cuda::float_to_fp16(v); }
+__device__ inline float round_to(Tf32, float v) { return host_cuda::round_to_tf32(v); }
+
+namespace detail {
+
+// A fragment's words as PTX lays them out. Lane 4g + t holds of A the rows g (words 0, 2) and g + 8 (1, 3), of B the
+// column g, of D the rows g and g + 8 at columns 2t and 2t + 1. Words 0 and 1 of A and word 0 of B belong to the lower
+// half of K, the others to the upper; in that half, lane t's word is the t-th, of two 16-bit values or of one of 32.
+
+template <class Format>
+struct Words {  // two values in a word, the lower bits first
+  static constexpr int values = 2;
+  static float value(std::uint32_t word, int i) {
+    return widen(Format{}, static_cast<std::uint16_t>(word >> (16 * i)));
+  }
+};
+template <>
+struct Words<Tf32> {
+  static constexpr int values = 1;
+  static float value(std::uint32_t word, int) { return host_cuda::truncate_to_tf32(word); }
+};
+
+/// Products are exact in float; they are added to d one by one, k ascending. A tensor core adds in an order and with
+/// roundings of its own.
+template <class Format>
+void multiply_tile(const char* name, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  const auto& warp = host_cuda::exchange(name, 0xffffffff, {a[0], a[1], a[2], a[3], b[0], b[1]});
+  if (host_cuda::lanes() != 32) host_cuda::fail("multiply_tile() needs a whole warp");
+  const unsigned g = host_cuda::here.lane / 4, t = host_cuda::here.lane % 4;
+  const auto *left = &warp[4 * g], *right = &warp[4 * (2 * t)];  // four lanes for a row of A; for a column of B
+  for (unsigned half = 0; half < 2; ++half)
+    for (unsigned word = 0; word < 4; ++word)
+      for (int i = 0; i < Words<Format>::values; ++i) {
+        const float upper = Words<Format>::value(left[word][2 * half], i);
+        const float lower = Words<Format>::value(left[word][2 * half + 1], i);
+        const float b0 = Words<Format>::value(right[word][4 + half], i);
+        const float b1 = Words<Format>::value(right[word + 4][4 + half], i);
+        d[0] += upper * b0, d[1] += upper * b1;
+        d[2] += lower * b0, d[3] += lower * b1;
+      }
+}
+
+}  // namespace detail
+
+__device__ inline void multiply_tile(Bf16, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  detail::multiply_tile<Bf16>("multiply_tile(Bf16)", d, a, b);
+}
+__device__ inline void multiply_tile(Fp16, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  detail::multiply_tile<Fp16>("multiply_tile(Fp16)", d, a, b);
+}
+__device__ inline void multiply_tile(Tf32, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  detail::multiply_tile<Tf32>("multiply_tile(Tf32)", d, a, b);
+}
+
+}  // namespace rondo::inline v0::cuda::device

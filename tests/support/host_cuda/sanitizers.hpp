@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// What the executor tells AddressSanitizer and ThreadSanitizer. The functions belong to their runtimes; they are
+// declared weak, so that one that is not linked is a null pointer, and the same text serves every build.
+#pragma once
+
+#include <cstddef>
+
+extern "C" {
+[[gnu::weak]] void __sanitizer_start_switch_fiber(void** fake_stack, const void* bottom, std::size_t size);
+[[gnu::weak]] void __sanitizer_finish_switch_fiber(void* fake_stack, const void** bottom, std::size_t* size);
+[[gnu::weak]] void __asan_poison_memory_region(const volatile void* memory, std::size_t size);
+[[gnu::weak]] void __asan_unpoison_memory_region(const volatile void* memory, std::size_t size);
+[[gnu::weak]] void* __tsan_get_current_fiber();
+[[gnu::weak]] void* __tsan_create_fiber(unsigned flags);
+[[gnu::weak]] void __tsan_destroy_fiber(void* fiber);
+[[gnu::weak]] void __tsan_switch_to_fiber(void* fiber, unsigned flags);
+[[gnu::weak]] void __tsan_acquire(void* address);
+[[gnu::weak]] void __tsan_release(void* address);
+}
+
+namespace host_cuda {
+
+inline bool address_sanitizer() { return __asan_poison_memory_region != nullptr; }
+inline bool thread_sanitizer() { return __tsan_create_fiber != nullptr; }
+
+/// What this thread did until now comes before what others do after `acquire` of the same address.
+inline void release(void* address) {
+  if (thread_sanitizer()) __tsan_release(address);
+}
+inline void acquire(void* address) {
+  if (thread_sanitizer()) __tsan_acquire(address);
+}
+
+/// Any access between the two is reported.
+inline void poison(const void* memory, std::size_t bytes) {
+  if (address_sanitizer()) __asan_poison_memory_region(memory, bytes);
+}
+inline void unpoison(const void* memory, std::size_t bytes) {
+  if (address_sanitizer()) __asan_unpoison_memory_region(memory, bytes);
+}
+
+}  // namespace host_cuda
