@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// Filling, and a bias in and out of a matrix.
+#include <cmath>
+#include <limits>
+
+#include "cuda/device_matrix.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+struct Shape {
+  Index rows, cols;
+};
+
+/// Every pair of sizes, and more columns than a grid has blocks in its second dimension.
+std::vector<Shape> shapes() {
+  std::vector<Shape> all;
+  for (Index rows : kSizes)
+    for (Index cols : kSizes) all.push_back({rows, cols});
+  all.push_back({3, 70000});
+  all.push_back({70000, 2});
+  return all;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("CUDA: fill", "", float, double) {
+  if (!gpu_is_here()) return;
+  for (auto [rows, cols] : shapes())
+    for (Index gap : {0, 5}) {
+      INFO(rows << " x " << cols << ", gap " << gap);
+      DeviceMatrix<TestType> a(rows, cols, gap);
+      fill(Cuda{}, a.view(), TestType(0.1));
+      CHECK(a.get() == Matrix<TestType>(rows, cols, TestType(0.1)));
+    }
+}
+
+TEMPLATE_TEST_CASE("CUDA: every column becomes the bias", "", float, double) {
+  if (!gpu_is_here()) return;
+  Rng rng(1);
+  for (auto [rows, cols] : shapes())
+    for (Index gap : {0, 5}) {
+      INFO(rows << " x " << cols << ", gap " << gap);
+      const auto bias = random_matrix<TestType>(rows, 1, rng);
+      DeviceMatrix<TestType> a(rows, cols, gap), b(bias);
+      set_columns(Cuda{}, a.view(), b.view());
+      Matrix<TestType> wanted(rows, cols);
+      for (Index j = 0; j < cols; ++j)
+        for (Index i = 0; i < rows; ++i) wanted(i, j) = bias(i, 0);
+      CHECK(a.get() == wanted);
+      CHECK(b.get() == bias);
+    }
+}
+
+TEMPLATE_TEST_CASE("CUDA: the sum of all columns is added", "", float, double) {
+  if (!gpu_is_here()) return;
+  Rng rng(2);
+  for (auto [rows, cols] : shapes())
+    for (Index gap : {0, 5}) {
+      INFO(rows << " x " << cols << ", gap " << gap);
+      const auto a = random_matrix<TestType>(rows, cols, rng), before = random_matrix<TestType>(rows, 1, rng);
+      DeviceMatrix<TestType> on_device(a, gap), sum(before);
+      add_columns(Cuda{}, on_device.view(), sum.view());
+      CHECK(on_device.get() == a);
+      const auto after = sum.get();
+      for (Index i = 0; i < rows; ++i) {
+        long double exact = before(i, 0), magnitudes = std::abs(exact);
+        for (Index j = 0; j < cols; ++j) exact += a(i, j), magnitudes += std::abs(a(i, j));
+        // What a term passes through: a thread's share of a part, eight phases, up to 128 parts, and the old sum.
+        const auto additions = static_cast<long double>(16 + cols / 1024 + 8 + 128 + 1);
+        REQUIRE(std::abs(static_cast<long double>(after(i, 0)) - exact) <=
+                additions * std::numeric_limits<TestType>::epsilon() * magnitudes);
+      }
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Dropout draws the generator's numbers one by one, down the columns: compared to the bit.
+#include "cuda/device_matrix.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+TEMPLATE_TEST_CASE("CUDA: dropout draws the generator's numbers in their order, from anywhere in a block", "", float,
+                   double) {
+  if (!gpu_is_here()) return;
+  Rng data(1);
+  for (Index rows : kSizes)
+    for (Index cols : {0, 1, 5})
+      for (Index gap : {0, 3})
+        for (std::uint64_t drawn : {0ull, 1ull, 6ull, 0x3FFFFFFFBull}) {  // the last: block 2^32 within
+          INFO(rows << " x " << cols << ", gap " << gap << ", after " << drawn << " numbers");
+          const auto x = random_matrix<TestType>(rows, cols, data);
+          DeviceMatrix<TestType> on_device(x, gap), mask(rows, cols, gap), y(rows, cols, 0);
+          Rng rng({0x123456789ABCDEFull, 0xFEDCBA9876543210ull, drawn}), same(rng.state());
+          dropout_forward<TestType>(Cuda{}, 0.3, rng, on_device.view(), mask.view(), y.view());
+          Matrix<TestType> wanted_mask(rows, cols), wanted(rows, cols);
+          Index dropped = 0;
+          for (Index j = 0; j < cols; ++j)
+            for (Index i = 0; i < rows; ++i) {
+              const bool drop = same() < static_cast<std::uint32_t>(0.3 * 0x1p32);
+              dropped += drop;
+              wanted_mask(i, j) = drop ? TestType(0) : static_cast<TestType>(1 / 0.7);
+              wanted(i, j) = x(i, j) * wanted_mask(i, j);
+            }
+          if (rows * cols > 100) CHECK((dropped > 0 && dropped < rows * cols));
+          CHECK(mask.get() == wanted_mask);
+          CHECK(y.get() == wanted);
+          CHECK(on_device.get() == x);
+          CHECK(rng.state().drawn == same.state().drawn);
+          CHECK(rng() == same());
+        }
+}
+
+TEMPLATE_TEST_CASE("CUDA: the gradient of dropout is that of what was kept", "", float, double) {
+  if (!gpu_is_here()) return;
+  Rng data(2);
+  for (Index rows : kSizes)
+    for (Index gap : {0, 3}) {
+      INFO(rows << " x 5, gap " << gap);
+      const auto mask = random_matrix<TestType>(rows, 5, data);
+      auto d = random_matrix<TestType>(rows, 5, data);
+      DeviceMatrix<TestType> factor(mask), gradient(d, gap);
+      dropout_backward<TestType>(Cuda{}, factor.view(), gradient.view());
+      for (std::size_t n = 0; n < d.values.size(); ++n) d.values[n] *= mask.values[n];
+      CHECK(gradient.get() == d);
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Look-up and its gradient: both are exact, so that they are compared to the bit.
+#include "cuda/device_matrix.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+/// Few of the V tokens often, most of them never; `columns` in all.
+std::vector<std::int32_t> random_tokens(Index columns, Index V, Rng& rng) {
+  std::vector<std::int32_t> tokens;
+  for (Index j = 0; j < columns; ++j) {
+    const auto below = rng.below(3) == 0 ? static_cast<std::uint32_t>(V) : std::uint32_t{3};
+    tokens.push_back(static_cast<std::int32_t>(rng.below(std::min(below, static_cast<std::uint32_t>(V)))));
+  }
+  return tokens;
+}
+
+struct Case {
+  Index D, V, columns;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (Index D : kSizes)
+    for (Index columns : {0, 1, 33, 1000}) all.push_back({D, columns == 33 ? 1 : 388, columns});
+  all.push_back({2, 388, 70000});
+  all.push_back({3, 70000, 1000});
+  return all;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("CUDA: a token looks up its column", "", float, double) {
+  if (!gpu_is_here()) return;
+  Rng rng(1);
+  for (auto [D, V, columns] : cases())
+    for (Index gap : {0, 3}) {
+      INFO("D " << D << ", V " << V << ", " << columns << " columns, gap " << gap);
+      const auto tokens = random_tokens(columns, V, rng);
+      const auto E = random_matrix<TestType>(D, V, rng);
+      DeviceMatrix<TestType> table(E, gap), y(D, columns, gap);
+      embedding_forward(Cuda{}, table.view(), tokens, y.view());
+      Matrix<TestType> wanted(D, columns);
+      for (Index j = 0; j < columns; ++j)
+        for (Index d = 0; d < D; ++d) wanted(d, j) = E(d, tokens[static_cast<std::size_t>(j)]);
+      CHECK(y.get() == wanted);
+      CHECK(table.get() == E);
+    }
+}
+
+TEMPLATE_TEST_CASE("CUDA: the gradient of an embedding is added in the order of the columns", "", float, double) {
+  if (!gpu_is_here()) return;
+  Rng rng(2);
+  for (auto [D, V, columns] : cases())
+    for (Index gap : {0, 3}) {
+      INFO("D " << D << ", V " << V << ", " << columns << " columns, gap " << gap);
+      const auto tokens = random_tokens(columns, V, rng);
+      const auto dy = random_matrix<TestType>(D, columns, rng);
+      auto wanted = random_matrix<TestType>(D, V, rng);
+      DeviceMatrix<TestType> gradient(wanted, gap), on_device(dy, gap);
+      embedding_backward(Cuda{}, tokens, on_device.view(), gradient.view());
+      for (Index j = 0; j < columns; ++j)
+        for (Index d = 0; d < D; ++d) wanted(d, tokens[static_cast<std::size_t>(j)]) += dy(d, j);
+      CHECK(gradient.get() == wanted);
+    }
+}

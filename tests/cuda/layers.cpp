@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// The same layers on both devices, with the same weights: what one computes the other does, but for rounding.
+#include <cmath>
+#include <limits>
+
+#include <rondo/layers/dropout.hpp>
+#include <rondo/layers/embedding.hpp>
+#include <rondo/layers/linear.hpp>
+#include <rondo/layers/losses.hpp>
+#include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
+
+#include "cuda/device_matrix.hpp"
+#include "support/fill.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+constexpr Index V = 40, D = 33, K = 21, B = 3, T = 17;
+
+/// Embedding, dropout, projection: tokens in, logits out. Backward passes are added to what is there.
+template <class Scalar, class Device>
+struct Model {
+  explicit Model(Rng& rng) : embedding(V, D, rng), linear(D, K, rng) {}
+
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) {
+    Group(embedding, linear).for_each_parameter(f, path);
+  }
+
+  /// A step's loss; gradients are added to.
+  double pass(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets,
+              std::span<const Index> lengths) {
+    Rng numbers(5);
+    embedding.forward(tokens, B, T, x);
+    x.set_lengths(lengths);
+    const auto& kept = dropout(x, 0.25, numbers, dropped);
+    linear.forward(kept, logits);
+    const Loss loss = softmax_cross_entropy(logits, targets, &d_logits);
+    linear.backward(kept, d_logits, &dx);
+    dropout_backward<Scalar>(Device{}, dropped.mask.flat(), dx.flat());
+    embedding.backward(tokens, dx);
+    return loss.mean();
+  }
+
+  Embedding<Scalar, Device> embedding;
+  Linear<Scalar, Device> linear;
+  Sequence<Scalar, Device> x, logits, d_logits, dx;
+  DropoutCache<Scalar, Device> dropped;
+};
+
+/// All values, or gradients, of a model, wherever it is.
+enum class What { value, gradient };
+template <class M>
+std::vector<double> numbers(M& model, What what) {
+  std::vector<double> all;
+  model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
+    look_on_host(Device{}, what == What::value ? p.value() : p.grad(),
+                 [&](auto host) { all.insert(all.end(), host.data, host.data + p.size()); });
+  });
+  return all;
+}
+
+/// Requires that no number is further from its fellow than `bound` times the largest.
+void check_close(const std::vector<double>& a, const std::vector<double>& b, double bound) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (double x : a) largest = std::max(largest, std::abs(x));
+  CHECK(largest > 1e-3);
+  for (std::size_t n = 0; n < a.size(); ++n) REQUIRE(std::abs(a[n] - b[n]) <= bound * largest);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the CPU", "", float, double) {
+  if (!gpu_is_here()) return;
+  // Both devices sum at most B T = 51 products, in orders of their own; softmax and its exponentials round besides.
+  constexpr double bound = 200 * std::numeric_limits<TestType>::epsilon();
+  Rng rng_host(1), rng_device(1), rng(2);
+  Model<TestType, Cpu> host(rng_host);
+  Model<TestType, Cuda> device(rng_device);
+  CHECK(numbers(host, What::value) == numbers(device, What::value));
+
+  std::vector<std::int32_t> tokens, targets;
+  for (Index n = 0; n < B * T; ++n) {
+    tokens.push_back(static_cast<std::int32_t>(rng.below(V)));
+    targets.push_back(n % 7 == 3 ? kIgnore : static_cast<std::int32_t>(rng.below(K)));
+  }
+  for (const std::vector<Index>& lengths : {std::vector<Index>{}, {17, 9, 0}, {4, 17, 12}}) {
+    INFO(lengths.size() << " lengths");
+    zero_grad(host);
+    zero_grad(device);
+    for (int pass = 0; pass < 2; ++pass)  // the second adds to the first
+      CHECK(device.pass(tokens, targets, lengths) == Approx(host.pass(tokens, targets, lengths)).epsilon(bound));
+    const Sequence<TestType> logits = to<Cpu>(device.logits);
+    check_close({host.logits.data(), host.logits.data() + host.logits.size()},
+                {logits.data(), logits.data() + logits.size()}, bound);
+    check_close(numbers(host, What::gradient), numbers(device, What::gradient), bound);
+
+    const double norm = clip_grad_norm(host, 0.05);
+    CHECK(norm > 0.05);
+    CHECK(clip_grad_norm(device, 0.05) == Approx(norm).epsilon(bound));
+    CHECK(clip_grad_norm(device, 1) == Approx(0.05).epsilon(1e-6));
+    copy_weights(host, device);
+    CHECK(numbers(host, What::value) == numbers(device, What::value));
+
+    const auto before = numbers(host, What::value);
+    Adam on_host({.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.1}), on_device(on_host.config());
+    on_host.step(host);
+    on_device.step(device);
+    check_close(numbers(host, What::value), numbers(device, What::value), bound);
+    CHECK(numbers(host, What::value) != before);
+  }
+}
+
+TEMPLATE_TEST_CASE("CUDA: a step of Linear is that of its sequence, and so to the CPU", "", float, double) {
+  if (!gpu_is_here()) return;
+  constexpr double bound = 2 * (D + 2) * std::numeric_limits<TestType>::epsilon();
+  Rng rng(3), same(3);
+  const Linear<TestType> host(D, K, rng);
+  Linear<TestType, Cuda> device(D, K, same);
+  const auto x = random_sequence<TestType>(D, B, 1, rng);
+  DeviceMatrix<TestType> y(K, B, 2);
+  device.step(to<Cuda>(x).at(0), y.view());
+  Matrix<TestType> wanted(K, B);
+  host.step(x.at(0), wanted.view());
+  const auto got = y.get();
+  check_close({wanted.values.begin(), wanted.values.end()}, {got.values.begin(), got.values.end()}, bound);
+}
+
+TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and refuses another shape") {
+  if (!gpu_is_here()) return;
+  Rng rng(4);
+  Linear<double> host(D, K, rng);
+  Linear<float, Cuda> device(D, K, rng);
+  Linear<double> back(D, K, rng);
+  const auto values = [](auto& layer) { return numbers(layer, What::value); };
+  CHECK(values(host) != values(device));
+  copy_weights(host, device);
+  copy_weights(device, back);
+  auto rounded = values(host);
+  for (double& x : rounded) x = static_cast<float>(x);
+  CHECK(values(device) == rounded);
+  CHECK(values(back) == rounded);
+  Linear<float, Cuda> wider(D, K + 1, rng);
+  CHECK_THROWS_AS(copy_weights(host, wider), shape_error);
+}

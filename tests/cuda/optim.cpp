@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Adam, the norm, and scaling.
+#include <cmath>
+#include <limits>
+
+#include <rondo/cpu/optim.hpp>
+
+#include "cuda/device_matrix.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+struct Shape {
+  Index rows, cols;
+};
+constexpr Shape kShapes[] = {{0, 3}, {3, 0}, {1, 1}, {31, 1}, {33, 7}, {1, 33}, {257, 5}, {1000, 31}, {5, 70000}};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, double) {
+  if (!gpu_is_here()) return;
+  const AdamStep s{.rate = 0.3, .beta1 = 0.9, .beta2 = 0.99, .root_correction = 0.7, .epsilon = 1e-3, .shrink = 0.95};
+  constexpr double u = std::numeric_limits<TestType>::epsilon() / 2;
+  Rng rng(1);
+  for (auto [rows, cols] : kShapes)
+    for (Index gap : {0, 3}) {
+      INFO(rows << " x " << cols << ", gap " << gap);
+      const auto w = random_matrix<TestType>(rows, cols, rng), g = random_matrix<TestType>(rows, cols, rng),
+                 m = random_matrix<TestType>(rows, cols, rng);
+      auto v = random_matrix<TestType>(rows, cols, rng);
+      for (TestType& value : v.values) value *= value;
+      DeviceMatrix<TestType> weight(w, gap), gradient(g, gap), first(m, gap), second(v, 0);
+      adam_update<TestType>(Cuda{}, s, weight.view(), gradient.view(), first.view(), second.view());
+      CHECK(gradient.get() == g);
+      const auto w1 = weight.get(), m1 = first.get(), v1 = second.get();
+      for (std::size_t n = 0; n < w.values.size(); ++n) {
+        // By the definition, in double: each line rounds a few times.
+        const double grad = g.values[n], square = grad * grad;
+        const double m_exact = m.values[n] + (1 - s.beta1) * (grad - m.values[n]);
+        const double v_exact = v.values[n] + (1 - s.beta2) * (square - v.values[n]);
+        REQUIRE(std::abs(m1.values[n] - m_exact) <= 4 * u * std::max(std::abs(double{m.values[n]}), std::abs(grad)));
+        REQUIRE(std::abs(v1.values[n] - v_exact) <= 4 * u * std::max(double{v.values[n]}, square));
+        const double move = s.rate * m1.values[n] / (std::sqrt(double{v1.values[n]}) / s.root_correction + s.epsilon);
+        REQUIRE(std::abs(w1.values[n] - (s.shrink * w.values[n] - move)) <=
+                u * (10 * std::abs(move) + 4 * std::abs(w.values[n])));
+        // And with every rounding where it was promised.
+        const auto scalar = [](double x) { return static_cast<TestType>(x); };
+        const TestType m_bits = std::fma(scalar(1 - s.beta1), g.values[n] - m.values[n], m.values[n]);
+        const TestType v_bits =
+            std::fma(scalar(1 - s.beta2), std::fma(g.values[n], g.values[n], -v.values[n]), v.values[n]);
+        const TestType divisor = std::fma(std::sqrt(v_bits), scalar(1 / s.root_correction), scalar(s.epsilon));
+        const TestType moved = scalar(s.rate) * m_bits / divisor;
+        REQUIRE(m1.values[n] == m_bits);
+        REQUIRE(v1.values[n] == v_bits);
+        REQUIRE(w1.values[n] == std::fma(scalar(s.shrink), w.values[n], -moved));
+      }
+    }
+}
+
+TEST_CASE("CUDA: Adam moves weights to the same bits as the CPU's vector kernels") {
+  if (!gpu_is_here()) return;
+  if (detail::kernels() == nullptr) {
+    WARN("skipped: this machine has none");
+    return;
+  }
+  const AdamStep s{.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .root_correction = 0.3, .epsilon = 1e-8, .shrink = 1};
+  Rng rng(2);
+  auto w = random_matrix<float>(1000, 3, rng), m = random_matrix<float>(1000, 3, rng);
+  const auto g = random_matrix<float>(1000, 3, rng);
+  Matrix<float> v(1000, 3, 0.25f);
+  DeviceMatrix<float> weight(w), gradient(g), first(m), second(v);
+  for (int step = 0; step < 3; ++step) {
+    adam_update<float>(Cuda{}, s, weight.view(), gradient.view(), first.view(), second.view());
+    adam_update<float>(Cpu{}, s, w.view(), g.view(), m.view(), v.view());
+  }
+  CHECK(weight.get() == w);
+  CHECK(first.get() == m);
+  CHECK(second.get() == v);
+}
+
+TEMPLATE_TEST_CASE("CUDA: the sum of squares is one of doubles", "", float, double) {
+  if (!gpu_is_here()) return;
+  Rng rng(3);
+  for (auto [rows, cols] : kShapes)
+    for (Index gap : {0, 3}) {
+      INFO(rows << " x " << cols << ", gap " << gap);
+      const auto a = random_matrix<TestType>(rows, cols, rng);
+      DeviceMatrix<TestType> on_device(a, gap);
+      long double sum = 0;
+      for (TestType value : a.values) sum += static_cast<long double>(value) * value;
+      const double norm = squared_norm(Cuda{}, on_device.view());
+      // A thread's share of a part (17 of 4096 to 8192 numbers and more of larger parts), a block, up to 1024 parts.
+      const auto additions = static_cast<long double>(33 + rows * cols / 262144 + 13 + 4 + 13);
+      CHECK(std::abs(norm - sum) <= additions * std::numeric_limits<double>::epsilon() * sum);
+      CHECK((rows * cols == 0) == (norm == 0));
+      CHECK(on_device.get() == a);
+    }
+}
+
+TEST_CASE("CUDA: the sum of squares of large floats does not overflow, and shows what is not finite") {
+  if (!gpu_is_here()) return;
+  Matrix<float> a(300, 2, 1e30f);
+  CHECK(squared_norm(Cuda{}, DeviceMatrix<float>(a).view()) == Approx(600 * 1e60));
+  a(299, 1) = std::numeric_limits<float>::quiet_NaN();
+  CHECK(std::isnan(squared_norm(Cuda{}, DeviceMatrix<float>(a, 3).view())));
+}
+
+TEMPLATE_TEST_CASE("CUDA: scale", "", float, double) {
+  if (!gpu_is_here()) return;
+  Rng rng(4);
+  for (auto [rows, cols] : kShapes)
+    for (Index gap : {0, 3}) {
+      INFO(rows << " x " << cols << ", gap " << gap);
+      auto a = random_matrix<TestType>(rows, cols, rng);
+      DeviceMatrix<TestType> on_device(a, gap);
+      scale(Cuda{}, on_device.view(), TestType(0.3));
+      for (TestType& value : a.values) value *= TestType(0.3);
+      CHECK(on_device.get() == a);
+    }
+}
