@@ -1,6 +1,14 @@
 # The sources of rondo::cuda. They also compile for the host, kernels and all, against tests/support/host_cuda.
 set(RONDO_CUDA_SOURCES
   context.cpp
+  lstm/choose.cpp
+  lstm/graph.cpp
+  lstm/lstm.cpp
+  lstm/persistent_backward.cu
+  lstm/persistent_forward.cu
+  lstm/persistent_shape.cpp
+  lstm/stepwise.cu
+  lstm/words.cu
   ops/columns.cu
   ops/dropout.cu
   ops/embedding.cu

@@ -10,50 +10,13 @@
 #include <rondo/cpu/threads.hpp>
 
 #include "cpu/levels.hpp"
-#include "cpu/lstm_cases.hpp"
 #include "support/catch.hpp"
+#include "support/lstm_cases.hpp"
 
 using namespace rondo;
 using namespace rondo_test;
 
 namespace {
-
-/// How far rounding may take a float pass, relative to a tensor's largest value or to 1: a value meets C + H + 1
-/// multiply-adds and four functions and products of some 8 roundings each at each of T steps forward and T steps back,
-/// none of which amplifies (LstmCase); a weight's gradient sums B * T of those.
-double tolerance(const LstmShape& s) {
-  const double step = static_cast<double>(s.C + s.H + 1 + 4 * 8);
-  return 0x1p-24 * (2 * static_cast<double>(s.T) * step + static_cast<double>(s.B * s.T));
-}
-
-double largest(const std::vector<double>& values) {
-  double most = 0;
-  for (double v : values) most = std::max(most, std::abs(v));
-  return most;
-}
-
-/// Requires that `got` is within the tolerance of `exact`, tensor by tensor.
-void require_close(const LstmShape& shape, const LstmResults& got, const LstmResults& exact) {
-  REQUIRE(got.guards_untouched);
-  for (const auto& [name, values] : got.tensors) {
-    const auto& wanted = std::find_if(exact.tensors.begin(), exact.tensors.end(), [&, &name = name](const auto& t) {
-                           return t.first == name;
-                         })->second;
-    REQUIRE(values.size() == wanted.size());
-    double worst = 0;
-    for (std::size_t n = 0; n < values.size(); ++n) {
-      const double error = std::abs(values[n] - wanted[n]);
-      worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
-    }
-    INFO(name << " is off by " << worst);
-    REQUIRE(worst <= tolerance(shape) * std::max(1.0, largest(wanted)));
-  }
-}
-
-std::string text(const LstmShape& s) {
-  return "C " + std::to_string(s.C) + ", H " + std::to_string(s.H) + ", B " + std::to_string(s.B) + ", T " +
-         std::to_string(s.T) + (s.lengths.empty() ? "" : ", ragged");
-}
 
 /// One case at every level. The caches live on from case to case, so that what an earlier shape left behind would show.
 class EveryLevel {

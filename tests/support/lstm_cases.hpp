@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One LSTM layer, forward and backward, on numbers that every level and both precisions share.
+// One LSTM layer, forward and backward, on numbers that every backend, level and precision shares; and how near to the
+// plain pass in double what came out has to be.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +15,8 @@
 #include <rondo/cpu/lstm_plain.hpp>
 #include <rondo/layers/initialise.hpp>
 #include <rondo/layers/lstm_layer.hpp>
+
+#include "support/catch.hpp"
 
 namespace rondo_test {
 
@@ -173,6 +176,43 @@ inline LstmResults run(const LstmCase& in, rondo::LstmLayer<float>::Cache& cache
   out.add<float>("dc0", dc.view());
   out.guards_untouched = h.untouched() && c.untouched() && dh.untouched() && dc.untouched();
   return out;
+}
+
+/// How far rounding may take a float pass, relative to a tensor's largest value or to 1: a value meets C + H + 1
+/// multiply-adds and four functions and products of some 8 roundings each at each of T steps forward and T steps back,
+/// none of which amplifies (LstmCase); a weight's gradient sums B * T of those.
+inline double tolerance(const LstmShape& s) {
+  const double step = static_cast<double>(s.C + s.H + 1 + 4 * 8);
+  return 0x1p-24 * (2 * static_cast<double>(s.T) * step + static_cast<double>(s.B * s.T));
+}
+
+inline double largest(const std::vector<double>& values) {
+  double most = 0;
+  for (double v : values) most = std::max(most, std::abs(v));
+  return most;
+}
+
+/// Requires that `got` is within the tolerance of `exact`, tensor by tensor.
+inline void require_close(const LstmShape& shape, const LstmResults& got, const LstmResults& exact) {
+  REQUIRE(got.guards_untouched);
+  for (const auto& [name, values] : got.tensors) {
+    const auto& wanted = std::find_if(exact.tensors.begin(), exact.tensors.end(), [&, &name = name](const auto& t) {
+                           return t.first == name;
+                         })->second;
+    REQUIRE(values.size() == wanted.size());
+    double worst = 0;
+    for (std::size_t n = 0; n < values.size(); ++n) {
+      const double error = std::abs(values[n] - wanted[n]);
+      worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
+    }
+    INFO(name << " is off by " << worst);
+    REQUIRE(worst <= tolerance(shape) * std::max(1.0, largest(wanted)));
+  }
+}
+
+inline std::string text(const LstmShape& s) {
+  return "C " + std::to_string(s.C) + ", H " + std::to_string(s.H) + ", B " + std::to_string(s.B) + ", T " +
+         std::to_string(s.T) + (s.lengths.empty() ? "" : ", ragged");
 }
 
 }  // namespace rondo_test

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Chooses the instance of the persistent kernel for a precision and a shape, and launches it. Every instance gives
+// false, and launches nothing, where the device or its shared memory do not suffice.
+#pragma once
+
+#include "../launch.cuh"
+#include "persistent.cuh"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace rondo::inline v0::cuda {
+
+/// f.template operator()<Product>() for products of this precision over so many columns at once.
+template <class F>
+bool with_product(Precision precision, int columns, F&& f) {
+  switch (precision) {
+    case Precision::fp32:
+      if (columns % 4 == 0) return f.template operator()<FmaProduct<4>>();
+      return f.template operator()<FmaProduct<1>>();
+    case Precision::tf32:
+      return f.template operator()<TileProduct<Tf32Words<1>>>();
+    case Precision::tf32x3:
+      return f.template operator()<TileProduct<Tf32Words<2>>>();
+    case Precision::bf16:
+      return f.template operator()<TileProduct<Bf16Words>>();
+    case Precision::fp16:
+      return f.template operator()<TileProduct<Fp16Words>>();
+  }
+  return false;
+}
+
+template <class Cells>
+bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
+  const DeviceInfo& device = context().device;
+  const auto shape = grid_shape(device, precision, Cells::kGiven == 4, cells.a.H, cells.a.B);
+  if (!shape) return false;
+  return with_product(precision, shape->columns, [&]<class Product>() {
+    const auto kernel = persistent<Product, GridExchange, Cells>;
+    const LaunchShape launch_shape{static_cast<unsigned>(shape->blocks), kPersistentThreads, shape->shared(), 0, true};
+    prepare(kernel, launch_shape);
+    int fit = 0;
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, kernel, kPersistentThreads, shape->shared()),
+          "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
+    if (fit * device.multiprocessors < shape->blocks) return false;
+    check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream), "cudaMemsetAsync");
+    launch("lstm grid-persistent", kernel, launch_shape, *shape, cells, barrier);
+    return true;
+  });
+}
+
+/// How many clusters of such blocks run at once; 0 if none does.
+template <class Kernel>
+int clusters_at_once(Kernel* kernel, const LaunchShape& shape) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeClusterDimension;
+  attribute.val.clusterDim.x = shape.cluster, attribute.val.clusterDim.y = 1, attribute.val.clusterDim.z = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(shape.cluster);
+  config.blockDim = dim3(shape.threads);
+  config.dynamicSmemBytes = shape.shared;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  int clusters = 0;
+  if (cudaOccupancyMaxActiveClusters(&clusters, kernel, &config) == cudaSuccess) return clusters;
+  cudaGetLastError();  // a device whose clusters are smaller
+  return 0;
+}
+
+/// With clusters of `blocks`.
+template <class Cells>
+bool launch_on_clusters_of(int blocks, const Cells& cells, Precision precision) {
+  const DeviceInfo& device = context().device;
+  const auto shape_for = [&](int clusters) {
+    return cluster_shape(device, precision, Cells::kGiven == 4, cells.a.H, cells.a.B, blocks, clusters);
+  };
+  auto shape = shape_for(std::max(device.multiprocessors / blocks, 1));
+  if (!shape) return false;
+  return with_product(precision, shape->columns, [&]<class Product>() {
+    const auto kernel = persistent<Product, ClusterExchange, Cells>;
+    const auto launch_shape = [&](int clusters) {
+      return LaunchShape{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
+                         static_cast<unsigned>(blocks)};
+    };
+    prepare(kernel, launch_shape(1));
+    const int clusters = clusters_at_once(kernel, launch_shape(1));
+    if (clusters == 0) return false;
+    const Index wanted = (cells.a.B + shape->columns - 1) / shape->columns;
+    launch("lstm cluster-persistent", kernel, launch_shape(static_cast<int>(std::min<Index>(clusters, wanted))), *shape,
+           cells, static_cast<std::uint32_t*>(nullptr));
+    return true;
+  });
+}
+
+/// The largest clusters first: they divide a step's work most.
+template <class Cells>
+bool launch_on_clusters(const Cells& cells, Precision precision) {
+  if (context().device.major < 9) return false;
+  for (int blocks = 16; blocks >= 1; blocks /= 2)
+    if (launch_on_clusters_of(blocks, cells, precision)) return true;
+  return false;
+}
+
+}  // namespace rondo::inline v0::cuda

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "persistent_shape.hpp"
+
+#include <algorithm>
+
+namespace rondo::inline v0::cuda {
+
+namespace {
+
+constexpr int up_to(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
+constexpr int over(int n, int by) { return (n + by - 1) / by; }
+constexpr std::size_t bytes(int a, int b, int c, int width) {
+  return (static_cast<std::size_t>(a) * b * c * width + 15) / 16 * 16;
+}
+
+/// Columns that a product takes at once: 8 in a tile; by FMA 4, or a single one.
+int column_grain(Precision precision, Index B) { return on_tensor_cores(precision) ? 8 : B == 1 ? 1 : 4; }
+
+/// How rows, depth and weights lie for FMA: four rows (a quad) a thread, and as many splits as there are threads left.
+void divide_for_fma(PersistentShape& s, int rows, int depth) {
+  s.rows = up_to(rows, 4);
+  const int quads = s.rows / 4;
+  s.splits = std::clamp(kPersistentThreads / quads, 1, over(depth, 4));
+  s.depth = up_to(depth, 4 * s.splits);
+  const int slice = s.depth / s.splits;
+  s.weights = bytes(std::max(slice - kHeldByFma, 0), s.splits, s.rows, 4);
+  s.pitch = s.depth + 4;
+}
+
+/// For tiles of 16 rows: a warp takes a row of tiles, or one split of it.
+void divide_for_tiles(PersistentShape& s, Precision precision, int rows, int depth) {
+  s.rows = up_to(rows, 16);
+  const int tile_rows = s.rows / 16, grain = tile_depth(precision);
+  s.splits = std::clamp(kWarps / tile_rows, 1, over(depth, grain));
+  s.depth = up_to(depth, grain * s.splits);
+  const int tiles = s.depth / grain / s.splits, items = tile_rows * s.splits;
+  const int holding = std::min(items, kWarps);  // the first item of each warp holds tiles in registers
+  const int shared_tiles = holding * std::max(tiles - kHeldByTiles, 0) + (items - holding) * tiles;
+  s.weights = bytes(shared_tiles, 32, 4, 4);
+  s.pitch = s.depth + 16 / word_bytes(precision);  // 16 bytes more: rows of a tile fall into different banks
+}
+
+}  // namespace
+
+std::optional<PersistentShape> persistent_shape(Precision precision, bool backward, bool cluster, Index H, int blocks,
+                                                int columns, std::size_t shared_bytes) {
+  if (H < 1 || H > (1 << 16) || blocks < 1) return std::nullopt;
+  PersistentShape s;
+  s.hidden = static_cast<int>(H);
+  s.padded = up_to(s.hidden, 4);
+  s.parts = backward ? 4 : 1;
+  s.units = up_to(over(s.hidden, blocks), 4);
+  s.blocks = cluster ? blocks : over(s.hidden, s.units);
+  s.columns = columns;
+  const int rows = backward ? s.units : 4 * s.units, depth = s.parts * s.padded;
+  if (on_tensor_cores(precision))
+    divide_for_tiles(s, precision, rows, depth);
+  else
+    divide_for_fma(s, rows, depth);
+  s.row_pitch = s.rows + 4;
+  s.vectors = bytes(columns, s.pitch, cluster ? 2 : 1, word_bytes(precision));
+  s.partial = bytes(s.splits, columns, s.row_pitch, 4);
+  s.outbox = cluster ? bytes(columns, s.parts, s.units, word_bytes(precision)) : 0;
+  if (s.units * columns > kCells * kPersistentThreads || s.rows > 4 * kPersistentThreads || s.shared() > shared_bytes)
+    return std::nullopt;
+  return s;
+}
+
+std::optional<PersistentShape> grid_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
+                                          Index B) {
+  const int grain = column_grain(precision, B);
+  const int wanted = up_to(static_cast<int>(std::min<Index>(B, 64)), grain);
+  for (int columns = wanted; columns >= grain; columns -= grain)
+    if (auto s = persistent_shape(precision, backward, false, H, device.multiprocessors, columns, device.shared_bytes))
+      return s;
+  return std::nullopt;
+}
+
+std::optional<PersistentShape> cluster_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
+                                             Index B, int blocks, int clusters) {
+  const int grain = column_grain(precision, B);
+  const int each = up_to(static_cast<int>(std::min<Index>((B + clusters - 1) / clusters, 64)), grain);
+  for (int columns = each; columns >= grain; columns -= grain)
+    if (auto s = persistent_shape(precision, backward, true, H, blocks, columns, device.shared_bytes)) return s;
+  return std::nullopt;
+}
+
+}  // namespace rondo::inline v0::cuda
