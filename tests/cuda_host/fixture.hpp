@@ -52,6 +52,17 @@ class DeviceVector {
   T* data_ = nullptr;
 };
 
+struct Stream {
+  explicit Stream(unsigned flags = cudaStreamNonBlocking) { REQUIRE_CUDA(cudaStreamCreateWithFlags(&handle, flags)); }
+  ~Stream() { cudaStreamDestroy(handle); }
+  cudaStream_t handle = nullptr;
+};
+struct Event {
+  explicit Event(unsigned flags = cudaEventDefault) { REQUIRE_CUDA(cudaEventCreateWithFlags(&handle, flags)); }
+  ~Event() { cudaEventDestroy(handle); }
+  cudaEvent_t handle = nullptr;
+};
+
 struct Shape {
   dim3 blocks, threads;
   std::size_t shared = 0;

@@ -18,12 +18,12 @@ __device__ T* shared_memory() {
 // One OS thread has one view of memory.
 template <class T>
 __device__ T load_l2(const T* from) {
-  static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
+  static_assert(sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
   return *from;
 }
 template <class T>
 __device__ void store_l2(T* to, std::type_identity_t<T> value) {
-  static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
+  static_assert(sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
   *to = value;
 }
 
