@@ -286,11 +286,13 @@ TEST_CASE("a cooperative grid must fit on the device at once") {
   CHECK(fit == 4);  // 2048 threads of a multiprocessor
   REQUIRE_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, asks<3>, 512, 120 * 1024));
   CHECK(fit == 1);  // 228 KB
-  host_cuda::set_device({9, 0, 3});
-  CHECK(cooperative(12, 0) == cudaSuccess);
-  CHECK(cooperative(13, 0) == cudaErrorCooperativeLaunchTooLarge);
-  CHECK(cooperative(3, 120 * 1024) == cudaSuccess);
-  CHECK(cooperative(4, 120 * 1024) == cudaErrorCooperativeLaunchTooLarge);
+  host_cuda::set_device({9, 0, 2});
+  CHECK(cooperative(9, 0) == cudaErrorCooperativeLaunchTooLarge);
+  CHECK(cooperative(2, 120 * 1024) == cudaSuccess);
+  CHECK(cooperative(3, 120 * 1024) == cudaErrorCooperativeLaunchTooLarge);
+  host_cuda::set_device({9, 0, 1});
+  CHECK(cooperative(4, 0) == cudaSuccess);
+  CHECK(cooperative(5, 0) == cudaErrorCooperativeLaunchTooLarge);
 }
 
 TEST_CASE("the device is what set_device says") {

@@ -74,6 +74,7 @@ class Executor {
   void close_group();
   void give_way();
   Fibre& idle_fibre();
+  void add_fibre();
   std::string describe_deadlock() const;
 
   const Grid* grid_ = nullptr;
@@ -86,7 +87,8 @@ class Executor {
   std::vector<Block> blocks_;
   std::vector<Cluster> clusters_;
   Barrier grid_barrier_;
-  char group_clock_ = 0;  // host to group, and back
+  char begin_clock_ = 0,
+       end_clock_ = 0;  // host to group, and back: with one for both, threads would learn of each other
 
   Thread* running_ = nullptr;
   Queue ready_;
@@ -103,12 +105,14 @@ Executor executor;
 // ---- fibres
 // ------------------------------------------------------------------------------------------------------------
 
+void Executor::add_fibre() {
+  const std::size_t bytes = std::size_t{address_sanitizer() || thread_sanitizer() ? 256u : 64u} << 10;
+  fibres_.push_back(std::make_unique<Fibre>(bytes, [] { executor.fibre_body(); }));
+  idle_.push_back(fibres_.back().get());
+}
+
 Fibre& Executor::idle_fibre() {
-  if (idle_.empty()) {
-    const std::size_t bytes = std::size_t{address_sanitizer() || thread_sanitizer() ? 256u : 64u} << 10;
-    fibres_.push_back(std::make_unique<Fibre>(bytes, [] { executor.fibre_body(); }));
-    idle_.push_back(fibres_.back().get());
-  }
+  if (idle_.empty()) add_fibre();
   Fibre* fibre = idle_.back();
   idle_.pop_back();
   return *fibre;
@@ -137,7 +141,7 @@ void Executor::give_way() {
 void Executor::fibre_body() {
   for (;;) {
     Thread& thread = *running_;
-    acquire(&group_clock_);
+    acquire(&begin_clock_);
     if (!failure_) try {
         (*kernel_)();
       } catch (const Cancelled&) {
@@ -146,7 +150,7 @@ void Executor::fibre_body() {
       } catch (...) {
         if (!failure_) failure_ = concat(text(thread), ": an exception of unknown type");
       }
-    release(&group_clock_);
+    release(&end_clock_);
     thread.finished = true;
     --thread.block->running;
     --unfinished_;
@@ -218,6 +222,10 @@ void Executor::open_group(std::size_t first_cluster, std::size_t clusters) {
   }
   grid_barrier_.open("the grid's barrier", static_cast<unsigned>(threads_.size()));
   unfinished_ = threads_.size();
+  if (thread_sanitizer()) {  // to which memory belongs to the fibre that allocates it: none does
+    resting_.reserve(threads_.size());
+    while (idle_.size() < threads_.size()) add_fibre();
+  }
   if (order.kind == Order::Kind::ascending) {
     for (Thread& thread : threads_) ready_.push(thread);
   } else {
@@ -226,7 +234,7 @@ void Executor::open_group(std::size_t first_cluster, std::size_t clusters) {
 }
 
 void Executor::run_group() {
-  release(&group_clock_);
+  release(&begin_clock_);
   give_way();  // comes back when nobody can go on
   if (unfinished_ > 0) {
     if (!failure_) failure_ = describe_deadlock();
@@ -234,7 +242,7 @@ void Executor::run_group() {
       if (!thread.finished) ready_.push(thread);
     give_way();
   }
-  acquire(&group_clock_);
+  acquire(&end_clock_);
 }
 
 void Executor::close_group() {

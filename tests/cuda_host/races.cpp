@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Kernels that lack a barrier, or that take something for one which orders no memory. To be run under ThreadSanitizer,
+// one by one (CMakeLists.txt): each has to be reported. Their twins that have it are in grid.cpp and cluster.cpp, and
+// are not.
+#include "fixture.hpp"
+
+#include <rondo_ptx.cuh>
+
+using namespace host_cuda_test;
+namespace device = rondo::cuda::device;
+
+namespace {
+
+__global__ void neighbour_in_block(float* x) {
+  auto* shared = device::shared_memory<float>();
+  shared[threadIdx.x] = x[threadIdx.x];
+  x[threadIdx.x] = shared[(threadIdx.x + 1) % blockDim.x];  // no __syncthreads()
+}
+
+TEST_CASE("a missing __syncthreads is a race", "[.][race-block]") {
+  const DeviceVector<float> x(64);
+  REQUIRE_CUDA(launch({1, 64, 64 * sizeof(float)}, neighbour_in_block, x.data()));
+}
+
+__global__ void overwrite_neighbour(float* x) {
+  auto* shared = device::shared_memory<float>();
+  shared[threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  const float other = shared[(threadIdx.x + 1) % blockDim.x];
+  shared[threadIdx.x] = other;  // somebody may still have to read it
+  __syncthreads();
+  x[threadIdx.x] = shared[(threadIdx.x + 1) % blockDim.x];
+}
+
+TEST_CASE("a write after what others read needs a barrier, too", "[.][race-overwrite]") {
+  const DeviceVector<float> x(64);
+  REQUIRE_CUDA(launch({1, 64, 64 * sizeof(float)}, overwrite_neighbour, x.data()));
+}
+
+__global__ void neighbour_in_warp(float* x) {
+  auto* shared = device::shared_memory<float>();
+  shared[threadIdx.x] = x[threadIdx.x];
+  const float other = __shfl_xor_sync(0xffffffff, x[threadIdx.x], 1);  // all have written, but who has seen it?
+  x[threadIdx.x] = other + shared[threadIdx.x ^ 1];
+}
+
+TEST_CASE("a shuffle orders no memory", "[.][race-warp]") {
+  const DeviceVector<float> x(32);
+  REQUIRE_CUDA(launch({1, 32, 32 * sizeof(float)}, neighbour_in_warp, x.data()));
+}
+
+__global__ void neighbour_in_grid(float* from, float* to, unsigned* arrived) {
+  unsigned round = 0;
+  for (int step = 0; step < 3; ++step) {
+    device::store_l2(&to[blockIdx.x], device::load_l2(&from[(blockIdx.x + 1) % gridDim.x]) + 1);
+    if (step != 1) device::grid_barrier(arrived, gridDim.x, round);  // one is left out
+    float* const other = from;
+    from = to;
+    to = other;
+  }
+}
+
+TEST_CASE("a missing grid barrier is a race", "[.][race-grid]") {
+  const DeviceVector<float> from(4), to(4);
+  const DeviceVector<unsigned> arrived(1);
+  REQUIRE_CUDA(launch({.blocks = 4, .threads = 1, .cooperative = true}, neighbour_in_grid, from.data(), to.data(),
+                      arrived.data()));
+}
+
+__global__ void neighbour_in_cluster(float* x) {
+  auto* shared = device::shared_memory<float>();
+  device::cluster_arrive();
+  device::cluster_wait();
+  device::store_peer(shared, device::cluster_rank() ^ 1, x[blockIdx.x]);
+  device::cluster_arrive();
+  x[blockIdx.x] = *shared;  // before cluster_wait()
+  device::cluster_wait();
+}
+
+TEST_CASE("to have arrived is not to have waited", "[.][race-cluster]") {
+  const DeviceVector<float> x(2);
+  REQUIRE_CUDA(launch({2, 1, sizeof(float), 2}, neighbour_in_cluster, x.data()));
+}
+
+}  // namespace
