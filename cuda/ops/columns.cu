@@ -28,25 +28,20 @@ __global__ void set_columns_kernel(MatrixView<Scalar> a, const Scalar* bias) {
 constexpr Index kRows = 32, kPhases = kThreads / kRows;
 constexpr Index kPartColumns = 64, kMostParts = 128;  // a part has at least so many columns, unless it is the only one
 
-/// partial's column p = the sum of part p of a's columns. A block at a time takes one part of 32 rows.
+/// partial's column p = the sum of part p of a's columns. A block for each part of 32 rows.
 template <class Scalar>
 __global__ void add_part_kernel(MatrixView<const Scalar> a, MatrixView<Scalar> partial) {
   __shared__ Scalar of_phase[kPhases][kRows];
   const Index row = threadIdx.x % kRows, phase = threadIdx.x / kRows, parts = partial.cols;
-  const Index row_blocks = (a.rows + kRows - 1) / kRows;
-  for (Index n = blockIdx.x; n < row_blocks * parts; n += gridDim.x) {
-    const Index i = n % row_blocks * kRows + row, p = n / row_blocks;
-    Scalar sum = 0;
-    if (i < a.rows)
-      for (Index j = a.cols * p / parts + phase; j < a.cols * (p + 1) / parts; j += kPhases) sum += a(i, j);
-    of_phase[phase][row] = sum;
-    __syncthreads();
-    if (phase == 0 && i < a.rows) {
-      for (Index f = 1; f < kPhases; ++f) sum += of_phase[f][row];
-      partial(i, p) = sum;
-    }
-    __syncthreads();  // before the next turn writes
-  }
+  const Index i = blockIdx.x / parts * kRows + row, p = blockIdx.x % parts;
+  Scalar sum = 0;
+  if (i < a.rows)
+    for (Index j = a.cols * p / parts + phase; j < a.cols * (p + 1) / parts; j += kPhases) sum += a(i, j);
+  of_phase[phase][row] = sum;
+  __syncthreads();
+  if (phase > 0 || i >= a.rows) return;
+  for (Index f = 1; f < kPhases; ++f) sum += of_phase[f][row];
+  partial(i, p) = sum;
 }
 
 template <class Scalar>
@@ -74,11 +69,13 @@ void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
 
 template <class Scalar>
 void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum) {
+  if (a.rows == 0) return;
   const Index parts = std::clamp<Index>(a.cols / cuda::kPartColumns, 1, cuda::kMostParts);
   const MatrixView<Scalar> partial{cuda::scratch<Scalar>(cuda::Scratch::partial_sums, a.rows * parts), a.rows, parts,
                                    a.rows};
-  const Index row_blocks = (a.rows + cuda::kRows - 1) / cuda::kRows;
-  cuda::launch("add_columns", cuda::add_part_kernel<Scalar>, cuda::over_columns(row_blocks * parts), a, partial);
+  const Index blocks = (a.rows + cuda::kRows - 1) / cuda::kRows * parts;
+  cuda::launch("add_columns", cuda::add_part_kernel<Scalar>,
+               cuda::LaunchShape{static_cast<unsigned>(blocks), cuda::kThreads}, a, partial);
   cuda::launch("add_columns", cuda::add_partial_kernel<Scalar>, cuda::over(a.rows), partial, sum.data);
 }
 

@@ -17,8 +17,10 @@ namespace {
 
 template <class Scalar>
 __global__ void look_up_kernel(MatrixView<const Scalar> E, const std::int32_t* tokens, MatrixView<Scalar> y) {
-  for (Index j = Warp::index(); j < y.cols; j += Warp::count())
-    for (Index d = Warp::rank(); d < y.rows; d += kWarp) y(d, j) = E(d, tokens[j]);
+  for (Index j = Warp::index(); j < y.cols; j += Warp::count()) {
+    const Index token = tokens[j];
+    for (Index d = Warp::rank(); d < y.rows; d += kWarp) y(d, j) = E(d, token);
+  }
 }
 
 /// A token that occurs, and its columns of dy: order[first], ..., order[last - 1].
@@ -27,15 +29,13 @@ struct Occurrences {
 };
 
 template <class Scalar>
-__global__ void embedding_backward_kernel(const Occurrences* tokens, Index count, const Index* order,
-                                          MatrixView<const Scalar> dy, MatrixView<Scalar> dE) {
-  for (Index n = blockIdx.x; n < count; n += gridDim.x) {
-    const auto [token, first, last] = tokens[n];
-    for (Index d = threadIdx.x; d < dE.rows; d += blockDim.x) {
-      Scalar sum = dE(d, token);
-      for (Index k = first; k < last; ++k) sum += dy(d, order[k]);
-      dE(d, token) = sum;
-    }
+__global__ void embedding_backward_kernel(const Occurrences* tokens, const Index* order, MatrixView<const Scalar> dy,
+                                          MatrixView<Scalar> dE) {
+  const auto [token, first, last] = tokens[blockIdx.x];
+  for (Index d = threadIdx.x; d < dE.rows; d += kThreads) {
+    Scalar sum = dE(d, token);
+    for (Index k = first; k < last; ++k) sum += dy(d, order[k]);
+    dE(d, token) = sum;
   }
 }
 
@@ -71,11 +71,12 @@ void embedding_forward(Cuda, ConstView<Scalar> E, std::span<const std::int32_t> 
 template <class Scalar>
 void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Scalar> dy, MatrixView<Scalar> dE) {
   const cuda::SortedTokens sorted = cuda::sort_tokens(tokens, dE.cols);
-  const auto count = static_cast<Index>(sorted.occurring.size());
+  const auto count = static_cast<unsigned>(sorted.occurring.size());
+  if (count == 0) return;
   const auto* occurring = cuda::upload_scratch(cuda::Scratch::tokens, sorted.occurring.data(), count);
   const auto* order = cuda::upload_scratch(cuda::Scratch::order, sorted.order.data(), dy.cols);
-  cuda::launch("embedding_backward", cuda::embedding_backward_kernel<Scalar>, cuda::over_columns(count), occurring,
-               count, order, dy, dE);
+  cuda::launch("embedding_backward", cuda::embedding_backward_kernel<Scalar>, cuda::LaunchShape{count, cuda::kThreads},
+               occurring, order, dy, dE);
 }
 
 template void embedding_forward<float>(Cuda, ConstView<float>, std::span<const std::int32_t>, MatrixView<float>);

@@ -38,20 +38,18 @@ __global__ void adam_kernel(AdamNumbers<Scalar> s, MatrixView<Scalar> w, MatrixV
 
 constexpr Index kPartNumbers = 4096, kMostParts = 1024;
 
-/// partial[p] = the sum of squares of part p of a's elements. A block at a time takes one part.
+/// partial[p] = the sum of squares of part p of a's elements. A block for each part.
 template <class Scalar>
-__global__ void squared_norm_kernel(MatrixView<const Scalar> a, double* partial, Index parts) {
-  const Index count = a.rows * a.cols;
-  for (Index p = blockIdx.x; p < parts; p += gridDim.x) {
-    double sum = 0;
-    for (Index n = count * p / parts + threadIdx.x; n < count * (p + 1) / parts; n += kThreads) {
-      const Index j = a.cols == 1 ? 0 : n / a.rows;
-      const double value = a(n - j * a.rows, j);
-      sum = fma(value, value, sum);
-    }
-    sum = Block::reduce(sum, Add{});
-    if (threadIdx.x == 0) partial[p] = sum;
+__global__ void squared_norm_kernel(MatrixView<const Scalar> a, double* partial) {
+  const Index count = a.rows * a.cols, p = blockIdx.x, parts = gridDim.x;
+  double sum = 0;
+  for (Index n = count * p / parts + threadIdx.x; n < count * (p + 1) / parts; n += kThreads) {
+    const Index j = a.cols == 1 ? 0 : n / a.rows;
+    const double value = a(n - j * a.rows, j);
+    sum = fma(value, value, sum);
   }
+  sum = Block::reduce(sum, Add{});
+  if (threadIdx.x == 0) partial[p] = sum;
 }
 
 template <class Scalar>
@@ -80,7 +78,8 @@ double squared_norm(Cuda, MatrixView<Scalar> a) {
   const Index parts = std::clamp<Index>(a.rows * a.cols / cuda::kPartNumbers, 1, cuda::kMostParts);
   double* partial = cuda::scratch<double>(cuda::Scratch::partial_sums, parts);
   cuda::join_columns(a);
-  cuda::launch("squared_norm", cuda::squared_norm_kernel<Scalar>, cuda::Block::shape(parts), a, partial, parts);
+  cuda::launch("squared_norm", cuda::squared_norm_kernel<Scalar>,
+               cuda::LaunchShape{static_cast<unsigned>(parts), cuda::kThreads}, a, partial);
   return cuda::fetch_sum(partial, parts);
 }
 

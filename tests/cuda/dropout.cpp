@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Dropout draws the generator's numbers one by one, down the columns: compared to the bit.
+#include <rondo/layers/dropout.hpp>
+
 #include "cuda/device_matrix.hpp"
 
 using namespace rondo;
@@ -34,6 +36,19 @@ TEMPLATE_TEST_CASE("CUDA: dropout draws the generator's numbers in their order, 
           CHECK(rng.state().drawn == same.state().drawn);
           CHECK(rng() == same());
         }
+}
+
+TEST_CASE("CUDA: dropout of more numbers than a grid has threads for is that of the CPU") {
+  if (!gpu_is_here()) return;
+  constexpr Index count = (Index{1} << 22) + 1000;
+  const Matrix<float> x(count, 1, 1);
+  Matrix<float> wanted(count, 1), wanted_mask(count, 1);
+  DeviceMatrix<float> on_device(x), mask(count, 1), y(count, 1);
+  Rng rng(7), same(7);
+  dropout_forward<float>(Cuda{}, 0.5, rng, on_device.view(), mask.view(), y.view());
+  dropout_forward<float>(Cpu{}, 0.5, same, x.view(), wanted_mask.view(), wanted.view());
+  CHECK(mask.get() == wanted_mask);
+  CHECK(y.get() == wanted);
 }
 
 TEMPLATE_TEST_CASE("CUDA: the gradient of dropout is that of what was kept", "", float, double) {
