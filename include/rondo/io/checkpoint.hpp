@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Checkpoints: the weights of a model with text beside them, and, to resume training bit for bit, Adam's moments and
 // the state of the streams too. All that only training needs is named "training.…"; torch reads the weights of either
-// kind.
+// kind. Equal numbers are equal bytes, whichever device they were on, so a training may go on elsewhere.
 #pragma once
 
 #include <rondo/core/sequence.hpp>
+#include <rondo/core/transfer.hpp>
 #include <rondo/io/safetensors.hpp>
 #include <rondo/io/weights.hpp>
 #include <rondo/optim/adam.hpp>
@@ -44,14 +45,17 @@ void load_model(const std::filesystem::path& path, Model& model) {
   }
 }
 
-/// Adds Adam's moments and step count, for a model on the CPU.
+/// Adds Adam's moments and step count.
 template <class Model>
 void add_optimizer(Safetensors& file, Model& model, const Adam& adam) {
   file.metadata[detail::kAdamSteps] = std::to_string(adam.steps());
-  model.for_each_parameter([&]<class Scalar>(const Path& path, Parameter<Scalar, Cpu>& p) {
-    const std::string name(path.text());
-    detail::add_matrix<Scalar>(file, detail::kFirstMoment + name, p.first_moment(), p.torch_shape());
-    detail::add_matrix<Scalar>(file, detail::kSecondMoment + name, p.second_moment(), p.torch_shape());
+  model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
+    const auto add = [&](const char* kind, MatrixView<Scalar> moment) {
+      const std::string name = kind + std::string(path.text());
+      look_on_host(Device{}, moment, [&](auto m) { detail::add_matrix<Scalar>(file, name, m, p.torch_shape()); });
+    };
+    add(detail::kFirstMoment, p.first_moment());
+    add(detail::kSecondMoment, p.second_moment());
   });
 }
 
@@ -61,26 +65,31 @@ void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
   const auto steps = file.metadata.find(detail::kAdamSteps);
   if (steps == file.metadata.end()) throw file_error("holds weights alone, no training to resume");
   adam.set_steps(std::stoll(steps->second));
-  model.for_each_parameter([&]<class Scalar>(const Path& path, Parameter<Scalar, Cpu>& p) {
-    const std::string name(path.text());
-    detail::read_matrix(file, detail::kFirstMoment + name, p.first_moment(), p.torch_shape());
-    detail::read_matrix(file, detail::kSecondMoment + name, p.second_moment(), p.torch_shape());
+  model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
+    const auto read = [&](const char* kind, MatrixView<Scalar> moment) {
+      const std::string name = kind + std::string(path.text());
+      set_from_host(Device{}, moment, [&](auto m) { detail::read_matrix(file, name, m, p.torch_shape()); });
+    };
+    read(detail::kFirstMoment, p.first_moment());
+    read(detail::kSecondMoment, p.second_moment());
   });
 }
 
 /// Adds a sequence, C x B x T here, as "training.<name>", (T, B, C) there.
-template <class Scalar>
-void add_sequence(Safetensors& file, const std::string& name, const Sequence<Scalar>& x) {
-  file.add<Scalar>(detail::kTraining + name, {x.time(), x.batch(), x.features()},
-                   std::span(x.data(), static_cast<std::size_t>(x.size())));
+template <class Scalar, class Device>
+void add_sequence(Safetensors& file, const std::string& name, const Sequence<Scalar, Device>& x) {
+  look_on_host(Device{}, x.flat(), [&](auto values) {
+    file.add<Scalar>(detail::kTraining + name, {x.time(), x.batch(), x.features()},
+                     std::span(values.data, static_cast<std::size_t>(x.size())));
+  });
 }
 
 /// Fills x, which has its shape, with what add_sequence added. Throws file_error.
-template <class Scalar>
-void read_sequence(const Safetensors& file, const std::string& name, Sequence<Scalar>& x) {
+template <class Scalar, class Device>
+void read_sequence(const Safetensors& file, const std::string& name, Sequence<Scalar, Device>& x) {
   const std::string full = detail::kTraining + name;
   const auto values = detail::values_of<Scalar>(file, full, {x.time(), x.batch(), x.features()});
-  std::copy(values.begin(), values.end(), x.data());
+  set_from_host(Device{}, x.flat(), [&](auto to) { std::copy(values.begin(), values.end(), to.data); });
 }
 
 }  // namespace rondo::inline v0

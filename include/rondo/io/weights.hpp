@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A model's parameters to and from safetensors, under PyTorch's names and in PyTorch's shapes, so that weights go both
-// ways between Rondo and torch. Strict: a name too many, a name too few or another shape is an error, never a silent
-// default.
+// ways between Rondo and torch, and between one device and another. Strict: a name too many, a name too few or another
+// shape is an error, never a silent default.
 #pragma once
 
 #include <rondo/core/error.hpp>
 #include <rondo/core/parameter.hpp>
+#include <rondo/core/transfer.hpp>
 #include <rondo/io/safetensors.hpp>
 
 #include <set>
@@ -70,34 +71,34 @@ void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Sc
 
 }  // namespace detail
 
-/// Adds every weight of a model on the CPU to `file`.
+/// Adds every weight of a model to `file`.
 template <class Model>
 void add_weights(Safetensors& file, Model& model) {
-  model.for_each_parameter([&]<class Scalar>(const Path& path, Parameter<Scalar, Cpu>& p) {
+  model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
     const std::string name(path.text());
-    detail::add_matrix<Scalar>(file, name, p.value(), p.torch_shape());
+    look_on_host(Device{}, p.value(), [&](auto w) { detail::add_matrix<Scalar>(file, name, w, p.torch_shape()); });
     if (const std::string other = detail::second_bias(name); !other.empty())
       file.add<Scalar>(other, {p.rows()}, std::vector<Scalar>(static_cast<std::size_t>(p.rows()), Scalar(0)));
   });
 }
 
-/// Sets every weight of a model on the CPU from `file`. Throws file_error if one is missing or of another shape, or if
-/// the file holds a tensor that the model has not; names that begin with `ignored_prefix` may stand there unread.
+/// Sets every weight of a model from `file`. Throws file_error if one is missing or of another shape, or if the file
+/// holds a tensor that the model has not; names that begin with `ignored_prefix` may stand there unread.
 template <class Model>
 void read_weights(const Safetensors& file, Model& model, const std::string& ignored_prefix = "") {
   std::set<std::string> unread;
   for (const auto& [name, tensor] : file.tensors)
     if (ignored_prefix.empty() || !name.starts_with(ignored_prefix)) unread.insert(name);
-  model.for_each_parameter([&]<class Scalar>(const Path& path, Parameter<Scalar, Cpu>& p) {
-    const std::string name(path.text());
-    detail::read_matrix(file, name, p.value(), p.torch_shape());
-    unread.erase(name);
-    if (const std::string other = detail::second_bias(name); !other.empty() && file.tensors.contains(other)) {
-      Parameter<Scalar, Cpu> bias(p.rows(), 1, TorchShape::vector);
-      detail::read_matrix(file, other, bias.value(), TorchShape::vector);
-      for (Index i = 0; i < p.rows(); ++i) p.value()(i, 0) += bias.value()(i, 0);
+  model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
+    const std::string name(path.text()), other = detail::second_bias(name);
+    set_from_host(Device{}, p.value(), [&](MatrixView<Scalar> w) {
+      detail::read_matrix(file, name, w, p.torch_shape());
+      unread.erase(name);
+      if (other.empty() || !file.tensors.contains(other)) return;
+      const auto second = detail::values_of<Scalar>(file, other, {p.rows()});
+      for (Index i = 0; i < p.rows(); ++i) w(i, 0) += second[static_cast<std::size_t>(i)];
       unread.erase(other);
-    }
+    });
   });
   if (!unread.empty()) throw file_error("tensor " + *unread.begin() + " has no place in this model");
 }
