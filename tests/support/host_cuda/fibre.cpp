@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__x86_64__)
+#if !defined(HOST_CUDA_UCONTEXT)
 
 // void host_cuda_swap_stack(void** leave, void* take): what the System V ABI asks a function to preserve goes onto the
 // stack that is left, whose pointer is noted in *leave; then the same comes off the stack that is taken up. `ret` lands
@@ -63,7 +63,7 @@ Fibre::Fibre(std::size_t stack_bytes, void (*body)()) : body_(body) {
   mprotect(mapping_, page, PROT_NONE);  // a stack that grows too deep ends in a fault, not in its neighbour
   bottom_ = static_cast<char*>(mapping_) + page;
   if (thread_sanitizer()) tsan_fibre_ = __tsan_create_fiber(0);
-#if defined(__x86_64__)
+#if !defined(HOST_CUDA_UCONTEXT)
   // As if `enter` had been called with nothing to return to, and had then swapped away: six registers below its
   // address.
   auto** top = reinterpret_cast<void**>(static_cast<char*>(mapping_) + mapped_bytes_);
@@ -92,7 +92,7 @@ void Fibre::switch_to(Fibre& to) {
   entered = &to;
   if (address_sanitizer()) __sanitizer_start_switch_fiber(&fake_stack_, to.bottom_, to.bytes_);
   if (thread_sanitizer()) __tsan_switch_to_fiber(to.tsan_fibre_, kNoOrder);
-#if defined(__x86_64__)
+#if !defined(HOST_CUDA_UCONTEXT)
   host_cuda_swap_stack(&stack_pointer_, to.stack_pointer_);
 #else
   swapcontext(&context_, &to.context_);

@@ -6,7 +6,11 @@
 
 #include <cstddef>
 
-#if !defined(__x86_64__)
+// Processors other than x86-64, and a build with HOST_CUDA_UCONTEXT, switch by ucontext.h.
+#if !defined(__x86_64__) && !defined(HOST_CUDA_UCONTEXT)
+#define HOST_CUDA_UCONTEXT
+#endif
+#if defined(HOST_CUDA_UCONTEXT)
 #include <ucontext.h>
 #endif
 
@@ -36,10 +40,10 @@ class Fibre {
   std::size_t bytes_ = 0;
   void* fake_stack_ = nullptr;  // AddressSanitizer's, while we are away
   void* tsan_fibre_ = nullptr;
-#if defined(__x86_64__)
-  void* stack_pointer_ = nullptr;  // while we are away
-#else
+#if defined(HOST_CUDA_UCONTEXT)
   ucontext_t context_{};
+#else
+  void* stack_pointer_ = nullptr;  // while we are away
 #endif
 };
 
