@@ -109,6 +109,9 @@ void Context::set_lstm_walk(LstmWalk walk) { impl_->walk = walk; }
 LstmWalk Context::lstm_walk() const { return impl_->walk; }
 LstmWalk Context::last_walk() const { return impl_->last_walk; }
 
+void Context::set_wavefront(Index steps) { impl_->wavefront = steps; }
+Index Context::wavefront() const { return impl_->wavefront; }
+
 Context& Context::current() {
   if (used) return *used;
   if (!available()) throw error("rondo::cuda: there is no GPU, or no driver for it");

@@ -10,7 +10,9 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <source_location>
+#include <vector>
 
 namespace rondo::inline v0::cuda {
 
@@ -29,6 +31,8 @@ struct Context::Impl {
   detail::Memory blas_workspace;
   DeviceInfo device;
   LstmWalk walk = LstmWalk::automatic, last_walk = LstmWalk::stepwise;
+  Index wavefront = 0;
+  std::vector<std::unique_ptr<Context>> lanes;  // of a wavefront: what further layers run on
   std::array<detail::Memory, static_cast<std::size_t>(Scratch::count)> scratch;
 };
 

@@ -4,10 +4,12 @@ set(RONDO_CUDA_SOURCES
   lstm/choose.cpp
   lstm/graph.cpp
   lstm/lstm.cpp
+  lstm/pass.cpp
   lstm/persistent_backward.cu
   lstm/persistent_forward.cu
   lstm/persistent_shape.cpp
   lstm/stepwise.cu
+  lstm/wavefront.cpp
   lstm/words.cu
   ops/columns.cu
   ops/dropout.cu

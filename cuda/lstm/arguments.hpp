@@ -20,6 +20,7 @@ struct WordsOut {
 template <class Scalar>
 struct ForwardArguments {
   Index H, B, T;
+  Index first, last;            // steps of this walk: [first, last) of T
   const Scalar* R;              // 4H x H
   const Scalar* bias;           // 4H
   const std::int32_t* lengths;  // B; null: dense
@@ -36,6 +37,7 @@ struct ForwardArguments {
 template <class Scalar>
 struct BackwardArguments {
   Index H, B, T;
+  Index first, last;            // steps of this walk, the last time step first: [first, last) of T + 1
   const Scalar* R;              // 4H x H
   const std::int32_t* lengths;  // B; null: dense
   const Scalar* gates;          // 4H x B x T
@@ -44,7 +46,7 @@ struct BackwardArguments {
   const Scalar* tanh_c;         // H x B x T
   const Scalar* dy;             // H x B x T
   const Scalar* dh_end;         // H x B      the gradient of the final hidden state
-  Scalar* dh;                   // H x B      out: the gradient of the initial one, where there are steps
+  Scalar* dh;                   // H x B      out: the gradient of the initial one
   Scalar* dc;                   // H x B      in: the gradient of the final cell; out: of the initial one
   Scalar* dz;                   // 4H x B x T
   WordsOut dz_words;            // 4H x B x T

@@ -45,8 +45,6 @@ struct ForwardCells {
     bool active;
   };
 
-  __device__ Index steps() const { return a.T; }
-
   __device__ Inputs load(Index t, Index u, Index b) const {
     Inputs in{};
     in.active = !a.lengths || t < a.lengths[b];
@@ -87,8 +85,6 @@ struct BackwardCells {
     Scalar gates[4], c_before, tanh_c, dy, dc, dh_end;
     bool active, at_end;
   };
-
-  __device__ Index steps() const { return a.T + 1; }
 
   __device__ Inputs load(Index s, Index u, Index b) const {
     const Index t = a.T - 1 - s;

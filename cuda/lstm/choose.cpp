@@ -49,6 +49,7 @@ void walk(const Arguments& a, Precision asked, MatrixView<const Scalar> R, LstmW
   LstmWalk& chosen = current.last_walk = current.walk;
   if (chosen == LstmWalk::automatic) chosen = measured_best(current.device, precision, a.H, a.B, backward);
   if (a.T == 0 || a.B == 0) chosen = LstmWalk::stepwise;
+  const bool whole = a.first == 0 && a.last == a.T + (backward ? 1 : 0);
 
   if constexpr (std::is_same_v<Scalar, float>) {
     if (chosen == LstmWalk::cluster_persistent) {
@@ -71,6 +72,7 @@ void walk(const Arguments& a, Precision asked, MatrixView<const Scalar> R, LstmW
       round_to_words(R, words_of(a).fp16, work.R_words.data());
       R_words = work.R_words.data();
     }
+  if (!whole) chosen = LstmWalk::stepwise;  // a graph for each piece of a wavefront would be captured to be used once
   if (chosen == LstmWalk::stepwise) return enqueue_stepwise(a, precision, R_words);
   struct Key {
     Arguments a;

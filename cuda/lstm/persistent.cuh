@@ -85,7 +85,7 @@ struct GridExchange {
   __device__ Index width(Index B) const { return B; }
   __device__ Index stride(Index B) const { return B; }
 
-  __device__ const Word* gather(Index, const Word* from, Index first, int count) {
+  __device__ const Word* gather(bool, Index, const Word* from, Index first, int count) {
     copy_vectors(s, from, first, count, vectors);
     __syncthreads();
     return vectors;
@@ -115,9 +115,9 @@ struct ClusterExchange {
   __device__ Index width(Index) const { return s.columns; }
   __device__ Index stride(Index) const { return Index{gridDim.x} / s.blocks * s.columns; }
 
-  __device__ const Word* gather(Index step, const Word* from, Index first, int count) {
-    if (step == 0) {
-      copy_vectors(s, from, first, count, vectors);
+  __device__ const Word* gather(bool at_start, Index step, const Word* from, Index first, int count) {
+    if (at_start) {
+      copy_vectors(s, from, first, count, of(step));
       __syncthreads();
     }
     return of(step);
@@ -165,7 +165,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
                [&](int row, int k) { return weight_at(cells, s, first_unit, row, k); });
   exchange.settle();
 
-  const Index B = cells.a.B, steps = cells.steps(), H = cells.a.H;
+  const Index B = cells.a.B, first_step = cells.a.first, last_step = cells.a.last, H = cells.a.H;
   for (Index group = exchange.first(); group < B; group += exchange.stride(B)) {
     const Index group_end = min(group + exchange.width(B), B);
     const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, group_end - first)); };
@@ -179,12 +179,12 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
         if (column < columns_from(first) && u < H) inputs[i] = cells.load(step, u, first + column);
       }
     };
-    load_inputs(0, group);
-    for (Index step = 0; step < steps; ++step) {
+    load_inputs(first_step, group);
+    for (Index step = first_step; step < last_step; ++step) {
       for (Index first = group; first < group_end; first += s.columns) {
         const int count = columns_from(first);
         if (first > group) load_inputs(step, first);
-        const Word* v = exchange.gather(step, vectors_of<Word>(cells, step), first, count);
+        const Word* v = exchange.gather(step == first_step, step, vectors_of<Word>(cells, step), first, count);
         product.multiply(s, v, partial);
         __syncthreads();
 #pragma unroll
@@ -200,7 +200,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
             exchange.give(column, part, unit, Product::word(given[part]));
         }
       }
-      if (step + 1 == steps) break;
+      if (step + 1 == last_step) break;
       load_inputs(step + 1, group);
       exchange.publish(step);
     }

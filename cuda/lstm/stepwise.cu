@@ -44,7 +44,7 @@ Recurrent<Scalar> recurrent(Precision precision, Index H, const Scalar* R, const
 template <class Scalar>
 void forward(const ForwardArguments<Scalar>& a, Precision precision, const std::uint16_t* R_words) {
   const auto r = recurrent(precision, a.H, a.R, R_words);
-  for (Index t = 0; t < a.T; ++t) {
+  for (Index t = a.first; t < a.last; ++t) {
     const Scalar* h = t > 0 ? a.y + a.H * a.B * (t - 1) : a.h0;
     const void* h_before = r.words ? static_cast<const void*>(a.h_words.data + a.H * a.B * t) : h;
     Scalar* z = a.gates + 4 * a.H * a.B * t;
@@ -56,7 +56,7 @@ void forward(const ForwardArguments<Scalar>& a, Precision precision, const std::
 template <class Scalar>
 void backward(const BackwardArguments<Scalar>& a, Precision precision, const std::uint16_t* R_words) {
   const auto r = recurrent(precision, a.H, a.R, R_words);
-  for (Index s = 0; s <= a.T; ++s) {
+  for (Index s = a.first; s < a.last; ++s) {
     launch("lstm backward step", step<BackwardCells<Scalar>>, over(a.H * a.B), BackwardCells<Scalar>{a}, s, a.dh);
     if (s == a.T) break;
     const Index at = 4 * a.H * a.B * (a.T - 1 - s);

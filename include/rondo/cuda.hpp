@@ -13,3 +13,4 @@
 #include <rondo/cuda/context.hpp>
 #include <rondo/cuda/lstm.hpp>
 #include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/wavefront.hpp>

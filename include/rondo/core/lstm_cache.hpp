@@ -6,6 +6,8 @@
 #include <rondo/core/sequence.hpp>
 #include <rondo/core/view.hpp>
 
+#include <span>
+
 namespace rondo::inline v0 {
 
 /// What a backend's passes work in: packed weights, gradients on their way. Each backend says what that is.
@@ -23,6 +25,15 @@ struct LstmLayerCache {
   Sequence<Scalar, Device> y;       // H x B x T   hidden state after each step; zero in padding
 
   LstmWorkspace<Scalar, Device> workspace;
+
+  /// Makes room for a pass of H units over an input of this batch, time and (unless empty) lengths. Contents are
+  /// unspecified.
+  void resize(Index H, Index batch, Index time, std::span<const Index> lengths = {}) {
+    for (auto* s : {&h0, &c0}) s->resize(H, batch, 1);
+    gates.resize(4 * H, batch, time);
+    for (auto* s : {&c, &tanh_c, &y}) s->resize(H, batch, time);
+    for (auto* s : {&gates, &c, &tanh_c, &y}) s->set_lengths(lengths);
+  }
 
   MatrixView<const Scalar> h_before(Index t) const { return t > 0 ? y.at(t - 1) : h0.at(0); }  // H x B
   MatrixView<const Scalar> c_before(Index t) const { return t > 0 ? c.at(t - 1) : c0.at(0); }  // H x B

@@ -10,6 +10,7 @@
 
 #include <rondo/core/device.hpp>
 #include <rondo/core/error.hpp>
+#include <rondo/core/view.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -77,6 +78,11 @@ class Context {
   LstmWalk lstm_walk() const;
   /// The walk that the last LSTM pass took.
   LstmWalk last_walk() const;
+
+  /// Layers of an Lstm as a wavefront: each goes ahead by so many steps, on a stream of its own, before the next one
+  /// follows, so that several layers work at once. 0: layer after layer. Results agree to rounding.
+  void set_wavefront(Index steps);
+  Index wavefront() const;
 
   /// The calling thread's context. Throws cuda::error where there is no GPU.
   static Context& current();

@@ -71,6 +71,7 @@ struct LstmWorkspace<Scalar, Cuda> {
   Sequence<Scalar, Cuda> x, dx;        // C x B x T: of token inputs, what was looked up; of ragged ones, x with zeros
                                        // in its padding
   Sequence<Scalar, Cuda> dz;           // 4H x B x T  gradients of the pre-activations
+  Sequence<Scalar, Cuda> dy;           // H x B x T: in a wavefront, what the layer above passes down
   Buffer<Scalar, Cuda> dh, dc;         // H x B       what step t+1 passes down to step t
   Buffer<Scalar, Cuda> dh_end;         // H x B       the gradient of the final hidden state
   Buffer<std::uint16_t, Cuda> W_words, R_words, x_words, h_words, dz_words;  // bf16 or fp16

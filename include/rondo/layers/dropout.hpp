@@ -3,6 +3,7 @@
 // scaled by 1/(1-p), so that nothing need be done afterwards. Fresh masks at every step of the sequence.
 #pragma once
 
+#include <rondo/core/lstm_stack.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/eigen.hpp>
@@ -13,13 +14,6 @@
 #include <type_traits>
 
 namespace rondo::inline v0 {
-
-/// The mask a forward pass drew, which backward needs again.
-template <class Scalar, class Device = Cpu>
-struct DropoutCache {
-  Sequence<Scalar, Device> mask;  // 0 or 1/(1-p)
-  Sequence<Scalar, Device> y;     // x * mask
-};
 
 namespace detail {
 

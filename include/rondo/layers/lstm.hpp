@@ -10,6 +10,7 @@
 // Legend: C input features, H hidden units, L layers, B batch, T time steps.
 #pragma once
 
+#include <rondo/core/lstm_stack.hpp>
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
@@ -135,6 +136,11 @@ class Lstm {
     cache.layers.resize(layers_.size());
     cache.dropouts.resize(layers_.size() - 1);
     cache.dropped = dropout_rng != nullptr && config_.dropout > 0;
+    if constexpr (kRunsLayersTogether<Device>)
+      if (layers_run_together(Device{}, depth())) {
+        lstm_stack_forward(Device{}, stack(cache), x, state.h, state.c, dropout_rng);
+        return cache.layers.back().y;
+      }
     const auto* y = &layers_[0].forward(x, state.h.at(0), state.c.at(0), cache.layers[0]);
     for (std::size_t l = 1; l < layers_.size(); ++l) {
       if (cache.dropped) y = &dropout(*y, config_.dropout, *dropout_rng, cache.dropouts[l - 1]);
@@ -153,6 +159,13 @@ class Lstm {
         cache.layers.size() == layers_.size() && cache.layers[0].y.batch() == batch && cache.layers[0].y.time() == time,
         "Lstm::backward: the cache is not that of a forward pass over x, ", x.shape());
     require_state("Lstm::backward", "d_state", d_state, batch);
+    if constexpr (kRunsLayersTogether<Device>)
+      if (layers_run_together(Device{}, depth())) {
+        auto all = stack(cache);
+        for (auto& layer : layers_) all.gradients.push_back(layer.gradients());
+        lstm_stack_backward(Device{}, all, x, dy, d_state.h, d_state.c, dx);
+        return;
+      }
     const auto* d_above = &dy;
     for (std::size_t l = layers_.size() - 1; l > 0; --l) {
       const auto& below = cache.dropped ? cache.dropouts[l - 1].y : cache.layers[l - 1].y;
@@ -163,6 +176,13 @@ class Lstm {
       d_above = &cache.dx_above;
     }
     layers_[0].backward(x, *d_above, cache.layers[0], d_state.h.at(0), d_state.c.at(0), dx);
+  }
+
+  LstmStack<Scalar, Device> stack(Cache& cache) const {
+    LstmStack<Scalar, Device> all{config_.precision, {}, {}, cache.layers, cache.dropped ? config_.dropout : 0,
+                                  cache.dropouts};
+    for (const auto& layer : layers_) all.weights.push_back(layer.weights());
+    return all;
   }
 
   void require_state(const char* who, const char* what, const LstmState<Scalar, Device>& state, Index batch) const {

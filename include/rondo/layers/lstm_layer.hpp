@@ -42,16 +42,14 @@ class LstmLayer {
   /// Returns the outputs, H x B x T, which live in `cache`.
   const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, MatrixView<Scalar> h, MatrixView<Scalar> c,
                                           Cache& cache) const {
-    for (auto* s : {&cache.c, &cache.tanh_c, &cache.y}) s->resize_like(x, hidden());
-    cache.gates.resize_like(x, 4 * hidden());
+    cache.resize(hidden(), x.batch(), x.time(), x.lengths());
     return forward_over(x, h, c, cache);
   }
 
   /// The same over tokens.
   const Sequence<Scalar, Device>& forward(const TokenInput<Scalar, Device>& x, MatrixView<Scalar> h,
                                           MatrixView<Scalar> c, Cache& cache) const {
-    for (auto* s : {&cache.c, &cache.tanh_c, &cache.y}) s->resize(hidden(), x.batch, x.time);
-    cache.gates.resize(4 * hidden(), x.batch, x.time);
+    cache.resize(hidden(), x.batch, x.time);
     return forward_over(x, h, c, cache);
   }
 
@@ -80,6 +78,8 @@ class LstmLayer {
   /// The three of them to look at.
   LstmWeights<const Scalar> weights() const { return {W_.value(), R_.value(), b_.value()}; }
 
+  LstmWeights<Scalar> gradients() { return {W_.grad(), R_.grad(), b_.grad()}; }
+
   /// f(path, parameter) for the weights, under the names that torch.nn.LSTM gives to layer `l`. Its two biases only
   /// ever appear as a sum; we have the sum, and io/weights.hpp sees to files.
   template <class F>
@@ -90,14 +90,9 @@ class LstmLayer {
   }
 
  private:
-  LstmWeights<Scalar> gradients() { return {W_.grad(), R_.grad(), b_.grad()}; }
-
   template <class Input>
   const Sequence<Scalar, Device>& forward_over(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c,
                                                Cache& cache) const {
-    const Index B = cache.y.batch();
-    cache.h0.resize(hidden(), B, 1);
-    cache.c0.resize(hidden(), B, 1);
     copy(Device{}, h, cache.h0.at(0));
     copy(Device{}, c, cache.c0.at(0));
     lstm_forward(Device{}, precision_, weights(), x, cache);

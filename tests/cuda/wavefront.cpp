@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Several layers as a wavefront against the same layers one after the other: dense, ragged and of tokens, with dropout and
+// without, in pieces that divide the sequence and in pieces that do not.
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rondo/layers/embedding.hpp>
+#include <rondo/layers/lstm.hpp>
+
+#include "cuda/lstm_device.hpp"
+#include "support/catch.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+class WavefrontGuard {
+ public:
+  explicit WavefrontGuard(Index steps) { cuda::Context::current().set_wavefront(steps); }
+  ~WavefrontGuard() { cuda::Context::current().set_wavefront(0); }
+};
+
+struct Case {
+  LstmConfig config;
+  Index B, T;
+  std::vector<Index> lengths = {};
+  bool tokens = false;
+};
+
+using Tensors = std::vector<std::pair<std::string, std::vector<double>>>;
+
+/// Everything that a forward and a backward pass leave, by name.
+Tensors run(const Case& in) {
+  Rng rng(7), dropout_rng(11);
+  Lstm<float, Cuda> lstm(in.config, rng);
+  Embedding<float, Cuda> embedding(13, in.config.input, rng);
+  zero_grad(lstm), zero_grad(embedding);
+  const auto random = [&](Index features, Index time) {
+    Sequence<float> s(features, in.B, time);
+    initialise_normal(s.flat(), 1, rng);
+    return s;
+  };
+  auto x_host = random(in.config.input, in.T), dy_host = random(in.config.hidden, in.T);
+  x_host.set_lengths(in.lengths), dy_host.set_lengths(in.lengths);
+  const auto x = to<Cuda>(x_host), dy = to<Cuda>(dy_host);
+  LstmState<float, Cuda> state{to<Cuda>(random(in.config.hidden, in.config.layers)),
+                               to<Cuda>(random(in.config.hidden, in.config.layers))};
+  LstmState<float, Cuda> d_state{to<Cuda>(random(in.config.hidden, in.config.layers)),
+                                 to<Cuda>(random(in.config.hidden, in.config.layers))};
+  std::vector<std::int32_t> tokens;
+  for (Index i = 0; i < in.B * in.T; ++i) tokens.push_back(static_cast<std::int32_t>(rng.below(13)));
+
+  Lstm<float, Cuda>::Cache cache;
+  Sequence<float, Cuda> dx(in.config.input, in.B, in.T);
+  Rng* drops = in.config.dropout > 0 ? &dropout_rng : nullptr;
+  const Sequence<float, Cuda>* y = nullptr;
+  if (in.tokens) {
+    y = &lstm.forward(embedding.input(tokens, in.B, in.T), state, cache, drops);
+    lstm.backward(embedding.input(tokens, in.B, in.T), dy, cache, d_state, embedding.E().grad());
+  } else {
+    y = &lstm.forward(x, state, cache, drops);
+    lstm.backward(x, dy, cache, d_state, &dx);
+  }
+  Tensors out;
+  const auto add = [&](const std::string& name, MatrixView<const float> on_device) {
+    look_on_host(Cuda{}, on_device, [&](auto values) {
+      out.emplace_back(name, std::vector<double>(values.data, values.data + values.rows * values.cols));
+    });
+  };
+  add("y", y->flat());
+  add("h", std::as_const(state.h).flat()), add("c", std::as_const(state.c).flat());
+  add("dh", std::as_const(d_state.h).flat()), add("dc", std::as_const(d_state.c).flat());
+  if (!in.tokens) add("dx", std::as_const(dx).flat());
+  if (in.tokens) add("dE", embedding.E().grad());
+  lstm.for_each_parameter([&](const Path& path, auto& p) { add(std::string(path.text()), p.grad()); });
+  out.emplace_back("random numbers drawn", std::vector<double>{static_cast<double>(dropout_rng.state().drawn)});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a wavefront of layers gives what the layers give one after the other") {
+  if (!gpu_is_here()) return;
+  for (const Case& in : {Case{{.input = 5, .hidden = 12, .layers = 3}, 4, 10},
+                         {{.input = 5, .hidden = 12, .layers = 3, .dropout = 0.3}, 4, 10},
+                         {{.input = 3, .hidden = 9, .layers = 2, .dropout = 0.5}, 5, 7, {3, 7, 0, 1, 6}},
+                         {{.input = 4, .hidden = 8, .layers = 3, .dropout = 0.2}, 3, 8, {}, true},
+                         {{.input = 4, .hidden = 8, .layers = 2}, 3, 0}})
+    for (LstmWalk walk : kWalks) {
+      const WalkGuard guard(walk);
+      const Tensors one_by_one = run(in);
+      for (Index steps : {1, 3, 5, 100}) {
+        const WavefrontGuard wavefront(steps);
+        const Tensors together = run(in);
+        REQUIRE(together.size() == one_by_one.size());
+        for (std::size_t n = 0; n < together.size(); ++n) {
+          const auto& [name, values] = together[n];
+          const auto& wanted = one_by_one[n].second;
+          REQUIRE(values.size() == wanted.size());
+          double worst = 0;
+          for (std::size_t i = 0; i < values.size(); ++i) worst = std::fmax(worst, std::abs(values[i] - wanted[i]));
+          INFO(cuda::name(walk) << ", pieces of " << steps << ", " << in.config.layers << " layers, T " << in.T
+                                << (in.lengths.empty() ? "" : ", ragged") << ": " << name << " is off by " << worst);
+          // The products of a piece may be summed in another order than those of the whole.
+          CHECK(worst <= 1e-5 * std::fmax(1, largest(wanted)));
+          if (in.T > 0 && name != "random numbers drawn") CHECK(largest(wanted) > 1e-3);
+        }
+      }
+    }
+}
+
+TEST_CASE("a wavefront runs where there are layers to run together") {
+  if (!gpu_is_here()) return;
+  CHECK_FALSE(layers_run_together(Cuda{}, 3));
+  const WavefrontGuard wavefront(2);
+  CHECK(layers_run_together(Cuda{}, 3));
+  CHECK_FALSE(layers_run_together(Cuda{}, 1));
+}
