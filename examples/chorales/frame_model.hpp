@@ -18,20 +18,26 @@ struct FrameModelConfig {
   double input_deviation = 0.35;
 };
 
+template <class Device>
 class FrameModel {
  public:
+  using Sequence = rondo::Sequence<float, Device>;
+
   struct Cache {
-    rondo::Lstm<float>::Cache lstm;
-    rondo::DropoutCache<float> dropout;
-    rondo::Sequence<float> logits, d_logits, dy;
+    Sequence x, y;  // the batch, on the device
+    typename rondo::Lstm<float, Device>::Cache lstm;
+    rondo::DropoutCache<float, Device> dropout;
+    Sequence logits, d_logits, dy;
   };
 
   /// Begins where it learns at once: recurrent weights orthogonal gate by gate, input weights large, since a frame has
   /// but four keys of 88, and the output at the marginal probability of each key.
   FrameModel(const FrameModelConfig& config, const std::vector<Piece>& train, rondo::Rng& rng)
       : config_(config), lstm_(config.lstm, rng), output_(config.lstm.hidden, kPitches, rng) {
-    for (rondo::Index l = 0; l < lstm_.depth(); ++l) rondo::initialise_orthogonal(lstm_.layer(l).R().value(), rng);
-    rondo::initialise_normal(lstm_.layer(0).W().value(), config.input_deviation, rng);
+    for (rondo::Index l = 0; l < lstm_.depth(); ++l)
+      rondo::set_from_host(Device{}, lstm_.layer(l).R().value(), [&](auto R) { rondo::initialise_orthogonal(R, rng); });
+    rondo::set_from_host(Device{}, lstm_.layer(0).W().value(),
+                         [&](auto W) { rondo::initialise_normal(W, config.input_deviation, rng); });
     double frames = 0;
     std::vector<double> sounding(kPitches, 0.5);  // half a frame: a key never heard stays possible
     for (const Piece& piece : train)
@@ -39,26 +45,30 @@ class FrameModel {
         ++frames;
         for (std::size_t k = 0; k < kPitches; ++k) sounding[k] += frame[k];
       }
-    for (int k = 0; k < kPitches; ++k) {
-      const double p = sounding[static_cast<std::size_t>(k)] / (frames + 1);
-      output_.b().value()(k, 0) = static_cast<float>(std::log(p / (1 - p)));
-    }
+    rondo::set_from_host(Device{}, output_.b().value(), [&](auto b) {
+      for (int k = 0; k < kPitches; ++k) {
+        const double p = sounding[static_cast<std::size_t>(k)] / (frames + 1);
+        b(k, 0) = static_cast<float>(std::log(p / (1 - p)));
+      }
+    });
   }
 
   /// Nats over the batch; with a generator, trains: drops, and adds to the gradients.
   rondo::Loss run(const Batch& batch, Cache& cache, rondo::Rng* dropout_rng = nullptr) {
+    rondo::transfer(batch.x, cache.x);
+    rondo::transfer(batch.y, cache.y);
     auto state = lstm_.zero_state(batch.x.batch());
-    const auto* h = &lstm_.forward(batch.x, state, cache.lstm, dropout_rng);
+    const auto* h = &lstm_.forward(cache.x, state, cache.lstm, dropout_rng);
     const bool drops = dropout_rng && config_.output_dropout > 0;
     if (drops) h = &rondo::dropout(*h, config_.output_dropout, *dropout_rng, cache.dropout);
     output_.forward(*h, cache.logits);
-    if (!dropout_rng) return rondo::bernoulli_cross_entropy<float>(cache.logits, batch.y, nullptr);
+    if (!dropout_rng) return rondo::bernoulli_cross_entropy(cache.logits, cache.y, nullptr);
 
-    const auto loss = rondo::bernoulli_cross_entropy(cache.logits, batch.y, &cache.d_logits);
+    const auto loss = rondo::bernoulli_cross_entropy(cache.logits, cache.y, &cache.d_logits);
     output_.backward(*h, cache.d_logits, &cache.dy);
-    if (drops) rondo::dropout_backward(rondo::Cpu{}, cache.dropout.mask.flat(), cache.dy.flat());
+    if (drops) dropout_backward(Device{}, cache.dropout.mask.flat(), cache.dy.flat());
     state.set_zero();  // the loss does not look at the final state
-    lstm_.backward(batch.x, cache.dy, cache.lstm, state);
+    lstm_.backward(cache.x, cache.dy, cache.lstm, state);
     return loss;
   }
 
@@ -70,8 +80,8 @@ class FrameModel {
 
  private:
   FrameModelConfig config_;
-  rondo::Lstm<float> lstm_;
-  rondo::Linear<float> output_;
+  rondo::Lstm<float, Device> lstm_;
+  rondo::Linear<float, Device> output_;
 };
 
 }  // namespace chorales

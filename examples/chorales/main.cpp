@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The published benchmark of polyphonic music: train an LSTM on the JSB Chorales, choose the best epoch on the
 // validation part, print the negative log-likelihood of the test part in nats per predicted frame.
+#include "../device.hpp"
 #include "frame_model.hpp"
 
 #include <CLI/CLI.hpp>
@@ -16,6 +17,7 @@ namespace {
 using namespace chorales;
 
 struct Options {
+  examples::DeviceOptions device;
   std::string data;
   int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
   double dropout = 0.3, output_dropout = 0.3, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
@@ -26,7 +28,9 @@ struct Options {
 };
 
 /// Nats per frame over all pieces.
-double evaluate(FrameModel& model, const std::vector<Piece>& pieces, Batch& batch, FrameModel::Cache& cache) {
+template <class Device>
+double evaluate(FrameModel<Device>& model, const std::vector<Piece>& pieces, Batch& batch,
+                typename FrameModel<Device>::Cache& cache) {
   constexpr std::size_t kBatch = 16;
   double sum = 0;
   rondo::Index frames = 0;
@@ -40,19 +44,22 @@ double evaluate(FrameModel& model, const std::vector<Piece>& pieces, Batch& batc
   return sum / static_cast<double>(frames);
 }
 
-/// The weights at their best on validation.
+/// The weights at their best on validation, on the host.
 class Best {
  public:
-  void keep(FrameModel& model) {
+  template <class Device>
+  void keep(FrameModel<Device>& model) {
     values_.clear();
-    model.for_each_parameter(
-        [&](const rondo::Path&, auto& p) { values_.emplace_back(p.value().data, p.value().data + p.size()); });
-  }
-  void restore(FrameModel& model) const {
-    std::size_t i = 0;
     model.for_each_parameter([&](const rondo::Path&, auto& p) {
-      std::copy(values_[i].begin(), values_[i].end(), p.value().data);
-      ++i;
+      look_on_host(Device{}, p.value(), [&](auto w) { values_.emplace_back(w.data, w.data + p.size()); });
+    });
+  }
+  template <class Device>
+  void restore(FrameModel<Device>& model) const {
+    auto next = values_.begin();
+    model.for_each_parameter([&](const rondo::Path&, auto& p) {
+      set_from_host(Device{}, p.value(), [&](auto w) { std::copy(next->begin(), next->end(), w.data); });
+      ++next;
     });
   }
 
@@ -60,18 +67,24 @@ class Best {
   std::vector<std::vector<float>> values_;
 };
 
-int run(const Options& options) {
+template <class Device>
+void run(Device device, const Options& options) {
   rondo::set_threads(options.threads);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const Data data = read(options.data);
   rondo::Rng rng(options.seed);
   FrameModelConfig config;
-  config.lstm = {.input = kPitches, .hidden = options.hidden, .layers = options.layers, .dropout = options.dropout};
+  config.lstm = {.input = kPitches,
+                 .hidden = options.hidden,
+                 .layers = options.layers,
+                 .dropout = options.dropout,
+                 .precision = options.device.lstm_precision()};
   config.output_dropout = options.output_dropout;
   config.input_deviation = options.input_deviation;
-  FrameModel model(config, data.train, rng);
-  FrameModel::Cache cache;
+  FrameModel<Device> model(config, data.train, rng);
+  std::fprintf(stderr, "%td parameters on %s\n", rondo::parameter_count(model), examples::name_of(device).c_str());
+  typename FrameModel<Device>::Cache cache;
   Batch batch;
   rondo::Adam adam(
       {.learning_rate = options.learning_rate, .beta2 = options.beta2, .weight_decay = options.weight_decay});
@@ -110,18 +123,19 @@ int run(const Options& options) {
   }
   best.restore(model);
   const double test = evaluate(model, data.test, batch, cache);
-  if (options.json)
-    std::cout << nlohmann::json{{"valid_nll", best_valid},
-                                {"test_nll", test},
-                                {"seconds", seconds()},
-                                {"epochs", options.epochs},
-                                {"parameters", rondo::parameter_count(model)},
-                                {"seed", options.seed}}
-              << '\n';
-  else
+  if (options.json) {
+    nlohmann::json result = examples::report_of(device);
+    result.update({{"valid_nll", best_valid},
+                   {"test_nll", test},
+                   {"seconds", seconds()},
+                   {"epochs", options.epochs},
+                   {"parameters", rondo::parameter_count(model)},
+                   {"seed", options.seed}});
+    std::cout << result << '\n';
+  } else {
     std::printf("valid %.3f  test %.3f nats/frame  (%td parameters, %d epochs, %.0f s)\n", best_valid, test,
                 rondo::parameter_count(model), options.epochs, seconds());
-  return 0;
+  }
 }
 
 }  // namespace
@@ -152,6 +166,7 @@ int main(int argc, char** argv) {
   app.add_option("--beta2", o.beta2, "Adam's decay of squared gradients")->check(CLI::Range(0.0, 0.99999));
   app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")
       ->check(CLI::Range(1, 1024));
+  examples::add_device_options(app, o.device);
   app.add_option("--seed", o.seed, "seed of everything random");
   app.add_flag("--json", o.json, "print one JSON object on stdout");
   try {
@@ -160,7 +175,8 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : 2;
   }
   try {
-    return run(o);
+    examples::with_device(o.device, [&](auto device) { run(device, o); });
+    return 0;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "chorales: %s\n", e.what());
     return 1;

@@ -2,7 +2,12 @@
 // How well a model foretells pieces: negative log-likelihood in nats, in all and by kind of event.
 #pragma once
 
+#include "streams.hpp"
+
+#include <rondo/core/transfer.hpp>
+#include <rondo/cpu/losses.hpp>
 #include <rondo/layers/token_model.hpp>
+#include <rondo/music/batches.hpp>
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/vocabulary.hpp>
 
@@ -24,7 +29,35 @@ struct Likelihood {
   double of(rondo::music::EventKind kind) const;  // per token of that kind; 0 where there is none
 };
 
-/// Every token of every piece but its first, given all before it.
-Likelihood evaluate(const rondo::TokenModel<float>& model, std::span<const rondo::music::Piece> pieces);
+/// Every token of every piece but its first, given all before it. The model runs on its device, the logits of a batch
+/// at a time come to the host.
+template <class Device>
+Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces) {
+  constexpr int kBatch = 16, kSteps = 128;
+  rondo::music::Sweep sweep(pieces, kBatch, kSteps);
+  const rondo::Index B = sweep.batch(), V = model.config().vocabulary;
+  auto state = model.zero_state(B);
+  typename rondo::TokenModel<float, Device>::Cache cache;
+  Likelihood result;
+  while (const auto* batch = sweep.next()) {
+    restart(state, batch->reset);
+    const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache);
+    rondo::look_on_host(Device{}, logits.flat(), [&](rondo::MatrixView<const float> on_host) {
+      for (rondo::Index j = 0; j < B * kSteps; ++j) {
+        const auto target = batch->targets[static_cast<std::size_t>(j)];
+        if (target == rondo::kIgnore) continue;
+        const float* z = &on_host(0, j);
+        const auto kind = static_cast<std::size_t>(rondo::music::kind_of(target));
+        result.nats[kind] +=
+            rondo::softmax_cross_entropy_column(rondo::Cpu{}, z, V, target, 0.0f, static_cast<float*>(nullptr));
+        result.tokens[kind] += 1;
+        rondo::Index likeliest = 0;
+        rondo::column(z, V).maxCoeff(&likeliest);
+        result.correct += likeliest == target;
+      }
+    });
+  }
+  return result;
+}
 
 }  // namespace piano

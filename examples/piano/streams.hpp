@@ -10,11 +10,12 @@
 namespace piano {
 
 /// Sets the state of every stream b with reset[b] to zero, in all layers.
-inline void restart(rondo::LstmState<float>& state, std::span<const std::uint8_t> reset) {
+template <class Device>
+void restart(rondo::LstmState<float, Device>& state, std::span<const std::uint8_t> reset) {
   for (rondo::Index b = 0; b < static_cast<rondo::Index>(reset.size()); ++b)
     if (reset[static_cast<std::size_t>(b)])
       for (rondo::Index l = 0; l < state.h.time(); ++l)
-        for (auto* s : {&state.h, &state.c}) rondo::fill(rondo::Cpu{}, s->at(l).columns(b, 1), 0);
+        for (auto* s : {&state.h, &state.c}) fill(Device{}, s->at(l).columns(b, 1), 0);
 }
 
 }  // namespace piano

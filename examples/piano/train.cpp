@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "train.hpp"
+#include "../device.hpp"
 #include "corpus.hpp"
 #include "progress.hpp"
 #include "trainer.hpp"
@@ -25,7 +26,8 @@ using nlohmann::json;
 
 struct Options {
   Config config;
-  std::string run_dir, pedal = "extend", device = "cpu";
+  examples::DeviceOptions device;
+  std::string run_dir, pedal = "extend";
   std::vector<int> transpose;
   int judgements = 10, threads = rondo::most_threads();
   bool scores = false, augment = true, resume = false, as_json = false;
@@ -74,14 +76,20 @@ class Run {
   explicit Run(Options options) : options_(std::move(options)), run_(options_.run_dir) {}
 
   void operator()() {
+    examples::with_device(options_.device, [&](auto device) { train(device); });
+  }
+
+ private:
+  template <class Device>
+  void train(Device device) {
     prepare();
-    Trainer trainer(config_, corpus_);
+    Trainer<Device> trainer(config_, corpus_);
     double before = 0;  // seconds trained in earlier sessions
     if (options_.resume) before = trainer.resume(run_);
     if (!options_.resume) run_.write_config(config_);
     MetricsFile metrics(run_.metrics(), options_.resume);
     const InterruptGuard interrupt;
-    say(describe(trainer));
+    say(describe(rondo::parameter_count(trainer.model())) + " on " + examples::name_of(device));
     const auto start = std::chrono::steady_clock::now();
     const auto seconds = [&] {
       return before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -127,10 +135,20 @@ class Run {
     if (judged_at != trainer.steps() && trainer.steps() > 0) valid = judge();
     progress_.finish();
     if (interrupt.asked()) say("stopped; go on with: piano train --resume --run-dir " + options_.run_dir);
-    report(trainer, valid, seconds());
+    json result = examples::report_of(device);
+    result.update({{"tokens_train", tokens_train_},
+                   {"tokens_valid", tokens_valid_},
+                   {"floors", floors_},
+                   {"steps", trainer.steps()},
+                   {"seconds", seconds()},
+                   {"tokens_per_second", static_cast<double>(trainer.tokens()) / seconds()},
+                   {"train_nll", recent_nll()},
+                   {"valid_nll", valid},
+                   {"best_valid_nll", trainer.best_valid()},
+                   {"run_dir", options_.run_dir}});
+    report(result);
   }
 
- private:
   static constexpr double kForget = 0.99;  // the loss shown is a mean over about the last 100 steps
 
   template <class... Values>
@@ -167,6 +185,7 @@ class Run {
         throw std::runtime_error(run_.folder().string() +
                                  ": holds a run already; go on with --resume or name another folder");
     }
+    config_.model.precision = options_.device.lstm_precision();
     Pieces loaded = load(config_.data, config_.pedal);
     for (const std::string& problem : loaded.problems) say("left out: " + problem);
     corpus_ = config_.validation.empty()
@@ -179,7 +198,7 @@ class Run {
     floors_ = floors(corpus_, static_cast<int>(config_.model.vocabulary));
   }
 
-  std::string describe(Trainer& trainer) const {
+  std::string describe(rondo::Index parameters) const {
     return format(
                "%zu pieces (%zu tokens) to learn from, %zu (%zu tokens) to judge by\n"
                "counting alone foretells a token at: uniform %.3f, unigram %.3f, bigram %.3f, trigram %.3f nats\n",
@@ -187,30 +206,18 @@ class Run {
                floors_["uniform"].get<double>(), floors_["unigram"].get<double>(), floors_["bigram"].get<double>(),
                floors_["trigram"].get<double>()) +
            format("%td x %td LSTM, embedding %td, %td parameters; %s", config_.model.layers, config_.model.hidden,
-                  config_.model.embedding, rondo::parameter_count(trainer.model()),
+                  config_.model.embedding, parameters,
                   config_.steps > 0 ? format("%lld steps", static_cast<long long>(config_.steps)).c_str()
                                     : format("%g minutes", config_.minutes).c_str());
   }
 
-  void report(Trainer& trainer, double valid, double seconds) {
-    if (options_.as_json) {
-      std::cout << json{{"tokens_train", tokens_train_},
-                        {"tokens_valid", tokens_valid_},
-                        {"floors", floors_},
-                        {"steps", trainer.steps()},
-                        {"seconds", seconds},
-                        {"tokens_per_second", static_cast<double>(trainer.tokens()) / seconds},
-                        {"train_nll", recent_nll()},
-                        {"valid_nll", valid},
-                        {"best_valid_nll", trainer.best_valid()},
-                        {"run_dir", options_.run_dir}}
-                       .dump()
-                << std::endl;
-    } else {
+  void report(const json& result) const {
+    if (options_.as_json)
+      std::cout << result.dump() << std::endl;
+    else
       std::printf("trained %lld steps in %s; best validation %.3f nats per token; model in %s\n",
-                  static_cast<long long>(trainer.steps()), minutes_text(seconds).c_str(), trainer.best_valid(),
-                  run_.model().c_str());
-    }
+                  result["steps"].get<long long>(), minutes_text(result["seconds"].get<double>()).c_str(),
+                  result["best_valid_nll"].get<double>(), run_.model().c_str());
   }
 
   Options options_;
@@ -220,7 +227,7 @@ class Run {
   std::size_t tokens_train_ = 0, tokens_valid_ = 0;
   json floors_;
   Progress progress_;
-  Trainer::Step last_{};
+  TrainingStep last_{};
   double recent_sum_ = 0, recent_weight_ = 0;
 };
 
@@ -273,7 +280,7 @@ void add_train(CLI::App& piano) {
       ->check(CLI::Range(1, 1000));
   app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--device", o.device, "where to compute")->check(CLI::IsMember({"cpu"}));
+  examples::add_device_options(app, o.device);
   app.add_option("--seed", o.config.seed, "seed of everything random");
   app.add_flag("--resume", o.resume,
                "go on with the run in --run-dir; --steps or --minutes, counted from its beginning, may be new");

@@ -1,64 +1,143 @@
 // SPDX-License-Identifier: MIT
-// Trainer: one run of training, a step at a time. What it needs to go on after a stop is in the run's folder.
+// Trainer: one run of training, a step at a time, on any device. What it needs to go on after a stop, there or on
+// another device, is in the run's folder.
 #pragma once
 
 #include "evaluate.hpp"
 #include "run_dir.hpp"
+#include "streams.hpp"
 
 #include <rondo/core/random.hpp>
+#include <rondo/io/checkpoint.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
 #include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
+#include <rondo/optim/schedule.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <stdexcept>
+#include <string>
 
 namespace piano {
 
 /// The batches that a run with this configuration trains on.
-rondo::music::BatchOptions batch_options(const Config& config);
+inline rondo::music::BatchOptions batch_options(const Config& config) {
+  return {.batch = config.batch_size,
+          .steps = config.sequence_length,
+          .windows = config.windows,
+          .seed = config.seed,
+          .augmentation = config.augmentation};
+}
 
+/// What one step of training tells.
+struct TrainingStep {
+  double nll;        // nats per token of this batch
+  double grad_norm;  // before clipping
+  double rate;       // learning rate
+  std::size_t tokens;
+};
+
+template <class Device = rondo::Cpu>
 class Trainer {
  public:
   /// Fresh weights, drawn from config.seed. Pieces are copied into batches.
-  Trainer(const Config& config, const rondo::music::Corpus& corpus);
-
-  struct Step {
-    double nll;        // nats per token of this batch
-    double grad_norm;  // before clipping
-    double rate;       // learning rate
-    std::size_t tokens;
-  };
+  Trainer(const Config& config, const rondo::music::Corpus& corpus)
+      : config_(config),
+        corpus_(corpus),
+        rng_(config.seed),
+        model_(config.model, rng_),
+        adam_({.learning_rate = config.learning_rate, .beta2 = config.beta2, .weight_decay = config.weight_decay}),
+        batches_(corpus.train, batch_options(config)),
+        state_(model_.zero_state(config.batch_size)) {}
 
   /// One batch: forward, backward, clip, Adam. `progress` in [0, 1] places the learning rate on its schedule. Throws
   /// std::runtime_error when the gradient is no longer a number, and leaves the weights as they were.
-  Step step(double progress);
+  TrainingStep step(double progress) {
+    const auto& batch = batches_.next();
+    restart(state_, batch.reset);
+    rondo::zero_grad(model_);
+    const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
+                                              state_, cache_, &rng_);
+    const double norm = rondo::clip_grad_norm(model_, config_.clip);
+    if (!std::isfinite(norm))
+      throw std::runtime_error("training broke down at step " + std::to_string(steps() + 1) +
+                               ": the gradient is no longer a number; the weights saved last are unharmed; try a "
+                               "smaller --learning-rate or --clip");
+    const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .floor = 0.01};
+    const double rate = schedule(progress);
+    adam_.step(model_, rate);
+    tokens_ += batch.tokens;
+    return {loss.mean(), norm, rate, batch.tokens};
+  }
 
   /// Validation likelihood of the present weights.
   Likelihood validate() const { return evaluate(model_, corpus_.valid); }
 
   /// Writes last.safetensors. `seconds` is the time trained so far.
-  void save(const RunDir& run, double seconds);
+  void save(const RunDir& run, double seconds) {
+    rondo::Safetensors file;
+    file.metadata["config"] = config_.to_json().dump();
+    file.metadata["training"] = nlohmann::json{
+        {"seconds", seconds},
+        {"tokens", tokens_},
+        {"best_valid", best_valid_},
+        {"batches", batches_.step()},
+        {"random_drawn",
+         rng_.state().drawn}}.dump();
+    rondo::add_weights(file, model_);
+    rondo::add_optimizer(file, model_, adam_);
+    rondo::add_sequence(file, "state.h", state_.h);  // a stream's next window begins where its last one ended
+    rondo::add_sequence(file, "state.c", state_.c);
+    file.write(run.last());
+  }
+
   /// Writes model.safetensors, and remembers its likelihood.
-  void save_best(const RunDir& run, double valid_nll);
+  void save_best(const RunDir& run, double valid_nll) {
+    best_valid_ = valid_nll;
+    rondo::save_model(run.model(), model_,
+                      {{"config", config_.to_json().dump()},
+                       {"valid_nll", std::to_string(valid_nll)},
+                       {"step", std::to_string(steps())}});
+  }
+
   /// Goes on from last.safetensors; returns the time trained so far. Throws rondo::file_error.
-  double resume(const RunDir& run);
+  double resume(const RunDir& run) {
+    const auto path = run.last();
+    const auto file = rondo::Safetensors::read(path);
+    try {
+      rondo::read_weights(file, model_, "training.");
+      rondo::read_optimizer(file, model_, adam_);
+      rondo::read_sequence(file, "state.h", state_.h);
+      rondo::read_sequence(file, "state.c", state_.c);
+      const auto training = nlohmann::json::parse(file.metadata.at("training"));
+      batches_.seek(training.at("batches").get<std::int64_t>());
+      rng_ = rondo::Rng({.seed = config_.seed, .stream = 0, .drawn = training.at("random_drawn").get<std::uint64_t>()});
+      training.at("tokens").get_to(tokens_);
+      training.at("best_valid").get_to(best_valid_);
+      return training.at("seconds").get<double>();
+    } catch (const std::exception& e) {
+      throw rondo::file_error(path.string() + ": " + e.what());
+    }
+  }
 
   std::int64_t steps() const { return adam_.steps(); }
   std::size_t tokens() const { return tokens_; }
   double best_valid() const { return best_valid_; }
   std::size_t tokens_per_epoch() const { return batches_.tokens_per_epoch(); }
-  rondo::TokenModel<float>& model() { return model_; }
+  rondo::TokenModel<float, Device>& model() { return model_; }
 
  private:
   Config config_;
   const rondo::music::Corpus& corpus_;
   rondo::Rng rng_;
-  rondo::TokenModel<float> model_;
+  rondo::TokenModel<float, Device> model_;
   rondo::Adam adam_;
   rondo::music::Batches batches_;
-  rondo::LstmState<float> state_;
-  rondo::TokenModel<float>::Cache cache_;
+  rondo::LstmState<float, Device> state_;
+  typename rondo::TokenModel<float, Device>::Cache cache_;
   std::size_t tokens_ = 0;
   double best_valid_ = std::numeric_limits<double>::infinity();
 };

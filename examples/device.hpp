@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// --device, --precision and --lstm-walk of the programs. A program is written once for any device; here is the only
+// place that asks whether it was built with CUDA (RONDO_EXAMPLES_CUDA, which CMake sets where it links rondo::cuda).
+#pragma once
+
+#include <rondo/core/device.hpp>
+#include <rondo/core/precision.hpp>
+#ifdef RONDO_EXAMPLES_CUDA
+#include <rondo/cuda.hpp>
+#endif
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <stdexcept>
+#include <string>
+
+namespace examples {
+
+/// How to compute, not what: another device, precision or walk goes on with the same run.
+struct DeviceOptions {
+  std::string device = "cpu", precision = "fp32", lstm_walk = "automatic";
+
+  rondo::Precision lstm_precision() const {
+    using enum rondo::Precision;
+    return std::map<std::string, rondo::Precision>{
+        {"fp32", fp32}, {"tf32", tf32}, {"tf32x3", tf32x3}, {"bf16", bf16}, {"fp16", fp16}}
+        .at(precision);
+  }
+};
+
+/// The options of `app`; `o` must live until it has parsed. What only a GPU can do is refused elsewhere as a mistake of
+/// the command line.
+inline void add_device_options(CLI::App& app, DeviceOptions& o) {
+  app.add_option("--device", o.device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option(
+         "--precision", o.precision,
+         "what the factors of the LSTM's products are rounded to: fp32 or bf16, on cuda also tf32, tf32x3, fp16")
+      ->check(CLI::IsMember({"fp32", "tf32", "tf32x3", "bf16", "fp16"}));
+  app.add_option("--lstm-walk", o.lstm_walk, "how the LSTM's kernels walk through time, on cuda")
+      ->check(CLI::IsMember({"automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent"}));
+  app.parse_complete_callback([&o] {
+    if (o.device == "cuda") return;
+    if (o.precision != "fp32" && o.precision != "bf16")
+      throw CLI::ValidationError("--precision " + o.precision, "needs --device cuda");
+    if (o.lstm_walk != "automatic") throw CLI::ValidationError("--lstm-walk " + o.lstm_walk, "needs --device cuda");
+  });
+}
+
+/// The device by its name, for people.
+inline std::string name_of(rondo::Cpu) { return "CPU"; }
+/// What ran, for a JSON report.
+inline std::map<std::string, std::string> report_of(rondo::Cpu) { return {{"device", "cpu"}}; }
+
+#ifdef RONDO_EXAMPLES_CUDA
+inline std::string name_of(rondo::Cuda) { return rondo::cuda::Context::current().device().name; }
+inline std::map<std::string, std::string> report_of(rondo::Cuda device) {
+  return {{"device", "cuda"},
+          {"device_name", name_of(device)},
+          {"lstm_walk", rondo::cuda::name(rondo::cuda::Context::current().last_walk())}};
+}
+
+inline rondo::cuda::LstmWalk lstm_walk(const DeviceOptions& o) {
+  using enum rondo::cuda::LstmWalk;
+  for (const auto walk : {automatic, stepwise, graph, grid_persistent, cluster_persistent})
+    if (o.lstm_walk == rondo::cuda::name(walk)) return walk;
+  throw std::runtime_error("--lstm-walk: no walk is called " + o.lstm_walk);
+}
+#endif
+
+/// f(device), with the tag of the device that `o` asks for. Throws std::runtime_error where it is not to be had.
+template <class F>
+void with_device(const DeviceOptions& o, F&& f) {
+  if (o.device == "cpu") {
+    f(rondo::Cpu{});
+    return;
+  }
+#ifdef RONDO_EXAMPLES_CUDA
+  if (!rondo::cuda::available()) throw std::runtime_error("--device cuda: there is no GPU, or no driver for it");
+  rondo::cuda::Context context;
+  context.set_lstm_walk(lstm_walk(o));
+  const rondo::cuda::Use use(context);
+  f(rondo::Cuda{});
+#else
+  throw std::runtime_error("--device cuda: built without CUDA; configure with -DRONDO_CUDA=ON");
+#endif
+}
+
+}  // namespace examples
