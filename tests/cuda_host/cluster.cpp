@@ -77,21 +77,23 @@ TEST_CASE("blocks know their place in their cluster") {
   CHECK(ranks.host() == std::vector<unsigned>(12, 10));
 }
 
-__global__ void note_ranks_2d(unsigned* ranks) { ranks[blockIdx.x + gridDim.x * blockIdx.y] = device::cluster_rank(); }
+__global__ void note_ranks_3d(unsigned* ranks) {
+  ranks[blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z)] = device::cluster_rank();
+}
 
-TEST_CASE("a cluster may be two-dimensional") {
+TEST_CASE("a cluster may be three-dimensional") {
   const Fresh fresh;
   const DeviceVector<unsigned> ranks(16);
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim.x = 2, attribute.val.clusterDim.y = 2, attribute.val.clusterDim.z = 1;
+  attribute.val.clusterDim.x = attribute.val.clusterDim.y = attribute.val.clusterDim.z = 2;
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(4, 4);
+  config.gridDim = dim3(4, 2, 2);
   config.blockDim = dim3(1);
   config.attrs = &attribute;
   config.numAttrs = 1;
-  REQUIRE_CUDA(cudaLaunchKernelEx(&config, note_ranks_2d, ranks.data()));
-  CHECK(ranks.host() == std::vector<unsigned>{0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3});
+  REQUIRE_CUDA(cudaLaunchKernelEx(&config, note_ranks_3d, ranks.data()));
+  CHECK(ranks.host() == std::vector<unsigned>{0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7});
 }
 
 // Each block hands its values to the next of its cluster, by turns into two halves of shared memory; `kSplit`: through

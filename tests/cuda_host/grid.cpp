@@ -162,7 +162,7 @@ __global__ void shuffle_all(double* x, unsigned* y) {  // x: 8 bytes, y: 4 bytes
   const unsigned mask = 0xffffffff;
   x[threadIdx.x] = __shfl_xor_sync(mask, before, 5) + 1000 * __shfl_down_sync(mask, before, 3);
   y[threadIdx.x] = __shfl_sync(mask, threadIdx.x, 9) + 100 * __shfl_up_sync(mask, threadIdx.x, 4, 8) +
-                   10000 * __shfl_xor_sync(mask, threadIdx.x, 2, 16);
+                   10000 * __shfl_xor_sync(mask, threadIdx.x, 20, 16);
 }
 
 TEST_CASE("shuffles read the lanes that CUDA's definition names") {
@@ -179,7 +179,7 @@ TEST_CASE("shuffles read the lanes that CUDA's definition names") {
     for (unsigned i = 0; i < 64; ++i) {
       const unsigned warp = i / 32 * 32, lane = i % 32;
       CHECK(got_x[i] == x[warp + (lane ^ 5)] + 1000 * x[warp + (lane + 3 < 32 ? lane + 3 : lane)]);
-      CHECK(got_y[i] == warp + 9 + 100 * (lane % 8 >= 4 ? i - 4 : i) + 10000 * (warp + (lane ^ 2)));
+      CHECK(got_y[i] == warp + 9 + 100 * (lane % 8 >= 4 ? i - 4 : i) + 10000 * (lane < 16 ? i : warp + (lane ^ 20)));
     }
   }
 }
@@ -238,7 +238,10 @@ struct Counter {
 };
 __global__ void destroys(int* count) {
   const Counter counter{count};
-  if (threadIdx.x < 7) __syncthreads();
+  if (threadIdx.x < 7) {
+    __syncthreads();
+    atomicAdd(count, 1000);  // nobody gets here
+  }
 }
 
 TEST_CASE("what would hang a GPU is told, with the barrier, the block and who is missing") {

@@ -3,6 +3,11 @@
 // runs until it ends or waits at a barrier. Blocks run one after the other; those of a cluster, or of a cooperative
 // grid, are alive together. What a GPU would leave to chance is chosen here (`Order`), what it would hang on is told
 // (`KernelError`).
+//
+// To ThreadSanitizer each CUDA thread is a thread, ordered only by the barriers that it passes: a build with
+// -fsanitize=thread reports races in shared memory and, within a block, a cluster or a cooperative grid, in device
+// memory. Blocks that run one after the other are ordered for it, as their static shared memory is one place here; what
+// they do to each other shows by comparing orders.
 #pragma once
 
 #include "vector_types.h"
