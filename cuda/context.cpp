@@ -10,8 +10,8 @@ namespace {
 
 thread_local Context* used = nullptr;
 
-[[noreturn]] void fail(const char* call, const std::string& what, const std::source_location& where) {
-  throw error(rondo::detail::concat(call, ": ", what, " (", where.file_name(), ":", where.line(), ")"));
+[[noreturn]] void fail(const char* call, const std::string& what, SourceLine where) {
+  throw error(rondo::detail::concat(call, ": ", what, " (", where.file, ":", where.line, ")"));
 }
 
 int attribute(cudaDeviceAttr which, int device) {
@@ -41,14 +41,14 @@ constexpr std::size_t kBlasWorkspace = std::size_t{32} << 20;
 
 }  // namespace
 
-void check(cudaError_t status, const char* call, std::source_location where) {
+void check(cudaError_t status, const char* call, SourceLine where) {
   if (status == cudaSuccess) [[likely]]
     return;
   cudaGetLastError();  // what is told need not come back at the next launch
   fail(call, std::string(cudaGetErrorName(status)) + ", " + cudaGetErrorString(status), where);
 }
 
-void check(cublasStatus_t status, const char* call, std::source_location where) {
+void check(cublasStatus_t status, const char* call, SourceLine where) {
   if (status != CUBLAS_STATUS_SUCCESS) [[unlikely]]
     fail(call, cublasGetStatusString(status), where);
 }

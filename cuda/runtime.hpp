@@ -11,14 +11,22 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <source_location>
 #include <vector>
 
 namespace rondo::inline v0::cuda {
 
+/// A line of source: as an argument's default, the caller's. (std::source_location, which clang 14 does not have.)
+struct SourceLine {
+  const char* file;
+  int line;
+  static constexpr SourceLine current(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
 /// Throws cuda::error unless the call succeeded.
-void check(cudaError_t status, const char* call, std::source_location where = std::source_location::current());
-void check(cublasStatus_t status, const char* call, std::source_location where = std::source_location::current());
+void check(cudaError_t status, const char* call, SourceLine where = SourceLine::current());
+void check(cublasStatus_t status, const char* call, SourceLine where = SourceLine::current());
 
 /// Memory that a verb works in, by what it is for. A verb may use one slot for one thing at a time; what lies there is
 /// lost to the next verb on the stream.

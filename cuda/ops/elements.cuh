@@ -11,7 +11,8 @@ namespace rondo::inline v0::cuda {
 /// without a division.
 template <class... Views>
 void join_columns(Views&... a) {
-  if (((a.stride == a.rows) && ...)) ((a = Views{a.data, a.rows * a.cols, 1, a.rows * a.cols}), ...);
+  const bool gapless = ((a.stride == a.rows) && ...);
+  if (gapless) ((a = Views{a.data, a.rows * a.cols, 1, a.rows * a.cols}), ...);
 }
 
 /// f(i, j) for every element of a rows x cols matrix. Launch it over(rows * cols).

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Copies between host and device, and whole sequences and models with them.
+#include <string>
+
 #include "cuda/device_matrix.hpp"
 
 using namespace rondo;
@@ -44,6 +46,24 @@ TEST_CASE("CUDA: what was uploaded may change at once, and copies of buffers are
   Matrix<float> back(100, 1);
   download(Cuda{}, MatrixView<const float>{second.data(), 100, 1, 100}, back.view());
   CHECK(back == Matrix<float>(100, 1, 1));
+}
+
+TEST_CASE("CUDA: an error names the call that failed, its file and its line") {
+  if (!gpu_is_here()) return;
+  std::string message;
+  try {
+    Buffer<float, Cuda> large(Index{1} << 50);
+  } catch (const cuda::error& e) {
+    message = e.what();
+  }
+  INFO(message);
+  CHECK(message.find("cudaMalloc: cudaErrorMemoryAllocation") == 0);
+  const auto place = message.find("context.cpp:");
+  REQUIRE(place != std::string::npos);
+  CHECK(std::stoi(message.substr(place + 12)) > 0);
+  Buffer<float, Cuda> small(10);  // the error does not stick
+  fill(Cuda{}, MatrixView<float>{small.data(), 10, 1, 10}, 1);
+  cuda::Context::current().synchronize();
 }
 
 TEMPLATE_TEST_CASE("CUDA: a sequence keeps its lengths on the way", "", float, double) {
