@@ -61,8 +61,7 @@ TEST_CASE("a grid's barrier at which a thread is missing, or without a cooperati
   expect(failure_of(launch({3, 4}, meet_grid, arrived.data())), "not cooperative");
 }
 
-// ---- clusters
-// ----------------------------------------------------------------------------------------------------------
+// ---- clusters -------------------------------------------------------------------------------------------------------
 
 __global__ void note_ranks(unsigned* ranks) {
   ranks[blockIdx.x + gridDim.x * blockIdx.y] = 10 * device::cluster_blocks() + device::cluster_rank();

@@ -14,8 +14,7 @@ namespace device = rondo::cuda::device;
 
 namespace {
 
-// ---- indices
-// -----------------------------------------------------------------------------------------------------------
+// ---- indices --------------------------------------------------------------------------------------------------------
 
 __global__ void note_visit(unsigned* visits, uint3* seen) {
   const unsigned block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
@@ -73,8 +72,7 @@ TEST_CASE("an order is what it is called, and always the same") {
   CHECK(turns(Order::descending) == expected);
 }
 
-// ---- shared memory and barriers
-// ----------------------------------------------------------------------------------------
+// ---- shared memory and barriers -------------------------------------------------------------------------------------
 
 constexpr unsigned kBlock = 128;
 
@@ -154,8 +152,7 @@ TEST_CASE("dynamic shared memory is aligned to 128 bytes") {
   for (const auto address : addresses.host()) CHECK((address != 0 && address % 128 == 0));
 }
 
-// ---- warps
-// -------------------------------------------------------------------------------------------------------------
+// ---- warps ----------------------------------------------------------------------------------------------------------
 
 __global__ void shuffle_all(double* x, unsigned* y) {  // x: 8 bytes, y: 4 bytes, one for each lane
   const double before = x[threadIdx.x];
@@ -208,8 +205,7 @@ TEST_CASE("warps sum by butterflies, blocks by warps") {
   }
 }
 
-// ---- what would hang or be undefined
-// -----------------------------------------------------------------------------------
+// ---- what would hang or be undefined --------------------------------------------------------------------------------
 
 __global__ void some_leave() {
   if (threadIdx.x == 5) return;

@@ -22,8 +22,7 @@ __global__ void nothing() {}
 
 constexpr std::size_t kInt = sizeof(int);
 
-// ---- copies and streams
-// ------------------------------------------------------------------------------------------------
+// ---- copies and streams ---------------------------------------------------------------------------------------------
 
 TEST_CASE("work waits until something waits for it") {
   const Fresh fresh;
@@ -152,8 +151,7 @@ TEST_CASE("device memory: no more than there is, NaN at first, poisoned for the 
   }
 }
 
-// ---- events
-// ------------------------------------------------------------------------------------------------------------
+// ---- events ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a stream waits for another's event, as it was recorded last") {
   const Fresh fresh;
@@ -189,8 +187,7 @@ TEST_CASE("events measure time between them once both have happened") {
   CHECK(cudaEventElapsedTime(&milliseconds, start.handle, untimed.handle) == cudaErrorInvalidResourceHandle);
 }
 
-// ---- errors
-// ------------------------------------------------------------------------------------------------------------
+// ---- errors ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a kernel's failure comes from the call that waits, stays, and drops what was queued") {
   const Fresh fresh;
@@ -222,8 +219,7 @@ TEST_CASE("handles are looked up") {
   CHECK(std::strlen(cudaGetErrorString(cudaErrorInvalidResourceHandle)) > 0);
 }
 
-// ---- limits
-// ------------------------------------------------------------------------------------------------------------
+// ---- limits ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("grids and blocks have the limits of a GPU") {
   const Fresh fresh;

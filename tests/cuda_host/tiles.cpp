@@ -17,8 +17,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// ---- formats
-// -----------------------------------------------------------------------------------------------------------
+// ---- formats --------------------------------------------------------------------------------------------------------
 
 /// The value by definition: sign, exponent, fraction.
 double value_of(std::uint16_t word, int fraction_bits, int exponent_bits) {
@@ -96,8 +95,7 @@ TEST_CASE("tf32: ten bits after the point, ties away from zero") {
   CHECK(wrong == 0);
 }
 
-// ---- tiles
-// -------------------------------------------------------------------------------------------------------------
+// ---- tiles ----------------------------------------------------------------------------------------------------------
 
 // A (16 x K) and B (K x 8) as matrices; each lane loads its fragment by the tables of the PTX ISA ("Matrix Fragments
 // for mma.m16n8k16", "… mma.m16n8k8").

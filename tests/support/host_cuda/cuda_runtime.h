@@ -38,8 +38,7 @@ inline constexpr int warpSize = 32;
 using std::max;
 using std::min;
 
-// ---- barriers and collectives
-// ------------------------------------------------------------------------------------------
+// ---- barriers and collectives ---------------------------------------------------------------------------------------
 
 inline void __syncthreads() { host_cuda::sync_block(); }
 inline void __syncwarp(unsigned mask = 0xffffffff) { host_cuda::sync_warp(mask); }
@@ -84,8 +83,7 @@ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
   return host_cuda::shuffle("__shfl_up_sync()", mask, value, me % w >= delta ? me - delta : me);
 }
 
-// ---- memory and bits
-// ---------------------------------------------------------------------------------------------------
+// ---- memory and bits ------------------------------------------------------------------------------------------------
 
 template <class T>
 T __ldg(const T* address) {
@@ -101,8 +99,7 @@ inline int __float_as_int(float v) { return std::bit_cast<int>(v); }
 inline float __int_as_float(int v) { return std::bit_cast<float>(v); }
 inline float rsqrtf(float v) { return 1 / std::sqrt(v); }
 
-// ---- the runtime's templates
-// -------------------------------------------------------------------------------------------
+// ---- the runtime's templates ----------------------------------------------------------------------------------------
 
 namespace host_cuda {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The part of the CUDA runtime that Rondo calls, for the host executor: names, values and signatures as in toolkit 13,
 // so that one source compiles against either. What each call does here, and where it is stricter than a GPU, is said
-// beside its definition (device.cpp, memory.cpp, streams.cpp, graphs.cpp, launch.cpp).
+// beside its definition (device.cpp, memory.cpp, streams.cpp, events.cpp, graphs.cpp, launch.cpp).
 #pragma once
 
 #include "vector_types.h"
@@ -169,6 +169,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamQuery(cudaStream_t stream);
+
+// events.cpp
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
 cudaError_t cudaEventCreate(cudaEvent_t* event);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a group of living CUDA threads consists of, for host_grid.cpp alone: threads, the queues that they stand in, the
+// What a group of living CUDA threads consists of, for the executor alone: threads, the queues that they stand in, the
 // barriers at which they meet, warps, blocks and clusters.
 #pragma once
 

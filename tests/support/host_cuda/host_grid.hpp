@@ -51,8 +51,7 @@ struct Grid {
 /// Calls `kernel` once for every thread of the grid. Throws KernelError; all threads have left the kernel by then.
 void run_grid(const Grid& grid, const std::function<void()>& kernel);
 
-// ---- what the running CUDA thread sees
-// ---------------------------------------------------------------------------------
+// ---- what the running CUDA thread sees ------------------------------------------------------------------------------
 
 struct Place {
   uint3 thread{}, block{};

@@ -22,13 +22,12 @@ __device__ T load_l2(const T* from) {
   return *from;
 }
 template <class T>
-__device__ void store_l2(T* to, std::type_identity_t<T> value) {
+__device__ void store_l2(T* to, T value) {
   static_assert(sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
   *to = value;
 }
 
-// ---- barriers wider than a block
-// ---------------------------------------------------------------------------------------
+// ---- barriers wider than a block ------------------------------------------------------------------------------------
 
 __device__ inline void grid_barrier(unsigned*, unsigned, unsigned&) { host_cuda::sync_grid(); }
 
@@ -39,12 +38,11 @@ __device__ inline void cluster_arrive() { host_cuda::arrive_cluster(); }
 __device__ inline void cluster_wait() { host_cuda::wait_cluster(); }
 
 template <class T>
-__device__ void store_peer(T* mine, unsigned rank, std::type_identity_t<T> value) {
+__device__ void store_peer(T* mine, unsigned rank, T value) {
   *static_cast<T*>(host_cuda::peer_address(mine, sizeof(T), rank)) = value;
 }
 
-// ---- tile products
-// -----------------------------------------------------------------------------------------------------
+// ---- tile products --------------------------------------------------------------------------------------------------
 
 struct Bf16 {};
 struct Fp16 {};

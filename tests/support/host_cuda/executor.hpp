@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// The executor behind host_grid.hpp: it makes the CUDA threads of a group of blocks that are alive together, and passes
+// the OS thread from one to the next until all are done or none can go on.
+#pragma once
+
+#include "grid_threads.hpp"
+
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace host_cuda {
+
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return text.str();
+}
+
+class Executor {
+ public:
+  Order order = Order::ascending;
+
+  void run(const Grid& grid, const std::function<void()>& kernel);
+  void fibre_body();
+
+  void synchronise(Barrier& barrier, bool orders_memory = true) {
+    wait(barrier, barrier.arrive(ready_, orders_memory), orders_memory);
+  }
+  void wait(Barrier& barrier, unsigned ticket, bool orders_memory = true);
+
+  Thread& self() { return *running_; }
+  Queue& ready() { return ready_; }
+  Barrier& grid_barrier() { return grid_barrier_; }
+  const Grid& grid() const { return *grid_; }
+
+ private:
+  void open_group(std::size_t first_cluster, std::size_t clusters);
+  void open_block(Block& block, std::size_t cluster, unsigned rank);
+  void run_group();
+  void close_group();
+  void give_way();
+  Fibre& idle_fibre();
+  void add_fibre();
+  std::string describe_deadlock() const;
+
+  const Grid* grid_ = nullptr;
+  const std::function<void()>* kernel_ = nullptr;
+  std::optional<std::string> failure_;
+
+  // The group: blocks that are alive together.
+  std::vector<Thread> threads_;
+  std::vector<Warp> warps_;
+  std::vector<Block> blocks_;
+  std::vector<Cluster> clusters_;
+  Barrier grid_barrier_;
+  // ThreadSanitizer's, from the host to the group and back: with one for both, threads would learn of each other.
+  char begin_clock_ = 0, end_clock_ = 0;
+
+  Thread* running_ = nullptr;
+  Queue ready_;
+  std::size_t unfinished_ = 0;
+
+  Fibre* main_ = nullptr;  // who called run
+  Fibre* current_ = nullptr;
+  std::vector<std::unique_ptr<Fibre>> fibres_;
+  std::vector<Fibre*> idle_, resting_;  // resting: idle once the group has ended
+};
+
+extern Executor executor;
+
+}  // namespace host_cuda
