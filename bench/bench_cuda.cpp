@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+// Measures the walks of the CUDA backend on this GPU, in µs a time step: a training forward pass, which keeps what
+// backward needs, and a forward pass with a backward one behind it, to dx and all gradients. Input products are in it.
+// Before a configuration is timed its results are compared with those of the stepwise walk in fp32, over memory full of
+// not-a-number. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its JSON.
+#include "cuda_case.hpp"
+#include "cuda_floor.hpp"
+#include "cuda_options.hpp"
+
+#include <rondo/cuda.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace bench;
+using rondo::cuda::Context;
+using rondo::cuda::LstmWalk;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// One line of JSON, `{"key": value, ...}`.
+class JsonLine {
+ public:
+  void add(std::string_view key, std::string_view text) {
+    begin(key) << '"';
+    for (const char c : text) {
+      if (c == '"' || c == '\\') out_ << '\\';
+      out_ << (static_cast<unsigned char>(c) < ' ' ? ' ' : c);
+    }
+    out_ << '"';
+  }
+  void add(std::string_view key, const char* text) { add(key, std::string_view(text)); }
+  void add(std::string_view key, double value) {
+    std::ostream& out = begin(key);
+    if (std::isfinite(value))
+      out << value;
+    else
+      out << "null";
+  }
+  std::string text() const { return out_.str() + "}"; }
+
+ private:
+  std::ostream& begin(std::string_view key) {
+    out_ << (out_.view().empty() ? "{" : ", ") << '"' << key << "\": ";
+    return out_;
+  }
+  std::ostringstream out_;
+};
+
+struct Row {
+  CudaShape at;
+  Precision precision;
+  LstmWalk walk, ran_forward = LstmWalk::stepwise, ran_backward = LstmWalk::stepwise;
+  double forward = 0, forward_least = 0, backward = 0, both = 0, both_least = 0;  // seconds a call; 0: not timed
+  double floor_forward = 0, floor_both = 0;                                       // seconds a step
+  Difference forward_error{}, backward_error{};
+  std::string status = "ok";  // or "does not fit", "WRONG: ...", "FAILED: ..."
+
+  std::string name() const {
+    const Shape& s = at.shape;
+    return rondo::detail::concat(bench::name(precision), '/', rondo::cuda::name(walk), "/T:", s.T, "/B:", s.B,
+                                 "/H:", s.H, "/L:", s.L, "/W:", at.wavefront);
+  }
+  bool bad() const { return status != "ok" && status != "does not fit"; }
+  double us(double seconds) const { return seconds * 1e6 / static_cast<double>(at.shape.T); }
+  double tflops(double seconds, double forwards) const {
+    return seconds > 0 ? forwards * at.shape.forward_gflop() / seconds * 1e-3 : 0;
+  }
+
+  std::string json() const {
+    const Shape& s = at.shape;
+    JsonLine line;
+    line.add("side", "rondo"), line.add("precision", bench::name(precision));
+    line.add("walk", rondo::cuda::name(walk));
+    for (const auto& [key, value] :
+         {std::pair{"T", s.T}, {"B", s.B}, {"C", s.C}, {"H", s.H}, {"L", s.L}, {"wavefront", at.wavefront}})
+      line.add(key, static_cast<double>(value));
+    line.add("status", status);
+    line.add("ran_forward", rondo::cuda::name(ran_forward)), line.add("ran_backward", rondo::cuda::name(ran_backward));
+    const auto add_time = [&](const char* key, double seconds) {
+      if (seconds > 0) line.add(key, us(seconds));
+    };
+    add_time("forward_us", forward), add_time("forward_us_least", forward_least);
+    add_time("backward_us", backward);
+    add_time("forward_backward_us", both), add_time("forward_backward_us_least", both_least);
+    line.add("forward_tflops", tflops(forward, 1)), line.add("forward_backward_tflops", tflops(both, 3));
+    line.add("forward_floor_us", floor_forward * 1e6), line.add("forward_backward_floor_us", floor_both * 1e6);
+    line.add("forward_error", forward_error.error), line.add("backward_error", backward_error.error);
+    return line.text();
+  }
+
+  std::string table_line() const {
+    if (status != "ok") return rondo::detail::concat(name(), ": ", status);
+    char line[200];
+    std::snprintf(line, sizeof line, "%-7s %-18s %9.3f %7.2f %7.2f  %9.3f %7.2f %7.2f   %.1e %.1e%s",
+                  bench::name(precision), rondo::cuda::name(walk), us(forward), tflops(forward, 1), floor_forward * 1e6,
+                  us(both), tflops(both, 3), floor_both * 1e6, forward_error.error, backward_error.error,
+                  ran_forward == ran_backward ? ""
+                  : ran_forward == walk       ? "  (forward alone fits)"
+                                              : "  (backward alone fits)");
+    return line;
+  }
+};
+
+/// Where lines go: a table to the terminal, JSON to a file, each at once.
+class Report {
+ public:
+  explicit Report(const std::string& json) {
+    if (json.empty()) return;
+    json_.open(json, std::ios::app);
+    if (!json_) throw std::runtime_error("cannot write to " + json);
+  }
+  void say(const std::string& line) { std::cout << line << std::endl; }
+  void json(const std::string& line) {
+    if (json_.is_open()) json_ << line << std::endl;
+  }
+  void add(const Row& row) { say(row.table_line()), json(row.json()); }
+
+ private:
+  std::ofstream json_;
+};
+
+/// Ends the process if a configuration does not come to an end: a GPU that waits for itself cannot be interrupted.
+class Watchdog {
+ public:
+  Watchdog(double patience, Report& report) : patience_(patience) {
+    if (patience > 0) thread_ = std::jthread([this, &report](std::stop_token stop) { watch(stop, report); });
+  }
+  /// From now on it is this one's time that counts.
+  void expect(const Row& row) {
+    Row late = row;
+    late.status = rondo::detail::concat("FAILED: no answer for ", patience_, " s");
+    const std::lock_guard lock(mutex_);
+    late_ = late, since_ = Clock::now();
+  }
+  void rest() {
+    const std::lock_guard lock(mutex_);
+    late_.reset();
+  }
+
+ private:
+  void watch(std::stop_token stop, Report& report) {
+    while (!stop.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      const std::lock_guard lock(mutex_);
+      if (!late_ || seconds_since(since_) < patience_) continue;
+      report.add(*late_);
+      std::_Exit(1);
+    }
+  }
+
+  double patience_;
+  std::mutex mutex_;
+  std::optional<Row> late_;
+  Clock::time_point since_;
+  std::jthread thread_;  // last: it looks at the others
+};
+
+/// Which of the results is off by more than its precision explains; empty if none is.
+std::string what_is_wrong(const Row& row) {
+  for (const bool backward : {false, true}) {
+    const auto& [error, tensor] = backward ? row.backward_error : row.forward_error;
+    const double allowed = tolerance(row.precision, row.at.shape.H, backward);
+    if (!(error <= allowed))
+      return rondo::detail::concat("WRONG: ", tensor, " is off by ", error, ", allowed ", allowed);
+  }
+  return {};
+}
+
+void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaOptions& options, Row& row) {
+  context.set_lstm_walk(row.walk);
+  lstm.forward();
+  row.ran_forward = context.last_walk();
+  lstm.backward();
+  row.ran_backward = context.last_walk();
+  context.synchronize();
+  if (row.walk != LstmWalk::automatic && row.ran_forward != row.walk && row.ran_backward != row.walk) {
+    row.status = "does not fit";
+    return;
+  }
+  const Outputs got = lstm.outputs();
+  row.forward_error = largest_difference(got.forward, exact.forward);
+  row.backward_error = largest_difference(got.backward, exact.backward);
+  if (std::string wrong = what_is_wrong(row); !wrong.empty()) {
+    row.status = wrong;
+    return;
+  }
+  const auto floor = [&](LstmWalk ran, bool backward) {
+    return floor_seconds(context.device(), row.at.shape, row.precision, ran, backward);
+  };
+  row.floor_forward = floor(row.ran_forward, false);
+  row.floor_both = row.floor_forward + floor(row.ran_backward, true);
+  if (options.check_only) return;
+  const std::function<void()> parts[] = {[&] { lstm.forward(); }, [&] { lstm.backward(); }};
+  const auto alone = time_parts(context, options.plan, std::span(parts, 1));
+  row.forward = alone.back().median, row.forward_least = alone.back().least;
+  const auto pair = time_parts(context, options.plan, parts);
+  row.backward = pair[1].median, row.both = pair[2].median, row.both_least = pair[2].least;
+}
+
+/// How many configurations went wrong.
+int run(const CudaOptions& options, Context& context, Report& report) {
+  const auto start = Clock::now();
+  const auto time_is_up = [&] { return options.seconds > 0 && seconds_since(start) > options.seconds; };
+  Watchdog watchdog(options.patience, report);
+  int ran = 0, bad = 0;
+  for (const CudaShape& at : options.shapes) {
+    std::vector<Row> rows;
+    for (const Precision precision : options.precisions)
+      for (const LstmWalk walk : options.walks)
+        if (Row row{.at = at, .precision = precision, .walk = walk};
+            row.name().find(options.filter) != std::string::npos)
+          rows.push_back(row);
+    if (rows.empty()) continue;
+    if (time_is_up()) {
+      report.say("the time is up: some shapes are left out");
+      break;
+    }
+    const Shape& s = at.shape;
+    report.say(rondo::detail::concat("\nT ", s.T, ", B ", s.B, ", H ", s.H, " (C = H), L ", s.L,
+                                     at.wavefront > 0 ? rondo::detail::concat(", wavefront ", at.wavefront) : ""));
+    report.say("                           forward                    forward + backward          error of");
+    report.say("                           µs/step  TFLOP/s  floor   µs/step  TFLOP/s  floor   forward backward");
+    const Inputs inputs(s, options.seed + static_cast<std::uint64_t>(s.T * s.B + s.H));
+    watchdog.expect(rows.front());
+    context.set_lstm_walk(LstmWalk::stepwise), context.set_wavefront(0);
+    const Outputs exact = CudaLstm(inputs, Precision::fp32).outputs();
+    context.set_wavefront(at.wavefront);
+    std::optional<CudaLstm> lstm;
+    for (std::size_t i = 0; i < rows.size() && !time_is_up(); ++i) {
+      Row& row = rows[i];
+      watchdog.expect(row);
+      try {
+        if (i == 0 || rows[i - 1].precision != row.precision) lstm.emplace(inputs, row.precision);
+        measure(context, *lstm, exact, options, row);
+      } catch (const std::exception& e) {
+        row.status = std::string("FAILED: ") + e.what();
+      }
+      report.add(row);
+      ++ran, bad += row.bad();
+      if (row.bad()) context.synchronize();  // throws if this GPU will do nothing more for this process
+    }
+    watchdog.rest();
+    context.set_wavefront(0);
+  }
+  report.say(rondo::detail::concat("\n", ran, " configurations, ", bad, " bad"));
+  if (ran == 0) throw std::invalid_argument("no configuration has a name in which '" + options.filter + "' is found");
+  return bad;
+}
+
+void introduce(const CudaOptions& options, const rondo::cuda::DeviceInfo& device, Report& report) {
+  report.say(rondo::detail::concat(device.name, ", sm_", device.major, device.minor, ", ", device.multiprocessors,
+                                   " multiprocessors, driver ", device.driver, ", CUDA runtime ", device.runtime,
+                                   "; seed ", options.seed));
+  JsonLine line;
+  line.add("side", "device"), line.add("device", device.name);
+  line.add("major", device.major), line.add("minor", device.minor), line.add("multiprocessors", device.multiprocessors);
+  line.add("driver", device.driver), line.add("runtime", device.runtime), line.add("rondo", RONDO_BENCH_VERSION);
+  line.add("seed", static_cast<double>(options.seed));
+  report.json(line.text());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 2 && std::string_view(argv[1]) == "--help") {
+      std::cout << kCudaUsage;
+      return 0;
+    }
+    const CudaOptions options = parse_cuda_options(argc, argv);
+    Report report(options.json);
+    Context& context = Context::current();
+    introduce(options, context.device(), report);
+    return run(options, context, report) == 0 ? 0 : 1;
+  } catch (const std::invalid_argument& e) {
+    std::cerr << "bench_cuda: " << e.what() << " (see --help)\n";
+    return 2;
+  } catch (const std::exception& e) {
+    std::cerr << "bench_cuda: " << e.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "cuda_floor.hpp"
+
+#include <algorithm>
+
+namespace bench {
+namespace {
+
+using rondo::Precision;
+using rondo::cuda::LstmWalk;
+
+// Of one multiprocessor of a Hopper GPU (NVIDIA, "H100 Tensor Core GPU Architecture"), and of the paths between them.
+constexpr double kClock = 1.8e9;                          // Hz
+constexpr double kFma = 256, kTf32 = 2048, kBf16 = 4096;  // operations a clock, a multiply-add counting as two
+constexpr double kShared = 128 * kClock;                  // bytes a second
+constexpr double kL2 = 5.5e12 / 132;                      // bytes a second, its share
+constexpr double kKernel = 2e-6, kGraphNode = 1e-6;       // seconds from one kernel to the next
+constexpr double kGridBarrier = 1.2e-6, kClusterBarrier = 0.25e-6;
+constexpr double kCluster = 16;  // multiprocessors
+
+double operations_a_clock(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+      return kFma;
+    case Precision::tf32:
+      return kTf32;
+    case Precision::tf32x3:
+      return kTf32 / 3;
+    case Precision::bf16:
+    case Precision::fp16:
+      return kBf16;
+  }
+  return kFma;
+}
+
+}  // namespace
+
+double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision, LstmWalk walk,
+                     bool backward) {
+  const double H = static_cast<double>(shape.H), B = static_cast<double>(shape.B), L = static_cast<double>(shape.L);
+  const double chip = device.multiprocessors, rate = operations_a_clock(precision) * kClock * chip;
+  const double word = precision == Precision::bf16 || precision == Precision::fp16 ? 2 : 4;
+  const double weights = 4 * H * H * word;                     // R, bytes
+  const double exchanged = (backward ? 4 : 1) * H * B * word;  // h or dz of one step
+
+  // All products, those over the whole sequence included: coming back there are twice as many.
+  const double arithmetic = shape.forward_gflop() * 1e9 / static_cast<double>(shape.T) * (backward ? 2 : 1) / rate;
+
+  double memory = 0, wait = 0;
+  switch (walk) {
+    case LstmWalk::automatic:
+    case LstmWalk::stepwise:
+    case LstmWalk::graph:  // the weights come from L2 again, a product and the cells are a kernel each
+      memory = (weights + exchanged) / (kL2 * chip);
+      wait = 2 * (walk == LstmWalk::graph ? kGraphNode : kKernel);
+      break;
+    case LstmWalk::grid_persistent:  // half of the weights in registers, half in shared memory; everybody reads all of
+                                     // h
+      memory = weights / 2 / chip / kShared + exchanged / kL2;
+      wait = kGridBarrier;
+      break;
+    case LstmWalk::cluster_persistent:  // every cluster has all weights and its share of the columns
+      memory = weights / 2 / kCluster / kShared + exchanged / std::max(chip / kCluster, 1.0) / kShared;
+      wait = kClusterBarrier;
+      break;
+  }
+  return arithmetic + L * (memory + wait);
+}
+
+}  // namespace bench

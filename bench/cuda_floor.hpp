@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// What a step of a walk takes at least, counted from data sheets: a figure to hold a measured time against, not a
+// claim.
+#pragma once
+
+#include "shape.hpp"
+
+#include <rondo/core/precision.hpp>
+#include <rondo/cuda/context.hpp>
+
+namespace bench {
+
+/// Seconds a time step of one pass through all layers, forward or backward, with its share of the products over the
+/// whole sequence. Counted with figures of Hopper for every device, by its number of multiprocessors; docs/05 explains
+/// the terms.
+double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, rondo::Precision precision,
+                     rondo::cuda::LstmWalk walk, bool backward);
+
+}  // namespace bench

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "cuda_options.hpp"
+
+#include <array>
+#include <charconv>
+#include <functional>
+#include <random>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+namespace bench {
+
+using rondo::Precision;
+using rondo::cuda::LstmWalk;
+
+const char kCudaUsage[] =
+    R"(bench_cuda: the LSTM's walks through time on this GPU, each first compared with the stepwise one in fp32.
+  --quick             fewer shapes, precisions and runs
+  --shapes S,S...     such as 1024x16x768 (T x B x H), 1024x16x512x3 (3 layers), 1024x16x512x3x64 (as a wavefront of
+                      pieces of 64 steps); inputs are as many as units
+  --walks W,W...      of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
+  --precisions P,P... of fp32, tf32, tf32x3, bf16, fp16 (all)
+  --filter TEXT       only configurations in whose names it is found: bf16/cluster_persistent/T:1024/B:16/H:768/L:1/W:0
+  --check             compare, time nothing
+  --json FILE         append a line of JSON for each configuration
+  --seconds N         begin nothing after N seconds
+  --patience N        give up, with status 1, if one configuration takes N seconds (60; 0: never)
+  --seed N            of weights and inputs (a fresh one each time, which the first line names)
+Exit status: 0; 1 if a result is wrong or a call failed; 2 if the command line is.
+)";
+
+namespace {
+
+constexpr std::array kWalks{LstmWalk::stepwise, LstmWalk::graph, LstmWalk::grid_persistent,
+                            LstmWalk::cluster_persistent, LstmWalk::automatic};
+constexpr std::array kPrecisions{Precision::fp32, Precision::tf32, Precision::tf32x3, Precision::bf16, Precision::fp16};
+constexpr Index kTime = 1024;
+
+std::vector<std::string_view> split(std::string_view text, char by) {
+  std::vector<std::string_view> parts;
+  for (std::size_t end; (end = text.find(by)) != text.npos; text.remove_prefix(end + 1))
+    parts.push_back(text.substr(0, end));
+  parts.push_back(text);
+  return parts;
+}
+
+template <class Number>
+Number number(std::string_view text, std::string_view what, Number least) {
+  Number value{};
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc{} || end != text.data() + text.size() || value < least)
+    throw std::invalid_argument(std::string(what) + " is '" + std::string(text) + "'");
+  return value;
+}
+
+CudaShape shape_of(std::string_view text) {
+  const auto parts = split(text, 'x');
+  if (parts.size() < 3 || parts.size() > 5)
+    throw std::invalid_argument("a shape is '" + std::string(text) + "', wanted TxBxH, TxBxHxL or TxBxHxLxW");
+  const auto at = [&](std::size_t i, Index least) { return number<Index>(parts[i], "a number of a shape", least); };
+  const Index H = at(2, 1), L = parts.size() > 3 ? at(3, 1) : 1;
+  return {{at(0, 1), at(1, 1), H, H, L}, parts.size() > 4 ? at(4, 0) : 0};
+}
+
+/// The choices that `text` names.
+template <class Choices>
+auto named(std::string_view text, const Choices& choices, std::string_view what) {
+  std::vector<typename Choices::value_type> found;
+  for (const auto part : split(text, ',')) {
+    const std::size_t before = found.size();
+    for (const auto choice : choices)
+      if (name(choice) == part) found.push_back(choice);
+    if (found.size() == before)
+      throw std::invalid_argument("there is no " + std::string(what) + " '" + std::string(part) + "'");
+  }
+  return found;
+}
+
+CudaShape one_layer(Index B, Index H) { return {{kTime, B, H, H, 1}, 0}; }
+
+/// What matters most comes first: time may be short.
+std::vector<CudaShape> all_shapes() {
+  std::vector<CudaShape> shapes;
+  for (const Index H : {768, 512, 1024, 256})
+    for (const Index B : {16, 64, 1}) shapes.push_back(one_layer(B, H));
+  for (const Index wavefront : {0, 64}) {
+    shapes.push_back({{kTime, 16, 512, 512, 3}, wavefront});
+    shapes.push_back({{kTime, 64, 256, 256, 2}, wavefront});
+  }
+  for (const Index H : {128, 64})
+    for (const Index B : {16, 64, 1}) shapes.push_back(one_layer(B, H));
+  return shapes;
+}
+
+void make_quick(CudaOptions& options) {
+  options.shapes = {one_layer(16, 768), one_layer(16, 256), one_layer(64, 1024), one_layer(1, 512)};
+  options.precisions = {Precision::fp32, Precision::bf16, Precision::fp16};
+  options.plan = {.warm_up = 2, .least = 5, .most = 30, .seconds = 0.05};
+}
+
+}  // namespace
+
+const char* name(Precision precision) {
+  constexpr const char* kNames[] = {"fp32", "tf32", "tf32x3", "bf16", "fp16"};
+  return kNames[static_cast<int>(precision)];
+}
+
+CudaOptions parse_cuda_options(int argc, char** argv) {
+  CudaOptions o;
+  o.shapes = all_shapes();
+  o.walks.assign(kWalks.begin(), kWalks.end() - 1);
+  o.precisions.assign(kPrecisions.begin(), kPrecisions.end());
+  o.seed = std::random_device{}();
+
+  using Take = std::function<void(std::string_view)>;
+  const std::vector<std::pair<std::string_view, std::function<void()>>> flags{
+      {"--quick", [&] { make_quick(o); }}, {"--check", [&] { o.check_only = true; }}};
+  const std::vector<std::pair<std::string_view, Take>> values{
+      {"--shapes",
+       [&](auto text) {
+         o.shapes.clear();
+         for (const auto part : split(text, ',')) o.shapes.push_back(shape_of(part));
+       }},
+      {"--walks", [&](auto text) { o.walks = named(text, kWalks, "walk"); }},
+      {"--precisions", [&](auto text) { o.precisions = named(text, kPrecisions, "precision"); }},
+      {"--filter", [&](auto text) { o.filter = text; }},
+      {"--json", [&](auto text) { o.json = text; }},
+      {"--seconds", [&](auto text) { o.seconds = number<double>(text, "--seconds", 0); }},
+      {"--patience", [&](auto text) { o.patience = number<double>(text, "--patience", 0); }},
+      {"--seed", [&](auto text) { o.seed = number<std::uint64_t>(text, "--seed", 0); }}};
+
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    bool known = false;
+    for (const auto& [flag, set] : flags)
+      if (flag == argument) set(), known = true;
+    for (const auto& [option, take] : values)
+      if (option == argument) {
+        if (++i == argc) throw std::invalid_argument(std::string(argument) + " wants a value");
+        take(argv[i]), known = true;
+      }
+    if (!known) throw std::invalid_argument("unknown option " + std::string(argument));
+  }
+  return o;
+}
+
+}  // namespace bench

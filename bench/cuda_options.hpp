@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The command line of bench_cuda, and the shapes that it measures unless told.
+#pragma once
+
+#include "cuda_timing.hpp"
+#include "shape.hpp"
+
+#include <rondo/core/precision.hpp>
+#include <rondo/cuda/context.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+/// A shape, and by how many steps its layers follow each other in a wavefront; 0: one layer after the other.
+struct CudaShape {
+  Shape shape;
+  rondo::Index wavefront = 0;
+};
+
+struct CudaOptions {
+  std::vector<CudaShape> shapes;
+  std::vector<rondo::cuda::LstmWalk> walks;
+  std::vector<rondo::Precision> precisions;
+  std::string filter;  // a part of a configuration's name
+  std::string json;    // file to append to; empty: none
+  Plan plan;
+  bool check_only = false;
+  double seconds = 0;    // after which nothing more is begun; 0: no end
+  double patience = 60;  // seconds for one configuration, after which the GPU is taken to hang; 0: no end
+  std::uint64_t seed = 0;
+};
+
+const char* name(rondo::Precision precision);
+
+/// Throws std::invalid_argument with what is wrong.
+CudaOptions parse_cuda_options(int argc, char** argv);
+
+extern const char kCudaUsage[];
+
+}  // namespace bench
