@@ -11,13 +11,15 @@
 
 namespace rondo::inline v0::cuda {
 
-/// f.template operator()<Product>() for products of this precision over so many columns at once.
+/// f.template operator()<Product>() for products of this precision and shape.
 template <class F>
-bool with_product(Precision precision, int columns, F&& f) {
+bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
   switch (precision) {
     case Precision::fp32:
-      if (columns % 4 == 0) return f.template operator()<FmaProduct<4>>();
-      return f.template operator()<FmaProduct<1>>();
+      if (shape.lanes == 32)
+        return shape.columns == 1 ? f.template operator()<FmaProduct<1, 32>>()
+                                  : f.template operator()<FmaProduct<4, 32>>();
+      return shape.columns == 1 ? f.template operator()<FmaProduct<1, 4>>() : f.template operator()<FmaProduct<4, 4>>();
     case Precision::tf32:
       return f.template operator()<TileProduct<Tf32Words<1>>>();
     case Precision::tf32x3:
@@ -35,7 +37,7 @@ bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barr
   const DeviceInfo& device = context().device;
   const auto shape = grid_shape(device, precision, Cells::kGiven == 4, cells.a.H, cells.a.B);
   if (!shape) return false;
-  return with_product(precision, shape->columns, [&]<class Product>() {
+  return with_product(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, GridExchange, Cells>;
     const LaunchShape launch_shape{static_cast<unsigned>(shape->blocks), kPersistentThreads, shape->shared(), 0, true};
     prepare(kernel, launch_shape);
@@ -76,7 +78,7 @@ bool launch_on_clusters_of(int blocks, const Cells& cells, Precision precision) 
   };
   auto shape = shape_for(std::max(device.multiprocessors / blocks, 1));
   if (!shape) return false;
-  return with_product(precision, shape->columns, [&]<class Product>() {
+  return with_product(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, ClusterExchange, Cells>;
     const auto launch_shape = [&](int clusters) {
       return LaunchShape{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),

@@ -18,10 +18,35 @@
 
 namespace rondo::inline v0::cuda {
 
-/// A thread takes four rows (a quad; forward the gates of one unit) and one split of the depth. Weights in shared
-/// memory lie as [split][k][quad] of four floats, so that neighbouring threads read neighbouring quads; kColumns
-/// columns share each weight that is read.
-template <int kColumns>
+/// Leaves in `sums` what kLanes neighbouring lanes have in theirs together: lane l keeps N / kLanes of the N sums,
+/// those from l N / kLanes on; where there are fewer sums than lanes, kLanes / N neighbours keep the same one. Halves
+/// change hands, so that N sums cost about N shuffles and not N for each halving.
+template <int kLanes, int N>
+__device__ void sum_over_lanes(float (&sums)[N]) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  int n = N;
+#pragma unroll
+  for (int apart = kLanes / 2; apart > 0; apart /= 2) {
+    const bool upper = (lane & apart) != 0;
+    if (n > 1) {
+      n /= 2;
+#pragma unroll
+      for (int i = 0; i < N / 2; ++i)
+        if (i < n) {
+          const float given = upper ? sums[i] : sums[i + n], kept = upper ? sums[i + n] : sums[i];
+          sums[i] = kept + __shfl_xor_sync(0xffffffffu, given, apart);
+        }
+    } else {
+      sums[0] += __shfl_xor_sync(0xffffffffu, sums[0], apart);
+    }
+  }
+}
+
+/// FMA on floats. A thread takes four rows (a quad; forward the gates of one unit) and one part of the depth, every
+/// parts-th group of four k's; kLanes neighbouring lanes have the same quad and sum their parts among themselves, what
+/// further parts there are is a split. Weights in shared memory lie as [k][quad][part] of four floats: neighbouring
+/// lanes read neighbouring weights and neighbouring values. kColumns columns share each weight that is read.
+template <int kColumns, int kLanes>
 class FmaProduct {
  public:
   using Word = float;
@@ -29,70 +54,80 @@ class FmaProduct {
 
   template <class Weight>
   __device__ void load(const PersistentShape& s, float4* shared, const Weight& weight) {
-    quads_ = s.rows / 4;
-    slice_ = s.depth / s.splits;
+    parts_ = s.splits * kLanes;
+    slice_ = s.depth / parts_;
     in_registers_ = slice_ < kHeldByFma ? slice_ : kHeldByFma;
     const int thread = static_cast<int>(threadIdx.x);
-    quad_ = thread % quads_, split_ = thread / quads_;
-    weights_ = shared + split_ * (slice_ - in_registers_) * quads_ + quad_;
-    if (split_ >= s.splits) return;
-    const auto row_quad = [&](int k) {
-      return float4{weight(4 * quad_, k), weight(4 * quad_ + 1, k), weight(4 * quad_ + 2, k), weight(4 * quad_ + 3, k)};
+    quad_ = thread / parts_, part_ = thread % parts_;
+    idle_ = 4 * quad_ >= s.rows;  // runs along with its warp, whose shuffles want all lanes
+    stride_ = s.rows / 4 * parts_;
+    weights_ = shared + quad_ * parts_ + part_;
+    const auto rows_at = [&](int k) {
+      const int row = idle_ ? 0 : 4 * quad_, at = 4 * (part_ + parts_ * (k / 4)) + k % 4;
+      return float4{weight(row, at), weight(row + 1, at), weight(row + 2, at), weight(row + 3, at)};
     };
-    const int first = split_ * slice_;
 #pragma unroll
     for (int k = 0; k < kHeldByFma; ++k)
-      if (k < in_registers_) held_[k] = row_quad(first + k);
-    for (int k = in_registers_; k < slice_; ++k) weights_[(k - in_registers_) * quads_] = row_quad(first + k);
+      if (k < in_registers_) held_[k] = rows_at(k);
+    if (idle_) return;
+    for (int k = in_registers_; k < slice_; ++k) weights_[(k - in_registers_) * stride_] = rows_at(k);
   }
 
   __device__ void multiply(const PersistentShape& s, const float* vectors, float* partial) const {
-    if (split_ >= s.splits) return;
     for (int column = 0; column < s.columns; column += kColumns) {
-      const float* v = vectors + column * s.pitch + split_ * slice_;
-      float4 sum[kColumns] = {};
+      float sums[4 * kColumns] = {};  // [column][row]
+      const float* v[kColumns];
+#pragma unroll
+      for (int c = 0; c < kColumns; ++c)  // beyond the last column any other one: nobody asks for its sums
+        v[c] = vectors + (column + c < s.columns ? column + c : column) * s.pitch + 4 * part_;
 #pragma unroll
       for (int k = 0; k < kHeldByFma; k += 4)
-        if (k < in_registers_) {
-#pragma unroll
-          for (int c = 0; c < kColumns; ++c) {
-            const float4 x = *reinterpret_cast<const float4*>(v + c * s.pitch + k);
-            add(sum[c], held_[k], x.x), add(sum[c], held_[k + 1], x.y);
-            add(sum[c], held_[k + 2], x.z), add(sum[c], held_[k + 3], x.w);
-          }
+        if (k < in_registers_) add(sums, v, k, held_[k], held_[k + 1], held_[k + 2], held_[k + 3]);
+      if (!idle_)
+        for (int k = in_registers_; k < slice_; k += 4) {
+          const float4* w = weights_ + (k - in_registers_) * stride_;
+          add(sums, v, k, w[0], w[stride_], w[2 * stride_], w[3 * stride_]);
         }
-      for (int k = in_registers_; k < slice_; k += 4) {
-        const float4* w = weights_ + (k - in_registers_) * quads_;
-        const float4 w0 = w[0], w1 = w[quads_], w2 = w[2 * quads_], w3 = w[3 * quads_];
+      sum_over_lanes<kLanes>(sums);
+      constexpr int kKept = 4 * kColumns > kLanes ? 4 * kColumns / kLanes : 1;
+      constexpr int kSame = kLanes > 4 * kColumns ? kLanes / (4 * kColumns) : 1;
+      const int lane = part_ % kLanes;
+      if (idle_ || lane % kSame != 0) continue;
 #pragma unroll
-        for (int c = 0; c < kColumns; ++c) {
-          const float4 x = *reinterpret_cast<const float4*>(v + c * s.pitch + k);
-          add(sum[c], w0, x.x), add(sum[c], w1, x.y), add(sum[c], w2, x.z), add(sum[c], w3, x.w);
-        }
+      for (int i = 0; i < kKept; ++i) {
+        const int sum = lane / kSame * kKept + i, c = column + sum / 4;
+        if (c < s.columns) partial[(part_ / kLanes * s.columns + c) * s.row_pitch + 4 * quad_ + sum % 4] = sums[i];
       }
-#pragma unroll
-      for (int c = 0; c < kColumns; ++c)
-        *reinterpret_cast<float4*>(partial + (split_ * s.columns + column + c) * s.row_pitch + 4 * quad_) = sum[c];
     }
   }
 
  private:
-  static __device__ void add(float4& sum, const float4& w, float x) {
-    sum.x = fmaf(w.x, x, sum.x), sum.y = fmaf(w.y, x, sum.y);
-    sum.z = fmaf(w.z, x, sum.z), sum.w = fmaf(w.w, x, sum.w);
+  __device__ void add(float (&sums)[4 * kColumns], const float* const (&v)[kColumns], int k, const float4& w0,
+                      const float4& w1, const float4& w2, const float4& w3) const {
+#pragma unroll
+    for (int c = 0; c < kColumns; ++c) {
+      const float4 x = *reinterpret_cast<const float4*>(v[c] + parts_ * k);
+      add(sums + 4 * c, w0, x.x), add(sums + 4 * c, w1, x.y), add(sums + 4 * c, w2, x.z), add(sums + 4 * c, w3, x.w);
+    }
+  }
+  static __device__ void add(float* sums, const float4& w, float x) {
+    sums[0] = fmaf(w.x, x, sums[0]), sums[1] = fmaf(w.y, x, sums[1]);
+    sums[2] = fmaf(w.z, x, sums[2]), sums[3] = fmaf(w.w, x, sums[3]);
   }
 
-  int quads_, slice_, in_registers_, quad_, split_;
-  float4* weights_;          // this thread's, in shared memory: every quads_-th
+  int parts_, slice_, in_registers_, quad_, part_, stride_;
+  bool idle_;                // more threads than quads and parts
+  float4* weights_;          // this thread's, in shared memory: every stride_-th
   float4 held_[kHeldByFma];  // its first k's
 };
 
 // ---- tensor cores. An arithmetic says what a word is, and multiplies one tile.
 
 /// Words of 16 bits.
-template <class Kind>
+template <class Kind, Precision kPrecision>
 struct HalfWords {
   using Word = std::uint16_t;
+  static constexpr int kHeld = held_tiles(kPrecision);
   static constexpr int kDepth = 16;
   static __device__ Word word(float value) { return device::round_to(Kind{}, value); }
   static __device__ std::uint32_t pair(float low, float high) {
@@ -106,21 +141,23 @@ struct HalfWords {
       a[i] = pair(w(r, at), w(r, at + 1));
     }
   }
+  /// `column`: the k's of the tile in this lane's column; null: zeros.
   static __device__ void multiply(float (&d)[4], const std::uint32_t (&a)[4], const Word* column, int p) {
-    const auto* pairs = reinterpret_cast<const std::uint32_t*>(column) + p;
-    const std::uint32_t b[2] = {pairs[0], pairs[4]};
+    const auto* pairs = reinterpret_cast<const std::uint32_t*>(column);
+    const std::uint32_t b[2] = {column ? pairs[p] : 0, column ? pairs[p + 4] : 0};
     device::multiply_tile(Kind{}, d, a, b);
   }
 };
 
-using Bf16Words = HalfWords<device::Bf16>;
-using Fp16Words = HalfWords<device::Fp16>;
+using Bf16Words = HalfWords<device::Bf16, Precision::bf16>;
+using Fp16Words = HalfWords<device::Fp16, Precision::fp16>;
 
 /// Words are floats, of which the tensor cores take 11 bits of mantissa. With kParts = 2 each is split into such a part
 /// and one of what is left, and three of their four products are added, the small ones first.
 template <int kParts>
 struct Tf32Words {
   using Word = float;
+  static constexpr int kHeld = held_tiles(kParts == 2 ? Precision::tf32x3 : Precision::tf32);
   static constexpr int kDepth = 8;
   static __device__ Word word(float value) { return value; }
   template <class Weight>
@@ -128,7 +165,7 @@ struct Tf32Words {
     for (int i = 0; i < 4; ++i) a[i] = __float_as_uint(w(row + g + i % 2 * 8, k + p + i / 2 * 4));
   }
   static __device__ void multiply(float (&d)[4], const std::uint32_t (&a)[4], const Word* column, int p) {
-    const float b[2] = {column[p], column[p + 4]};
+    const float b[2] = {column ? column[p] : 0, column ? column[p + 4] : 0};
     std::uint32_t a_high[4], b_high[2];
     for (int i = 0; i < 4; ++i) a_high[i] = high(__uint_as_float(a[i]));
     for (int i = 0; i < 2; ++i) b_high[i] = high(b[i]);
@@ -147,7 +184,7 @@ struct Tf32Words {
 };
 
 /// An item is a row of 16 x kDepth tiles, or one split of it; a warp takes every kWarps-th. Its first one holds
-/// kHeldByTiles tiles in registers; the others lie in shared memory as registers do: 16 bytes a lane.
+/// kHeld tiles in registers; the others lie in shared memory as registers do: 16 bytes a lane.
 template <class Arithmetic>
 class TileProduct {
  public:
@@ -160,7 +197,7 @@ class TileProduct {
     lane_ = static_cast<int>(threadIdx.x) % 32, warp_ = static_cast<int>(threadIdx.x) / 32;
     items_ = s.rows / 16 * s.splits;
     tiles_ = s.depth / Arithmetic::kDepth / s.splits;
-    in_registers_ = tiles_ < kHeldByTiles ? tiles_ : kHeldByTiles;
+    in_registers_ = tiles_ < Arithmetic::kHeld ? tiles_ : Arithmetic::kHeld;
     for (int item = warp_; item < items_; item += kWarps) {
       const Place place = of(s, item);
       const auto tile = [&](int i) {
@@ -170,7 +207,7 @@ class TileProduct {
       };
       if (item == warp_) {
 #pragma unroll
-        for (int i = 0; i < kHeldByTiles; ++i)
+        for (int i = 0; i < Arithmetic::kHeld; ++i)
           if (i < in_registers_) held_[i] = tile(i);
       }
       for (int i = first_shared(item); i < tiles_; ++i) {
@@ -185,22 +222,23 @@ class TileProduct {
     for (int item = warp_; item < items_; item += kWarps) {
       const Place place = of(s, item);
       for (int column = 0; column < s.columns; column += 8) {
-        const Word* v = vectors + (column + group) * s.pitch + place.k;
+        const Word* v = column + group < s.columns ? vectors + (column + group) * s.pitch + place.k : nullptr;
+        const auto at = [&](int i) { return v ? v + i * Arithmetic::kDepth : nullptr; };
         float d[4] = {};
         if (item == warp_) {
 #pragma unroll
-          for (int i = 0; i < kHeldByTiles; ++i)
-            if (i < in_registers_) Arithmetic::multiply(d, held_[i].words, v + i * Arithmetic::kDepth, place_in_group);
+          for (int i = 0; i < Arithmetic::kHeld; ++i)
+            if (i < in_registers_) Arithmetic::multiply(d, held_[i].words, at(i), place_in_group);
         }
         for (int i = first_shared(item); i < tiles_; ++i) {
           const uint4 t = shared_tile(item, i);
           const std::uint32_t a[4] = {t.x, t.y, t.z, t.w};
-          Arithmetic::multiply(d, a, v + i * Arithmetic::kDepth, place_in_group);
+          Arithmetic::multiply(d, a, at(i), place_in_group);
         }
-        float* out =
-            partial + (place.split * s.columns + column + 2 * place_in_group) * s.row_pitch + place.row + group;
-        out[0] = d[0], out[s.row_pitch] = d[1];
-        out[8] = d[2], out[s.row_pitch + 8] = d[3];
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          if (const int c = column + 2 * place_in_group + i % 2; c < s.columns)
+            partial[(place.split * s.columns + c) * s.row_pitch + place.row + group + i / 2 * 8] = d[i];
       }
     }
   }
@@ -227,7 +265,7 @@ class TileProduct {
 
   int lane_, warp_, items_, tiles_, in_registers_;
   uint4* weights_;
-  Registers held_[kHeldByTiles];
+  Registers held_[Arithmetic::kHeld];
 };
 
 }  // namespace rondo::inline v0::cuda

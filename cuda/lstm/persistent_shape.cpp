@@ -7,23 +7,25 @@ namespace rondo::inline v0::cuda {
 
 namespace {
 
+constexpr Index kMostColumns = 64;
+
 constexpr int up_to(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 constexpr int over(int n, int by) { return (n + by - 1) / by; }
 constexpr std::size_t bytes(int a, int b, int c, int width) {
   return (static_cast<std::size_t>(a) * b * c * width + 15) / 16 * 16;
 }
 
-/// Columns that a product takes at once: 8 in a tile; by FMA 4, or a single one.
-int column_grain(Precision precision, Index B) { return on_tensor_cores(precision) ? 8 : B == 1 ? 1 : 4; }
-
-/// How rows, depth and weights lie for FMA: four rows (a quad) a thread, and as many splits as there are threads left.
+/// How rows, depth and weights lie for FMA: four rows (a quad) to some lanes, and splits as long as there are threads
+/// left and k's to take.
 void divide_for_fma(PersistentShape& s, int rows, int depth) {
   s.rows = up_to(rows, 4);
   const int quads = s.rows / 4;
-  s.splits = std::clamp(kPersistentThreads / quads, 1, over(depth, 4));
-  s.depth = up_to(depth, 4 * s.splits);
-  const int slice = s.depth / s.splits;
-  s.weights = bytes(std::max(slice - kHeldByFma, 0), s.splits, s.rows, 4);
+  s.lanes = quads <= kWarps ? 32 : 4;
+  s.splits = std::max(std::min(kPersistentThreads / quads, over(depth, 4)) / s.lanes, 1);
+  const int parts = s.splits * s.lanes;
+  s.depth = up_to(depth, 4 * parts);
+  const int slice = s.depth / parts;
+  s.weights = bytes(std::max(slice - kHeldByFma, 0), parts, s.rows, 4);
   s.pitch = s.depth + 4;
 }
 
@@ -35,7 +37,7 @@ void divide_for_tiles(PersistentShape& s, Precision precision, int rows, int dep
   s.depth = up_to(depth, grain * s.splits);
   const int tiles = s.depth / grain / s.splits, items = tile_rows * s.splits;
   const int holding = std::min(items, kWarps);  // the first item of each warp holds tiles in registers
-  const int shared_tiles = holding * std::max(tiles - kHeldByTiles, 0) + (items - holding) * tiles;
+  const int shared_tiles = holding * std::max(tiles - held_tiles(precision), 0) + (items - holding) * tiles;
   s.weights = bytes(shared_tiles, 32, 4, 4);
   s.pitch = s.depth + 16 / word_bytes(precision);  // 16 bytes more: rows of a tile fall into different banks
 }
@@ -61,16 +63,15 @@ std::optional<PersistentShape> persistent_shape(Precision precision, bool backwa
   s.vectors = bytes(columns, s.pitch, cluster ? 2 : 1, word_bytes(precision));
   s.partial = bytes(s.splits, columns, s.row_pitch, 4);
   s.outbox = cluster ? bytes(columns, s.parts, s.units, word_bytes(precision)) : 0;
-  if (s.units * columns > kCells * kPersistentThreads || s.rows > 4 * kPersistentThreads || s.shared() > shared_bytes)
+  if (s.units * columns > kCells * kPersistentThreads || s.rows / 4 * s.lanes > kPersistentThreads ||
+      s.shared() > shared_bytes)
     return std::nullopt;
   return s;
 }
 
 std::optional<PersistentShape> grid_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
                                           Index B) {
-  const int grain = column_grain(precision, B);
-  const int wanted = up_to(static_cast<int>(std::min<Index>(B, 64)), grain);
-  for (int columns = wanted; columns >= grain; columns -= grain)
+  for (int columns = static_cast<int>(std::min(B, kMostColumns)); columns >= 1; --columns)
     if (auto s = persistent_shape(precision, backward, false, H, device.multiprocessors, columns, device.shared_bytes))
       return s;
   return std::nullopt;
@@ -78,9 +79,7 @@ std::optional<PersistentShape> grid_shape(const DeviceInfo& device, Precision pr
 
 std::optional<PersistentShape> cluster_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
                                              Index B, int blocks, int clusters) {
-  const int grain = column_grain(precision, B);
-  const int each = up_to(static_cast<int>(std::min<Index>((B + clusters - 1) / clusters, 64)), grain);
-  for (int columns = each; columns >= grain; columns -= grain)
+  for (int columns = static_cast<int>(std::min((B + clusters - 1) / clusters, kMostColumns)); columns >= 1; --columns)
     if (auto s = persistent_shape(precision, backward, true, H, blocks, columns, device.shared_bytes)) return s;
   return std::nullopt;
 }

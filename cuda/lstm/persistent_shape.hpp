@@ -18,11 +18,12 @@ namespace rondo::inline v0::cuda {
 
 inline constexpr int kPersistentThreads = 256;  // of a block
 inline constexpr int kWarps = kPersistentThreads / 32;
-inline constexpr int kCells = 4;  // units times columns that one thread keeps the cells of, at most
+inline constexpr int kCells = 2;  // units times columns that one thread keeps the cells of, at most
 
-/// k's of the weights (or tiles of k's, on tensor cores) that a thread holds in registers, the rest is in shared
-/// memory.
-inline constexpr int kHeldByFma = 24, kHeldByTiles = 16;
+/// k's of the weights that a thread holds in registers; the rest is in shared memory.
+inline constexpr int kHeldByFma = 24;
+/// The same on tensor cores, in tiles of k's. Of tf32x3 the compiler holds both parts.
+constexpr int held_tiles(Precision precision) { return precision == Precision::tf32x3 ? 8 : 32; }
 
 struct PersistentShape {
   int hidden = 0;     // H
@@ -33,6 +34,7 @@ struct PersistentShape {
   int rows = 0;       // of a block's weights, as the product takes them: 4 units forward, units backward, padded
   int depth = 0;      // length of a vector as the product takes it, padded
   int splits = 0;     // parts of the depth that are summed apart and added in their order
+  int lanes = 0;      // by FMA: neighbouring threads that sum a split among themselves
   int columns = 0;    // of the batch at once
   int pitch = 0;      // words from one column's vector to the next in shared memory
   int row_pitch = 0;  // floats from one column's partial sums to the next

@@ -123,7 +123,7 @@ TEST_CASE("LSTM on CUDA: a precision is as near as its mantissa allows, and not 
   };
   LstmLayer<float, Cuda>::Cache cache;
   for (bool ragged : {false, true})
-    for (const LstmShape& s : {LstmShape{9, 33, 5, 6}, {30, 100, 17, 4}, {5, 8, 1, 9}}) {
+    for (const LstmShape& s : {LstmShape{9, 33, 5, 6}, {30, 100, 17, 4}, {5, 8, 1, 9}, {3, 300, 2, 2}}) {
       const LstmShape shape{s.C, s.H, s.B, s.T, ragged ? unsorted_lengths(s.B, s.T) : std::vector<Index>{}};
       const LstmCase in(shape, 4);
       const LstmResults exact = reference(in);

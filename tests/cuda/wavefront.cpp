@@ -89,10 +89,10 @@ TEST_CASE("a wavefront of layers gives what the layers give one after the other"
                          {{.input = 3, .hidden = 9, .layers = 2, .dropout = 0.5}, 5, 7, {3, 7, 0, 1, 6}},
                          {{.input = 4, .hidden = 8, .layers = 3, .dropout = 0.2}, 3, 8, {}, true},
                          {{.input = 4, .hidden = 8, .layers = 2}, 3, 0}})
-    for (LstmWalk walk : kWalks) {
+    for (LstmWalk walk : {LstmWalk::stepwise, LstmWalk::cluster_persistent}) {
       const WalkGuard guard(walk);
       const Tensors one_by_one = run(in);
-      for (Index steps : {1, 3, 5, 100}) {
+      for (Index steps : {3, 5, 100}) {
         const WavefrontGuard wavefront(steps);
         const Tensors together = run(in);
         REQUIRE(together.size() == one_by_one.size());
@@ -101,7 +101,10 @@ TEST_CASE("a wavefront of layers gives what the layers give one after the other"
           const auto& wanted = one_by_one[n].second;
           REQUIRE(values.size() == wanted.size());
           double worst = 0;
-          for (std::size_t i = 0; i < values.size(); ++i) worst = std::fmax(worst, std::abs(values[i] - wanted[i]));
+          for (std::size_t i = 0; i < values.size(); ++i) {
+            const double error = std::abs(values[i] - wanted[i]);
+            worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
+          }
           INFO(cuda::name(walk) << ", pieces of " << steps << ", " << in.config.layers << " layers, T " << in.T
                                 << (in.lengths.empty() ? "" : ", ragged") << ": " << name << " is off by " << worst);
           // The products of a piece may be summed in another order than those of the whole.
