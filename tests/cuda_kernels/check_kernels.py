@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Checks what nvcc made of the kernels, on machines without a GPU too: registers, spills and static shared memory of
+each, and that the instructions are there which the design counts on.
+
+Usage: check_kernels.py CUOBJDUMP LIBRONDO_CUDA. Prints the persistent kernels; status 1 with a line for each fault.
+"""
+
+import re
+import subprocess
+import sys
+
+REGISTERS = 255  # what a thread can have
+STACK_BYTES = 64  # of a thread: some words that the compiler keeps by its own choice
+# Where factors are split in two, the compiler splits the weights in registers ahead of the loop over time, and has to
+# put some of that away.
+SPLIT_STACK_BYTES = 1024
+SHARED_BYTES = 3072  # static, without what the driver takes
+RESERVED_BYTES = 1024  # of a block's shared memory, by the driver from sm_90 on; cuobjdump counts it in
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+def by_kernel(text, pattern):
+    """{(architecture, mangled name): what follows up to the next kernel}"""
+    kernels = {}
+    architecture, key = 0, None
+    for line in text.splitlines():
+        if found := re.match(r"arch = sm_(\d+)", line):
+            architecture = int(found[1])
+            key = None
+        elif found := re.match(pattern, line):
+            key = (architecture, found[1])
+            kernels[key] = []
+        elif key:
+            kernels[key].append(line)
+    return {key: "\n".join(lines) for key, lines in kernels.items()}
+
+
+class Kernel:
+    """What the two dumps say of one kernel. Mangled names hold the names of templates as they are."""
+
+    def __init__(self, architecture, name, resources, code):
+        self.architecture, self.name, self.code = architecture, name, code
+        self.uses = {key: int(value) for key, value in re.findall(r"\b(REG|STACK|SHARED|LOCAL):(\d+)", resources)}
+        self.persistent = re.search(r"\d+persistentI", name) is not None
+        self.cluster, self.grid = "ClusterExchange" in name, "GridExchange" in name
+        self.tiles = "TileProduct" in name
+        self.split = "Tf32WordsILi2E" in name
+
+    def instructions(self, pattern):
+        return len(re.findall(rf"\s{pattern}", self.code))
+
+    def faults(self):
+        reserved = RESERVED_BYTES if self.architecture >= 90 else 0
+        shared = self.uses["SHARED"] - reserved
+        stack = SPLIT_STACK_BYTES if self.split else STACK_BYTES
+        if self.uses["REG"] > REGISTERS:
+            yield f"{self.uses['REG']} registers"
+        if self.uses["STACK"] + self.uses["LOCAL"] > stack:
+            yield f"{self.uses['STACK']} bytes of stack and {self.uses['LOCAL']} of local memory, wanted up to {stack}"
+        if shared > (0 if self.persistent else SHARED_BYTES):  # the persistent ones' is for the launch to say
+            yield f"{shared} bytes of static shared memory"
+        if self.tiles and not self.instructions("HMMA"):
+            yield "no tile products (HMMA)"
+        if self.persistent and not self.tiles and not self.instructions("FFMA"):
+            yield "no fused multiply-adds (FFMA)"
+        if self.grid and not (self.instructions("RED[G.]") and self.instructions(r"MEMBAR[.\w]*GPU|LD[.\w]*STRONG.GPU")):
+            yield "no barrier of the grid (RED and ordered loads)"
+        if self.cluster and self.architecture >= 90:
+            if not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
+                yield "no barrier of the cluster (UCGABAR)"
+            if not self.instructions(r"ST\.E\.(64|128)"):
+                yield "no wide stores into the neighbours' shared memory (ST.E)"
+
+    def __str__(self):
+        """persistent TileProduct HalfWords Bf16 ClusterExchange BackwardCells, sm_90"""
+        known = (r"FmaProductI(?:Li\d+E)+|TileProduct|HalfWords|Bf16|Fp16|Tf32WordsI(?:Li\d+E)+|ClusterExchange|"
+                 r"GridExchange|ForwardCells|BackwardCells")
+        parts = [part.replace("ILi", "<").replace("ELi", ", ").replace("E", ">") if "ILi" in part else part
+                 for part in re.findall(known, self.name)]
+        return f"{' '.join(['persistent', *parts]) if self.persistent else self.name}, sm_{self.architecture}"
+
+
+def main():
+    cuobjdump, library = sys.argv[1:]
+    resources = by_kernel(run(cuobjdump, "--dump-resource-usage", library), r"\s*Function (\S+):")
+    code = by_kernel(run(cuobjdump, "--dump-sass", library), r"\s*Function : (\S+)")
+    assert resources.keys() == code.keys(), f"only one of the dumps has {resources.keys() ^ code.keys()}"
+    kernels = [Kernel(*key, resources[key], code[key]) for key in sorted(resources)]
+
+    persistent = [kernel for kernel in kernels if kernel.persistent]
+    for kernel in persistent:
+        uses = kernel.uses
+        print(f"{kernel}: {uses['REG']} registers, {uses['STACK']} bytes of stack, {kernel.instructions('HMMA')} HMMA, "
+              f"{kernel.instructions('FFMA')} FFMA, {kernel.instructions(r'LD[SG]')} loads")
+    faults = [f"{kernel}: {fault}" for kernel in kernels for fault in kernel.faults()]
+    for wanted in ("cluster", "grid", "tiles"):  # names may change; then this must
+        if not any(getattr(kernel, wanted) for kernel in persistent):
+            faults.append(f"{library}: no persistent kernel is recognised as one of '{wanted}'")
+    print(f"{len(kernels)} kernels, {len(faults)} faults")
+    for fault in faults:
+        print(f"check_kernels.py: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
