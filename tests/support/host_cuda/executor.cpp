@@ -99,7 +99,12 @@ void Executor::fibre_body() {
 void Executor::wait(Barrier& barrier, unsigned ticket, bool orders_memory) {
   Thread& thread = *running_;
   thread.waits = &barrier;
-  (barrier.round != ticket ? ready_ : barrier.waiting).push(thread);  // even the last to come lets the others go first
+  if (barrier.round == ticket)
+    barrier.waiting.push(thread);
+  else if (barrier.within_block)
+    ready_.push_front(thread);
+  else
+    ready_.push(thread);
   give_way();
   thread.waits = nullptr;
   if (failure_) throw Cancelled{};
@@ -116,7 +121,7 @@ void Executor::open_block(Block& block, std::size_t cluster, unsigned rank) {
                  static_cast<unsigned>(cluster / nx / ny) * size.z + rank / size.x / size.y};
   block.rank = rank;
   block.running = threads.x * threads.y * threads.z;
-  block.barrier.open("__syncthreads()", block.running);
+  block.barrier.open("__syncthreads()", block.running, true);
   block.shared = static_cast<unsigned char*>(::operator new(grid_->shared_bytes, kSharedAlignment));
   std::memset(block.shared, 0xff, grid_->shared_bytes);  // NaN in every format: what nobody wrote shows
 
@@ -130,7 +135,7 @@ void Executor::open_block(Block& block, std::size_t cluster, unsigned rank) {
         if (linear % kWarp == 0) {
           ++warp;
           warp->lanes = std::min(kWarp, block.running - linear);
-          warp->barrier.open("", warp->lanes);
+          warp->barrier.open("", warp->lanes, true);
         }
         *thread = {};
         thread->index = {x, y, z};
@@ -149,13 +154,13 @@ void Executor::open_group(std::size_t first_cluster, std::size_t clusters) {
   threads_.resize(blocks_.size() * threads);
   for (std::size_t c = 0; c < clusters; ++c) {
     clusters_[c].blocks = &blocks_[c * ranks];
-    clusters_[c].barrier.open("the cluster's barrier", static_cast<unsigned>(ranks * threads));
+    clusters_[c].barrier.open("the cluster's barrier", static_cast<unsigned>(ranks * threads), false);
     for (unsigned r = 0; r < ranks; ++r) {
       blocks_[c * ranks + r].cluster = &clusters_[c];
       open_block(blocks_[c * ranks + r], first_cluster + c, r);
     }
   }
-  grid_barrier_.open("the grid's barrier", static_cast<unsigned>(threads_.size()));
+  grid_barrier_.open("the grid's barrier", static_cast<unsigned>(threads_.size()), false);
   unfinished_ = threads_.size();
   if (thread_sanitizer()) {  // to which memory belongs to the fibre that allocates it: none does
     resting_.reserve(threads_.size());

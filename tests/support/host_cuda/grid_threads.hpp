@@ -28,7 +28,7 @@ struct Thread {
   bool finished = false;
 };
 
-/// First in, first out; linked through the threads themselves.
+/// First in, first out, except for those who push in at the front; linked through the threads themselves.
 struct Queue {
   Thread* first = nullptr;
   Thread* last = nullptr;
@@ -38,10 +38,22 @@ struct Queue {
     (first ? last->next : first) = &thread;
     last = &thread;
   }
+  void push_front(Thread& thread) {
+    thread.next = first;
+    if (!first) last = &thread;
+    first = &thread;
+  }
   Thread* pop() {
     Thread* thread = first;
     if (thread) first = thread->next;
     return thread;
+  }
+  void prepend(Queue& other) {  // and empties it
+    if (!other.first) return;
+    other.last->next = first;
+    if (!first) last = other.last;
+    first = other.first;
+    other.first = nullptr;
   }
   void append(Queue& other) {  // and empties it
     if (!other.first) return;
@@ -55,23 +67,26 @@ struct Queue {
 struct Barrier {
   const char* name = "";
   unsigned members = 0, arrived = 0, round = 0;
+  bool within_block = false;
   Queue waiting;
   // ThreadSanitizer's clocks of even and odd rounds. With one for both, a thread slow to leave would also learn of what
   // quicker ones have done since, and races would go unseen; two rounds ahead of it nobody can be.
   std::array<char, 2> clocks{};
 
-  void open(const char* what, unsigned count) {
+  void open(const char* what, unsigned count, bool of_block) {
     name = what, members = count, arrived = 0, round = 0;
+    within_block = of_block;
     waiting = {};
   }
-  /// The last one to come sends the waiting ones to `ready`.
+  /// The last one to come sends the waiting ones to `ready`. Those of one block go before all others: a block runs as
+  /// far as it can before the next one does, so that a barrier of the cluster or of the grid that is missing shows.
   unsigned arrive(Queue& ready, bool orders_memory) {
     const unsigned ticket = round;
     if (orders_memory) release(&clocks[ticket % 2]);
     if (++arrived == members) {
       arrived = 0;
       ++round;
-      ready.append(waiting);
+      within_block ? ready.prepend(waiting) : ready.append(waiting);
     }
     return ticket;
   }
