@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""Makes tables of what bench_cuda and torch_cuda_lstm.py measured: Rondo's walks beside cuDNN, and the constants of
+measured_best in cuda/lstm/choose.cpp.
+
+Usage: cuda_report.py FILE.jsonl... [--results DIR] [--commit C] [--driver V]. Without --results the tables go to stdout
+alone; with it also to DIR/<GPU>.md and DIR/<GPU>.json. Where a configuration was measured twice the later one counts; a
+fault counts always. Status 1 if there was one.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import re
+import statistics
+import sys
+
+WALKS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
+PRECISIONS = ("fp32", "tf32x3", "tf32", "bf16", "fp16")
+PEER = {"tf32x3": "fp32"}  # what cuDNN has to set against it
+SHAPE = ("T", "B", "C", "H", "L")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=pathlib.Path)
+    parser.add_argument("--results", type=pathlib.Path, help="folder to write to")
+    parser.add_argument("--commit", default="unknown")
+    parser.add_argument("--driver", default="", help="the driver's own version, as nvidia-smi tells it")
+    return parser.parse_args()
+
+
+class Measured:
+    """The lines of all files. Rows are keyed by (shape, wavefront, precision)."""
+
+    def __init__(self, files):
+        self.device, self.torch, self.ours, self.theirs, self.faults = {}, {}, {}, {}, []
+        for path in files:
+            for line in path.read_text().splitlines():
+                self.take(json.loads(line))
+
+    def take(self, line):
+        side = line.pop("side")
+        if side == "device":
+            self.device = line
+        elif side == "torch":
+            self.torch = line
+        elif side == "cudnn":
+            self.theirs[tuple(line[k] for k in SHAPE), line["precision"]] = line
+        else:
+            shape = tuple(line[k] for k in SHAPE)
+            if line["status"] not in ("ok", "does not fit"):
+                self.faults.append(line)
+            self.ours.setdefault((shape, line["wavefront"], line["precision"]), {})[line["walk"]] = line
+
+    def keys(self):
+        """What matters most first."""
+        def order(key):
+            (T, B, C, H, L), wavefront, precision = key
+            return L, H, B, T, C, wavefront, PRECISIONS.index(precision)
+
+        return sorted(self.ours, key=order)
+
+    def times(self, key, field, ran):
+        """{walk: µs a step} of the walks that ran as themselves; `ran` are the fields that tell."""
+        return {walk: line[field] for walk, line in self.ours[key].items()
+                if line["status"] == "ok" and field in line
+                and (walk == "automatic" or all(line[r] == walk for r in ran))}
+
+    def cudnn(self, key, field):
+        shape, _, precision = key
+        line = self.theirs.get((shape, PEER.get(precision, precision)))
+        return line[field] if line else None
+
+
+def figure(value):
+    return "" if value is None else f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def table(header, lines):
+    rule = ["---", "---"] + ["---:"] * (len(header) - 2)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *lines]) + "\n"
+
+
+def shape_text(key):
+    (T, B, C, H, L), wavefront, _ = key
+    text = f"H {H}, B {B}" + (f", L {L}" if L > 1 else "") + (f", wavefront {wavefront}" if wavefront else "")
+    return text + (f", T {T}" if T != 1024 else "") + (f", C {C}" if C != H else "")
+
+
+def comparisons(measured, field, ran):
+    """[{key, best walk, its time, cuDNN's, the ratio}] of everything that was measured on both sides."""
+    rows = []
+    for key in measured.keys():
+        times = measured.times(key, field, ran)
+        theirs = measured.cudnn(key, field)
+        if times and theirs:
+            best = min(times, key=times.get)
+            rows.append({"key": key, "walk": best, "us": times[best], "cudnn_us": theirs, "ratio": theirs / times[best]})
+    return rows
+
+
+def walk_table(measured, field, ran, floor):
+    inference = field == "forward_us"
+    header = ["shape", "precision", "cuDNN", *(["cuDNN, no gradients"] if inference else []), "best", "ratio", *WALKS,
+              "floor of the best"]
+    rows = {row["key"]: row for row in comparisons(measured, field, ran)}
+    lines = []
+    for key in measured.keys():
+        times = measured.times(key, field, ran)
+        if not times:
+            continue
+        best = min(times, key=times.get)
+        ratio = f"**{rows[key]['ratio']:.2f}**" if key in rows else ""
+        theirs = [measured.cudnn(key, field)] + ([measured.cudnn(key, "inference_us")] if inference else [])
+        lines.append([shape_text(key), key[2], *map(figure, theirs), figure(times[best]), ratio,
+                      *(figure(times.get(walk)) for walk in WALKS), figure(measured.ours[key][best][floor])])
+    return table(header, lines)
+
+
+def means(measured):
+    """Geometric means of the ratios over single layers of H >= 256, by precision and direction."""
+    lines = []
+    for title, field, ran in DIRECTIONS:
+        rows = [row for row in comparisons(measured, field, ran) if row["key"][0][3] >= 256 and row["key"][0][4] == 1]
+        for precision in PRECISIONS:
+            ratios = [row["ratio"] for row in rows if row["key"][2] == precision]
+            if ratios:
+                ahead = sum(ratio > 1 for ratio in ratios)
+                lines.append([title, precision, f"{statistics.geometric_mean(ratios):.2f}", f"{ahead} of {len(ratios)}"])
+    return table(["", "precision", "geometric mean of the ratios", "ahead"], lines)
+
+
+DIRECTIONS = [("forward (training)", "forward_us", ["ran_forward"]),
+              ("forward and backward", "forward_backward_us", ["ran_forward", "ran_backward"])]
+
+
+def constants(measured):
+    """Rows for a table in C++: what is fastest by itself, for each direction. Backward fp16 goes by bf16."""
+    device, lines = measured.device, []
+    for backward, field, ran in ((False, "forward_us", ["ran_forward"]), (True, "backward_us", ["ran_backward"])):
+        for key in measured.keys():
+            (_, B, _, H, L), wavefront, precision = key
+            times = measured.times(key, field, ran)
+            times.pop("automatic", None)
+            if L > 1 or wavefront or not times or (backward and precision == "fp16"):
+                continue
+            first, *others = sorted(times, key=times.get)
+            seen = ", ".join([f"{times[first]:.2f}", *(f"{walk} {times[walk]:.2f}" for walk in others)])
+            lines.append(f"{{{device['major']}, {device['minor']}, Precision::{precision}, {str(backward).lower()}, {H}, "
+                         f"{B}, LstmWalk::{first}}},  // µs a step: {seen}")
+    return "// {major, minor, precision, backward, H, B, fastest walk}\n" + "\n".join(lines) + "\n"
+
+
+def about(measured, options):
+    device, torch = measured.device, measured.torch
+    def version(number):
+        return f"{number // 1000}.{number % 1000 // 10}"
+
+    facts = {"date": datetime.date.today().isoformat(), "commit": options.commit, "device": device["device"],
+             "compute capability": f"{device['major']}.{device['minor']}",
+             "multiprocessors": device["multiprocessors"], "driver": options.driver or "not told",
+             "CUDA of the driver": version(device["driver"]), "CUDA runtime": version(device["runtime"])}
+    if torch:
+        facts |= {"PyTorch": torch["torch"], "its CUDA": torch["cuda"], "cuDNN": torch["cudnn"]}
+    return facts
+
+
+def markdown(measured, options):
+    facts = about(measured, options)
+    text = f"# {facts['device']}: LSTM, Rondo and cuDNN\n\n"
+    text += "; ".join(f"{key} {value}" for key, value in facts.items() if key != "device") + ".\n\n"
+    text += ("Times are µs a time step, medians of events in the stream, T = 1024 and C = H unless stated, product of the\n"
+             "inputs included. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's best walk:\n"
+             "above 1, Rondo is faster. tf32x3 is set against cuDNN in fp32. Rondo's inputs, outputs, states and gradients\n"
+             "are fp32 in every precision; torch's are of the precision throughout. Empty: does not fit the device, or was\n"
+             "not measured. The floor is counted from data sheets, not measured (bench/cuda_floor.cpp). The same inputs at\n"
+             "every run: small ones stay in L2. Made by tests/run_gpu.sh.\n")
+    text += "\n## In short\n\n" + means(measured)
+    for (title, field, ran), floor in zip(DIRECTIONS, ("forward_floor_us", "forward_backward_floor_us")):
+        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + walk_table(measured, field, ran, floor)
+    text += "\n## The table for `automatic`\n\n```cpp\n" + constants(measured) + "```\n"
+    if measured.faults:
+        text += "\n## Faults\n\n" + "".join(f"- {fault_text(fault)}\n" for fault in measured.faults)
+    return text
+
+
+def fault_text(fault):
+    shape = ", ".join(f"{k} {fault[k]}" for k in (*SHAPE, "wavefront"))
+    return f"{fault['precision']}, {fault['walk']}, {shape}: {fault['status']}"
+
+
+def as_json(measured, options):
+    rows = []
+    for key in measured.keys():
+        shape, wavefront, precision = key
+        rows.append({**dict(zip(SHAPE, shape)), "wavefront": wavefront, "precision": precision,
+                     "cudnn": measured.theirs.get((shape, PEER.get(precision, precision))),
+                     "rondo": measured.ours[key]})
+    return {**about(measured, options), "faults": measured.faults, "rows": rows}
+
+
+def main():
+    options = arguments()
+    measured = Measured(options.files)
+    if not measured.device or not measured.ours:
+        print("cuda_report.py: no file holds what bench_cuda measured", file=sys.stderr)
+        return 1
+    text = markdown(measured, options)
+    print(text)
+    if options.results:
+        options.results.mkdir(parents=True, exist_ok=True)
+        name = re.sub("[^a-z0-9]+", "-", measured.device["device"].lower()).strip("-")
+        (options.results / f"{name}.md").write_text(text)
+        (options.results / f"{name}.json").write_text(json.dumps(as_json(measured, options), indent=1) + "\n")
+    for fault in measured.faults:
+        print(f"cuda_report.py: {fault_text(fault)}", file=sys.stderr)
+    return 1 if measured.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
