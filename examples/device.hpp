@@ -29,8 +29,8 @@ struct DeviceOptions {
   }
 };
 
-/// The options of `app`; `o` must live until it has parsed. What only a GPU can do is refused elsewhere as a mistake of
-/// the command line.
+/// Adds them to `app`; `o` must live until it has parsed. On the CPU what only a GPU can do is a mistake of the command
+/// line.
 inline void add_device_options(CLI::App& app, DeviceOptions& o) {
   app.add_option("--device", o.device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option(
@@ -49,13 +49,16 @@ inline void add_device_options(CLI::App& app, DeviceOptions& o) {
 
 /// The device by its name, for people.
 inline std::string name_of(rondo::Cpu) { return "CPU"; }
-/// What ran, for a JSON report.
-inline std::map<std::string, std::string> report_of(rondo::Cpu) { return {{"device", "cpu"}}; }
+/// What ran and how, for a JSON report.
+inline std::map<std::string, std::string> report_of(rondo::Cpu, const DeviceOptions& o) {
+  return {{"device", "cpu"}, {"precision", o.precision}};
+}
 
 #ifdef RONDO_EXAMPLES_CUDA
 inline std::string name_of(rondo::Cuda) { return rondo::cuda::Context::current().device().name; }
-inline std::map<std::string, std::string> report_of(rondo::Cuda device) {
+inline std::map<std::string, std::string> report_of(rondo::Cuda device, const DeviceOptions& o) {
   return {{"device", "cuda"},
+          {"precision", o.precision},
           {"device_name", name_of(device)},
           {"lstm_walk", rondo::cuda::name(rondo::cuda::Context::current().last_walk())}};
 }

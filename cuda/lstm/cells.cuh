@@ -37,6 +37,7 @@ __device__ inline void put_word(const WordsOut& words, Index at, float value) {
 template <class S>
 struct ForwardCells {
   using Scalar = S;
+  static constexpr bool kBackward = false;
   static constexpr int kTaken = 4, kGiven = 1;
   ForwardArguments<Scalar> a;
 
@@ -78,6 +79,7 @@ struct ForwardCells {
 template <class S>
 struct BackwardCells {
   using Scalar = S;
+  static constexpr bool kBackward = true;
   static constexpr int kTaken = 1, kGiven = 4;
   BackwardArguments<Scalar> a;
 

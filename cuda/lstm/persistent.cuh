@@ -71,6 +71,7 @@ __device__ void copy_vectors(const PersistentShape& s, const Word* from, Index f
 /// memory anyway; a barrier of the grid, and every block reads all of it from L2.
 template <class Word>
 struct GridExchange {
+  static constexpr bool kPossible = true;
   const PersistentShape& s;
   std::uint32_t* arrived;
   Word* vectors;
@@ -99,6 +100,7 @@ struct GridExchange {
 /// even and of odd steps apart; a block writes what its units give into every block's.
 template <class Word>
 struct ClusterExchange {
+  static constexpr bool kPossible = device::kHasClusters;
   struct alignas(4 * sizeof(Word)) Packet {
     Word words[4];
   };
@@ -150,6 +152,7 @@ template <class Product, template <class> class ExchangeOf, class Cells>
 __global__ void __launch_bounds__(kPersistentThreads, 1)
     persistent(PersistentShape s, Cells cells, std::uint32_t* barrier) {
   using Word = typename Product::Word;
+  if constexpr (!ExchangeOf<Word>::kPossible) return;  // compiled for an architecture that is never asked for it
   auto* const memory = device::shared_memory<unsigned char>();
   auto* const vectors = reinterpret_cast<Word*>(memory + s.weights);
   auto* const partial = reinterpret_cast<float*>(memory + s.weights + s.vectors);

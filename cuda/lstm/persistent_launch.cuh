@@ -11,8 +11,9 @@
 
 namespace rondo::inline v0::cuda {
 
-/// f.template operator()<Product>() for products of this precision and shape.
-template <class F>
+/// f.template operator()<Product>() for products of this precision and shape. Coming back there is no fp16: see
+/// pass.cpp.
+template <bool kBackward, class F>
 bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
   switch (precision) {
     case Precision::fp32:
@@ -27,7 +28,8 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
     case Precision::bf16:
       return f.template operator()<TileProduct<Bf16Words>>();
     case Precision::fp16:
-      return f.template operator()<TileProduct<Fp16Words>>();
+      if constexpr (!kBackward) return f.template operator()<TileProduct<Fp16Words>>();
+      break;
   }
   return false;
 }
@@ -35,9 +37,9 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
 template <class Cells>
 bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
   const DeviceInfo& device = context().device;
-  const auto shape = grid_shape(device, precision, Cells::kGiven == 4, cells.a.H, cells.a.B);
+  const auto shape = grid_shape(device, precision, Cells::kBackward, cells.a.H, cells.a.B);
   if (!shape) return false;
-  return with_product(precision, *shape, [&]<class Product>() {
+  return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, GridExchange, Cells>;
     const LaunchShape launch_shape{static_cast<unsigned>(shape->blocks), kPersistentThreads, shape->shared(), 0, true};
     prepare(kernel, launch_shape);
@@ -74,11 +76,11 @@ template <class Cells>
 bool launch_on_clusters_of(int blocks, const Cells& cells, Precision precision) {
   const DeviceInfo& device = context().device;
   const auto shape_for = [&](int clusters) {
-    return cluster_shape(device, precision, Cells::kGiven == 4, cells.a.H, cells.a.B, blocks, clusters);
+    return cluster_shape(device, precision, Cells::kBackward, cells.a.H, cells.a.B, blocks, clusters);
   };
   auto shape = shape_for(std::max(device.multiprocessors / blocks, 1));
   if (!shape) return false;
-  return with_product(precision, *shape, [&]<class Product>() {
+  return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, ClusterExchange, Cells>;
     const auto launch_shape = [&](int clusters) {
       return LaunchShape{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),

@@ -49,6 +49,13 @@ __device__ inline void grid_barrier(unsigned* arrived, unsigned blocks, unsigned
   __syncthreads();
 }
 
+/// Whether the architecture that is being compiled for has clusters.
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+inline constexpr bool kHasClusters = true;
+#else
+inline constexpr bool kHasClusters = false;
+#endif
+
 /// This block's place in its cluster, and how many blocks that has.
 __device__ inline unsigned cluster_rank() {
   unsigned rank = 0;

@@ -124,7 +124,7 @@ void run(Device device, const Options& options) {
   best.restore(model);
   const double test = evaluate(model, data.test, batch, cache);
   if (options.json) {
-    nlohmann::json result = examples::report_of(device);
+    nlohmann::json result = examples::report_of(device, options.device);
     result.update({{"valid_nll", best_valid},
                    {"test_nll", test},
                    {"seconds", seconds()},

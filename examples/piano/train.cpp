@@ -135,7 +135,7 @@ class Run {
     if (judged_at != trainer.steps() && trainer.steps() > 0) valid = judge();
     progress_.finish();
     if (interrupt.asked()) say("stopped; go on with: piano train --resume --run-dir " + options_.run_dir);
-    json result = examples::report_of(device);
+    json result = examples::report_of(device, options_.device);
     result.update({{"tokens_train", tokens_train_},
                    {"tokens_valid", tokens_valid_},
                    {"floors", floors_},

@@ -86,7 +86,7 @@ class Devices(unittest.TestCase):
 
     def test_the_device_that_ran_is_told(self):
         cpu, cuda = self.reports["cpu"], self.reports["cuda"]
-        self.assertEqual((cpu["device"], cuda["device"]), ("cpu", "cuda"))
+        self.assertEqual((cpu["device"], cuda["device"], cuda["precision"]), ("cpu", "cuda", "fp32"))
         self.assertIn(cuda["device_name"], cuda["said"])
         self.assertEqual(cuda["steps"], FIRST)
 
@@ -128,6 +128,7 @@ class Devices(unittest.TestCase):
 
     def test_precision_is_heeded_and_not_kept(self):
         self.train("bf16", "cuda", "--precision", "bf16", "--steps", FIRST, "--judgements", FIRST, *SETTINGS)
+        self.assertEqual(self.reports["bf16"]["precision"], "bf16")
         apart = max(abs(a["train_nll"] - b["train_nll"]) for a, b in zip(self.curves["bf16"], self.curves["cpu"]))
         self.assertGreater(apart, bound(FIRST))
         self.assertLess(apart, bound(FIRST) * 2.0**16)  # bf16 has 16 bits of mantissa fewer

@@ -31,6 +31,7 @@ __device__ void store_l2(T* to, T value) {
 
 __device__ inline void grid_barrier(unsigned*, unsigned, unsigned&) { host_cuda::sync_grid(); }
 
+inline constexpr bool kHasClusters = true;
 __device__ inline unsigned cluster_rank() { return host_cuda::here.cluster_rank; }
 __device__ inline unsigned cluster_blocks() { return host_cuda::here.cluster_blocks; }
 __device__ inline void cluster_barrier() { host_cuda::sync_cluster(); }
