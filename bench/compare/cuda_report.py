@@ -64,8 +64,7 @@ class Measured:
     def times(self, key, field, ran):
         """{walk: µs a step} of the walks that ran as themselves; `ran` are the fields that tell."""
         return {walk: line[field] for walk, line in self.ours[key].items()
-                if line["status"] == "ok" and field in line
-                and (walk == "automatic" or all(line[r] == walk for r in ran))}
+                if line["status"] == "ok" and field in line and all(line[r] == walk for r in ran)}
 
     def cudnn(self, key, field):
         shape, _, precision = key
@@ -111,7 +110,7 @@ def walk_table(measured, field, ran, floor):
         if not times:
             continue
         best = min(times, key=times.get)
-        ratio = f"**{rows[key]['ratio']:.2f}**" if key in rows else ""
+        ratio = f"{rows[key]['ratio']:.2f}" if key in rows else ""
         theirs = [measured.cudnn(key, field)] + ([measured.cudnn(key, "inference_us")] if inference else [])
         lines.append([shape_text(key), key[2], *map(figure, theirs), figure(times[best]), ratio,
                       *(figure(times.get(walk)) for walk in WALKS), figure(measured.ours[key][best][floor])])
@@ -142,7 +141,6 @@ def constants(measured):
         for key in measured.keys():
             (_, B, _, H, L), wavefront, precision = key
             times = measured.times(key, field, ran)
-            times.pop("automatic", None)
             if L > 1 or wavefront or not times or (backward and precision == "fp16"):
                 continue
             first, *others = sorted(times, key=times.get)

@@ -1,0 +1,274 @@
+#!/usr/bin/env bash
+# Everything that wants a GPU, in one call and in order of worth: builds the CUDA backend for the GPU that is there, runs
+# its tests, looks for faults with compute-sanitizer, and measures it beside torch.nn.LSTM (cuDNN). Needs no network.
+#
+#   bash tests/run_gpu.sh [--out DIR] [--minutes N] [--only STAGE,...] [--headers DIR] [--rehearse]
+#   bash tests/run_gpu.sh --collect DIR
+#
+#   --out DIR      where logs and results go, as few files in one folder (build/gpu-results)
+#   --minutes N    what all of it may take (9); what there is no time for is left out, and it says what
+#   --only STAGES  of build, tests, quick, sanitizer, full (all of them, in this order). A build that is there is used.
+#   --headers DIR  Eigen, Catch2 and nlohmann_json for a machine that lacks them; RONDO_GPU_DEPS says the same
+#   --collect DIR  writes such a folder, from this machine's Debian or Ubuntu packages, and does nothing else
+#   --rehearse     where there is no GPU: walk through the measurements on the CPU, on tiny shapes. The figures mean nothing.
+#
+# Needs nvcc (CUDA Toolkit 12 or later), cmake, ninja, a C++20 compiler; for the comparison python3 with PyTorch
+# (RONDO_BENCH_PYTHON names another interpreter); compute-sanitizer where it is to be had. RONDO_JOBS: compilers at once.
+# RONDO_COMMIT: what is measured, where git cannot tell. RONDO_GPU_BUILD: where to build (build/gpu). RONDO_GPU_CMAKE: more
+# options for cmake, separated by spaces.
+#
+# In the out folder: build.log, tests.log, sanitizer.log, bench.log, measured.jsonl, and <GPU>.md and .json, which belong
+# in bench/results. Ends with one line: N passed, N failed. Without a GPU it builds, and the tests skip themselves.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+headers=${RONDO_GPU_DEPS:-} out=build/gpu-results minutes=9 only=build,tests,quick,sanitizer,full rehearse=0
+build=${RONDO_GPU_BUILD:-build/gpu}
+
+fail() { echo "tests/run_gpu.sh: $1" >&2; exit "${2:-1}"; }
+
+# collect DIR: the files of the packages, laid out as under /usr, so that DIR is a prefix for CMake.
+collect() {
+  command -v dpkg > /dev/null || fail "--collect copies from Debian or Ubuntu packages; elsewhere --headers takes any prefix that has them installed"
+  local package
+  for package in libeigen3-dev catch2 nlohmann-json3-dev; do
+    dpkg -s "$package" > /dev/null 2>&1 || fail "$package is not installed: apt-get install libeigen3-dev catch2 nlohmann-json3-dev"
+  done
+  mkdir -p "$1"
+  dpkg -L libeigen3-dev catch2 nlohmann-json3-dev | grep -E '^/usr/(include|lib|share/(cmake|eigen3))/' |
+    grep -v '/unsupported/' | while read -r file; do [ -d "$file" ] || echo "${file#/usr/}"; done |
+    tar -C /usr -cf - -T - | tar -C "$1" -xf - || fail "the packages could not be copied to $1"
+  echo "$1: $(find "$1" -type f | wc -l) files, $(du -sh "$1" | cut -f 1)"
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --rehearse) rehearse=1; shift; continue ;;
+    --headers | --collect | --out | --minutes | --only) [ $# -ge 2 ] || fail "$1 wants a value" 2 ;;
+    *) fail "unknown option $1; wanted --out, --minutes, --only, --headers, --rehearse, --collect" 2 ;;
+  esac
+  case $1 in
+    --headers) headers=$2 ;;
+    --collect) collect "$2"; exit ;;
+    --out) out=$2 ;;
+    --minutes) [[ $2 =~ ^[0-9]+$ ]] || fail "--minutes is '$2'" 2; minutes=$2 ;;
+    --only) only=$2 ;;
+  esac
+  shift 2
+done
+for stage in ${only//,/ }; do
+  [[ ,build,tests,quick,sanitizer,full, == *,$stage,* ]] || fail "there is no stage '$stage'" 2
+done
+[ -z "$headers" ] || headers=$(cd "$headers" && pwd) || exit 2
+mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
+
+# ---- what is here
+
+export PATH=$PATH:/usr/local/cuda/bin:/usr/local/nvidia/bin
+export PYTHONUNBUFFERED=1 CMAKE_BUILD_PARALLEL_LEVEL=${RONDO_JOBS:-$(nproc)}
+for tool in nvcc cmake ninja python3; do
+  command -v $tool > /dev/null || fail "$tool is missing; wanted are nvcc (of the CUDA Toolkit 12 or later), cmake, ninja and python3, on PATH"
+done
+python=${RONDO_BENCH_PYTHON:-python3}
+commit=${RONDO_COMMIT:-$(git describe --always --dirty --abbrev=12 2> /dev/null || echo unknown)}
+
+if command -v nvidia-smi > /dev/null && ! nvidia-smi > /dev/null 2>&1; then echo "nvidia-smi says: $(nvidia-smi 2>&1 | head -n 1)"; fi
+capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2> /dev/null | head -n 1)
+driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2> /dev/null | head -n 1)
+if [[ $capability =~ ^[0-9]+\.[0-9]+$ ]]; then
+  gpu=1 architecture=${capability/./}-real
+  echo "$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1), compute capability $capability, driver $driver, commit $commit"
+else
+  gpu=0 architecture=90-real
+  echo "There is no GPU here: builds for sm_90, and the tests skip themselves."
+fi
+
+passed=0 failed=0 deadline=$(($(date +%s) + 60 * minutes))
+faults=()
+
+left() { echo $((deadline - $(date +%s) - 10)); }  # seconds; the last ten are for the report
+wanted() { [[ ,$only, == *,$1,* ]]; }
+
+# check NAME SECONDS LOG COMMAND...: runs it for so long at most, its output in the log, and counts it.
+check() {
+  local name=$1 limit=$2 log=$out/$3 status started=$SECONDS
+  shift 3
+  [ "$(left)" -lt "$limit" ] && limit=$(left)
+  if [ "$limit" -lt 5 ]; then
+    echo "-- $name: left out, no time is left"
+    return 1
+  fi
+  echo "== $name: $*" >> "$log"
+  timeout -k 5 "$limit" "$@" >> "$log" 2>&1
+  status=$?
+  if [ $status -eq 0 ]; then
+    passed=$((passed + 1))
+    echo "ok $name, $((SECONDS - started)) s"
+    return 0
+  fi
+  failed=$((failed + 1))
+  case $status in
+    124 | 137) faults+=("$name: not done in $limit s") ;;
+    *) faults+=("$name: status $status") ;;
+  esac
+  echo "FAILED ${faults[-1]}; the end of $3:"
+  tail -n 25 "$log" | cut -c 1-300
+  return 1
+}
+
+# ---- build
+
+# Some toolkits are assembled of Python wheels and lack the cuBLAS half, or the links that linkers look for; PyTorch brings
+# both. Prints the options that CMake then needs, and leaves links in $build/toolkit.
+toolkit_options() {
+  local root include name found
+  root=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")
+  include=$(find -L "$root/include" "$root/targets" -maxdepth 3 -name cublas_v2.h 2> /dev/null | head -n 1)
+  for name in cudart cublas; do
+    found=$(find -L "$root/lib64" "$root/lib" "$root/targets" -maxdepth 3 -name "lib$name.so" 2> /dev/null | head -n 1)
+    [ -n "$found" ] && [ -n "$include" ] && continue
+    found=$("$python" - "lib$name.so" << 'PY'
+import pathlib, site, sys, sysconfig
+folders = {sysconfig.get_path("purelib"), *site.getsitepackages()}
+print(next((p for f in folders for p in sorted(pathlib.Path(f).glob(f"nvidia/*/lib/{sys.argv[1]}*"))), ""))
+PY
+    )
+    [ -n "$found" ] || continue
+    mkdir -p "$build/toolkit"
+    ln -sf "$found" "$build/toolkit/lib$name.so"
+    case $name in
+      cudart) echo "-DCUDA_CUDART=$PWD/$build/toolkit/libcudart.so" ;;
+      cublas)
+        echo "-DCUDA_cublas_LIBRARY=$PWD/$build/toolkit/libcublas.so"
+        echo "-DCMAKE_CXX_FLAGS=-idirafter $(dirname "$found")/../include"
+        echo "-DCMAKE_CUDA_FLAGS=-Xcompiler=-idirafter,$(dirname "$found")/../include"
+        echo "-DCMAKE_BUILD_RPATH=$(dirname "$found")"
+        ;;
+    esac
+  done
+}
+
+if wanted build; then
+  : > "$out/build.log"
+  mapfile -t options < <(toolkit_options)
+  read -r -a more <<< "${RONDO_GPU_CMAKE:-}"
+  targets=(bench_cuda test_cuda_device)
+  [ $rehearse -eq 1 ] && targets+=(bench_cuda_on_host)
+  check configure 120 build.log cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DRONDO_CUDA=ON \
+    -DRONDO_CUDA_ARCHITECTURES="$architecture" -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_BENCHMARKS=ON \
+    -DRONDO_TEST_PYTHON="$(command -v python3)" ${headers:+-DCMAKE_PREFIX_PATH="$headers"} "${options[@]}" \
+    "${more[@]}" || fail "not configured: see above, and $out/build.log; headers that are missing come by --headers"
+  check build 1200 build.log cmake --build "$build" --target "${targets[@]}" || fail "not built: see above, and $out/build.log"
+fi
+[ -x "$build/bin/bench_cuda" ] || fail "$build/bin/bench_cuda is not there: the stage build comes first"
+
+# ---- tests: one process for each, so that one that hangs stops no other
+
+if wanted tests; then
+  : > "$out/tests.log"
+  junit=$(mktemp)
+  limit=$(left)
+  [ "$limit" -gt 240 ] && limit=240
+  timeout -k 5 "$limit" ctest --test-dir "$build" -R '^(cuda_device|cuda_kernels): ' -j 4 --timeout 60 --output-on-failure \
+    --output-junit "$junit" >> "$out/tests.log" 2>&1
+  read -r good bad < <(python3 - "$junit" << 'PY'
+import sys, xml.etree.ElementTree as tree
+try:
+    suite = tree.parse(sys.argv[1]).getroot()
+except (OSError, tree.ParseError):  # they did not come to an end
+    print(0, 1)
+else:
+    tests, bad, none = (int(suite.get(k) or 0) for k in ("tests", "failures", "skipped"))
+    print(tests - bad - none, bad if tests else 1)
+PY
+  )
+  rm -f "$junit"
+  passed=$((passed + good)) failed=$((failed + bad))
+  echo "tests: $good passed, $bad failed"
+  if [ "$bad" -gt 0 ]; then
+    faults+=("tests: $bad failed")
+    grep -E '\*\*\*|^The following|Failed|Timeout' "$out/tests.log" | sort -u | head -n 40
+  fi
+fi
+
+# ---- measurements
+
+bench=$build/bin/bench_cuda device=cuda shapes=() measured=$out/measured.jsonl
+if [ $rehearse -eq 1 ]; then
+  bench=$build/bin/bench_cuda_on_host device=cpu shapes=(--shapes 6x5x40,4x3x12x2x2)
+  [ -x "$bench" ] || fail "$bench is not there: the stage build comes first, with --rehearse"
+fi
+measures() { [ $gpu -eq 1 ] || [ $rehearse -eq 1 ]; }
+walk_groups=(stepwise,graph grid_persistent cluster_persistent)
+
+report() {  # what was measured so far, as tables; its own faults are those of bench_cuda, which were counted
+  [ -s "$measured" ] && python3 bench/compare/cuda_report.py "$measured" --results "$out" --commit "$commit" \
+    --driver "$driver" > /dev/null 2>> "$out/bench.log"
+}
+
+has_torch=0
+if measures && { wanted quick || wanted full; }; then
+  if "$python" -c 'import torch' 2> /dev/null; then has_torch=1; else echo "-- $python has no PyTorch: nothing to compare with"; fi
+fi
+
+# compare NAME SECONDS OPTION...: torch.nn.LSTM
+compare() {
+  local name=$1 limit=$2
+  shift 2
+  [ $has_torch -eq 0 ] || check "$name" "$limit" bench.log "$python" bench/compare/torch_cuda_lstm.py --device $device \
+    --json "$measured" "$@" "${shapes[@]}"
+}
+
+sound=()  # walks that came through
+if measures && wanted quick; then
+  : > "$measured"
+  : > "$out/bench.log"
+  for walks in "${walk_groups[@]}"; do  # each in a process of its own: one that hangs or crashes spoils no other
+    check "bench_cuda --quick --walks $walks" 60 bench.log "$bench" --quick --walks "$walks" --patience 20 --json "$measured" \
+      "${shapes[@]}" && sound+=("$walks")
+  done
+  compare "torch.nn.LSTM, quick" 60 --quick
+  report
+fi
+
+# ---- compute-sanitizer, on small cases of every walk, precision and verb
+
+if [ $gpu -eq 1 ] && wanted sanitizer; then
+  sanitizer=$(command -v compute-sanitizer || find /opt/nvidia /usr/local/cuda* -name compute-sanitizer -type f 2> /dev/null | head -n 1)
+  if [ -z "$sanitizer" ]; then
+    echo "-- compute-sanitizer is missing: nothing looks for races and bad accesses"
+  else
+    : > "$out/sanitizer.log"
+    for tool in memcheck racecheck synccheck initcheck; do
+      command=("$sanitizer" --tool $tool --error-exitcode 86 --print-limit 20)
+      check "$tool, LSTM" 60 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --patience 0 --shapes 4x9x36,3x2x20x2x2
+      check "$tool, the other verbs" 60 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every verb*'
+    done
+  fi
+fi
+
+# ---- all shapes, for as long as there is time
+
+if measures && wanted full; then
+  wanted quick || sound=("${walk_groups[@]}")
+  touch "$measured"
+  share=$(($(left) / 2))
+  if [ ${#sound[@]} -gt 0 ] && [ $share -gt 10 ]; then
+    compare "torch.nn.LSTM" $((share + 20)) --seconds $share
+    share=$(($(left) - 30))
+    [ $share -gt 10 ] && check "bench_cuda" $((share + 25)) bench.log "$bench" --walks "$(IFS=,; echo "${sound[*]}")" \
+      --seconds $share --patience 30 --json "$measured" "${shapes[@]}"
+  else
+    echo "-- all shapes: left out"
+  fi
+  report
+fi
+
+# ---- the end
+
+for page in "$out"/*.md; do
+  [ -f "$page" ] && measures && sed -n '1p; /^## In short/,/^## Forward/{/^## Forward/!p}; /^## Faults/,$p' "$page"
+done
+for fault in "${faults[@]}"; do echo "FAILED $fault"; done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
