@@ -20,7 +20,7 @@
 # In the out folder: build.log, tests.log, sanitizer.log, bench.log, measured.jsonl, and <GPU>.md and .json, which belong
 # in bench/results. Ends with one line: N passed, N failed. Without a GPU it builds, and the tests skip themselves.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 headers=${RONDO_GPU_DEPS:-} out=build/gpu-results minutes=9 only=build,tests,quick,sanitizer,full rehearse=0
 build=${RONDO_GPU_BUILD:-build/gpu}
@@ -121,12 +121,12 @@ check() {
 # Some toolkits are assembled of Python wheels and lack the cuBLAS half, or the links that linkers look for; PyTorch brings
 # both. Prints the options that CMake then needs, and leaves links in $build/toolkit.
 toolkit_options() {
-  local root include name found
+  local root include name found toolkit
   root=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")
   include=$(find -L "$root/include" "$root/targets" -maxdepth 3 -name cublas_v2.h 2> /dev/null | head -n 1)
   for name in cudart cublas; do
     found=$(find -L "$root/lib64" "$root/lib" "$root/targets" -maxdepth 3 -name "lib$name.so" 2> /dev/null | head -n 1)
-    [ -n "$found" ] && [ -n "$include" ] && continue
+    [ -n "$found" ] && { [ -n "$include" ] || [ $name = cudart ]; } && continue
     found=$("$python" - "lib$name.so" << 'PY'
 import pathlib, site, sys, sysconfig
 folders = {sysconfig.get_path("purelib"), *site.getsitepackages()}
@@ -134,12 +134,13 @@ print(next((p for f in folders for p in sorted(pathlib.Path(f).glob(f"nvidia/*/l
 PY
     )
     [ -n "$found" ] || continue
-    mkdir -p "$build/toolkit"
-    ln -sf "$found" "$build/toolkit/lib$name.so"
+    toolkit=$(realpath -m "$build/toolkit")
+    mkdir -p "$toolkit"
+    ln -sf "$found" "$toolkit/lib$name.so"
     case $name in
-      cudart) echo "-DCUDA_CUDART=$PWD/$build/toolkit/libcudart.so" ;;
+      cudart) echo "-DCUDA_CUDART=$toolkit/libcudart.so" ;;
       cublas)
-        echo "-DCUDA_cublas_LIBRARY=$PWD/$build/toolkit/libcublas.so"
+        echo "-DCUDA_cublas_LIBRARY=$toolkit/libcublas.so"
         echo "-DCMAKE_CXX_FLAGS=-idirafter $(dirname "$found")/../include"
         echo "-DCMAKE_CUDA_FLAGS=-Xcompiler=-idirafter,$(dirname "$found")/../include"
         echo "-DCMAKE_BUILD_RPATH=$(dirname "$found")"
@@ -240,7 +241,7 @@ if [ $gpu -eq 1 ] && wanted sanitizer; then
   else
     : > "$out/sanitizer.log"
     for tool in memcheck racecheck synccheck initcheck; do
-      command=("$sanitizer" --tool $tool --error-exitcode 86 --print-limit 20)
+      command=("$sanitizer" --tool "$tool" --error-exitcode 86 --print-limit 20)
       check "$tool, LSTM" 60 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --patience 0 --shapes 4x9x36,3x2x20x2x2
       check "$tool, the other verbs" 60 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every verb*'
     done
