@@ -170,7 +170,7 @@ if wanted tests; then
   junit=$(mktemp)
   limit=$(left)
   [ "$limit" -gt 240 ] && limit=240
-  timeout -k 5 "$limit" ctest --test-dir "$build" -R '^(cuda_device|cuda_kernels): ' -j 4 --timeout 60 --output-on-failure \
+  timeout -k 5 "$limit" ctest --test-dir "$build" -R '^(cuda_device|cuda_kernels):' -j 4 --timeout 60 --output-on-failure \
     --output-junit "$junit" >> "$out/tests.log" 2>&1
   read -r good bad < <(python3 - "$junit" << 'PY'
 import sys, xml.etree.ElementTree as tree

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""Rehearses the comparison on a GPU without one: bench_cuda on the host executor, times of cuDNN made up, and the tables
+of both.
+
+Usage: check_cuda.py BENCH_CUDA_ON_HOST
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+REPORT = pathlib.Path(__file__).parent / "compare" / "cuda_report.py"
+WALKS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
+
+
+def run(*command, status=0):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    assert done.returncode == status, f"{command} ended with status {done.returncode}, wanted {status}: {done.stderr}"
+    return done.stdout
+
+
+def measure(bench, path, *options):
+    """The lines of JSON that a run leaves: the device, then configurations."""
+    path.unlink(missing_ok=True)
+    run(bench, "--patience", 0, "--json", path, *options)
+    device, *rows = map(json.loads, path.read_text().splitlines())
+    assert device["side"] == "device" and device["multiprocessors"] > 0, device
+    return device, rows
+
+
+def check_rows(rows, precisions):
+    assert {(row["precision"], row["walk"]) for row in rows} == {(p, w) for p in precisions for w in WALKS}
+    for row in rows:
+        assert row["status"] == "ok" and row["ran_forward"] == row["ran_backward"] == row["walk"], row
+        assert 0 < row["forward_us_least"] <= row["forward_us"], row
+        assert row["backward_us"] > 0 and row["forward_backward_us"] > 0, row
+        assert 0 < row["forward_floor_us"] < row["forward_backward_floor_us"], row
+        operations = 2 * 4 * row["H"] * (row["C"] + row["H"]) * row["B"]  # of a step
+        assert abs(row["forward_tflops"] / (operations / row["forward_us"] * 1e-6) - 1) < 1e-3, row
+    errors = {row["precision"]: (row["forward_error"], row["backward_error"]) for row in rows if row["walk"] == "stepwise"}
+    assert errors["fp32"] == (0, 0), "the reference is its own"
+    assert all(2**-13 < error < 2**-6 for error in errors["bf16"]), errors
+
+
+def check_report(folder, rows, ours):
+    """cuDNN takes twice as long as our best walk: that is what the tables have to say."""
+    theirs = folder / "cudnn.jsonl"
+    lines = [{"side": "torch", "device": "none", "torch": "0", "cuda": "0", "cudnn": 0}]
+    for precision in ("fp32", "bf16"):
+        mine = [row for row in rows if row["precision"] == precision]
+        best = {field: min(row[field] for row in mine) for field in ("forward_us", "backward_us", "forward_backward_us")}
+        lines.append({"side": "cudnn", "precision": precision, **{k: mine[0][k] for k in ("T", "B", "C", "H", "L")},
+                      **{field: 2 * us for field, us in best.items()}, "inference_us": best["forward_us"]})
+    theirs.write_text("\n".join(map(json.dumps, lines)))
+    text = run(sys.executable, REPORT, ours, theirs, "--results", folder, "--commit", "c0ffee")
+    assert text.count(" 2.00 ") == 4, text  # two precisions, two directions
+    assert "c0ffee" in text and "Faults" not in text, text
+    fastest = min((row for row in rows if row["precision"] == "bf16"), key=lambda row: row["backward_us"])
+    constant = f"Precision::bf16, true, {fastest['H']}, {fastest['B']}, LstmWalk::{fastest['walk']}}}"
+    assert constant in text, f"{constant} is not in {text}"
+    (page,) = folder.glob("*.md")
+    assert page.read_text() + "\n" == text
+    results = json.loads(page.with_suffix(".json").read_text())
+    assert len(results["rows"]) == 2 and results["commit"] == "c0ffee", results
+
+    wrong = {**rows[0], "status": "WRONG: y is off by 1"}  # and right the next time: it still was wrong
+    ours.write_text("\n".join([json.dumps(wrong), ours.read_text()]))
+    text = run(sys.executable, REPORT, ours, theirs, status=1)
+    assert "## Faults" in text and wrong["status"] in text, text
+
+
+def main():
+    bench = sys.argv[1]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        ours = folder / "rondo.jsonl"
+        _, rows = measure(bench, ours, "--shapes", "5x3x20", "--precisions", "fp32,bf16", "--seed", 1)
+        check_rows(rows, {"fp32", "bf16"})
+        check_report(folder, rows, ours)
+
+        _, rows = measure(bench, folder / "stack.jsonl", "--shapes", "4x3x12x2x2", "--precisions", "fp32", "--check")
+        statuses = {row["walk"]: row["status"] for row in rows}  # of pieces no graph is made
+        assert statuses == {**dict.fromkeys(WALKS, "ok"), "graph": "does not fit"}, statuses
+        assert all("forward_us" not in row for row in rows), "nothing was to be timed"
+        run(bench, "--shapes", "5x3", status=2)
+
+
+if __name__ == "__main__":
+    main()
