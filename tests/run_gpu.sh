@@ -8,7 +8,7 @@
 #   --out DIR      where logs and results go, as few files in one folder (build/gpu-results)
 #   --minutes N    what all of it may take (9); what there is no time for is left out, and it says what
 #   --only STAGES  of build, tests, quick, sanitizer, full (all of them, in this order). A build that is there is used.
-#   --headers DIR  Eigen, Catch2 and nlohmann_json for a machine that lacks them; RONDO_GPU_DEPS says the same
+#   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; RONDO_GPU_DEPS says the same
 #   --collect DIR  writes such a folder, from this machine's Debian or Ubuntu packages, and does nothing else
 #   --rehearse     where there is no GPU: walk through the measurements on the CPU, on tiny shapes. The figures mean nothing.
 #
@@ -30,12 +30,12 @@ fail() { echo "tests/run_gpu.sh: $1" >&2; exit "${2:-1}"; }
 # collect DIR: the files of the packages, laid out as under /usr, so that DIR is a prefix for CMake.
 collect() {
   command -v dpkg > /dev/null || fail "--collect copies from Debian or Ubuntu packages; elsewhere --headers takes any prefix that has them installed"
-  local package
-  for package in libeigen3-dev catch2 nlohmann-json3-dev; do
-    dpkg -s "$package" > /dev/null 2>&1 || fail "$package is not installed: apt-get install libeigen3-dev catch2 nlohmann-json3-dev"
+  local package packages=(libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev)
+  for package in "${packages[@]}"; do
+    dpkg -s "$package" > /dev/null 2>&1 || fail "$package is not installed: apt-get install ${packages[*]}"
   done
   mkdir -p "$1"
-  dpkg -L libeigen3-dev catch2 nlohmann-json3-dev | grep -E '^/usr/(include|lib|share/(cmake|eigen3))/' |
+  dpkg -L "${packages[@]}" | grep -E '^/usr/(include|lib|share/(cmake|eigen3))/' |
     grep -v '/unsupported/' | while read -r file; do [ -d "$file" ] || echo "${file#/usr/}"; done |
     tar -C /usr -cf - -T - | tar -C "$1" -xf - || fail "the packages could not be copied to $1"
   echo "$1: $(find "$1" -type f | wc -l) files, $(du -sh "$1" | cut -f 1)"
@@ -111,7 +111,7 @@ check() {
     124 | 137) faults+=("$name: not done in $limit s") ;;
     *) faults+=("$name: status $status") ;;
   esac
-  echo "FAILED ${faults[-1]}; the end of $3:"
+  echo "FAILED ${faults[-1]}; the end of ${log##*/}:"
   tail -n 25 "$log" | cut -c 1-300
   return 1
 }
@@ -242,8 +242,8 @@ if [ $gpu -eq 1 ] && wanted sanitizer; then
     : > "$out/sanitizer.log"
     for tool in memcheck racecheck synccheck initcheck; do
       command=("$sanitizer" --tool "$tool" --error-exitcode 86 --print-limit 20)
-      check "$tool, LSTM" 60 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --patience 0 --shapes 4x9x36,3x2x20x2x2
-      check "$tool, the other verbs" 60 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every verb*'
+      check "$tool, LSTM" 45 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --patience 0 --shapes 4x9x36,3x2x20x2x2
+      check "$tool, the other verbs" 45 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every verb*'
     done
   fi
 fi
