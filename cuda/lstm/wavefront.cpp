@@ -61,7 +61,7 @@ class Lanes {
 
   /// The caller's stream goes on after all lanes.
   void join() {
-    for (std::size_t l = 1; l < lanes_.size(); ++l) order(l, 0);
+    for (std::size_t l = lanes_.size() - 1; l > 0; --l) order(l, 0);
     lanes_[0]->impl().last_walk = lanes_.back()->last_walk();
   }
 

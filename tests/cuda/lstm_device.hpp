@@ -31,6 +31,9 @@ class WalkGuard {
   LstmWalk former_;
 };
 
+/// Wavefronts of several layers against layer after layer: wavefront.cpp.
+void check_wavefront();
+
 template <class Scalar>
 Matrix<Scalar> matrix_of(const rondo::Sequence<float>& s) {
   Matrix<Scalar> m(s.features(), s.batch() * s.time());

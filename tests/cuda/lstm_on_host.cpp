@@ -108,3 +108,9 @@ TEST_CASE("LSTM on CUDA, host: the same bits in any order of threads and blocks"
         }
       }
 }
+
+TEST_CASE("LSTM on CUDA, host: a wavefront, whichever stream works first") {
+  host_cuda::set_streams(host_cuda::Streams::others_first);
+  check_wavefront();
+  host_cuda::set_streams(host_cuda::Streams::lazy);
+}

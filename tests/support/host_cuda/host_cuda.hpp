@@ -16,6 +16,11 @@ struct Device {
 /// What the device pretends to be, from now on.
 void set_device(Device device);
 
+/// In what order streams work that nothing orders: `lazy`, the one that is waited for alone; `others_first`, all others
+/// before it, the newest first. What needs an order and does not ask for it gives something else in one of them.
+enum class Streams { lazy, others_first };
+void set_streams(Streams order);
+
 /// What went wrong in a kernel, copy or product that came back as cudaErrorLaunchFailure; empty before that.
 std::string last_failure();
 

@@ -31,6 +31,7 @@ struct Capture {
 }  // namespace host_cuda
 
 struct CUstream_st {
+  std::uint64_t number = 0;  // of those made
   bool waits_for_legacy = true;  // and the legacy stream for it
   std::deque<host_cuda::Work> queue;
   std::uint64_t submitted = 0, done = 0;        // pieces of work since the stream was made
@@ -60,10 +61,12 @@ namespace host_cuda {
 struct State {
   std::recursive_mutex lock;
   Device device;
+  bool others_first = false;  // see set_streams
   cudaError_t sticky = cudaSuccess;
   std::string failure;
   CUstream_st legacy;
   std::set<cudaStream_t> streams;  // made and not destroyed
+  std::uint64_t streams_made = 0;
   std::set<cudaEvent_t> events;
 };
 State& state();

@@ -5,6 +5,7 @@
 #include "runtime_state.hpp"
 
 #include <exception>
+#include <vector>
 
 namespace host_cuda {
 
@@ -14,6 +15,14 @@ template <class Function>
 void for_each_stream(Function&& function) {
   function(state().legacy);
   for (CUstream_st* stream : state().streams) function(*stream);
+}
+
+/// All work of the other streams, the newest first.
+void advance_others(const CUstream_st& than) {
+  std::vector<CUstream_st*> others(state().streams.begin(), state().streams.end());
+  std::sort(others.begin(), others.end(), [](auto* a, auto* b) { return a->number > b->number; });
+  for (CUstream_st* s : others)
+    if (s != &than && !s->capture) advance(*s, s->submitted);
 }
 
 void drop_work() {
@@ -97,6 +106,11 @@ std::string last_failure() {
   return state().failure;
 }
 
+void set_streams(Streams order) {
+  const std::lock_guard guard(state().lock);
+  state().others_first = order == Streams::others_first;
+}
+
 void clear_failure() {
   const std::lock_guard guard(state().lock);
   drop_work();
@@ -122,6 +136,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
     if (flags > cudaStreamNonBlocking) return cudaErrorInvalidValue;
     *stream = new CUstream_st;
     (*stream)->waits_for_legacy = flags != cudaStreamNonBlocking;
+    (*stream)->number = ++state().streams_made;
     state().streams.insert(*stream);
     return cudaSuccess;
   });
@@ -147,6 +162,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
       s->capture->spoiled = true;
       return cudaErrorStreamCaptureUnsupported;
     }
+    if (state().others_first) advance_others(*s);
     return advance(*s, s->submitted);
   });
 }
