@@ -11,9 +11,6 @@ import sys
 
 REGISTERS = 255  # what a thread can have
 STACK_BYTES = 64  # of a thread: some words that the compiler keeps by its own choice
-# Where factors are split in two, the compiler splits the weights in registers ahead of the loop over time, and has to
-# put some of that away.
-SPLIT_STACK_BYTES = 1024
 SHARED_BYTES = 3072  # static, without what the driver takes
 RESERVED_BYTES = 1024  # of a block's shared memory, by the driver from sm_90 on; cuobjdump counts it in
 
@@ -47,7 +44,6 @@ class Kernel:
         self.persistent = re.search(r"\d+persistentI", name) is not None
         self.cluster, self.grid = "ClusterExchange" in name, "GridExchange" in name
         self.tiles = "TileProduct" in name
-        self.split = "Tf32WordsILi2E" in name
 
     def instructions(self, pattern):
         return len(re.findall(rf"\s{pattern}", self.code))
@@ -55,24 +51,24 @@ class Kernel:
     def faults(self):
         reserved = RESERVED_BYTES if self.architecture >= 90 else 0
         shared = self.uses["SHARED"] - reserved
-        stack = SPLIT_STACK_BYTES if self.split else STACK_BYTES
         if self.uses["REG"] > REGISTERS:
             yield f"{self.uses['REG']} registers"
-        if self.uses["STACK"] + self.uses["LOCAL"] > stack:
-            yield f"{self.uses['STACK']} bytes of stack and {self.uses['LOCAL']} of local memory, wanted up to {stack}"
+        if self.uses["STACK"] + self.uses["LOCAL"] > STACK_BYTES:
+            yield f"{self.uses['STACK']} bytes of stack and {self.uses['LOCAL']} of local memory"
         if shared > (0 if self.persistent else SHARED_BYTES):  # the persistent ones' is for the launch to say
             yield f"{shared} bytes of static shared memory"
+        if self.cluster and self.architecture < 90:
+            return  # there are no clusters, and nothing in it
         if self.tiles and not self.instructions("HMMA"):
             yield "no tile products (HMMA)"
         if self.persistent and not self.tiles and not self.instructions("FFMA"):
             yield "no fused multiply-adds (FFMA)"
         if self.grid and not (self.instructions("RED[G.]") and self.instructions(r"MEMBAR[.\w]*GPU|LD[.\w]*STRONG.GPU")):
             yield "no barrier of the grid (RED and ordered loads)"
-        if self.cluster and self.architecture >= 90:
-            if not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
-                yield "no barrier of the cluster (UCGABAR)"
-            if not self.instructions(r"ST\.E\.(64|128)"):
-                yield "no wide stores into the neighbours' shared memory (ST.E)"
+        if self.cluster and not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
+            yield "no barrier of the cluster (UCGABAR)"
+        if self.cluster and not self.instructions(r"ST(AS)?\.(E\.)?(64|128)"):
+            yield "no wide stores into the neighbours' shared memory (ST.E or STAS)"
 
     def __str__(self):
         """persistent TileProduct HalfWords Bf16 ClusterExchange BackwardCells, sm_90"""
