@@ -285,7 +285,7 @@ void introduce(const CudaOptions& options, const rondo::cuda::DeviceInfo& device
   line.add("side", "device"), line.add("device", device.name);
   line.add("major", device.major), line.add("minor", device.minor), line.add("multiprocessors", device.multiprocessors);
   line.add("driver", device.driver), line.add("runtime", device.runtime), line.add("rondo", RONDO_BENCH_VERSION);
-  line.add("seed", static_cast<double>(options.seed));
+  line.add("seed", std::to_string(options.seed));
   report.json(line.text());
 }
 

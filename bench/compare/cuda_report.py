@@ -36,8 +36,11 @@ class Measured:
     def __init__(self, files):
         self.device, self.torch, self.ours, self.theirs, self.faults = {}, {}, {}, {}, []
         for path in files:
-            for line in path.read_text().splitlines():
-                self.take(json.loads(line))
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                try:
+                    self.take(json.loads(line))
+                except json.JSONDecodeError:  # of a program that was stopped while it wrote
+                    print(f"cuda_report.py: {path}, line {number} is not whole and is left out", file=sys.stderr)
 
     def take(self, line):
         side = line.pop("side")
