@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Builds everything with warnings as errors and runs every test: the optimised build first, then the same under
-# AddressSanitizer and UndefinedBehaviorSanitizer. Installs what is missing. Usage: bash tests/run.sh [--quick] [--slow]
+# Builds everything with warnings as errors and runs every test: the optimised build first, with the CUDA backend for
+# sm_80 and sm_90 where nvcc is there, then all of it under AddressSanitizer and UndefinedBehaviorSanitizer, then CUDA
+# kernels on the host executor under ThreadSanitizer. Needs no GPU; with one, tests/run_gpu.sh. Installs what is missing.
+# Usage: bash tests/run.sh [--quick] [--slow]
 #   --quick   the optimised build alone
 #   --slow    also break every term of the equations in turn and see the tests notice
 # Ends with one line: N passed, N failed.
@@ -30,19 +32,29 @@ logs=build/test-logs
 mkdir -p "$logs"
 passed=0 failed=0
 
-# run_preset NAME TARGET...: configures, builds, tests; adds to the counts.
+# nvcc is often installed where no PATH leads
+if ! command -v nvcc > /dev/null && [ -x /usr/local/cuda/bin/nvcc ]; then PATH=$PATH:/usr/local/cuda/bin; fi
+cuda=OFF
+if command -v nvcc > /dev/null; then
+  cuda=ON
+else
+  echo "nvcc is not here: the CUDA backend is compiled for the host executor alone"
+fi
+
+# run_preset NAME TESTS TARGET...: configures, builds, runs the tests whose names match; adds to the counts.
 run_preset() {
-  local preset=$1
-  shift
+  local preset=$1 tests=$2
+  shift 2
   echo "== $preset"
   cmake --preset "$preset" -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_TEST_PYTHON="$PWD/$python" \
-    -DRONDO_BUILD_BENCHMARKS=$([ "$preset" = release ] && echo ON || echo OFF) > /dev/null
+    -DRONDO_BUILD_BENCHMARKS=$([ "$preset" = release ] && echo ON || echo OFF) \
+    -DRONDO_CUDA=$([ "$preset" = release ] && echo $cuda || echo OFF) "-DRONDO_CUDA_ARCHITECTURES=80-real;90-real" > /dev/null
   if ! cmake --build --preset "$preset" --target "$@"; then
     echo "the $preset build failed"
     failed=$((failed + 1))
     return
   fi
-  ctest --preset "$preset" $([ $slow -eq 1 ] || echo -LE slow) --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
+  ctest --preset "$preset" -R "$tests" $([ $slow -eq 1 ] || echo -LE slow) --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
   grep -E "Failed|\*\*\*|Skipped" "$logs/$preset.out" | grep -v "tests passed" || true
   local counts
   counts=$(python3 - "$logs/$preset.xml" <<'PY'
@@ -58,8 +70,11 @@ PY
   if [ "$2" -gt 0 ]; then tail -n 200 "$logs/$preset.out"; fi
 }
 
-run_preset release all all_verify_interface_header_sets  # every header also stands by itself
-if [ $sanitize -eq 1 ]; then run_preset asan all; fi
+run_preset release . all all_verify_interface_header_sets  # every header also stands by itself
+if [ $sanitize -eq 1 ]; then
+  run_preset asan . all
+  run_preset tsan '^cuda_(host|races): ' test_cuda_host test_cuda_races
+fi
 if [ $slow -eq 1 ]; then
   if python3 tests/mutate_equations.py; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 fi
