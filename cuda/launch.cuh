@@ -17,7 +17,7 @@ struct LaunchShape {
   unsigned threads = 256;    // of a block
   std::size_t shared = 0;    // bytes of dynamic shared memory of a block
   unsigned cluster = 0;      // blocks of a cluster; 0: no clusters
-  bool cooperative = false;  // all blocks at once, for grid_barrier
+  bool cooperative = false;  // all blocks at once, for barriers of the grid
 };
 
 /// Threads of a block where nothing speaks for another number.

@@ -45,6 +45,10 @@ struct ForwardCells {
     Scalar z[4], c_before;
     bool active;
   };
+  struct Results {
+    Scalar gates[4], c, tanh_c, given[1];  // given: h
+    bool active;
+  };
 
   __device__ Inputs load(Index t, Index u, Index b) const {
     Inputs in{};
@@ -56,21 +60,29 @@ struct ForwardCells {
     return in;
   }
 
-  __device__ void finish(Index t, Index u, Index b, const Inputs& in, const Scalar (&product)[4],
-                         Scalar (&given)[1]) const {
+  __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[4]) const {
+    Results r{};
+    r.active = in.active;
+    if (!in.active) return r;
+    Scalar(&z)[4] = r.gates;
+    for (int gate = 0; gate < 4; ++gate) z[gate] = in.z[gate] + product[gate];
+    device_equations::lstm_cell(z[0], z[1], z[2], z[3], in.c_before, r.c, r.tanh_c, r.given[0]);  // (1)-(6)
+    return r;
+  }
+
+  __device__ void hand_on(Index t, Index u, Index b, const Results& r) const {
     const Index at = u + a.H * (b + a.B * t);
-    Scalar z[4], c = 0, tanh_c = 0, h = 0;
-    if (in.active) {
-      for (int gate = 0; gate < 4; ++gate) z[gate] = in.z[gate] + product[gate];
-      device_equations::lstm_cell(z[0], z[1], z[2], z[3], in.c_before, c, tanh_c, h);  // (1)-(6)
-      Scalar* gates = a.gates + 4 * a.H * (b + a.B * t) + u;
-      for (int gate = 0; gate < 4; ++gate) gates[gate * a.H] = z[gate];
-      a.tanh_c[at] = tanh_c;
-    }
-    a.c[at] = c;
-    a.y[at] = h;  // (7)
-    if constexpr (sizeof(Scalar) == 4) put_word(a.h_words, at + a.H * a.B, h);
-    given[0] = h;
+    a.y[at] = r.given[0];  // (7)
+    if constexpr (sizeof(Scalar) == 4) put_word(a.h_words, at + a.H * a.B, r.given[0]);
+  }
+
+  __device__ void keep(Index t, Index u, Index b, const Results& r) const {
+    const Index at = u + a.H * (b + a.B * t);
+    a.c[at] = r.c;
+    if (!r.active) return;
+    a.tanh_c[at] = r.tanh_c;
+    Scalar* gates = a.gates + 4 * a.H * (b + a.B * t) + u;
+    for (int gate = 0; gate < 4; ++gate) gates[gate * a.H] = r.gates[gate];
   }
 };
 
@@ -87,46 +99,55 @@ struct BackwardCells {
     Scalar gates[4], c_before, tanh_c, dy, dc, dh_end;
     bool active, at_end;
   };
+  struct Results {
+    Scalar given[4], dc, dh;  // given: dz
+    bool active;
+  };
 
   __device__ Inputs load(Index s, Index u, Index b) const {
-    const Index t = a.T - 1 - s;
+    const Index t = a.T - 1 - s, length = a.lengths ? a.lengths[b] : a.T, state = u + a.H * b;
     Inputs in{};
-    const Index length = a.lengths ? a.lengths[b] : a.T;
     in.active = t < length;
+    in.at_end = t + 1 == length;  // the walk enters this sequence at its last step
+    if (in.at_end) in.dh_end = a.dh_end[state];
     if (!in.active || t < 0) return in;
-    const Index state = u + a.H * b, at = state + a.H * a.B * t;
+    const Index at = state + a.H * a.B * t;
     const Scalar* gates = a.gates + 4 * a.H * (b + a.B * t) + u;
     for (int gate = 0; gate < 4; ++gate) in.gates[gate] = gates[gate * a.H];
     in.c_before = t > 0 ? a.c[at - a.H * a.B] : a.c0[state];
     in.tanh_c = a.tanh_c[at];
     in.dy = a.dy[at];
     in.dc = a.dc[state];
-    in.at_end = t + 1 == length;  // the walk enters this sequence at its last step
-    if (in.at_end) in.dh_end = a.dh_end[state];
     return in;
   }
 
-  __device__ void finish(Index s, Index u, Index b, const Inputs& in, const Scalar (&product)[1],
-                         Scalar (&given)[4]) const {
-    const Index t = a.T - 1 - s, state = u + a.H * b;
-    Scalar dz[4] = {0, 0, 0, 0};
-    if (t < 0) {
-      const bool walked = a.T > 0 && (!a.lengths || a.lengths[b] > 0);
-      a.dh[state] = walked ? product[0] : a.dh_end[state];
-    } else if (in.active) {
-      const Scalar dh = in.dy + (in.at_end ? in.dh_end : product[0]);  // (8) forward: y = h, and step t+1
-      Scalar dc = in.dc;
-      device_equations::lstm_cell_backward(in.gates[0], in.gates[1], in.gates[2], in.gates[3], in.c_before, in.tanh_c,
-                                           dh, dc, dz[0], dz[1], dz[2], dz[3]);
-      a.dc[state] = dc;
-    }
+  __device__ Results compute(Index s, const Inputs& in, const Scalar (&product)[1]) const {
+    Results r{};
+    r.active = in.active;
+    r.dh = in.at_end ? in.dh_end : product[0];
+    if (!in.active || s == a.T) return r;
+    const Scalar dh = in.dy + r.dh;  // (8) forward: y = h, and step t+1
+    r.dc = in.dc;
+    Scalar(&dz)[4] = r.given;
+    device_equations::lstm_cell_backward(in.gates[0], in.gates[1], in.gates[2], in.gates[3], in.c_before, in.tanh_c, dh,
+                                         r.dc, dz[0], dz[1], dz[2], dz[3]);
+    return r;
+  }
+
+  __device__ void hand_on(Index s, Index u, Index b, const Results& r) const {
+    if (s == a.T) return;
     for (int gate = 0; gate < 4; ++gate) {
-      given[gate] = dz[gate];
-      if (t < 0) continue;
-      const Index at = 4 * a.H * (b + a.B * t) + gate * a.H + u;
-      a.dz[at] = dz[gate];
-      if constexpr (sizeof(Scalar) == 4) put_word(a.dz_words, at, dz[gate]);
+      const Index at = 4 * a.H * (b + a.B * (a.T - 1 - s)) + gate * a.H + u;
+      a.dz[at] = r.given[gate];
+      if constexpr (sizeof(Scalar) == 4) put_word(a.dz_words, at, r.given[gate]);
     }
+  }
+
+  __device__ void keep(Index s, Index u, Index b, const Results& r) const {
+    if (s == a.T)
+      a.dh[u + a.H * b] = r.dh;
+    else if (r.active)
+      a.dc[u + a.H * b] = r.dc;
   }
 };
 

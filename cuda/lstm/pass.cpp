@@ -36,17 +36,14 @@ const std::int32_t* device_lengths(const Sequence<Scalar, Cuda>& x, LstmWorkspac
   return work.lengths.data();
 }
 
-/// These times of x, or of a ragged batch a copy with zeros where it may hold anything: products go over padding too.
+/// x, or of a ragged batch a copy with zeros where it may hold anything: sums over all columns go over padding too.
 template <class Scalar>
-MatrixView<const Scalar> clean(const Sequence<Scalar, Cuda>& x, const std::int32_t* lengths, Index first, Index last,
+MatrixView<const Scalar> clean(const Sequence<Scalar, Cuda>& x, const std::int32_t* lengths,
                                LstmWorkspace<Scalar, Cuda>& work) {
-  const Index B = x.batch();
-  const auto columns = x.flat().columns(B * first, B * (last - first));
-  if (!lengths) return columns;
-  work.x.resize(x.features(), B, x.time());
-  const auto copy = work.x.flat().columns(B * first, B * (last - first));
-  copy_active(columns, first, B, lengths, copy);
-  return copy;
+  if (!lengths) return x.flat();
+  work.x.resize(x.features(), x.batch(), x.time());
+  copy_active(x.flat(), x.batch(), lengths, work.x.flat());
+  return std::as_const(work.x).flat();
 }
 
 template <class Scalar>
@@ -125,9 +122,10 @@ template <class Scalar>
 void ForwardPass<Scalar>::run(Index first, Index last) {
   auto& work = cache_.workspace;
   const Index B = a_.B;
-  // (0) Z = W X, all steps in one product; the cells add b
-  const Factor X = products_(clean(x_, a_.lengths, first, last, work), work.x_words);
-  products_.multiply(Op::none, Op::none, W_, X, 0, cache_.gates.flat().columns(B * first, B * (last - first)));
+  const Index column = B * first, count = B * (last - first);
+  // (0) Z = W X, all steps in one product; the cells add b, and leave padding alone
+  const Factor X = products_(x_.flat().columns(column, count), work.x_words);
+  products_.multiply(Op::none, Op::none, W_, X, 0, cache_.gates.flat().columns(column, count));
   a_.first = first, a_.last = last;
   walk(a_, precision_, w_.R, work);
 }
@@ -206,7 +204,7 @@ void BackwardPass<Scalar>::finish() {
   const Index B = a_.B, T = a_.T;
   copy(Cuda{}, {a_.dh, a_.H, B, a_.H}, dh_end_);
   copy(Cuda{}, {a_.dc, a_.H, B, a_.H}, dc_end_);
-  const Factor X = products_(clean(x_, a_.lengths, 0, T, work), work.x_words);
+  const Factor X = products_(clean(x_, a_.lengths, work), work.x_words);
   products_.multiply(Op::none, Op::transpose, dz_columns(0, B * T), X, 1, grad_.W);  // (16) dW = dZ X^T
   add_columns(Cuda{}, std::as_const(work.dz).flat(), grad_.b);                       // (18) db = sum of dz
 

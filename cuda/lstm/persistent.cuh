@@ -72,6 +72,7 @@ __device__ void copy_vectors(const PersistentShape& s, const Word* from, Index f
 template <class Word>
 struct GridExchange {
   static constexpr bool kPossible = true;
+  static constexpr bool kByMemory = true;  // what cells hand on is read from there at the next step
   const PersistentShape& s;
   std::uint32_t* arrived;
   Word* vectors;
@@ -92,7 +93,8 @@ struct GridExchange {
     return vectors;
   }
   __device__ void give(int, int, int, Word) {}
-  __device__ void publish(Index) { device::grid_barrier(arrived, gridDim.x, round); }
+  __device__ void arrive(Index) { device::grid_arrive(arrived, round); }
+  __device__ void wait() { device::grid_wait(arrived, gridDim.x, round); }
   __device__ void settle() { __syncthreads(); }
 };
 
@@ -101,6 +103,7 @@ struct GridExchange {
 template <class Word>
 struct ClusterExchange {
   static constexpr bool kPossible = device::kHasClusters;
+  static constexpr bool kByMemory = false;
   struct alignas(4 * sizeof(Word)) Packet {
     Word words[4];
   };
@@ -127,7 +130,7 @@ struct ClusterExchange {
   __device__ void give(int column, int part, int unit, Word word) {
     outbox[(column * s.parts + part) * s.units + unit] = word;
   }
-  __device__ void publish(Index step) {
+  __device__ void arrive(Index step) {
     __syncthreads();
     Word* next = of(step + 1);
     const int first_unit = rank() * s.units, packets = s.columns * s.parts * s.units / 4;
@@ -139,8 +142,9 @@ struct ClusterExchange {
                          static_cast<unsigned>(i / packets),
                          *reinterpret_cast<const Packet*>(outbox + place * s.units + unit));
     }
-    device::cluster_barrier();
+    device::cluster_arrive();
   }
+  __device__ void wait() { device::cluster_wait(); }
   /// Nobody writes into the vectors of a block that is not ready, or that still reads those of other columns.
   __device__ void settle() { device::cluster_barrier(); }
 
@@ -173,39 +177,53 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     const Index group_end = min(group + exchange.width(B), B);
     const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, group_end - first)); };
     // A thread's cells are the same at every step. What the product does not change is loaded ahead: it is on its way
-    // while the product runs, or, of a step's first columns, while the group meets at the barrier.
-    typename Cells::Inputs inputs[kCells];
-    const auto load_inputs = [&](Index step, Index first) {
+    // while the product runs, or, of a step's first columns, while the group meets at the barrier. So is what nobody
+    // waits for: it is written between arriving there and waiting.
+    const auto for_each_cell = [&](Index first, auto&& f) {
 #pragma unroll
       for (int i = 0; i < kCells; ++i) {
-        const int cell = thread + i * kPersistentThreads, u = first_unit + cell % s.units, column = cell / s.units;
-        if (column < columns_from(first) && u < H) inputs[i] = cells.load(step, u, first + column);
+        const int cell = thread + i * kPersistentThreads, unit = cell % s.units, column = cell / s.units;
+        if (column < columns_from(first) && first_unit + unit < H) f(i, unit, column);
       }
     };
-    load_inputs(first_step, group);
+    typename Cells::Inputs inputs[kCells];
+    typename Cells::Results results[kCells];
+    const auto load = [&](Index step, Index first) {
+      for_each_cell(
+          first, [&](int i, int unit, int column) { inputs[i] = cells.load(step, first_unit + unit, first + column); });
+    };
+    const auto hand_on = [&](Index step, Index first) {
+      for_each_cell(first, [&](int i, int unit, int column) {
+        cells.hand_on(step, first_unit + unit, first + column, results[i]);
+      });
+    };
+    load(first_step, group);
     for (Index step = first_step; step < last_step; ++step) {
       for (Index first = group; first < group_end; first += s.columns) {
-        const int count = columns_from(first);
-        if (first > group) load_inputs(step, first);
-        const Word* v = exchange.gather(step == first_step, step, vectors_of<Word>(cells, step), first, count);
+        if (first > group) load(step, first);
+        const Word* v =
+            exchange.gather(step == first_step, step, vectors_of<Word>(cells, step), first, columns_from(first));
         product.multiply(s, v, partial);
         __syncthreads();
-#pragma unroll
-        for (int i = 0; i < kCells; ++i) {
-          const int cell = thread + i * kPersistentThreads, unit = cell % s.units, column = cell / s.units;
-          if (column >= count || first_unit + unit >= H) continue;
-          float taken[Cells::kTaken] = {}, given[Cells::kGiven];
+        for_each_cell(first, [&](int i, int unit, int column) {
+          float taken[Cells::kTaken] = {};
           for (int split = 0; split < s.splits; ++split)
             for (int n = 0; n < Cells::kTaken; ++n)
               taken[n] += partial[(split * s.columns + column) * s.row_pitch + Cells::kTaken * unit + n];
-          cells.finish(step, first_unit + unit, first + column, inputs[i], taken, given);
+          results[i] = cells.compute(step, inputs[i], taken);
           for (int part = 0; part < Cells::kGiven; ++part)
-            exchange.give(column, part, unit, Product::word(given[part]));
-        }
+            exchange.give(column, part, unit, Product::word(results[i].given[part]));
+        });
+        if constexpr (ExchangeOf<Word>::kByMemory) hand_on(step, first);
+        if (first + s.columns >= group_end && step + 1 < last_step) exchange.arrive(step);
+        if constexpr (!ExchangeOf<Word>::kByMemory) hand_on(step, first);
+        for_each_cell(first, [&](int i, int unit, int column) {
+          cells.keep(step, first_unit + unit, first + column, results[i]);
+        });
       }
       if (step + 1 == last_step) break;
-      load_inputs(step + 1, group);
-      exchange.publish(step);
+      load(step + 1, group);
+      exchange.wait();
     }
     exchange.settle();
   }

@@ -17,10 +17,12 @@ __global__ void step(Cells cells, Index s, const typename Cells::Scalar* product
   const Index count = cells.a.H * cells.a.B, stride = Index{gridDim.x} * blockDim.x;
   for (Index i = Index{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += stride) {
     const Index u = i % cells.a.H, b = i / cells.a.H;
-    Scalar taken[Cells::kTaken] = {}, given[Cells::kGiven];
+    Scalar taken[Cells::kTaken] = {};
     if constexpr (Cells::kTaken == 1)
       if (product) taken[0] = product[i];
-    cells.finish(s, u, b, cells.load(s, u, b), taken, given);
+    const auto results = cells.compute(s, cells.load(s, u, b), taken);
+    cells.hand_on(s, u, b, results);
+    cells.keep(s, u, b, results);
   }
 }
 

@@ -21,11 +21,11 @@ __global__ void round_kernel(MatrixView<const float> a, WordsOut words) {
 }
 
 template <class Scalar>
-__global__ void copy_active_kernel(MatrixView<const Scalar> from, Index first, Index B, const std::int32_t* lengths,
+__global__ void copy_active_kernel(MatrixView<const Scalar> from, Index B, const std::int32_t* lengths,
                                    MatrixView<Scalar> to) {
   for (Index i = first_element(); i < to.rows * to.cols; i += grid_stride()) {
     const Index row = i % to.rows, column = i / to.rows;
-    to(row, column) = first + column / B < lengths[column % B] ? from(row, column) : Scalar(0);
+    to(row, column) = column / B < lengths[column % B] ? from(row, column) : Scalar(0);
   }
 }
 
@@ -59,9 +59,8 @@ void round_to_words(MatrixView<const float> a, bool fp16, std::uint16_t* words) 
 }
 
 template <class Scalar>
-void copy_active(MatrixView<const Scalar> from, Index first, Index B, const std::int32_t* lengths,
-                 MatrixView<Scalar> to) {
-  launch("copy active", copy_active_kernel<Scalar>, over(to.rows * to.cols), from, first, B, lengths, to);
+void copy_active(MatrixView<const Scalar> from, Index B, const std::int32_t* lengths, MatrixView<Scalar> to) {
+  launch("copy active", copy_active_kernel<Scalar>, over(to.rows * to.cols), from, B, lengths, to);
 }
 
 template <class Scalar>
@@ -70,8 +69,8 @@ void gather_final_state(Index H, Index B, Index T, const std::int32_t* lengths, 
   launch("final state", final_state_kernel<Scalar>, over(H * B), T, lengths, y, cells, h0, c0, h, c);
 }
 
-template void copy_active<float>(MatrixView<const float>, Index, Index, const std::int32_t*, MatrixView<float>);
-template void copy_active<double>(MatrixView<const double>, Index, Index, const std::int32_t*, MatrixView<double>);
+template void copy_active<float>(MatrixView<const float>, Index, const std::int32_t*, MatrixView<float>);
+template void copy_active<double>(MatrixView<const double>, Index, const std::int32_t*, MatrixView<double>);
 template void gather_final_state<float>(Index, Index, Index, const std::int32_t*, const float*, const float*,
                                         const float*, const float*, MatrixView<float>, MatrixView<float>);
 template void gather_final_state<double>(Index, Index, Index, const std::int32_t*, const double*, const double*,

@@ -11,10 +11,9 @@ namespace rondo::inline v0::cuda {
 /// words (contiguous) = a, rounded to fp16 or else bf16.
 void round_to_words(MatrixView<const float> a, bool fp16, std::uint16_t* words);
 
-/// to = from, columns of the steps from `first` on of B sequences each, with zeros in the padding.
+/// to = from, steps of B columns each, with zeros in the padding.
 template <class Scalar>
-void copy_active(MatrixView<const Scalar> from, Index first, Index B, const std::int32_t* lengths,
-                 MatrixView<Scalar> to);
+void copy_active(MatrixView<const Scalar> from, Index B, const std::int32_t* lengths, MatrixView<Scalar> to);
 
 /// h, c (H x B) = y, cells (H x B x T) at each sequence's last step, or h0, c0 where it has none.
 template <class Scalar>

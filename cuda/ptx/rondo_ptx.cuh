@@ -33,14 +33,16 @@ __device__ void store_l2(T* p, T value) {
 
 // ---- barriers
 
-/// All threads of all blocks of a cooperative launch. `arrived` is one zeroed word of global memory; `round` is the
-/// thread's own count, 0 at first. What was written before is seen after.
-__device__ inline void grid_barrier(unsigned* arrived, unsigned blocks, unsigned& round) {
+/// The barrier of all threads of all blocks of a cooperative launch, in two halves: what was written before arriving is
+/// seen after waiting. `arrived` is one zeroed word of global memory; `round` is the thread's own count, 0 at first.
+__device__ inline void grid_arrive(unsigned* arrived, unsigned& round) {
   ++round;
   __syncthreads();
+  if (threadIdx.x == 0) asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(arrived) : "memory");
+}
+__device__ inline void grid_wait(const unsigned* arrived, unsigned blocks, unsigned round) {
   if (threadIdx.x == 0) {
     const unsigned all = round * blocks;  // wraps around with `now`: the difference decides
-    asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(arrived) : "memory");
     unsigned now;
     do {
       asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(now) : "l"(arrived) : "memory");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Several layers as a wavefront against the same layers one after the other: dense, ragged and of tokens, with dropout and
-// without, in pieces that divide the sequence and in pieces that do not.
+// Several layers as a wavefront against the same layers one after the other: dense, ragged and of tokens, with dropout
+// and without, in pieces that divide the sequence and in pieces that do not.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -38,7 +38,6 @@ Tensors run(const Case& in) {
   Rng rng(7), dropout_rng(11);
   Lstm<float, Cuda> lstm(in.config, rng);
   Embedding<float, Cuda> embedding(13, in.config.input, rng);
-  zero_grad(lstm), zero_grad(embedding);
   const auto random = [&](Index features, Index time) {
     Sequence<float> s(features, in.B, time);
     initialise_normal(s.flat(), 1, rng);
@@ -62,11 +61,15 @@ Tensors run(const Case& in) {
   Sequence<float, Cuda> dx(in.config.input, in.B, in.T);
   Rng* drops = in.config.dropout > 0 ? &dropout_rng : nullptr;
   const Sequence<float, Cuda>* y = nullptr;
+  // On the caller's stream, for which the lanes have to wait.
+  const auto begin_backward = [&] { zero_grad(lstm), zero_grad(embedding); };
   if (in.tokens) {
     y = &lstm.forward(embedding.input(tokens, in.B, in.T), state, cache, drops);
+    begin_backward();
     lstm.backward(embedding.input(tokens, in.B, in.T), dy, cache, d_state, embedding.E().grad());
   } else {
     y = &lstm.forward(x, state, cache, drops);
+    begin_backward();
     lstm.backward(x, dy, cache, d_state, &dx);
   }
   Tensors out;

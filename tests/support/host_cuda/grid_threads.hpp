@@ -23,8 +23,10 @@ struct Thread {
   Fibre* fibre = nullptr;          // none before its first turn
   Thread* next = nullptr;          // in the one queue where it stands
   const Barrier* waits = nullptr;  // where, if it does
-  unsigned cluster_ticket = 0;     // between arrive_cluster and wait_cluster
-  bool cluster_arrived = false;
+  struct Arrival {
+    unsigned ticket = 0;
+    bool valid = false;
+  } at_cluster, at_grid;  // between arriving there and waiting
   bool finished = false;
 };
 

@@ -15,24 +15,38 @@ void fail(const char* what) { throw KernelError(what); }
 void sync_block() { executor.synchronise(executor.self().block->barrier); }
 void sync_cluster() { executor.synchronise(executor.self().block->cluster->barrier); }
 
+namespace {
+
+void arrive(Barrier& barrier, Thread::Arrival& mine, const char* twice) {
+  if (mine.valid) fail(twice);
+  mine = {barrier.arrive(executor.ready(), true), true};
+}
+
+void wait(Barrier& barrier, Thread::Arrival& mine, const char* not_arrived) {
+  if (!mine.valid) fail(not_arrived);
+  mine.valid = false;
+  executor.wait(barrier, mine.ticket);
+}
+
+}  // namespace
+
 void arrive_cluster() {
   Thread& thread = executor.self();
-  if (thread.cluster_arrived) fail("a second cluster_arrive() before cluster_wait()");
-  thread.cluster_ticket = thread.block->cluster->barrier.arrive(executor.ready(), true);
-  thread.cluster_arrived = true;
+  arrive(thread.block->cluster->barrier, thread.at_cluster, "a second cluster_arrive() before cluster_wait()");
 }
 
 void wait_cluster() {
   Thread& thread = executor.self();
-  if (!thread.cluster_arrived) fail("cluster_wait() without cluster_arrive()");
-  thread.cluster_arrived = false;
-  executor.wait(thread.block->cluster->barrier, thread.cluster_ticket);
+  wait(thread.block->cluster->barrier, thread.at_cluster, "cluster_wait() without cluster_arrive()");
 }
 
-void sync_grid() {
-  if (!executor.grid().cooperative) fail("grid_barrier() in a launch that is not cooperative");
-  executor.synchronise(executor.grid_barrier());
+void arrive_grid() {
+  if (!executor.grid().cooperative) fail("grid_arrive() in a launch that is not cooperative");
+  sync_block();  // the real one tells the grid once for each block
+  arrive(executor.grid_barrier(), executor.self().at_grid, "a second grid_arrive() before grid_wait()");
 }
+
+void wait_grid() { wait(executor.grid_barrier(), executor.self().at_grid, "grid_wait() without grid_arrive()"); }
 
 namespace {
 

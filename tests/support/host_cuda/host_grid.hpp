@@ -67,7 +67,8 @@ void sync_warp(unsigned mask);
 void sync_cluster();
 void arrive_cluster();
 void wait_cluster();
-void sync_grid();
+void arrive_grid();
+void wait_grid();
 
 /// Registers of one lane, as many as any warp collective takes.
 using Registers = std::array<std::uint32_t, 6>;

@@ -29,7 +29,8 @@ __device__ void store_l2(T* to, T value) {
 
 // ---- barriers wider than a block ------------------------------------------------------------------------------------
 
-__device__ inline void grid_barrier(unsigned*, unsigned, unsigned&) { host_cuda::sync_grid(); }
+__device__ inline void grid_arrive(unsigned*, unsigned&) { host_cuda::arrive_grid(); }
+__device__ inline void grid_wait(const unsigned*, unsigned, unsigned) { host_cuda::wait_grid(); }
 
 inline constexpr bool kHasClusters = true;
 __device__ inline unsigned cluster_rank() { return host_cuda::here.cluster_rank; }
