@@ -4,7 +4,9 @@
 #pragma once
 
 #include "../launch.cuh"
+#include "fma_product.cuh"
 #include "persistent.cuh"
+#include "tile_product.cuh"
 
 #include <algorithm>
 #include <type_traits>

@@ -21,9 +21,11 @@ inline constexpr int kWarps = kPersistentThreads / 32;
 inline constexpr int kCells = 2;  // units times columns that one thread keeps the cells of, at most
 
 /// k's of the weights that a thread holds in registers; the rest is in shared memory.
-inline constexpr int kHeldByFma = 24;
-/// The same on tensor cores, in tiles of k's. Of tf32x3 the compiler holds both parts.
-constexpr int held_tiles(Precision precision) { return precision == Precision::tf32x3 ? 8 : 32; }
+inline constexpr int kHeldByFma = 20;
+/// The same on tensor cores, in tiles of k's: as many as nvcc holds without spilling. Of tf32x3 it holds both parts.
+constexpr int held_tiles(Precision precision) {
+  return precision == Precision::tf32x3 ? 8 : precision == Precision::tf32 ? 28 : 32;
+}
 
 struct PersistentShape {
   int hidden = 0;     // H
