@@ -7,7 +7,8 @@
 #
 #   --out DIR      where logs and results go, as few files in one folder (build/gpu-results)
 #   --minutes N    what all of it may take (9); what there is no time for is left out, and it says what
-#   --only STAGES  of build, tests, quick, sanitizer, full (all of them, in this order). A build that is there is used.
+#   --only STAGES  of build, tests, quick, sanitizer, full (these, in this order, if it is not given), and sizes: gradients
+#                  for every size by every other, some minutes. A build that is there is used.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; RONDO_GPU_DEPS says the same
 #   --collect DIR  writes such a folder, from this machine's Debian or Ubuntu packages, and does nothing else
 #   --rehearse     where there is no GPU: walk through the measurements on the CPU, on tiny shapes. The figures mean nothing.
@@ -57,7 +58,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 for stage in ${only//,/ }; do
-  [[ ,build,tests,quick,sanitizer,full, == *,$stage,* ]] || fail "there is no stage '$stage'" 2
+  [[ ,build,tests,quick,sanitizer,full,sizes, == *,$stage,* ]] || fail "there is no stage '$stage'" 2
 done
 [ -z "$headers" ] || headers=$(cd "$headers" && pwd) || exit 2
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
@@ -190,6 +191,10 @@ PY
     faults+=("tests: $bad failed")
     grep -E '\*\*\*|^The following|Failed|Timeout' "$out/tests.log" | sort -u | head -n 40
   fi
+fi
+
+if [ $gpu -eq 1 ] && wanted sizes; then
+  check "every size by every other" "$(left)" tests.log "$build/bin/test_cuda_device" '[.full]'
 fi
 
 # ---- measurements
