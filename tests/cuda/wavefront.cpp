@@ -61,8 +61,12 @@ Tensors run(const Case& in) {
   Sequence<float, Cuda> dx(in.config.input, in.B, in.T);
   Rng* drops = in.config.dropout > 0 ? &dropout_rng : nullptr;
   const Sequence<float, Cuda>* y = nullptr;
-  // On the caller's stream, for which the lanes have to wait.
-  const auto begin_backward = [&] { zero_grad(lstm), zero_grad(embedding); };
+  // Work on the caller's stream, for which the lanes have to wait.
+  const auto begin_backward = [&] {
+    zero_grad(lstm), zero_grad(embedding);
+    for (auto* s : {&d_state.h, &d_state.c}) scale(Cuda{}, s->flat(), 0.5f);
+  };
+  for (auto* s : {&state.h, &state.c}) scale(Cuda{}, s->flat(), 0.5f);
   if (in.tokens) {
     y = &lstm.forward(embedding.input(tokens, in.B, in.T), state, cache, drops);
     begin_backward();
