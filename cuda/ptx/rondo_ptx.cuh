@@ -74,13 +74,16 @@ __device__ inline unsigned cluster_blocks() {
   return blocks;
 }
 
-/// The barrier of all threads of a cluster in two halves: what was written before arriving is seen after waiting.
+/// The barrier of all threads of a cluster in two halves: what was written before arriving is seen after waiting. It
+/// wants whole warps, which a loop may have left in pieces.
 __device__ inline void cluster_arrive() {
+  __syncwarp();
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 #endif
 }
 __device__ inline void cluster_wait() {
+  __syncwarp();
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 #endif

@@ -14,7 +14,7 @@ TEST_CASE("LSTM on CUDA, races: every walk and product") {
   {
     cuda::Context context;
     const cuda::Use use(context);
-    for (const LstmShape& shape : {LstmShape{2, 10, 3, 3}, {2, 10, 3, 3, {1, 3, 2}}, {1, 40, 1, 2}})
+    for (const LstmShape& shape : {LstmShape{2, 10, 3, 3}, {2, 10, 3, 3, {1, 3, 2}}, {1, 40, 1, 2}, {1, 10, 65, 2}})
       for (LstmWalk walk : kWalks)
         for (Precision precision : {Precision::fp32, Precision::bf16, Precision::tf32}) {
           const LstmCase in(shape, 9);
