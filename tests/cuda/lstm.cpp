@@ -75,6 +75,22 @@ TEST_CASE("LSTM on CUDA: every walk, long sequences, and none") {
   every.check({2, 5, 3, 1});
 }
 
+TEST_CASE("LSTM on CUDA: more steps than 16 bits count") {
+  if (!gpu_is_here()) return;
+  const LstmShape shape{1, 2, 1, 70000};
+  const LstmCase in(shape, 1);
+  const LstmResults exact = reference(in);
+  for (LstmWalk walk : kWalks) {
+    // Half a billion turns of fibres are too many.
+    if (walk != LstmWalk::stepwise && cuda::Context::current().device().name == "host executor") continue;
+    const WalkGuard guard(walk);
+    LstmLayer<float, Cuda>::Cache cache;
+    const LstmResults got = run_on_device(in, cache);
+    INFO(text(walk, shape));
+    require_close(shape, got, exact);
+  }
+}
+
 TEST_CASE("LSTM on CUDA: a walk that is asked for and fits is the one that runs") {
   if (!gpu_is_here()) return;
   const LstmCase in({3, 40, 5, 3}, 1);
