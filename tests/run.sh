@@ -54,7 +54,7 @@ run_preset() {
     failed=$((failed + 1))
     return
   fi
-  ctest --preset "$preset" -R "$tests" $([ $slow -eq 1 ] || echo -LE slow) --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
+  ctest --preset "$preset" -R "$tests" -j "$(nproc)" $([ $slow -eq 1 ] || echo -LE slow) --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
   grep -E "Failed|\*\*\*|Skipped" "$logs/$preset.out" | grep -v "tests passed" || true
   local counts
   counts=$(python3 - "$logs/$preset.xml" <<'PY'
@@ -73,7 +73,7 @@ PY
 run_preset release . all all_verify_interface_header_sets  # every header also stands by itself
 if [ $sanitize -eq 1 ]; then
   run_preset asan . all
-  run_preset tsan '^cuda_(host|races): ' test_cuda_host test_cuda_races
+  run_preset tsan '^cuda_(host|races):' test_cuda_host test_cuda_races
 fi
 if [ $slow -eq 1 ]; then
   if python3 tests/mutate_equations.py; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
