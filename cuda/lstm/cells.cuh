@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The cell of one unit of one column at one step, forward and backward, as every walk computes it. A walk loads what
-// the recurrent product does not change ahead of that product (`load`), and finishes with the product's result
-// (`finish`).
+// The cell of one unit of one column at one step, forward and backward, as every walk computes it:
+//
+//   load      what the recurrent product does not change, ahead of that product
+//   compute   the cell, of that and of the product
+//   hand_on   writes what the next product multiplies, before anybody is told that the step is done
+//   keep      writes the rest
 #pragma once
 
 #include "arguments.hpp"

@@ -14,12 +14,6 @@ namespace cuda {
 namespace {
 
 template <class Scalar>
-MatrixView<Scalar> contiguous(Buffer<Scalar, Cuda>& buffer, Index rows, Index cols) {
-  buffer.resize(rows * cols);
-  return {buffer.data(), rows, cols, rows};
-}
-
-template <class Scalar>
 void backward(Precision precision, const LstmWeights<const Scalar>& w, const Sequence<Scalar, Cuda>& x,
               const Sequence<Scalar, Cuda>& dy, LstmLayerCache<Scalar, Cuda>& cache, const LstmWeights<Scalar>& grad,
               MatrixView<Scalar> dh_end, MatrixView<Scalar> dc_end, Sequence<Scalar, Cuda>* dx) {

@@ -46,12 +46,6 @@ MatrixView<const Scalar> clean(const Sequence<Scalar, Cuda>& x, const std::int32
   return std::as_const(work.x).flat();
 }
 
-template <class Scalar>
-MatrixView<Scalar> contiguous(Buffer<Scalar, Cuda>& buffer, Index rows, Index cols) {
-  buffer.resize(rows * cols);
-  return {buffer.data(), rows, cols, rows};
-}
-
 /// The walks want the recurrent weights without gaps between columns; a Parameter's have none.
 template <class Scalar>
 void require_contiguous(const LstmWeights<const Scalar>& w) {
@@ -64,9 +58,7 @@ void require_contiguous(const LstmWeights<const Scalar>& w) {
 template <class Scalar>
 Products<Scalar>::Products(Precision precision, bool backward)
     : words_(words_of<Scalar>(precision, backward)),
-      factors_(words_ == Words::none   ? factors_of<Scalar>(precision)
-               : words_ == Words::fp16 ? Factors{CUDA_R_16F, CUBLAS_COMPUTE_32F}
-                                       : Factors{CUDA_R_16BF, CUBLAS_COMPUTE_32F}) {}
+      factors_(words_ == Words::none ? factors_of<Scalar>(precision) : factors_of_words(words_ == Words::fp16)) {}
 
 template <class Scalar>
 Factor Products<Scalar>::operator()(MatrixView<const Scalar> a, Buffer<std::uint16_t, Cuda>& words) const {

@@ -16,6 +16,13 @@
 
 namespace rondo::inline v0::cuda {
 
+/// The buffer as a matrix of this shape.
+template <class Scalar>
+MatrixView<Scalar> contiguous(Buffer<Scalar, Cuda>& buffer, Index rows, Index cols) {
+  buffer.resize(rows * cols);
+  return {buffer.data(), rows, cols, rows};
+}
+
 /// Whether a pass rounds the factors of its products to 16 bits.
 enum class Words { none, bf16, fp16 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The stepwise walk: for each step one product by cuBLAS and one kernel for all cells. The simplest one; it takes any
 // shape, and double.
-#include "../launch.cuh"
+#include "../ops/elements.cuh"
 #include "../ops/gemm.hpp"
 #include "cells.cuh"
 
@@ -14,16 +14,14 @@ namespace {
 template <class Cells>
 __global__ void step(Cells cells, Index s, const typename Cells::Scalar* product) {
   using Scalar = typename Cells::Scalar;
-  const Index count = cells.a.H * cells.a.B, stride = Index{gridDim.x} * blockDim.x;
-  for (Index i = Index{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += stride) {
-    const Index u = i % cells.a.H, b = i / cells.a.H;
+  for_each_element(cells.a.H, cells.a.B, [&](Index u, Index b) {
     Scalar taken[Cells::kTaken] = {};
     if constexpr (Cells::kTaken == 1)
-      if (product) taken[0] = product[i];
+      if (product) taken[0] = product[u + cells.a.H * b];
     const auto results = cells.compute(s, cells.load(s, u, b), taken);
     cells.hand_on(s, u, b, results);
     cells.keep(s, u, b, results);
-  }
+  });
 }
 
 /// R (4H x H), as the products of this precision take it.
@@ -36,10 +34,7 @@ struct Recurrent {
 
 template <class Scalar>
 Recurrent<Scalar> recurrent(Precision precision, Index H, const Scalar* R, const std::uint16_t* R_words) {
-  if (R_words)
-    return {{precision == Precision::fp16 ? CUDA_R_16F : CUDA_R_16BF, CUBLAS_COMPUTE_32F},
-            {R_words, 4 * H, H, 4 * H},
-            true};
+  if (R_words) return {factors_of_words(precision == Precision::fp16), {R_words, 4 * H, H, 4 * H}, true};
   return {factors_of<Scalar>(precision), {R, 4 * H, H, 4 * H}, false};
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "words.hpp"
 
-#include "../launch.cuh"
+#include "../ops/elements.cuh"
 #include "cells.cuh"
 
 #include <rondo/cuda/lstm.hpp>
@@ -12,44 +12,37 @@ namespace cuda {
 
 namespace {
 
-__device__ Index first_element() { return Index{blockIdx.x} * blockDim.x + threadIdx.x; }
-__device__ Index grid_stride() { return Index{gridDim.x} * blockDim.x; }
-
 __global__ void round_kernel(MatrixView<const float> a, WordsOut words) {
-  for (Index i = first_element(); i < a.rows * a.cols; i += grid_stride())
-    put_word(words, i, a(i % a.rows, i / a.rows));
+  for_each_element(a.rows, a.cols, [&](Index i, Index j) { put_word(words, i + a.rows * j, a(i, j)); });
 }
 
 template <class Scalar>
 __global__ void copy_active_kernel(MatrixView<const Scalar> from, Index B, const std::int32_t* lengths,
                                    MatrixView<Scalar> to) {
-  for (Index i = first_element(); i < to.rows * to.cols; i += grid_stride()) {
-    const Index row = i % to.rows, column = i / to.rows;
-    to(row, column) = column / B < lengths[column % B] ? from(row, column) : Scalar(0);
-  }
+  for_each_element(to.rows, to.cols,
+                   [&](Index i, Index j) { to(i, j) = j / B < lengths[j % B] ? from(i, j) : Scalar(0); });
 }
 
 template <class Scalar>
 __global__ void final_state_kernel(Index T, const std::int32_t* lengths, const Scalar* y, const Scalar* cells,
                                    const Scalar* h0, const Scalar* c0, MatrixView<Scalar> h, MatrixView<Scalar> c) {
   const Index H = h.rows, B = h.cols;
-  for (Index i = first_element(); i < H * B; i += grid_stride()) {
-    const Index u = i % H, b = i / H, end = lengths ? lengths[b] : T;
-    h(u, b) = end > 0 ? y[i + H * B * (end - 1)] : h0[i];
-    c(u, b) = end > 0 ? cells[i + H * B * (end - 1)] : c0[i];
-  }
+  for_each_element(H, B, [&](Index u, Index b) {
+    const Index end = lengths ? lengths[b] : T, state = u + H * b;
+    h(u, b) = end > 0 ? y[state + H * B * (end - 1)] : h0[state];
+    c(u, b) = end > 0 ? cells[state + H * B * (end - 1)] : c0[state];
+  });
 }
 
 template <class Scalar>
 __global__ void step_cells_kernel(MatrixView<Scalar> z, MatrixView<Scalar> c, MatrixView<Scalar> h) {
   const Index H = h.rows;
-  for (Index i = first_element(); i < H * h.cols; i += grid_stride()) {
-    const Index u = i % H, b = i / H;
+  for_each_element(H, h.cols, [&](Index u, Index b) {
     Scalar cell, tanh_c, hidden;
     device_equations::lstm_cell(z(u, b), z(H + u, b), z(2 * H + u, b), z(3 * H + u, b), c(u, b), cell, tanh_c, hidden);
     c(u, b) = cell;
     h(u, b) = hidden;
-  }
+  });
 }
 
 }  // namespace

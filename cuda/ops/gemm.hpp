@@ -25,6 +25,9 @@ Factors factors_of(Precision precision = Precision::fp32) {
     return {CUDA_R_32F, precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F};
 }
 
+/// Of words of 16 bits, fp16 or else bf16, summed in float.
+inline Factors factors_of_words(bool fp16) { return {fp16 ? CUDA_R_16F : CUDA_R_16BF, CUBLAS_COMPUTE_32F}; }
+
 /// A matrix whose type the Factors tell.
 struct Factor {
   const void* data;
