@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // piano: trains an LSTM on piano performances and samples new ones. One program, four subcommands.
-#include "eval.hpp"
-#include "inspect.hpp"
-#include "sample.hpp"
-#include "train.hpp"
+#include "piano/commands/eval.hpp"
+#include "piano/commands/inspect.hpp"
+#include "piano/commands/sample.hpp"
+#include "piano/commands/train.hpp"
 
 #include <rondo/version.hpp>
 

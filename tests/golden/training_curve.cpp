@@ -20,7 +20,7 @@
 #include <rondo/music/batches.hpp>
 #include <rondo/music/load.hpp>
 
-#include "trainer.hpp"
+#include "piano/training/trainer.hpp"
 
 namespace {
 

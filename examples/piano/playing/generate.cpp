@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "generate.hpp"
+#include "piano/playing/generate.hpp"
 
 #include <rondo/music/kind_mass.hpp>
 #include <rondo/music/tokens.hpp>

@@ -3,9 +3,9 @@
 // another device, is in the run's folder.
 #pragma once
 
-#include "evaluate.hpp"
-#include "run_dir.hpp"
-#include "streams.hpp"
+#include "piano/judging/evaluate.hpp"
+#include "piano/training/run_dir.hpp"
+#include "piano/training/streams.hpp"
 
 #include <rondo/core/random.hpp>
 #include <rondo/io/checkpoint.hpp>

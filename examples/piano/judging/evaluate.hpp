@@ -2,7 +2,7 @@
 // How well a model foretells pieces: negative log-likelihood in nats, in all and by kind of event.
 #pragma once
 
-#include "streams.hpp"
+#include "piano/training/streams.hpp"
 
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/losses.hpp>

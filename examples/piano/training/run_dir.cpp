@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "run_dir.hpp"
+#include "piano/training/run_dir.hpp"
 
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/io/replace_file.hpp>

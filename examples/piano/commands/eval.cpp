@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "eval.hpp"
-#include "corpus.hpp"
-#include "evaluate.hpp"
-#include "generate.hpp"
-#include "run_dir.hpp"
+#include "piano/commands/eval.hpp"
+#include "piano/data/corpus.hpp"
+#include "piano/judging/evaluate.hpp"
+#include "piano/playing/generate.hpp"
+#include "piano/training/run_dir.hpp"
 
 #include <rondo/music/ngram.hpp>
 #include <rondo/music/statistics.hpp>

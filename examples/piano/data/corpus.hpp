@@ -2,7 +2,7 @@
 // From paths on a command line to pieces: MIDI files, ABC scores, and folders of both.
 #pragma once
 
-#include "run_dir.hpp"
+#include "piano/training/run_dir.hpp"
 
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/pedal.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "corpus.hpp"
+#include "piano/data/corpus.hpp"
 
 #include <rondo/music/load.hpp>
 #include <rondo/music/score/abc_parser.hpp>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "train.hpp"
-#include "../device.hpp"
-#include "corpus.hpp"
-#include "progress.hpp"
-#include "trainer.hpp"
+#include "piano/commands/train.hpp"
+#include "device.hpp"
+#include "piano/data/corpus.hpp"
+#include "piano/training/progress.hpp"
+#include "piano/training/trainer.hpp"
 
 #include <rondo/music/ngram.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "sample.hpp"
-#include "corpus.hpp"
-#include "generate.hpp"
-#include "run_dir.hpp"
+#include "piano/commands/sample.hpp"
+#include "piano/data/corpus.hpp"
+#include "piano/playing/generate.hpp"
+#include "piano/training/run_dir.hpp"
 
 #include <rondo/io/replace_file.hpp>
 #include <rondo/midi/compose.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "inspect.hpp"
+#include "piano/commands/inspect.hpp"
 
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/reader.hpp>

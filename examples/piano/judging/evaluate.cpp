@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "evaluate.hpp"
+#include "piano/judging/evaluate.hpp"
 
 #include <numeric>
 
