@@ -18,9 +18,16 @@
 
 namespace rondo::inline v0::music {
 
+/// Where a bar begins. A bar that is repeated begins twice, with one number.
+struct BarStart {
+  double seconds;
+  int number;  // as printed: 1 for the first whole bar, 0 for an upbeat
+};
+
 struct Piece {
   std::string name;  // of its file, without extension
   Performance performance;
+  std::vector<BarStart> bars = {};  // by time; empty where nobody knows
 };
 
 struct Corpus {
