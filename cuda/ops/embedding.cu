@@ -16,11 +16,15 @@ namespace cuda {
 namespace {
 
 template <class Scalar>
-__global__ void look_up_kernel(MatrixView<const Scalar> E, const std::int32_t* tokens, MatrixView<Scalar> y) {
-  for (Index j = Warp::index(); j < y.cols; j += Warp::count()) {
-    const Index token = tokens[j];
-    for (Index d = Warp::rank(); d < y.rows; d += kWarp) y(d, j) = E(d, token);
-  }
+__global__ void look_up_kernel(MatrixView<const Scalar> E, const std::int32_t* tokens, Index per_column,
+                               MatrixView<Scalar> y) {
+  for (Index j = Warp::index(); j < y.cols; j += Warp::count())
+    for (Index d = Warp::rank(); d < y.rows; d += kWarp) {
+      Scalar sum = 0;
+      for (Index k = 0; k < per_column; ++k)
+        if (const std::int32_t token = tokens[j * per_column + k]; token != kNoToken) sum += E(d, token);
+      y(d, j) = sum;
+    }
 }
 
 /// A token that occurs, and its columns of dy: order[first], ..., order[last - 1].
@@ -41,12 +45,13 @@ __global__ void embedding_backward_kernel(const Occurrences* tokens, const Index
 
 struct SortedTokens {
   std::vector<Occurrences> occurring;
-  std::vector<Index> order;  // column numbers, by token
+  std::vector<Index> order;  // column numbers, by token; behind them nothing, for tokens that are none
 };
 
-SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index vocabulary) {
+SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index per_column, Index vocabulary) {
   std::vector<Index> next(static_cast<std::size_t>(vocabulary) + 1);  // where the next column of each token goes
-  for (std::int32_t token : tokens) ++next[static_cast<std::size_t>(token) + 1];
+  for (std::int32_t token : tokens)
+    if (token != kNoToken) ++next[static_cast<std::size_t>(token) + 1];
   SortedTokens sorted;
   for (std::size_t v = 1; v < next.size(); ++v) {
     const Index first = next[v - 1], last = first + next[v];
@@ -54,8 +59,10 @@ SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index vocabulary)
     next[v] = last;
   }
   sorted.order.resize(tokens.size());
-  for (std::size_t j = 0; j < tokens.size(); ++j)
-    sorted.order[static_cast<std::size_t>(next[static_cast<std::size_t>(tokens[j])]++)] = static_cast<Index>(j);
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    if (tokens[i] != kNoToken)
+      sorted.order[static_cast<std::size_t>(next[static_cast<std::size_t>(tokens[i])]++)] =
+          static_cast<Index>(i) / per_column;
   return sorted;
 }
 
@@ -64,17 +71,21 @@ SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index vocabulary)
 
 template <class Scalar>
 void embedding_forward(Cuda, ConstView<Scalar> E, std::span<const std::int32_t> tokens, MatrixView<Scalar> y) {
-  const auto* ids = cuda::upload_scratch(cuda::Scratch::tokens, tokens.data(), y.cols);
-  cuda::launch("embedding_forward", cuda::look_up_kernel<Scalar>, cuda::Warp::shape(y.cols), E, ids, y);
+  if (y.cols == 0) return;
+  const auto count = static_cast<Index>(tokens.size());
+  const auto* ids = cuda::upload_scratch(cuda::Scratch::tokens, tokens.data(), count);
+  cuda::launch("embedding_forward", cuda::look_up_kernel<Scalar>, cuda::Warp::shape(y.cols), E, ids, count / y.cols, y);
 }
 
 template <class Scalar>
 void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Scalar> dy, MatrixView<Scalar> dE) {
-  const cuda::SortedTokens sorted = cuda::sort_tokens(tokens, dE.cols);
+  if (dy.cols == 0) return;
+  const cuda::SortedTokens sorted = cuda::sort_tokens(tokens, static_cast<Index>(tokens.size()) / dy.cols, dE.cols);
   const auto count = static_cast<unsigned>(sorted.occurring.size());
   if (count == 0) return;
   const auto* occurring = cuda::upload_scratch(cuda::Scratch::tokens, sorted.occurring.data(), count);
-  const auto* order = cuda::upload_scratch(cuda::Scratch::order, sorted.order.data(), dy.cols);
+  const auto* order =
+      cuda::upload_scratch(cuda::Scratch::order, sorted.order.data(), static_cast<Index>(tokens.size()));
   cuda::launch("embedding_backward", cuda::embedding_backward_kernel<Scalar>, cuda::LaunchShape{count, cuda::kThreads},
                occurring, order, dy, dE);
 }

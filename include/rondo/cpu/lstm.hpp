@@ -115,13 +115,13 @@ bool table_pays(const TokenInput<Scalar>& x) {
 
 }  // namespace detail
 
-/// The same of tokens: bit for bit what lstm_forward of their embeddings is in fp32.
+/// The same of tokens: in fp32, one token a step, bit for bit what lstm_forward of their embeddings is.
 template <class Scalar>
 void lstm_forward(Cpu cpu, Precision precision, const LstmWeights<const Scalar>& w, const TokenInput<Scalar>& x,
                   LstmLayerCache<Scalar>& cache) {
   if constexpr (std::is_same_v<Scalar, float>)
     if (detail::table_pays(x)) {
-      const detail::TableInput input(w.R.cols, x, cache.workspace.table);
+      const detail::TableInput input(*detail::kernels(), w, x, cache.workspace.table);
       input.fill_table(w);
       return detail::with_word(precision, [&](auto word) {
         detail::packed_forward<decltype(word)>(*detail::kernels(), w, input, cache, [](detail::Team::Range) {});

@@ -62,35 +62,48 @@ class FeatureInput {
 };
 
 /// Z's columns looked up in a table, W E + b (4H x V): V columns are fewer than those of all steps. The table is a
-/// product in the order of FeatureInput's, so z has the same bits.
+/// product in the order of FeatureInput's, so z has the same bits. For bags of tokens it is W E, and z = b + its
+/// columns.
 class TableInput {
  public:
-  TableInput(Index hidden, const TokenInput<float>& x, Buffer<float>& table) : hidden_(hidden), x_(x), table_(table) {}
+  TableInput(const Kernels& k, const LstmWeights<const float>& w, const TokenInput<float>& x, Buffer<float>& table)
+      : k_(k), hidden_(w.R.cols), b_(w.b.data), x_(x), table_(table) {}
 
   /// Before the team starts.
   void fill_table(const LstmWeights<const float>& w) const {
     table_.resize(4 * hidden_ * x_.E.cols);
     const MatrixView<float> table{table_.data(), 4 * hidden_, x_.E.cols, 4 * hidden_};
-    set_columns(Cpu{}, table, w.b);
+    if (x_.per_step == 1)
+      set_columns(Cpu{}, table, w.b);
+    else
+      fill(Cpu{}, table, 0.0f);
     gemm(Cpu{}, Op::none, Op::none, w.W, x_.E, table);
   }
 
   static constexpr bool kGathers = false;
 
   void project(const StepBlock& at, float* z) const {
-    const Index H = hidden_;
+    const Index H = hidden_, K = x_.per_step;
     for (Index t = 0; t < at.steps; ++t)
       for (Index b = at.columns.first; b < at.columns.last; ++b) {
         const Index column = t * x_.batch + b;
-        const std::int32_t token = x_.tokens[static_cast<std::size_t>(at.first_step * x_.batch + column)];
-        for (Index g = 0; g < 4; ++g)
-          std::copy_n(table_.data() + token * 4 * H + g * H + at.units.first, at.units.size(),
-                      z + column * 4 * H + g * H + at.units.first);
+        const auto ids = x_.tokens.subspan(static_cast<std::size_t>((at.first_step * x_.batch + column) * K),
+                                           static_cast<std::size_t>(K));
+        for (Index g = 0; g < 4; ++g) {
+          const Index first = g * H + at.units.first;
+          float* const to = z + column * 4 * H + first;
+          std::copy_n(K == 1 ? table_.data() + ids[0] * 4 * H + first : b_ + first, at.units.size(), to);
+          if (K > 1)
+            for (std::int32_t id : ids)
+              if (id != kNoToken) k_.elementwise.add(at.units.size(), table_.data() + id * 4 * H + first, to);
+        }
       }
   }
 
  private:
+  const Kernels& k_;
   Index hidden_;
+  const float* b_;  // 4H
   const TokenInput<float>& x_;
   Buffer<float>& table_;  // 4H x V
 };

@@ -189,11 +189,13 @@ class BackwardPass {
                          {nullptr, 0, 0}, {input_.dx->at(begin).data + columns.first * C, C, 0}, columns.size());
     } else {
       const Team::Range rows = team.share(H4_, k_.panel_rows);
-      for (Index j = 0; j < count; ++j) {
-        const std::int32_t token = input_.x.tokens[static_cast<std::size_t>(begin * B_ + j)];
-        const float* const dz = dz_at(begin) + j * H4_;
-        k_.elementwise.add(rows.size(), dz + rows.first, &input_.d_table(rows.first, token));
-      }
+      const Index K = input_.x.per_step;
+      for_each_token(
+          input_.x.tokens.subspan(static_cast<std::size_t>(begin * B_ * K), static_cast<std::size_t>(count * K)), count,
+          [&](Index j, std::int32_t id) {
+            const float* const dz = dz_at(begin) + j * H4_;
+            k_.elementwise.add(rows.size(), dz + rows.first, &input_.d_table(rows.first, id));
+          });
     }
   }
 

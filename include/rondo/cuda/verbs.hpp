@@ -58,10 +58,11 @@ void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum);
 
 // ---- embedding
 
-/// y's column j = E's column tokens[j]. E: D x V, y: D x n; tokens on the host.
+/// y's column j = the sum of E's columns tokens[K j .. K j + K). E: D x V, y: D x n; K n tokens on the host, of
+/// which kNoToken is none.
 template <class Scalar>
 void embedding_forward(Cuda, ConstView<Scalar> E, std::span<const std::int32_t> tokens, MatrixView<Scalar> y);
-/// dE's column tokens[j] += dy's column j, in the order of j.
+/// dE's column of each token += dy's column, in the order of the columns.
 template <class Scalar>
 void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Scalar> dy, MatrixView<Scalar> dE);
 

@@ -31,18 +31,23 @@ class Embedding {
   Parameter<Scalar, Device>& E() { return E_; }
 
   /// The tokens and this embedding as the input of an LSTM, which looks up what it needs. B*T ids in 0..V-1, token
-  /// (b, t) at b + B * t. Throws shape_error for a foreign id. It refers to the tokens and to E.
-  TokenInput<Scalar, Device> input(std::span<const std::int32_t> tokens, Index batch, Index time) const {
-    require_shape(static_cast<Index>(tokens.size()) == batch * time, "Embedding: ", tokens.size(),
-                  " tokens for B x T = ", batch, " x ", time);
+  /// (b, t) at b + B * t; or `per_step` times as many, those of a step side by side: their embeddings are added, and
+  /// kNoToken adds nothing. Throws shape_error for a foreign id. It refers to the tokens and to E.
+  TokenInput<Scalar, Device> input(std::span<const std::int32_t> tokens, Index batch, Index time,
+                                   Index per_step = 1) const {
+    require_shape(static_cast<Index>(tokens.size()) == batch * time * per_step, "Embedding: ", tokens.size(),
+                  per_step == 1 ? " tokens" : " ids", " for B x T = ", batch, " x ", time,
+                  per_step == 1 ? "" : detail::concat(", ", per_step, " a step"));
     for (std::int32_t token : tokens)
-      require_shape(0 <= token && token < vocabulary(), "Embedding: token ", token, " with V = ", vocabulary());
-    return {E_.value(), tokens, batch, time};
+      require_shape((0 <= token && token < vocabulary()) || (per_step > 1 && token == kNoToken), "Embedding: token ",
+                    token, " with V = ", vocabulary());
+    return {E_.value(), tokens, batch, time, per_step};
   }
 
-  /// y becomes D x B x T, the embedding of every token.
-  void forward(std::span<const std::int32_t> tokens, Index batch, Index time, Sequence<Scalar, Device>& y) const {
-    const TokenInput<Scalar, Device> x = input(tokens, batch, time);
+  /// y becomes D x B x T, the embedding of every step.
+  void forward(std::span<const std::int32_t> tokens, Index batch, Index time, Sequence<Scalar, Device>& y,
+               Index per_step = 1) const {
+    const TokenInput<Scalar, Device> x = input(tokens, batch, time, per_step);
     y.resize(features(), batch, time);
     embedding_forward(Device{}, x.E, tokens, y.flat());
   }

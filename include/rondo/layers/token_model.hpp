@@ -16,6 +16,8 @@ namespace rondo::inline v0 {
 
 struct TokenModelConfig {
   Index vocabulary = 0;   // V
+  Index conditions = 0;   // ids behind the vocabulary's, V.., that are heard but never foretold
+  Index per_step = 1;     // K: ids of a step, the token's first; the others conditions or kNoToken
   Index embedding = 128;  // D
   Index hidden = 256;     // H
   Index layers = 2;       // L
@@ -39,7 +41,7 @@ class TokenModel {
 
   TokenModel(const TokenModelConfig& config, Rng& rng)
       : config_(config),
-        embedding_(config.vocabulary, config.embedding, rng),
+        embedding_(config.vocabulary + config.conditions, config.embedding, rng),
         lstm_({config.embedding, config.hidden, config.layers, config.dropout, config.forget_bias, config.precision},
               rng),
         output_(config.hidden, config.vocabulary, rng) {}
@@ -47,12 +49,14 @@ class TokenModel {
   const TokenModelConfig& config() const { return config_; }
   LstmState<Scalar, Device> zero_state(Index batch) const { return lstm_.zero_state(batch); }
 
-  /// Logits V x B x T for what follows each of the B*T tokens (token (b, t) at b + B * t); they live in `cache`.
+  /// Logits V x B x T for what follows each of the B*T steps (the K ids of (b, t) from K * (b + B * t)); they live in
+  /// `cache`.
   /// `state` moves on. With a generator it drops, for training.
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time,
                                           LstmState<Scalar, Device>& state, Cache& cache,
                                           Rng* dropout_rng = nullptr) const {
-    cache.features = &lstm_.forward(embedding_.input(tokens, batch, time), state, cache.lstm, dropout_rng);
+    cache.features =
+        &lstm_.forward(embedding_.input(tokens, batch, time, config_.per_step), state, cache.lstm, dropout_rng);
     if (dropout_rng && config_.dropout > 0)
       cache.features = &dropout(*cache.features, config_.dropout, *dropout_rng, cache.output_dropout);
     output_.forward(*cache.features, cache.logits);
@@ -71,7 +75,8 @@ class TokenModel {
     cache.d_state.h.resize(lstm_.hidden(), batch, lstm_.depth());
     cache.d_state.c.resize(lstm_.hidden(), batch, lstm_.depth());
     cache.d_state.set_zero();
-    lstm_.backward(embedding_.input(tokens, batch, time), cache.dy, cache.lstm, cache.d_state, embedding_.E().grad());
+    lstm_.backward(embedding_.input(tokens, batch, time, config_.per_step), cache.dy, cache.lstm, cache.d_state,
+                   embedding_.E().grad());
     return loss;
   }
 
@@ -82,11 +87,11 @@ class TokenModel {
     Sequence<Scalar, Device> logits;  // V x B x 1
   };
 
-  /// One token for each of B streams: the logits (V x B) of what follows it.
+  /// One step of each of B streams (K ids a stream): the logits (V x B) of what follows it.
   MatrixView<const Scalar> step(std::span<const std::int32_t> tokens, LstmState<Scalar, Device>& state,
                                 Scratch& scratch) const {
-    const auto B = static_cast<Index>(tokens.size());
-    embedding_.forward(tokens, B, 1, scratch.x);
+    const auto B = static_cast<Index>(tokens.size()) / config_.per_step;
+    embedding_.forward(tokens, B, 1, scratch.x, config_.per_step);
     const auto h = lstm_.step(scratch.x.at(0), state, scratch.lstm);
     scratch.logits.resize(output_.output(), B, 1);
     output_.step(h, scratch.logits.at(0));

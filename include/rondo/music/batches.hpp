@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rondo/music/augment.hpp>
+#include <rondo/music/condition.hpp>
 #include <rondo/music/dataset.hpp>
 
 #include <algorithm>
@@ -22,33 +23,74 @@ namespace rondo::inline v0::music {
 
 inline constexpr Token kNoTarget = -1;  // a place past the end of a stream's piece: no loss there
 
-/// Legend: B streams (batch), T time steps. A token stands at [t * B + b].
+/// What a model hears at each step: its vocabulary's tokens, and beside them ids of conditions.
+struct Hearing {
+  int vocabulary = kVocabulary;
+  Conditions conditions;
+};
+
+/// A piece as a model hears it.
+struct Heard {
+  std::vector<Token> tokens;
+  std::vector<Told> told;  // after each token; empty without conditions that look ahead
+
+  Heard(std::vector<Token> all, const Hearing& hearing) : tokens(std::move(all)) {
+    if (hearing.conditions.looks_ahead()) told = conditions_of(tokens);
+  }
+};
+
+/// A place in a piece, moving on: what sounds there is known.
+struct Reading {
+  const Heard* heard = nullptr;
+  std::size_t at = 0;  // of the token that is heard next
+  Sounding sounding;   // before it
+
+  bool ended() const { return at + 1 >= heard->tokens.size(); }  // no token follows
+  void start(const Heard& piece, std::size_t place) {
+    heard = &piece;
+    sounding = {};
+    for (at = 0; at < place; ++at) sounding.feed(piece.tokens[at]);
+  }
+};
+
+/// Legend: B streams (batch), T time steps, K ids a step. The target of a step stands at [t * B + b], its ids from
+/// [(t * B + b) * K].
 struct Batch {
-  std::vector<Token> inputs;        // T x B; 0 past a stream's end
+  std::vector<Token> inputs;        // T x B x K; 0 past a stream's end, its conditions untold
   std::vector<Token> targets;       // T x B; the token after each input, kNoTarget past a stream's end
   std::vector<std::uint8_t> reset;  // B; 1 where the stream begins anew, and the state of the network is to be zero
   std::vector<int> lengths;         // B; how many of the T steps are there, 0..T
   std::size_t tokens = 0;           // sum of the lengths
 
-  void clear(int batch, int steps) {
+  void clear(int batch, int steps, int per_step) {
     const std::size_t places = static_cast<std::size_t>(batch) * static_cast<std::size_t>(steps);
-    inputs.assign(places, 0);
+    const auto ids = static_cast<std::size_t>(per_step);
+    inputs.assign(places * ids, kUntold);
+    for (std::size_t place = 0; place < places; ++place) inputs[place * ids] = 0;
     targets.assign(places, kNoTarget);
     reset.assign(static_cast<std::size_t>(batch), 0);
     lengths.assign(static_cast<std::size_t>(batch), 0);
     tokens = 0;
   }
 
-  /// Puts the next tokens of a stream in column b: as many as there are, at most T inputs, each with its target.
-  void put(int batch, int steps, int b, std::span<const Token> tokens_left, int semitones) {
-    const int length = std::min(steps, static_cast<int>(std::min<std::size_t>(tokens_left.size() - 1, 1u << 30)));
+  /// Puts the next tokens of a stream in column b: as many as there are, at most T inputs, each with its target. The
+  /// reading moves on behind them. Conditions that look ahead are told if `tell`.
+  void put(int batch, int steps, int b, Reading& reading, const Hearing& hearing, int semitones, bool tell) {
+    const auto& piece = reading.heard->tokens;
+    const auto& told = reading.heard->told;
+    const auto ids = static_cast<std::size_t>(hearing.conditions.per_step());
     const auto moved = [&](Token token) { return token < kFirstTimeShift ? token + semitones : token; };
-    for (int t = 0; t < length; ++t) {
-      inputs[t * batch + b] = moved(tokens_left[t]);
-      targets[t * batch + b] = moved(tokens_left[t + 1]);
+    int t = 0;
+    for (; t < steps && !reading.ended(); ++t, ++reading.at) {
+      const auto place = static_cast<std::size_t>(t * batch + b);
+      const Token token = piece[reading.at];
+      reading.sounding.feed(token);
+      write_step(hearing.conditions, hearing.vocabulary, token, tell && !told.empty() ? told[reading.at] : Told{},
+                 reading.sounding, semitones, std::span(inputs).subspan(place * ids, ids));
+      targets[place] = moved(piece[reading.at + 1]);
     }
-    lengths[b] = length;
-    tokens += static_cast<std::size_t>(length);
+    lengths[b] = t;
+    tokens += static_cast<std::size_t>(t);
   }
 };
 
@@ -58,6 +100,8 @@ struct BatchOptions {
   int windows = 16;  // how many times T a stream reads on before it jumps; 1: windows by chance, 0: whole pieces
   std::uint64_t seed = 1;
   Augmentation augmentation = {};
+  Hearing hearing = {};
+  int untold = 8;  // one jump in so many leaves conditions that look ahead untold until the next
 };
 
 /// Endless training batches. Each jump of a stream draws a place (a piece in proportion to its length, a token in it)
@@ -75,12 +119,12 @@ class Batches {
     for (const Piece& piece : pieces) {
       Source source;
       for (double factor : options_.augmentation.stretches)
-        source.variants.push_back(tokens_of({piece.name, stretch(piece.performance, factor)}));
+        source.variants.emplace_back(tokens_of({piece.name, stretch(piece.performance, factor)}), options_.hearing);
       const auto& grid = options_.augmentation;
       std::tie(source.lowest, source.highest) =
           transpositions_that_fit(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
-      source.shortest = source.variants.front().size();
-      for (const auto& tokens : source.variants) source.shortest = std::min(source.shortest, tokens.size());
+      source.shortest = source.variants.front().tokens.size();
+      for (const auto& variant : source.variants) source.shortest = std::min(source.shortest, variant.tokens.size());
       if (source.shortest < 2 || source.lowest > source.highest) continue;
       places_ += source.shortest - 1;
       source.places_end = places_;
@@ -89,6 +133,9 @@ class Batches {
     if (sources_.empty()) throw std::invalid_argument("Batches: no piece with two tokens or more to learn from");
     seek(0);
   }
+
+  Batches(const Batches&) = delete;  // streams point into the pieces
+  Batches& operator=(const Batches&) = delete;
 
   std::int64_t step() const { return step_; }  // batches so far
 
@@ -101,17 +148,23 @@ class Batches {
     for (int b = 0; b < options_.batch; ++b)
       streams_.push_back({CountedRandom(options_.seed, static_cast<std::uint64_t>(b))});
     for (step_ = 0; step_ < step; ++step_)
-      for (Stream& stream : streams_) advance(stream);
+      for (Stream& stream : streams_) {
+        advance(stream);
+        stream.at += static_cast<std::size_t>(options_.steps);
+      }
+    for (Stream& stream : streams_)
+      if (stream.begun && !ended(stream)) stream.reading.start(heard(stream), stream.at);
   }
 
   /// The next batch; it is the same object each time, and nothing is allocated after the first.
   const Batch& next() {
-    batch_.clear(options_.batch, options_.steps);
+    batch_.clear(options_.batch, options_.steps, options_.hearing.conditions.per_step());
     for (int b = 0; b < options_.batch; ++b) {
       Stream& stream = streams_[b];
       batch_.reset[b] = advance(stream);
-      const auto& tokens = sources_[stream.source].variants[stream.variant];
-      batch_.put(options_.batch, options_.steps, b, std::span(tokens).subspan(stream.at), stream.semitones);
+      if (batch_.reset[b]) stream.reading.start(heard(stream), stream.at);
+      batch_.put(options_.batch, options_.steps, b, stream.reading, options_.hearing, stream.semitones, stream.tell);
+      stream.at += static_cast<std::size_t>(options_.steps);
     }
     ++step_;
     return batch_;
@@ -119,28 +172,29 @@ class Batches {
 
  private:
   struct Source {
-    std::vector<std::vector<Token>> variants;  // one for each stretch
-    std::size_t shortest = 0;                  // tokens in the shortest of them
-    std::size_t places_end = 0;                // running sum of places to begin at
-    int lowest = 0, highest = 0;               // transpositions
+    std::vector<Heard> variants;  // one for each stretch
+    std::size_t shortest = 0;     // tokens in the shortest of them
+    std::size_t places_end = 0;   // running sum of places to begin at
+    int lowest = 0, highest = 0;  // transpositions
   };
   struct Stream {
     CountedRandom random;
-    std::size_t source = 0, variant = 0, at = 0;
+    std::size_t source = 0, variant = 0, at = 0;  // where its next window begins
     int semitones = 0;
     int windows_left = 0;
-    bool begun = false;
+    bool begun = false, tell = true;
+    Reading reading = {};  // at the same place
   };
 
-  // Moves to the stream's next window; true if that is a jump.
+  const Heard& heard(const Stream& stream) const { return sources_[stream.source].variants[stream.variant]; }
+  bool ended(const Stream& stream) const { return stream.at + 1 >= heard(stream).tokens.size(); }
+
+  // Readies the stream for its next window; true if that is behind a jump.
   bool advance(Stream& stream) const {
-    const bool ended =
-        stream.begun && stream.at + options_.steps + 1 >= sources_[stream.source].variants[stream.variant].size();
-    if (!stream.begun || ended || (options_.windows > 0 && stream.windows_left == 0)) {
+    if (!stream.begun || ended(stream) || (options_.windows > 0 && stream.windows_left == 0)) {
       jump(stream);
       return true;
     }
-    stream.at += static_cast<std::size_t>(options_.steps);
     --stream.windows_left;
     return false;
   }
@@ -161,12 +215,14 @@ class Batches {
     stream.semitones =
         source.lowest + static_cast<int>(random.below(static_cast<std::uint64_t>(source.highest - source.lowest + 1)));
     // A place is one in the shortest variant; the same place of the music in this one.
-    const std::size_t places = source.variants[stream.variant].size() - 1;
+    const std::size_t places = source.variants[stream.variant].tokens.size() - 1;
     stream.at = place * places / (source.shortest - 1);
     if (options_.windows > 0)
       stream.windows_left =
           (stream.begun ? options_.windows : 1 + static_cast<int>(random.below(options_.windows))) - 1;
     stream.begun = true;
+    if (options_.hearing.conditions.looks_ahead() && options_.untold > 0)
+      stream.tell = random.below(static_cast<std::uint64_t>(options_.untold)) > 0;
   }
 
   BatchOptions options_;
@@ -180,35 +236,41 @@ class Batches {
 /// One pass over pieces from beginning to end, for evaluation: every token but each piece's first is a target once.
 class Sweep {
  public:
-  /// `batch` streams at most; pieces are dealt to the stream with the least to read, the longest first.
-  Sweep(std::span<const Piece> pieces, int batch, int steps) : steps_(steps) {
+  /// `batch` streams at most; pieces are dealt to the stream with the least to read, the longest first. Conditions that
+  /// look ahead are told if `tell`.
+  Sweep(std::span<const Piece> pieces, int batch, int steps, const Hearing& hearing = {}, bool tell = false)
+      : steps_(steps), hearing_(hearing), tell_(tell) {
     if (batch < 1 || steps < 1) throw std::invalid_argument("Sweep: batch and steps must be 1 or more");
     for (const Piece& piece : pieces)
-      if (auto tokens = tokens_of(piece); tokens.size() > 1) pieces_.push_back(std::move(tokens));
-    std::ranges::stable_sort(pieces_, std::greater{}, [](const auto& tokens) { return tokens.size(); });
+      if (auto tokens = tokens_of(piece); tokens.size() > 1) pieces_.emplace_back(std::move(tokens), hearing_);
+    std::ranges::stable_sort(pieces_, std::greater{}, [](const Heard& piece) { return piece.tokens.size(); });
     streams_.resize(std::min<std::size_t>(static_cast<std::size_t>(batch), pieces_.size()));
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
       Stream& least = *std::ranges::min_element(streams_, {}, &Stream::load);
       least.pieces.push_back(i);
-      least.load += pieces_[i].size();
-      targets_ += pieces_[i].size() - 1;
+      least.load += pieces_[i].tokens.size();
+      targets_ += pieces_[i].tokens.size() - 1;
     }
   }
+
+  Sweep(const Sweep&) = delete;  // streams point into the pieces
+  Sweep& operator=(const Sweep&) = delete;
 
   int batch() const { return static_cast<int>(streams_.size()); }  // B: no more than there are pieces
   std::size_t targets() const { return targets_; }                 // in the whole pass
 
   /// The next batch, or null after the last. Streams that have nothing left have length 0.
   const Batch* next() {
-    batch_.clear(batch(), steps_);
+    batch_.clear(batch(), steps_, hearing_.conditions.per_step());
     for (int b = 0; b < batch(); ++b) {
       Stream& stream = streams_[b];
-      if (stream.piece == stream.pieces.size()) continue;
-      const auto& tokens = pieces_[stream.pieces[stream.piece]];
-      batch_.reset[b] = stream.at == 0;
-      batch_.put(batch(), steps_, b, std::span(tokens).subspan(stream.at), 0);
-      stream.at += static_cast<std::size_t>(steps_);
-      if (stream.at + 1 >= tokens.size()) stream.at = 0, ++stream.piece;
+      Reading& reading = stream.reading;
+      if (!reading.heard || reading.ended()) {
+        if (stream.piece == stream.pieces.size()) continue;
+        reading.start(pieces_[stream.pieces[stream.piece++]], 0);
+        batch_.reset[b] = 1;
+      }
+      batch_.put(batch(), steps_, b, reading, hearing_, 0, tell_);
     }
     return batch_.tokens > 0 ? &batch_ : nullptr;
   }
@@ -216,10 +278,13 @@ class Sweep {
  private:
   struct Stream {
     std::vector<std::size_t> pieces;
-    std::size_t load = 0, piece = 0, at = 0;
+    std::size_t load = 0, piece = 0;
+    Reading reading = {};
   };
   int steps_;
-  std::vector<std::vector<Token>> pieces_;
+  Hearing hearing_;
+  bool tell_;
+  std::vector<Heard> pieces_;
   std::vector<Stream> streams_;
   std::size_t targets_ = 0;
   Batch batch_;
