@@ -64,7 +64,7 @@ json floors(const Config& config, const std::vector<music::Piece>& judged) {
 }
 
 /// How far continuations by the model are from the pieces themselves: windows of the same length of both.
-json distribution(const Options& o, const rondo::TokenModel<float>& model, const std::vector<music::Piece>& judged) {
+json distribution(const Options& o, const rondo::TokenModel<float>& model, const Config& config, const std::vector<music::Piece>& judged) {
   constexpr double kPrimerSeconds = 10;
   std::vector<Request> requests;
   for (int i = 0; i < o.samples; ++i)
@@ -75,7 +75,7 @@ json distribution(const Options& o, const rondo::TokenModel<float>& model, const
          .seed = o.seed + static_cast<std::uint64_t>(i)});
   std::vector<music::Performance> ours, theirs;
   json samples = json::array();
-  for (const Take& take : generate(model, requests, music::velocity(16))) {
+  for (const Take& take : generate(model, config.hearing(), requests, music::velocity(16))) {
     auto performance = music::decode(take.tokens);
     std::erase_if(performance.notes, [](const music::Note& note) { return note.start.value < kPrimerSeconds; });
     const auto s = music::describe(performance);
@@ -98,7 +98,7 @@ json numbers(const Options& o) {
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
   const auto judged = pieces(o, config);
-  const Likelihood likelihood = evaluate(model, judged);
+  const Likelihood likelihood = evaluate(model, judged, config.hearing());
   std::size_t notes = 0;
   double seconds = 0;
   for (const auto& piece : judged) notes += piece.performance.notes.size(), seconds += piece.performance.duration.value;
@@ -117,7 +117,7 @@ json numbers(const Options& o) {
           {"nll_by_event", by_event},
           {"accuracy", static_cast<double>(likelihood.correct) / static_cast<double>(likelihood.total_tokens())},
           {"floors", floors(config, judged)},
-          {"distribution", o.samples > 0 ? distribution(o, model, judged) : json()}};
+          {"distribution", o.samples > 0 ? distribution(o, model, config, judged) : json()}};
 }
 
 void print(const json& n) {

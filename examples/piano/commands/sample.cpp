@@ -31,6 +31,8 @@ struct Options {
   int num_outputs = 3;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
+  double notes_per_second = 0;
+  std::string key;
   bool as_json = false;
 };
 
@@ -40,6 +42,18 @@ double seconds_of(std::span<const music::Token> tokens) {
   for (const music::Token token : tokens)
     if (music::kind_of(token) == music::EventKind::time_shift) steps += music::event_of(token).value;
   return static_cast<double>(steps) / music::kStepsPerSecond;
+}
+
+/// The density and key of a whole primer.
+music::Told told(std::span<const music::Token> tokens) {
+  std::array<double, 12> classes{};
+  std::size_t notes = 0;
+  for (const music::Token token : tokens)
+    if (const auto [kind, value] = music::event_of(token); kind == music::EventKind::note_on)
+      classes[static_cast<std::size_t>(value % 12)] += 1, ++notes;
+  const double seconds = std::max(1.0, seconds_of(tokens));
+  return {static_cast<std::int8_t>(music::density_bin(static_cast<double>(notes) / seconds)),
+          static_cast<std::int8_t>(music::find_key(classes))};
 }
 
 /// What each of the outputs is asked for, by mode:
@@ -54,12 +68,16 @@ std::vector<Request> requests(const Options& o, const std::string& mode, const C
     if (std::ranges::none_of(primer, [](auto token) { return music::kind_of(token) == music::EventKind::note_on; }))
       throw std::runtime_error(o.primer + ": no notes in its first " + std::to_string(o.primer_seconds) + " seconds");
     request.primer = primer;
+    request.told = told(primer);
     if (mode == "vary") {
       const double whole = seconds_of(primer);
       request.primer = opening_of(loaded.pieces[0].performance, whole / 2);
       request.seconds = whole / 2;
     }
   }
+  if (o.notes_per_second > 0)
+    request.told.density = static_cast<std::int8_t>(music::density_bin(o.notes_per_second));
+  if (!o.key.empty()) request.told.key = static_cast<std::int8_t>(music::key_named(o.key));
   std::vector<Request> all;
   for (int i = 0; i < o.num_outputs; ++i) {
     all.push_back(request);
@@ -113,7 +131,7 @@ void run(const Options& o) {
   const auto model = run_dir.read_model(config);
   const auto asked = requests(o, mode, config);
   const auto learned = training_pieces_or_none(config);
-  const auto takes = generate(model, asked, opening_velocity(learned));
+  const auto takes = generate(model, config.hearing(), asked, opening_velocity(learned));
 
   const std::filesystem::path folder(o.output_dir);
   std::filesystem::create_directories(folder);
@@ -183,6 +201,8 @@ void add_sample(CLI::App& piano) {
   app.add_option("--min-p", o.sampling.min_p,
                  "choose among tokens at least so many times as likely as the likeliest, in [0, 1)")
       ->check(CLI::Range(0.0, 0.999999));
+  app.add_option("--notes-per-second", o.notes_per_second, "density of the new music")->check(CLI::PositiveNumber);
+  app.add_option("--key", o.key, "its key, e.g. 'F# minor'");
   app.add_option("--seed", o.seed, "seed of the first output; the others count on from it");
   app.add_flag("--json", o.as_json, "print the manifest on stdout");
   app.callback([options] { run(*options); });

@@ -28,6 +28,7 @@ struct Options {
   Config config;
   examples::DeviceOptions device;
   std::string run_dir, pedal = "extend";
+  std::vector<std::string> conditions;
   std::vector<int> transpose;
   int judgements = 10, threads = rondo::most_threads();
   bool scores = false, augment = true, resume = false, as_json = false;
@@ -171,7 +172,8 @@ class Run {
     } else {
       config_ = options_.config;
       config_.pedal = music::pedal_mode(options_.pedal);
-      config_.model.vocabulary = music::vocabulary_size(config_.pedal);
+      config_.conditions = music::Conditions::named(options_.conditions);
+      config_.settle();
       if (options_.scores) config_.data.push_back(bundled_scores());
       if (config_.data.empty()) throw std::runtime_error("nothing to learn from: give --data PATH... or --scores");
       if (config_.steps == 0 && config_.minutes == 0) config_.minutes = 2;
@@ -276,6 +278,10 @@ void add_train(CLI::App& piano) {
       ->check(CLI::Range(-12, 12));
   app.add_option("--pedal", o.pedal, "the sustain pedal: extend notes by it, make it tokens, or ignore it")
       ->check(CLI::IsMember({"extend", "tokens", "ignore"}));
+  app.add_option("--condition", o.conditions,
+                 "tell the model beside the notes: notes-per-second and key, which sample can then set, and sounding")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"notes-per-second", "key", "sounding"}));
   app.add_option("--judgements", o.judgements, "how often to judge on validation and to save")
       ->check(CLI::Range(1, 1000));
   app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")

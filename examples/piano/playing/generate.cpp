@@ -16,8 +16,12 @@ namespace music = rondo::music;
 /// One stream: the tokens so far, and what may come next.
 class Stream {
  public:
-  Stream(const Request& request, music::Token opening, bool pedal)
-      : grammar_({.pedal = pedal}), sampler_(request.sampling), rng_(request.seed) {
+  Stream(const Request& request, const music::Hearing& hearing, music::Token opening)
+      : hearing_(hearing),
+        told_(request.told),
+        grammar_({.pedal = hearing.vocabulary == music::kVocabularyWithPedal}),
+        sampler_(request.sampling),
+        rng_(request.seed) {
     take_.tokens = request.primer;
     take_.primer_tokens = request.primer.size();
     if (take_.tokens.empty()) take_.tokens.push_back(opening);
@@ -25,8 +29,12 @@ class Stream {
     end_ = grammar_.steps() + std::llround(request.seconds * music::kStepsPerSecond);
   }
 
-  /// What the model hears at step t: the primer, then what was sampled.
-  music::Token heard(std::size_t t) const { return t < take_.tokens.size() ? take_.tokens[t] : music::Token{0}; }
+  /// Writes what the model hears at step t: the primer, then what was sampled. Called for each t in turn.
+  void speak(std::size_t t, std::span<music::Token> to) {
+    const music::Token token = t < take_.tokens.size() ? take_.tokens[t] : music::Token{0};
+    sounding_.feed(token);
+    music::write_step(hearing_.conditions, hearing_.vocabulary, token, told_, sounding_, 0, to);
+  }
 
   /// Takes the logits that followed token t; samples where the primer has nothing more to say.
   void hear(std::size_t t, std::span<const float> logits) {
@@ -59,6 +67,9 @@ class Stream {
   }
 
   Take take_;
+  music::Hearing hearing_;
+  music::Told told_;
+  music::KeysDown sounding_;
   music::Grammar grammar_;
   rondo::Sampler sampler_;
   rondo::Rng rng_;
@@ -69,16 +80,17 @@ class Stream {
 
 }  // namespace
 
-std::vector<Take> generate(const rondo::TokenModel<float>& model, const std::vector<Request>& requests,
-                           music::Token opening) {
-  const bool pedal = model.config().vocabulary == music::kVocabularyWithPedal;
+std::vector<Take> generate(const rondo::TokenModel<float>& model, const music::Hearing& hearing,
+                           const std::vector<Request>& requests, music::Token opening) {
   std::vector<Stream> streams;
-  for (const Request& request : requests) streams.emplace_back(request, opening, pedal);
-  std::vector<music::Token> heard(streams.size());
+  for (const Request& request : requests) streams.emplace_back(request, hearing, opening);
+  const auto per_step = static_cast<std::size_t>(hearing.conditions.per_step());
+  std::vector<music::Token> heard(streams.size() * per_step);
   auto state = model.zero_state(static_cast<rondo::Index>(streams.size()));
   rondo::TokenModel<float>::Scratch scratch;
   for (std::size_t t = 0; !std::ranges::all_of(streams, &Stream::done); ++t) {
-    std::ranges::transform(streams, heard.begin(), [t](const Stream& s) { return s.heard(t); });
+    for (std::size_t b = 0; b < streams.size(); ++b)
+      streams[b].speak(t, std::span(heard).subspan(b * per_step, per_step));
     const auto logits = model.step(heard, state, scratch);
     for (std::size_t b = 0; b < streams.size(); ++b)
       streams[b].hear(t, {&logits(0, static_cast<rondo::Index>(b)), static_cast<std::size_t>(logits.rows)});

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rondo/layers/token_model.hpp>
+#include <rondo/music/batches.hpp>
 #include <rondo/music/grammar.hpp>
 #include <rondo/music/performance.hpp>
 #include <rondo/music/vocabulary.hpp>
@@ -20,6 +21,7 @@ struct Request {
   double seconds = 30;                      // of new music
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
+  rondo::music::Told told = {};  // conditions of the new music
 };
 
 /// What it gave.
@@ -32,8 +34,8 @@ struct Take {
 
 /// Plays on from every primer. A take depends on its own request alone, not on those beside it. `opening` begins a take
 /// without a primer. Throws rondo::error for settings out of range.
-std::vector<Take> generate(const rondo::TokenModel<float>& model, const std::vector<Request>& requests,
-                           rondo::music::Token opening);
+std::vector<Take> generate(const rondo::TokenModel<float>& model, const rondo::music::Hearing& hearing,
+                           const std::vector<Request>& requests, rondo::music::Token opening);
 
 /// The tokens of the first `seconds` of a piece, without the silence before it.
 std::vector<rondo::music::Token> opening_of(const rondo::music::Performance& performance, double seconds);

@@ -9,6 +9,12 @@
 
 namespace piano {
 
+void Config::settle() {
+  model.vocabulary = vocabulary_size(pedal);
+  model.conditions = conditions.ids();
+  model.per_step = conditions.per_step();
+}
+
 nlohmann::json Config::to_json() const {
   return {{"model",
            {{"vocabulary", model.vocabulary},
@@ -17,6 +23,7 @@ nlohmann::json Config::to_json() const {
             {"layers", model.layers},
             {"dropout", model.dropout}}},
           {"pedal", name(pedal)},
+          {"conditions", conditions.names()},
           {"data", data},
           {"validation", validation},
           {"validation_share", validation_share},
@@ -40,12 +47,13 @@ nlohmann::json Config::to_json() const {
 Config Config::from_json(const nlohmann::json& json) {
   Config c;
   const auto& model = json.at("model");
-  model.at("vocabulary").get_to(c.model.vocabulary);
   model.at("embedding").get_to(c.model.embedding);
   model.at("hidden").get_to(c.model.hidden);
   model.at("layers").get_to(c.model.layers);
   model.at("dropout").get_to(c.model.dropout);
   c.pedal = rondo::music::pedal_mode(json.at("pedal").get<std::string>());
+  c.conditions = rondo::music::Conditions::named(json.at("conditions").get<std::vector<std::string>>());
+  c.settle();
   json.at("data").get_to(c.data);
   json.at("validation").get_to(c.validation);
   json.at("validation_share").get_to(c.validation_share);

@@ -9,6 +9,7 @@
 
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/augment.hpp>
+#include <rondo/music/batches.hpp>
 #include <rondo/music/pedal.hpp>
 
 #include <nlohmann/json.hpp>
@@ -23,6 +24,7 @@ namespace piano {
 struct Config {
   rondo::TokenModelConfig model;
   rondo::music::PedalMode pedal = rondo::music::PedalMode::extend;
+  rondo::music::Conditions conditions;
 
   std::vector<std::string> data;        // MIDI and ABC files, or folders of them
   std::vector<std::string> validation;  // names of pieces; empty: `validation_share` of them
@@ -40,6 +42,12 @@ struct Config {
   std::int64_t steps = 0;  // one of these two ends the run
   double minutes = 0;
   std::uint64_t seed = 1;
+
+  /// What the model hears of a piece.
+  rondo::music::Hearing hearing() const { return {vocabulary_size(pedal), conditions}; }
+
+  /// Gives the model the vocabulary and the conditions that follow from the other settings.
+  void settle();
 
   nlohmann::json to_json() const;
   static Config from_json(const nlohmann::json& json);

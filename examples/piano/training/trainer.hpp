@@ -29,7 +29,8 @@ inline rondo::music::BatchOptions batch_options(const Config& config) {
           .steps = config.sequence_length,
           .windows = config.windows,
           .seed = config.seed,
-          .augmentation = config.augmentation};
+          .augmentation = config.augmentation,
+          .hearing = config.hearing()};
 }
 
 /// What one step of training tells.
@@ -74,7 +75,7 @@ class Trainer {
   }
 
   /// Validation likelihood of the present weights.
-  Likelihood validate() const { return evaluate(model_, corpus_.valid); }
+  Likelihood validate() const { return evaluate(model_, corpus_.valid, config_.hearing()); }
 
   /// Writes last.safetensors. `seconds` is the time trained so far.
   void save(const RunDir& run, double seconds) {

@@ -44,7 +44,10 @@ class TokenModel {
         embedding_(config.vocabulary + config.conditions, config.embedding, rng),
         lstm_({config.embedding, config.hidden, config.layers, config.dropout, config.forget_bias, config.precision},
               rng),
-        output_(config.hidden, config.vocabulary, rng) {}
+        output_(config.hidden, config.vocabulary, rng) {
+    // Conditions begin silent: a sum of many random columns would drown the token's.
+    fill(Device{}, embedding_.E().value().columns(config.vocabulary, config.conditions), Scalar{0});
+  }
 
   const TokenModelConfig& config() const { return config_; }
   LstmState<Scalar, Device> zero_state(Index batch) const { return lstm_.zero_state(batch); }

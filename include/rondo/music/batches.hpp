@@ -43,7 +43,7 @@ struct Heard {
 struct Reading {
   const Heard* heard = nullptr;
   std::size_t at = 0;  // of the token that is heard next
-  Sounding sounding;   // before it
+  KeysDown sounding;   // before it
 
   bool ended() const { return at + 1 >= heard->tokens.size(); }  // no token follows
   void start(const Heard& piece, std::size_t place) {

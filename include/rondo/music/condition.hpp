@@ -90,7 +90,7 @@ struct Conditions {
 };
 
 /// Which keys are down, and the pedal, after some tokens.
-class Sounding {
+class KeysDown {
  public:
   void feed(Token token) {
     const auto [kind, value] = event_of(token);
@@ -109,7 +109,7 @@ class Sounding {
 
 /// Writes the ids of one step: the token, then those of its conditions, all moved by `semitones`. `sounding` is what
 /// sounds after the token, before moving. `to` has per_step() places; `vocabulary` is that of the tokens alone.
-inline void write_step(const Conditions& conditions, int vocabulary, Token token, Told told, const Sounding& sounding,
+inline void write_step(const Conditions& conditions, int vocabulary, Token token, Told told, const KeysDown& sounding,
                        int semitones, std::span<Token> to) {
   std::size_t at = 0;
   to[at++] = token < kFirstTimeShift ? token + semitones : token;

@@ -56,7 +56,7 @@ inline std::string key_name(int key) {
 }
 
 /// Reads "C", "C major", "Am", "F# minor", "bb min". Throws std::invalid_argument for anything else.
-inline int parse_key(std::string_view text) {
+inline int key_named(std::string_view text) {
   const auto wrong = [&] {
     return std::invalid_argument("key: '" + std::string(text) + "' is none; wanted e.g. 'C major', 'F# minor', 'Am'");
   };
