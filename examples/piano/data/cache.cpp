@@ -6,6 +6,7 @@
 
 #include <rondo/io/replace_file.hpp>
 #include <rondo/music/hash.hpp>
+#include <rondo/music/tokens.hpp>
 #include <rondo/version.hpp>
 
 #include <unistd.h>
@@ -18,9 +19,10 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
-#include <iterator>
-#include <span>
+#include <system_error>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 namespace piano {
 namespace {
@@ -33,46 +35,28 @@ constexpr char kMagic[16] = "rondo readings\n";
 constexpr std::uint32_t kFormat = 1;
 constexpr std::uint32_t kByteOrder = 0x01020304;
 
-class Writer {
- public:
-  template <class T>
-  void put(const T& value) {
-    static_assert(std::is_arithmetic_v<T>);
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  void put_text(std::string_view text) {
-    put(static_cast<std::uint64_t>(text.size()));
-    bytes_ += text;
-  }
-  std::string take() { return std::move(bytes_); }
+template <class... T>
+void pack(std::string& out, const T&... values) {
+  static_assert((std::is_arithmetic_v<T> && ...));
+  (out.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
+}
 
- private:
-  std::string bytes_;
-};
+void pack_text(std::string& out, std::string_view text) {
+  pack(out, std::uint64_t{text.size()});
+  out += text;
+}
 
-/// Reads what Writer wrote; after the first thing that is not there `failed`, and gives zeros.
+/// What pack wrote, one thing after another; the bytes must be there.
+template <class... T>
+void unpack(const char* at, T&... values) {
+  ((std::memcpy(&values, at, sizeof values), at += sizeof values), ...);
+}
+
+/// Takes a file of unknown truth apart: after the first thing that is not there it has `failed` and gives nothing more.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
 
-  template <class T>
-  T get() {
-    T value{};
-    if (const auto bytes = take(sizeof value); !bytes.empty()) std::memcpy(&value, bytes.data(), sizeof value);
-    return value;
-  }
-  std::string_view get_text() { return take(get<std::uint64_t>()); }
-  /// How many things of that size come; never more than there are bytes for.
-  std::size_t get_count(std::size_t size) {
-    const auto count = get<std::uint64_t>();
-    if (count > rest_.size() / size) failed_ = true;
-    return failed_ ? 0 : static_cast<std::size_t>(count);
-  }
-  std::string_view rest() const { return rest_; }
-  bool failed() const { return failed_; }
-  bool whole() const { return !failed_ && rest_.empty(); }
-
- private:
   std::string_view take(std::uint64_t size) {
     if (failed_ || size > rest_.size()) {
       failed_ = true;
@@ -82,9 +66,45 @@ class Reader {
     rest_.remove_prefix(taken.size());
     return taken;
   }
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    if (const auto bytes = take(sizeof value); !failed_) unpack(bytes.data(), value);
+    return value;
+  }
+  std::string_view text() { return take(number()); }
 
+  /// A list of things of `size` bytes each: item(at) for each.
+  template <class Count, class Item>
+  void list(std::size_t size, Count count_is, Item item) {
+    const std::uint64_t count = number();
+    if (count > rest_.size() / size) failed_ = true;
+    if (failed_) return;
+    count_is(static_cast<std::size_t>(count));
+    const std::string_view bytes = take(count * size);
+    for (std::size_t i = 0; i < count; ++i) item(bytes.data() + i * size, i);
+  }
+
+  std::string_view rest() const { return rest_; }
+  bool failed() const { return failed_; }
+  bool whole() const { return !failed_ && rest_.empty(); }
+
+ private:
   std::string_view rest_;
   bool failed_ = false;
+};
+
+/// How an entry begins.
+struct Label {
+  std::uint64_t checksum;  // of all that follows it
+  FileStamp stamp;
+  std::string_view path;
+
+  explicit Label(Reader& entry) {
+    checksum = entry.number();
+    stamp.size = entry.number();
+    stamp.modified = static_cast<std::int64_t>(entry.number());
+    path = entry.text();
+  }
 };
 
 /// Against a disk's faults and halves of files, not against ill will; eight bytes at a time.
@@ -100,17 +120,15 @@ std::uint64_t checksum(std::string_view bytes) {
   return music::mix(sum);
 }
 
-constexpr std::size_t kNoteBytes = 2 * sizeof(double) + 3, kControlBytes = sizeof(double) + 2,
+constexpr std::size_t kNoteBytes = 3 * sizeof(double) + 3, kControlBytes = sizeof(double) + 2,
                       kBarBytes = sizeof(double) + sizeof(std::int32_t);
 
 std::string header_of(const fs::path& home) {
-  Writer header;
-  for (char c : kMagic) header.put(c);
-  header.put(kFormat);
-  header.put(kByteOrder);
-  for (std::uint32_t part : {RONDO_VERSION_MAJOR, RONDO_VERSION_MINOR, RONDO_VERSION_PATCH}) header.put(part);
-  header.put_text(home.string());
-  return header.take();
+  std::string header(kMagic, sizeof kMagic);
+  pack(header, kFormat, kByteOrder, std::uint32_t{RONDO_VERSION_MAJOR}, std::uint32_t{RONDO_VERSION_MINOR},
+       std::uint32_t{RONDO_VERSION_PATCH});
+  pack_text(header, home.string());
+  return header;
 }
 
 std::string hexadecimal(std::uint64_t number) {
@@ -119,18 +137,22 @@ std::string hexadecimal(std::uint64_t number) {
   return text;
 }
 
-std::string read_whole(const fs::path& path) {
+/// A file's bytes, and how many; none if it cannot be read.
+std::pair<std::unique_ptr<char[]>, std::size_t> read_whole(const fs::path& path) {
   std::error_code code;
   if (!fs::is_regular_file(path, code)) return {};
   std::ifstream in(path, std::ios::binary | std::ios::ate);
-  std::string bytes(in ? static_cast<std::size_t>(in.tellg()) : 0, '\0');
+  if (!in) return {};
+  const auto size = static_cast<std::size_t>(in.tellg());
+  auto bytes = std::make_unique_for_overwrite<char[]>(size);
   in.seekg(0);
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  return in ? bytes : std::string();
+  in.read(bytes.get(), static_cast<std::streamsize>(size));
+  if (!in) return {};
+  return {std::move(bytes), size};
 }
 
 /// Whether a time is one that reading can have given.
-bool is_time(double seconds) { return seconds >= 0 && seconds <= music::kLongestPerformance; }
+bool is_time(rondo::midi::Seconds time) { return time.value >= 0 && time.value <= music::kLongestPerformance; }
 
 }  // namespace
 
@@ -153,20 +175,20 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
 
 Cache::Cache(const fs::path& folder, const fs::path& home)
     : path_(folder / ("readings-" + hexadecimal(music::stable_hash(home.string())))), header_(header_of(home)) {
+  std::size_t size = 0;
   try {
-    bytes_ = read_whole(path_);
-  } catch (const std::exception&) {  // no memory for it, no right to look
+    std::tie(bytes_, size) = read_whole(path_);
+  } catch (const std::exception&) {  // no memory for it
   }
-  if (!std::string_view(bytes_).starts_with(header_)) return;
-  Reader all(std::string_view(bytes_).substr(header_.size()));
+  const std::string_view bytes(bytes_.get(), size);
+  if (!bytes.starts_with(header_)) return;
+  Reader all(bytes.substr(header_.size()));
   while (!all.rest().empty()) {
-    const std::string_view entry = all.get_text();
+    const std::string_view entry = all.text();
     Reader fields(entry);
-    fields.get<std::uint64_t>();  // the checksum, for decode()
-    fields.get<std::uint64_t>(), fields.get<std::int64_t>();
-    const std::string_view path = fields.get_text();
+    const Label label(fields);
     if (all.failed() || fields.failed()) return;  // what came before may still serve
-    entries_.insert_or_assign(std::string(path), entry);
+    entries_.insert_or_assign(std::string(label.path), entry);
   }
 }
 
@@ -174,58 +196,65 @@ std::optional<std::string_view> Cache::find(const std::string& path, const FileS
   const auto found = entries_.find(path);
   if (found == entries_.end()) return std::nullopt;
   Reader fields(found->second);
-  fields.get<std::uint64_t>();
-  const auto size = fields.get<std::uint64_t>();
-  const auto modified = fields.get<std::int64_t>();
-  if (FileStamp{size, modified} != stamp) return std::nullopt;
-  return found->second;
+  return Label(fields).stamp == stamp ? std::optional(found->second) : std::nullopt;
 }
 
 std::string Cache::encode(const std::string& path, const FileStamp& stamp, const Reading& reading) {
-  Writer body;
-  body.put(stamp.size);
-  body.put(stamp.modified);
-  body.put_text(path);
-  body.put_text(reading.problem);
-  const auto& [notes, controls, bends, duration, hanging, orphans] = reading.piece.performance;
-  body.put(static_cast<std::uint64_t>(notes.size()));
-  for (const auto& note : notes) {
-    body.put(note.start.value), body.put(note.end.value);
-    body.put(note.pitch), body.put(note.velocity), body.put(note.channel);
+  const music::Performance& played = reading.piece.performance;
+  std::string entry;
+  entry.reserve(256 + path.size() + reading.problem.size() + played.notes.size() * kNoteBytes +
+                played.controls.size() * kControlBytes + reading.piece.bars.size() * kBarBytes);
+  pack(entry, std::uint64_t{0}, stamp.size, stamp.modified);
+  pack_text(entry, path);
+  pack_text(entry, reading.problem);
+  pack(entry, reading.music, std::uint64_t{played.notes.size()});
+  for (std::size_t i = 0; i < played.notes.size(); ++i) {
+    const music::Note& note = played.notes[i];
+    pack(entry, note.start.value, note.end.value, reading.silent_at[i].value, note.pitch, note.velocity, note.channel);
   }
-  body.put(static_cast<std::uint64_t>(controls.size()));
-  for (const auto& change : controls) body.put(change.time.value), body.put(change.value), body.put(change.channel);
-  body.put(static_cast<std::uint64_t>(reading.piece.bars.size()));
-  for (const auto& bar : reading.piece.bars) body.put(bar.seconds), body.put(static_cast<std::int32_t>(bar.number));
-  const std::string bytes = body.take();
-  Writer entry;
-  entry.put(checksum(bytes));
-  return entry.take() + bytes;
+  pack(entry, std::uint64_t{played.controls.size()});
+  for (const auto& change : played.controls) pack(entry, change.time.value, change.value, change.channel);
+  pack(entry, std::uint64_t{reading.piece.bars.size()});
+  for (const auto& bar : reading.piece.bars) pack(entry, bar.seconds, std::int32_t{bar.number});
+  const std::uint64_t sum = checksum(std::string_view(entry).substr(sizeof sum));
+  std::memcpy(entry.data(), &sum, sizeof sum);
+  return entry;
 }
 
 std::optional<Reading> Cache::decode(std::string_view entry) {
   Reader fields(entry);
-  if (fields.get<std::uint64_t>() != checksum(fields.rest())) return std::nullopt;
-  fields.get<std::uint64_t>(), fields.get<std::int64_t>(), fields.get_text();
+  const Label label(fields);
+  if (fields.failed() || label.checksum != checksum(entry.substr(sizeof label.checksum))) return std::nullopt;
   Reading reading;
-  reading.problem = fields.get_text();
-  std::vector<music::Note> notes(fields.get_count(kNoteBytes));
-  bool sound = true;
-  for (auto& note : notes) {
-    note.start.value = fields.get<double>(), note.end.value = fields.get<double>();
-    note.pitch = fields.get<std::uint8_t>(), note.velocity = fields.get<std::uint8_t>();
-    note.channel = fields.get<std::uint8_t>();
-    sound = sound && is_time(note.start.value) && is_time(note.end.value) && note.start <= note.end &&
-            note.pitch < 128 && note.velocity < 128 && note.channel < 16;
-  }
-  std::vector<music::ControlChange> controls(fields.get_count(kControlBytes));
-  for (auto& change : controls) {
-    change.time.value = fields.get<double>();
-    change.value = fields.get<std::uint8_t>(), change.channel = fields.get<std::uint8_t>();
-    sound = sound && is_time(change.time.value) && change.value < 128 && change.channel < 16;
-  }
-  reading.piece.bars.resize(fields.get_count(kBarBytes));
-  for (auto& bar : reading.piece.bars) bar.seconds = fields.get<double>(), bar.number = fields.get<std::int32_t>();
+  reading.problem = fields.text();
+  reading.music = fields.number();
+  std::vector<music::Note> notes;
+  std::vector<music::ControlChange> controls;
+  auto& silent_at = reading.silent_at;
+  auto& bars = reading.piece.bars;
+  bool sound = true;  // by what a reading can be, whatever the checksum says
+  fields.list(
+      kNoteBytes, [&](std::size_t count) { notes.resize(count), silent_at.resize(count); },
+      [&](const char* at, std::size_t i) {
+        music::Note& note = notes[i];
+        unpack(at, note.start.value, note.end.value, silent_at[i].value, note.pitch, note.velocity, note.channel);
+        sound = sound && is_time(note.start) && is_time(note.end) && note.start <= note.end && note.pitch < 128 &&
+                note.velocity < 128 && note.channel < 16 &&
+                (silent_at[i] == Reading::kNeverHeard || (is_time(silent_at[i]) && silent_at[i] >= note.start));
+      });
+  fields.list(
+      kControlBytes, [&](std::size_t count) { controls.resize(count); },
+      [&](const char* at, std::size_t i) {
+        unpack(at, controls[i].time.value, controls[i].value, controls[i].channel);
+        sound = sound && is_time(controls[i].time) && controls[i].value < 128 && controls[i].channel < 16;
+      });
+  fields.list(
+      kBarBytes, [&](std::size_t count) { bars.resize(count); },
+      [&](const char* at, std::size_t i) {
+        std::int32_t number = 0;
+        unpack(at, bars[i].seconds, number);
+        bars[i].number = number;
+      });
   if (!sound || !fields.whole() || (notes.empty() && reading.problem.empty())) return std::nullopt;
   reading.piece.performance = music::make_performance(std::move(notes), std::move(controls));
   return reading;
@@ -236,8 +265,7 @@ void Cache::write(const std::vector<std::string_view>& entries, bool keep_others
   if (keep_others) all.insert(entries_.begin(), entries_.end());
   for (std::string_view entry : entries) {
     Reader fields(entry);
-    fields.get<std::uint64_t>(), fields.get<std::uint64_t>(), fields.get<std::int64_t>();
-    all.insert_or_assign(fields.get_text(), entry);
+    all.insert_or_assign(Label(fields).path, entry);
   }
   std::vector<std::uint64_t> lengths;
   lengths.reserve(all.size());  // the parts point into it

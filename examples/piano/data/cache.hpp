@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What reading a folder's files gave, kept for the next time: for each file its piece before a pedal mode is applied,
-// or the line that says what is wrong with it. It is a copy and nothing more: what does not fit, is damaged or is not
+// What reading a folder's files gave, kept for the next time: for each file its Reading, or the line
+// that says what is wrong with it. It is a copy and nothing more: what does not fit, is damaged or is not
 // ours counts as absent, and one that cannot be written is none.
 #pragma once
 
-#include <rondo/music/dataset.hpp>
+#include "piano/data/reading.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,12 +32,6 @@ struct FileStamp {
 /// system's clock might not tell the next change from this state.
 std::optional<FileStamp> stamp_of(const std::filesystem::path& path);
 
-/// A piece (but for its name, which its path has), or what is wrong with it.
-struct Reading {
-  rondo::music::Piece piece;
-  std::string problem;  // to stand behind the path; empty: none
-};
-
 /// One file of the cache: the readings of all music below one folder.
 class Cache {
  public:
@@ -47,7 +42,7 @@ class Cache {
   std::optional<std::string_view> find(const std::string& path, const FileStamp& stamp) const;
 
   static std::string encode(const std::string& path, const FileStamp& stamp, const Reading& reading);
-  /// None if the entry is damaged.
+  /// None if the entry is damaged. The piece has no name: that is its path's.
   static std::optional<Reading> decode(std::string_view entry);
 
   /// Replaces the file by these entries, found or encoded; with `keep_others` also by those of other files that were
@@ -56,7 +51,8 @@ class Cache {
 
  private:
   std::filesystem::path path_;
-  std::string header_, bytes_;
+  std::string header_;
+  std::unique_ptr<char[]> bytes_;
   std::map<std::string, std::string_view, std::less<>> entries_;  // in bytes_, by the path of their file
 };
 

@@ -12,10 +12,10 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <exception>
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -36,10 +36,11 @@ struct Source {
   fs::path path;
   std::string canonical;  // the path without links
   std::size_t home;       // index of the folder whose cache may have it
-  Reading reading = {};
+  rondo::music::Piece piece = {};
+  std::string problem = {};
+  std::uint64_t music = 0;          // the reading's hash
   std::string_view old_entry = {};  // of the cache, where it served
   std::string new_entry = {};       // for the cache, where the file was read
-  std::uint64_t music = 0;          // a hash of notes and pedal
 };
 
 /// A folder that was named, or that of files that were.
@@ -64,24 +65,6 @@ void side_by_side(std::size_t count, int threads, Job job) {
       break;
     }
   work();
-}
-
-/// Which notes and pedal a performance has, whatever else its file says.
-std::uint64_t hash_of(const music::Performance& performance) {
-  std::uint64_t hash = performance.notes.size();
-  const auto add = [&hash](std::uint64_t value) { hash = music::mix(hash ^ value); };
-  const auto add_time = [&add](rondo::midi::Seconds time) { add(std::bit_cast<std::uint64_t>(time.value)); };
-  for (const auto& note : performance.notes) {
-    add_time(note.start), add_time(note.end);
-    add(note.pitch | note.velocity << 8 | note.channel << 16);
-  }
-  for (const auto& change : performance.controls) add_time(change.time), add(change.value | change.channel << 8);
-  return hash;
-}
-
-/// A complaint without the path that it begins with: a cache outlives the path by which its files were found.
-std::string after(const std::string& path, const std::string& complaint) {
-  return complaint.starts_with(path) ? complaint.substr(path.size()) : ": " + complaint;
 }
 
 class Loader {
@@ -139,28 +122,24 @@ class Loader {
   void read(Source& source) const try {
     const auto& cache = homes_[source.home].cache;
     const auto stamp = cache ? stamp_of(source.path) : std::nullopt;  // before the file is read
+    Reading reading;
     if (const auto entry = stamp ? cache->find(source.canonical, *stamp) : std::nullopt) {
-      if (auto reading = Cache::decode(*entry)) {
-        source.reading = std::move(*reading);
+      if (auto kept = Cache::decode(*entry)) {
+        reading = std::move(*kept);
         source.old_entry = *entry;
       }
     }
-    bool lasting = true;
     if (source.old_entry.empty()) {
-      try {
-        source.reading.piece = music::read_piece(source.path);
-      } catch (const std::exception& problem) {
-        source.reading.problem = after(source.path.string(), problem.what());
-        lasting = dynamic_cast<const std::system_error*>(&problem) == nullptr;  // a right to read may come back
-      }
-      if (stamp && lasting) source.new_entry = Cache::encode(source.canonical, *stamp, source.reading);
+      reading = read_music(source.path);
+      if (stamp && reading.lasting) source.new_entry = Cache::encode(source.canonical, *stamp, reading);
     }
-    source.reading.piece.name = source.path.stem().string();
-    source.music = hash_of(source.reading.piece.performance);
-    if (source.reading.problem.empty())
-      source.reading.piece.performance = music::apply_pedal(source.reading.piece.performance, pedal_);
-  } catch (const std::exception& problem) {
-    source.reading.problem = after(source.path.string(), problem.what());
+    source.problem = std::move(reading.problem);
+    source.music = reading.music;
+    if (!source.problem.empty()) return;
+    source.piece = as_heard(std::move(reading), pedal_);
+    source.piece.name = source.path.stem().string();
+  } catch (const std::bad_alloc&) {
+    source.problem = ": not enough memory to read it";
   }
 
   void write_caches() {
@@ -178,12 +157,12 @@ class Loader {
   void collect() {
     std::unordered_map<std::uint64_t, std::string> first_with;
     for (Source& source : sources_) {
-      if (!source.reading.problem.empty()) {
-        result_.problems.push_back(source.path.string() + source.reading.problem);
+      if (!source.problem.empty()) {
+        result_.problems.push_back(source.path.string() + source.problem);
       } else if (const auto [first, fresh] = first_with.try_emplace(source.music, source.path.string()); !fresh) {
         result_.problems.push_back(source.path.string() + ": the same music as " + first->second);
       } else {
-        result_.pieces.push_back(std::move(source.reading.piece));
+        result_.pieces.push_back(std::move(source.piece));
       }
     }
   }
