@@ -2,11 +2,12 @@
 #include "piano/commands/eval.hpp"
 #include "piano/data/corpus.hpp"
 #include "piano/judging/evaluate.hpp"
+#include "piano/judging/figures.hpp"
+#include "piano/judging/report.hpp"
 #include "piano/playing/generate.hpp"
 #include "piano/training/run_dir.hpp"
 
 #include <rondo/music/ngram.hpp>
-#include <rondo/music/statistics.hpp>
 #include <rondo/music/tokens.hpp>
 
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <span>
 #include <stdexcept>
 
 namespace piano {
@@ -27,7 +29,7 @@ struct Options {
   std::string run_dir;
   std::vector<std::string> data, only;
   int samples = 16;
-  double sample_seconds = 20, temperature = 1;
+  double sample_seconds = 20, window_seconds = 10, temperature = 1;
   std::uint64_t seed = 1;
   bool as_json = false;
 };
@@ -47,50 +49,42 @@ std::vector<music::Piece> pieces(const Options& o, const Config& config) {
   return chosen;
 }
 
-/// The floors of counting, from the pieces the model learned from; null where they are gone.
-json floors(const Config& config, const std::vector<music::Piece>& judged) {
+/// The pieces that the model learned from; none, and a line about it, where they are gone.
+std::vector<music::Piece> learned(const Config& config) {
   try {
-    const auto train = training_pieces(config);
-    const auto f = music::ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
-    return {{"uniform", f.uniform},
-            {"unigram", f.unigram},
-            {"bigram", f.bigram},
-            {"trigram", f.trigram},
-            {"fourgram", f.fourgram}};
+    return corpus_of(config).train;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "piano eval: no floors, the training data cannot be read: %s\n", e.what());
-    return nullptr;
+    std::fprintf(stderr, "piano eval: no floors and no memorisation, the training data cannot be read: %s\n", e.what());
+    return {};
   }
 }
 
-/// How far continuations by the model are from the pieces themselves: windows of the same length of both.
-json distribution(const Options& o, const rondo::TokenModel<float>& model, const Config& config, const std::vector<music::Piece>& judged) {
+/// The judged pieces that are not among the learned ones, whatever they are called there.
+std::vector<music::Piece> unheard(const std::vector<music::Piece>& judged, const std::vector<music::Piece>& train) {
+  std::vector<std::vector<music::Token>> known;
+  for (const auto& piece : train) known.push_back(music::tokens_of(piece));
+  std::vector<music::Piece> rest;
+  for (const auto& piece : judged)
+    if (std::ranges::find(known, music::tokens_of(piece)) == known.end()) rest.push_back(piece);
+  return rest;
+}
+
+/// New music by the model: continuations of the judged pieces' openings, without these.
+std::vector<music::Performance> continuations(const Options& o, const rondo::TokenModel<float>& model,
+                                              const Config& config, const std::vector<music::Piece>& judged) {
   constexpr double kPrimerSeconds = 10;
   std::vector<Request> requests;
-  for (int i = 0; i < o.samples; ++i)
-    requests.push_back(
-        {.primer = opening_of(judged[static_cast<std::size_t>(i) % judged.size()].performance, kPrimerSeconds),
-         .seconds = o.sample_seconds,
-         .sampling = {.temperature = o.temperature},
-         .seed = o.seed + static_cast<std::uint64_t>(i)});
-  std::vector<music::Performance> ours, theirs;
-  json samples = json::array();
-  for (const Take& take : generate(model, config.hearing(), requests, music::velocity(16))) {
-    auto performance = music::decode(take.tokens);
-    std::erase_if(performance.notes, [](const music::Note& note) { return note.start.value < kPrimerSeconds; });
-    const auto s = music::describe(performance);
-    samples.push_back({{"notes_per_second", s.notes_per_second},
-                       {"mean_polyphony", s.mean_polyphony},
-                       {"mean_velocity", s.mean_velocity}});
-    ours.push_back(std::move(performance));
+  for (int i = 0; i < o.samples; ++i) {
+    const Primer primer = primer_of(judged[static_cast<std::size_t>(i) % judged.size()].performance, kPrimerSeconds);
+    requests.push_back({.outline = continuation(primer, o.sample_seconds),
+                        .sampling = {.temperature = o.temperature},
+                        .seed = o.seed + static_cast<std::uint64_t>(i),
+                        .told = told_by(primer.performance)});
   }
-  for (const auto& piece : judged)
-    for (auto& window : music::cut_windows(piece.performance, o.sample_seconds)) theirs.push_back(std::move(window));
-  const auto distances = music::compare_performances(ours, theirs);
-  json features = json::object();
-  for (const auto& d : distances) features[d.feature] = {{"overlap_area", d.distance.overlap}, {"kl", d.distance.kl}};
-  const auto mean = music::mean(distances);
-  return {{"overlap_area", mean.overlap}, {"kl", mean.kl}, {"features", features}, {"samples", samples}};
+  std::vector<music::Performance> outputs;
+  for (const Take& take : generate(model, config.hearing(), requests, music::velocity(16)))
+    outputs.push_back(take.fresh());
+  return outputs;
 }
 
 json numbers(const Options& o) {
@@ -98,44 +92,34 @@ json numbers(const Options& o) {
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
   const auto judged = pieces(o, config);
-  const Likelihood likelihood = evaluate(model, judged, config.hearing());
-  std::size_t notes = 0;
-  double seconds = 0;
-  for (const auto& piece : judged) notes += piece.performance.notes.size(), seconds += piece.performance.duration.value;
-  const double total = likelihood.total_nats();
-  using enum music::EventKind;
-  json by_event = {{"note_on", likelihood.of(note_on)},
-                   {"note_off", likelihood.of(note_off)},
-                   {"time_shift", likelihood.of(time_shift)},
-                   {"velocity", likelihood.of(velocity)}};
-  if (config.pedal == music::PedalMode::tokens) by_event["pedal"] = likelihood.of(pedal);
-  return {{"pieces", judged.size()},
-          {"tokens", likelihood.total_tokens()},
-          {"nll_per_token", likelihood.per_token()},
-          {"nll_per_note", total / static_cast<double>(notes)},
-          {"nll_per_second", total / seconds},
-          {"nll_by_event", by_event},
-          {"accuracy", static_cast<double>(likelihood.correct) / static_cast<double>(likelihood.total_tokens())},
-          {"floors", floors(config, judged)},
-          {"distribution", o.samples > 0 ? distribution(o, model, config, judged) : json()}};
-}
+  const auto train = learned(config);
+  const auto held_out = unheard(judged, train);
 
-void print(const json& n) {
-  std::printf("%zu pieces, %zu tokens\n", n["pieces"].get<std::size_t>(), n["tokens"].get<std::size_t>());
-  const auto line = [](const char* what, const json& value) {
-    if (value.is_number()) std::printf("  %-28s %.3f\n", what, value.get<double>());
-  };
-  line("nats per token", n["nll_per_token"]);
-  line("nats per note", n["nll_per_note"]);
-  line("nats per second", n["nll_per_second"]);
-  for (const auto& [kind, value] : n["nll_by_event"].items()) line(("nats per " + kind + " token").c_str(), value);
-  line("likeliest token was right", n["accuracy"]);
-  if (n["floors"].is_object())
-    for (const auto& [kind, value] : n["floors"].items()) line(("floor: " + kind).c_str(), value);
-  if (n["distribution"].is_object()) {
-    line("overlap area of samples", n["distribution"]["overlap_area"]);
-    line("KL divergence of samples", n["distribution"]["kl"]);
+  json result = to_json(evaluate(model, judged, config.hearing()));
+  result["pieces"] = judged.size();
+  result["pieces_learned"] = judged.size() - held_out.size();
+  result["floors"] = nullptr;
+  if (!train.empty()) {
+    const auto f = music::ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
+    result["floors"] = {{"uniform", f.uniform}, {"unigram", f.unigram},   {"bigram", f.bigram},
+                        {"trigram", f.trigram}, {"fourgram", f.fourgram}, {"counted_without", f.counted_without}};
   }
+  result["bars"] = in_bars(judged);
+  result["distribution"] = nullptr;
+  result["memorisation"] = nullptr;
+  if (o.samples == 0) return result;
+
+  const Judge judge(train, held_out, o.sample_seconds, o.window_seconds);
+  const auto outputs = continuations(o, model, config, judged);
+  result["distribution"] = judge.distribution(outputs);
+  if (train.empty()) return result;
+  json each = json::array();
+  for (const auto& output : outputs) {
+    each.push_back(judge.memorisation(output));
+    each.back().update(judge.measures(output));
+  }
+  result["memorisation"] = {{"outputs", each}, {"human", judge.human()}, {"limits", judge.limits()}};
+  return result;
 }
 
 }  // namespace
@@ -143,8 +127,8 @@ void print(const json& n) {
 void add_eval(CLI::App& piano) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
-  CLI::App& app =
-      *piano.add_subcommand("eval", "Judge a trained model on performances, in nats, and its samples beside them.");
+  CLI::App& app = *piano.add_subcommand(
+      "eval", "Judge a trained model: its likelihood of performances, its samples beside the training pieces.");
   app.option_defaults()->always_capture_default();
   app.add_option("--run-dir", o.run_dir, "folder of the training run")->required();
   app.add_option("--data", o.data, "MIDI files, ABC scores, or folders of them")->required();
@@ -152,6 +136,9 @@ void add_eval(CLI::App& piano) {
   app.add_option("--samples", o.samples, "continuations to sample and compare with the pieces; 0: none")
       ->check(CLI::Range(0, 1000));
   app.add_option("--sample-seconds", o.sample_seconds, "length of each, in seconds")->check(CLI::PositiveNumber);
+  app.add_option("--window-seconds", o.window_seconds,
+                 "length of the windows in which samples are compared with the training pieces, in seconds")
+      ->check(CLI::PositiveNumber);
   app.add_option("--temperature", o.temperature, "of the sampling")->check(CLI::NonNegativeNumber);
   app.add_option("--seed", o.seed, "seed of the sampling");
   app.add_flag("--json", o.as_json, "print one JSON object on stdout");
@@ -160,7 +147,7 @@ void add_eval(CLI::App& piano) {
     if (options->as_json)
       std::cout << result.dump() << std::endl;
     else
-      print(result);
+      print_figures(result);
   });
 }
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/sample.hpp"
+#include "piano/audio/wav.hpp"
 #include "piano/data/corpus.hpp"
+#include "piano/data/load.hpp"
+#include "piano/data/primer.hpp"
+#include "piano/judging/report.hpp"
+#include "piano/page/data.hpp"
+#include "piano/page/page.hpp"
 #include "piano/playing/generate.hpp"
 #include "piano/training/run_dir.hpp"
 
 #include <rondo/io/replace_file.hpp>
 #include <rondo/midi/compose.hpp>
 #include <rondo/midi/writer.hpp>
-#include <rondo/music/memorisation.hpp>
-#include <rondo/music/tokens.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -26,146 +30,130 @@ namespace music = rondo::music;
 using nlohmann::json;
 
 struct Options {
-  std::string run_dir, primer, mode, output_dir;
-  double primer_seconds = 15, seconds = 30;
+  std::string run_dir, primer_midi, primer_notes, mode, output_dir, key, soundfont;
+  double primer_seconds = 15, primer_tempo = 120, seconds = 30, share = 0, bolder = 0.1, notes_per_second = 0;
   int num_outputs = 3;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
-  double notes_per_second = 0;
-  std::string key;
-  bool as_json = false;
+  LoadOptions loading;
+  bool wav = false, as_json = false;
+
+  bool has_primer() const { return !primer_midi.empty() || !primer_notes.empty(); }
+  std::string mode_or_default() const { return !mode.empty() ? mode : has_primer() ? "continue" : "free"; }
+  std::string primer_name() const {
+    return primer_midi.empty() ? primer_notes : std::filesystem::path(primer_midi).stem().string();
+  }
 };
 
-/// Seconds of music in tokens.
-double seconds_of(std::span<const music::Token> tokens) {
-  std::int64_t steps = 0;
-  for (const music::Token token : tokens)
-    if (music::kind_of(token) == music::EventKind::time_shift) steps += music::event_of(token).value;
-  return static_cast<double>(steps) / music::kStepsPerSecond;
+Primer read(const Options& o, music::PedalMode pedal) {
+  return o.primer_midi.empty() ? parse_primer_notes(o.primer_notes, o.primer_tempo)
+                               : read_primer(o.primer_midi, o.primer_seconds, pedal);
 }
 
-/// The density and key of a whole primer.
-music::Told told(std::span<const music::Token> tokens) {
-  std::array<double, 12> classes{};
-  std::size_t notes = 0;
-  for (const music::Token token : tokens)
-    if (const auto [kind, value] = music::event_of(token); kind == music::EventKind::note_on)
-      classes[static_cast<std::size_t>(value % 12)] += 1, ++notes;
-  const double seconds = std::max(1.0, seconds_of(tokens));
-  return {static_cast<std::int8_t>(music::density_bin(static_cast<double>(notes) / seconds)),
-          static_cast<std::int8_t>(music::find_key(classes))};
-}
-
-/// What each of the outputs is asked for, by mode:
-///   continue   the primer, then new music
-///   vary       the first half of the primer, then new music as long as its second half, each output a little bolder
-///   free       new music from nothing
-std::vector<Request> requests(const Options& o, const std::string& mode, const Config& config) {
-  Request request{.primer = {}, .seconds = o.seconds, .sampling = o.sampling, .seed = o.seed};
-  if (mode != "free") {
-    const auto loaded = load({o.primer}, config.pedal);
-    const auto primer = opening_of(loaded.pieces[0].performance, o.primer_seconds);
-    if (std::ranges::none_of(primer, [](auto token) { return music::kind_of(token) == music::EventKind::note_on; }))
-      throw std::runtime_error(o.primer + ": no notes in its first " + std::to_string(o.primer_seconds) + " seconds");
-    request.primer = primer;
-    request.told = told(primer);
-    if (mode == "vary") {
-      const double whole = seconds_of(primer);
-      request.primer = opening_of(loaded.pieces[0].performance, whole / 2);
-      request.seconds = whole / 2;
-    }
-  }
-  if (o.notes_per_second > 0)
-    request.told.density = static_cast<std::int8_t>(music::density_bin(o.notes_per_second));
-  if (!o.key.empty()) request.told.key = static_cast<std::int8_t>(music::key_named(o.key));
+/// What each of the outputs is asked for, by mode; those of `vary` grow bolder one by one.
+std::vector<Request> requests(const Options& o, const Config& config) {
+  const std::string mode = o.mode_or_default();
+  if (mode != "free" && !o.has_primer())
+    throw std::runtime_error("--mode " + mode + " wants --primer-midi FILE or --primer-notes NOTES");
+  if ((o.notes_per_second > 0 && !config.conditions.notes_per_second) || (!o.key.empty() && !config.conditions.key))
+    throw std::runtime_error(o.run_dir + ": was trained without that condition; --notes-per-second and --key want a " +
+                             "model of `piano train --condition notes-per-second,key`");
+  const Primer primer = mode == "free" ? Primer{} : read(o, config.pedal);
+  music::Told told = mode == "free" ? music::Told{} : told_by(primer.performance);
+  if (o.notes_per_second > 0) told.density = static_cast<std::int8_t>(music::density_bin(o.notes_per_second));
+  if (!o.key.empty()) told.key = static_cast<std::int8_t>(music::key_named(o.key));
   std::vector<Request> all;
   for (int i = 0; i < o.num_outputs; ++i) {
-    all.push_back(request);
-    all.back().seed = o.seed + static_cast<std::uint64_t>(i);
-    if (mode == "vary") all.back().sampling.temperature *= 1 + 0.1 * i;
+    Request request{
+        .outline = {}, .sampling = o.sampling, .seed = o.seed + static_cast<std::uint64_t>(i), .told = told};
+    if (mode == "free") request.outline = free_play(o.seconds);
+    if (mode == "continue") request.outline = continuation(primer, o.seconds);
+    if (mode == "vary") {
+      request.outline = o.share > 0 ? share_anew(primer, o.share, request.seed) : second_half_anew(primer);
+      request.sampling.temperature *= 1 + o.bolder * i;
+    }
+    all.push_back(std::move(request));
   }
   return all;
 }
 
-/// The velocity a piece begins with, where there is no primer: that of the middle of the training pieces' first notes.
-music::Token opening_velocity(const std::vector<music::Piece>& pieces) {
-  std::vector<int> first;
-  for (const auto& piece : pieces)
-    if (!piece.performance.notes.empty()) first.push_back(piece.performance.notes[0].velocity);
-  if (first.empty()) return music::velocity(music::velocity_bin(64));
-  std::ranges::nth_element(first, first.begin() + static_cast<std::ptrdiff_t>(first.size() / 2));
-  return music::velocity(music::velocity_bin(first[first.size() / 2]));
-}
-
-/// The pieces the model learned from, as far as they are still where they were.
-std::vector<music::Piece> training_pieces_or_none(const Config& config) {
+/// The pieces of the run, as far as they are still where they were.
+music::Corpus corpus_or_none(const Config& config, const LoadOptions& loading) {
   try {
-    return training_pieces(config);
+    return corpus_of(config, loading);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "piano sample: memorisation is not told, the training data cannot be read: %s\n", e.what());
     return {};
   }
 }
 
-/// What an output shares with the training pieces: the longest run of notes, at the same pitch and at any, and the
-/// share of its notes that stand in runs of eight or more.
-json memorisation(const music::TrainingNotes& training, const music::Performance& performance) {
-  const auto m = training.compare(performance);
-  return {{"longest_run", m.exact.length},
-          {"piece", m.exact.piece},
-          {"piece_seconds", m.exact.piece_seconds},
-          {"share", m.exact_share},
-          {"transposed",
-           {{"longest_run", m.transposed.length},
-            {"piece", m.transposed.piece},
-            {"semitones", m.transposed.semitones},
-            {"share", m.transposed_share}}}};
+/// Numbers of one output, as the manifest and the page have them.
+json describe(const Request& request, const Take& take, const Judge& judge) {
+  const auto fresh = take.fresh();
+  const auto& free = request.outline.free;
+  json output = {{"seed", request.seed},
+                 {"temperature", request.sampling.temperature},
+                 {"notes", fresh.notes.size()},
+                 {"seconds", take.performance.duration.value},
+                 {"primer_seconds", request.outline.given.notes.empty() ? 0 : free.front().begin},
+                 {"nll_per_token", take.sampled > 0 ? json(take.nats / static_cast<double>(take.sampled)) : json()},
+                 {"memorisation", judge.memorisation(fresh)}};
+  output.update(judge.measures(fresh));
+  return output;
 }
 
 void run(const Options& o) {
-  std::string mode = o.mode;
-  if (mode.empty()) mode = o.primer.empty() ? "free" : "continue";
-  if (mode != "free" && o.primer.empty()) throw std::runtime_error("--mode " + mode + " wants --primer-midi FILE");
+  const std::filesystem::path soundfont = o.wav ? find_soundfont(o.soundfont) : std::filesystem::path{};
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
-  const auto asked = requests(o, mode, config);
-  const auto learned = training_pieces_or_none(config);
-  const auto takes = generate(model, config.hearing(), asked, opening_velocity(learned));
+  const auto asked = requests(o, config);
+  const music::Corpus corpus = corpus_or_none(config, o.loading);
+  const auto takes = generate(model, config.hearing(), asked, opening_velocity(corpus.train));
+  const Judge judge(corpus.train, corpus.valid, o.seconds);
 
   const std::filesystem::path folder(o.output_dir);
   std::filesystem::create_directories(folder);
-  const music::TrainingNotes training(learned);
-  json outputs = json::array();
+  json outputs = json::array(), page_outputs = json::array();
+  std::vector<music::Performance> fresh;
   for (std::size_t i = 0; i < takes.size(); ++i) {
-    const Take& take = takes[i];
-    const auto performance = music::decode(take.tokens);
     char file[32];
     std::snprintf(file, sizeof file, "%02zu.mid", i + 1);
     rondo::midi::write_file(folder / file,
-                            rondo::midi::compose(performance, "Rondo, seed " + std::to_string(asked[i].seed)));
-    const auto begun = std::span(take.tokens).first(take.primer_tokens);
-    const double primer_seconds = seconds_of(begun);
-    auto fresh = performance;
-    std::erase_if(fresh.notes, [&](const music::Note& note) { return note.start.value < primer_seconds; });
-    json output = {{"file", file},
-                   {"seed", asked[i].seed},
-                   {"temperature", asked[i].sampling.temperature},
-                   {"notes", fresh.notes.size()},
-                   {"seconds", performance.duration.value},
-                   {"primer_seconds", primer_seconds},
-                   {"nll_per_token", take.sampled > 0 ? json(take.nats / static_cast<double>(take.sampled)) : json()},
-                   {"memorisation", nullptr}};
-    if (!learned.empty()) output["memorisation"] = memorisation(training, fresh);
-    outputs.push_back(std::move(output));
+                            rondo::midi::compose(takes[i].performance, "Rondo, seed " + std::to_string(asked[i].seed)));
+    json output = describe(asked[i], takes[i], judge);
+    output["file"] = file;
+    if (o.wav) {
+      const auto sound = std::filesystem::path(file).replace_extension(".wav");
+      render_wav(folder / file, folder / sound, soundfont);
+      output["wav"] = sound.string();
+    }
+    outputs.push_back(output);
+    output["performance"] = page_performance(takes[i].performance, takes[i].given);
+    page_outputs.push_back(std::move(output));
+    fresh.push_back(takes[i].fresh());
   }
-  const json manifest = {
-      {"checkpoint", run_dir.model().string()},
-      {"mode", mode},
-      {"primer", o.primer},
-      {"sampling", {{"top_k", o.sampling.top_k}, {"top_p", o.sampling.top_p}, {"min_p", o.sampling.min_p}}},
-      {"outputs", outputs}};
+  json manifest = {{"checkpoint", run_dir.model().string()},
+                   {"mode", o.mode_or_default()},
+                   {"primer", o.primer_midi.empty() ? o.primer_notes : o.primer_midi},
+                   {"pedal", name(config.pedal)},
+                   {"conditions",
+                    {{"notes_per_second", o.notes_per_second > 0 ? json(o.notes_per_second) : json()},
+                     {"key", o.key.empty() ? json() : json(o.key)}}},
+                   {"sampling",
+                    {{"temperature", o.sampling.temperature},
+                     {"top_k", o.sampling.top_k},
+                     {"top_p", o.sampling.top_p},
+                     {"min_p", o.sampling.min_p}}},
+                   {"human", judge.human()},
+                   {"limits", judge.limits()},
+                   {"distribution", judge.distribution(fresh)},
+                   {"outputs", outputs}};
   rondo::replace_file(folder / "manifest.json", manifest.dump(2) + "\n");
+  json page = manifest;
+  page["title"] = page_title(o.mode_or_default(), o.primer_name());
+  page["outputs"] = page_outputs;
+  write_page(folder / "index.html", Page::samples, page);
   if (o.as_json) {
     std::cout << manifest.dump() << std::endl;
     return;
@@ -173,6 +161,7 @@ void run(const Options& o) {
   for (const auto& output : outputs)
     std::printf("%s  %zu new notes, %.0f s\n", (folder / output["file"].get<std::string>()).c_str(),
                 output["notes"].get<std::size_t>(), output["seconds"].get<double>());
+  std::printf("%s  to see and hear them\n", (folder / "index.html").c_str());
 }
 
 }  // namespace
@@ -180,18 +169,33 @@ void run(const Options& o) {
 void add_sample(CLI::App& piano) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
-  CLI::App& app = *piano.add_subcommand("sample", "Play on from a primer, vary it, or play freely; write MIDI files.");
+  CLI::App& app = *piano.add_subcommand(
+      "sample", "Play on from a primer, vary it, or play freely; write MIDI files and a page that plays them.");
   app.option_defaults()->always_capture_default();
   app.add_option("--run-dir", o.run_dir, "folder of the training run")->required();
-  app.add_option("--output-dir", o.output_dir, "folder to write: 01.mid, 02.mid, ..., manifest.json")->required();
-  app.add_option("--primer-midi", o.primer, "MIDI file (or ABC score) to begin with")->check(CLI::ExistingFile);
+  app.add_option("--output-dir", o.output_dir, "folder to write: 01.mid, 02.mid, ..., manifest.json, index.html")
+      ->required();
+  auto* midi = app.add_option("--primer-midi", o.primer_midi, "MIDI file (or ABC score) to begin with")
+                   ->check(CLI::ExistingFile);
   app.add_option("--primer-seconds", o.primer_seconds, "how much of it, in seconds")->check(CLI::PositiveNumber);
+  app.add_option("--primer-notes", o.primer_notes,
+                 "notes to begin with, e.g. \"C4 E4 G4\", \"C3+E4:2 r G4:0.5\" (+ chord, r rest, :beats)")
+      ->excludes(midi);
+  app.add_option("--primer-tempo", o.primer_tempo, "quarter notes a minute of --primer-notes")
+      ->check(CLI::Range(20.0, 400.0));
   app.add_option("--mode", o.mode,
-                 "continue: primer, then new music; vary: re-sample the primer's second half, bolder each "
-                 "time; free: from nothing (default: continue with a primer, else free)")
+                 "continue: primer, then new music; vary: keep the primer's outline and play its second half, or "
+                 "--vary-share of it, anew, bolder each time; free: from nothing (default: continue with a primer, "
+                 "else free)")
       ->check(CLI::IsMember({"continue", "vary", "free"}));
+  app.add_option("--vary-share", o.share,
+                 "share of the primer that `vary` plays anew, here and there; 0: its second half")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--vary-step", o.bolder,
+                 "by how much each variation's temperature is higher, as a share of the first's")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--seconds", o.seconds, "length of the new music, in seconds")->check(CLI::PositiveNumber);
-  app.add_option("--num-outputs", o.num_outputs, "how many files")->check(CLI::Range(1, 99));
+  app.add_option("--num-outputs", o.num_outputs, "how many files")->check(CLI::Range(1, 999));
   app.add_option("--temperature", o.sampling.temperature, "below 1 plays safe, above 1 dares; 0 takes the likeliest")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--top-k", o.sampling.top_k, "choose among the k likeliest tokens; 0: all")
@@ -201,9 +205,22 @@ void add_sample(CLI::App& piano) {
   app.add_option("--min-p", o.sampling.min_p,
                  "choose among tokens at least so many times as likely as the likeliest, in [0, 1)")
       ->check(CLI::Range(0.0, 0.999999));
-  app.add_option("--notes-per-second", o.notes_per_second, "density of the new music")->check(CLI::PositiveNumber);
-  app.add_option("--key", o.key, "its key, e.g. 'F# minor'");
+  app.add_option("--notes-per-second", o.notes_per_second,
+                 "density to ask of a model with that condition (default: the primer's)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--key", o.key, "key to ask of a model with that condition, e.g. 'F# minor' (default: the primer's)")
+      ->check([](const std::string& text) {
+        try {
+          music::key_named(text);
+          return std::string();
+        } catch (const std::exception& e) {
+          return std::string(e.what());
+        }
+      });
   app.add_option("--seed", o.seed, "seed of the first output; the others count on from it");
+  app.add_flag("--wav", o.wav, "render each as 01.wav, ... too, by FluidSynth");
+  app.add_option("--soundfont", o.soundfont, "its instruments, a .sf2 or .sf3 file (default: one that is installed)");
+  add_load_options(app, o.loading);
   app.add_flag("--json", o.as_json, "print the manifest on stdout");
   app.callback([options] { run(*options); });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How well a model foretells pieces: negative log-likelihood in nats, in all and by kind of event.
+// How well a model foretells pieces: negative log-likelihood in nats, in all and by kind of event, and whether it is
+// right as often as it believes.
 #pragma once
 
 #include "piano/training/streams.hpp"
@@ -8,10 +9,12 @@
 #include <rondo/cpu/losses.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
+#include <rondo/music/calibration.hpp>
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/vocabulary.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <span>
 
@@ -21,7 +24,8 @@ struct Likelihood {
   static constexpr std::size_t kKinds = 5;  // of rondo::music::EventKind
   std::array<double, kKinds> nats{};
   std::array<std::size_t, kKinds> tokens{};
-  std::size_t correct = 0;  // tokens that were the likeliest
+  double seconds = 0;                     // of the time shifts among them
+  rondo::music::Calibration calibration;  // of the likeliest token, under all before it
 
   double total_nats() const;
   std::size_t total_tokens() const;
@@ -49,13 +53,18 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
         const auto target = batch->targets[static_cast<std::size_t>(j)];
         if (target == rondo::kIgnore) continue;
         const float* z = &on_host(0, j);
-        const auto kind = static_cast<std::size_t>(rondo::music::kind_of(target));
-        result.nats[kind] +=
+        const auto event = rondo::music::event_of(target);
+        const auto kind = static_cast<std::size_t>(event.kind);
+        const auto nats =
             rondo::softmax_cross_entropy_column(rondo::Cpu{}, z, V, target, 0.0f, static_cast<float*>(nullptr));
+        result.nats[kind] += nats;
         result.tokens[kind] += 1;
+        if (event.kind == rondo::music::EventKind::time_shift)
+          result.seconds += event.value * rondo::music::kStepSeconds;
         rondo::Index likeliest = 0;
-        rondo::column(z, V).maxCoeff(&likeliest);
-        result.correct += likeliest == target;
+        const float highest = rondo::column(z, V).maxCoeff(&likeliest);
+        // -ln p(target) = ln sum e^z - z_target, so p(likeliest) = e^(z_likeliest - z_target) p(target)
+        result.calibration.add(std::exp(static_cast<double>(highest) - z[target] - nats), likeliest == target);
       }
     });
   }

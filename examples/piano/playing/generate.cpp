@@ -1,84 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "piano/playing/generate.hpp"
+#include "piano/playing/stream.hpp"
 
-#include <rondo/music/kind_mass.hpp>
-#include <rondo/music/tokens.hpp>
+#include <rondo/music/condition.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <cstddef>
 #include <span>
 
 namespace piano {
-namespace {
 
 namespace music = rondo::music;
 
-/// One stream: the tokens so far, and what may come next.
-class Stream {
- public:
-  Stream(const Request& request, const music::Hearing& hearing, music::Token opening)
-      : hearing_(hearing),
-        told_(request.told),
-        grammar_({.pedal = hearing.vocabulary == music::kVocabularyWithPedal}),
-        sampler_(request.sampling),
-        rng_(request.seed) {
-    take_.tokens = request.primer;
-    take_.primer_tokens = request.primer.size();
-    if (take_.tokens.empty()) take_.tokens.push_back(opening);
-    grammar_.feed(std::span<const music::Token>(take_.tokens));
-    end_ = grammar_.steps() + std::llround(request.seconds * music::kStepsPerSecond);
-  }
-
-  /// Writes what the model hears at step t: the primer, then what was sampled. Called for each t in turn.
-  void speak(std::size_t t, std::span<music::Token> to) {
-    const music::Token token = t < take_.tokens.size() ? take_.tokens[t] : music::Token{0};
-    sounding_.feed(token);
-    music::write_step(hearing_.conditions, hearing_.vocabulary, token, told_, sounding_, 0, to);
-  }
-
-  /// Takes the logits that followed token t; samples where the primer has nothing more to say.
-  void hear(std::size_t t, std::span<const float> logits) {
-    if (done_ || t + 1 < take_.tokens.size()) return;
-    masked_.assign(logits.begin(), logits.end());
-    music::keep_kind_mass(masked_, grammar_.allowed());
-    const auto token = sampler_(std::span<const float>(masked_), grammar_.allowed(), rng_).token;
-    if (grammar_.steps() + (music::kind_of(token) == music::EventKind::time_shift ? music::event_of(token).value : 0) >
-        end_) {
-      finish();
-      return;
-    }
-    take_.nats -= rondo::log_probability(logits, token);
-    ++take_.sampled;
-    take_.tokens.push_back(token);
-    grammar_.feed(token);
-  }
-
-  bool done() const { return done_; }
-  Take& take() { return take_; }
-
- private:
-  void finish() {
-    while (take_.tokens.size() > take_.primer_tokens &&
-           music::kind_of(take_.tokens.back()) == music::EventKind::velocity)
-      take_.tokens.pop_back();  // a velocity that no note follows
-    const auto closing = grammar_.finish();
-    take_.tokens.insert(take_.tokens.end(), closing.begin(), closing.end());
-    done_ = true;
-  }
-
-  Take take_;
-  music::Hearing hearing_;
-  music::Told told_;
-  music::KeysDown sounding_;
-  music::Grammar grammar_;
-  rondo::Sampler sampler_;
-  rondo::Rng rng_;
-  std::vector<float> masked_;  // logits in which the mask shifts nothing between kinds of events
-  std::int64_t end_ = 0;
-  bool done_ = false;
-};
-
-}  // namespace
+music::Performance Take::fresh() const {
+  std::vector<music::Note> notes;
+  for (std::size_t i = 0; i < performance.notes.size(); ++i)
+    if (!given[i]) notes.push_back(performance.notes[i]);
+  return music::make_performance(std::move(notes));
+}
 
 std::vector<Take> generate(const rondo::TokenModel<float>& model, const music::Hearing& hearing,
                            const std::vector<Request>& requests, music::Token opening) {
@@ -96,19 +36,20 @@ std::vector<Take> generate(const rondo::TokenModel<float>& model, const music::H
       streams[b].hear(t, {&logits(0, static_cast<rondo::Index>(b)), static_cast<std::size_t>(logits.rows)});
   }
   std::vector<Take> takes;
-  for (Stream& stream : streams) takes.push_back(std::move(stream.take()));
+  for (const Stream& stream : streams) takes.push_back(stream.take());
   return takes;
 }
 
-std::vector<music::Token> opening_of(const music::Performance& performance, double seconds) {
-  auto tokens = music::encode(performance, music::LeadIn::drop);
-  std::int64_t steps = 0;
-  const auto past = std::ranges::find_if(tokens, [&](music::Token token) {
-    if (music::kind_of(token) == music::EventKind::time_shift) steps += music::event_of(token).value;
-    return static_cast<double>(steps) > seconds * music::kStepsPerSecond;
-  });
-  tokens.erase(past, tokens.end());
-  return tokens;
+music::Told told_by(const music::Performance& performance) {
+  std::array<double, 12> classes{};
+  double last = 0;
+  for (const music::Note& note : performance.notes) {
+    classes[static_cast<std::size_t>(note.pitch % 12)] += 1;
+    last = std::max(last, note.start.value);
+  }
+  const double seconds = std::max(1.0, last);
+  return {static_cast<std::int8_t>(music::density_bin(static_cast<double>(performance.notes.size()) / seconds)),
+          static_cast<std::int8_t>(music::find_key(classes))};
 }
 
 }  // namespace piano

@@ -89,10 +89,10 @@ Config RunDir::read_config() const {
   }
 }
 
-rondo::TokenModel<float> RunDir::read_model(const Config& config) const {
+rondo::TokenModel<float> RunDir::read_model(const Config& config, const std::filesystem::path& weights) {
   rondo::Rng rng(0);
   rondo::TokenModel<float> result(config.model, rng);
-  rondo::load_model(model(), result);
+  rondo::load_model(weights, result);
   return result;
 }
 

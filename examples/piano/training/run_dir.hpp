@@ -4,7 +4,10 @@
 //   config.json          architecture, data and settings
 //   model.safetensors    the weights that were best on validation
 //   last.safetensors     the newest weights with all that resuming needs
-//   metrics.jsonl        a line for each time the run was judged
+//   metrics.jsonl        a line for each hundredth of the run and for each time it was judged
+//   samples/*.mid        what the model played each time it was judged
+//   report.html          curves and samples
+//   result.json          what came of it; there once the run has ended
 #pragma once
 
 #include <rondo/layers/token_model.hpp>
@@ -63,16 +66,21 @@ class RunDir {
   std::filesystem::path model() const { return folder_ / "model.safetensors"; }
   std::filesystem::path last() const { return folder_ / "last.safetensors"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }
+  std::filesystem::path report() const { return folder_ / "report.html"; }
+  std::filesystem::path result() const { return folder_ / "result.json"; }
 
   void write_config(const Config& config) const;
 
   /// Throws std::runtime_error that names the file.
   Config read_config() const;
 
-  /// The best model of the run. Throws rondo::file_error.
-  rondo::TokenModel<float> read_model(const Config& config) const;
+  /// The best model of the run, or its last. Throws rondo::file_error.
+  rondo::TokenModel<float> read_model(const Config& config) const { return read_model(config, model()); }
+  rondo::TokenModel<float> read_last(const Config& config) const { return read_model(config, last()); }
 
  private:
+  static rondo::TokenModel<float> read_model(const Config& config, const std::filesystem::path& weights);
+
   std::filesystem::path folder_;
 };
 

@@ -15,6 +15,7 @@
 #include <rondo/optim/clip.hpp>
 #include <rondo/optim/schedule.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -39,6 +40,7 @@ struct TrainingStep {
   double grad_norm;  // before clipping
   double rate;       // learning rate
   std::size_t tokens;
+  double seconds, data_seconds;  // all of it; of which finding and writing the batch
 };
 
 template <class Device = rondo::Cpu>
@@ -57,21 +59,28 @@ class Trainer {
   /// One batch: forward, backward, clip, Adam. `progress` in [0, 1] places the learning rate on its schedule. Throws
   /// std::runtime_error when the gradient is no longer a number, and leaves the weights as they were.
   TrainingStep step(double progress) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto since_start = [&] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
     const auto& batch = batches_.next();
+    const double data_seconds = since_start();
     restart(state_, batch.reset);
     rondo::zero_grad(model_);
     const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
                                               state_, cache_, &rng_);
     const double norm = rondo::clip_grad_norm(model_, config_.clip);
-    if (!std::isfinite(norm))
+    if (!std::isfinite(norm) || !std::isfinite(loss.mean()))
       throw std::runtime_error("training broke down at step " + std::to_string(steps() + 1) +
                                ": the gradient is no longer a number; the weights saved last are unharmed; try a "
-                               "smaller --learning-rate or --clip");
+                               "smaller --learning-rate (now " +
+                               std::to_string(config_.learning_rate) + ") or --clip (now " +
+                               std::to_string(config_.clip) + ")");
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .floor = 0.01};
     const double rate = schedule(progress);
     adam_.step(model_, rate);
     tokens_ += batch.tokens;
-    return {loss.mean(), norm, rate, batch.tokens};
+    return {loss.mean(), norm, rate, batch.tokens, since_start(), data_seconds};
   }
 
   /// Validation likelihood of the present weights.

@@ -3,6 +3,7 @@
 // on has been heard in training.
 #pragma once
 
+#include <rondo/music/bars.hpp>
 #include <rondo/music/hash.hpp>
 #include <rondo/music/tokens.hpp>
 
@@ -17,12 +18,6 @@
 #include <vector>
 
 namespace rondo::inline v0::music {
-
-/// Where a bar begins. A bar that is repeated begins twice, with one number.
-struct BarStart {
-  double seconds;
-  int number;  // as printed: 1 for the first whole bar, 0 for an upbeat
-};
 
 struct Piece {
   std::string name;  // of its file, without extension

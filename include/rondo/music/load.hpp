@@ -1,53 +1,102 @@
 // SPDX-License-Identifier: MIT
-// Pieces from MIDI files: one file, or every MIDI file below a folder. A file that cannot be read never stops the rest.
+// Pieces from files: a MIDI file or an ABC score, or all that lie below a folder. A file that cannot be read never
+// stops the rest.
 #pragma once
 
 #include <rondo/midi/reader.hpp>
+#include <rondo/music/bars.hpp>
 #include <rondo/music/dataset.hpp>
+#include <rondo/music/find_music.hpp>
 #include <rondo/music/pedal.hpp>
+#include <rondo/music/score/abc_parser.hpp>
+#include <rondo/music/score/performance.hpp>
 
 #include <algorithm>
-#include <cctype>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <iterator>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace rondo::inline v0::music {
 
-/// Reads a MIDI file as a model of that mode hears it. The drums (channel 10) are left out. Throws midi::error or
-/// std::system_error if it cannot be read, std::runtime_error if it has no notes; each names the file.
-inline Performance load_performance(const std::filesystem::path& path, PedalMode mode) {
-  constexpr int kDrums = 9;
-  auto performance = midi::extract<midi::Seconds>(midi::read_file(path).file);
-  std::erase_if(performance.notes, [](const Note& note) { return note.channel == kDrums; });
-  if (performance.notes.empty()) throw std::runtime_error(path.string() + ": no notes in it");
-  return apply_pedal(performance, mode);
+inline constexpr std::uintmax_t kLargestMusicFile = 32 << 20;  // bytes; hours of a pianist take less than 2 MiB
+inline constexpr std::uint8_t kDrumChannel = 9;                // channel 10 in the manuals
+
+namespace detail {
+
+/// Of the sustain pedal what any PedalMode hears: where a channel's pedal passes the middle, and the last word of all,
+/// to which a pedal that never comes up lasts. Real pedals send a stream of values between.
+inline std::vector<ControlChange> pedal_passages(std::span<const ControlChange> controls) {
+  std::vector<ControlChange> kept;
+  std::array<bool, 16> down{};
+  const ControlChange* last = nullptr;
+  bool last_kept = true;
+  for (const ControlChange& change : controls) {
+    if (!is_pedal(change) || change.channel == kDrumChannel) continue;
+    bool& was_down = down[change.channel & 15];
+    last = &change;
+    last_kept = was_down != is_down(change);
+    if (last_kept) kept.push_back(change);
+    was_down = is_down(change);
+  }
+  if (!last_kept) kept.push_back(*last);
+  return kept;
 }
 
-/// The MIDI files (.mid, .midi, .kar, .rmi, in any case) below a folder, sorted by path; a file is returned as it is,
-/// whatever its name. Throws std::filesystem::filesystem_error if the path does not exist.
-inline std::vector<std::filesystem::path> midi_files(const std::filesystem::path& path) {
+inline Piece read_midi_piece(const std::filesystem::path& path) {
+  const midi::File file = midi::read_file(path).file;
+  auto played = midi::extract<midi::Seconds>(file);
+  const bool silent = played.notes.empty();
+  std::erase_if(played.notes, [](const Note& note) { return note.channel == kDrumChannel; });
+  if (played.notes.empty())
+    throw std::runtime_error(path.string() + (silent ? ": no notes in it" : ": drums alone (channel 10), no notes"));
+  return {path.stem().string(), make_performance(std::move(played.notes), pedal_passages(played.controls)),
+          bar_starts(file)};
+}
+
+inline Piece read_score_piece(const std::filesystem::path& path) {
+  const Score score = read_abc(path.string());
+  if (score.notes.empty()) throw std::runtime_error(path.string() + ": no notes in it");
+  return {path.stem().string(), perform(score), bar_starts(score)};
+}
+
+}  // namespace detail
+
+/// A piece as its file has it, before a PedalMode is applied: notes of all tracks and channels but the drums (channel
+/// 10), and of the controllers the sustain pedal, where it goes down or up. A name that ends in .abc is a score's, any
+/// other a MIDI file's. Throws midi::error, AbcError, std::runtime_error or std::system_error, each naming the file, if
+/// it cannot be read, has no notes, is larger than kLargestMusicFile or lasts longer than kLongestPerformance.
+inline Piece read_piece(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
-  if (!fs::is_directory(fs::status(path))) {
-    if (!fs::exists(path))
-      throw fs::filesystem_error("no such file or folder", path,
-                                 std::make_error_code(std::errc::no_such_file_or_directory));
-    return {path};
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (fs::exists(status) && !fs::is_regular_file(status)) throw std::runtime_error(path.string() + ": not a file");
+  if (const std::uintmax_t size = fs::file_size(path, code); !code && size > kLargestMusicFile)
+    throw std::runtime_error(path.string() + ": " + std::to_string(size >> 20) + " MiB, where " +
+                             std::to_string(kLargestMusicFile >> 20) + " MiB are the most");
+  try {
+    Piece piece = is_score_name(path) ? detail::read_score_piece(path) : detail::read_midi_piece(path);
+    if (!(piece.performance.duration.value <= kLongestPerformance))
+      throw std::runtime_error(path.string() + ": lasts " + std::to_string(piece.performance.duration.value) +
+                               " s, past the limit of " + std::to_string(kLongestPerformance) + " s");
+    return piece;
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error(path.string() + ": not enough memory to read it");
   }
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::recursive_directory_iterator(path, fs::directory_options::skip_permission_denied)) {
-    std::string extension = entry.path().extension().string();
-    std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (entry.is_regular_file() &&
-        (extension == ".mid" || extension == ".midi" || extension == ".kar" || extension == ".rmi"))
-      found.push_back(entry.path());
-  }
-  std::ranges::sort(found);
-  return found;
+}
+
+/// The same as a model of that mode hears it.
+inline Performance load_performance(const std::filesystem::path& path, PedalMode mode) {
+  return apply_pedal(read_piece(path).performance, mode);
 }
 
 struct LoadedPieces {
@@ -58,12 +107,17 @@ struct LoadedPieces {
 /// All pieces in these files and folders.
 inline LoadedPieces load_pieces(std::span<const std::filesystem::path> paths, PedalMode mode) {
   LoadedPieces loaded;
-  for (const auto& path : paths)
-    for (const auto& file : midi_files(path)) try {
-        loaded.pieces.push_back({file.stem().string(), load_performance(file, mode)});
+  for (const auto& path : paths) {
+    FoundMusic found = find_music(path);
+    std::ranges::move(found.problems, std::back_inserter(loaded.problems));
+    for (const auto& file : found.files) try {
+        Piece piece = read_piece(file);
+        piece.performance = apply_pedal(piece.performance, mode);
+        loaded.pieces.push_back(std::move(piece));
       } catch (const std::exception& error) {
         loaded.problems.push_back(error.what());
       }
+  }
   return loaded;
 }
 

@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,7 +27,8 @@ struct SharedRun {
   std::size_t length = 0;      // notes; 0 where not even two in a row are shared
   std::string piece;           // where it stands
   std::size_t piece_note = 0;  // its first note there, in order of onset from 0
-  double piece_seconds = 0;    // and that note's onset
+  double piece_seconds = 0;    // that note's onset
+  std::optional<int> bar;      // and its bar, as printed, where the piece knows its bars
   std::size_t note = 0;        // its first note in the output
   int semitones = 0;           // the output's pitch above the piece's
 };
@@ -47,7 +50,7 @@ class TrainingNotes {
     std::vector<std::int32_t> exact, transposed;
     for (const Piece& piece : pieces) {
       const auto notes = in_order(piece.performance);
-      pieces_.push_back({piece.name, exact.size(), {}, {}});
+      pieces_.push_back({piece.name, exact.size(), {}, {}, piece.bars});
       for (const Step& step : notes) {
         pieces_.back().pitches.push_back(step.pitch);
         pieces_.back().seconds.push_back(step.seconds);
@@ -84,6 +87,12 @@ class TrainingNotes {
     std::size_t begin;  // of its symbols
     std::vector<int> pitches;
     std::vector<double> seconds;
+    std::vector<BarStart> bars;
+
+    std::optional<int> bar_at(double time) const {
+      const auto next = std::ranges::upper_bound(bars, time, {}, &BarStart::seconds);
+      return next == bars.begin() ? std::nullopt : std::optional(std::prev(next)->number);
+    }
   };
 
   // A symbol stands for two notes in a row, so a run of n notes is one of n - 1 symbols.
@@ -126,7 +135,9 @@ class TrainingNotes {
       if (length <= longest.length) continue;
       const auto source = std::prev(std::ranges::upper_bound(pieces_, match.at, {}, &Source::begin));
       const std::size_t note = match.at - source->begin;
-      longest = {length, source->name, note, source->seconds[note], i, notes[i].pitch - source->pitches[note]};
+      const double seconds = source->seconds[note];
+      longest = {
+          length, source->name, note, seconds, source->bar_at(seconds), i, notes[i].pitch - source->pitches[note]};
     }
     share = notes.empty() ? 0 : static_cast<double>(covered) / static_cast<double>(notes.size());
   }

@@ -41,16 +41,23 @@ class NGram {
 
   /// Counts one piece; no n-gram spans two.
   void count(std::span<const Token> tokens) {
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      check(tokens[i]);
-      Key history = kEmpty;
-      for (int n = 1; n <= order_ && static_cast<std::size_t>(n) <= i + 1; ++n) {
-        if (n > 1) history = extend(history, tokens[i - static_cast<std::size_t>(n) + 1]);
-        Context& context = contexts_[history];
-        ++context.total;
-        context.types += counts_[extend(history, tokens[i])]++ == 0;
-      }
-    }
+    visit(tokens, [this](Key history, Key whole) {
+      Context& context = contexts_[history];
+      ++context.total;
+      context.types += counts_[whole]++ == 0;
+    });
+  }
+
+  /// Takes a piece out again that was counted before.
+  void forget(std::span<const Token> tokens) {
+    visit(tokens, [this](Key history, Key whole) {
+      const auto context = contexts_.find(history);
+      const auto seen = counts_.find(whole);
+      if (context == contexts_.end() || seen == counts_.end())
+        throw std::logic_error("NGram: a piece is to be forgotten that was not counted");
+      if (--seen->second == 0) counts_.erase(seen), --context->second.types;
+      if (--context->second.total == 0) contexts_.erase(context);
+    });
   }
 
   /// p(next | history), of the model of order `n` (1..order) within this one; only the last n - 1 tokens count.
@@ -84,6 +91,19 @@ class NGram {
   static constexpr Key kEmpty = 1;
   static Key extend(Key key, Token token) { return key << 10 | static_cast<Key>(token); }
 
+  // Each token after each of its histories, from none to order - 1 tokens long.
+  template <class Visit>
+  void visit(std::span<const Token> tokens, Visit&& each) const {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      check(tokens[i]);
+      Key history = kEmpty;
+      for (int n = 1; n <= order_ && static_cast<std::size_t>(n) <= i + 1; ++n) {
+        if (n > 1) history = extend(history, tokens[i - static_cast<std::size_t>(n) + 1]);
+        each(history, extend(history, tokens[i]));
+      }
+    }
+  }
+
   struct Hash {
     std::size_t operator()(Key key) const { return static_cast<std::size_t>(mix(key)); }
   };
@@ -103,23 +123,37 @@ class NGram {
   std::unordered_map<Key, std::uint32_t, Hash> counts_;
 };
 
-/// Nats per token on the validation part, counted on the training part as it is (no augmentation).
+/// Nats per token on the pieces judged, by counting the training pieces as they are (no augmentation).
 struct Floors {
   double uniform = 0, unigram = 0, bigram = 0, trigram = 0, fourgram = 0;
+  std::vector<std::string> counted_without;  // names of judged pieces that are training pieces, too
 };
 
-inline Floors ngram_floors(std::span<const Piece> train, std::span<const Piece> valid, int vocabulary) {
+/// A judged piece that is also among the training pieces (the same tokens, whatever its name) is judged by what the
+/// others teach: a table that has counted a piece foretells it too well to be a floor. Throws std::invalid_argument
+/// if there is nothing to judge by.
+inline Floors ngram_floors(std::span<const Piece> train, std::span<const Piece> judged, int vocabulary) {
   NGram model(4, vocabulary);
-  for (const Piece& piece : train) model.count(tokens_of(piece));
+  std::vector<std::vector<Token>> learned;
+  for (const Piece& piece : train) model.count(learned.emplace_back(tokens_of(piece)));
+  Floors floors;
   std::array<double, 5> nll{};
   std::size_t tokens = 0;
-  for (const Piece& piece : valid) {
+  for (const Piece& piece : judged) {
     const auto heard = tokens_of(piece);
+    const auto copies = std::ranges::count(learned, heard);
+    for (auto k = copies; k > 0; --k) model.forget(heard);
     tokens += heard.size();
-    for (int n = 1; n <= 4; ++n) nll[n] += model.nll(heard, n);
+    for (int n = 1; n <= 4; ++n) nll[static_cast<std::size_t>(n)] += model.nll(heard, n);
+    for (auto k = copies; k > 0; --k) model.count(heard);
+    if (copies > 0) floors.counted_without.push_back(piece.name);
   }
-  const double count = static_cast<double>(std::max<std::size_t>(tokens, 1));
-  return {std::log(vocabulary), nll[1] / count, nll[2] / count, nll[3] / count, nll[4] / count};
+  if (tokens == 0) throw std::invalid_argument("ngram_floors: no tokens to judge by");
+  const auto per_token = [&](std::size_t n) { return nll[n] / static_cast<double>(tokens); };
+  floors.uniform = std::log(vocabulary);
+  floors.unigram = per_token(1), floors.bigram = per_token(2), floors.trigram = per_token(3);
+  floors.fourgram = per_token(4);
+  return floors;
 }
 
 }  // namespace rondo::inline v0::music

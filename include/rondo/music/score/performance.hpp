@@ -6,6 +6,7 @@
 
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/time.hpp>
+#include <rondo/music/bars.hpp>
 #include <rondo/music/score/beat_clock.hpp>
 #include <rondo/music/score/dynamics.hpp>
 #include <rondo/music/score/hashed_random.hpp>
@@ -51,6 +52,16 @@ class Performer {
     for (const auto& note : result.notes) result.duration = std::max(result.duration, note.end);
     if (!result.controls.empty()) result.duration = std::max(result.duration, result.controls.back().time);
     return result;
+  }
+
+  std::vector<BarStart> bar_starts() const {
+    std::vector<BarStart> starts;
+    for (std::size_t b = 0; b < score_.bars.size(); ++b) {
+      const Bar& bar = score_.bars[b];
+      const bool goes_on = b > 0 && bar.number == score_.bars[b - 1].number && bar.into_metre != Rational();
+      if (!goes_on) starts.push_back({clock_.seconds(bar.onset), bar.number});
+    }
+    return starts;
   }
 
  private:
@@ -167,6 +178,12 @@ class Performer {
 /// down. The score must hold at least one bar, which every parsed one does.
 inline midi::Performance<midi::Seconds> perform(const Score& score, const PerformanceOptions& options = {}) {
   return detail::Performer(score, options).perform();
+}
+
+/// When the bars of that performance begin, in order of playing. No note of a bar begins before it. The second half of
+/// a bar that a repeat sign divides is no beginning, unless a repeat leads back to it.
+inline std::vector<BarStart> bar_starts(const Score& score, const PerformanceOptions& options = {}) {
+  return detail::Performer(score, options).bar_starts();
 }
 
 }  // namespace rondo::inline v0::music

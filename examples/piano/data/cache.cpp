@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+// A cache file is a header (magic, version, byte order, the home folder) and entries end to end. An entry is its
+// length, a checksum of all that follows, the file's stamp and path, and the reading. Numbers are in this machine's
+// byte order.
+#include "piano/data/cache.hpp"
+
+#include <rondo/io/replace_file.hpp>
+#include <rondo/music/hash.hpp>
+#include <rondo/music/tokens.hpp>
+#include <rondo/version.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace piano {
+namespace {
+
+namespace fs = std::filesystem;
+namespace music = rondo::music;
+
+constexpr char kMagic[16] = "rondo readings\n";
+// To be raised with every change to the format, and to what reading a file gives: notes, pedal, bars, performances.
+constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kByteOrder = 0x01020304;
+
+template <class... T>
+void pack(std::string& out, const T&... values) {
+  static_assert((std::is_arithmetic_v<T> && ...));
+  (out.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
+}
+
+void pack_text(std::string& out, std::string_view text) {
+  pack(out, std::uint64_t{text.size()});
+  out += text;
+}
+
+/// What pack wrote, one thing after another; the bytes must be there.
+template <class... T>
+void unpack(const char* at, T&... values) {
+  ((std::memcpy(&values, at, sizeof values), at += sizeof values), ...);
+}
+
+/// Takes a file of unknown truth apart: after the first thing that is not there it has `failed` and gives nothing more.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+
+  std::string_view take(std::uint64_t size) {
+    if (failed_ || size > rest_.size()) {
+      failed_ = true;
+      return {};
+    }
+    const auto taken = rest_.substr(0, static_cast<std::size_t>(size));
+    rest_.remove_prefix(taken.size());
+    return taken;
+  }
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    if (const auto bytes = take(sizeof value); !failed_) unpack(bytes.data(), value);
+    return value;
+  }
+  std::string_view text() { return take(number()); }
+
+  /// A list of things of `size` bytes each: item(at) for each.
+  template <class Count, class Item>
+  void list(std::size_t size, Count count_is, Item item) {
+    const std::uint64_t count = number();
+    if (count > rest_.size() / size) failed_ = true;
+    if (failed_) return;
+    count_is(static_cast<std::size_t>(count));
+    const std::string_view bytes = take(count * size);
+    for (std::size_t i = 0; i < count; ++i) item(bytes.data() + i * size, i);
+  }
+
+  std::string_view rest() const { return rest_; }
+  bool failed() const { return failed_; }
+  bool whole() const { return !failed_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+/// How an entry begins.
+struct Label {
+  std::uint64_t checksum;  // of all that follows it
+  FileStamp stamp;
+  std::string_view path;
+
+  explicit Label(Reader& entry) {
+    checksum = entry.number();
+    stamp.size = entry.number();
+    stamp.modified = static_cast<std::int64_t>(entry.number());
+    path = entry.text();
+  }
+};
+
+/// Against a disk's faults and halves of files, not against ill will; eight bytes at a time.
+std::uint64_t checksum(std::string_view bytes) {
+  std::uint64_t sum = bytes.size();
+  while (!bytes.empty()) {
+    std::uint64_t word = 0;
+    const std::size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    sum = (std::rotl(sum, 23) ^ word) * 0x9e3779b97f4a7c15u;
+    bytes.remove_prefix(size);
+  }
+  return music::mix(sum);
+}
+
+constexpr std::size_t kNoteBytes = 3 * sizeof(double) + 3, kControlBytes = sizeof(double) + 2,
+                      kBarBytes = sizeof(double) + sizeof(std::int32_t);
+
+std::string header_of(const fs::path& home) {
+  std::string header(kMagic, sizeof kMagic);
+  pack(header, kFormat, kByteOrder, std::uint32_t{RONDO_VERSION_MAJOR}, std::uint32_t{RONDO_VERSION_MINOR},
+       std::uint32_t{RONDO_VERSION_PATCH});
+  pack_text(header, home.string());
+  return header;
+}
+
+std::string hexadecimal(std::uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+/// A file's bytes, and how many; none if it cannot be read.
+std::pair<std::unique_ptr<char[]>, std::size_t> read_whole(const fs::path& path) {
+  std::error_code code;
+  if (!fs::is_regular_file(path, code)) return {};
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in) return {};
+  const auto size = static_cast<std::size_t>(in.tellg());
+  auto bytes = std::make_unique_for_overwrite<char[]>(size);
+  in.seekg(0);
+  in.read(bytes.get(), static_cast<std::streamsize>(size));
+  if (!in) return {};
+  return {std::move(bytes), size};
+}
+
+/// Whether a time is one that reading can have given.
+bool is_time(rondo::midi::Seconds time) { return time.value >= 0 && time.value <= music::kLongestPerformance; }
+
+}  // namespace
+
+fs::path cache_folder() {
+  // A relative XDG_CACHE_HOME is to be ignored, says the XDG Base Directory Specification.
+  const char* const given = std::getenv("XDG_CACHE_HOME");
+  if (given != nullptr && fs::path(given).is_absolute()) return fs::path(given) / "rondo";
+  const char* const home = std::getenv("HOME");
+  return home != nullptr && *home != '\0' ? fs::path(home) / ".cache" / "rondo" : fs::path();
+}
+
+std::optional<FileStamp> stamp_of(const fs::path& path) {
+  std::error_code code;
+  const auto modified = fs::last_write_time(path, code);
+  if (code || fs::file_time_type::clock::now() - modified < std::chrono::milliseconds(100)) return std::nullopt;
+  const auto size = fs::file_size(path, code);
+  if (code) return std::nullopt;
+  return FileStamp{size, modified.time_since_epoch().count()};
+}
+
+Cache::Cache(const fs::path& folder, const fs::path& home)
+    : path_(folder / ("readings-" + hexadecimal(music::stable_hash(home.string())))), header_(header_of(home)) {
+  std::size_t size = 0;
+  try {
+    std::tie(bytes_, size) = read_whole(path_);
+  } catch (const std::exception&) {  // no memory for it
+  }
+  const std::string_view bytes(bytes_.get(), size);
+  if (!bytes.starts_with(header_)) return;
+  Reader all(bytes.substr(header_.size()));
+  while (!all.rest().empty()) {
+    const std::string_view entry = all.text();
+    Reader fields(entry);
+    const Label label(fields);
+    if (all.failed() || fields.failed()) return;  // what came before may still serve
+    entries_.insert_or_assign(std::string(label.path), entry);
+  }
+}
+
+std::optional<std::string_view> Cache::find(const std::string& path, const FileStamp& stamp) const {
+  const auto found = entries_.find(path);
+  if (found == entries_.end()) return std::nullopt;
+  Reader fields(found->second);
+  return Label(fields).stamp == stamp ? std::optional(found->second) : std::nullopt;
+}
+
+std::string Cache::encode(const std::string& path, const FileStamp& stamp, const Reading& reading) {
+  const music::Performance& played = reading.piece.performance;
+  std::string entry;
+  entry.reserve(256 + path.size() + reading.problem.size() + played.notes.size() * kNoteBytes +
+                played.controls.size() * kControlBytes + reading.piece.bars.size() * kBarBytes);
+  pack(entry, std::uint64_t{0}, stamp.size, stamp.modified);
+  pack_text(entry, path);
+  pack_text(entry, reading.problem);
+  pack(entry, reading.music, std::uint64_t{played.notes.size()});
+  for (std::size_t i = 0; i < played.notes.size(); ++i) {
+    const music::Note& note = played.notes[i];
+    pack(entry, note.start.value, note.end.value, reading.silent_at[i].value, note.pitch, note.velocity, note.channel);
+  }
+  pack(entry, std::uint64_t{played.controls.size()});
+  for (const auto& change : played.controls) pack(entry, change.time.value, change.value, change.channel);
+  pack(entry, std::uint64_t{reading.piece.bars.size()});
+  for (const auto& bar : reading.piece.bars) pack(entry, bar.seconds, std::int32_t{bar.number});
+  const std::uint64_t sum = checksum(std::string_view(entry).substr(sizeof sum));
+  std::memcpy(entry.data(), &sum, sizeof sum);
+  return entry;
+}
+
+std::optional<Reading> Cache::decode(std::string_view entry) {
+  Reader fields(entry);
+  const Label label(fields);
+  if (fields.failed() || label.checksum != checksum(entry.substr(sizeof label.checksum))) return std::nullopt;
+  Reading reading;
+  reading.problem = fields.text();
+  reading.music = fields.number();
+  std::vector<music::Note> notes;
+  std::vector<music::ControlChange> controls;
+  auto& silent_at = reading.silent_at;
+  auto& bars = reading.piece.bars;
+  bool sound = true;  // by what a reading can be, whatever the checksum says
+  fields.list(
+      kNoteBytes, [&](std::size_t count) { notes.resize(count), silent_at.resize(count); },
+      [&](const char* at, std::size_t i) {
+        music::Note& note = notes[i];
+        unpack(at, note.start.value, note.end.value, silent_at[i].value, note.pitch, note.velocity, note.channel);
+        sound = sound && is_time(note.start) && is_time(note.end) && note.start <= note.end && note.pitch < 128 &&
+                note.velocity < 128 && note.channel < 16 &&
+                (silent_at[i] == Reading::kNeverHeard || (is_time(silent_at[i]) && silent_at[i] >= note.start));
+      });
+  fields.list(
+      kControlBytes, [&](std::size_t count) { controls.resize(count); },
+      [&](const char* at, std::size_t i) {
+        unpack(at, controls[i].time.value, controls[i].value, controls[i].channel);
+        sound = sound && is_time(controls[i].time) && controls[i].value < 128 && controls[i].channel < 16;
+      });
+  fields.list(
+      kBarBytes, [&](std::size_t count) { bars.resize(count); },
+      [&](const char* at, std::size_t i) {
+        std::int32_t number = 0;
+        unpack(at, bars[i].seconds, number);
+        bars[i].number = number;
+      });
+  if (!sound || !fields.whole() || (notes.empty() && reading.problem.empty())) return std::nullopt;
+  reading.piece.performance = music::make_performance(std::move(notes), std::move(controls));
+  return reading;
+}
+
+void Cache::write(const std::vector<std::string_view>& entries, bool keep_others) const try {
+  std::map<std::string_view, std::string_view> all;  // by path, so that one state of a folder is one file
+  if (keep_others) all.insert(entries_.begin(), entries_.end());
+  for (std::string_view entry : entries) {
+    Reader fields(entry);
+    all.insert_or_assign(Label(fields).path, entry);
+  }
+  std::vector<std::uint64_t> lengths;
+  lengths.reserve(all.size());  // the parts point into it
+  std::vector<std::string_view> parts{header_};
+  for (const auto& [path, entry] : all) {
+    lengths.push_back(entry.size());
+    parts.emplace_back(reinterpret_cast<const char*>(&lengths.back()), sizeof lengths.back());
+    parts.push_back(entry);
+  }
+  fs::create_directories(path_.parent_path());
+  // Another process may be at it: each writes a file of its own name, and the last to be done stays.
+  fs::path own = path_;
+  own += '.';
+  own += std::to_string(::getpid());
+  rondo::replace_file(own, parts);
+  std::error_code code;
+  fs::rename(own, path_, code);
+  if (code) fs::remove(own, code);
+} catch (const std::exception&) {
+}
+
+}  // namespace piano

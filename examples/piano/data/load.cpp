@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "piano/data/load.hpp"
+#include "piano/data/cache.hpp"
+
+#include <rondo/cpu/threads.hpp>
+#include <rondo/music/find_music.hpp>
+#include <rondo/music/hash.hpp>
+#include <rondo/music/load.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+namespace piano {
+namespace {
+
+namespace fs = std::filesystem;
+namespace music = rondo::music;
+
+constexpr std::size_t kWorthCaching = 32;  // files; fewer are read anew in no time, and leave no trace behind
+
+/// One file on its way from a path to a piece.
+struct Source {
+  fs::path path;
+  std::string canonical;  // the path without links
+  std::size_t home;       // index of the folder whose cache may have it
+  rondo::music::Piece piece = {};
+  std::string problem = {};
+  std::uint64_t music = 0;          // the reading's hash
+  std::string_view old_entry = {};  // of the cache, where it served
+  std::string new_entry = {};       // for the cache, where the file was read
+};
+
+/// A folder that was named, or that of files that were.
+struct Home {
+  fs::path path;
+  bool searched = false;  // to the bottom, so that what was not found is gone
+  std::size_t files = 0;
+  std::optional<Cache> cache = {};
+};
+
+/// Runs job(i) for 0..count-1 in that many threads; job does not throw.
+template <class Job>
+void side_by_side(std::size_t count, int threads, Job job) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < count; i = next++) job(i);
+  };
+  std::vector<std::jthread> helpers;
+  for (int t = 1; t < threads && static_cast<std::size_t>(t) < count; ++t) try {
+      helpers.emplace_back(work);
+    } catch (const std::system_error&) {  // no more threads to be had: those that are do it
+      break;
+    }
+  work();
+}
+
+class Loader {
+ public:
+  Loader(music::PedalMode pedal, const LoadOptions& options) : pedal_(pedal), options_(options) {}
+
+  Pieces operator()(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) find(path);
+    open_caches();
+    const int threads = options_.threads > 0 ? options_.threads : rondo::threads();
+    side_by_side(sources_.size(), threads, [this](std::size_t i) {
+      read(sources_[i]);
+      if (!options_.progress) return;
+      const std::lock_guard lock(reporting_);
+      options_.progress(++done_, sources_.size());
+    });
+    write_caches();
+    collect();
+    return std::move(result_);
+  }
+
+ private:
+  void find(const fs::path& path) {
+    auto found = music::find_music(path);
+    std::ranges::move(found.problems, std::back_inserter(result_.problems));
+    std::error_code code;
+    fs::path home = fs::weakly_canonical(path, code);
+    const bool searched = fs::is_directory(path, code);
+    if (!searched) home = home.parent_path();
+    const auto [at, fresh] = home_of_.try_emplace(home.string(), homes_.size());
+    if (fresh) homes_.push_back({home});
+    Home& its = homes_[at->second];
+    its.searched = its.searched || searched;
+    for (fs::path& file : found.files) {
+      std::string canonical = fs::weakly_canonical(file, code).string();
+      if (code) canonical = file.string();
+      const auto [first, is_new] = first_path_.try_emplace(canonical, file.string());
+      if (is_new) {
+        ++its.files;
+        sources_.push_back({std::move(file), std::move(canonical), at->second});
+      } else {
+        result_.problems.push_back(file.string() + ": the same file as " + first->second);
+      }
+    }
+  }
+
+  void open_caches() {
+    const fs::path folder = options_.cache.empty() ? cache_folder() : fs::path(options_.cache);
+    if (!options_.use_cache || folder.empty()) return;
+    for (Home& home : homes_)
+      if (home.files >= kWorthCaching) home.cache.emplace(folder, home.path);
+  }
+
+  /// Called from many threads, each with a source of its own.
+  void read(Source& source) const try {
+    const auto& cache = homes_[source.home].cache;
+    const auto stamp = cache ? stamp_of(source.path) : std::nullopt;  // before the file is read
+    Reading reading;
+    if (const auto entry = stamp ? cache->find(source.canonical, *stamp) : std::nullopt) {
+      if (auto kept = Cache::decode(*entry)) {
+        reading = std::move(*kept);
+        source.old_entry = *entry;
+      }
+    }
+    if (source.old_entry.empty()) {
+      reading = read_music(source.path);
+      if (stamp && reading.lasting) source.new_entry = Cache::encode(source.canonical, *stamp, reading);
+    }
+    source.problem = std::move(reading.problem);
+    source.music = reading.music;
+    if (!source.problem.empty()) return;
+    source.piece = as_heard(std::move(reading), pedal_);
+    source.piece.name = source.path.stem().string();
+  } catch (const std::bad_alloc&) {
+    source.problem = ": not enough memory to read it";
+  }
+
+  void write_caches() {
+    std::vector<std::vector<std::string_view>> entries(homes_.size());
+    std::vector<bool> news(homes_.size());
+    for (const Source& source : sources_) {
+      if (!source.new_entry.empty()) news[source.home] = true;
+      const std::string_view entry = source.new_entry.empty() ? source.old_entry : source.new_entry;
+      if (!entry.empty()) entries[source.home].push_back(entry);
+    }
+    for (std::size_t h = 0; h < homes_.size(); ++h)
+      if (news[h]) homes_[h].cache->write(entries[h], !homes_[h].searched);
+  }
+
+  void collect() {
+    std::unordered_map<std::uint64_t, std::string> first_with;
+    for (Source& source : sources_) {
+      if (!source.problem.empty()) {
+        result_.problems.push_back(source.path.string() + source.problem);
+      } else if (const auto [first, fresh] = first_with.try_emplace(source.music, source.path.string()); !fresh) {
+        result_.problems.push_back(source.path.string() + ": the same music as " + first->second);
+      } else {
+        result_.pieces.push_back(std::move(source.piece));
+      }
+    }
+  }
+
+  music::PedalMode pedal_;
+  const LoadOptions& options_;
+  std::vector<Home> homes_;
+  std::map<std::string, std::size_t> home_of_;
+  std::vector<Source> sources_;
+  std::unordered_map<std::string, std::string> first_path_;  // of a file, by its canonical path
+  std::mutex reporting_;
+  std::size_t done_ = 0;
+  Pieces result_;
+};
+
+}  // namespace
+
+void add_load_options(CLI::App& command, LoadOptions& options) {
+  command.add_option("--cache", options.cache,
+                     "folder that keeps what was read of large folders of music, for the next start; without it "
+                     "$XDG_CACHE_HOME/rondo or ~/.cache/rondo");
+  command.add_flag("!--no-cache", options.use_cache, "read every file anew and keep nothing");
+}
+
+Pieces load(const std::vector<std::string>& paths, music::PedalMode pedal, const LoadOptions& options) {
+  Pieces result = Loader(pedal, options)(paths);
+  if (result.pieces.empty()) {
+    std::string where;
+    for (const std::string& path : paths) where += (where.empty() ? "" : ", ") + path;
+    throw std::runtime_error(where + ": no MIDI file or ABC score with notes in it" +
+                             (result.problems.empty() ? "" : "; the first problem: " + result.problems[0]));
+  }
+  return result;
+}
+
+}  // namespace piano

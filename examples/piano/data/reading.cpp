@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "piano/data/reading.hpp"
+
+#include <rondo/music/hash.hpp>
+#include <rondo/music/load.hpp>
+
+#include <bit>
+#include <cstddef>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+namespace piano {
+namespace {
+
+namespace music = rondo::music;
+using rondo::midi::Seconds;
+
+std::uint64_t hash_of(const music::Performance& performance) {
+  std::uint64_t hash = performance.notes.size();
+  const auto add = [&hash](std::uint64_t value) { hash = music::mix(hash ^ value); };
+  const auto add_time = [&add](Seconds time) { add(std::bit_cast<std::uint64_t>(time.value)); };
+  for (const auto& note : performance.notes) {
+    add_time(note.start), add_time(note.end);
+    add(note.pitch | note.velocity << 8 | note.channel << 16);
+  }
+  for (const auto& change : performance.controls) add_time(change.time), add(change.value | change.channel << 8);
+  return hash;
+}
+
+/// extend_notes keeps the order of the notes that it keeps, and all of a note but its end.
+std::vector<Seconds> silences(const music::Performance& performance) {
+  const auto extended = music::extend_notes(performance);
+  std::vector<Seconds> silent_at(performance.notes.size(), Reading::kNeverHeard);
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < silent_at.size() && next < extended.size(); ++i) {
+    music::Note note = performance.notes[i];
+    note.end = extended[next].end;
+    if (note == extended[next]) silent_at[i] = extended[next++].end;
+  }
+  return silent_at;
+}
+
+/// A complaint without the path that it begins with: a cache outlives the path by which its files were found.
+std::string behind(const std::string& path, const std::string& complaint) {
+  return complaint.starts_with(path) ? complaint.substr(path.size()) : ": " + complaint;
+}
+
+}  // namespace
+
+Reading read_music(const std::filesystem::path& path) {
+  Reading reading;
+  try {
+    reading.piece = music::read_piece(path);
+    reading.silent_at = silences(reading.piece.performance);
+    reading.music = hash_of(reading.piece.performance);
+  } catch (const std::exception& problem) {
+    reading.problem = behind(path.string(), problem.what());
+    reading.lasting = dynamic_cast<const std::system_error*>(&problem) == nullptr;
+  }
+  return reading;
+}
+
+music::Piece as_heard(Reading reading, music::PedalMode mode) {
+  music::Performance& played = reading.piece.performance;
+  std::vector<music::ControlChange> pedal;
+  if (mode == music::PedalMode::tokens) pedal = music::pedal_changes(played);
+  if (mode == music::PedalMode::extend) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < played.notes.size(); ++i) {
+      if (reading.silent_at[i] == Reading::kNeverHeard) continue;
+      played.notes[kept] = played.notes[i];
+      played.notes[kept++].end = reading.silent_at[i];
+    }
+    played.notes.resize(kept);
+  }
+  played = music::make_performance(std::move(played.notes), std::move(pedal));
+  return std::move(reading.piece);
+}
+
+}  // namespace piano

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+#include "piano/training/run.hpp"
+#include "piano/training/listen.hpp"
+#include "piano/training/metrics.hpp"
+#include "piano/training/trainer.hpp"
+
+#include <rondo/io/replace_file.hpp>
+#include <rondo/music/ngram.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace piano {
+namespace {
+
+namespace music = rondo::music;
+using nlohmann::json;
+
+volatile std::sig_atomic_t g_interrupted = 0;
+void note_interrupt(int) { g_interrupted = 1; }
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  char text[240];
+  std::snprintf(text, sizeof text, pattern, values...);
+  return text;
+}
+
+/// The n-gram floors of the split: what counting alone foretells, in nats per token.
+json floors(const music::Corpus& corpus, int vocabulary) {
+  const auto f = music::ngram_floors(corpus.train, corpus.valid, vocabulary);
+  return {{"uniform", f.uniform},
+          {"unigram", f.unigram},
+          {"bigram", f.bigram},
+          {"trigram", f.trigram},
+          {"fourgram", f.fourgram}};
+}
+
+/// What happened since the last line of metrics.
+struct Lately {
+  double seconds = 0, data_seconds = 0, steps = 0, nats = 0;
+  std::size_t tokens = 0;
+
+  void add(const TrainingStep& step) {
+    seconds += step.seconds;
+    data_seconds += step.data_seconds;
+    nats += step.nll;
+    steps += 1;
+    tokens += step.tokens;
+  }
+};
+
+template <class Device>
+class Run {
+ public:
+  Run(const TrainingOptions& options, Progress& progress)
+      : options_(options), progress_(progress), run_(options.run_dir) {}
+
+  json operator()(Device device) {
+    prepare();
+    trainer_.emplace(config_, corpus_);
+    if (options_.resume)
+      before_ = trainer_->resume(run_);
+    else
+      run_.write_config(config_);
+    metrics_.emplace(run_.metrics(), options_.resume ? read_metrics(run_.metrics(), trainer_->steps()) : json::array());
+    facts_["parameters"] = rondo::parameter_count(trainer_->model());
+    std::filesystem::remove(run_.result());
+    describe(examples::name_of(device));
+
+    const InterruptGuard interrupt;
+    start_ = std::chrono::steady_clock::now();
+    double next_judgement = (std::floor(done() * options_.judgements) + 1) / options_.judgements;
+    double next_line = (std::floor(done() * kLines) + 1) / kLines;
+    while (done() < 1 && !interrupt.asked() && !out_of_patience()) {
+      last_ = trainer_->step(done());
+      lately_.add(last_);
+      recent_sum_ = kForget * recent_sum_ + last_.nll;
+      recent_weight_ = kForget * recent_weight_ + 1;
+      show();
+      if (done() >= next_judgement) {
+        judge();
+        next_judgement = (std::floor(done() * options_.judgements) + 1) / options_.judgements;
+        next_line = (std::floor(done() * kLines) + 1) / kLines;
+      } else if (done() >= next_line) {
+        metrics_->write(line());
+        next_line = (std::floor(done() * kLines) + 1) / kLines;
+      }
+    }
+    const bool interrupted = interrupt.asked();
+    if (judged_at_ != trainer_->steps() && trainer_->steps() > 0) judge();
+    progress_.finish();
+    if (interrupted)
+      say("stopped at step " + std::to_string(trainer_->steps()) + ", all is saved in " + options_.run_dir +
+          "; go on with: piano train --resume --run-dir " + options_.run_dir);
+    else if (out_of_patience())
+      say(format("stopped early: %d judgements without a better one", worse_));
+    if (!interrupted) write_report(run_, config_, facts_, true);
+    return result(device, interrupted ? "interrupt" : out_of_patience() ? "patience" : "done");
+  }
+
+ private:
+  static constexpr double kForget = 0.99;  // the loss shown is a mean over about the last 100 steps
+  static constexpr int kLines = 100;       // of metrics in a run
+
+  void say(const std::string& text) { progress_.line(text); }
+  double recent_nll() const { return recent_weight_ > 0 ? recent_sum_ / recent_weight_ : 0; }
+  double seconds() const {
+    return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  double done() const {
+    return config_.steps > 0 ? static_cast<double>(trainer_->steps()) / static_cast<double>(config_.steps)
+                             : seconds() / (60 * config_.minutes);
+  }
+  bool out_of_patience() const { return options_.patience > 0 && worse_ >= options_.patience; }
+
+  /// Settles the configuration and loads the pieces.
+  void prepare() {
+    config_ = options_.config;
+    if (options_.resume) {
+      config_ = run_.read_config();
+      const Config& asked = options_.config;
+      if (asked.steps > 0) config_.steps = asked.steps, config_.minutes = 0;
+      if (asked.minutes > 0) config_.minutes = asked.minutes, config_.steps = 0;
+    } else {
+      if (config_.data.empty()) throw std::runtime_error("nothing to learn from: give --data PATH... or --scores");
+      if (config_.steps == 0 && config_.minutes == 0) config_.minutes = 2;
+      config_.settle();
+      std::filesystem::create_directories(run_.folder());
+      if (std::filesystem::exists(run_.last()))
+        throw std::runtime_error(run_.folder().string() +
+                                 ": holds a run already; go on with --resume or name another folder");
+    }
+    config_.model.precision = options_.device.lstm_precision();
+    LoadOptions loading = options_.loading;
+    loading.progress = [this](std::size_t files, std::size_t all) {
+      if (all >= 100)
+        progress_.show(static_cast<double>(files) / static_cast<double>(all),
+                       format("reading %zu of %zu files", files, all));
+    };
+    Pieces loaded = load(config_.data, config_.pedal, loading);
+    progress_.finish();
+    for (const std::string& problem : loaded.problems) say("left out: " + problem);
+    corpus_ = config_.validation.empty()
+                  ? music::split_by_share(std::move(loaded.pieces), config_.validation_share, config_.seed)
+                  : music::split_by_name(std::move(loaded.pieces), config_.validation);
+    config_.validation.clear();  // from here on by name, so that other programs find the same split
+    for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
+    facts_ = {{"tokens_train", music::count_tokens(corpus_.train)},
+              {"tokens_valid", music::count_tokens(corpus_.valid)},
+              {"floors", floors(corpus_, static_cast<int>(config_.model.vocabulary))}};
+  }
+
+  void describe(const std::string& device) {
+    const json& f = facts_["floors"];
+    say(format("%zu pieces (%zu tokens) to learn from, %zu (%zu tokens) to judge by", corpus_.train.size(),
+               facts_["tokens_train"].get<std::size_t>(), corpus_.valid.size(),
+               facts_["tokens_valid"].get<std::size_t>()));
+    say(
+        format("counting alone foretells a token at: uniform %.3f, unigram %.3f, bigram %.3f, trigram %.3f, fourgram "
+               "%.3f nats",
+               f["uniform"].get<double>(), f["unigram"].get<double>(), f["bigram"].get<double>(),
+               f["trigram"].get<double>(), f["fourgram"].get<double>()));
+    std::string told;
+    for (const std::string& name : config_.conditions.names()) told += (told.empty() ? ", told " : " and ") + name;
+    say(format("%td x %td LSTM, embedding %td%s, %td parameters; %s on %s", config_.model.layers, config_.model.hidden,
+               config_.model.embedding, told.c_str(), facts_["parameters"].get<rondo::Index>(),
+               config_.steps > 0 ? format("%lld steps", static_cast<long long>(config_.steps)).c_str()
+                                 : format("%g minutes", config_.minutes).c_str(),
+               device.c_str()));
+  }
+
+  void show() {
+    const std::string valid = std::isfinite(valid_) ? format("  validation %.3f", valid_) : "";
+    progress_.show(done(),
+                   format("step %lld  loss %.3f%s  %.0f tokens/s  %s left", static_cast<long long>(trainer_->steps()),
+                          recent_nll(), valid.c_str(), static_cast<double>(trainer_->tokens()) / seconds(),
+                          minutes_text(seconds() * (1 / done() - 1)).c_str()));
+  }
+
+  /// A line of metrics about the steps since the one before.
+  json line() {
+    const Lately& l = lately_;
+    json line = {{"step", trainer_->steps()},
+                 {"seconds", seconds()},
+                 {"tokens", trainer_->tokens()},
+                 {"tokens_per_second", l.seconds > 0 ? json(static_cast<double>(l.tokens) / l.seconds) : json()},
+                 {"train_nll", l.steps > 0 ? json(l.nats / l.steps) : json()},
+                 {"valid_nll", nullptr},
+                 {"learning_rate", last_.rate},
+                 {"grad_norm", last_.grad_norm},
+                 {"data_share", l.seconds > 0 ? json(l.data_seconds / l.seconds) : json()}};
+    lately_ = {};
+    return line;
+  }
+
+  void judge() {
+    valid_ = trainer_->validate().per_token();
+    judged_at_ = trainer_->steps();
+    const bool best = valid_ < trainer_->best_valid();
+    worse_ = best ? 0 : worse_ + 1;
+    if (best) trainer_->save_best(run_, valid_);
+    trainer_->save(run_, seconds());
+    json judged = line();
+    judged["valid_nll"] = valid_;
+    judged["sample"] = write_sample(run_, config_, corpus_, trainer_->steps());
+    metrics_->write(judged);
+    write_report(run_, config_, facts_, false);
+    say(format("step %lld  %s  train %.3f  validation %.3f%s", static_cast<long long>(trainer_->steps()),
+               minutes_text(seconds()).c_str(), recent_nll(), valid_, best ? "  best" : ""));
+  }
+
+  json result(Device device, const char* stopped) {
+    json result = examples::report_of(device, options_.device);
+    result.update(facts_);
+    result.update({{"steps", trainer_->steps()},
+                   {"seconds", seconds()},
+                   {"tokens_per_second", static_cast<double>(trainer_->tokens()) / seconds()},
+                   {"train_nll", recent_nll()},
+                   {"valid_nll", valid_},
+                   {"best_valid_nll", trainer_->best_valid()},
+                   {"stopped", stopped},
+                   {"run_dir", options_.run_dir}});
+    if (std::string(stopped) != "interrupt") rondo::replace_file(run_.result(), result.dump(2) + "\n");
+    return result;
+  }
+
+  const TrainingOptions& options_;
+  Progress& progress_;
+  RunDir run_;
+  Config config_;
+  music::Corpus corpus_;
+  std::optional<Trainer<Device>> trainer_;
+  std::optional<MetricsFile> metrics_;
+  json facts_;
+  std::chrono::steady_clock::time_point start_;
+  double before_ = 0;  // seconds trained in earlier sessions
+  double valid_ = std::nan("");
+  std::int64_t judged_at_ = -1;
+  int worse_ = 0;  // judgements in a row
+  TrainingStep last_{};
+  Lately lately_;
+  double recent_sum_ = 0, recent_weight_ = 0;
+};
+
+}  // namespace
+
+InterruptGuard::InterruptGuard()
+    : former_interrupt_(std::signal(SIGINT, note_interrupt)), former_terminate_(std::signal(SIGTERM, note_interrupt)) {
+  g_interrupted = 0;
+}
+InterruptGuard::~InterruptGuard() {
+  std::signal(SIGINT, former_interrupt_);
+  std::signal(SIGTERM, former_terminate_);
+}
+bool InterruptGuard::asked() const { return g_interrupted != 0; }
+
+json train(const TrainingOptions& options, Progress& progress) {
+  json result;
+  examples::with_device(options.device, [&]<class Device>(Device device) {
+    Run<Device> run(options, progress);
+    result = run(device);
+  });
+  return result;
+}
+
+}  // namespace piano

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Where bars begin, so that a place in a piece can be told as a musician would: by bar. Scores know it (bar_starts in
+// score/performance.hpp); a MIDI file knows it only if its notes follow its beats.
+#pragma once
+
+#include <rondo/midi/file.hpp>
+#include <rondo/midi/meta.hpp>
+#include <rondo/midi/tempo_map.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace rondo::inline v0::music {
+
+/// Where a bar begins. A bar that is repeated begins twice, with one number.
+struct BarStart {
+  double seconds;
+  int number;  // as printed: 1 for the first whole bar, 0 for an upbeat
+
+  friend bool operator==(const BarStart&, const BarStart&) = default;
+};
+
+inline constexpr std::size_t kMostBars = 100'000;  // no honest file has more
+
+namespace detail {
+
+struct TimeSignature {
+  midi::Ticks time;
+  std::int64_t beats = 4;
+  int beat_power = 2;  // beats are this power of two to the whole note
+
+  bool same_metre(const TimeSignature& other) const { return beats == other.beats && beat_power == other.beat_power; }
+};
+
+/// Those of all tracks in order of time, changes alone, 4/4 before the first; empty where the file has none.
+inline std::vector<TimeSignature> time_signatures(const midi::File& file) {
+  std::vector<TimeSignature> told;
+  for (const midi::Track& track : file.tracks)
+    for (const midi::Event& event : track.events) {
+      if (!event.is_meta(midi::meta::kTimeSignature)) continue;
+      const auto payload = track.payload(event);
+      if (payload.size() != 4 || payload[0] == 0 || payload[1] > 6) continue;
+      const TimeSignature sign{event.time, payload[0], payload[1]};
+      if ((4 * std::int64_t{file.division.ticks_per_quarter} * sign.beats) >> sign.beat_power > 0) told.push_back(sign);
+    }
+  if (told.empty()) return told;
+  std::ranges::stable_sort(told, {}, &TimeSignature::time);
+  std::vector<TimeSignature> changes{{}};
+  for (const TimeSignature& sign : told) {
+    if (sign.time == changes.back().time) changes.pop_back();  // of several at one time the last counts
+    if (changes.empty() || !sign.same_metre(changes.back())) changes.push_back(sign);
+  }
+  return changes;
+}
+
+/// What the notes say about the beats; channel 10, the drums, has no say.
+struct Onsets {
+  midi::Ticks last{-1};
+  std::size_t count = 0, on_beat = 0;  // on_beat: on a 24th of a quarter note, to which eighths, triplets ... belong
+};
+
+inline Onsets onsets(const midi::File& file) {
+  constexpr int kDrums = 9;
+  Onsets found;
+  for (const midi::Track& track : file.tracks)
+    for (const midi::Event& event : track.events) {
+      if (!event.is_note_on() || event.channel() == kDrums) continue;
+      ++found.count;
+      found.last = std::max(found.last, event.time);
+      // the grid's own ticks are rounded to whole ones, so less than a tick beside it is on it
+      const std::int64_t per_quarter = file.division.ticks_per_quarter, beside = event.time.value * 24 % per_quarter;
+      if (std::min(beside, per_quarter - beside) < 24) ++found.on_beat;
+    }
+  return found;
+}
+
+}  // namespace detail
+
+/// The bars of a file up to its last note, from its tempo map and time signatures, numbered from 1 as a sequencer does:
+/// an upbeat is not told in MIDI. Empty where nobody knows: without a time signature or notes, in SMPTE time, in format
+/// 2, and in a recording that was played freely. Recorders write 4/4 at 120 bpm without meaning it, so a file with one
+/// tempo throughout is believed only if half of its notes or more begin on a 24th of a beat.
+inline std::vector<BarStart> bar_starts(const midi::File& file) {
+  if (file.division.is_smpte() || file.format == midi::Format::sequential) return {};
+  const auto signs = detail::time_signatures(file);
+  const detail::Onsets notes = detail::onsets(file);
+  if (signs.empty() || notes.count == 0) return {};
+  const midi::TempoMap map(file);
+  const bool one_tempo = std::ranges::all_of(map.segments(), [&](const auto& segment) {
+    return segment.start > notes.last || segment.seconds_per_tick == map.segments().front().seconds_per_tick;
+  });
+  if (one_tempo && 2 * notes.on_beat < notes.count) return {};
+
+  std::vector<BarStart> bars;
+  std::size_t hint = 0;
+  for (std::size_t s = 0; s < signs.size(); ++s) {
+    const std::int64_t whole = 4 * std::int64_t{file.division.ticks_per_quarter} * signs[s].beats;
+    for (std::int64_t k = 0;; ++k) {
+      const midi::Ticks time = signs[s].time + midi::Ticks{(k * whole) >> signs[s].beat_power};
+      if (time > notes.last || (s + 1 < signs.size() && time >= signs[s + 1].time)) break;
+      if (bars.size() == kMostBars) return {};
+      bars.push_back({map.seconds(time, hint).value, static_cast<int>(bars.size()) + 1});
+    }
+  }
+  return bars;
+}
+
+}  // namespace rondo::inline v0::music

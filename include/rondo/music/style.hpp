@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// How near outputs are to a style, as Yang and Lerch 2018 measure it (https://doi.org/10.1007/s00521-018-3849-7): for
+// each feature, the distances between outputs and the style's own windows, beside those among the style's windows. If
+// the outputs were more of the same, the two would be distributed alike: overlap 1, divergence 0.
+#pragma once
+
+#include <rondo/music/density.hpp>
+#include <rondo/music/features.hpp>
+#include <rondo/music/statistics.hpp>
+#include <rondo/music/windows.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace rondo::inline v0::music {
+
+/// Where most of some numbers lie.
+struct Band {
+  double low = 0, high = 0;
+
+  bool holds(double x) const { return x >= low && x <= high; }
+};
+
+/// From the 10th to the 90th percentile, interpolated linearly between neighbours. Zero for no samples.
+inline Band band(std::vector<double> samples) {
+  if (samples.empty()) return {};
+  std::ranges::sort(samples);
+  const auto quantile = [&](double share) {
+    const double place = share * static_cast<double>(samples.size() - 1);
+    const auto k = static_cast<std::size_t>(place);
+    return std::lerp(samples[k], samples[std::min(k + 1, samples.size() - 1)], place - static_cast<double>(k));
+  };
+  return {quantile(0.1), quantile(0.9)};
+}
+
+struct Moments {
+  double mean = 0, deviation = 0;  // standard deviation
+};
+
+inline Moments moments(std::span<const double> samples) {
+  Moments m;
+  const auto n = static_cast<double>(samples.size());
+  for (double x : samples) m.mean += x / n;
+  for (double x : samples) m.deviation += (x - m.mean) * (x - m.mean) / n;
+  m.deviation = std::sqrt(m.deviation);
+  return m;
+}
+
+/// A feature's first value in each of some windows; all there is to it, unless it is a histogram.
+inline std::vector<double> values_in(const Feature& feature, std::span<const Statistics> windows) {
+  std::vector<double> values;
+  for (const Statistics& s : windows) values.push_back(feature.values(s)[0]);
+  return values;
+}
+
+/// Performances cut into windows of that length, each described.
+inline std::vector<Statistics> describe_windows(std::span<const Performance> performances, double seconds) {
+  std::vector<Statistics> all;
+  for (const Performance& performance : performances)
+    for (const Performance& window : cut_windows(performance, seconds))
+      all.push_back(describe(window, window.duration.value));
+  return all;
+}
+
+class Style {
+ public:
+  /// Of the windows of all performances; distances are those of `kMost` of them, evenly spread, for they grow with the
+  /// square. Throws std::invalid_argument if there are fewer than three windows.
+  Style(std::span<const Performance> performances, double window_seconds)
+      : seconds_(window_seconds), windows_(describe_windows(performances, window_seconds)) {
+    if (windows_.size() < 3)
+      throw std::invalid_argument("Style: " + std::to_string(windows_.size()) + " window(s) of " +
+                                  std::to_string(window_seconds) + " s; a style wants three or more");
+    const auto some = spread(windows_);
+    for (std::size_t f = 0; f < kFeatures.size(); ++f)
+      for (std::size_t i = 0; i < some.size(); ++i)
+        for (std::size_t j = i + 1; j < some.size(); ++j) within_[f].push_back(apart(kFeatures[f], *some[i], *some[j]));
+  }
+
+  double window_seconds() const { return seconds_; }
+  std::span<const Statistics> windows() const { return windows_; }
+
+  /// For each of kFeatures, in their order: overlap of the distances between these windows and the style's with those
+  /// within the style, and divergence of the latter from the former. `windows` must be as long as the style's, and not
+  /// none: throws std::invalid_argument.
+  std::array<Distance, kFeatures.size()> compare(std::span<const Statistics> windows) const {
+    std::array<Distance, kFeatures.size()> distances;
+    const auto ours = spread(windows), theirs = spread(windows_);
+    std::vector<double> between;
+    for (std::size_t f = 0; f < kFeatures.size(); ++f) {
+      between.clear();
+      for (const Statistics* a : ours)
+        for (const Statistics* b : theirs) between.push_back(apart(kFeatures[f], *a, *b));
+      distances[f] = compare_samples(within_[f], between);
+    }
+    return distances;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 256;
+
+  static std::vector<const Statistics*> spread(std::span<const Statistics> all) {
+    const std::size_t count = std::min(all.size(), kMost);
+    std::vector<const Statistics*> some;
+    for (std::size_t i = 0; i < count; ++i) some.push_back(&all[i * all.size() / count]);
+    return some;
+  }
+
+  double seconds_;
+  std::vector<Statistics> windows_;
+  std::array<std::vector<double>, kFeatures.size()> within_;  // distances of all pairs of windows
+};
+
+/// The mean over features.
+inline Distance mean(std::span<const Distance> distances) {
+  Distance sum;
+  for (const auto& [overlap, kl] : distances) {
+    sum.overlap += overlap / static_cast<double>(distances.size());
+    sum.kl += kl / static_cast<double>(distances.size());
+  }
+  return sum;
+}
+
+}  // namespace rondo::inline v0::music
