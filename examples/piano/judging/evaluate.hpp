@@ -34,11 +34,12 @@ struct Likelihood {
 };
 
 /// Every token of every piece but its first, given all before it. The model runs on its device, the logits of a batch
-/// at a time come to the host.
+/// at a time come to the host. A model with conditions hears those of `hearing`; those that look ahead if `tell`.
 template <class Device>
-Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces) {
+Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces,
+                    const rondo::music::Hearing& hearing = {}, bool tell = false) {
   constexpr int kBatch = 16, kSteps = 128;
-  rondo::music::Sweep sweep(pieces, kBatch, kSteps);
+  rondo::music::Sweep sweep(pieces, kBatch, kSteps, hearing, tell);
   const rondo::Index B = sweep.batch(), V = model.config().vocabulary;
   auto state = model.zero_state(B);
   typename rondo::TokenModel<float, Device>::Cache cache;
