@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <rondo/music/augment.hpp>
 #include <rondo/music/memorisation.hpp>
+#include <rondo/music/yardstick.hpp>
 
 #include <random>
 
@@ -145,4 +146,88 @@ TEST_CASE("A corpus that repeats itself costs no more than any other") {
   for (int i = 0; i < 10; ++i) pieces.push_back({"copy", melody(1, 3000, 30)});
   const TrainingNotes notes(pieces);
   CHECK(notes.compare(pieces[0].performance).exact.length == 3000);
+}
+
+TEST_CASE("A copied passage is found by bar where the piece knows its bars") {
+  Piece piece{"known", melody(3, 200, 40)};
+  const auto& notes = piece.performance.notes;
+  // An upbeat of 10 notes, then bars of 20, the second of them repeated.
+  for (std::size_t n : {0u, 10u, 30u, 50u, 70u}) piece.bars.push_back({notes[n].start.value, 0});
+  const int numbers[] = {0, 1, 2, 2, 3};
+  for (std::size_t b = 0; b < 5; ++b) piece.bars[b].number = numbers[b];
+  const TrainingNotes training(std::vector<Piece>{piece, {"unknown", melody(4, 200, 40)}});
+  const auto bar_of_copy = [&](const Performance& source, long from) {
+    return training.compare(make_performance({source.notes.begin() + from, source.notes.begin() + from + 15})).exact;
+  };
+  for (const auto& [from, bar] : {std::pair{0L, 0}, {12, 1}, {35, 2}, {52, 2}, {150, 3}}) {
+    const SharedRun run = bar_of_copy(piece.performance, from);
+    CHECK(run.piece == "known");
+    CHECK(run.length >= 14);
+    CHECK(run.bar == bar);
+  }
+  const SharedRun elsewhere = bar_of_copy(melody(4, 200, 40), 20);
+  CHECK(elsewhere.piece == "unknown");
+  CHECK_FALSE(elsewhere.bar.has_value());
+}
+
+TEST_CASE("The yardstick accuses copies, not music that shares what held-out music shares") {
+  std::vector<Piece> train, held_out;
+  for (unsigned i = 0; i < 4; ++i) train.push_back({std::to_string(i), melody(i, 600, 30)});
+  for (unsigned i = 10; i < 14; ++i) held_out.push_back({std::to_string(i), melody(i, 600, 30)});
+  const TrainingNotes training(train);
+  const Yardstick yardstick(training, held_out, 10);
+  CHECK(yardstick.excerpts() >= 16);
+  CHECK(yardstick.left_out() == 0);
+  // What the excerpts share, measured one by one.
+  std::size_t longest = 0, count = 0;
+  double share = 0, run = 0;
+  for (const Piece& piece : held_out)
+    for (const Performance& excerpt : cut_windows(piece.performance, 10)) {
+      const auto m = training.compare(excerpt);
+      longest = std::max(longest, m.transposed.length);
+      share = std::max(share, m.transposed_share);
+      run += static_cast<double>(m.transposed.length);
+      ++count;
+    }
+  CHECK(yardstick.transposed().longest_run == longest);
+  CHECK(yardstick.transposed().highest_share == share);
+  CHECK(yardstick.transposed().mean_run == Approx(run / static_cast<double>(count)));
+
+  const auto with_copy = [&](int copied, int own, int semitones) {
+    Performance p = melody(99, own, 30);
+    const double gap = own > 0 ? p.notes.back().start.value + 1 : 0;
+    const auto moved = transpose(train[1].performance, semitones);
+    for (int i = 0; i < copied; ++i) {
+      Note note = moved.notes[static_cast<std::size_t>(i)];
+      note.start.value += gap, note.end.value += gap;
+      p.notes.push_back(note);
+    }
+    return training.compare(p);
+  };
+  CHECK_FALSE(yardstick.copied(with_copy(0, 100, 0)));
+  CHECK_FALSE(yardstick.copied(with_copy(12, 20, 0)));   // a long share, but of a short run
+  CHECK_FALSE(yardstick.copied(with_copy(20, 200, 0)));  // a long run, but little of the whole
+  CHECK(yardstick.copied(with_copy(40, 60, 0)));
+  CHECK(yardstick.copied(with_copy(80, 20, 0)));
+  CHECK_FALSE(yardstick.copied(with_copy(30, 60, 2)));
+  CHECK(yardstick.copied(with_copy(80, 20, 2)));
+
+  // Held-out pieces that were learned in another file do not raise the limits.
+  held_out.push_back({"again", train[2].performance});
+  const Yardstick careful(training, held_out, 10);
+  CHECK(careful.left_out() >= 4);
+  CHECK(careful.exact_limit().run == yardstick.exact_limit().run);
+  CHECK(careful.excerpts() == yardstick.excerpts());
+
+  // Music that shares much by nature raises them: the same few notes everywhere.
+  std::vector<Piece> narrow_train = {{"a", melody(1, 600, 2)}}, narrow = {{"b", melody(2, 2000, 2)}};
+  const Yardstick wide(TrainingNotes(narrow_train), narrow, 10);
+  CHECK(wide.transposed_limit().share > Yardstick::kLeastTransposed.share);
+
+  // Nobody to compare with: fixed limits.
+  const Yardstick alone(training, {}, 10);
+  CHECK(alone.excerpts() == 0);
+  CHECK(alone.exact_limit().run == Yardstick::kLeast.run);
+  CHECK(alone.copied(with_copy(40, 60, 0)));
+  CHECK_FALSE(alone.copied(with_copy(0, 100, 0)));
 }

@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "generate.hpp"
 #include "support/catch.hpp"
 
 using namespace rondo::music;
@@ -68,4 +69,45 @@ TEST_CASE("A bigram worked by hand") {
   CHECK_THROWS_AS(model.count(std::vector<Token>{4}), std::out_of_range);
   CHECK_THROWS_AS(NGram(7, 388), std::invalid_argument);
   CHECK_THROWS_AS(NGram(2, 388, 1.0), std::invalid_argument);
+}
+
+TEST_CASE("What is forgotten was never counted") {
+  std::mt19937 random(3);
+  const auto piece = [&] {
+    std::vector<Token> tokens;
+    for (int i = 0; i < 200; ++i) tokens.push_back(static_cast<Token>(random() % 5));
+    return tokens;
+  };
+  const auto a = piece(), b = piece();
+  NGram both(4, 8), only(4, 8);
+  both.count(a), both.count(b), both.forget(a);
+  only.count(b);
+  for (int n = 1; n <= 4; ++n) CHECK(both.nll(a, n) == Approx(only.nll(a, n)).epsilon(1e-12));
+  CHECK_THROWS_AS(only.forget(a), std::logic_error);
+}
+
+TEST_CASE("Floors of a piece that is also learned are those without it") {
+  const auto piece = [](const char* name, unsigned seed) {
+    Piece made{name, rondo::test::random_performance(seed, 200, 12, true)};
+    made.performance.controls.clear();
+    return made;
+  };
+  const std::vector<Piece> pieces = {piece("a", 1), piece("b", 2), piece("c", 3)};
+  const auto renamed = std::vector<Piece>{piece("another name", 1)};
+  const auto honest = ngram_floors(std::span(pieces).subspan(1), renamed, kVocabulary);
+  const auto floors = ngram_floors(pieces, renamed, kVocabulary);
+  CHECK((floors.counted_without == std::vector<std::string>{"another name"}));
+  CHECK(floors.trigram == Approx(honest.trigram).epsilon(1e-12));
+  CHECK(honest.counted_without.empty());
+  // Counting the piece would make it look easy.
+  NGram unfair(4, kVocabulary);
+  for (const Piece& p : pieces) unfair.count(tokens_of(p));
+  const auto tokens = tokens_of(pieces[0]);
+  CHECK(unfair.nll(tokens, 3) / static_cast<double>(tokens.size()) < honest.trigram - 0.5);
+  // Judged together, each is told by the other two.
+  const auto all = ngram_floors(pieces, pieces, kVocabulary);
+  CHECK(all.counted_without.size() == 3);
+  CHECK(all.uniform == Approx(std::log(kVocabulary)));
+  CHECK(all.bigram > floors.bigram - 1);
+  CHECK_THROWS_AS(ngram_floors(pieces, {}, kVocabulary), std::invalid_argument);
 }

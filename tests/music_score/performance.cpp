@@ -261,3 +261,39 @@ TEST_CASE("Velocities follow the dynamics over a whole piece") {
     CHECK(note.track == 0);
   }
 }
+
+TEST_CASE("Bars begin where tempo, metre, repeats and rubato put them") {
+  // number:milliseconds of each
+  const auto bars_of = [](const std::string& body) {
+    std::string list;
+    for (const auto& bar : music::bar_starts(score_of("[V:R]" + body), plain()))
+      list.append(" ")
+          .append(std::to_string(bar.number))
+          .append(":")
+          .append(std::to_string(std::lround(bar.seconds * 1000)));
+    return list;
+  };
+  CHECK(bars_of("C D E F|[Q:1/4=60]G4|A4|]") == " 1:0 2:2000 3:6000");
+  // an upbeat is 0; a repeat plays numbers again, and leads back to the upbeat
+  CHECK(bars_of("G|C D E F|C D E:|") == " 0:0 1:500 2:2500 0:4000 1:4500 2:6500");
+  // both endings count from where the first began
+  CHECK(bars_of("|:C4|[1 D4:|[2 E4|]") == " 1:0 2:2000 1:4000 2:6000");
+  // the second half of a bar that a repeat divides is no beginning, but for who comes back to it
+  CHECK(bars_of("G|C D E F|C D E::F|C D E F|C D E:|") ==
+        " 0:0 1:500 2:2500 0:4000 1:4500 2:6500 3:8500 4:10500 2:12000 3:12500 4:14500");
+
+  // no note of a bar begins before it, and none of the bar before after it, but for the chance that notes are played
+  // with
+  const auto score = score_of(kPiece, "%%rondo-rubato 0.1\n");
+  const auto p = music::perform(score);
+  const auto bars = music::bar_starts(score);
+  REQUIRE(bars.size() == 4);
+  std::vector<int> count(4);
+  for (const auto& note : p.notes) {
+    std::size_t b = 0;
+    while (b + 1 < bars.size() && bars[b + 1].seconds <= note.start.value) ++b;
+    ++count[b];
+  }
+  CHECK(count == std::vector<int>{6, 6, 6, 4});
+  CHECK_FALSE(bars[1].seconds == Approx(2));  // bent
+}

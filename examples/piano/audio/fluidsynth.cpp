@@ -10,11 +10,15 @@
 #include <fluidsynth.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace piano {
 namespace {
@@ -37,9 +41,18 @@ void listen_to_complaints() {
         nullptr);
 }
 
+/// FluidSynth offers what it does not know to a library that complains on stderr, past anybody who listens.
+bool is_soundfont(const std::filesystem::path& path) {
+  std::array<char, 12> start{};
+  std::ifstream(path, std::ios::binary).read(start.data(), start.size());
+  const std::string_view text(start.data(), start.size());
+  return text.starts_with("RIFF") && text.ends_with("sfbk");
+}
+
 class Synth {
  public:
   explicit Synth(const std::filesystem::path& soundfont) {
+    if (!is_soundfont(soundfont)) throw std::runtime_error(soundfont.string() + " is no SoundFont");
     listen_to_complaints();
     settings_.reset(new_fluid_settings());
     if (!settings_) fail("cannot be started");

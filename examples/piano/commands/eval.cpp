@@ -34,19 +34,24 @@ struct Options {
   bool as_json = false;
 };
 
-/// The pieces to judge by: all that was given, or those named by --only.
-std::vector<music::Piece> pieces(const Options& o, const Config& config) {
+/// All pieces that were given.
+std::vector<music::Piece> given(const Options& o, const Config& config) {
   auto loaded = load(o.data, config.pedal);
   for (const std::string& problem : loaded.problems)
     std::fprintf(stderr, "piano eval: left out: %s\n", problem.c_str());
-  if (o.only.empty()) return std::move(loaded.pieces);
-  std::vector<music::Piece> chosen;
+  return std::move(loaded.pieces);
+}
+
+/// Those of them to judge by: all, or those named by --only.
+std::vector<music::Piece> chosen(const Options& o, const std::vector<music::Piece>& all) {
+  if (o.only.empty()) return all;
+  std::vector<music::Piece> some;
   for (const std::string& name : o.only) {
-    const auto found = std::ranges::find(loaded.pieces, name, &music::Piece::name);
-    if (found == loaded.pieces.end()) throw std::runtime_error("--only: no piece is called '" + name + "'");
-    chosen.push_back(*found);
+    const auto found = std::ranges::find(all, name, &music::Piece::name);
+    if (found == all.end()) throw std::runtime_error("--only: no piece is called '" + name + "'");
+    some.push_back(*found);
   }
-  return chosen;
+  return some;
 }
 
 /// The pieces that the model learned from; none, and a line about it, where they are gone.
@@ -59,12 +64,12 @@ std::vector<music::Piece> learned(const Config& config) {
   }
 }
 
-/// The judged pieces that are not among the learned ones, whatever they are called there.
-std::vector<music::Piece> unheard(const std::vector<music::Piece>& judged, const std::vector<music::Piece>& train) {
+/// The pieces that are not among the learned ones, whatever they are called there.
+std::vector<music::Piece> unheard(const std::vector<music::Piece>& pieces, const std::vector<music::Piece>& train) {
   std::vector<std::vector<music::Token>> known;
   for (const auto& piece : train) known.push_back(music::tokens_of(piece));
   std::vector<music::Piece> rest;
-  for (const auto& piece : judged)
+  for (const auto& piece : pieces)
     if (std::ranges::find(known, music::tokens_of(piece)) == known.end()) rest.push_back(piece);
   return rest;
 }
@@ -91,13 +96,11 @@ json numbers(const Options& o) {
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
-  const auto judged = pieces(o, config);
-  const auto train = learned(config);
-  const auto held_out = unheard(judged, train);
+  const auto all = given(o, config), judged = chosen(o, all), train = learned(config);
 
   json result = to_json(evaluate(model, judged, config.hearing()));
   result["pieces"] = judged.size();
-  result["pieces_learned"] = judged.size() - held_out.size();
+  result["pieces_learned"] = judged.size() - unheard(judged, train).size();
   result["floors"] = nullptr;
   if (!train.empty()) {
     const auto f = music::ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
@@ -109,7 +112,7 @@ json numbers(const Options& o) {
   result["memorisation"] = nullptr;
   if (o.samples == 0) return result;
 
-  const Judge judge(train, held_out, o.sample_seconds, o.window_seconds);
+  const Judge judge(train, unheard(all, train), o.sample_seconds, o.window_seconds);
   const auto outputs = continuations(o, model, config, judged);
   result["distribution"] = judge.distribution(outputs);
   if (train.empty()) return result;
@@ -132,7 +135,10 @@ void add_eval(CLI::App& piano) {
   app.option_defaults()->always_capture_default();
   app.add_option("--run-dir", o.run_dir, "folder of the training run")->required();
   app.add_option("--data", o.data, "MIDI files, ABC scores, or folders of them")->required();
-  app.add_option("--only", o.only, "names of the pieces in --data to judge by (default: all)");
+  app.add_option(
+      "--only", o.only,
+      "names of the pieces in --data to judge by (default: all); the others still tell what music shares that "
+      "the model has not learned");
   app.add_option("--samples", o.samples, "continuations to sample and compare with the pieces; 0: none")
       ->check(CLI::Range(0, 1000));
   app.add_option("--sample-seconds", o.sample_seconds, "length of each, in seconds")->check(CLI::PositiveNumber);

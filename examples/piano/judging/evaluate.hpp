@@ -34,8 +34,8 @@ struct Likelihood {
 };
 
 /// Every token of every piece but its first, given all before it. The model runs on its device, the logits of a batch
-/// at a time come to the host. Conditions that look ahead are told if `tell`: then the likelihood is not to be compared
-/// with that of a model without them.
+/// at a time come to the host. A model with conditions hears those of `hearing`, those that look ahead only if `tell`:
+/// then its likelihood is not to be compared with others'.
 template <class Device>
 Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces,
                     const rondo::music::Hearing& hearing, bool tell = false) {

@@ -36,8 +36,8 @@ class Yardstick {
   };
 
   static constexpr std::size_t kEnough = 8;  // excerpts; the least limits alone hold with fewer
-  static constexpr CopyLimit kLeast{24, 0.25};
-  static constexpr CopyLimit kLeastTransposed{48, 0.5};
+  static constexpr CopyLimit kLeast{16, 0.2};
+  static constexpr CopyLimit kLeastTransposed{40, 0.4};
 
   /// Of excerpts of so many seconds, cut from music that the pieces in `training` are not.
   Yardstick(const TrainingNotes& training, std::span<const Piece> held_out, double seconds) {

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+# cmake -DOUT=assets.cpp -DFOLDER=web -P embed.cmake: writes the C++ file that gives each file of FOLDER by its name.
+cmake_minimum_required(VERSION 3.24)
+
+file(GLOB names RELATIVE ${FOLDER} ${FOLDER}/*)
+set(entries "")
+foreach(name IN LISTS names)
+  file(READ ${FOLDER}/${name} text)
+  string(APPEND entries "    {\"${name}\", R\"asset(${text})asset\"},\n")
+endforeach()
+file(WRITE ${OUT} "// Written by embed.cmake from ${FOLDER}.
+#include \"piano/page/assets.hpp\"
+
+#include <map>
+#include <string_view>
+
+std::string_view piano::asset(std::string_view name) {
+  static const std::map<std::string_view, std::string_view> files{
+${entries}  };
+  return files.at(name);
+}
+")

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// web/page.html holds places written {{name}}; each is filled by a text, a file of web/, or several in order.
+#include "piano/page/page.hpp"
+
+#include <initializer_list>
+#include <rondo/io/replace_file.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "piano/page/assets.hpp"
+
+namespace piano {
+namespace {
+
+std::string html_text(std::string_view text) {
+  std::string safe;
+  for (char c : text) {
+    if (c == '<')
+      safe += "&lt;";
+    else if (c == '>')
+      safe += "&gt;";
+    else if (c == '&')
+      safe += "&amp;";
+    else if (c == '"')
+      safe += "&quot;";
+    else
+      safe += c;
+  }
+  return safe;
+}
+
+// Inside <script> only `<` could end it or open a comment; in JSON it occurs in strings alone, where an escape may
+// stand for it.
+std::string script_json(const nlohmann::json& data) {
+  const std::string plain = data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(plain.size());
+  for (char c : plain) {
+    if (c == '<')
+      safe += "\\u003c";
+    else
+      safe += c;
+  }
+  return safe;
+}
+
+std::string together(std::initializer_list<std::string_view> names) {
+  std::string all;
+  for (std::string_view name : names) all += asset(name);
+  return all;
+}
+
+std::string content_of(Page page, std::string_view place) {
+  const auto pick = [&](std::string_view samples, std::string_view report, std::string_view explore) {
+    return page == Page::samples ? samples : page == Page::report ? report : explore;
+  };
+  if (place == "style")
+    return together({"style.css", "stage.css", "list.css", pick("samples.css", "report.css", "explore.css")});
+  if (place == "theme") return std::string(asset("theme.js"));
+  if (place == "main") return std::string(asset(pick("samples.html", "report.html", "explore.html")));
+  if (place == "stage") return std::string(asset("stage.html"));
+  if (place == "script") {
+    std::string script = together({"dom.js", "words.js", "piece.js", "tone.js", "synth.js", "wav.js", "player.js",
+                                   "notes.js", "roll.js", "keyboard.js", "thumbnail.js", "stage.js", "shortcuts.js"});
+    if (page == Page::report) script += asset("chart.js");
+    return script += asset(pick("samples.js", "report.js", "explore.js"));
+  }
+  throw std::logic_error("page: nothing to put at {{" + std::string(place) + "}}");
+}
+
+std::string title_of(const nlohmann::json& data) {
+  if (data.is_object() && data.contains("title") && data["title"].is_string()) return data["title"].get<std::string>();
+  return "Rondo";
+}
+
+// Appends the template to `out`, its places filled; what fills a place may have places itself.
+void fill(std::string& out, std::string_view text, Page page, const nlohmann::json& data) {
+  for (;;) {
+    const std::size_t open = text.find("{{");
+    out += text.substr(0, open);
+    if (open == std::string_view::npos) return;
+    const std::size_t close = text.find("}}", open);
+    const std::string_view place = text.substr(open + 2, close - open - 2);
+    if (place == "title")
+      out += html_text(title_of(data));
+    else if (place == "data")
+      out += script_json(data);
+    else if (place == "main")
+      fill(out, content_of(page, place), page, data);
+    else
+      out += content_of(page, place);
+    text.remove_prefix(close + 2);
+  }
+}
+
+}  // namespace
+
+void write_page(const std::filesystem::path& file, Page page, const nlohmann::json& data) {
+  std::string html;
+  fill(html, asset("page.html"), page, data);
+  rondo::replace_file(file, html);
+}
+
+}  // namespace piano

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// The instrument: voices on any audio context, live or offline. A voice is a tone, a low-pass that opens with velocity,
+// and a gain that the damper closes; the sum goes through a compressor, with a little of a room that is made of noise.
+
+class Synth {
+  constructor(context, tones) {
+    this.context = context;
+    this.tones = tones;
+    this.input = new GainNode(context, { gain: 0.32 });
+    this.output = new GainNode(context);
+    const compressor = new DynamicsCompressorNode(context,
+      { threshold: -16, knee: 14, ratio: 3, attack: 0.006, release: 0.2 });
+    const room = new ConvolverNode(context, { buffer: Synth.room(context.sampleRate) });
+    const wet = new GainNode(context, { gain: 0.17 });
+    this.input.connect(compressor);
+    this.input.connect(room).connect(wet).connect(compressor);
+    compressor.connect(this.output).connect(context.destination);
+  }
+
+  /** What a small hall answers to a click: 1.5 s of noise that fades, duller as it goes. */
+  static room(rate) {
+    const buffer = new AudioBuffer({ length: Math.round(1.5 * rate), numberOfChannels: 2, sampleRate: rate });
+    let state = 99;
+    for (let side = 0; side < 2; ++side) {
+      const samples = buffer.getChannelData(side);
+      let smooth = 0;
+      for (let i = 0; i < samples.length; ++i) {
+        const t = i / rate;
+        state = (Math.imul(state, 1664525) + 1013904223) | 0;
+        smooth += (state / 2147483648 - smooth) * (0.08 + 0.5 * Math.exp(-t * 6));
+        samples[i] = smooth * Math.exp(-t * 4.6) * Math.min(1, i / (0.012 * rate));
+      }
+    }
+    return buffer;
+  }
+
+  set volume(value) {
+    this.output.gain.setTargetAtTime(value * value, this.context.currentTime, 0.015);
+  }
+
+  /** Somewhere for voices to be, which can be silenced as a whole: low strings to the left, high ones to the right. */
+  stage() {
+    const sum = new GainNode(this.context);
+    sum.connect(this.input);
+    const places = [-0.45, -0.27, -0.09, 0.09, 0.27, 0.45].map((pan) => {
+      const place = new StereoPannerNode(this.context, { pan });
+      place.connect(sum);
+      return place;
+    });
+    return { sum, places, sources: new Set() };
+  }
+
+  /** Fades a stage out and lets go of it. */
+  silence(stage) {
+    const now = this.context.currentTime;
+    stage.sum.gain.setTargetAtTime(0, now, 0.02);
+    for (const source of stage.sources) source.stop(now + 0.2);
+    setTimeout(() => stage.sum.disconnect(), 400);
+  }
+
+  /** Strikes a string at `when` and damps it at `damped`, on the context's clock; `into` seconds of it are gone. */
+  strike(stage, pitch, velocity, when, damped, into = 0) {
+    const tone = this.tones.of(pitch);
+    if (!tone || into * tone.rate >= tone.buffer.duration) return;
+    const context = this.context;
+    const force = Math.min(127, Math.max(1, velocity)) / 127;
+    const source = new AudioBufferSourceNode(context, { buffer: tone.buffer, playbackRate: tone.rate });
+    const f0 = 440 * 2 ** ((pitch - 69) / 12);
+    const felt = new BiquadFilterNode(context,
+      { type: "lowpass", Q: 0.3, frequency: Math.min(18000, 1.5 * f0 + 420 * 2 ** (4.9 * force)) });
+    const level = 0.04 + 0.96 * force ** 1.7;
+    const gain = new GainNode(context, { gain: into > 0 ? 0 : level });
+    if (into > 0) gain.gain.setTargetAtTime(level, when, 0.01);
+    // above F6 a piano has no dampers
+    const release = pitch > 89 ? 0.5 : 0.05 + 0.07 * Math.max(0, (60 - pitch) / 39);
+    gain.gain.setTargetAtTime(0, Math.max(damped, when + 0.03), release);
+    source.connect(felt).connect(gain).connect(stage.places[Math.min(5, Math.max(0, Math.floor((pitch - 21) / 15)))]);
+    source.start(when, into * tone.rate);
+    source.stop(Math.max(damped, when) + 7 * release);
+    stage.sources.add(source);
+    source.onended = () => {
+      stage.sources.delete(source);
+      gain.disconnect();
+    };
+  }
+}

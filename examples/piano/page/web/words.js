@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Numbers as people read them.
+
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+const unknown = "–";
+
+const fixed = (value, digits = 2) => (isNumber(value) ? value.toFixed(digits) : unknown);
+const whole = (value) => (isNumber(value) ? Math.round(value).toLocaleString("en-GB").replaceAll(",", "\u202f") : unknown);
+
+/** 0:07, 12:30, 1:02:30 from seconds. */
+function clock(seconds) {
+  if (!isNumber(seconds)) return unknown;
+  const all = Math.max(0, Math.floor(seconds + 1e-6));
+  const [h, m, s] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
+  return (h ? `${h}:${String(m).padStart(2, "0")}` : m) + ":" + String(s).padStart(2, "0");
+}
+
+/** A length in words that a screen reader reads well. */
+function spokenClock(seconds) {
+  const [m, s] = [Math.floor(seconds / 60), Math.floor(seconds % 60)];
+  return m ? `${m} minute${m === 1 ? "" : "s"} ${s} seconds` : `${s} seconds`;
+}
+
+/** "12 %", "0.4 %" from a share of one. */
+function percent(share) {
+  if (!isNumber(share)) return unknown;
+  const value = share * 100;
+  return `${value > 0 && value < 1 ? value.toFixed(1) : Math.round(value)}\u202f%`;
+}
+
+const noteNames = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+/** 60 is C4. */
+const noteName = (pitch) => noteNames[pitch % 12] + (Math.floor(pitch / 12) - 1);
+
+const plural = (count, word) => `${whole(count)} ${word}${count === 1 ? "" : "s"}`;
+
+/** The file's name without its folder. */
+const baseName = (path) => String(path ?? "").split(/[\\/]/).pop();
+
+// Against what held-out people share with the same pieces: to half as much again is nothing; beyond three times as
+// much, and at least a tenth of the notes, it is a quotation.
+function memorisationLevel(share, human) {
+  if (!isNumber(share)) return "unknown";
+  const yardstick = isNumber(human) ? human : 0.03;
+  if (share > Math.max(0.1, 3 * yardstick)) return "high";
+  if (share > Math.max(0.05, 1.5 * yardstick)) return "some";
+  return "low";
+}
+
+/** {level, short, long} of a memorisation report, or of none; `human` is the same of held-out pieces, if known. */
+function memorisationWords(report, human) {
+  if (!report) {
+    const long = "Not compared with the training pieces.";
+    return { level: "unknown", share: null, short: unknown, long };
+  }
+  const levels = ["unknown", "low", "some", "high"];
+  const exact = memorisationLevel(report.share, human?.share);
+  const moved = memorisationLevel(report.transposed?.share, human?.transposed_share ?? human?.share);
+  const byMoved = levels.indexOf(moved) > levels.indexOf(exact);
+  const level = byMoved ? moved : exact;
+  const found = byMoved ? report.transposed : report;
+  const yardstick = byMoved ? (human?.transposed_share ?? human?.share) : human?.share;
+
+  const verdict = { high: "Quotes its training pieces.", some: "Leans on its training pieces.",
+    low: "Its own notes.", unknown: "" }[level];
+  const moving = byMoved ? "transposed " : "";
+  const against = isNumber(yardstick) ? `; people's own pieces: ${percent(yardstick)}` : "";
+  let long = `${verdict} ${percent(found.share)} of the new notes stand in runs of 8 or more ${moving}from a training piece${against}.`;
+  if (isNumber(found.longest_run) && found.longest_run > 0) {
+    long += ` Longest run: ${plural(found.longest_run, "note")}`;
+    if (found.piece) {
+      const places = [];
+      if (isNumber(found.bar)) places.push(`bar ${found.bar}`);
+      if (isNumber(found.piece_seconds)) places.push(`at ${clock(found.piece_seconds)}`);
+      if (isNumber(found.semitones) && found.semitones !== 0)
+        places.push(`${plural(Math.abs(found.semitones), "semitone")} ${found.semitones > 0 ? "up" : "down"}`);
+      long += ` of ${found.piece}${places.length ? ` (${places.join(", ")})` : ""}`;
+    }
+    long += ".";
+  }
+  return { level, share: found.share, short: percent(found.share), long: long.trim() };
+}
