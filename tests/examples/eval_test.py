@@ -148,7 +148,11 @@ class Judged(unittest.TestCase):
             self.assertEqual(d["inside_band"][name], low <= d["outputs"][name] <= high)
             style = d["features"][name]["style"]
             self.assertTrue(low < style["mean"] < high)
-        self.assertEqual(len(report["memorisation"]["outputs"]), 8)
+        outputs = report["memorisation"]["outputs"]
+        self.assertEqual(len(outputs), 8)
+        self.assertTrue(all(0 < o["overlap_area"] < 1 and o["polyphony"] >= 1 for o in outputs))
+        faster = sum(o["notes_per_second"] for o in outputs) / 8  # of whole outputs: not the windows' mean, but near
+        self.assertAlmostEqual(faster, d["outputs"]["notes_per_second"], delta=0.3 * faster)
         self.assertIsNone(judge(self.fresh, "--data", *paths(HELD_OUT), "--samples", 0)["distribution"])
 
     def test_likelihood_and_calibration_are_those_that_numpy_computes(self):

@@ -118,11 +118,11 @@ void print_memorisation(const json& m) {
 json to_json(const Likelihood& likelihood) {
   const double total = likelihood.total_nats();
   json by_event = json::object(), bins = json::array();
-  for (std::size_t k = 0; k < Likelihood::kKinds; ++k)
-    if (likelihood.tokens[k] > 0) {
-      const auto kind = static_cast<music::EventKind>(k);
-      by_event[music::name(kind)] = likelihood.of(kind);
-    }
+  for (std::size_t k = 0; k < Likelihood::kKinds; ++k) {
+    const auto kind = static_cast<music::EventKind>(k);
+    const bool any = likelihood.tokens[k] > 0;
+    if (any || kind != music::EventKind::pedal) by_event[music::name(kind)] = any ? json(likelihood.of(kind)) : json();
+  }
   const auto notes = likelihood.tokens[static_cast<std::size_t>(music::EventKind::note_on)];
   const auto& all = likelihood.calibration.bins();
   for (std::size_t k = 0; k < all.size(); ++k)

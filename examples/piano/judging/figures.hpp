@@ -14,7 +14,7 @@ namespace piano {
 
 /// {tokens, notes, seconds, nll_per_token, nll_per_note, nll_per_second, nll_by_event {KIND}, accuracy, calibration
 /// {ece, bins [{low, high, confidence, accuracy, count}]}}. A note is a note-on that was foretold; seconds are those of
-/// the time shifts that were; a kind of which there was none is left out.
+/// the time shifts that were; a kind of which there was none is null, and the pedal left out.
 nlohmann::json to_json(const Likelihood& likelihood);
 
 /// The pieces that know their bars, by Wu and Yang's measures over these: {pieces, bar_entropy, four_bar_entropy,

@@ -76,12 +76,11 @@ json Judge::human() const {
   std::vector<music::Performance> excerpts;
   for (const auto& piece : held_out_)
     for (auto& excerpt : music::cut_windows(piece, output_seconds_)) excerpts.push_back(std::move(excerpt));
-  constexpr std::size_t kMost = 32;
-  const std::size_t count = std::min(excerpts.size(), kMost);
+  const auto some = music::spread(std::span<const music::Performance>(excerpts), 32);
   double sum = 0;
-  for (std::size_t i = 0; style_ && i < count; ++i)
-    sum += measures(excerpts[i * excerpts.size() / count])["overlap_area"].get<double>();
-  result["overlap_area"] = style_ ? json(sum / static_cast<double>(count)) : json();
+  for (const music::Performance* excerpt : some)
+    if (style_) sum += measures(*excerpt)["overlap_area"].get<double>();
+  result["overlap_area"] = style_ ? json(sum / static_cast<double>(some.size())) : json();
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -59,25 +60,39 @@ inline std::vector<double> values_in(const Feature& feature, std::span<const Sta
   return values;
 }
 
-/// Performances cut into windows of that length, each described.
-inline std::vector<Statistics> describe_windows(std::span<const Performance> performances, double seconds) {
-  std::vector<Statistics> all;
-  for (const Performance& performance : performances)
-    for (const Performance& window : cut_windows(performance, seconds))
-      all.push_back(describe(window, window.duration.value));
-  return all;
+/// At most so many of some things, evenly spread.
+template <class T>
+std::vector<const T*> spread(std::span<const T> all, std::size_t most) {
+  const std::size_t count = std::min(all.size(), most);
+  std::vector<const T*> some;
+  for (std::size_t i = 0; i < count; ++i) some.push_back(&all[i * all.size() / count]);
+  return some;
+}
+
+/// Performances cut into windows of that length, at most `most` of them described, evenly spread.
+inline std::vector<Statistics> describe_windows(std::span<const Performance> performances, double seconds,
+                                                std::size_t most = 4096) {
+  std::vector<Performance> windows;
+  for (const Performance& performance : performances) {
+    auto own = cut_windows(performance, seconds);
+    std::ranges::move(own, std::back_inserter(windows));
+  }
+  std::vector<Statistics> described;
+  for (const Performance* window : spread(std::span<const Performance>(windows), most))
+    described.push_back(describe(*window, window->duration.value));
+  return described;
 }
 
 class Style {
  public:
-  /// Of the windows of all performances; distances are those of `kMost` of them, evenly spread, for they grow with the
-  /// square. Throws std::invalid_argument if there are fewer than three windows.
+  /// Of the windows of all performances. Pairs of windows grow with the square: of more than 256, so many stand for
+  /// all. Throws std::invalid_argument if there are fewer than three windows.
   Style(std::span<const Performance> performances, double window_seconds)
       : seconds_(window_seconds), windows_(describe_windows(performances, window_seconds)) {
     if (windows_.size() < 3)
       throw std::invalid_argument("Style: " + std::to_string(windows_.size()) + " window(s) of " +
                                   std::to_string(window_seconds) + " s; a style wants three or more");
-    const auto some = spread(windows_);
+    const auto some = spread(this->windows(), kMost);
     for (std::size_t f = 0; f < kFeatures.size(); ++f)
       for (std::size_t i = 0; i < some.size(); ++i)
         for (std::size_t j = i + 1; j < some.size(); ++j) within_[f].push_back(apart(kFeatures[f], *some[i], *some[j]));
@@ -91,7 +106,7 @@ class Style {
   /// none: throws std::invalid_argument.
   std::array<Distance, kFeatures.size()> compare(std::span<const Statistics> windows) const {
     std::array<Distance, kFeatures.size()> distances;
-    const auto ours = spread(windows), theirs = spread(windows_);
+    const auto ours = spread(windows, kMost), theirs = spread(this->windows(), kMost);
     std::vector<double> between;
     for (std::size_t f = 0; f < kFeatures.size(); ++f) {
       between.clear();
@@ -104,13 +119,6 @@ class Style {
 
  private:
   static constexpr std::size_t kMost = 256;
-
-  static std::vector<const Statistics*> spread(std::span<const Statistics> all) {
-    const std::size_t count = std::min(all.size(), kMost);
-    std::vector<const Statistics*> some;
-    for (std::size_t i = 0; i < count; ++i) some.push_back(&all[i * all.size() / count]);
-    return some;
-  }
 
   double seconds_;
   std::vector<Statistics> windows_;
