@@ -52,7 +52,7 @@ function showSamples(data) {
 
   const kept = data.mode === "vary" ? ["kept from the primer", "played anew"] : ["the primer", "the model"];
   if (items.some((item) => item.piece.notes.some((note) => note.primer)))
-    byId("legend").append(element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1], " · deeper is louder");
+    byId("legend").append(element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1], " · stronger is louder");
   if (data.human && isNumber(data.human.share))
     byId("human").textContent = `Held-out pieces by people share ${percent(data.human.share)} of their notes with the training pieces` +
       (isNumber(data.human.longest_run) ? `, in runs of up to ${data.human.longest_run} notes.` : ".");
