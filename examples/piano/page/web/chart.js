@@ -85,7 +85,7 @@ class Chart {
     for (const value of ticks(low, high, small ? 3 : 6)) {
       const y = this.toY(value);
       this.plot.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }),
-        svg("text", { class: "tick", x: box.left - 6, y: y + 4, "text-anchor": "end" }, brief(value)));
+        svg("text", { class: "tick", x: box.left - 6, y: y + 4, "text-anchor": "end" }, (this.options.tick ?? brief)(value)));
     }
     for (const value of ticks(first, last, Math.max(2, (box.right - box.left) / 110)))
       this.plot.append(svg("text", { class: "tick", x: this.toX(value), y: this.height - 6, "text-anchor": "middle" }, this.formatX(value)));

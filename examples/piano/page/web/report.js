@@ -57,7 +57,7 @@ function showCharts(data, metrics, best) {
   byId("loss").append(charts[0].node);
   for (const name of ["tokens_per_second", "learning_rate", "grad_norm", "data_share"]) {
     if (!column(name).some(isNumber)) continue;
-    const chart = new Chart({ title: metricNames[name], small: true, format: (value) => metricText(name, value),
+    const chart = new Chart({ title: metricNames[name], small: true, tick: name === "data_share" ? percent : brief, format: (value) => metricText(name, value),
       curves: [{ name: metricNames[name].toLowerCase(), kind: "plain-curve", values: column(name) }] });
     charts.push(chart);
     byId("small").append(chart.node);

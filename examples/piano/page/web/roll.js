@@ -185,20 +185,27 @@ class Roll {
     if (row > 2.4) {
       context.font = "11px " + (this.font ??= getComputedStyle(this.canvas).fontFamily);
       context.textBaseline = "bottom";
-      context.fillStyle = palette.quiet;
       for (let pitch = lowest + 1; pitch <= highest; ++pitch)
-        if (pitch % 12 === 0) context.fillText(noteName(pitch), 4, (highest - pitch + 1) * row - 1);
+        if (pitch % 12 === 0) this.label(noteName(pitch), (highest - pitch + 1) * row - 1);
     }
     if (piece.pedal.length) {
-      context.font = "italic 11px " + this.font;
+      context.font = "italic 11px " + (this.font ??= getComputedStyle(this.canvas).fontFamily);
       context.textBaseline = "middle";
-      context.fillStyle = palette.quiet;
-      context.fillText("Ped.", 4, this.notesHeight + 2 + pedalHeight / 2);
+      this.label("Ped.", this.notesHeight + 2 + pedalHeight / 2);
     }
 
     context.fillStyle = palette.head;
     context.fillRect(snap(head) - 0.75, 0, 1.5, this.height - footHeight + 4);
     this.onview(this.view, this.visible);
+  }
+
+  // At the left edge, readable whatever passes below it.
+  label(text, y) {
+    this.context.lineWidth = 3;
+    this.context.strokeStyle = palette.roll;
+    this.context.strokeText(text, 4, y);
+    this.context.fillStyle = palette.quiet;
+    this.context.fillText(text, 4, y);
   }
 
   timeAt(event) {
