@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// piano: trains an LSTM on piano performances and samples new ones. One program, four subcommands.
+// piano: trains an LSTM on piano performances and samples new ones. One program, five subcommands.
 #include "piano/commands/eval.hpp"
+#include "piano/commands/explore.hpp"
 #include "piano/commands/inspect.hpp"
 #include "piano/commands/sample.hpp"
 #include "piano/commands/train.hpp"
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
   piano::add_train(app);
   piano::add_sample(app);
   piano::add_eval(app);
+  piano::add_explore(app);
   piano::add_inspect(app);
   try {
     app.parse(argc, argv);

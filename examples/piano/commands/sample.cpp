@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/sample.hpp"
 #include "piano/audio/wav.hpp"
+#include "piano/commands/sampling_options.hpp"
 #include "piano/data/corpus.hpp"
 #include "piano/data/load.hpp"
 #include "piano/data/primer.hpp"
-#include "piano/judging/report.hpp"
+#include "piano/judging/describe.hpp"
 #include "piano/page/data.hpp"
 #include "piano/page/page.hpp"
 #include "piano/playing/generate.hpp"
@@ -85,21 +86,6 @@ music::Corpus corpus_or_none(const Config& config, const LoadOptions& loading) {
     std::fprintf(stderr, "piano sample: memorisation is not told, the training data cannot be read: %s\n", e.what());
     return {};
   }
-}
-
-/// Numbers of one output, as the manifest and the page have them.
-json describe(const Request& request, const Take& take, const Judge& judge) {
-  const auto fresh = take.fresh();
-  const auto& free = request.outline.free;
-  json output = {{"seed", request.seed},
-                 {"temperature", request.sampling.temperature},
-                 {"notes", fresh.notes.size()},
-                 {"seconds", take.performance.duration.value},
-                 {"primer_seconds", request.outline.given.notes.empty() ? 0 : free.front().begin},
-                 {"nll_per_token", take.sampled > 0 ? json(take.nats / static_cast<double>(take.sampled)) : json()},
-                 {"memorisation", judge.memorisation(fresh)}};
-  output.update(judge.measures(fresh));
-  return output;
 }
 
 void run(const Options& o) {
@@ -198,13 +184,7 @@ void add_sample(CLI::App& piano) {
   app.add_option("--num-outputs", o.num_outputs, "how many files")->check(CLI::Range(1, 999));
   app.add_option("--temperature", o.sampling.temperature, "below 1 plays safe, above 1 dares; 0 takes the likeliest")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--top-k", o.sampling.top_k, "choose among the k likeliest tokens; 0: all")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--top-p", o.sampling.top_p, "choose among the fewest tokens whose probabilities sum to p, in (0, 1]")
-      ->check(CLI::Range(1e-9, 1.0));
-  app.add_option("--min-p", o.sampling.min_p,
-                 "choose among tokens at least so many times as likely as the likeliest, in [0, 1)")
-      ->check(CLI::Range(0.0, 0.999999));
+  add_filter_options(app, o.sampling);
   app.add_option("--notes-per-second", o.notes_per_second,
                  "density to ask of a model with that condition (default: the primer's)")
       ->check(CLI::PositiveNumber);
