@@ -32,7 +32,7 @@ using nlohmann::json;
 
 struct Options {
   std::string run_dir, primer_midi, primer_notes, mode, output_dir, key, soundfont;
-  double primer_seconds = 15, primer_tempo = 120, seconds = 30, share = 0, bolder = 0.1, notes_per_second = 0;
+  double primer_seconds = 15, primer_from = 0, primer_tempo = 120, seconds = 30, share = 0, bolder = 0.1, notes_per_second = 0;
   int num_outputs = 3;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
@@ -48,7 +48,7 @@ struct Options {
 
 Primer read(const Options& o, music::PedalMode pedal) {
   return o.primer_midi.empty() ? parse_primer_notes(o.primer_notes, o.primer_tempo)
-                               : read_primer(o.primer_midi, o.primer_seconds, pedal);
+                               : read_primer(o.primer_midi, o.primer_seconds, pedal, o.primer_from);
 }
 
 /// What each of the outputs is asked for, by mode; those of `vary` grow bolder one by one.
@@ -164,6 +164,7 @@ void add_sample(CLI::App& piano) {
   auto* midi = app.add_option("--primer-midi", o.primer_midi, "MIDI file (or ABC score) to begin with")
                    ->check(CLI::ExistingFile);
   app.add_option("--primer-seconds", o.primer_seconds, "how much of it, in seconds")->check(CLI::PositiveNumber);
+  app.add_option("--primer-from", o.primer_from, "from which second of the file on")->check(CLI::NonNegativeNumber);
   app.add_option("--primer-notes", o.primer_notes,
                  "notes to begin with, e.g. \"C4 E4 G4\", \"C3+E4:2 r G4:0.5\" (+ chord, r rest, :beats)")
       ->excludes(midi);

@@ -129,12 +129,17 @@ double beats_of(std::string_view text, const Word& word) {
 
 }  // namespace
 
-Primer read_primer(const std::filesystem::path& path, double seconds, music::PedalMode pedal) {
-  return primer_of(music::load_performance(path, pedal), seconds);
+Primer read_primer(const std::filesystem::path& path, double seconds, music::PedalMode pedal, double from) {
+  Primer primer = primer_of(music::load_performance(path, pedal), seconds, from);
+  if (primer.performance.notes.empty())
+    throw std::runtime_error(path.string() + ": no note begins at " + std::to_string(from) + " s or later");
+  return primer;
 }
 
-Primer primer_of(const music::Performance& heard, double seconds) {
-  const auto all = on_one_keyboard(heard.notes);
+Primer primer_of(const music::Performance& heard, double seconds, double from) {
+  auto all = on_one_keyboard(heard.notes);
+  std::erase_if(all, [&](const music::Note& note) { return note.start.value < from; });
+  if (all.empty()) return {};
   const Seconds begin = all.front().start, end = begin + Seconds{seconds};
   std::vector<music::Note> notes;
   Seconds last{};

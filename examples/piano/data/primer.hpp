@@ -17,13 +17,13 @@ struct Primer {
   double seconds = 0;  // where new music begins; notes may still sound there
 };
 
-/// The first `seconds` (> 0) of a MIDI file or an ABC score as a model of that pedal mode hears it: tracks and channels
-/// as one piano, without the drums (channel 10) and the silence before the first note. Throws what read_piece throws:
-/// one line that names the file.
-Primer read_primer(const std::filesystem::path& path, double seconds, rondo::music::PedalMode pedal);
+/// `seconds` (> 0) of a MIDI file or an ABC score, from its first note at or after `from` seconds, as a model of that
+/// pedal mode hears it: tracks and channels as one piano, without the drums (channel 10). Throws what read_piece throws,
+/// and std::runtime_error if no note begins so late: one line that names the file.
+Primer read_primer(const std::filesystem::path& path, double seconds, rondo::music::PedalMode pedal, double from = 0);
 
-/// The same of a performance with at least one note.
-Primer primer_of(const rondo::music::Performance& heard, double seconds);
+/// The same of a performance; one without notes gives an empty primer.
+Primer primer_of(const rondo::music::Performance& heard, double seconds, double from = 0);
 
 /// Notes by name, one after another, each a quarter note at `tempo` (quarter notes a minute, 20 to 400) and of velocity
 /// 64: "C4 E4 G4". C4 is middle C, 60; # and b follow the letter, B#3 is C4 too. `+` joins a chord, C4+E4+G4; `r` is a
