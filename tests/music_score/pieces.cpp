@@ -6,7 +6,6 @@
 #include <rondo/music/score/compare.hpp>
 #include <rondo/music/score/library.hpp>
 
-#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>

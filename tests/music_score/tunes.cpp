@@ -3,7 +3,6 @@
 #include <rondo/music/score/abc_parser.hpp>
 #include <rondo/music/score/score.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <set>
