@@ -36,7 +36,7 @@ int compare_files(const std::string& abc, const std::string& reference_path) {
   if (file.division.ticks_per_quarter == 0)
     throw std::runtime_error(reference_path + ": counts frames, not quarter notes");
   const auto reference = midi::extract<midi::Ticks>(file).notes;
-  const auto differences = music::compare(score, reference, file.division.ticks_per_quarter, log.opening);
+  const auto differences = music::compare(score, reference, file.division.ticks_per_quarter, log);
 
   for (const music::ScoreDifference& d : differences)
     std::printf("bar %d, quarter %s: %s %s\n", d.bar, d.onset.to_string().c_str(), name_of(d.pitch).c_str(),

@@ -161,13 +161,18 @@ def test_folders(tool, scores, folder):
     check(len(without["pieces"]) == 60, f"{len(without['pieces'])} pieces of 60: {without['problems'][:3]}")
     check(without["rising"] and without["reports"] == without["total"] == 60, "progress does not count the files")
 
-    # several processes at once, all making the cache, then all reading it
-    for _ in range(2):
-        processes = [subprocess.Popen([str(tool), "load", str(folder / "cache"), "2", "extend", str(music)],
-                                      stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    # several processes at once, all making the cache: what stays is whole, as one of them makes it alone
+    cache = folder / "cache"
+    run(tool, "load", cache, 1, "extend", music)
+    (made_alone,) = [path.read_bytes() for path in cache.iterdir()]
+    for _ in range(4):
+        shutil.rmtree(cache)
+        processes = [subprocess.Popen([str(tool), "load", str(cache), "2", "extend", str(music)],
+                                      stdout=subprocess.PIPE, text=True) for _ in range(6)]
         answers = [json.loads(p.communicate()[0]) for p in processes]
         check(all(a["hash"] == without["hash"] for a in answers), "processes at once disturb each other")
-    check(len(list((folder / "cache").iterdir())) == 1, "processes at once leave litter in the cache")
+        check([path.read_bytes() for path in cache.iterdir()] == [made_alone],
+              "processes at once leave a broken cache, or litter")
 
     # where a cache belongs
     run(tool, "load", "", 1, "extend", music, env={"XDG_CACHE_HOME": str(folder / "xdg"), "HOME": str(folder / "home")})

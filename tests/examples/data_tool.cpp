@@ -7,8 +7,8 @@
 #include "piano/data/load.hpp"
 #include "piano/data/primer.hpp"
 
+#include <rondo/music/hash.hpp>
 #include <rondo/music/load.hpp>
-#include <rondo/music/tokens.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -73,10 +73,8 @@ json loaded(const std::vector<std::string>& arguments) {
 }
 
 json of(const piano::Primer& primer) {
-  return {{"notes", notes_of(primer.performance)},
-          {"pedal", pedal_of(primer.performance)},
-          {"seconds", primer.seconds},
-          {"tokens", piano::tokens_of(primer)}};
+  return {
+      {"notes", notes_of(primer.performance)}, {"pedal", pedal_of(primer.performance)}, {"seconds", primer.seconds}};
 }
 
 json run(const std::string& what, const std::vector<std::string>& arguments) {

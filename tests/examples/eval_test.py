@@ -67,10 +67,10 @@ def tokens_of(notes):
     return tokens
 
 
-def some_notes():
+def some_notes(state=1, count=150):
     """A tune over chords, a little uneven; no key is struck while it is down, some rests are longer than a second."""
-    notes, now, state = [], 0, 1
-    for i in range(150):
+    notes, now = [], 0
+    for i in range(count):
         state = (state * 1103515245 + 12345) % 2**31
         chance = state >> 8
         length = 10 + chance % 23
@@ -79,6 +79,34 @@ def some_notes():
             notes.append((now, now + length - 3, 40 + i % 12, 50))
         now += length + (chance % 5) + (130 if i % 37 == 36 else 0)
     return notes
+
+
+def struck(notes):
+    """Notes (start, pitch) in order, those within 35 ms of a chord's first from the lowest up: (pitch, with the one before)."""
+    result, chord, begun = [], [], -1
+    for start, pitch in sorted(notes):
+        if chord and start > begun + 0.035:
+            result += [(p, i > 0) for i, p in enumerate(sorted(chord))]
+            chord = []
+        begun = begun if chord else start
+        chord.append(pitch)
+    return result + [(p, i > 0) for i, p in enumerate(sorted(chord))]
+
+
+def shared(output, pieces):
+    """Longest run of notes that stands in a piece, too, and the share of the output in runs of 8 or more: all pairs of places."""
+    longest, inside = 0, set()
+    for piece in pieces:
+        for i in range(len(output)):
+            for j in range(len(piece)):
+                n = 0
+                while (i + n < len(output) and j + n < len(piece) and output[i + n][0] == piece[j + n][0]
+                       and (n == 0 or output[i + n][1] == piece[j + n][1])):
+                    n += 1
+                longest = max(longest, n if n > 1 else 0)
+                if n >= 8:
+                    inside.update(range(i, i + n))
+    return longest, len(inside) / len(output)
 
 
 class Judged(unittest.TestCase):
@@ -100,6 +128,7 @@ class Judged(unittest.TestCase):
         report = judge(self.by_heart, "--data", *paths(BY_HEART + HELD_OUT), "--only", *BY_HEART, "--samples", 12)
         m = report["memorisation"]
         self.assertTrue(m["limits"]["measured"])
+        self.assertEqual(m["human"]["left_out"], 0)  # none of the pieces learned by heart is among the others
         self.assertGreaterEqual(m["human"]["windows"], 8)
         self.assertLess(m["human"]["longest_run"], 16)
         copied = [o for o in m["outputs"] if o["copied"]]
@@ -127,6 +156,28 @@ class Judged(unittest.TestCase):
         for temperature in (0.5, 1):
             report = judge(self.fresh, "--data", *paths(BY_HEART + HELD_OUT), "--samples", 16, "--temperature", temperature)
             self.assertEqual([o["longest_run"] for o in report["memorisation"]["outputs"] if o["copied"]], [])
+
+    def test_a_manifest_tells_what_a_search_through_all_notes_finds(self):
+        tunes = {f"tune{k}": some_notes(k, 60) for k in (1, 2, 3)}
+        for name, notes in tunes.items():
+            write_midi(self.folder / f"{name}.mid", notes)
+        run_dir, out = self.folder / "tunes", self.folder / "tunes_out"
+        run("train", "--data", *(self.folder / f"{name}.mid" for name in tunes), "--validation", "tune3", "--run-dir", run_dir,
+            "--steps", 800, "--judgements", 1, "--no-augment", "--dropout", 0, "--layers", 1, "--hidden", 96, "--embedding", 32,
+            "--batch-size", 8, "--threads", 1)
+        run("sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", self.folder / "tune1.mid", "--primer-seconds", 5,
+            "--seconds", 10, "--num-outputs", 4, "--temperature", 0.7)
+        learned = [struck([(start / 100, pitch) for start, _, pitch, _ in tunes[name]]) for name in ("tune1", "tune2")]
+        runs = []
+        for o in json.loads((out / "manifest.json").read_text())["outputs"]:
+            notes = json.loads(run("inspect", "--json", "--notes", out / o["file"]))["files"][0]["notes"]
+            fresh = struck([(n[0], n[2]) for n in notes if n[0] > o["primer_seconds"] - 0.001])
+            longest, share = shared(fresh, learned)
+            self.assertEqual(o["memorisation"]["longest_run"], longest)
+            self.assertAlmostEqual(o["memorisation"]["share"], share, places=9)
+            self.assertIsNone(o["memorisation"]["bar"])  # files without a time signature
+            runs.append(longest)
+        self.assertGreater(max(runs), 10)
 
     def test_the_report_agrees_with_itself(self):
         report = judge(self.fresh, "--data", *paths(HELD_OUT), "--samples", 8)

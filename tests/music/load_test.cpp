@@ -174,7 +174,14 @@ TEST_CASE("A piece is read with its bars, without drums; what cannot be a piece 
   CHECK_THROWS_AS(read_piece(folder / "absent.mid"), std::system_error);
   const auto huge = folder.write("huge.mid", "MThd");
   fs::resize_file(huge, kLargestMusicFile + 1);  // a hole: it takes no room
-  CHECK_THROWS_WITH(read_piece(huge), huge.string() + ": 32 MiB, where 32 MiB are the most");
+  CHECK_THROWS_WITH(read_piece(huge), huge.string() + ": 8388609 bytes, where 8388608 are the most");
+  const auto stuck = folder.write("stuck.mid", bytes_of(file_of({notes_at(every(10, 10 * kMostOnOneKey + 10))})));
+  CHECK_THROWS_WITH(read_piece(stuck), stuck.string() + ": 257 notes sound at once on one key, where 256 are the most");
+  CHECK_NOTHROW(read_piece(folder.write("thick.mid", bytes_of(file_of({notes_at(every(10, 10 * kMostOnOneKey))})))));
+  midi::Track scale;
+  for (int i = 0; i < 1000; ++i)
+    scale.add(midi::note_on({10 * i}, 0, 60, 64)), scale.add(midi::note_off({10 * i + 10}, 0, 60));
+  CHECK_NOTHROW(read_piece(folder.write("quick.mid", bytes_of(file_of({scale})))));  // one after another
   midi::File slow = file_of({conductor({}, {{0, 16'777'215}}), notes_at({0, (1 << 28) - 1})});
   slow.division = midi::Division::metrical(1);
   const auto endless = folder.write("endless.mid", bytes_of(slow));

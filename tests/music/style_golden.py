@@ -78,7 +78,7 @@ def features(window):
     width = np.diff(edges)
     onsets = [start[0]]
     for s in start:
-        if s - onsets[-1] > 0.03:
+        if s - onsets[-1] > 0.035:
             onsets.append(s)
     gaps = np.diff(onsets)
 

@@ -28,8 +28,9 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr std::uintmax_t kLargestMusicFile = 32 << 20;  // bytes; hours of a pianist take less than 2 MiB
-inline constexpr std::uint8_t kDrumChannel = 9;                // channel 10 in the manuals
+inline constexpr std::uintmax_t kLargestMusicFile = 8 << 20;  // bytes; hours of a pianist take less than 1 MiB
+inline constexpr std::size_t kMostOnOneKey = 256;  // notes of one pitch that sound at once; lost note-offs make a few
+inline constexpr std::uint8_t kDrumChannel = 9;    // channel 10 in the manuals
 
 namespace detail {
 
@@ -52,6 +53,26 @@ inline std::vector<ControlChange> pedal_passages(std::span<const ControlChange> 
   return kept;
 }
 
+/// The most notes of one pitch that sound at once. What is heard of a pedal takes their square in time.
+inline std::size_t most_on_one_key(std::span<const Note> notes) {
+  std::array<std::vector<midi::Seconds>, kPitches> starts, ends;
+  for (const Note& note : notes) {
+    starts[note.pitch & 127].push_back(note.start);
+    ends[note.pitch & 127].push_back(note.end);
+  }
+  std::size_t most = 0;
+  for (std::size_t pitch = 0; pitch < kPitches; ++pitch) {
+    if (starts[pitch].size() <= most) continue;
+    std::ranges::sort(starts[pitch]);
+    std::ranges::sort(ends[pitch]);
+    for (std::size_t struck = 0, let_go = 0; struck < starts[pitch].size(); ++struck) {
+      while (ends[pitch][let_go] < starts[pitch][struck]) ++let_go;
+      most = std::max(most, struck + 1 - let_go);
+    }
+  }
+  return most;
+}
+
 inline Piece read_midi_piece(const std::filesystem::path& path) {
   const midi::File file = midi::read_file(path).file;
   auto played = midi::extract<midi::Seconds>(file);
@@ -59,6 +80,9 @@ inline Piece read_midi_piece(const std::filesystem::path& path) {
   std::erase_if(played.notes, [](const Note& note) { return note.channel == kDrumChannel; });
   if (played.notes.empty())
     throw std::runtime_error(path.string() + (silent ? ": no notes in it" : ": drums alone (channel 10), no notes"));
+  if (const std::size_t most = most_on_one_key(played.notes); most > kMostOnOneKey)
+    throw std::runtime_error(path.string() + ": " + std::to_string(most) + " notes sound at once on one key, where " +
+                             std::to_string(kMostOnOneKey) + " are the most");
   return {path.stem().string(), make_performance(std::move(played.notes), pedal_passages(played.controls)),
           bar_starts(file)};
 }
@@ -74,15 +98,16 @@ inline Piece read_score_piece(const std::filesystem::path& path) {
 /// A piece as its file has it, before a PedalMode is applied: notes of all tracks and channels but the drums (channel
 /// 10), and of the controllers the sustain pedal, where it goes down or up. A name that ends in .abc is a score's, any
 /// other a MIDI file's. Throws midi::error, AbcError, std::runtime_error or std::system_error, each naming the file, if
-/// it cannot be read, has no notes, is larger than kLargestMusicFile or lasts longer than kLongestPerformance.
+/// it cannot be read, has no notes, is larger than kLargestMusicFile, has more than kMostOnOneKey notes of one pitch at
+/// once or lasts longer than kLongestPerformance.
 inline Piece read_piece(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   std::error_code code;
   const fs::file_status status = fs::status(path, code);
   if (fs::exists(status) && !fs::is_regular_file(status)) throw std::runtime_error(path.string() + ": not a file");
   if (const std::uintmax_t size = fs::file_size(path, code); !code && size > kLargestMusicFile)
-    throw std::runtime_error(path.string() + ": " + std::to_string(size >> 20) + " MiB, where " +
-                             std::to_string(kLargestMusicFile >> 20) + " MiB are the most");
+    throw std::runtime_error(path.string() + ": " + std::to_string(size) + " bytes, where " +
+                             std::to_string(kLargestMusicFile) + " are the most");
   try {
     Piece piece = is_score_name(path) ? detail::read_score_piece(path) : detail::read_midi_piece(path);
     if (!(piece.performance.duration.value <= kLongestPerformance))

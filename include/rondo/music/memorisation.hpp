@@ -3,10 +3,11 @@
 // pieces, learn them by heart; this tells.
 //
 // Two runs of notes are the same if the pitches are (or, transposed, the intervals) and the same notes are struck
-// together. Notes count in order of onset, those within 30 ms as a chord from the lowest up. Velocity, length and tempo
+// together. Notes count in order of onset, those within 35 ms as a chord from the lowest up. Velocity, length and tempo
 // do not count: a copy that is played differently is a copy.
 #pragma once
 
+#include <rondo/music/chords.hpp>
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/suffix_array.hpp>
 
@@ -104,13 +105,12 @@ class TrainingNotes {
   }
 
   static std::vector<Step> in_order(const Performance& performance) {
-    constexpr double kChord = 0.03;  // seconds
     std::vector<Step> notes;
     for (const Note& note : performance.notes) notes.push_back({note.start.value, note.pitch, false});
     std::ranges::sort(notes, {}, [](const Step& note) { return std::pair(note.seconds, note.pitch); });
     for (auto chord = notes.begin(); chord != notes.end();) {
       const auto end =
-          std::find_if(chord, notes.end(), [&](const Step& n) { return n.seconds > chord->seconds + kChord; });
+          std::find_if(chord, notes.end(), [&](const Step& n) { return n.seconds > chord->seconds + kChordSeconds; });
       std::stable_sort(chord, end, [](const Step& a, const Step& b) { return a.pitch < b.pitch; });
       for (auto note = std::next(chord); note != end; ++note) note->joined = true;
       chord = end;

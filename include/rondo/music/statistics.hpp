@@ -2,6 +2,7 @@
 // What a performance is like, in numbers. Which of them are compared between sets, features.hpp lists.
 #pragma once
 
+#include <rondo/music/chords.hpp>
 #include <rondo/music/performance.hpp>
 #include <rondo/music/recurrence.hpp>
 #include <rondo/music/vocabulary.hpp>
@@ -24,7 +25,7 @@ struct Statistics {
   double mean_velocity = 0;                // MIDI, 1..127
   double velocity_deviation = 0;           // standard deviation
   double mean_duration = 0;                // seconds
-  double mean_onset_interval = 0;          // seconds between neighbouring onsets, chords (within 30 ms) taken as one
+  double mean_onset_interval = 0;          // seconds between neighbouring onsets, chords (chords.hpp) taken as one
   double mean_pitch_step = 0;              // semitones between neighbouring notes, without sign
   double pitch_count = 0;                  // different pitches
   double pitch_range = 0;                  // semitones from the lowest to the highest
@@ -49,7 +50,6 @@ inline constexpr std::array<double, 11> kDurationBounds = {0.03, 0.05, 0.08, 0.1
 /// Notes are neighbours in order of onset, then of pitch. `seconds` is the length that notes per second is counted
 /// over; 0: from the first onset to the last end. All zero for a performance without notes.
 inline Statistics describe(const Performance& performance, double seconds = 0) {
-  constexpr double kChord = 0.03;  // seconds within which onsets are heard as one
   Statistics s;
   std::vector<Note> notes = performance.notes;
   std::ranges::sort(notes, {}, [](const Note& note) { return std::pair(note.start, note.pitch); });
@@ -86,7 +86,7 @@ inline Statistics describe(const Performance& performance, double seconds = 0) {
       s.pitch_class_transitions[before.pitch % 12u * 12u + note.pitch % 12u] += 1 / (count - 1);
       s.duration_transitions[class_of(before) * 12 + class_of(note)] += 1 / (count - 1);
     }
-    if (start - onset > kChord) {
+    if (start - onset > kChordSeconds) {
       s.mean_onset_interval += start - onset;
       s.onset_intervals[duration_class(start - onset)] += 1;
       onset = start;

@@ -71,7 +71,7 @@ class Exploration {
     const { cell, memory } = item;
     const spoken = `${item.title}, ${item.about}`;
     const star = element("button.star", { type: "button", "aria-label": `Favourite: ${spoken}`, title: "Favourite",
-      "aria-pressed": this.favourites.has(item.name), onclick: () => {
+      "aria-pressed": String(this.favourites.has(item.name)), onclick: () => {
         this.favourites.toggle(item.name);
         star.setAttribute("aria-pressed", this.favourites.has(item.name));
         if (byId("starred").checked) this.arrange();

@@ -18,13 +18,15 @@ function setUpShortcuts(stage) {
     m: () => stage.toggleMute(),
     "?": () => byId("sheet").showModal(),
   };
+  // A button that the pointer pressed lets go of the focus, so that space goes on to mean play.
+  document.addEventListener("click", (event) => { if (event.detail > 0) event.target.closest("button")?.blur(); });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || byId("sheet").open) return;
     const target = event.target;
     const named = event.key.length > 1;
     if (target.matches("select, input:not([type=range], [type=checkbox]), textarea")) return;
     if (target.matches("input[type=range]:not(#seek)") && (named || event.key === " ")) return;
-    if (event.key === " " && target.matches("button, a, summary, input[type=checkbox]") && target.matches(":focus-visible")) return;
+    if (event.key === " " && target.matches("button, a, summary, input[type=checkbox]")) return;
     if (target.closest("[data-own-keys]") && named) return;
     if (!named && event.key !== " " && !byId("keys-on").checked) return;
     const act = acts[named ? event.key : event.key.toLowerCase()];

@@ -17,12 +17,14 @@ function renderTone(pitch, rate) {
   let state = 12345 + pitch;
   const noise = () => ((state = (Math.imul(state, 1664525) + 1013904223) | 0) / 2147483648);
 
-  const stretch = (n) => n * Math.sqrt((1 + stiffness * n * n) / (1 + stiffness));
+  // tuned, as in the bass of a piano, by the partials that are heard, not by the first
+  const tuned = Math.max(1, 6 - (pitch - 24) / 10);
+  const stretch = (n) => n * Math.sqrt((1 + stiffness * n * n) / (1 + stiffness * tuned * tuned));
   for (let n = 1; n <= 48; ++n) {
     const f = f0 * stretch(n);
     if (f > 0.42 * rate || f > 13000) break;
     const struck = Math.abs(Math.sin(Math.PI * n * 0.121)) + 0.03;  // the hammer stands an eighth along the string
-    const felt = 1 / (1 + (f / (1500 + 2.2 * f0)) ** 2);
+    const felt = 1 / (1 + (f / (2600 + 3 * f0)) ** 2);
     const board = (f * f) / (f * f + 75 * 75);  // the sound board gives little below
     const level = (struck * felt * board) / n ** 0.55;
     if (level < 2e-4) continue;

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,22 +29,26 @@ struct ScoreDifference {
   std::optional<Rational> reference;  // none: we alone have it
 };
 
-/// `N:reference name.midi`, then, after commas, `opening` (the reference goes on where we end) or `without repeats`;
-/// and any number of `N:exception bar 8: 2 differences, ...reason...`.
+/// The N: lines `reference name.midi`, then, after commas, any of `opening` (the reference goes on where we end),
+/// `without repeats`, `transposed 2` (the reference sounds two semitones above us; -2: below); and any number of
+/// `exception bar 8: 2 differences, ...reason...`.
 struct LoggedReference {
   std::string file;
   bool opening = false;
   bool without_repeats = false;
+  int transposed = 0;                     // semitones from our key up to the reference's, -24..24
   std::map<int, std::size_t> exceptions;  // bar number -> differences that are known
 };
 
-/// What a score's remarks say of its reference; nothing if they name none.
+/// What a score's remarks say of its reference; nothing if they name none. Throws std::runtime_error if the reference
+/// is followed by anything but the words above.
 std::optional<LoggedReference> logged_reference(const Score& score);
 
-/// The differences, by onset and pitch. Onsets agree within 1/64 of a quarter note, durations within 1/16: engravers
-/// round both. With `opening`, what the reference plays after our last bar does not count.
+/// The differences, by onset and pitch, in our key. Onsets agree within 1/64 of a quarter note, durations within 1/16:
+/// engravers round both. Of `log`, `opening` (what the reference plays after our last bar does not count) and
+/// `transposed` matter; whoever asks for `without_repeats` reads the score so.
 std::vector<ScoreDifference> compare(const Score& score, const std::vector<midi::Note<midi::Ticks>>& reference,
-                                     int ticks_per_quarter, bool opening = false);
+                                     int ticks_per_quarter, const LoggedReference& log = {});
 
 /// The bars in which the number of differences is not the one logged, with both numbers: {found, logged}.
 inline std::map<int, std::pair<std::size_t, std::size_t>> unexpected(const std::vector<ScoreDifference>& differences,
@@ -55,15 +60,45 @@ inline std::map<int, std::pair<std::size_t, std::size_t>> unexpected(const std::
   return bars;
 }
 
+namespace detail {
+
+// `a.mid, opening, transposed -2`
+inline LoggedReference parse_reference(std::string_view remark) {
+  LoggedReference log;
+  auto comma = remark.find(',');
+  log.file = trim(remark.substr(0, comma));
+  while (comma != remark.npos) {
+    remark.remove_prefix(comma + 1);
+    comma = remark.find(',');
+    const std::string_view option = trim(remark.substr(0, comma));
+    constexpr std::string_view transposed = "transposed ";
+    if (option == "opening") {
+      log.opening = true;
+    } else if (option == "without repeats") {
+      log.without_repeats = true;
+    } else {
+      std::string_view number = option.starts_with(transposed) ? option.substr(transposed.size()) : "";
+      const int sign = number.starts_with('-') ? -1 : 1;
+      if (sign < 0) number.remove_prefix(1);
+      const auto semitones = parse_count(number);
+      if (!semitones || *semitones > 24)
+        throw std::runtime_error("N:reference " + log.file + ": '" + std::string(option) +
+                                 "' is none of opening, without repeats, transposed N (N from -24 to 24, not 0)");
+      log.transposed = sign * *semitones;
+    }
+  }
+  return log;
+}
+
+}  // namespace detail
+
 inline std::optional<LoggedReference> logged_reference(const Score& score) {
   std::optional<LoggedReference> log;
   for (std::string_view remark : score.remarks) {
     constexpr std::string_view reference = "reference ", exception = "exception bar ";
     if (remark.starts_with(reference)) {
       remark.remove_prefix(reference.size());
-      log.emplace().file = trim(remark.substr(0, remark.find(',')));
-      log->opening = remark.find(", opening") != remark.npos;
-      log->without_repeats = remark.find(", without repeats") != remark.npos;
+      log = detail::parse_reference(remark);
     } else if (remark.starts_with(exception) && log) {
       remark.remove_prefix(exception.size());
       const auto colon = std::min(remark.find(':'), remark.size());
@@ -76,7 +111,7 @@ inline std::optional<LoggedReference> logged_reference(const Score& score) {
 }
 
 inline std::vector<ScoreDifference> compare(const Score& score, const std::vector<midi::Note<midi::Ticks>>& reference,
-                                            int ticks_per_quarter, bool opening) {
+                                            int ticks_per_quarter, const LoggedReference& log) {
   const Rational onset_tolerance(1, 64), duration_tolerance(1, 16);
   const auto distance = [](Rational a, Rational b) { return a < b ? b - a : a - b; };
   struct Heard {
@@ -86,8 +121,8 @@ inline std::vector<ScoreDifference> compare(const Score& score, const std::vecto
   std::map<int, std::vector<Heard>> heard;  // by pitch
   for (const auto& note : reference) {
     const Rational onset(note.start.value, ticks_per_quarter);
-    if (opening && onset + onset_tolerance >= score.length()) continue;
-    heard[note.pitch].push_back({onset, {(note.end - note.start).value, ticks_per_quarter}});
+    if (log.opening && onset + onset_tolerance >= score.length()) continue;
+    heard[note.pitch - log.transposed].push_back({onset, {(note.end - note.start).value, ticks_per_quarter}});
   }
 
   std::vector<ScoreDifference> differences;
