@@ -21,12 +21,15 @@ done
 
 install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
 
+# A browser for the pages, a synthesizer for what sounds.
+install_if_offered chromium chromium-driver libfluidsynth-dev timgm6mb-soundfont
+
 # What some tests compare with: symusic reads MIDI files on its own. Without it they skip themselves.
 python=build/python/bin/python
 if [ ! -x "$python" ]; then
   python3 -m venv build/python
 fi
-"$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido || echo "symusic could not be installed: its tests are skipped"
+"$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido selenium || echo "symusic or selenium could not be installed: its tests are skipped"
 
 logs=build/test-logs
 mkdir -p "$logs"

@@ -26,6 +26,15 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq "${missing[@]}" > /dev/null
 }
 
+# install_if_offered NAME...: what some tests compare with; those that are not to be had are named, and no more.
+install_if_offered() {
+  command -v apt-get > /dev/null || return 0
+  local name
+  for name in "$@"; do
+    (install_packages "$name") || echo "$name could not be installed: tests that want it are skipped"
+  done
+}
+
 # Elsewhere: whether the tools that a build begins with are there; CMake says what else is wanting.
 have_tools() {
   command -v cmake > /dev/null && command -v ninja > /dev/null && { command -v g++ > /dev/null || command -v clang++ > /dev/null; }
