@@ -114,12 +114,12 @@ class Exploration {
     return train(training, progress_)["stopped"] != "interrupt";
   }
 
-  std::vector<NamedPrimer> primers_of(const music::Corpus& corpus) const {
+  std::vector<NamedPrimer> primers_of(const Config& config) const {
     std::vector<NamedPrimer> primers;
     for (const std::string& path : o_.primers) primers.push_back({fs::path(path).stem().string(), path});
     if (o_.primers.empty())
-      for (std::size_t i = 0; i < std::min<std::size_t>(2, corpus.valid.size()); ++i)
-        primers.push_back({corpus.valid[i].name, {}});
+      for (std::size_t i = 0; i < std::min<std::size_t>(2, config.validation.size()); ++i)
+        primers.push_back({config.validation[i], {}});
     return primers;
   }
 
@@ -129,7 +129,7 @@ class Exploration {
     const auto network = model.run.read_model(config);
     const music::Corpus corpus = corpus_of(config, o_.training.loading);
     const Judge judge(corpus.train, corpus.valid, o_.seconds);
-    for (const NamedPrimer& named : primers_of(corpus)) {
+    for (const NamedPrimer& named : primers_of(config)) {
       if (interrupt.asked()) return false;
       if (std::ranges::find(primer_names_, named.name) == primer_names_.end()) primer_names_.push_back(named.name);
       const Primer primer =
@@ -199,9 +199,9 @@ class Exploration {
   }
 
   std::size_t wanted() const {
-    const std::size_t primers =
-        !o_.primers.empty() ? o_.primers.size() : std::max<std::size_t>(1, primer_names_.size());
-    return models_.size() * primers * o_.temperatures.size() * o_.seeds.size();
+    std::size_t primers = 0;
+    for (const Model& model : models_) primers += primers_of(model.run.read_config()).size();
+    return primers * o_.temperatures.size() * o_.seeds.size();
   }
   std::size_t pending() const { return wanted() - std::min(wanted(), cells_.size()); }
 
