@@ -27,13 +27,16 @@ def missing():
 
 
 class Browser:
-    def __init__(self, writer, folder):
+    def __init__(self, writer, folder, trace=None):
+        """`trace`: categories of DevTools' trace, which `drain_trace` then gives."""
         self.writer, self.folder, self.pages = writer, pathlib.Path(folder), 0
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
         for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        if trace:
+            options.add_experimental_option("perfLoggingPrefs", {"traceCategories": trace})
         self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         self.driver.set_script_timeout(120)
 
@@ -94,6 +97,11 @@ class Browser:
             if message["method"] == "Network.requestWillBeSent":
                 urls.append(message["params"]["request"]["url"])
         return console, urls
+
+    def drain_trace(self):
+        """Events of the trace since the last call."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        return [message["params"] for message in messages if message["method"] == "Tracing.dataCollected"]
 
     def close(self):
         self.driver.quit()

@@ -107,7 +107,10 @@ class Stage {
     new ResizeObserver(() => this.overview()).observe(byId("overview"));
     theme.listeners.push(() => this.overview());
     const idle = window.requestIdleCallback ?? ((act) => setTimeout(act, 300));
-    addEventListener("load", () => idle(() => player.tones.start()));
+    addEventListener("load", () => idle(() => {
+      player.tones.start();
+      Synth.room(toneRate);
+    }));
   }
 
   toggleLoop() {

@@ -19,6 +19,7 @@ class Synth {
 
   /** What a small hall answers to a click: 1.5 s of noise that fades, duller as it goes. */
   static room(rate) {
+    if (Synth.lastRoom?.sampleRate === rate) return Synth.lastRoom;
     const buffer = new AudioBuffer({ length: Math.round(1.5 * rate), numberOfChannels: 2, sampleRate: rate });
     let state = 99;
     for (let side = 0; side < 2; ++side) {
@@ -31,7 +32,7 @@ class Synth {
         samples[i] = smooth * Math.exp(-t * 4.6) * Math.min(1, i / (0.012 * rate));
       }
     }
-    return buffer;
+    return (Synth.lastRoom = buffer);
   }
 
   set volume(value) {

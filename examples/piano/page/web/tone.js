@@ -24,9 +24,9 @@ function renderTone(pitch, rate) {
     const f = f0 * stretch(n);
     if (f > 0.42 * rate || f > 13000) break;
     const struck = Math.abs(Math.sin(Math.PI * n * 0.121)) + 0.03;  // the hammer stands an eighth along the string
-    const felt = 1 / (1 + (f / (2600 + 3 * f0)) ** 2);
+    const felt = 1 / (1 + (f / (2300 + 3 * f0)) ** 2);
     const board = (f * f) / (f * f + 75 * 75);  // the sound board gives little below
-    const level = (struck * felt * board) / n ** 0.55;
+    const level = (struck * felt * board) / n ** 0.85;
     if (level < 2e-4) continue;
     const loss = fundamentalLoss + 2.2e-7 * f * f + 0.05 * n;
     for (const [share, slower, cents] of [[0.72, 1, -0.28], [0.28, 0.28, 0.31]]) {
