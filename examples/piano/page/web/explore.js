@@ -61,7 +61,7 @@ class Exploration {
       about: `temperature ${cell.temperature ?? unknown} · seed ${cell.seed ?? unknown}`,
       file: cell.file,
       piece: new Piece(cell.performance, cell.primer_seconds),
-      memory: memorisationWords(cell.memorisation, this.data.human),
+      memory: memorisationWords(cell.memorisation, this.data.human, this.data.limits),
     };
     item.node = this.cellNode(item);
     return item;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano train`. Its data: {title, config, floors: {uniform, unigram, bigram, trigram, fourgram},
 // tokens_train, tokens_valid, parameters, metrics: [{step, seconds, tokens, tokens_per_second, train_nll, valid_nll,
-// learning_rate, grad_norm, data_share}], samples: [{step, seconds, valid_nll, temperature, seed, primer,
+// learning_rate, grad_norm, data_share}], samples: [{file, step, seconds, valid_nll, temperature, seed, primer,
 // primer_seconds, performance}], done}.
 
 const metricNames = { step: "Step", seconds: "Time", tokens: "Tokens", tokens_per_second: "Tokens a second", train_nll: "Training",
@@ -95,6 +95,7 @@ function showReport(data) {
       isNumber(sample.temperature) ? `temperature ${sample.temperature}` : null,
       isNumber(sample.seed) ? `seed ${sample.seed}` : null,
       sample.primer ? `primer ${sample.primer}` : null].filter(Boolean).join(" · "),
+    file: sample.file,
     piece: new Piece(sample.performance, sample.primer_seconds),
   }));
   const bestValid = best === null ? null : metrics[best].valid_nll;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, human: {share, transposed_share,
-// longest_run} | null, outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token,
+// The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, conditions: {notes_per_second, key},
+// human: {share, longest_run, transposed: {share}} | null, limits: {longest_run, share, transposed} | null, outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token,
 // notes_per_second, polyphony, overlap_area, memorisation, performance: {notes, pedal, seconds}}]}.
 
 function outputRow(stage, item, output, words) {
@@ -26,7 +26,7 @@ function showSamples(data) {
   byId("title").textContent = title;
   const outputs = Array.isArray(data.outputs) ? data.outputs : [];
   const modes = { continue: "continues", vary: "variations of", free: "from nothing" };
-  const idle = { top_k: 0, top_p: 1, min_p: 0 };  // settings that change nothing
+  const idle = { temperature: data.sampling?.temperature, top_k: 0, top_p: 1, min_p: 0 };  // settings that change nothing, or that each output tells
   const filters = Object.entries(data.sampling ?? {})
     .filter(([name, value]) => (isNumber(value) || typeof value === "string") && value !== idle[name])
     .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
@@ -34,6 +34,8 @@ function showSamples(data) {
     data.mode === "free" ? "from nothing" : data.primer ? `${modes[data.mode] ?? data.mode ?? "primer"} ${baseName(data.primer)}` : data.mode,
     data.checkpoint ? `model ${data.checkpoint}` : null,
     filters.join(", "),
+    isNumber(data.conditions?.notes_per_second) ? `told ${data.conditions.notes_per_second} notes a second` : null,
+    data.conditions?.key ? `told the key ${data.conditions.key}` : null,
   ].filter(Boolean).join(" · ");
 
   const stage = new Stage();
@@ -46,7 +48,7 @@ function showSamples(data) {
       file: output.file,
     };
   });
-  const rows = items.map((item, i) => outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.human)));
+  const rows = items.map((item, i) => outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.human, data.limits)));
   byId("outputs").append(...rows);
   if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "There are no outputs on this page."));
 

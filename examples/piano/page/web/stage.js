@@ -7,6 +7,8 @@ function markRows(rows, items, item) {
   rows.forEach((row, i) => {
     row.classList.toggle("on", items[i] === item);
     row.querySelector("button").setAttribute("aria-current", items[i] === item ? "true" : "false");
+    const list = row.parentElement;
+    if (items[i] === item && list?.matches(".list") && list.scrollHeight > list.clientHeight) list.scrollTop = row.offsetTop;
   });
 }
 

@@ -68,7 +68,7 @@ class Synth {
     const source = new AudioBufferSourceNode(context, { buffer: tone.buffer, playbackRate: tone.rate });
     const f0 = 440 * 2 ** ((pitch - 69) / 12);
     const felt = new BiquadFilterNode(context,
-      { type: "lowpass", Q: 0.3, frequency: Math.min(18000, 1.2 * f0 + 300 * 2 ** (5 * force)) });
+      { type: "lowpass", Q: 0.3, frequency: Math.min(18000, f0 + 220 * 2 ** (5.2 * force)) });
     const level = 0.04 + 0.96 * force ** 1.7;
     const gain = new GainNode(context, { gain: into > 0 ? 0 : level });
     if (into > 0) gain.gain.setTargetAtTime(level, when, 0.01);

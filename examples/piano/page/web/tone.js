@@ -26,7 +26,7 @@ function renderTone(pitch, rate) {
     const struck = Math.abs(Math.sin(Math.PI * n * 0.121)) + 0.03;  // the hammer stands an eighth along the string
     const felt = 1 / (1 + (f / (2300 + 3 * f0)) ** 2);
     const board = (f * f) / (f * f + 75 * 75);  // the sound board gives little below
-    const level = (struck * felt * board) / n ** 0.85;
+    const level = (struck * felt * board) / n ** 0.7;
     if (level < 2e-4) continue;
     const loss = fundamentalLoss + 2.2e-7 * f * f + 0.05 * n;
     for (const [share, slower, cents] of [[0.72, 1, -0.28], [0.28, 0.28, 0.31]]) {
