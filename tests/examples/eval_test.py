@@ -98,15 +98,15 @@ def struck(notes):
     return result + [(p, i > 0) for i, p in enumerate(sorted(chord))]
 
 
-def shared(output, pieces):
+def shared(output, pieces, any_key=False):
     """Longest run of notes that stands in a piece, too, and the share of the output in runs of 8 or more, by trying all
     pairs of places."""
     longest, inside = 0, set()
     for piece in pieces:
         for i in range(len(output)):
             for j in range(len(piece)):
-                n = 0
-                while (i + n < len(output) and j + n < len(piece) and output[i + n][0] == piece[j + n][0]
+                n, shift = 0, output[i][0] - piece[j][0] if any_key else 0
+                while (i + n < len(output) and j + n < len(piece) and output[i + n][0] - piece[j + n][0] == shift
                        and (n == 0 or output[i + n][1] == piece[j + n][1])):
                     n += 1
                 longest = max(longest, n if n > 1 else 0)
@@ -179,6 +179,9 @@ class Judged(unittest.TestCase):
             longest, share = shared(fresh, learned)
             self.assertEqual(o["memorisation"]["longest_run"], longest)
             self.assertAlmostEqual(o["memorisation"]["share"], share, places=9)
+            longest_moved, share_moved = shared(fresh, learned, any_key=True)
+            self.assertEqual(o["memorisation"]["transposed"]["longest_run"], longest_moved)
+            self.assertAlmostEqual(o["memorisation"]["transposed"]["share"], share_moved, places=9)
             self.assertIsNone(o["memorisation"]["bar"])  # files without a time signature
             runs.append(longest)
         self.assertGreater(max(runs), 10)
