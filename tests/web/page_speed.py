@@ -24,7 +24,12 @@ def five_minutes(path):
         return web.performance(1, 3000, 300.0)
     inspected = json.loads(pathlib.Path(path).read_text())["files"][0]
     notes = [[round(x, 3) for x in note[:4]] for note in inspected["notes"] if note[0] < 295 and note[1] > note[0]]
-    pedal = [[round(time, 3), down] for start, end, *_ in inspected["pedals"] if end < 300 for time, down in ((start, 1), (end, 0))]
+    pedal = [
+        [round(time, 3), down]
+        for start, end, *_ in inspected["pedals"]
+        if end < 300
+        for time, down in ((start, 1), (end, 0))
+    ]
     return {"notes": notes, "pedal": pedal, "seconds": 300.0}
 
 
@@ -40,11 +45,15 @@ def main(writer, notes=None):
                 browser.until("return performance.getEntriesByName('first-contentful-paint').length")
                 paints.append(browser.js("return performance.getEntriesByName('first-contentful-paint')[0].startTime"))
             drawn = browser.js("return rondo.stage.player.piece.notes.length")
-            print(f"{drawn} notes, {music['seconds']:.0f} s; first contentful paint {statistics.median(paints):.0f} ms "
-                  f"(of five: {min(paints):.0f} to {max(paints):.0f})")
+            print(
+                f"{drawn} notes, {music['seconds']:.0f} s; first contentful paint {statistics.median(paints):.0f} ms "
+                f"(of five: {min(paints):.0f} to {max(paints):.0f})"
+            )
 
             browser.find("#play").click()
-            browser.until("return rondo.stage.player.since > 0 && rondo.stage.player.context.currentTime > rondo.stage.player.since")
+            browser.until(
+                "return rondo.stage.player.since > 0 && rondo.stage.player.context.currentTime > rondo.stage.player.since"
+            )
             time.sleep(1)
             browser.drain_trace()
             frames = browser.wait_js(f"""
@@ -61,13 +70,22 @@ def main(writer, notes=None):
             heard = browser.js("return rondo.stage.player.position")
             browser.driver.get("about:blank")  # ends the trace
             events = browser.drain_trace()
-            main_threads = {(e["pid"], e["tid"]) for e in events if e.get("name") in ("FireAnimationFrame", "TimerFire")}
-            begin, end = (next(e["ts"] for e in events if e.get("name") == f"rondo-{mark}") for mark in ("begin", "end"))
-            tasks = [e["dur"] / 1000 for e in events
-                     if (e["pid"], e["tid"]) in main_threads and e.get("dur") and begin <= e["ts"] <= end]
+            main_threads = {
+                (e["pid"], e["tid"]) for e in events if e.get("name") in ("FireAnimationFrame", "TimerFire")
+            }
+            begin, end = (
+                next(e["ts"] for e in events if e.get("name") == f"rondo-{mark}") for mark in ("begin", "end")
+            )
+            tasks = [
+                e["dur"] / 1000
+                for e in events
+                if (e["pid"], e["tid"]) in main_threads and e.get("dur") and begin <= e["ts"] <= end
+            ]
             longest = max(tasks, default=float("nan"))
-            print(f"played to {heard:.1f} s; {len(frames)} frames in {SECONDS} s, the longest {max(frames):.1f} ms, "
-                  f"{sum(g > FRAME for g in frames)} over {FRAME} ms; {len(tasks)} events in the trace, the longest {longest:.1f} ms")
+            print(
+                f"played to {heard:.1f} s; {len(frames)} frames in {SECONDS} s, the longest {max(frames):.1f} ms, "
+                f"{sum(g > FRAME for g in frames)} over {FRAME} ms; {len(tasks)} events in the trace, the longest {longest:.1f} ms"
+            )
             return 0 if statistics.median(paints) < PAINT and max(frames) <= FRAME and longest <= FRAME else 1
         finally:
             browser.close()
