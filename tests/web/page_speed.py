@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How soon a page with five minutes of music is painted, and whether it is smooth while it plays.
 
-Usage: page_speed.py WRITE_PAGE [NOTES.json]. NOTES.json is what `piano inspect --json --notes FILE.mid` prints; its first five
-minutes are shown. Without it, 3000 notes at random. Prints, of five loads, the time to the first contentful paint, and of ten
-seconds of playing the longest time between two frames and the longest task of the page's main thread in DevTools' trace.
-Exit status: 0 within the limits (300 ms, 50 ms, 50 ms), 1 not, 77 a browser or a package is absent.
+Usage: page_speed.py WRITE_PAGE [NOTES.json]. NOTES.json is what `piano inspect --json --notes FILE.mid` prints; its first
+five minutes are shown. Without it, 3000 notes at random. Prints, of five loads, the time to the first contentful paint, and
+of ten seconds of playing the longest time between two frames and the longest task of the page's main thread in DevTools'
+trace. Exit status: 0 within the limits (300 ms, 50 ms, 50 ms), 1 not, 77 a browser or a package is absent.
 """
 
 import json

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The pages in a real browser, from disk: what they show, what they play, how they are used, and that nothing leaves them.
+"""The pages in a real browser, from disk: what they show and play, how they are used, and that nothing leaves them.
 
-Usage: page_test.py WRITE_PAGE [unittest's arguments]. Exit status: 0 all is well, 1 not, 77 a browser or a package is absent.
+Usage: page_test.py WRITE_PAGE [unittest's arguments]. Exit status: 0 all is well, 1 not, 77 a browser or a package is
+absent.
 """
 
 import base64
