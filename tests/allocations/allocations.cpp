@@ -46,15 +46,23 @@ TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) 
   TokenModel<Scalar> deep({.vocabulary = 20, .embedding = 8, .hidden = 300, .layers = 3, .dropout = 0.1}, rng);
   Adam adam;
   const auto during_warm_step = [&](TokenModel<Scalar>& m, Index batch, Index time) {
-    std::vector<std::int32_t> tokens(static_cast<std::size_t>(batch * time));
-    for (auto& token : tokens) token = std::int32_t(rng.below(std::uint32_t(m.config().vocabulary)));
+    const Index K = m.config().per_step;
+    std::vector<std::int32_t> targets(static_cast<std::size_t>(batch * time)), ids;
+    for (auto& target : targets) {
+      target = std::int32_t(rng.below(std::uint32_t(m.config().vocabulary)));
+      ids.push_back(target);
+      for (Index k = 1; k < K; ++k)
+        ids.push_back(k % 3 == 0 ? kNoToken
+                                 : std::int32_t(m.config().vocabulary) +
+                                       std::int32_t(rng.below(std::uint32_t(m.config().conditions))));
+    }
     typename TokenModel<Scalar>::Cache cache;
     auto state = m.zero_state(batch);
     std::size_t counted = 0;
     for (int step = 0; step < 3; ++step) {  // two steps warm it: buffers between layers take turns
       const auto before = allocations();
       zero_grad(m);
-      m.forward_backward(tokens, tokens, batch, time, state, cache, &dropout);
+      m.forward_backward(ids, targets, batch, time, state, cache, &dropout);
       clip_grad_norm(m, 1);
       adam.step(m);
       counted = allocations() - before;
@@ -65,6 +73,9 @@ TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) 
   CHECK(during_warm_step(model, B, T) == 0);
   CHECK(during_warm_step(deep, 7, 5) == 0);
   CHECK(during_warm_step(deep, 1, 3) == 0);
+  TokenModel<Scalar> told({.vocabulary = 60, .conditions = 165, .per_step = 20, .embedding = 30, .hidden = 100}, rng);
+  CHECK(during_warm_step(told, 16, 20) == 0);  // of float by table
+  CHECK(during_warm_step(told, 4, 10) == 0);   // by look-up
 }
 
 TEMPLATE_TEST_CASE("a warm ragged pass allocates nothing", "", float, double) {

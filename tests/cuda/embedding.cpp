@@ -17,6 +17,17 @@ std::vector<std::int32_t> random_tokens(Index columns, Index V, Rng& rng) {
   return tokens;
 }
 
+/// K ids of each of `columns`: one place in four is empty, some columns have nothing at all.
+std::vector<std::int32_t> random_bags(Index columns, Index K, Index V, Rng& rng) {
+  auto ids = random_tokens(columns * K, V, rng);
+  for (Index j = 0; j < columns; ++j) {
+    const bool all = rng.below(5) == 0;
+    for (Index k = 0; k < K; ++k)
+      if (all || rng.below(4) == 0) ids[static_cast<std::size_t>(j * K + k)] = kNoToken;
+  }
+  return ids;
+}
+
 struct Case {
   Index D, V, columns;
 };
@@ -65,4 +76,41 @@ TEMPLATE_TEST_CASE("CUDA: the gradient of an embedding is added in the order of 
         for (Index d = 0; d < D; ++d) wanted(d, tokens[static_cast<std::size_t>(j)]) += dy(d, j);
       CHECK(gradient.get() == wanted);
     }
+}
+
+TEMPLATE_TEST_CASE("CUDA: a bag of tokens adds up their columns in order, and gives each its gradient", "", float,
+                   double) {
+  if (!gpu_is_here()) return;
+  Rng rng(3);
+  for (const auto& [D, V, columns] : {Case{1, 1, 33}, {33, 388, 33}, {257, 40, 100}, {3, 553, 2000}})
+    for (Index K : {2, 3, 20})
+      for (Index gap : {0, 3}) {
+        INFO("D " << D << ", V " << V << ", " << columns << " columns of " << K << ", gap " << gap);
+        const auto ids = random_bags(columns, K, V, rng);
+        const auto E = random_matrix<TestType>(D, V, rng), dy = random_matrix<TestType>(D, columns, rng);
+        auto d_table = random_matrix<TestType>(D, V, rng);
+        DeviceMatrix<TestType> table(E, gap), y(D, columns, gap), gradient(d_table, gap), on_device(dy, gap);
+        embedding_forward(Cuda{}, table.view(), ids, y.view());
+        embedding_backward(Cuda{}, ids, on_device.view(), gradient.view());
+        Matrix<TestType> sums(D, columns);
+        for (Index j = 0; j < columns; ++j)
+          for (Index k = 0; k < K; ++k)
+            if (const auto id = ids[static_cast<std::size_t>(j * K + k)]; id != kNoToken)
+              for (Index d = 0; d < D; ++d) sums(d, j) += E(d, id), d_table(d, id) += dy(d, j);
+        CHECK(y.get() == sums);
+        CHECK(gradient.get() == d_table);
+        CHECK(table.get() == E);
+      }
+}
+
+TEST_CASE("CUDA: bags that hold nothing are zeros, and no gradient comes of them") {
+  if (!gpu_is_here()) return;
+  Rng rng(4);
+  const std::vector<std::int32_t> nothing(2 * 33, kNoToken);
+  const auto E = random_matrix<float>(5, 7, rng), dy = random_matrix<float>(5, 33, rng);
+  DeviceMatrix<float> table(E), y(5, 33), gradient(E), on_device(dy);
+  embedding_forward(Cuda{}, table.view(), nothing, y.view());
+  embedding_backward(Cuda{}, nothing, on_device.view(), gradient.view());
+  CHECK(y.get() == Matrix<float>(5, 33, 0));
+  CHECK(gradient.get() == E);
 }

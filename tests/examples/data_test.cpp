@@ -196,7 +196,7 @@ TEST_CASE("A damaged, cut or foreign cache is as good as none, and is made anew"
   fs::remove(cache);
   fs::create_directory(cache.string() + ".tmp");  // what somebody else did not finish
   (void)collection.load();
-  CHECK(bytes_of(cache) == whole);
+  CHECK((bytes_of(cache) == whole));
   fs::remove(cache.string() + ".tmp");
 
   fs::remove(cache);

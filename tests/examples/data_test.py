@@ -30,7 +30,7 @@ def run(*arguments, env=None, user=None):
     return (json.loads(result.stdout) if result.returncode == 0 else None), result.stderr
 
 
-# ---- primers and bars ----------------------------------------------------------------------------------------------------
+# ---- primers and bars ----------------------------------------------------------------------------------------------
 
 
 def notes_by_mido(path, mido):
@@ -142,7 +142,7 @@ def test_bars(tool, data, mido):
     check(compared > 800, f"only {compared} bars were compared")
 
 
-# ---- folders -------------------------------------------------------------------------------------------------------------
+# ---- folders ---------------------------------------------------------------------------------------------------------
 
 
 def test_folders(tool, scores, folder):
@@ -197,7 +197,7 @@ def test_folders(tool, scores, folder):
               f"a locked folder and a locked file: {refused and refused['problems']}")
 
 
-# ---- audio ---------------------------------------------------------------------------------------------------------------
+# ---- audio -----------------------------------------------------------------------------------------------------------
 
 RATE, TAIL = 44100, 3.0
 
@@ -288,7 +288,8 @@ def test_audio(tool, folder, np):
     (folder / "no font.sf2").write_text("not a SoundFont")
     complaints = {
         "no notes to be heard": (tool, midi_file([]), {}),
-        "no font.sf2 is no SoundFont": (tool, midi_file(note(0, 1, 60)), {"RONDO_SOUNDFONT": str(folder / "no font.sf2")}),
+        "no font.sf2 is no SoundFont": (tool, midi_file(note(0, 1, 60)),
+                                        {"RONDO_SOUNDFONT": str(folder / "no font.sf2")}),
         "RONDO_SOUNDFONT: no SoundFont at /nowhere": (tool, midi_file(note(0, 1, 60)), {"RONDO_SOUNDFONT": "/nowhere"}),
         "music of 3601 s, where 3600 s are the most": (tool, midi_file(note(0, 3601, 60)), {}),
     }
@@ -296,7 +297,8 @@ def test_audio(tool, folder, np):
     for wanted, (program, content, env) in complaints.items():
         (folder / "in.mid").write_bytes(content)
         answer, complaint = run(program, "wav", folder / "in.mid", folder / "out.wav", env=env)
-        check(answer is None and wanted in complaint and complaint.count("\n") == 1, f"wanted {wanted}, got {complaint!r}")
+        check(answer is None and wanted in complaint and complaint.count("\n") == 1,
+              f"wanted {wanted}, got {complaint!r}")
     check((folder / "out.wav").read_bytes() == before, "a rendering that failed leaves another file")
     (folder / "in.mid").write_bytes(midi_file(note(0, 1, 60)))
     _, complaint = run(tool, "wav", folder / "in.mid", folder / "absent" / "out.wav")

@@ -16,6 +16,7 @@ import unittest
 
 PIANO, SCORES = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
 BY_HEART = ["bach-bwv772-invention-1", "bach-bwv846-prelude"]
+LEARN_BY_HEART = ["--judgements", 1, "--no-augment", "--dropout", 0]  # the last weights, not those best on validation
 HELD_OUT = ["beethoven-woo59-fuer-elise", "petzold-anh114-minuet"]
 
 
@@ -24,6 +25,11 @@ def run(*arguments):
     if result.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, arguments))}: status {result.returncode}: {result.stderr}")
     return result.stdout
+
+
+def train(run_dir, data, validation, *arguments):
+    run("train", "--run-dir", run_dir, "--data", *data, "--validation", *validation, "--layers", 1, "--threads", 1,
+        *arguments)
 
 
 def judge(run_dir, *arguments):
@@ -36,9 +42,8 @@ def paths(names):
 
 def write_midi(path, notes):
     """Notes as (start, end, pitch, velocity) in steps of 10 ms, of which a quarter note here has 50."""
-    moments = sorted(
-        [(start, 1, pitch, velocity) for start, _, pitch, velocity in notes] + [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
-    )
+    ups = [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
+    moments = sorted([(start, 1, pitch, velocity) for start, _, pitch, velocity in notes] + ups)
     track, now = bytearray(), 0
     for step, down, pitch, velocity in moments:
         delta = step - now
@@ -51,9 +56,8 @@ def write_midi(path, notes):
 
 def tokens_of(notes):
     """The tokens of such notes: at one step keys come up, then go down, each from the lowest."""
-    moments = sorted(
-        [(start, 1, pitch, (velocity - 1) // 4) for start, _, pitch, velocity in notes] + [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
-    )
+    ups = [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
+    moments = sorted([(start, 1, pitch, (velocity - 1) // 4) for start, _, pitch, velocity in notes] + ups)
     tokens, now, loud = [], moments[0][0], None
     for step, down, pitch, velocity in moments:
         while step > now:
@@ -82,7 +86,8 @@ def some_notes(state=1, count=150):
 
 
 def struck(notes):
-    """Notes (start, pitch) in order, those within 35 ms of a chord's first from the lowest up: (pitch, with the one before)."""
+    """Of notes (start, pitch) in order, those within 35 ms of a chord's first from the lowest up: pitch, and whether
+    struck with the one before."""
     result, chord, begun = [], [], -1
     for start, pitch in sorted(notes):
         if chord and start > begun + 0.035:
@@ -93,14 +98,15 @@ def struck(notes):
     return result + [(p, i > 0) for i, p in enumerate(sorted(chord))]
 
 
-def shared(output, pieces):
-    """Longest run of notes that stands in a piece, too, and the share of the output in runs of 8 or more: all pairs of places."""
+def shared(output, pieces, any_key=False):
+    """Longest run of notes that stands in a piece, too, and the share of the output in runs of 8 or more, by trying all
+    pairs of places."""
     longest, inside = 0, set()
     for piece in pieces:
         for i in range(len(output)):
             for j in range(len(piece)):
-                n = 0
-                while (i + n < len(output) and j + n < len(piece) and output[i + n][0] == piece[j + n][0]
+                n, shift = 0, output[i][0] - piece[j][0] if any_key else 0
+                while (i + n < len(output) and j + n < len(piece) and output[i + n][0] - piece[j + n][0] == shift
                        and (n == 0 or output[i + n][1] == piece[j + n][1])):
                     n += 1
                 longest = max(longest, n if n > 1 else 0)
@@ -114,11 +120,10 @@ class Judged(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.by_heart, cls.fresh = cls.folder / "by_heart", cls.folder / "fresh"
-        run("train", "--data", *paths(BY_HEART + HELD_OUT[1:]), "--validation", HELD_OUT[1], "--run-dir", cls.by_heart,
-            "--steps", 1600, "--judgements", 1, "--no-augment", "--dropout", 0, "--layers", 1, "--hidden", 192, "--embedding", 64,
-            "--batch-size", 16, "--threads", 1)
-        run("train", "--data", *paths(BY_HEART + HELD_OUT), "--validation", *HELD_OUT, "--run-dir", cls.fresh, "--steps", 300,
-            "--layers", 1, "--hidden", 64, "--embedding", 32, "--batch-size", 16, "--threads", 1)
+        train(cls.by_heart, paths(BY_HEART + HELD_OUT[1:]), HELD_OUT[1:], *LEARN_BY_HEART, "--steps", 1600,
+              "--hidden", 192, "--embedding", 64, "--batch-size", 16)
+        train(cls.fresh, paths(BY_HEART + HELD_OUT), HELD_OUT, "--steps", 300, "--hidden", 64, "--embedding", 32,
+              "--batch-size", 16)
 
     @classmethod
     def tearDownClass(cls):
@@ -154,19 +159,18 @@ class Judged(unittest.TestCase):
 
     def test_a_model_that_has_only_begun_is_not_accused(self):
         for temperature in (0.5, 1):
-            report = judge(self.fresh, "--data", *paths(BY_HEART + HELD_OUT), "--samples", 16, "--temperature", temperature)
-            self.assertEqual([o["longest_run"] for o in report["memorisation"]["outputs"] if o["copied"]], [])
+            m = judge(self.fresh, "--data", *paths(BY_HEART + HELD_OUT), "--samples", 16, "--temperature", temperature)
+            self.assertEqual([o["longest_run"] for o in m["memorisation"]["outputs"] if o["copied"]], [])
 
     def test_a_manifest_tells_what_a_search_through_all_notes_finds(self):
         tunes = {f"tune{k}": some_notes(k, 60) for k in (1, 2, 3)}
         for name, notes in tunes.items():
             write_midi(self.folder / f"{name}.mid", notes)
         run_dir, out = self.folder / "tunes", self.folder / "tunes_out"
-        run("train", "--data", *(self.folder / f"{name}.mid" for name in tunes), "--validation", "tune3", "--run-dir", run_dir,
-            "--steps", 800, "--judgements", 1, "--no-augment", "--dropout", 0, "--layers", 1, "--hidden", 96, "--embedding", 32,
-            "--batch-size", 8, "--threads", 1)
-        run("sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", self.folder / "tune1.mid", "--primer-seconds", 5,
-            "--seconds", 10, "--num-outputs", 4, "--temperature", 0.7)
+        train(run_dir, [self.folder / f"{name}.mid" for name in tunes], ["tune3"], *LEARN_BY_HEART, "--steps", 800,
+              "--hidden", 96, "--embedding", 32, "--batch-size", 8)
+        run("sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", self.folder / "tune1.mid",
+            "--primer-seconds", 5, "--seconds", 10, "--num-outputs", 4, "--temperature", 0.7)
         learned = [struck([(start / 100, pitch) for start, _, pitch, _ in tunes[name]]) for name in ("tune1", "tune2")]
         runs = []
         for o in json.loads((out / "manifest.json").read_text())["outputs"]:
@@ -175,6 +179,9 @@ class Judged(unittest.TestCase):
             longest, share = shared(fresh, learned)
             self.assertEqual(o["memorisation"]["longest_run"], longest)
             self.assertAlmostEqual(o["memorisation"]["share"], share, places=9)
+            longest_moved, share_moved = shared(fresh, learned, any_key=True)
+            self.assertEqual(o["memorisation"]["transposed"]["longest_run"], longest_moved)
+            self.assertAlmostEqual(o["memorisation"]["transposed"]["share"], share_moved, places=9)
             self.assertIsNone(o["memorisation"]["bar"])  # files without a time signature
             runs.append(longest)
         self.assertGreater(max(runs), 10)
@@ -221,7 +228,8 @@ class Judged(unittest.TestCase):
         for name, entry in json.loads(raw[8 : 8 + size]).items():
             if name != "__metadata__":
                 begin, end = entry["data_offsets"]
-                weights[name] = np.frombuffer(raw[8 + size + begin : 8 + size + end], "<f4").reshape(entry["shape"]).astype(float)
+                values = np.frombuffer(raw[8 + size + begin : 8 + size + end], "<f4").astype(float)
+                weights[name] = values.reshape(entry["shape"])
         tokens = tokens_of(notes)
         h = c = np.zeros(weights["lstm.weight_hh_l0"].shape[1])
         nats, sure, right = [], [], []
@@ -241,9 +249,12 @@ class Judged(unittest.TestCase):
         self.assertEqual(report["notes"], len(notes))
         self.assertAlmostEqual(report["nll_per_token"], nats.mean(), places=4)
         self.assertAlmostEqual(report["accuracy"], right.mean(), delta=0.003)
-        self.assertAlmostEqual(report["seconds"], (target[(target >= 256) & (target < 356)] - 255).sum() / 100, places=6)
-        for kind, (low, high) in {"note_on": (0, 128), "note_off": (128, 256), "time_shift": (256, 356), "velocity": (356, 388)}.items():
-            self.assertAlmostEqual(report["nll_by_event"][kind], nats[(target >= low) & (target < high)].mean(), places=4)
+        shifts = target[(target >= 256) & (target < 356)] - 255
+        self.assertAlmostEqual(report["seconds"], shifts.sum() / 100, places=6)
+        kinds = {"note_on": (0, 128), "note_off": (128, 256), "time_shift": (256, 356), "velocity": (356, 388)}
+        for kind, (low, high) in kinds.items():
+            own = nats[(target >= low) & (target < high)]
+            self.assertAlmostEqual(report["nll_by_event"][kind], own.mean(), places=4)
         bins, error = report["calibration"]["bins"], 0
         self.assertEqual(sum(b["count"] for b in bins), len(nats))
         for b in bins:

@@ -80,6 +80,33 @@ TEST_CASE("Embedding looks columns up and gathers their gradients") {
   CHECK(matrix(embedding.E().grad()).col(3).norm() == 0);
 }
 
+TEST_CASE("Embedding adds up the columns of a bag, and gives each of them its gradient") {
+  const Index D = 3, V = 6, B = 2, T = 2, K = 3;
+  const std::int32_t none = kNoToken;
+  const std::vector<std::int32_t> ids = {4, 0, 2, none, none, 4, none, none, none, 2, 1, 2};  // 2 twice; 3, 5 never
+  Rng rng(2);
+  Embedding<double> embedding(V, D, rng);
+  Sequence<double> y;
+  embedding.forward(ids, B, T, y, K);
+  for (Index step = 0; step < B * T; ++step)
+    for (Index d = 0; d < D; ++d) {
+      double sum = 0;
+      for (Index k = 0; k < K; ++k)
+        if (const auto id = ids[std::size_t(step * K + k)]; id != none) sum += embedding.E().value()(d, id);
+      CHECK(y(d, step % B, step / B) == sum);
+    }
+
+  const auto dy = random_sequence<double>(D, B, T, rng);
+  const auto loss = [&] {
+    embedding.forward(ids, B, T, y, K);
+    return matrix(y.flat()).cwiseProduct(matrix(dy.flat())).sum();
+  };
+  embedding.backward(ids, dy);
+  check_parameter_gradients(embedding, loss);
+  for (Index unheard : {3, 5}) CHECK(matrix(embedding.E().grad()).col(unheard).norm() == 0);
+  CHECK(matrix(embedding.E().grad()).col(2).isApprox(matrix(dy.at(0)).col(0) + 2 * matrix(dy.at(1)).col(1), 1e-14));
+}
+
 TEST_CASE("Embedding refuses what is no token") {
   Rng rng(2);
   const Embedding<float> embedding(5, 3, rng);
@@ -88,4 +115,9 @@ TEST_CASE("Embedding refuses what is no token") {
   CHECK_THROWS_WITH(embedding.forward(high, 1, 2, y), "Embedding: token 5 with V = 5");
   CHECK_THROWS_WITH(embedding.forward(low, 1, 2, y), "Embedding: token -1 with V = 5");
   CHECK_THROWS_WITH(embedding.forward(low, 1, 3, y), "Embedding: 2 tokens for B x T = 1 x 3");
+  const std::vector<std::int32_t> bag = {1, kNoToken, 4}, foreign = {1, kNoToken, 5}, lower = {1, -2, 4};
+  CHECK_NOTHROW(embedding.forward(bag, 1, 1, y, 3));
+  CHECK_THROWS_WITH(embedding.forward(foreign, 1, 1, y, 3), "Embedding: token 5 with V = 5");
+  CHECK_THROWS_WITH(embedding.forward(lower, 1, 1, y, 3), "Embedding: token -2 with V = 5");
+  CHECK_THROWS_WITH(embedding.forward(bag, 1, 2, y, 3), "Embedding: 3 ids for B x T = 1 x 2, 3 a step");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tokens as an LSTM's input: whether looked up in a table of projections or embedded first, the numbers are the same.
+// Tokens, or bags of them, as an LSTM's input: whether looked up in a table of projections or embedded first, the
+// numbers are the same.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -31,15 +32,17 @@ void keep(Gradients<Scalar>& to, MatrixView<Scalar> values) {
     for (Index i = 0; i < values.rows; ++i) tensor.push_back(static_cast<double>(values(i, j)));
 }
 
-/// Forward and backward over tokens, either as they are or by way of their embeddings.
+/// Forward and backward over tokens, K of them a step, either as they are or by way of their embeddings. In bags, one
+/// place in three is empty, and ids may meet themselves.
 template <class Scalar>
-Gradients<Scalar> run(Index V, Index B, Index T, bool embedded, Precision precision = Precision::fp32) {
+Gradients<Scalar> run(Index V, Index B, Index T, bool embedded, Precision precision = Precision::fp32, Index K = 1) {
   Rng rng(3);
   Embedding<Scalar> embedding(V, 6, rng);
   Lstm<Scalar> lstm({.input = 6, .hidden = 21, .layers = 2, .precision = precision}, rng);
   typename Lstm<Scalar>::Cache cache;
-  std::vector<std::int32_t> tokens(static_cast<std::size_t>(B * T));
-  for (auto& token : tokens) token = static_cast<std::int32_t>(rng() % static_cast<std::uint32_t>(V));
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(K * B * T));
+  for (auto& token : tokens)
+    token = K > 1 && rng.below(3) == 0 ? kNoToken : static_cast<std::int32_t>(rng() % static_cast<std::uint32_t>(V));
   const auto dy = random_sequence<Scalar>(21, B, T, rng);
   auto state = random_state(lstm, B, rng), d_state = random_state(lstm, B, rng);
   zero_grad(embedding);
@@ -47,12 +50,12 @@ Gradients<Scalar> run(Index V, Index B, Index T, bool embedded, Precision precis
   Gradients<Scalar> out;
   if (embedded) {
     Sequence<Scalar> x, dx;
-    embedding.forward(tokens, B, T, x);
+    embedding.forward(tokens, B, T, x, K);
     out.y = lstm.forward(x, state, cache);
     lstm.backward(x, dy, cache, d_state, &dx);
     embedding.backward(tokens, dx);
   } else {
-    const auto x = embedding.input(tokens, B, T);
+    const auto x = embedding.input(tokens, B, T, K);
     out.y = lstm.forward(x, state, cache);
     lstm.backward(x, dy, cache, d_state, embedding.E().grad());
   }
@@ -96,6 +99,45 @@ TEST_CASE("tokens are their embeddings, by table and by look-up") {
     }
   }
   require_close(run<double>(5, 4, 9, false), run<double>(5, 4, 9, true), 36 * 0x1p-52);
+}
+
+TEST_CASE("a bag of tokens is the sum of its embeddings, by table and by look-up") {
+  const LevelGuard guard;
+  for (CpuLevel level : levels()) {
+    set_cpu_level(level);
+    INFO("level " << name(level));
+    // V, B, T, K: tables where V < B T, that of W E alone and its columns added to b; look-ups elsewhere
+    for (const auto& [V, B, T, K] :
+         {std::array<Index, 4>{5, 4, 9, 2}, {30, 4, 9, 7}, {200, 4, 9, 3}, {7, 1, 3, 20}, {20, 70, 2, 3}}) {
+      INFO("V " << V << ", B " << B << ", T " << T << ", K " << K);
+      const auto tokens = run<float>(V, B, T, false, Precision::fp32, K),
+                 embedded = run<float>(V, B, T, true, Precision::fp32, K);
+      // outputs are within 1; sums of K and of 6 + 21 terms in another order, through T steps and two layers
+      const double rounding = static_cast<double>((K + 27) * T) * 0x1p-23;
+      double apart = 0;
+      for (Index i = 0; i < tokens.y.size(); ++i)
+        apart = std::max(apart,
+                         std::abs(static_cast<double>(tokens.y.data()[i]) - static_cast<double>(embedded.y.data()[i])));
+      REQUIRE(apart <= rounding);
+      require_close(tokens, embedded, static_cast<double>(K * B * T) * 0x1p-23);
+    }
+  }
+  require_close(run<double>(5, 4, 9, false, Precision::fp32, 3), run<double>(5, 4, 9, true, Precision::fp32, 3),
+                108 * 0x1p-52);
+}
+
+TEST_CASE("bags in bf16 are near those in fp32") {
+  const LevelGuard guard;
+  for (CpuLevel level : levels()) {
+    if (level == CpuLevel::baseline) continue;
+    set_cpu_level(level);
+    INFO("level " << name(level));
+    for (const auto& [V, B, T] : {std::array<Index, 3>{5, 33, 3}, {200, 3, 9}}) {  // a table, a look-up
+      INFO("V " << V);
+      require_close(run<float>(V, B, T, true, Precision::fp32, 4), run<float>(V, B, T, false, Precision::bf16, 4),
+                    0x1p-5);
+    }
+  }
 }
 
 TEST_CASE("bf16 training is near fp32, in outputs and gradients") {

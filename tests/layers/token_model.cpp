@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The whole stack: embedding, LSTM, dropout, linear, loss, optimiser.
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
 
+#include "cpu/levels.hpp"
 #include "support/catch.hpp"
 #include "support/fill.hpp"
 #include "support/gradients.hpp"
@@ -23,7 +27,21 @@ std::vector<std::int32_t> random_tokens(Index count, Index V, Rng& rng) {
   return tokens;
 }
 
-LstmState<double> state_away_from_zero(const TokenModel<double>& model, Index B, Rng& rng) {
+/// Steps of a token and conditions: one condition always, others one time in two.
+std::vector<std::int32_t> random_bags(Index steps, const TokenModelConfig& config, Rng& rng) {
+  std::vector<std::int32_t> ids;
+  for (Index step = 0; step < steps; ++step) {
+    ids.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(config.vocabulary))));
+    for (Index k = 1; k < config.per_step; ++k) {
+      const auto condition = static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(config.conditions)));
+      ids.push_back(k > 1 && rng.below(2) == 0 ? kNoToken : static_cast<std::int32_t>(config.vocabulary) + condition);
+    }
+  }
+  return ids;
+}
+
+template <class Scalar>
+LstmState<Scalar> state_away_from_zero(const TokenModel<Scalar>& model, Index B, Rng& rng) {
   auto state = model.zero_state(B);
   initialise_uniform(state.h.flat(), 0.9, rng);
   initialise_normal(state.c.flat(), 1, rng);
@@ -70,6 +88,82 @@ TEST_CASE("the token model streams what it computes in one pass") {
     CHECK((matrix(step) - matrix(logits.at(t))).cwiseAbs().maxCoeff() < 1e-13);
   }
   CHECK(matrix(logits.flat()).norm() > 0.1);
+}
+
+TEST_CASE("gradients of a token model that hears conditions, with and without dropout") {
+  const double p = GENERATE(0.0, 0.3);
+  const Index V = 7, B = 3, T = 5;
+  Rng rng(4);
+  TokenModel<double> model(
+      {.vocabulary = V, .conditions = 5, .per_step = 4, .embedding = 4, .hidden = 5, .layers = 2, .dropout = p}, rng);
+  randomise(model, rng);
+  const auto ids = random_bags(B * T, model.config(), rng);
+  const auto targets = random_tokens(B * T, V, rng);
+  const auto initial = state_away_from_zero(model, B, rng);
+
+  TokenModel<double>::Cache cache, other;
+  auto state = initial;
+  Rng masks(2);
+  CHECK(model.forward_backward(ids, targets, B, T, state, cache, &masks).count == B * T);
+  CHECK(cache.logits.features() == V);  // conditions are heard, never foretold
+  check_parameter_gradients(model, [&] {
+    auto s = initial;
+    Rng same(2);
+    return softmax_cross_entropy<double>(model.forward(ids, B, T, s, other, &same), targets, nullptr).mean();
+  });
+  model.for_each_parameter([&](const Path& path, auto& weight) {
+    if (path.text() != "embedding.weight") return;
+    REQUIRE(weight.cols() == V + 5);
+    for (Index id = 0; id < V + 5; ++id) {  // a column that is heard has a slope, and only that
+      INFO("id " << id);
+      const bool heard = std::find(ids.begin(), ids.end(), static_cast<std::int32_t>(id)) != ids.end();
+      CHECK((matrix(weight.grad()).col(id).norm() > 1e-4) == heard);
+    }
+  });
+}
+
+TEST_CASE("conditions begin silent: a fresh model says the same with and without them") {
+  const Index V = 9, B = 2, T = 6;
+  Rng rng(5);
+  TokenModel<double> model({.vocabulary = V, .conditions = 30, .per_step = 5, .embedding = 4, .hidden = 5}, rng);
+  auto ids = random_bags(B * T, model.config(), rng);
+  TokenModel<double>::Cache cache;
+  auto state = model.zero_state(B);
+  const Sequence<double> told = model.forward(ids, B, T, state, cache);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (i % 5 != 0) ids[i] = kNoToken;
+  state = model.zero_state(B);
+  const Sequence<double>& untold = model.forward(ids, B, T, state, cache);
+  CHECK((matrix(told.flat()) - matrix(untold.flat())).cwiseAbs().maxCoeff() == 0);
+  model.for_each_parameter([&](const Path& path, auto& weight) {
+    if (path.text() == "embedding.weight") CHECK(matrix(weight.value().columns(0, V)).norm() > 1);
+  });
+}
+
+TEMPLATE_TEST_CASE("a token model that hears conditions streams what it computes in one pass", "", float, double) {
+  using Scalar = TestType;
+  const LevelGuard guard;
+  for (CpuLevel level : levels())
+    for (const auto& [V, B, T] : {std::array<Index, 3>{9, 4, 6}, {60, 2, 6}}) {  // of float: by table, by look-up
+      set_cpu_level(level);
+      INFO("level " << name(level) << ", V " << V);
+      Rng rng(6);
+      TokenModel<Scalar> model({.vocabulary = V, .conditions = 8, .per_step = 4, .embedding = 6, .hidden = 21}, rng);
+      randomise(model, rng);
+      const auto ids = random_bags(B * T, model.config(), rng);
+      auto state = state_away_from_zero(model, B, rng), streamed = state;
+      typename TokenModel<Scalar>::Cache cache;
+      typename TokenModel<Scalar>::Scratch scratch;
+      const auto& logits = model.forward(ids, B, T, state, cache);
+      // sums of up to 21 terms of order one in other orders, six steps, two layers; weights of deviation 1/2 amplify
+      const double bound = 4000 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+      for (Index t = 0; t < T; ++t) {
+        const auto step =
+            model.step(std::span(ids).subspan(std::size_t(t * B * 4), std::size_t(B * 4)), streamed, scratch);
+        CHECK(static_cast<double>((matrix(step) - matrix(logits.at(t))).cwiseAbs().maxCoeff()) < bound);
+      }
+      CHECK(matrix(logits.flat()).norm() > Scalar(0.1));
+    }
 }
 
 TEST_CASE("two trainings with one seed give the same bits, with another seed they do not") {

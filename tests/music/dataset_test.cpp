@@ -2,6 +2,7 @@
 #include <rondo/music/batches.hpp>
 #include <rondo/music/dataset.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -25,6 +26,49 @@ std::set<std::string> names(const std::vector<Piece>& list) {
   std::set<std::string> all;
   for (const Piece& piece : list) all.insert(piece.name);
   return all;
+}
+
+constexpr Conditions kAll{.notes_per_second = true, .key = true, .sounding = true};
+
+/// All steps of a piece as a model with all conditions hears it, worked out from its tokens alone.
+std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool tell) {
+  const auto told = conditions_of(tokens);
+  std::set<int> down;
+  bool pedal = false;
+  std::vector<std::vector<Token>> steps;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const Event event = event_of(tokens[i]);
+    if (event.kind == EventKind::note_on) down.insert(event.value);
+    if (event.kind == EventKind::note_off) down.erase(event.value);
+    if (event.kind == EventKind::pedal) pedal = event.value != 0;
+    std::vector<Token> ids = {tokens[i], kUntold, kUntold};
+    if (tell) ids[1] = kVocabularyWithPedal + told[i].density;
+    if (tell && told[i].key >= 0) ids[2] = kVocabularyWithPedal + kDensityBins + told[i].key;
+    const Token first = kVocabularyWithPedal + kDensityBins + kKeys;
+    for (int pitch : down)
+      if (ids.size() < 19) ids.push_back(first + pitch);
+    if (pedal) ids.push_back(first + kPitches);
+    ids.resize(20, kUntold);
+    steps.push_back(std::move(ids));
+  }
+  return steps;
+}
+
+/// The steps of column b.
+std::vector<std::vector<Token>> column(const Batch& batch, int b) {
+  const auto streams = batch.lengths.size(), ids = batch.inputs.size() / batch.targets.size();
+  std::vector<std::vector<Token>> steps;
+  for (std::size_t t = 0; t < static_cast<std::size_t>(batch.lengths[b]); ++t) {
+    const auto first =
+        batch.inputs.begin() + static_cast<std::ptrdiff_t>((t * streams + static_cast<std::size_t>(b)) * ids);
+    steps.emplace_back(first, first + static_cast<std::ptrdiff_t>(ids));
+  }
+  return steps;
+}
+
+template <class All, class Part>
+bool contains(const All& all, const Part& part) {
+  return std::search(all.begin(), all.end(), part.begin(), part.end()) != all.end();
 }
 
 }  // namespace
@@ -202,4 +246,109 @@ TEST_CASE("Without augmentation every window stands in a piece, and each token i
   CHECK(in_b / 4000.0 == Approx(share).margin(0.04));
   CHECK_THROWS_AS(Batches({}, {}), std::invalid_argument);
   CHECK_THROWS_AS(Batches(list, {.batch = 0}), std::invalid_argument);
+}
+
+TEST_CASE("Batches with conditions: every window is one of the transposed and stretched piece itself, told or untold") {
+  // Wide chords: some moments have more keys down than are told. Jumps into the midst of them know what sounds.
+  std::vector<Piece> list = {{"wide", random_performance(5, 260, 40)}};
+  for (int pitch = 61; pitch < 80; ++pitch)
+    list[0].performance.notes.push_back({.start = {1.0}, .end = {4.0}, .pitch = static_cast<std::uint8_t>(pitch)});
+  std::vector<std::vector<std::vector<Token>>> told, untold;
+  for (double factor : {1.0, 1.05})
+    for (int semitones = -3; semitones <= 3; ++semitones) {
+      const auto tokens = tokens_of({"", transpose(stretch(list[0].performance, factor), semitones)});
+      told.push_back(heard(tokens, true));
+      untold.push_back(heard(tokens, false));
+    }
+  for (int windows : {0, 1, 5}) {
+    Batches batches(list, {.batch = 3,
+                           .steps = 25,
+                           .windows = windows,
+                           .seed = 4,
+                           .augmentation = {-3, 3, {1.0, 1.05}},
+                           .hearing = {kVocabularyWithPedal, kAll},
+                           .untold = 4});
+    std::vector<bool> told_now(3);
+    int jumps = 0, silent = 0;
+    std::set<std::size_t> variants;
+    for (int i = 0; i < 150; ++i) {
+      const Batch& batch = batches.next();
+      for (int b = 0; b < 3; ++b) {
+        const auto window = column(batch, b);
+        const auto place = [&](const auto& all) {
+          return std::ranges::find_if(all, [&](const auto& steps) { return contains(steps, window); }) - all.begin();
+        };
+        const auto in_told = static_cast<std::size_t>(place(told)), in_untold = static_cast<std::size_t>(place(untold));
+        INFO("windows " << windows << ", batch " << i << ", stream " << b);
+        REQUIRE((in_told < told.size()) != (in_untold < untold.size()));
+        const bool tell = in_told < told.size();
+        variants.insert(tell ? in_told : in_untold);
+        if (batch.reset[b]) ++jumps, silent += !tell;
+        if (!batch.reset[b]) REQUIRE(told_now[b] == tell);  // until the next jump
+        told_now[b] = tell;
+        for (std::size_t t = 0; t + 1 < window.size(); ++t)
+          REQUIRE(batch.targets[t * 3 + static_cast<std::size_t>(b)] == window[t + 1][0]);
+      }
+    }
+    CHECK(variants.size() > 10 - 5 * (windows == 0));
+    if (windows == 1) CHECK((silent > jumps / 4 - 40 && silent < jumps / 4 + 40));  // 450 jumps: 9 is one deviation
+  }
+  for (int rarity : {0, 1}) {  // never untold; always
+    Batches batches(list, {.batch = 2, .windows = 1, .hearing = {kVocabularyWithPedal, kAll}, .untold = rarity});
+    for (int i = 0; i < 60; ++i) {
+      const Batch& batch = batches.next();
+      for (int b = 0; b < 2; ++b) REQUIRE((column(batch, b).front()[1] != kUntold) == (rarity == 0));
+    }
+  }
+}
+
+TEST_CASE("Batches with conditions are a function of seed and step, what sounds after a seek included") {
+  const auto list = pieces(3);
+  for (int windows : {0, 1, 6})
+    for (int steps : {1, 3, 57}) {
+      INFO("windows " << windows << ", seek to " << steps);
+      const BatchOptions options{
+          .batch = 4, .steps = 16, .windows = windows, .seed = 9, .hearing = {kVocabularyWithPedal, kAll}};
+      Batches walked(list, options), sought(list, options);
+      for (int i = 0; i < steps; ++i) walked.next();
+      for (int i = 0; i < 9; ++i) sought.next();  // seeks back as well
+      sought.seek(steps);
+      for (int i = 0; i < 12; ++i) {
+        const Batch& wanted = walked.next();
+        const Batch& got = sought.next();
+        REQUIRE(got.inputs == wanted.inputs);
+        REQUIRE(got.targets == wanted.targets);
+        REQUIRE(got.reset == wanted.reset);
+        REQUIRE(got.lengths == wanted.lengths);
+      }
+    }
+}
+
+TEST_CASE("A sweep leaves conditions that look ahead untold unless it is to tell them; what sounds it always tells") {
+  const std::vector<Piece> list = {{"one", random_performance(7, 150, 30)}};
+  const auto tokens = tokens_of(list[0]);
+  for (bool tell : {false, true}) {
+    Sweep sweep(list, 2, 40, {kVocabularyWithPedal, kAll}, tell);
+    std::vector<std::vector<Token>> seen;
+    while (const Batch* batch = sweep.next())
+      for (auto& step : column(*batch, 0)) seen.push_back(std::move(step));
+    auto wanted = heard(tokens, tell);
+    wanted.pop_back();  // nothing follows the last
+    CHECK((seen == wanted));
+  }
+  Sweep sweep(list, 1, 40, {kVocabularyWithPedal, kAll});
+  CHECK((column(*sweep.next(), 0).front() == heard(tokens, false).front()));
+}
+
+TEST_CASE("Past the end of a stream inputs are 0, their conditions untold") {
+  const std::vector<Piece> list = {{"short", random_performance(7, 4)}};
+  Sweep sweep(list, 1, 200, {kVocabularyWithPedal, kAll}, true);
+  const Batch* batch = sweep.next();
+  REQUIRE(batch != nullptr);
+  const int end = batch->lengths[0];
+  REQUIRE((end > 2 && end < 200));
+  for (int t = end; t < 200; ++t) {
+    REQUIRE(batch->targets[t] == kNoTarget);
+    for (int k = 0; k < 20; ++k) REQUIRE(batch->inputs[t * 20 + k] == (k == 0 ? 0 : kUntold));
+  }
 }

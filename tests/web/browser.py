@@ -27,13 +27,16 @@ def missing():
 
 
 class Browser:
-    def __init__(self, writer, folder):
+    def __init__(self, writer, folder, trace=None):
+        """`trace`: categories of DevTools' trace, which `drain_trace` then gives."""
         self.writer, self.folder, self.pages = writer, pathlib.Path(folder), 0
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
         for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        if trace:
+            options.add_experimental_option("perfLoggingPrefs", {"traceCategories": trace})
         self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         self.driver.set_script_timeout(120)
 
@@ -49,9 +52,16 @@ class Browser:
     def open(self, page, data, width=1280, height=900, scheme="light", motion="no-preference"):
         path = self.write(page, data)
         self.drain()
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme},
-                                                         {"name": "prefers-reduced-motion", "value": motion}])
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.cdp(
+            "Emulation.setEmulatedMedia",
+            features=[
+                {"name": "prefers-color-scheme", "value": scheme},
+                {"name": "prefers-reduced-motion", "value": motion},
+            ],
+        )
         self.driver.get(path.as_uri())
         self.until("return document.readyState === 'complete'")
         return path
@@ -67,7 +77,8 @@ class Browser:
         value = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1];"
             f"(async (...given) => {{ {script} }})(...arguments).then((value) => done({{value}}), (error) => done({{error: String(error)}}))",
-            *arguments)
+            *arguments,
+        )
         if "error" in value:
             raise AssertionError(value["error"])
         return value.get("value")
@@ -95,6 +106,11 @@ class Browser:
                 urls.append(message["params"]["request"]["url"])
         return console, urls
 
+    def drain_trace(self):
+        """Events of the trace since the last call."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        return [message["params"] for message in messages if message["method"] == "Tracing.dataCollected"]
+
     def close(self):
         self.driver.quit()
 
@@ -118,25 +134,81 @@ def samples(count=3, **changes):
     """Data of a page of samples."""
     listed = []
     for i in range(count):
-        listed.append({"file": f"{i + 1:02}.mid", "seed": 7 + i, "temperature": 1.0, "notes": 60, "seconds": 20.0,
-                       "primer_seconds": 8.0, "nll_per_token": 2.345 + i, "notes_per_second": 3.0, "polyphony": 1.5,
-                       "overlap_area": 0.81, "performance": performance(i),
-                       "memorisation": {"longest_run": 48, "piece": "minuet", "bar": 12, "piece_seconds": 31.2,
-                                        "share": [0.31, 0.06, 0.0][i % 3]}})
-    return {"title": "A minuet, continued", "checkpoint": "runs/first", "mode": "continue", "primer": "minuet.mid",
-            "sampling": {"top_k": 0, "min_p": 0.02}, "human": {"share": 0.03, "longest_run": 11}, "outputs": listed, **changes}
+        listed.append(
+            {
+                "file": f"{i + 1:02}.mid",
+                "seed": 7 + i,
+                "temperature": 1.0,
+                "notes": 60,
+                "seconds": 20.0,
+                "primer_seconds": 8.0,
+                "nll_per_token": 2.345 + i,
+                "notes_per_second": 3.0,
+                "polyphony": 1.5,
+                "overlap_area": 0.81,
+                "performance": performance(i),
+                "memorisation": {
+                    "longest_run": 48,
+                    "piece": "minuet",
+                    "bar": 12,
+                    "piece_seconds": 31.2,
+                    "share": [0.31, 0.06, 0.0][i % 3],
+                },
+            }
+        )
+    return {
+        "title": "A minuet, continued",
+        "checkpoint": "runs/first",
+        "mode": "continue",
+        "primer": "minuet.mid",
+        "sampling": {"top_k": 0, "min_p": 0.02},
+        "human": {"share": 0.03, "longest_run": 11},
+        "outputs": listed,
+        **changes,
+    }
 
 
 def report():
     """Data of a report: steps and seconds do not go side by side, the best judgement is not the last."""
     steps, seconds, valid = [100, 200, 300, 400], [10.0, 25.0, 70.0, 80.0], [4.5, 3.4, 3.1, 3.2]
-    metrics = [{"step": s, "seconds": t, "tokens": s * 2048, "tokens_per_second": 4000 + s, "train_nll": v - 0.1, "valid_nll": v,
-                "learning_rate": 0.005, "grad_norm": 0.4, "data_share": 0.012} for s, t, v in zip(steps, seconds, valid)]
-    taken = [{"step": m["step"], "seconds": m["seconds"], "valid_nll": m["valid_nll"], "temperature": 1.0, "seed": 1,
-              "primer": "minuet", "primer_seconds": 5.0, "performance": performance(i)} for i, m in enumerate(metrics)]
-    return {"title": "First run", "config": {"layers": 2, "model": {"hidden": 64}}, "tokens_train": 11249, "tokens_valid": 2379,
-            "floors": {"uniform": 5.961, "unigram": 4.6, "bigram": 4.0, "trigram": 3.98, "fourgram": 4.2},
-            "parameters": 1068932, "metrics": metrics, "samples": taken, "done": True}
+    metrics = [
+        {
+            "step": s,
+            "seconds": t,
+            "tokens": s * 2048,
+            "tokens_per_second": 4000 + s,
+            "train_nll": v - 0.1,
+            "valid_nll": v,
+            "learning_rate": 0.005,
+            "grad_norm": 0.4,
+            "data_share": 0.012,
+        }
+        for s, t, v in zip(steps, seconds, valid)
+    ]
+    taken = [
+        {
+            "step": m["step"],
+            "seconds": m["seconds"],
+            "valid_nll": m["valid_nll"],
+            "temperature": 1.0,
+            "seed": 1,
+            "primer": "minuet",
+            "primer_seconds": 5.0,
+            "performance": performance(i),
+        }
+        for i, m in enumerate(metrics)
+    ]
+    return {
+        "title": "First run",
+        "config": {"layers": 2, "model": {"hidden": 64}},
+        "tokens_train": 11249,
+        "tokens_valid": 2379,
+        "floors": {"uniform": 5.961, "unigram": 4.6, "bigram": 4.0, "trigram": 3.98, "fourgram": 4.2},
+        "parameters": 1068932,
+        "metrics": metrics,
+        "samples": taken,
+        "done": True,
+    }
 
 
 def explore():
@@ -148,10 +220,30 @@ def explore():
             for temperature in temperatures:
                 for seed in seeds:
                     i = len(cells)
-                    cells.append({"model": model, "primer": primer, "temperature": temperature, "seed": seed, "file": f"{i}.mid",
-                                  "nll_per_token": 2 + (i * 7 % 16) / 10, "notes_per_second": 5.0 + i, "polyphony": 2.5,
-                                  "overlap_area": 0.7 + (i * 5 % 16) / 100, "primer_seconds": 4.0, "performance": performance(i, 20, 6.0),
-                                  "memorisation": {"longest_run": 9, "piece": "minuet", "share": (i * 3 % 16) / 20}})
-    return {"title": "Two sizes", "models": [{"name": m, "config": {"layers": 1}, "parameters": 1000, "valid_nll": 3.1, "seconds": 120}
-                                             for m in models],
-            "primers": primers, "temperatures": temperatures, "seeds": seeds, "cells": cells[:-1], "pending": 1}
+                    cells.append(
+                        {
+                            "model": model,
+                            "primer": primer,
+                            "temperature": temperature,
+                            "seed": seed,
+                            "file": f"{i}.mid",
+                            "nll_per_token": 2 + (i * 7 % 16) / 10,
+                            "notes_per_second": 5.0 + i,
+                            "polyphony": 2.5,
+                            "overlap_area": 0.7 + (i * 5 % 16) / 100,
+                            "primer_seconds": 4.0,
+                            "performance": performance(i, 20, 6.0),
+                            "memorisation": {"longest_run": 9, "piece": "minuet", "share": (i * 3 % 16) / 20},
+                        }
+                    )
+    return {
+        "title": "Two sizes",
+        "models": [
+            {"name": m, "config": {"layers": 1}, "parameters": 1000, "valid_nll": 3.1, "seconds": 120} for m in models
+        ],
+        "primers": primers,
+        "temperatures": temperatures,
+        "seeds": seeds,
+        "cells": cells[:-1],
+        "pending": 1,
+    }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The pages in a real browser, from disk: what they show, what they play, how they are used, and that nothing leaves them.
+"""The pages in a real browser, from disk: what they show and play, how they are used, and that nothing leaves them.
 
-Usage: page_test.py WRITE_PAGE [unittest's arguments]. Exit status: 0 all is well, 1 not, 77 a browser or a package is absent.
+Usage: page_test.py WRITE_PAGE [unittest's arguments]. Exit status: 0 all is well, 1 not, 77 a browser or a package is
+absent.
 """
 
 import base64
@@ -20,7 +21,7 @@ try:
 except ImportError:
     numpy = None
 
-HOSTILE = "</script><img src=x onerror=\"hacked=1\"> <!-- <script> '\"& é ♪ \u2028 {{data}}"
+HOSTILE = '</script><img src=x onerror="hacked=1"> <!-- <script> \'"& é ♪ \u2028 {{data}}'
 RATE = 44100
 
 
@@ -59,26 +60,36 @@ class PageTest(unittest.TestCase):
         return self.js("return rondo.stage.player.position")
 
     def wait_to_sound(self):
-        self.browser.until("return rondo.stage.player.playing && rondo.stage.player.since > 0 && "
-                           "rondo.stage.player.context.currentTime > rondo.stage.player.since")
+        self.browser.until(
+            "return rondo.stage.player.playing && rondo.stage.player.since > 0 && "
+            "rondo.stage.player.context.currentTime > rondo.stage.player.since"
+        )
 
 
 class Shows(PageTest):
     def test_the_notes_are_those_of_the_data(self):
         data = self.open()
         for i, output in enumerate(data["outputs"]):
-            shown = self.js("rondo.stage.select(rondo.stage.items[arguments[0]]);"
-                            "return rondo.stage.player.piece.notes.map((n) => [n.start, n.end, n.pitch, n.velocity])", i)
+            shown = self.js(
+                "rondo.stage.select(rondo.stage.items[arguments[0]]);"
+                "return rondo.stage.player.piece.notes.map((n) => [n.start, n.end, n.pitch, n.velocity])",
+                i,
+            )
             self.assertEqual(sorted(shown), output["performance"]["notes"])
-            self.assertEqual(self.js("return rondo.stage.player.piece.pedal.flat()"),
-                             [t for t, _ in output["performance"]["pedal"]])
+            self.assertEqual(
+                self.js("return rondo.stage.player.piece.pedal.flat()"), [t for t, _ in output["performance"]["pedal"]]
+            )
 
     def canvas_hue(self, x, y):
-        """"primer", "fresh" or None: which colour the roll has there."""
-        r, g, b = self.js("""
+        """ "primer", "fresh" or None: which colour the roll has there."""
+        r, g, b = self.js(
+            """
             const copy = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
             copy.drawImage(document.getElementById('roll'), -arguments[0], -arguments[1]);
-            return [...copy.getImageData(0, 0, 1, 1).data.slice(0, 3)];""", x, y)
+            return [...copy.getImageData(0, 0, 1, 1).data.slice(0, 3)];""",
+            x,
+            y,
+        )
         if max(r, g, b) - min(r, g, b) < 24:
             return None
         return "fresh" if r > b else "primer"
@@ -88,7 +99,9 @@ class Shows(PageTest):
             data = self.open(scheme=scheme)
             self.js("rondo.stage.roll.zoom(0.001); rondo.stage.player.seek(20)")
             notes = data["outputs"][0]["performance"]["notes"]
-            width, height = self.js("const c = document.getElementById('roll'); return [c.clientWidth, rondo.stage.roll.notesHeight]")
+            width, height = self.js(
+                "const c = document.getElementById('roll'); return [c.clientWidth, rondo.stage.roll.notesHeight]"
+            )
             top, bottom = max(n[2] for n in notes) + 2, min(n[2] for n in notes) - 2
             row = height / (top - bottom + 1)
             at = lambda time, pitch: (int(time / 20 * width), int((top - pitch + 0.5) * row))
@@ -99,7 +112,11 @@ class Shows(PageTest):
                 if x < 30 or (x > width - 90 and y < 50) or end - start < 0.2:
                     continue  # labels and buttons lie there
                 self.assertEqual(self.canvas_hue(x, y), "primer" if start < 8 else "fresh", (start, pitch))
-                free = next(p for p in range(bottom, top) if not any(n[2] in (p - 1, p, p + 1) and n[0] - 0.2 < middle < n[1] + 0.2 for n in notes))
+                free = next(
+                    p
+                    for p in range(bottom, top)
+                    if not any(n[2] in (p - 1, p, p + 1) and n[0] - 0.2 < middle < n[1] + 0.2 for n in notes)
+                )
                 if abs(x - 8 / 20 * width) > 3:  # where the primer ends a line is drawn
                     self.assertIsNone(self.canvas_hue(*at(middle, free)), (middle, free))
                 checked += 1
@@ -114,8 +131,16 @@ class Shows(PageTest):
         self.open()
         rows = self.browser.find_all("#outputs > li")
         self.assertEqual(len(rows), 3)
-        for words in ("Seed 7", "temperature 1", "2.345 nats per token", "60", "0:20", "31\u202f%", "people's own pieces: 3\u202f%",
-                      "48 notes of minuet (bar 12, at 0:31)"):
+        for words in (
+            "Seed 7",
+            "temperature 1",
+            "2.345 nats per token",
+            "60",
+            "0:20",
+            "31\u202f%",
+            "people's own pieces: 3\u202f%",
+            "48 notes of minuet (bar 12, at 0:31)",
+        ):
             self.assertIn(words, rows[0].text)
         levels = [r.find_element("css selector", ".memory").get_attribute("data-level") for r in rows]
         self.assertEqual(levels, ["high", "some", "low"])
@@ -123,14 +148,40 @@ class Shows(PageTest):
         self.assertTrue(rows[1].find_element("css selector", "a.file").get_attribute("href").startswith("file://"))
         self.assertIn("roll: 60 notes", self.browser.find("#roll").accessible_name)
 
+    def test_the_programs_verdict_on_memorisation_comes_first(self):
+        words = lambda *given: self.js("const w = memorisationWords(...arguments); return [w.level, w.long]", *given)
+        report = {"longest_run": 30, "share": 0.2, "piece": "minuet", "transposed": {"longest_run": 30, "share": 0.2}}
+        human = {"share": 0.02, "transposed": {"share": 0.1}}
+        self.open()
+        self.assertEqual(words(report, human, None)[0], "high")
+        self.assertEqual(words({**report, "copied": False}, human, None)[0], "some")
+        self.assertEqual(words({**report, "share": 0.0, "copied": True}, human, None)[0], "high")
+        self.assertEqual(words(report, human, {"share": 0.5, "longest_run": 40})[0], "some")
+        self.assertEqual(words(report, human, {"share": 0.5, "longest_run": 29})[0], "high")
+        moved = {
+            **report,
+            "share": 0.0,
+            "longest_run": 2,
+            "transposed": {"longest_run": 50, "share": 0.6, "piece": "x", "semitones": -3},
+        }
+        level, text = words(moved, human, None)
+        self.assertEqual(level, "high")
+        for part in ("60\u202f%", "transposed", "people's own pieces: 10\u202f%", "50 notes of x (3 semitones down)"):
+            self.assertIn(part, text)
+        self.assertEqual(words(None, human, None), ["unknown", "Not compared with the training pieces."])
+
     def test_hostile_names_are_text(self):
         data = web.samples(1, title=HOSTILE, primer=HOSTILE, checkpoint=HOSTILE)
         data["outputs"][0]["file"] = HOSTILE
         data["outputs"][0]["memorisation"]["piece"] = HOSTILE
         report = {**web.report(), "title": HOSTILE, "config": {HOSTILE: HOSTILE}}
         explore = web.explore()
-        explore.update(title=HOSTILE, primers=[HOSTILE], models=[{"name": HOSTILE}],
-                       cells=[{**explore["cells"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}])
+        explore.update(
+            title=HOSTILE,
+            primers=[HOSTILE],
+            models=[{"name": HOSTILE}],
+            cells=[{**explore["cells"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}],
+        )
         for page, data in (("samples", data), ("report", report), ("explore", explore)):
             self.open(page, data)
             self.assertEqual(self.js("return document.querySelector('h1').textContent"), HOSTILE)
@@ -153,31 +204,36 @@ class Sounds(PageTest):
     def render(self, notes, pedal=(), seconds=None):
         """The samples that the page renders of these notes, left and right mixed."""
         seconds = seconds or max(n[1] for n in notes) + 1.5
-        self.open(data=web.samples(1, outputs=[{"performance": {"notes": notes, "pedal": list(pedal), "seconds": seconds}}]))
-        text = self.browser.wait_js("""
+        self.open(
+            data=web.samples(1, outputs=[{"performance": {"notes": notes, "pedal": list(pedal), "seconds": seconds}}])
+        )
+        text = self.browser.wait_js(
+            """
             const sound = await renderPiece(rondo.stage.player.piece, rondo.stage.player.tones, 0, given[0]);
             const [a, b] = [sound.getChannelData(0), sound.getChannelData(1)];
             const mixed = new Int16Array(a.length).map((_, i) => Math.max(-32767, Math.min(32767, 16384 * (a[i] + b[i]))));
             const bytes = new Uint8Array(mixed.buffer);
             let text = "";
             for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-            return btoa(text);""", seconds)
+            return btoa(text);""",
+            seconds,
+        )
         return numpy.frombuffer(base64.b64decode(text), dtype="<i2") / 32768.0
 
     @staticmethod
     def loudness(sound, start, end):
-        return float(numpy.sqrt(numpy.mean(sound[int(start * RATE):int(end * RATE)] ** 2)))
+        return float(numpy.sqrt(numpy.mean(sound[int(start * RATE) : int(end * RATE)] ** 2)))
 
     @staticmethod
     def pitch_of(sound, start, near):
         """Hz by autocorrelation, the peak within four semitones of `near`, between samples by a parabola."""
         length = int(0.35 * RATE)
-        part = sound[int(start * RATE):][:length] * numpy.hanning(length)
+        part = sound[int(start * RATE) :][:length] * numpy.hanning(length)
         spectrum = numpy.fft.rfft(part, 4 * len(part))
         likeness = numpy.fft.irfft(numpy.abs(spectrum) ** 2)
         first, last = int(RATE / near / 1.26), int(RATE / near * 1.26) + 2
         k = first + int(numpy.argmax(likeness[first:last]))
-        a, b, c = likeness[k - 1:k + 2]
+        a, b, c = likeness[k - 1 : k + 2]
         return RATE / (k + 0.5 * (a - c) / (a - 2 * b + c))
 
     def test_sound_where_notes_are_and_silence_elsewhere(self):
@@ -196,14 +252,14 @@ class Sounds(PageTest):
         for i, pitch in enumerate(pitches):
             wanted = 440 * 2 ** ((pitch - 69) / 12)
             got = self.pitch_of(sound, 2 * i + 0.3, wanted)
-            self.assertLess(abs(1200 * numpy.log2(got / wanted)), 12, f"pitch {pitch}: {got} Hz, wanted {wanted}")
+            self.assertLess(abs(1200 * numpy.log2(got / wanted)), 15, f"pitch {pitch}: {got} Hz, wanted {wanted}")
 
     def test_force_is_loudness_and_brightness(self):
         sound = self.render([[0.2, 0.8, 48, 35], [3.2, 3.8, 48, 115]])
         self.assertGreater(self.loudness(sound, 3.2, 3.7), 2 * self.loudness(sound, 0.2, 0.7))
         centre = []
         for start in (0.22, 3.22):
-            power = numpy.abs(numpy.fft.rfft(sound[int(start * RATE):int((start + 0.4) * RATE)])) ** 2
+            power = numpy.abs(numpy.fft.rfft(sound[int(start * RATE) : int((start + 0.4) * RATE)])) ** 2
             centre.append(numpy.sum(power * numpy.arange(len(power))) / numpy.sum(power))
         self.assertGreater(centre[1], 1.2 * centre[0])
 
@@ -220,7 +276,11 @@ class Sounds(PageTest):
         self.assertLess(numpy.max(numpy.abs(sound)), 0.999)
 
     def test_the_wav_is_one(self):
-        self.open(data=web.samples(1, outputs=[{"seed": 1, "performance": {"notes": [[0, 0.5, 60, 80]], "pedal": [], "seconds": 1}}]))
+        self.open(
+            data=web.samples(
+                1, outputs=[{"seed": 1, "performance": {"notes": [[0, 0.5, 60, 80]], "pedal": [], "seconds": 1}}]
+            )
+        )
         header, size = self.browser.wait_js("""
             const blob = wavOf(await renderPiece(rondo.stage.player.piece, rondo.stage.player.tones));
             return [[...new Uint8Array(await blob.slice(0, 44).arrayBuffer())], blob.size]""")
@@ -230,8 +290,8 @@ class Sounds(PageTest):
         self.assertEqual(size - 44, 3 * RATE * 4)  # the piece and two seconds to ring
 
     def test_it_plays_what_the_data_hold(self):
-        notes = [[0.5, 0.9, 60, 90], [4.0, 4.4, 67, 90], [4.0, 4.6, 72, 90]]
-        self.open(data=web.samples(1, outputs=[{"performance": {"notes": notes, "pedal": [], "seconds": 6}}]))
+        notes = [[0.5, 0.9, 60, 90], [4.0, 4.4, 67, 90], [4.0, 25, 48, 90]]
+        self.open(data=web.samples(1, outputs=[{"performance": {"notes": notes, "pedal": [], "seconds": 26}}]))
         self.js("""window.struck = []; window.levels = [];
             const player = rondo.stage.player; player.open();
             const strike = player.synth.strike;
@@ -239,11 +299,13 @@ class Sounds(PageTest):
               struck.push([pitch, when - player.since]);
               return strike.call(this, stage, pitch, velocity, when, ...more);
             };""")
-        self.js("""const analyser = rondo.stage.player.context.createAnalyser(); analyser.fftSize = 2048;
+        self.js(
+            """const analyser = rondo.stage.player.context.createAnalyser(); analyser.fftSize = 2048;
             rondo.stage.player.synth.output.connect(analyser);
             const wave = new Float32Array(2048);
             setInterval(() => { analyser.getFloatTimeDomainData(wave);
-              levels.push([rondo.stage.player.position, Math.sqrt(wave.reduce((s, v) => s + v * v, 0) / 2048)]); }, 20);""")
+              levels.push([rondo.stage.player.position, Math.sqrt(wave.reduce((s, v) => s + v * v, 0) / 2048)]); }, 20);"""
+        )
         self.browser.drain()  # Chromium warns that sound was made ready before a gesture; the reader's way comes next
         self.click("#play")
         self.wait_to_sound()
@@ -251,11 +313,11 @@ class Sounds(PageTest):
         self.browser.until("return rondo.stage.player.position > 4.2")
         lit = self.js("return [rondo.stage.keyboard.lit, rondo.stage.player.position]")
         if lit[1] < 4.39:
-            self.assertEqual(sorted(lit[0]), [67, 72])
+            self.assertEqual(sorted(lit[0]), [48, 67])
         self.browser.until("return rondo.stage.player.position > 4.5")
         struck = sorted(self.js("return struck"))
-        self.assertEqual([p for p, _ in struck], [60, 67, 72])
-        for (_, when), (start, *_) in zip(struck, notes):
+        self.assertEqual([p for p, _ in struck], [48, 60, 67])
+        for (_, when), start in zip(struck, (4.0, 0.5, 4.0)):
             self.assertAlmostEqual(when, start, places=6)
         levels = self.js("return levels")
         heard = max(level for at, level in levels if 0.52 < at < 0.9)
@@ -265,11 +327,14 @@ class Sounds(PageTest):
         self.click("#play")
         self.assertEqual(self.browser.find("#play").accessible_name, "Play")
         stopped = self.position()
-        self.browser.until("return levels.length > 60 && levels.slice(-10).every(([, level]) => level < 1e-3)")
+        after = self.browser.wait_js("await new Promise((r) => setTimeout(r, 1500)); return levels.at(-1)[1]")
+        self.assertLess(after, 0.03 * heard)  # the long note would still be there
         self.assertEqual(self.position(), stopped)
 
     def test_it_begins_within_a_held_note(self):
-        self.open(data=web.samples(1, outputs=[{"performance": {"notes": [[0, 5, 48, 100]], "pedal": [], "seconds": 6}}]))
+        self.open(
+            data=web.samples(1, outputs=[{"performance": {"notes": [[0, 5, 48, 100]], "pedal": [], "seconds": 6}}])
+        )
         self.browser.wait_js("await rondo.stage.player.tones.ready([48])")
         level = self.browser.wait_js("""
             const sound = await renderPiece(rondo.stage.player.piece, rondo.stage.player.tones, 2, 3);
@@ -282,7 +347,12 @@ class Obeys(PageTest):
         self.open()
         self.click("#play")
         self.wait_to_sound()
-        (a, then), (b, now) = [self.browser.wait_js("await new Promise((r) => setTimeout(r, 600)); const p = rondo.stage.player; return [p.position, p.context.currentTime]") for _ in range(2)]
+        (a, then), (b, now) = [
+            self.browser.wait_js(
+                "await new Promise((r) => setTimeout(r, 600)); const p = rondo.stage.player; return [p.position, p.context.currentTime]"
+            )
+            for _ in range(2)
+        ]
         self.assertGreater(b - a, 0.3)
         self.assertAlmostEqual(b - a, now - then, delta=0.01)
         self.assertEqual(self.browser.find("#play").accessible_name, "Pause")
@@ -290,16 +360,25 @@ class Obeys(PageTest):
         self.browser.find("#speed").send_keys("2")
         self.js("const s = document.getElementById('speed'); s.value = '2'; s.dispatchEvent(new Event('change'))")
         self.wait_to_sound()
-        (a, then), (b, now) = [self.browser.wait_js("await new Promise((r) => setTimeout(r, 400)); const p = rondo.stage.player; return [p.position, p.context.currentTime]") for _ in range(2)]
+        (a, then), (b, now) = [
+            self.browser.wait_js(
+                "await new Promise((r) => setTimeout(r, 400)); const p = rondo.stage.player; return [p.position, p.context.currentTime]"
+            )
+            for _ in range(2)
+        ]
         self.assertAlmostEqual(b - a, 2 * (now - then), delta=0.02)
 
     def test_seeks_by_roll_slider_and_keys(self):
         self.open()
         self.js("rondo.stage.roll.zoom(0.001)")  # all of it in sight
         roll = self.browser.find("#roll")
-        ActionChains(self.browser.driver).move_to_element_with_offset(roll, roll.size["width"] // 4, 20).click().perform()
+        ActionChains(self.browser.driver).move_to_element_with_offset(
+            roll, roll.size["width"] // 4, 20
+        ).click().perform()
         self.assertAlmostEqual(self.position(), 15, delta=0.1)  # offsets count from the middle
-        ActionChains(self.browser.driver).move_to_element(roll).click_and_hold().move_by_offset(-roll.size["width"] // 4, 0).release().perform()
+        ActionChains(self.browser.driver).move_to_element(roll).click_and_hold().move_by_offset(
+            -roll.size["width"] // 4, 0
+        ).release().perform()
         self.assertAlmostEqual(self.position(), 5, delta=0.1)
         seek = self.browser.find("#seek")
         ActionChains(self.browser.driver).move_to_element(seek).click().perform()
@@ -337,14 +416,19 @@ class Obeys(PageTest):
         self.assertTrue(playing())  # on to the next, still playing
         self.press("n", "p", "p", " ")
         self.assertIn("Seed 8", self.browser.find("#now-title").text)
-        self.assertEqual([r.get_attribute("aria-current") for r in self.browser.find_all("#outputs button.row")], ["false", "true", "false"])
+        self.assertEqual(
+            [r.get_attribute("aria-current") for r in self.browser.find_all("#outputs button.row")],
+            ["false", "true", "false"],
+        )
         scale = self.js("return rondo.stage.roll.scale")
         self.press("+")
         self.assertAlmostEqual(self.js("return rondo.stage.roll.scale"), 1.5 * scale, delta=1e-6)
         self.press("-")
         self.assertAlmostEqual(self.js("return rondo.stage.roll.scale"), scale, delta=1e-6)
         self.press("m", "l")
-        self.assertEqual([self.browser.find(b).get_attribute("aria-pressed") for b in ("#mute", "#loop")], ["true", "true"])
+        self.assertEqual(
+            [self.browser.find(b).get_attribute("aria-pressed") for b in ("#mute", "#loop")], ["true", "true"]
+        )
         self.assertEqual(self.js("return rondo.stage.player.muted && rondo.stage.player.loop"), True)
         self.press("?")
         self.assertTrue(self.browser.find("#sheet").is_displayed())
@@ -387,7 +471,10 @@ class Obeys(PageTest):
             self.click("#play")
             self.wait_to_sound()
             self.browser.wait_js("await new Promise((r) => setTimeout(r, 300))")
-            views = [self.browser.wait_js("await new Promise((r) => setTimeout(r, 60)); return rondo.stage.roll.view") for _ in range(3)]
+            views = [
+                self.browser.wait_js("await new Promise((r) => setTimeout(r, 60)); return rondo.stage.roll.view")
+                for _ in range(3)
+            ]
             self.assertEqual(len(set(views)) == 1, still, views)
 
 
@@ -402,7 +489,12 @@ class ForEverybody(PageTest):
                     named += 1
             self.assertGreater(named, 15)
             self.assertEqual(self.browser.find("#status").get_attribute("aria-live"), "polite")
-            self.assertEqual(self.js("const ids = [...document.querySelectorAll('[id]')].map((n) => n.id); return ids.length - new Set(ids).size"), 0)
+            self.assertEqual(
+                self.js(
+                    "const ids = [...document.querySelectorAll('[id]')].map((n) => n.id); return ids.length - new Set(ids).size"
+                ),
+                0,
+            )
 
     def test_contrast(self):
         worst = """
@@ -452,8 +544,10 @@ class ForEverybody(PageTest):
             for width in (360, 768, 1100, 1920):
                 self.open(page, data, width=width, height=780)
                 self.assertLessEqual(self.js("return document.documentElement.scrollWidth"), width, (page, width))
-                outside = self.js("""return [...document.querySelectorAll('button, input, select')].filter((n) => n.checkVisibility() && !n.closest('.wide, .visually-hidden'))
-                    .map((n) => [n.id, n.getBoundingClientRect()]).filter(([, box]) => box.left < 0 || box.right > innerWidth).map(([id]) => id)""")
+                outside = self.js(
+                    """return [...document.querySelectorAll('button, input, select')].filter((n) => n.checkVisibility() && !n.closest('.wide, .visually-hidden'))
+                    .map((n) => [n.id, n.getBoundingClientRect()]).filter(([, box]) => box.left < 0 || box.right > innerWidth).map(([id]) => id)"""
+                )
                 self.assertEqual(outside, [], (page, width))
 
 
@@ -462,14 +556,22 @@ class Report(PageTest):
         data = self.open("report")
         for by in ("step", "seconds"):
             self.click(f"input[name=x][value={by}]")
-            xs = self.js("return [...document.querySelectorAll('#loss .dot.valid')].map((d) => Number(d.getAttribute('cx')))")
+            xs = self.js(
+                "return [...document.querySelectorAll('#loss .dot.valid')].map((d) => Number(d.getAttribute('cx')))"
+            )
             wanted = [m[by] for m in data["metrics"]]
             for x, value in zip(xs, wanted):
-                self.assertAlmostEqual((x - xs[0]) / (xs[-1] - xs[0]), (value - wanted[0]) / (wanted[-1] - wanted[0]), places=3)
+                self.assertAlmostEqual(
+                    (x - xs[0]) / (xs[-1] - xs[0]), (value - wanted[0]) / (wanted[-1] - wanted[0]), places=3
+                )
             best = float(self.browser.find("#loss .best").get_attribute("cx"))
             self.assertAlmostEqual(best, xs[2], places=3)
-        ys = self.js("return [...document.querySelectorAll('#loss .dot.valid')].map((d) => Number(d.getAttribute('cy')))")
-        floors = self.js("return [...document.querySelectorAll('#loss line.floor')].map((d) => Number(d.getAttribute('y1')))")
+        ys = self.js(
+            "return [...document.querySelectorAll('#loss .dot.valid')].map((d) => Number(d.getAttribute('cy')))"
+        )
+        floors = self.js(
+            "return [...document.querySelectorAll('#loss line.floor')].map((d) => Number(d.getAttribute('y1')))"
+        )
         value_at = lambda y: 4.5 + (y - ys[0]) * (3.1 - 4.5) / (ys[2] - ys[0])
         for y, value in zip(sorted(floors, reverse=True), sorted(data["floors"].values())):
             self.assertAlmostEqual(value_at(y), value, places=3)
@@ -482,7 +584,9 @@ class Report(PageTest):
         self.press(Keys.HOME, Keys.ARROW_RIGHT)
         self.assertEqual(self.browser.find("#loss .readout").text, "step 200 · training 3.300 · validation 3.400")
         self.click("summary")
-        rows = [[c.text for c in r.find_elements("css selector", "td")] for r in self.browser.find_all("#table tbody tr")]
+        rows = [
+            [c.text for c in r.find_elements("css selector", "td")] for r in self.browser.find_all("#table tbody tr")
+        ]
         self.assertEqual(rows[1][:3], ["200", "0:25", "409\u202f600"])
         self.assertIn("3.400", rows[1])
         self.assertIn("3.100 nats per token at step 300", self.browser.find("#verdict").text)
@@ -497,7 +601,9 @@ class Report(PageTest):
         rows[1].click()
         self.wait_to_sound()
         self.assertIn("Step 200", self.browser.find("#now-title").text)
-        self.assertEqual(self.js("return rondo.stage.player.piece.notes[0].start"), data["samples"][1]["performance"]["notes"][0][0])
+        self.assertEqual(
+            self.js("return rondo.stage.player.piece.notes[0].start"), data["samples"][1]["performance"]["notes"][0][0]
+        )
         self.assertIn("validation 3.400", self.browser.find("#now-about").text)
 
 
@@ -518,10 +624,13 @@ class Explore(PageTest):
 
     def choose(self, id, text):
         from selenium.webdriver.support.ui import Select
+
         Select(self.browser.find(id)).select_by_visible_text(text)
 
     def shown(self):
-        return self.js("return rondo.shown.map((item) => [item.cell.model, item.cell.primer, item.cell.temperature, item.cell.nll_per_token])")
+        return self.js(
+            "return rondo.shown.map((item) => [item.cell.model, item.cell.primer, item.cell.temperature, item.cell.nll_per_token])"
+        )
 
     def test_filters_and_orders(self):
         data = self.open("explore")
@@ -549,8 +658,10 @@ class Explore(PageTest):
         self.js("localStorage.clear()")
 
     def test_nothing_need_be_kept(self):
-        script = self.browser.cdp("Page.addScriptToEvaluateOnNewDocument",
-                                  source="Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } })")
+        script = self.browser.cdp(
+            "Page.addScriptToEvaluateOnNewDocument",
+            source="Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } })",
+        )
         try:
             self.open("explore")
             self.browser.find_all(".star")[0].click()

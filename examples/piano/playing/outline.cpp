@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <numeric>
 
 namespace piano {
@@ -13,15 +14,24 @@ namespace {
 
 namespace music = rondo::music;
 
-/// The primer less what begins in these spans.
+/// The primer less what begins in these spans; behind each the pedal is as the primer has it there.
 Outline anew(const Primer& primer, std::vector<Span> spans) {
   const auto inside = [&](double time) {
     return std::ranges::any_of(spans, [&](const Span& s) { return s.begin <= time && time < s.end; });
   };
   auto notes = primer.performance.notes;
-  auto controls = primer.performance.controls;
   std::erase_if(notes, [&](const music::Note& note) { return inside(note.start.value); });
-  std::erase_if(controls, [&](const music::ControlChange& change) { return inside(change.time.value); });
+  const auto& changes = primer.performance.controls;
+  std::vector<music::ControlChange> controls;
+  for (const Span& span : spans) {
+    const auto next = std::ranges::find_if(changes, [&](const auto& change) { return change.time.value >= span.end; });
+    if (next == changes.begin() || span.end >= primer.seconds) continue;
+    controls.push_back(*std::prev(next));
+    controls.back().time = {span.end};
+  }
+  std::ranges::remove_copy_if(changes, std::back_inserter(controls),
+                              [&](const auto& change) { return inside(change.time.value); });
+  std::ranges::stable_sort(controls, {}, &music::ControlChange::time);
   return {music::make_performance(std::move(notes), std::move(controls)), std::move(spans)};
 }
 

@@ -12,6 +12,13 @@ namespace piano {
 namespace music = rondo::music;
 using music::EventKind;
 
+namespace {
+
+constexpr std::int64_t kRing = music::kStepsPerSecond / 2;  // as at the end of a take: Grammar::finish
+constexpr std::int64_t kLongestNote = music::GrammarLimits{}.longest_note;
+
+}  // namespace
+
 std::vector<Stream::Given> Stream::events_of(const music::Performance& given) {
   std::vector<Given> events;
   std::int64_t now = 0;
@@ -97,7 +104,8 @@ void Stream::play_given(const Given& given) {
       if (held_[pitch]) put(music::note_off(value));
       break;
     case EventKind::pedal:
-      if ((value != 0) != played_.pedal()) put(music::pedal(value != 0));
+      given_pedal_ = value != 0;
+      if (given_pedal_ != played_.pedal()) put(music::pedal(value != 0));
       break;
     case EventKind::note_on:
       if (played_.key(value)) {
@@ -118,13 +126,32 @@ std::int64_t Stream::next_given() const {
   return given_at_ < given_.size() ? given_[given_at_].step : std::numeric_limits<std::int64_t>::max();
 }
 
+bool Stream::is_own(int pitch) const { return played_.key(pitch) && !held_[static_cast<std::size_t>(pitch)]; }
+
 bool Stream::is_free(std::int64_t step) const {
   return std::ranges::any_of(free_, [&](const auto& span) { return span.first <= step && step < span.second; });
+}
+
+std::int64_t Stream::due(std::int64_t now, int pitch) const {
+  std::int64_t left = 0;
+  for (const auto& span : free_)
+    if (span.second <= now) left = span.second;
+  return std::min(left + kRing, struck_[static_cast<std::size_t>(pitch)] + kLongestNote);
+}
+
+void Stream::leave_off(std::int64_t now) {
+  for (int pitch = 0; pitch < music::kPitches; ++pitch)
+    if (is_own(pitch) && due(now, pitch) <= now) put(music::note_off(pitch));
+  bool pedal = given_pedal_;
+  for (std::size_t i = given_at_; i < given_.size() && given_[i].step <= now; ++i)
+    if (given_[i].event.kind == EventKind::pedal) pedal = given_[i].event.value != 0;
+  if (played_.pedal() != pedal) put(music::pedal(pedal));
 }
 
 void Stream::go_on() {
   while (!done_) {
     const std::int64_t now = grammar_.steps();
+    if (!is_free(now)) leave_off(now);
     if (next_given() <= now) {
       // Keys that must come up for others to go down do so first, as every step has it.
       for (std::size_t i = given_at_; i < given_.size() && given_[i].step <= now; ++i)
@@ -146,6 +173,8 @@ void Stream::go_on() {
       finish();
       return;
     }
+    for (int pitch = 0; pitch < music::kPitches; ++pitch)
+      if (is_own(pitch)) until = std::min(until, due(now, pitch));
     if (tokens_.empty()) put(opening_);
     put(music::time_shift(static_cast<int>(std::min<std::int64_t>(until - now, music::kMaxShift))));
   }

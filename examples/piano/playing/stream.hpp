@@ -2,7 +2,8 @@
 // One take on its way: which token comes next, whether it is given by the outline or sampled from the model.
 //
 // Given events come at their time, whatever else sounds; between them, inside the outline's free spans, the model
-// plays. A time shift it chooses ends at the next given event at the latest. It does not lift keys that are given.
+// plays. A time shift it chooses ends at the next given event at the latest. It does not lift keys that are given. What
+// it still holds when a span ends rings on for half a second; the pedal goes back to where the outline has it at once.
 #pragma once
 
 #include "piano/playing/generate.hpp"
@@ -47,6 +48,9 @@ class Stream {
   void finish();
   std::int64_t next_given() const;  // its step; far away if there is none
   bool is_free(std::int64_t step) const;
+  bool is_own(int pitch) const;                         // the key is down, and not given
+  std::int64_t due(std::int64_t now, int pitch) const;  // when such a key comes up outside of free spans
+  void leave_off(std::int64_t now);                     // lifts those that are due, sets the pedal as it is given
 
   rondo::music::Hearing hearing_;
   rondo::music::Told told_;
@@ -60,6 +64,7 @@ class Stream {
   std::vector<rondo::music::Token> tokens_;
   rondo::music::KeysDown heard_, played_;               // after what the model heard; after all tokens
   std::vector<bool> held_;                              // of each pitch: given, and down
+  bool given_pedal_ = false;                            // down, by the outline
   std::vector<std::int64_t> struck_;                    // of each pitch: the step of its last note-on
   std::set<std::pair<std::int64_t, int>> given_notes_;  // step and pitch of those that were played
   int bin_ = -1;                                        // of the last velocity

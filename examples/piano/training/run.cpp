@@ -75,8 +75,7 @@ class Run {
 
     const InterruptGuard interrupt;
     start_ = std::chrono::steady_clock::now();
-    double next_judgement = (std::floor(done() * options_.judgements) + 1) / options_.judgements;
-    double next_line = (std::floor(done() * kLines) + 1) / kLines;
+    double next_judgement = next_of(options_.judgements), next_line = next_of(kLines);
     while (done() < 1 && !interrupt.asked() && !out_of_patience()) {
       last_ = trainer_->step(done());
       lately_.add(last_);
@@ -85,11 +84,11 @@ class Run {
       show();
       if (done() >= next_judgement) {
         judge();
-        next_judgement = (std::floor(done() * options_.judgements) + 1) / options_.judgements;
-        next_line = (std::floor(done() * kLines) + 1) / kLines;
+        next_judgement = next_of(options_.judgements);
+        next_line = next_of(kLines);
       } else if (done() >= next_line) {
         metrics_->write(line());
-        next_line = (std::floor(done() * kLines) + 1) / kLines;
+        next_line = next_of(kLines);
       }
     }
     const bool interrupted = interrupt.asked();
@@ -117,6 +116,9 @@ class Run {
     return config_.steps > 0 ? static_cast<double>(trainer_->steps()) / static_cast<double>(config_.steps)
                              : seconds() / (60 * config_.minutes);
   }
+  /// Where the part of the run that is under way ends, of so many equal ones: 15 / 22 * 22, computed, is less than
+  /// 15, and no part is to end twice.
+  double next_of(int parts) const { return (std::floor(done() * parts + 1e-6) + 1) / parts; }
   bool out_of_patience() const { return options_.patience > 0 && worse_ >= options_.patience; }
 
   /// Settles the configuration and loads the pieces.

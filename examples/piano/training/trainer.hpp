@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -70,12 +71,7 @@ class Trainer {
     const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
                                               state_, cache_, &rng_);
     const double norm = rondo::clip_grad_norm(model_, config_.clip);
-    if (!std::isfinite(norm) || !std::isfinite(loss.mean()))
-      throw std::runtime_error("training broke down at step " + std::to_string(steps() + 1) +
-                               ": the gradient is no longer a number; the weights saved last are unharmed; try a "
-                               "smaller --learning-rate (now " +
-                               std::to_string(config_.learning_rate) + ") or --clip (now " +
-                               std::to_string(config_.clip) + ")");
+    if (!std::isfinite(norm) || !std::isfinite(loss.mean())) broke_down(steps() + 1, "gradient");
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .floor = 0.01};
     const double rate = schedule(progress);
     adam_.step(model_, rate);
@@ -83,8 +79,13 @@ class Trainer {
     return {loss.mean(), norm, rate, batch.tokens, since_start(), data_seconds};
   }
 
-  /// Validation likelihood of the present weights.
-  Likelihood validate() const { return evaluate(model_, corpus_.valid, config_.hearing()); }
+  /// Validation likelihood of the present weights. Throws std::runtime_error when it is no longer a number: such
+  /// weights are not to be saved.
+  Likelihood validate() const {
+    const Likelihood likelihood = evaluate(model_, corpus_.valid, config_.hearing());
+    if (!std::isfinite(likelihood.per_token())) broke_down(steps(), "likelihood");
+    return likelihood;
+  }
 
   /// Writes last.safetensors. `seconds` is the time trained so far.
   void save(const RunDir& run, double seconds) {
@@ -140,6 +141,15 @@ class Trainer {
   rondo::TokenModel<float, Device>& model() { return model_; }
 
  private:
+  [[noreturn]] void broke_down(std::int64_t step, const char* what) const {
+    char text[240];
+    std::snprintf(text, sizeof text,
+                  "training broke down at step %lld: the %s is no longer a number; the weights saved last are "
+                  "unharmed; try a smaller --learning-rate (now %g) or --clip (now %g)",
+                  static_cast<long long>(step), what, config_.learning_rate, config_.clip);
+    throw std::runtime_error(text);
+  }
+
   Config config_;
   const rondo::music::Corpus& corpus_;
   rondo::Rng rng_;

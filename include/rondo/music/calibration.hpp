@@ -24,10 +24,11 @@ class Calibration {
     double accuracy() const { return count > 0 ? static_cast<double>(right) / static_cast<double>(count) : 0; }
   };
 
-  /// One prediction: the probability of its likeliest token, 0..1, and whether that came.
+  /// One prediction: the probability of its likeliest token, 0..1, and whether that came. What is no number, of a model
+  /// that broke down, falls into the first bin.
   void add(double confidence, bool right) {
     const double place = std::ceil(confidence * static_cast<double>(kBins)) - 1;
-    Bin& bin = bins_[static_cast<std::size_t>(std::clamp(place, 0.0, static_cast<double>(kBins - 1)))];
+    Bin& bin = bins_[place > 0 ? std::min(static_cast<std::size_t>(place), kBins - 1) : 0];
     bin.count += 1;
     bin.right += right;
     bin.confidence_sum += confidence;

@@ -55,7 +55,8 @@ inline std::string key_name(int key) {
   return std::string(kNames[static_cast<std::size_t>(key % 12)]) + (key < 12 ? " major" : " minor");
 }
 
-/// Reads "C", "C major", "Am", "F# minor", "bb min". Throws std::invalid_argument for anything else.
+/// Reads "C", "C major", "Am", "F# minor", "bb min", in any case but that of the m alone, which some write for major.
+/// Throws std::invalid_argument for anything else.
 inline int key_named(std::string_view text) {
   const auto wrong = [&] {
     return std::invalid_argument("key: '" + std::string(text) + "' is none; wanted e.g. 'C major', 'F# minor', 'Am'");
@@ -71,7 +72,9 @@ inline int key_named(std::string_view text) {
   else if (at < text.size() && text[at] == 'b')
     --tonic, ++at;
   while (at < text.size() && (text[at] == ' ' || text[at] == '-')) ++at;
-  const std::string_view mode = text.substr(at);
+  std::string mode(text.substr(at));
+  if (mode.size() > 1)
+    for (char& c : mode) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const int first = mode.empty() || mode == "major" || mode == "maj"  ? 0
                     : mode == "m" || mode == "minor" || mode == "min" ? 12
                                                                       : -1;

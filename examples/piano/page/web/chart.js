@@ -15,7 +15,8 @@ function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const values = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i) values.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i)
+    values.push(Number((i * step).toPrecision(12)));
   return values;
 }
 
@@ -29,22 +30,28 @@ function brief(value) {
 }
 
 class Chart {
-  /** options: {title, curves: [{name, kind, values}], floors: [{name, value}], mark, format, height, small}. `values` and
-      x are of one length; null is a gap. `mark` is an index that stands out. */
+  /**
+     options: {title, curves: [{name, kind, values}], floors: [{name, value}], mark, format, height, small}. `values`
+     and x are of one length; null is a gap. `mark` is an index that stands out.
+   */
   constructor(options) {
     this.options = options;
-    this.plot = svg("svg", { class: "plot", role: "img", tabindex: "0", "aria-label": options.title, "data-own-keys": "" });
-    this.readout = element("p.readout", { "aria-live": "polite" });
-    this.node = element(options.small ? "figure.chart.small" : "figure.chart", {},
-      element("figcaption", {}, options.title), this.plot, this.readout);
-    new ResizeObserver(() => { if (this.plot.clientWidth !== this.width) this.draw(); }).observe(this.plot);
+    this.plot =
+        svg("svg", {class: "plot", role: "img", tabindex: "0", "aria-label": options.title, "data-own-keys": ""});
+    this.readout = element("p.readout", {"aria-live": "polite"});
+    this.node = element(
+        options.small ? "figure.chart.small" : "figure.chart", {}, element("figcaption", {}, options.title), this.plot,
+        this.readout);
+    new ResizeObserver(() => {
+      if (this.plot.clientWidth !== this.width) this.draw();
+    }).observe(this.plot);
     this.plot.addEventListener("pointermove", (event) => this.pick(this.nearest(event)));
     this.plot.addEventListener("pointerleave", () => this.pick(null));
     this.plot.addEventListener("blur", () => this.pick(null));
     this.plot.addEventListener("keydown", (event) => {
       const last = this.x.length - 1;
       const at = this.picked ?? (event.key === "ArrowLeft" ? last + 1 : -1);
-      const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];
+      const to = {ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last}[event.key];
       if (to === undefined || last < 0) return;
       event.preventDefault();
       this.pick(Math.min(last, Math.max(0, to)));
@@ -59,7 +66,7 @@ class Chart {
   }
 
   scales() {
-    const { curves, floors = [], small } = this.options;
+    const {curves, floors = [], small} = this.options;
     const values = [...curves.flatMap((curve) => curve.values), ...floors.map((floor) => floor.value)].filter(isNumber);
     let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
     if (small) low = Math.min(0, low);
@@ -68,32 +75,41 @@ class Chart {
     if (low !== 0) low -= margin;
     const x = this.x.filter(isNumber);
     const [first, last] = [Math.min(0, ...x), Math.max(1e-9, ...x)];
-    const box = { left: small ? 44 : 48, right: this.width - (floors.length || !small ? 86 : 8), top: 8, bottom: this.height - 24 };
+    const box = {
+      left: small ? 44 : 48,
+      right: this.width - (floors.length || !small ? 86 : 8),
+      top: 8,
+      bottom: this.height - 24
+    };
     this.toX = (value) => box.left + ((value - first) / (last - first)) * (box.right - box.left);
     this.toY = (value) => box.bottom - ((value - low) / (high - low)) * (box.bottom - box.top);
-    return { low, high, first, last, box };
+    return {low, high, first, last, box};
   }
 
   draw() {
-    const { curves, floors = [], mark, small } = this.options;
+    const {curves, floors = [], mark, small} = this.options;
     this.width = this.plot.clientWidth;
     this.height = this.plot.clientHeight;
     if (!this.width) return;
     this.plot.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.plot.replaceChildren();
-    const { low, high, first, last, box } = this.scales();
+    const {low, high, first, last, box} = this.scales();
     for (const value of ticks(low, high, small ? 3 : 6)) {
       const y = this.toY(value);
-      this.plot.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }),
-        svg("text", { class: "tick", x: box.left - 6, y: y + 4, "text-anchor": "end" }, (this.options.tick ?? brief)(value)));
+      this.plot.append(
+          svg("line", {class: "grid", x1: box.left, x2: box.right, y1: y, y2: y}),
+          svg("text", {class: "tick", x: box.left - 6, y: y + 4, "text-anchor": "end"},
+              (this.options.tick ?? brief)(value)));
     }
     for (const value of ticks(first, last, Math.max(2, (box.right - box.left) / 110)))
-      this.plot.append(svg("text", { class: "tick", x: this.toX(value), y: this.height - 6, "text-anchor": "middle" }, this.formatX(value)));
+      this.plot.append(
+          svg("text", {class: "tick", x: this.toX(value), y: this.height - 6, "text-anchor": "middle"},
+              this.formatX(value)));
 
     const labels = floors.map((floor) => {
       const y = this.toY(floor.value);
-      this.plot.append(svg("line", { class: "floor", x1: box.left, x2: box.right, y1: y, y2: y }));
-      return { y, name: floor.name, kind: "floor" };
+      this.plot.append(svg("line", {class: "floor", x1: box.left, x2: box.right, y1: y, y2: y}));
+      return {y, name: floor.name, kind: "floor"};
     });
     for (const curve of curves) {
       let path = "";
@@ -109,22 +125,25 @@ class Chart {
         end = value;
       });
       if (!path) continue;
-      this.plot.append(svg("path", { class: `curve ${curve.kind}`, d: path }));
+      this.plot.append(svg("path", {class: `curve ${curve.kind}`, d: path}));
       if (curve.values.filter(isNumber).length <= 24)
         curve.values.forEach((value, i) => {
           if (isNumber(value) && isNumber(this.x[i]))
-            this.plot.append(svg("circle", { class: `dot ${curve.kind}`, cx: this.toX(this.x[i]), cy: this.toY(value), r: small ? 1.8 : 2.4 }));
+            this.plot.append(
+                svg("circle",
+                    {class: `dot ${curve.kind}`, cx: this.toX(this.x[i]), cy: this.toY(value), r: small ? 1.8 : 2.4}));
         });
-      if (!small) labels.push({ y: this.toY(end), name: curve.name, kind: curve.kind });
+      if (!small) labels.push({y: this.toY(end), name: curve.name, kind: curve.kind});
     }
     this.label(labels, box);
     const best = mark !== null && mark !== undefined ? curves.at(-1).values[mark] : null;
     if (isNumber(best) && isNumber(this.x[mark])) {
       const [x, y] = [this.toX(this.x[mark]), this.toY(best)];
-      this.plot.append(svg("circle", { class: "best", cx: x, cy: y, r: 6 }),
-        svg("text", { class: "best-name", x, y: y + 20, "text-anchor": "middle" }, "best"));
+      this.plot.append(
+          svg("circle", {class: "best", cx: x, cy: y, r: 6}),
+          svg("text", {class: "best-name", x, y: y + 20, "text-anchor": "middle"}, "best"));
     }
-    this.cursor = svg("line", { class: "cursor", y1: box.top, y2: box.bottom, x1: 0, x2: 0, visibility: "hidden" });
+    this.cursor = svg("line", {class: "cursor", y1: box.top, y2: box.bottom, x1: 0, x2: 0, visibility: "hidden"});
     this.plot.append(this.cursor);
   }
 
@@ -141,15 +160,16 @@ class Chart {
       label.at = Math.min(label.at, limit);
       limit = label.at - 14;
     }
-    for (const { name, kind, at } of labels)
-      this.plot.append(svg("text", { class: `name ${kind}`, x: box.right + 7, y: at + 4 }, name));
+    for (const {name, kind, at} of labels)
+      this.plot.append(svg("text", {class: `name ${kind}`, x: box.right + 7, y: at + 4}, name));
   }
 
   nearest(event) {
     const x = event.clientX - this.plot.getBoundingClientRect().left;
     let best = null;
     this.x.forEach((value, i) => {
-      if (isNumber(value) && (best === null || Math.abs(this.toX(value) - x) < Math.abs(this.toX(this.x[best]) - x))) best = i;
+      if (isNumber(value) && (best === null || Math.abs(this.toX(value) - x) < Math.abs(this.toX(this.x[best]) - x)))
+        best = i;
     });
     return best;
   }
@@ -166,7 +186,10 @@ class Chart {
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);
     const format = this.options.format ?? brief;
-    this.readout.textContent = [this.formatX(this.x[index], true),
-      ...this.options.curves.map((curve) => `${curve.name} ${isNumber(curve.values[index]) ? format(curve.values[index]) : unknown}`)].join(" · ");
+    this.readout.textContent = [
+      this.formatX(this.x[index], true),
+      ...this.options.curves.map(
+          (curve) => `${curve.name} ${isNumber(curve.values[index]) ? format(curve.values[index]) : unknown}`)
+    ].join(" · ");
   }
 }

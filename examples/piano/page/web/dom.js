@@ -6,9 +6,12 @@ function element(name, attributes = {}, ...children) {
   const node = document.createElement(tag);
   if (classes.length) node.className = classes.join(" ");
   for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (value === true) node.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(key, value);
+    if (key.startsWith("on"))
+      node.addEventListener(key.slice(2), value);
+    else if (value === true)
+      node.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined)
+      node.setAttribute(key, value);
   }
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
@@ -57,7 +60,7 @@ const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 function setUpTheme() {
   const button = byId("theme");
   const show = () => {
-    const words = { auto: "as the system", light: "light", dark: "dark" };
+    const words = {auto: "as the system", light: "light", dark: "dark"};
     button.setAttribute("aria-label", `Colours: ${words[theme.choice]}. Change`);
     button.title = `Colours: ${words[theme.choice]}`;
     button.dataset.choice = theme.choice;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The page of `piano explore`. Its data: {title, models: [{name, config, parameters, valid_nll, seconds}], primers: [name],
-// temperatures: [number], seeds: [number], cells: [{model, primer, temperature, seed, file, nll_per_token,
+// The page of `piano explore`. Its data: {title, models: [{name, config, parameters, valid_nll, seconds}], primers:
+// [name], temperatures: [number], seeds: [number], cells: [{model, primer, temperature, seed, file, nll_per_token,
 // notes_per_second, polyphony, overlap_area, memorisation, primer_seconds, performance}], pending}.
 
 // Favourites, by what the cell is; kept in the browser where it lets a file keep anything.
@@ -10,12 +10,11 @@ class Favourites {
     let kept = [];
     try {
       kept = JSON.parse(theme.remembered(this.place) ?? "[]");
-    } catch {}
+    } catch {
+    }
     this.names = new Set(Array.isArray(kept) ? kept : []);
   }
-  has(name) {
-    return this.names.has(name);
-  }
+  has(name) { return this.names.has(name); }
   toggle(name) {
     if (!this.names.delete(name)) this.names.add(name);
     theme.remember(this.place, JSON.stringify([...this.names]));
@@ -55,54 +54,72 @@ class Exploration {
   itemOf(cell) {
     const primer = cell.primer ?? "no primer";
     const item = {
-      cell, primer,
+      cell,
+      primer,
       name: cellName(cell.model, cell.primer, cell.temperature, cell.seed),
       title: `${cell.model ?? "model"} · ${primer}`,
       about: `temperature ${cell.temperature ?? unknown} · seed ${cell.seed ?? unknown}`,
       file: cell.file,
       piece: new Piece(cell.performance, cell.primer_seconds),
-      memory: memorisationWords(cell.memorisation, this.data.human),
+      memory: memorisationWords(cell.memorisation, this.data.human, this.data.limits),
     };
     item.node = this.cellNode(item);
     return item;
   }
 
   cellNode(item) {
-    const { cell, memory } = item;
+    const {cell, memory} = item;
     const spoken = `${item.title}, ${item.about}`;
-    const star = element("button.star", { type: "button", "aria-label": `Favourite: ${spoken}`, title: "Favourite",
-      "aria-pressed": String(this.favourites.has(item.name)), onclick: () => {
-        this.favourites.toggle(item.name);
-        star.setAttribute("aria-pressed", this.favourites.has(item.name));
-        if (byId("starred").checked) this.arrange();
-      } }, "★");
+    const star = element(
+        "button.star", {
+          type: "button",
+          "aria-label": `Favourite: ${spoken}`,
+          title: "Favourite",
+          "aria-pressed": String(this.favourites.has(item.name)),
+          onclick: () => {
+            this.favourites.toggle(item.name);
+            star.setAttribute("aria-pressed", this.favourites.has(item.name));
+            if (byId("starred").checked) this.arrange();
+          }
+        },
+        "★");
     const fact = (value, name) => (value === unknown ? null : element("span", {}, `${value}\u00a0${name}`));
-    return element("div.cell", {},
-      element("button.listen", { type: "button", "aria-label": `Play ${spoken}`, onclick: () => this.stage.choose(item) },
-        element("span.caption", {}, item.title, element("br"), item.about),
-        thumbnails.of(item.piece), element("span.nats", {}, `${fixed(cell.nll_per_token)} nats`)),
-      star,
-      element("p.numbers", {}, fact(fixed(cell.notes_per_second, 1), "n/s"), fact(fixed(cell.polyphony, 1), "voices"),
-        fact(fixed(cell.overlap_area), "likeness"),
-        element("span.share", { "data-level": memory.level, title: memory.long }, `${memory.level === "high" ? "⚠\u00a0" : ""}${memory.short}\u00a0memory`)));
+    return element(
+        "div.cell", {},
+        element(
+            "button.listen", {type: "button", "aria-label": `Play ${spoken}`, onclick: () => this.stage.choose(item)},
+            element("span.caption", {}, item.title, element("br"), item.about), thumbnails.of(item.piece),
+            element("span.nats", {}, `${fixed(cell.nll_per_token)} nats`)),
+        star,
+        element(
+            "p.numbers", {}, fact(fixed(cell.notes_per_second, 1), "n/s"), fact(fixed(cell.polyphony, 1), "voices"),
+            fact(fixed(cell.overlap_area), "likeness"),
+            element(
+                "span.share", {"data-level": memory.level, title: memory.long},
+                `${memory.level === "high" ? "⚠\u00a0" : ""}${memory.short}\u00a0memory`)));
   }
 
   head() {
-    const { data, items } = this;
+    const {data, items} = this;
     byId("title").textContent = data.title || "Models side by side";
-    byId("about").textContent = [plural(this.models.length, "model"), plural(this.primers.length, "primer"), plural(items.length, "output"),
-      data.pending > 0 ? `${whole(data.pending)} to come` : null].filter(Boolean).join(" · ");
+    byId("about").textContent = [
+      plural(this.models.length, "model"), plural(this.primers.length, "primer"), plural(items.length, "output"),
+      data.pending > 0 ? `${whole(data.pending)} to come` : null
+    ].filter(Boolean).join(" · ");
   }
 
   controls() {
-    const fill = (id, all, values) =>
-      byId(id).append(element("option", { value: "" }, all), ...values.map((value, i) => element("option", { value: i }, String(value ?? "no primer"))));
+    const fill = (id, all, values) => byId(id).append(
+        element("option", {value: ""}, all),
+        ...values.map((value, i) => element("option", {value: i}, String(value ?? "no primer"))));
     fill("by-model", "all", this.models);
     fill("by-primer", "all", this.primers);
     fill("by-temperature", "all", this.temperatures);
     byId("filters").addEventListener("change", () => this.arrange());
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
-    byId("play-on").addEventListener("change", (event) => { this.stage.playOn = event.target.checked; });
+    byId("play-on").addEventListener("change", (event) => {
+      this.stage.playOn = event.target.checked;
+    });
   }
 
   chosen(id, values) {
@@ -117,7 +134,7 @@ class Exploration {
     const temperatures = this.chosen("by-temperature", this.temperatures);
     const starred = byId("starred").checked;
     const fits = (item) => models.includes(item.cell.model) && primers.includes(item.cell.primer) &&
-      temperatures.includes(item.cell.temperature) && (!starred || this.favourites.has(item.name));
+        temperatures.includes(item.cell.temperature) && (!starred || this.favourites.has(item.name));
     const order = byId("order").value;
     if (order === "grid") {
       this.shown = [];
@@ -133,15 +150,30 @@ class Exploration {
 
   table(models, primers, temperatures, fits) {
     const table = element("table.grid");
-    table.append(element("thead", {},
-      element("tr", {}, element("td", { rowspan: 2 }), temperatures.map((t) => element("th", { scope: "colgroup", colspan: this.seeds.length || 1 }, `temperature ${t}`))),
-      element("tr", {}, temperatures.flatMap(() => this.seeds.map((seed) => element("th", { scope: "col" }, `seed ${seed}`))))));
+    table.append(element(
+        "thead", {},
+        element(
+            "tr", {}, element("td", {rowspan: 2}),
+            temperatures.map(
+                (t) => element("th", {scope: "colgroup", colspan: this.seeds.length || 1}, `temperature ${t}`))),
+        element(
+            "tr", {},
+            temperatures.flatMap(() => this.seeds.map((seed) => element("th", {scope: "col"}, `seed ${seed}`))))));
     for (const model of models) {
-      const body = element("tbody", {}, element("tr", {}, element("th.model", { scope: "rowgroup", colspan: 1 + temperatures.length * this.seeds.length },
-        element("span", {}, String(model)))));
+      const body = element(
+          "tbody", {},
+          element(
+              "tr", {},
+              element(
+                  "th.model", {scope: "rowgroup", colspan: 1 + temperatures.length * this.seeds.length},
+                  element("span", {}, String(model)))));
       for (const primer of primers)
-        body.append(element("tr", {}, element("th", { scope: "row" }, String(primer ?? "no primer")),
-          temperatures.flatMap((t) => this.seeds.map((seed) => element("td", {}, this.gridCell(this.byName.get(cellName(model, primer, t, seed)), fits))))));
+        body.append(element(
+            "tr", {}, element("th", {scope: "row"}, String(primer ?? "no primer")),
+            temperatures.flatMap(
+                (t) => this.seeds.map(
+                    (seed) =>
+                        element("td", {}, this.gridCell(this.byName.get(cellName(model, primer, t, seed)), fits))))));
       table.append(body);
     }
     return table;
@@ -155,13 +187,24 @@ class Exploration {
   }
 
   modelTable(models) {
-    const settings = (config) => Object.entries(config ?? {}).filter(([, value]) => value === null || typeof value !== "object")
-      .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+    const settings = (config) => Object.entries(config ?? {})
+                                     .filter(([, value]) => value === null || typeof value !== "object")
+                                     .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`)
+                                     .join(", ");
     byId("models").append(
-      element("thead", {}, element("tr", {}, ["Model", "Validation, nats", "Parameters", "Trained", "Settings"].map((name) => element("th", { scope: "col" }, name)))),
-      element("tbody", {}, models.map((model) => element("tr", {}, element("th", { scope: "row" }, String(model.name)),
-        element("td", {}, fixed(model.valid_nll, 3)), element("td", {}, whole(model.parameters)), element("td", {}, clock(model.seconds)),
-        element("td.settings-of", {}, settings(model.config))))));
+        element(
+            "thead", {},
+            element(
+                "tr", {},
+                ["Model", "Validation, nats", "Parameters", "Trained", "Settings"].map(
+                    (name) => element("th", {scope: "col"}, name)))),
+        element(
+            "tbody", {},
+            models.map(
+                (model) => element(
+                    "tr", {}, element("th", {scope: "row"}, String(model.name)),
+                    element("td", {}, fixed(model.valid_nll, 3)), element("td", {}, whole(model.parameters)),
+                    element("td", {}, clock(model.seconds)), element("td.settings-of", {}, settings(model.config))))));
   }
 }
 

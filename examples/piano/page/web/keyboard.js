@@ -13,8 +13,12 @@ class Keyboard {
       canvas.setPointerCapture(event.pointerId);
       this.touch(event);
     });
-    canvas.addEventListener("pointermove", (event) => { if (this.touched !== null) this.touch(event); });
-    const up = () => { this.touched = null; };
+    canvas.addEventListener("pointermove", (event) => {
+      if (this.touched !== null) this.touch(event);
+    });
+    const up = () => {
+      this.touched = null;
+    };
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
   }
@@ -27,8 +31,10 @@ class Keyboard {
     const step = this.width / 52;
     let white = 0;
     for (let pitch = 21; pitch <= 108; ++pitch) {
-      if (isBlack(pitch)) this.keys.push({ pitch, x: white * step - 0.3 * step, width: 0.6 * step, height: 0.62 * this.height });
-      else this.keys.push({ pitch, x: white++ * step, width: step, height: this.height });
+      if (isBlack(pitch))
+        this.keys.push({pitch, x: white * step - 0.3 * step, width: 0.6 * step, height: 0.62 * this.height});
+      else
+        this.keys.push({pitch, x: white++ * step, width: step, height: this.height});
     }
     this.keys.sort((a, b) => isBlack(a.pitch) - isBlack(b.pitch));  // black ones lie on top
     this.shown = null;
@@ -36,9 +42,7 @@ class Keyboard {
   }
 
   /** The pitches that are lit. */
-  get lit() {
-    return (this.shown ?? "").split(" ").filter(Boolean).map((key) => parseInt(key, 10));
-  }
+  get lit() { return (this.shown ?? "").split(" ").filter(Boolean).map((key) => parseInt(key, 10)); }
 
   show(notes) {
     const key = notes.map((note) => note.pitch + (note.primer ? "p" : "n")).join(" ");
@@ -49,10 +53,10 @@ class Keyboard {
     if (!this.context) return;
     this.shown = key;
     const down = new Map(notes.map((note) => [note.pitch, note]));
-    const { context } = this;
+    const {context} = this;
     context.fillStyle = palette["key-line"];
     context.fillRect(0, 0, this.width, this.height);
-    for (const { pitch, x, width, height } of this.keys) {
+    for (const {pitch, x, width, height} of this.keys) {
       const black = isBlack(pitch);
       const note = down.get(pitch);
       const gap = width > 9 ? 1 : 0.5;

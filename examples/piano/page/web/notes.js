@@ -3,18 +3,17 @@
 
 const palette = {
   read() {
-    const names = ["roll", "row", "line", "faint", "ink", "quiet", "primer", "fresh", "head", "pedal", "white-key", "black-key", "key-line"];
+    const names = [
+      "roll", "row", "line", "faint", "ink", "quiet", "primer", "fresh", "head", "pedal", "white-key", "black-key",
+      "key-line"
+    ];
     for (const name of names) this[name] = colour(`--${name}`);
-    const shades = (hue) => Array.from({ length: 16 }, (_, i) => mix(this.roll, hue, 0.34 + (0.66 * i) / 15));
-    this.shades = { primer: shades(this.primer), fresh: shades(this.fresh) };
+    const shades = (hue) => Array.from({length: 16}, (_, i) => mix(this.roll, hue, 0.34 + (0.66 * i) / 15));
+    this.shades = {primer: shades(this.primer), fresh: shades(this.fresh)};
   },
   /** The colour of a note by its velocity. */
-  of(note) {
-    return this.shades[note.primer ? "primer" : "fresh"][Math.min(15, note.velocity >> 3)];
-  },
-  hue(note) {
-    return note.primer ? this.primer : this.fresh;
-  },
+  of(note) { return this.shades[note.primer ? "primer" : "fresh"][Math.min(15, note.velocity >> 3)]; },
+  hue(note) { return note.primer ? this.primer : this.fresh; },
 };
 palette.read();
 theme.listeners.push(() => palette.read());
@@ -23,11 +22,11 @@ const isBlack = (pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
 
 /** The pitches that a picture of the piece shows: its own and a little around, three octaves at least. */
 function pitchRange(piece) {
-  if (!piece.notes.length) return { lowest: 48, highest: 84 };
+  if (!piece.notes.length) return {lowest: 48, highest: 84};
   let [lowest, highest] = [piece.lowest - 2, piece.highest + 2];
   const missing = 36 - (highest - lowest);
   if (missing > 0) [lowest, highest] = [lowest - Math.ceil(missing / 2), highest + Math.floor(missing / 2)];
-  return { lowest: Math.max(0, lowest), highest: Math.min(127, highest) };
+  return {lowest: Math.max(0, lowest), highest: Math.min(127, highest)};
 }
 
 /** Draws the notes of [from, to) so that `from` is at x = 0 and pitches fill `height` from `top`. */

@@ -8,11 +8,13 @@ class Piece {
     const rows = Array.isArray(performance?.notes) ? performance.notes : [];
     const flagged = rows.some((row) => row.length > 4);
     const split = isNumber(primerSeconds) ? primerSeconds - 0.0005 : 0;  // times are rounded to milliseconds
-    this.notes = rows
-      .filter((row) => Array.isArray(row) && row.slice(0, 4).every(isNumber) && row[1] > row[0] && row[2] >= 0 && row[2] < 128)
-      .map(([start, end, pitch, velocity, kept]) =>
-        ({ start, end, pitch, velocity, primer: flagged ? kept === 1 : start < split, damped: end }))
-      .sort((a, b) => a.start - b.start || a.pitch - b.pitch);
+    this.notes = rows.filter(
+                         (row) => Array.isArray(row) && row.slice(0, 4).every(isNumber) && row[1] > row[0] &&
+                             row[2] >= 0 && row[2] < 128)
+                     .map(
+                         ([start, end, pitch, velocity, kept]) =>
+                             ({start, end, pitch, velocity, primer: flagged ? kept === 1 : start < split, damped: end}))
+                     .sort((a, b) => a.start - b.start || a.pitch - b.pitch);
     this.primerSeconds = isNumber(primerSeconds) && primerSeconds > 0 ? primerSeconds : 0;
     const lastEnd = this.notes.reduce((last, note) => Math.max(last, note.end), 0);
     this.seconds = Math.max(isNumber(performance?.seconds) ? performance.seconds : 0, lastEnd);
@@ -53,8 +55,10 @@ class Piece {
     let [low, high] = [0, this.pedal.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.pedal[middle][1] <= time) low = middle + 1;
-      else high = middle;
+      if (this.pedal[middle][1] <= time)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low < this.pedal.length && this.pedal[low][0] <= time ? this.pedal[low][1] : time;
   }
@@ -64,8 +68,10 @@ class Piece {
     let [low, high] = [0, this.notes.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.notes[middle].start < time) low = middle + 1;
-      else high = middle;
+      if (this.notes[middle].start < time)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low;
   }
@@ -78,7 +84,5 @@ class Piece {
     return found;
   }
 
-  at(time) {
-    return this.between(time, time + 1e-9);
-  }
+  at(time) { return this.between(time, time + 1e-9); }
 }

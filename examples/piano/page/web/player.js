@@ -23,9 +23,7 @@ class Player extends EventTarget {
     return Math.min(this.piece.seconds, this.anchor + Math.max(0, heard - this.since) * this.rate);
   }
 
-  tell(name) {
-    this.dispatchEvent(new Event(name));
-  }
+  tell(name) { this.dispatchEvent(new Event(name)); }
 
   load(piece) {
     this.halt();
@@ -38,7 +36,7 @@ class Player extends EventTarget {
   // Only a gesture of the reader's may make sound: before it there is no context.
   open() {
     if (this.context) return;
-    this.context = new AudioContext({ sampleRate: toneRate, latencyHint: "playback" });
+    this.context = new AudioContext({sampleRate: toneRate, latencyHint: "playback"});
     this.synth = new Synth(this.context, this.tones);
     this.synth.output.gain.value = this.muted ? 0 : this.loudness ** 2;
   }
@@ -112,8 +110,10 @@ class Player extends EventTarget {
   }
 
   toggle() {
-    if (this.playing) this.pause();
-    else this.play();
+    if (this.playing)
+      this.pause();
+    else
+      this.play();
   }
 
   // Goes on from `change` of position or pace.
@@ -123,17 +123,23 @@ class Player extends EventTarget {
     this.halt();
     this.playing = false;
     change();
-    if (was) this.play();
-    else this.tell("change");
+    if (was)
+      this.play();
+    else
+      this.tell("change");
   }
 
   seek(seconds) {
-    this.restart(() => { this.anchor = Math.min(this.piece.seconds, Math.max(0, seconds)); });
+    this.restart(() => {
+      this.anchor = Math.min(this.piece.seconds, Math.max(0, seconds));
+    });
     this.tell("seek");
   }
 
   set speed(rate) {
-    this.restart(() => { this.rate = rate; });
+    this.restart(() => {
+      this.rate = rate;
+    });
   }
 
   setVolume(loudness, muted) {

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano train`. Its data: {title, config, floors: {uniform, unigram, bigram, trigram, fourgram},
 // tokens_train, tokens_valid, parameters, metrics: [{step, seconds, tokens, tokens_per_second, train_nll, valid_nll,
-// learning_rate, grad_norm, data_share}], samples: [{step, seconds, valid_nll, temperature, seed, primer,
+// learning_rate, grad_norm, data_share}], samples: [{file, step, seconds, valid_nll, temperature, seed, primer,
 // primer_seconds, performance}], done}.
 
-const metricNames = { step: "Step", seconds: "Time", tokens: "Tokens", tokens_per_second: "Tokens a second", train_nll: "Training",
-  valid_nll: "Validation", learning_rate: "Learning rate", grad_norm: "Gradient norm", data_share: "Share of time for data" };
+const metricNames = {
+  step: "Step",
+  seconds: "Time",
+  tokens: "Tokens",
+  tokens_per_second: "Tokens a second",
+  train_nll: "Training",
+  valid_nll: "Validation",
+  learning_rate: "Learning rate",
+  grad_norm: "Gradient norm",
+  data_share: "Share of time for data"
+};
 
 function metricText(name, value) {
   if (!isNumber(value)) return unknown;
@@ -18,54 +27,79 @@ function metricText(name, value) {
 
 /** Index of the lowest number, or null. */
 function lowest(values) {
-  return values.reduce((best, value, i) => (isNumber(value) && (best === null || value < values[best]) ? i : best), null);
+  return values.reduce(
+      (best, value, i) => (isNumber(value) && (best === null || value < values[best]) ? i : best), null);
 }
 
 function verdict(data, metrics, best) {
   if (best === null) return "No judgement yet.";
-  const { valid_nll: valid, step } = metrics[best];
+  const {valid_nll: valid, step} = metrics[best];
   const floors = Object.entries(data.floors ?? {}).filter(([, value]) => isNumber(value)).sort((a, b) => b[1] - a[1]);
   const beaten = floors.filter(([, value]) => value > valid).at(-1);
   const words = [`Best on validation: ${fixed(valid, 3)} nats per token at step ${whole(step)}`];
   if (beaten) words.push(`below what counting alone reaches with a ${beaten[0]} (${fixed(beaten[1], 3)})`);
   const last = metrics.at(-1).valid_nll;
   const rises = isNumber(last) && last > valid + 0.02;
-  return `${words.join(", ")}.${rises ? " Since then validation rises while the network goes on learning its pieces by heart." : ""}`;
+  return `${words.join(", ")}.${
+      rises ? " Since then validation rises while the network goes on learning its pieces by heart." : ""}`;
 }
 
 function flatten(settings, prefix = "") {
-  return Object.entries(settings ?? {}).flatMap(([name, value]) =>
-    value !== null && typeof value === "object" && !Array.isArray(value)
-      ? flatten(value, `${prefix}${name} · `)
-      : [[prefix + name, Array.isArray(value) ? value.join(", ") : value === null ? unknown : String(value)]])
-    .map(([name, value]) => [name.replaceAll("_", " "), value]);
+  return Object.entries(settings ?? {})
+      .flatMap(
+          ([name, value]) => value !== null && typeof value === "object" && !Array.isArray(value) ?
+              flatten(value, `${prefix}${name} · `) :
+              [[prefix + name,
+                Array.isArray(value) ? value.join(", ") :
+                    value === null   ? unknown :
+                                       String(value)]])
+      .map(([name, value]) => [name.replaceAll("_", " "), value]);
 }
 
 function showTable(metrics) {
   const columns = Object.keys(metricNames).filter((name) => metrics.some((row) => isNumber(row[name])));
-  byId("table").append(element("caption.visually-hidden", {}, "Judgements of the run"),
-    element("thead", {}, element("tr", {}, columns.map((name) => element("th", { scope: "col" }, metricNames[name])))),
-    element("tbody", {}, metrics.map((row) => element("tr", {}, columns.map((name) => element("td", {}, metricText(name, row[name])))))));
+  byId("table").append(
+      element("caption.visually-hidden", {}, "Judgements of the run"),
+      element("thead", {}, element("tr", {}, columns.map((name) => element("th", {scope: "col"}, metricNames[name])))),
+      element(
+          "tbody", {},
+          metrics.map(
+              (row) => element("tr", {}, columns.map((name) => element("td", {}, metricText(name, row[name])))))));
 }
 
 function showCharts(data, metrics, best) {
   const column = (name) => metrics.map((row) => row[name] ?? null);
-  const floors = Object.entries(data.floors ?? {}).filter(([, value]) => isNumber(value)).map(([name, value]) => ({ name, value }));
-  const charts = [new Chart({ title: "Nats per token; lower is better. Dashed: what counting alone foretells.", floors, mark: best,
-    curves: [{ name: "training", kind: "train", values: column("train_nll") }, { name: "validation", kind: "valid", values: column("valid_nll") }],
-    format: (value) => fixed(value, 3) })];
+  const floors =
+      Object.entries(data.floors ?? {}).filter(([, value]) => isNumber(value)).map(([name, value]) => ({name, value}));
+  const charts = [new Chart({
+    title: "Nats per token; lower is better. Dashed: what counting alone foretells.",
+    floors,
+    mark: best,
+    curves: [
+      {name: "training", kind: "train", values: column("train_nll")},
+      {name: "validation", kind: "valid", values: column("valid_nll")}
+    ],
+    format: (value) => fixed(value, 3)
+  })];
   byId("loss").append(charts[0].node);
   for (const name of ["tokens_per_second", "learning_rate", "grad_norm", "data_share"]) {
     if (!column(name).some(isNumber)) continue;
-    const chart = new Chart({ title: metricNames[name], small: true, tick: name === "data_share" ? percent : brief, format: (value) => metricText(name, value),
-      curves: [{ name: metricNames[name].toLowerCase(), kind: "plain-curve", values: column(name) }] });
+    const chart = new Chart({
+      title: metricNames[name],
+      small: true,
+      tick: name === "data_share" ? percent : brief,
+      format: (value) => metricText(name, value),
+      curves: [{name: metricNames[name].toLowerCase(), kind: "plain-curve", values: column(name)}]
+    });
     charts.push(chart);
     byId("small").append(chart.node);
   }
-  const setX = (by) => charts.forEach((chart) => chart.setX(column(by),
-    by === "step" ? (value, full) => (full ? `step ${whole(value)}` : brief(value)) : clock));
+  const setX = (by) => charts.forEach(
+      (chart) => chart.setX(
+          column(by), by === "step" ? (value, full) => (full ? `step ${whole(value)}` : brief(value)) : clock));
   setX("step");
-  for (const radio of document.querySelectorAll("input[name=x]")) radio.addEventListener("change", () => setX(radio.value));
+  for (const radio of document.querySelectorAll("input[name=x]"))
+    radio.addEventListener("change", () => setX(radio.value));
 }
 
 function showReport(data) {
@@ -85,22 +119,34 @@ function showReport(data) {
   byId("verdict").textContent = verdict(data, metrics, best);
   showCharts(data, metrics, best);
   showTable(metrics);
-  byId("settings").append(...flatten(data.config).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+  byId("settings")
+      .append(...flatten(data.config)
+                  .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 
   const stage = new Stage();
-  const items = samples.map((sample) => ({
-    title: `Step ${whole(sample.step)}`,
-    about: [isNumber(sample.valid_nll) ? `validation ${fixed(sample.valid_nll, 3)}` : null,
-      isNumber(sample.seconds) ? `after ${clock(sample.seconds)}` : null,
-      isNumber(sample.temperature) ? `temperature ${sample.temperature}` : null,
-      isNumber(sample.seed) ? `seed ${sample.seed}` : null,
-      sample.primer ? `primer ${sample.primer}` : null].filter(Boolean).join(" · "),
-    piece: new Piece(sample.performance, sample.primer_seconds),
-  }));
+  const items = samples.map(
+      (sample) => ({
+        title: `Step ${whole(sample.step)}`,
+        about: [
+          isNumber(sample.valid_nll) ? `validation ${fixed(sample.valid_nll, 3)}` : null,
+          isNumber(sample.seconds) ? `after ${clock(sample.seconds)}` : null,
+          isNumber(sample.temperature) ? `temperature ${sample.temperature}` : null,
+          isNumber(sample.seed) ? `seed ${sample.seed}` : null, sample.primer ? `primer ${sample.primer}` : null
+        ].filter(Boolean)
+                   .join(" · "),
+        file: sample.file,
+        piece: new Piece(sample.performance, sample.primer_seconds),
+      }));
   const bestValid = best === null ? null : metrics[best].valid_nll;
-  const rows = items.map((item, i) => element("li", {},
-    element("button.row", { type: "button", onclick: () => stage.choose(item) }, element("span.name", {}, item.title), thumbnails.of(item.piece)),
-    element("p.note", {}, item.about, bestValid !== null && samples[i].valid_nll === bestValid ? " · the best" : "")));
+  const rows = items.map(
+      (item, i) => element(
+          "li", {},
+          element(
+              "button.row", {type: "button", onclick: () => stage.choose(item)}, element("span.name", {}, item.title),
+              thumbnails.of(item.piece)),
+          element(
+              "p.note", {}, item.about,
+              bestValid !== null && samples[i].valid_nll === bestValid ? " · the best" : "")));
   byId("outputs").append(...rows);
   if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "No samples were taken in this run."));
   stage.onselect = (item) => markRows(rows, items, item);
@@ -111,4 +157,6 @@ function showReport(data) {
   return stage;
 }
 
-window.rondo = { stage: showReport(readData()) };  // for the curious at the console
+window.rondo = {
+  stage: showReport(readData())
+};  // for the curious at the console

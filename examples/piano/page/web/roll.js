@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The piano roll: time to the right, pitch upwards, the pedal in a lane below, seconds along the foot. What stands still
-// is drawn once into tiles; a frame copies those in sight and adds the play head and the notes that sound.
+// The piano roll: time to the right, pitch upwards, the pedal in a lane below, seconds along the foot. What stands
+// still is drawn once into tiles; a frame copies those in sight and adds the play head and the notes that sound.
 
 const tileWidth = 512;  // CSS pixels
 const footHeight = 18;
@@ -11,7 +11,7 @@ class Roll {
     this.canvas = canvas;
     this.player = player;
     this.tiles = new Map();
-    this.view = 0;  // seconds at the left edge
+    this.view = 0;    // seconds at the left edge
     this.scale = 60;  // CSS pixels a second
     this.following = true;
     this.onview = () => {};
@@ -31,24 +31,18 @@ class Roll {
   }
 
   words() {
-    const { notes, seconds, primerSeconds } = this.piece;
+    const {notes, seconds, primerSeconds} = this.piece;
     if (!notes.length) return "Piano roll: no notes";
     const fresh = notes.filter((note) => !note.primer).length;
     const split = fresh < notes.length ? `, ${notes.length - fresh} of them given by the primer` : "";
     const primer = primerSeconds ? `; new music from ${spokenClock(primerSeconds)} on` : "";
     return `Piano roll: ${plural(notes.length, "note")}${split}, from ${noteName(this.piece.lowest)} to ` +
-      `${noteName(this.piece.highest)}, ${spokenClock(seconds)} long${primer}`;
+        `${noteName(this.piece.highest)}, ${spokenClock(seconds)} long${primer}`;
   }
 
-  get seconds() {
-    return this.piece.seconds;
-  }
-  get visible() {
-    return this.width / this.scale;
-  }
-  get notesHeight() {
-    return this.height - footHeight - (this.piece.pedal.length ? pedalHeight + 4 : 0);
-  }
+  get seconds() { return this.piece.seconds; }
+  get visible() { return this.width / this.scale; }
+  get notesHeight() { return this.height - footHeight - (this.piece.pedal.length ? pedalHeight + 4 : 0); }
 
   resize() {
     if (!this.piece) return;
@@ -63,9 +57,7 @@ class Roll {
     if (this.piece && this.context) this.draw();
   }
 
-  clampView(view) {
-    return Math.min(Math.max(0, this.seconds - this.visible), Math.max(0, view));
-  }
+  clampView(view) { return Math.min(Math.max(0, this.seconds - this.visible), Math.max(0, view)); }
 
   /** Changes the scale such that the time under x stays there. */
   setScale(scale, x = (this.player.position - this.view) * this.scale) {
@@ -105,7 +97,7 @@ class Roll {
     tile = document.createElement("canvas");
     tile.width = Math.round(tileWidth * ratio);
     tile.height = this.canvas.height;
-    const context = tile.getContext("2d", { alpha: false });
+    const context = tile.getContext("2d", {alpha: false});
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.paintTile(context, (index * tileWidth) / this.scale);
     if (this.tiles.size >= 12) this.tiles.delete(this.tiles.keys().next().value);
@@ -115,7 +107,7 @@ class Roll {
 
   paintTile(context, from) {
     const to = from + tileWidth / this.scale;
-    const { lowest, highest } = this.range;
+    const {lowest, highest} = this.range;
     const height = this.notesHeight;
     const row = height / (highest - lowest + 1);
     context.fillStyle = palette.roll;
@@ -136,7 +128,8 @@ class Roll {
       context.fillRect(Math.round(x), 0, 1, this.height);
       context.fillStyle = palette.quiet;
       const part = (i * step) % 1;
-      context.fillText(clock(i * step) + (part ? part.toFixed(2).slice(1) : ""), Math.round(x) + 4, this.height - footHeight / 2);
+      context.fillText(
+          clock(i * step) + (part ? part.toFixed(2).slice(1) : ""), Math.round(x) + 4, this.height - footHeight / 2);
     }
 
     const split = (this.piece.primerSeconds - from) * this.scale;
@@ -158,7 +151,7 @@ class Roll {
   }
 
   draw() {
-    const { context, player, piece } = this;
+    const {context, player, piece} = this;
     const position = player.position;
     this.follow(position);
     const first = Math.floor((this.view * this.scale) / tileWidth);
@@ -168,7 +161,7 @@ class Roll {
     for (let i = first; i <= last; ++i)
       context.drawImage(this.tile(i), snap(i * tileWidth - this.view * this.scale), 0, tileWidth, this.height);
 
-    const { lowest, highest } = this.range;
+    const {lowest, highest} = this.range;
     const row = this.notesHeight / (highest - lowest + 1);
     const head = (position - this.view) * this.scale;
     if (player.playing) {
@@ -208,9 +201,7 @@ class Roll {
     this.context.fillText(text, 4, y);
   }
 
-  timeAt(event) {
-    return this.view + (event.clientX - this.canvas.getBoundingClientRect().left) / this.scale;
-  }
+  timeAt(event) { return this.view + (event.clientX - this.canvas.getBoundingClientRect().left) / this.scale; }
 
   listen() {
     const pointers = new Map();
@@ -223,8 +214,10 @@ class Roll {
       if (event.button !== 0) return;
       this.canvas.setPointerCapture(event.pointerId);
       pointers.set(event.pointerId, event);
-      if (pointers.size === 2) apart = distance();
-      else this.scrub(event);
+      if (pointers.size === 2)
+        apart = distance();
+      else
+        this.scrub(event);
     });
     this.canvas.addEventListener("pointermove", (event) => {
       if (!pointers.has(event.pointerId)) return;
@@ -248,7 +241,7 @@ class Roll {
         event.preventDefault();
         this.scrollTo(this.view + (event.deltaX || event.deltaY) / this.scale);
       }
-    }, { passive: false });
+    }, {passive: false});
   }
 
   scrub(event) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, human: {share, transposed_share,
-// longest_run} | null, outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token,
-// notes_per_second, polyphony, overlap_area, memorisation, performance: {notes, pedal, seconds}}]}.
+// The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, conditions: {notes_per_second,
+// key}, human: {share, longest_run, transposed: {share}} | null, limits: {longest_run, share, transposed} | null,
+// outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
+// overlap_area, memorisation, performance: {notes, pedal, seconds}}]}.
 
 function outputRow(stage, item, output, words) {
   const facts = [
@@ -12,28 +13,45 @@ function outputRow(stage, item, output, words) {
   if (isNumber(output.notes_per_second)) facts.push(["Notes a second", fixed(output.notes_per_second, 1)]);
   if (isNumber(output.polyphony)) facts.push(["Sounding at a time", fixed(output.polyphony, 1)]);
   if (isNumber(output.overlap_area)) facts.push(["Likeness of style", fixed(output.overlap_area)]);
-  const button = element("button.row", { type: "button", onclick: () => stage.choose(item) },
-    element("span.name", {}, item.title), thumbnails.of(item.piece));
-  return element("li", {},
-    button,
-    element("dl.facts", {}, facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
-    element("p.memory", { "data-level": words.level }, words.long),
-    output.file ? element("a.file", { href: output.file.split("/").map(encodeURIComponent).join("/"), download: baseName(output.file) }, output.file) : null);
+  const button = element(
+      "button.row", {type: "button", onclick: () => stage.choose(item)}, element("span.name", {}, item.title),
+      thumbnails.of(item.piece));
+  return element(
+      "li", {}, button,
+      element(
+          "dl.facts", {},
+          facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
+      element("p.memory", {"data-level": words.level}, words.long),
+      output.file ?
+          element(
+              "a.file",
+              {href: output.file.split("/").map(encodeURIComponent).join("/"), download: baseName(output.file)},
+              output.file) :
+          null);
 }
 
 function showSamples(data) {
   const title = data.title || "Samples";
   byId("title").textContent = title;
   const outputs = Array.isArray(data.outputs) ? data.outputs : [];
-  const modes = { continue: "continues", vary: "variations of", free: "from nothing" };
-  const idle = { top_k: 0, top_p: 1, min_p: 0 };  // settings that change nothing
+  const modes = {continue: "continues", vary: "variations of", free: "from nothing"};
+  const idle = {
+    temperature: data.sampling?.temperature,
+    top_k: 0,
+    top_p: 1,
+    min_p: 0
+  };  // settings that change nothing, or that each output tells
   const filters = Object.entries(data.sampling ?? {})
-    .filter(([name, value]) => (isNumber(value) || typeof value === "string") && value !== idle[name])
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+                      .filter(([name, value]) => (isNumber(value) || typeof value === "string") && value !== idle[name])
+                      .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
   byId("about").textContent = [
-    data.mode === "free" ? "from nothing" : data.primer ? `${modes[data.mode] ?? data.mode ?? "primer"} ${baseName(data.primer)}` : data.mode,
+    data.mode === "free" ? "from nothing" :
+        data.primer      ? `${modes[data.mode] ?? data.mode ?? "primer"     } ${baseName(data.primer)}` :
+                           data.mode,
     data.checkpoint ? `model ${data.checkpoint}` : null,
     filters.join(", "),
+    isNumber(data.conditions?.notes_per_second) ? `told ${data.conditions.notes_per_second} notes a second` : null,
+    data.conditions?.key ? `told the key ${data.conditions.key}` : null,
   ].filter(Boolean).join(" · ");
 
   const stage = new Stage();
@@ -46,16 +64,20 @@ function showSamples(data) {
       file: output.file,
     };
   });
-  const rows = items.map((item, i) => outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.human)));
+  const rows = items.map(
+      (item, i) =>
+          outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.human, data.limits)));
   byId("outputs").append(...rows);
   if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "There are no outputs on this page."));
 
   const kept = data.mode === "vary" ? ["kept from the primer", "played anew"] : ["the primer", "the model"];
   if (items.some((item) => item.piece.notes.some((note) => note.primer)))
-    byId("legend").append(element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1], " · stronger is louder");
+    byId("legend").append(
+        element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1], " · stronger is louder");
   if (data.human && isNumber(data.human.share))
-    byId("human").textContent = `Held-out pieces by people share ${percent(data.human.share)} of their notes with the training pieces` +
-      (isNumber(data.human.longest_run) ? `, in runs of up to ${data.human.longest_run} notes.` : ".");
+    byId("human").textContent =
+        `Held-out pieces by people share ${percent(data.human.share)} of their notes with the training pieces` +
+        (isNumber(data.human.longest_run) ? `, in runs of up to ${data.human.longest_run} notes.` : ".");
 
   stage.onselect = (item) => markRows(rows, items, item);
   stage.setList(items);
@@ -65,4 +87,6 @@ function showSamples(data) {
   return stage;
 }
 
-window.rondo = { stage: showSamples(readData()) };  // for the curious at the console
+window.rondo = {
+  stage: showSamples(readData())
+};  // for the curious at the console

@@ -2,7 +2,7 @@
 // Single keys for the stage. A control that has the keyboard's focus keeps the keys it needs itself.
 
 function setUpShortcuts(stage) {
-  const { player, roll } = stage;
+  const {player, roll} = stage;
   const acts = {
     " ": () => player.toggle(),
     ArrowLeft: (event) => player.seek(player.position - (event.shiftKey ? 1 : 5)),
@@ -19,7 +19,9 @@ function setUpShortcuts(stage) {
     "?": () => byId("sheet").showModal(),
   };
   // A button that the pointer pressed lets go of the focus, so that space goes on to mean play.
-  document.addEventListener("click", (event) => { if (event.detail > 0) event.target.closest("button")?.blur(); });
+  document.addEventListener("click", (event) => {
+    if (event.detail > 0) event.target.closest("button")?.blur();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || byId("sheet").open) return;
     const target = event.target;

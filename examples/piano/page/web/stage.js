@@ -7,6 +7,9 @@ function markRows(rows, items, item) {
   rows.forEach((row, i) => {
     row.classList.toggle("on", items[i] === item);
     row.querySelector("button").setAttribute("aria-current", items[i] === item ? "true" : "false");
+    const list = row.parentElement;
+    if (items[i] === item && list?.matches(".list") && list.scrollHeight > list.clientHeight)
+      list.scrollTop = row.offsetTop;
   });
 }
 
@@ -49,8 +52,10 @@ class Stage {
 
   /** What a press on an item of a list does: plays it, or stops it if it is the one that plays. */
   choose(item) {
-    if (this.item === item) this.player.toggle();
-    else this.select(item, true);
+    if (this.item === item)
+      this.player.toggle();
+    else
+      this.select(item, true);
   }
 
   step(by) {
@@ -60,12 +65,10 @@ class Stage {
     this.select(this.items[to], this.player.playing || this.playOn);
   }
 
-  say(words) {
-    byId("status").textContent = words;
-  }
+  say(words) { byId("status").textContent = words; }
 
   connect() {
-    const { player, roll } = this;
+    const {player, roll} = this;
     const click = (id, act) => byId(id).addEventListener("click", act);
     click("play", () => player.toggle());
     click("previous", () => this.step(-1));
@@ -76,7 +79,9 @@ class Stage {
     click("zoom-out", () => roll.zoom(1 / 1.5));
     click("help", () => byId("sheet").showModal());
     click("wav", () => this.saveSound());
-    byId("speed").addEventListener("change", (event) => { player.speed = Number(event.target.value); });
+    byId("speed").addEventListener("change", (event) => {
+      player.speed = Number(event.target.value);
+    });
     byId("volume").addEventListener("input", (event) => player.setVolume(Number(event.target.value), false));
     byId("seek").addEventListener("input", (event) => player.seek(Number(event.target.value)));
 
@@ -102,12 +107,16 @@ class Stage {
     });
     roll.onview = (view, visible) => {
       const all = Math.max(player.piece.seconds, 1e-3);
-      byId("window").style.transform = `translateX(${(view / all) * this.seekWidth}px) scaleX(${Math.min(1, visible / all)})`;
+      byId("window").style.transform =
+          `translateX(${(view / all) * this.seekWidth}px) scaleX(${Math.min(1, visible / all)})`;
     };
     new ResizeObserver(() => this.overview()).observe(byId("overview"));
     theme.listeners.push(() => this.overview());
     const idle = window.requestIdleCallback ?? ((act) => setTimeout(act, 300));
-    addEventListener("load", () => idle(() => player.tones.start()));
+    addEventListener("load", () => idle(() => {
+                               player.tones.start();
+                               Synth.room(toneRate);
+                             }));
   }
 
   toggleLoop() {
@@ -136,7 +145,7 @@ class Stage {
 
   /** Brings all that moves up to date. */
   show() {
-    const { player, roll, keyboard } = this;
+    const {player, roll, keyboard} = this;
     const position = player.position;
     if (roll.context) roll.draw();
     keyboard.show(player.playing ? player.piece.at(position) : []);
@@ -160,7 +169,7 @@ class Stage {
   }
 
   async saveSound() {
-    const { item, player } = this;
+    const {item, player} = this;
     const button = byId("wav");
     button.disabled = true;
     this.say("Rendering the sound …");
@@ -168,7 +177,7 @@ class Stage {
     button.disabled = false;
     const url = URL.createObjectURL(sound);
     const name = (baseName(item.file) || item.title).replace(/\.mid$/, "") + ".wav";
-    element("a", { href: url, download: name }).click();
+    element("a", {href: url, download: name}).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
     this.say(`${name} is among the downloads`);
   }

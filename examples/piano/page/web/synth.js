@@ -6,12 +6,12 @@ class Synth {
   constructor(context, tones) {
     this.context = context;
     this.tones = tones;
-    this.input = new GainNode(context, { gain: 0.32 });
+    this.input = new GainNode(context, {gain: 0.32});
     this.output = new GainNode(context);
-    const compressor = new DynamicsCompressorNode(context,
-      { threshold: -16, knee: 14, ratio: 3, attack: 0.006, release: 0.2 });
-    const room = new ConvolverNode(context, { buffer: Synth.room(context.sampleRate) });
-    const wet = new GainNode(context, { gain: 0.17 });
+    const compressor =
+        new DynamicsCompressorNode(context, {threshold: -16, knee: 14, ratio: 3, attack: 0.006, release: 0.2});
+    const room = new ConvolverNode(context, {buffer: Synth.room(context.sampleRate)});
+    const wet = new GainNode(context, {gain: 0.17});
     this.input.connect(compressor);
     this.input.connect(room).connect(wet).connect(compressor);
     compressor.connect(this.output).connect(context.destination);
@@ -19,7 +19,8 @@ class Synth {
 
   /** What a small hall answers to a click: 1.5 s of noise that fades, duller as it goes. */
   static room(rate) {
-    const buffer = new AudioBuffer({ length: Math.round(1.5 * rate), numberOfChannels: 2, sampleRate: rate });
+    if (Synth.lastRoom?.sampleRate === rate) return Synth.lastRoom;
+    const buffer = new AudioBuffer({length: Math.round(1.5 * rate), numberOfChannels: 2, sampleRate: rate});
     let state = 99;
     for (let side = 0; side < 2; ++side) {
       const samples = buffer.getChannelData(side);
@@ -31,23 +32,21 @@ class Synth {
         samples[i] = smooth * Math.exp(-t * 4.6) * Math.min(1, i / (0.012 * rate));
       }
     }
-    return buffer;
+    return (Synth.lastRoom = buffer);
   }
 
-  set volume(value) {
-    this.output.gain.setTargetAtTime(value * value, this.context.currentTime, 0.015);
-  }
+  set volume(value) { this.output.gain.setTargetAtTime(value * value, this.context.currentTime, 0.015); }
 
   /** Somewhere for voices to be, which can be silenced as a whole: low strings to the left, high ones to the right. */
   stage() {
     const sum = new GainNode(this.context);
     sum.connect(this.input);
     const places = [-0.45, -0.27, -0.09, 0.09, 0.27, 0.45].map((pan) => {
-      const place = new StereoPannerNode(this.context, { pan });
+      const place = new StereoPannerNode(this.context, {pan});
       place.connect(sum);
       return place;
     });
-    return { sum, places, sources: new Set() };
+    return {sum, places, sources: new Set()};
   }
 
   /** Fades a stage out and lets go of it. */
@@ -64,12 +63,12 @@ class Synth {
     if (!tone || into * tone.rate >= tone.buffer.duration) return;
     const context = this.context;
     const force = Math.min(127, Math.max(1, velocity)) / 127;
-    const source = new AudioBufferSourceNode(context, { buffer: tone.buffer, playbackRate: tone.rate });
+    const source = new AudioBufferSourceNode(context, {buffer: tone.buffer, playbackRate: tone.rate});
     const f0 = 440 * 2 ** ((pitch - 69) / 12);
-    const felt = new BiquadFilterNode(context,
-      { type: "lowpass", Q: 0.3, frequency: Math.min(18000, 1.2 * f0 + 300 * 2 ** (5 * force)) });
+    const felt = new BiquadFilterNode(
+        context, {type: "lowpass", Q: 0.3, frequency: Math.min(18000, f0 + 220 * 2 ** (5.2 * force))});
     const level = 0.04 + 0.96 * force ** 1.7;
-    const gain = new GainNode(context, { gain: into > 0 ? 0 : level });
+    const gain = new GainNode(context, {gain: into > 0 ? 0 : level});
     if (into > 0) gain.gain.setTargetAtTime(level, when, 0.01);
     // above F6 a piano has no dampers
     const release = pitch > 89 ? 0.5 : 0.05 + 0.07 * Math.max(0, (60 - pitch) / 39);

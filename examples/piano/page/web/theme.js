@@ -18,7 +18,8 @@ const theme = {
   remember(name, value) {
     try {
       localStorage.setItem(name, value);
-    } catch {}
+    } catch {
+    }
   },
 
   choose(choice) {

@@ -2,18 +2,20 @@
 // A performance as a small picture, drawn when it first comes into sight.
 
 const thumbnails = {
-  observer: new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      thumbnails.observer.unobserve(entry.target);
-      entry.target.seen = true;
-      thumbnails.paint(entry.target);
-    }
-  }, { rootMargin: "200px" }),
+  observer: new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) {
+          if (!entry.isIntersecting) continue;
+          thumbnails.observer.unobserve(entry.target);
+          entry.target.seen = true;
+          thumbnails.paint(entry.target);
+        }
+      },
+      {rootMargin: "200px"}),
   all: new Set(),
 
   of(piece) {
-    const canvas = element("canvas.thumbnail", { "aria-hidden": "true" });
+    const canvas = element("canvas.thumbnail", {"aria-hidden": "true"});
     canvas.piece = piece;
     this.all.add(canvas);
     this.observer.observe(canvas);
@@ -24,8 +26,11 @@ const thumbnails = {
     const context = fitCanvas(canvas);
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     context.clearRect(0, 0, width, height);
-    const { piece } = canvas;
-    if (piece.notes.length) drawNotes(context, piece, 0, piece.seconds, width / piece.seconds, pitchRange(piece), 0, height);
+    const {piece} = canvas;
+    if (piece.notes.length)
+      drawNotes(context, piece, 0, piece.seconds, width / piece.seconds, pitchRange(piece), 0, height);
   },
 };
-theme.listeners.push(() => thumbnails.all.forEach((canvas) => { if (canvas.seen) thumbnails.paint(canvas); }));
+theme.listeners.push(() => thumbnails.all.forEach((canvas) => {
+  if (canvas.seen) thumbnails.paint(canvas);
+}));

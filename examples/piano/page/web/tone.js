@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // One piano string, struck, as samples. Its partials are sharper than harmonic, by the stiffness of the string
 // (B of a pitch: Rigaud, David and Daudet 2013), fall the faster the higher they are, and in two steps: two strings a
-// hair apart, one heard at once, one long after, which also makes them beat. Every third pitch is computed; a voice plays
-// it a semitone up or down.
+// hair apart, one heard at once, one long after, which also makes them beat. Every third pitch is computed; a voice
+// plays it a semitone up or down.
 
-const tonePitches = Array.from({ length: 30 }, (_, i) => 21 + 3 * i);
+const tonePitches = Array.from({length: 30}, (_, i) => 21 + 3 * i);
 const toneRate = 44100;
 
 /** Samples of one pitch at `rate`, peak 1. Stands alone, for it is sent to a worker as text. */
@@ -24,9 +24,9 @@ function renderTone(pitch, rate) {
     const f = f0 * stretch(n);
     if (f > 0.42 * rate || f > 13000) break;
     const struck = Math.abs(Math.sin(Math.PI * n * 0.121)) + 0.03;  // the hammer stands an eighth along the string
-    const felt = 1 / (1 + (f / (2600 + 3 * f0)) ** 2);
+    const felt = 1 / (1 + (f / (2300 + 3 * f0)) ** 2);
     const board = (f * f) / (f * f + 75 * 75);  // the sound board gives little below
-    const level = (struck * felt * board) / n ** 0.55;
+    const level = (struck * felt * board) / n ** 0.7;
     if (level < 2e-4) continue;
     const loss = fundamentalLoss + 2.2e-7 * f * f + 0.05 * n;
     for (const [share, slower, cents] of [[0.72, 1, -0.28], [0.28, 0.28, 0.31]]) {
@@ -84,7 +84,7 @@ class Tones {
         const samples = renderTone(event.data, ${toneRate});
         postMessage([event.data, samples], [samples.buffer]);
       };`;
-      const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+      const url = URL.createObjectURL(new Blob([text], {type: "text/javascript"}));
       this.worker = new Worker(url);
       this.worker.onmessage = (event) => this.keep(...event.data);
       this.worker.onerror = () => this.withoutWorker();
@@ -103,12 +103,14 @@ class Tones {
   next() {
     if (!this.queue.length) return;
     const pitch = this.queue.shift();
-    if (this.worker) this.worker.postMessage(pitch);
-    else setTimeout(() => this.keep(pitch, renderTone(pitch, toneRate)), 4);
+    if (this.worker)
+      this.worker.postMessage(pitch);
+    else
+      setTimeout(() => this.keep(pitch, renderTone(pitch, toneRate)), 4);
   }
 
   keep(pitch, samples) {
-    const buffer = new AudioBuffer({ length: samples.length, sampleRate: toneRate });
+    const buffer = new AudioBuffer({length: samples.length, sampleRate: toneRate});
     buffer.copyToChannel(samples, 0);
     this.buffers.set(pitch, buffer);
     this.waiting = this.waiting.filter((wait) => {
@@ -119,17 +121,17 @@ class Tones {
     this.next();
   }
 
-  static near(pitch) {
-    return Math.min(108, Math.max(21, 21 + 3 * Math.round((pitch - 21) / 3)));
-  }
+  static near(pitch) { return Math.min(108, Math.max(21, 21 + 3 * Math.round((pitch - 21) / 3))); }
 
   /** Resolves once the tones of these pitches are there; they are rendered before all others. */
   ready(pitches) {
     const wanted = [...new Set(pitches.map(Tones.near))];
-    this.queue = [...wanted.filter((pitch) => this.queue.includes(pitch)), ...this.queue.filter((pitch) => !wanted.includes(pitch))];
+    this.queue = [
+      ...wanted.filter((pitch) => this.queue.includes(pitch)), ...this.queue.filter((pitch) => !wanted.includes(pitch))
+    ];
     this.start();
     if (wanted.every((pitch) => this.buffers.has(pitch))) return Promise.resolve();
-    return new Promise((resolve) => this.waiting.push({ pitches: wanted, resolve }));
+    return new Promise((resolve) => this.waiting.push({pitches: wanted, resolve}));
   }
 
   /** {buffer, rate} that sounds `pitch`, by the nearest tone that is there; null before the first. */
@@ -137,6 +139,6 @@ class Tones {
     let best = null;
     for (const anchor of this.buffers.keys())
       if (best === null || Math.abs(anchor - pitch) < Math.abs(best - pitch)) best = anchor;
-    return best === null ? null : { buffer: this.buffers.get(best), rate: 2 ** ((pitch - best) / 12) };
+    return best === null ? null : {buffer: this.buffers.get(best), rate: 2 ** ((pitch - best) / 12)};
   }
 }

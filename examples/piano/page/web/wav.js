@@ -23,7 +23,7 @@ function wavOf(buffer) {
   bytes.setUint32(4, bytes.byteLength - 8, true);
   text(8, "WAVEfmt ");
   bytes.setUint32(16, 16, true);  // bytes of this chunk
-  bytes.setUint16(20, 1, true);  // whole numbers
+  bytes.setUint16(20, 1, true);   // whole numbers
   bytes.setUint16(22, channels, true);
   bytes.setUint32(24, buffer.sampleRate, true);
   bytes.setUint32(28, buffer.sampleRate * channels * 2, true);
@@ -31,11 +31,11 @@ function wavOf(buffer) {
   bytes.setUint16(34, 16, true);
   text(36, "data");
   bytes.setUint32(40, bytes.byteLength - 44, true);
-  const sides = Array.from({ length: channels }, (_, i) => buffer.getChannelData(i));
+  const sides = Array.from({length: channels}, (_, i) => buffer.getChannelData(i));
   for (let i = 0, at = 44; i < frames; ++i)
     for (const side of sides) {
       bytes.setInt16(at, Math.round(32767 * Math.min(1, Math.max(-1, side[i]))), true);
       at += 2;
     }
-  return new Blob([bytes], { type: "audio/wav" });
+  return new Blob([bytes], {type: "audio/wav"});
 }

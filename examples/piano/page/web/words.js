@@ -5,7 +5,8 @@ const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const unknown = "–";
 
 const fixed = (value, digits = 2) => (isNumber(value) ? value.toFixed(digits) : unknown);
-const whole = (value) => (isNumber(value) ? Math.round(value).toLocaleString("en-GB").replaceAll(",", "\u202f") : unknown);
+const whole = (value) =>
+    (isNumber(value) ? Math.round(value).toLocaleString("en-GB").replaceAll(",", "\u202f") : unknown);
 
 /** 0:07, 12:30, 1:02:30 from seconds. */
 function clock(seconds) {
@@ -37,35 +38,47 @@ const plural = (count, word) => `${whole(count)} ${word}${count === 1 ? "" : "s"
 /** The file's name without its folder. */
 const baseName = (path) => String(path ?? "").split(/[\\/]/).pop();
 
-// Against what held-out people share with the same pieces: to half as much again is nothing; beyond three times as
-// much, and at least a tenth of the notes, it is a quotation.
-function memorisationLevel(share, human) {
-  if (!isNumber(share)) return "unknown";
-  const yardstick = isNumber(human) ? human : 0.03;
-  if (share > Math.max(0.1, 3 * yardstick)) return "high";
-  if (share > Math.max(0.05, 1.5 * yardstick)) return "some";
-  return "low";
+// The program measures how much excerpts of held-out pieces share with the same training pieces, and says what is
+// beyond that: `limit` {longest_run, share}. Without it: three times as much as they, and at least a tenth of the
+// notes.
+function memorisationLevel(found, yardstick, limit) {
+  if (!isNumber(found?.share)) return "unknown";
+  const usual = isNumber(yardstick) ? yardstick : 0.03;
+  const most = isNumber(limit?.share) ? limit.share : Math.max(0.1, 3 * usual);
+  if (found.share > most || (isNumber(limit?.longest_run) && found.longest_run > limit.longest_run)) return "high";
+  return found.share > Math.max(0.05, 1.5 * usual) ? "some" : "low";
 }
 
-/** {level, short, long} of a memorisation report, or of none; `human` is the same of held-out pieces, if known. */
-function memorisationWords(report, human) {
+/**
+   {level, short, long} of a memorisation report, or of none; `human`: the same of held-out pieces, `limits`: from
+   where on it is a copy, where they are known.
+ */
+function memorisationWords(report, human, limits) {
   if (!report) {
     const long = "Not compared with the training pieces.";
-    return { level: "unknown", share: null, short: unknown, long };
+    return {level: "unknown", share: null, short: unknown, long};
   }
   const levels = ["unknown", "low", "some", "high"];
-  const exact = memorisationLevel(report.share, human?.share);
-  const moved = memorisationLevel(report.transposed?.share, human?.transposed_share ?? human?.share);
+  const movedYardstick = human?.transposed?.share ?? human?.transposed_share ?? human?.share;
+  const exact = memorisationLevel(report, human?.share, limits);
+  const moved = memorisationLevel(report.transposed, movedYardstick, limits?.transposed);
   const byMoved = levels.indexOf(moved) > levels.indexOf(exact);
-  const level = byMoved ? moved : exact;
+  let level = byMoved ? moved : exact;
+  if (report.copied === true) level = "high";  // the program's own verdict comes first
+  if (report.copied === false && level === "high") level = "some";
   const found = byMoved ? report.transposed : report;
-  const yardstick = byMoved ? (human?.transposed_share ?? human?.share) : human?.share;
+  const yardstick = byMoved ? movedYardstick : human?.share;
 
-  const verdict = { high: "Quotes its training pieces.", some: "Leans on its training pieces.",
-    low: "Its own notes.", unknown: "" }[level];
+  const verdict = {
+    high: "Quotes its training pieces.",
+    some: "Leans on its training pieces.",
+    low: "Its own notes.",
+    unknown: ""
+  }[level];
   const moving = byMoved ? "transposed " : "";
   const against = isNumber(yardstick) ? `; people's own pieces: ${percent(yardstick)}` : "";
-  let long = `${verdict} ${percent(found.share)} of the new notes stand in runs of 8 or more ${moving}from a training piece${against}.`;
+  let long = `${verdict} ${percent(found.share)} of the new notes stand in runs of 8 or more ${
+      moving}from a training piece${against}.`;
   if (isNumber(found.longest_run) && found.longest_run > 0) {
     long += ` Longest run: ${plural(found.longest_run, "note")}`;
     if (found.piece) {
@@ -78,5 +91,5 @@ function memorisationWords(report, human) {
     }
     long += ".";
   }
-  return { level, share: found.share, short: percent(found.share), long: long.trim() };
+  return {level, share: found.share, short: percent(found.share), long: long.trim()};
 }

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+// Whatever a model foretells, what is played is well-formed, and what was given stays as it was.
+#include "piano/playing/generate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "piano/players.hpp"
+#include "support/catch.hpp"
+
+using namespace piano;
+using namespace rondo_test;
+using music::EventKind;
+
+namespace {
+
+constexpr music::Hearing kPlain{}, kPedal{music::kVocabularyWithPedal, {}};
+constexpr music::Hearing kTold{music::kVocabulary, {.notes_per_second = true, .key = true, .sounding = true}};
+constexpr std::array<double, 5> kTemperatures = {0, 0.5, 1, 2, 5};
+constexpr double kGrid = 1e-9;  // times are whole steps, but for a double's rounding
+
+using OnGrid = std::tuple<std::int64_t, std::int64_t, int, int>;  // start, end, pitch, velocity bin
+
+OnGrid on_grid(const music::Note& note) {
+  const auto start = music::to_step(note.start);
+  return {start, std::max(start + 1, music::to_step(note.end)), note.pitch, music::velocity_bin(note.velocity)};
+}
+
+/// Requires that tokens are a performance by one who has a hand for every key: no key goes down that is down, none
+/// comes up that is up, or at once, and in the end all are up, the pedal too.
+void require_playable(const std::vector<music::Token>& tokens) {
+  std::map<int, std::int64_t> down;
+  std::int64_t now = 0;
+  bool pedal = false, velocity = false;
+  for (music::Token token : tokens) {
+    const auto [kind, value] = music::event_of(token);
+    INFO(music::name(token) << " at step " << now);
+    if (kind == EventKind::time_shift) now += value;
+    if (kind == EventKind::velocity) velocity = true;
+    if (kind == EventKind::pedal) {
+      REQUIRE(pedal != (value != 0));
+      pedal = value != 0;
+    }
+    if (kind == EventKind::note_on) {
+      REQUIRE(velocity);
+      REQUIRE(down.emplace(value, now).second);
+    }
+    if (kind == EventKind::note_off) {
+      REQUIRE(down.contains(value));
+      REQUIRE(down[value] < now);
+      down.erase(value);
+    }
+  }
+  REQUIRE(down.empty());
+  REQUIRE_FALSE(pedal);
+}
+
+/// Requires of a take what holds for every outline: given notes as they were and in their place, new ones beginning in
+/// free spans alone, on a piano's keys, for 5 s at most, and no silence behind the last.
+void require_kept(const Outline& outline, const Take& take) {
+  std::multiset<OnGrid> given, wanted;
+  for (const music::Note& note : outline.given.notes) wanted.insert(on_grid(note));
+  const auto& notes = take.performance.notes;
+  REQUIRE(take.given.size() == notes.size());
+  std::array<std::int64_t, 128> free_from{};
+  double last = 0;
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    const auto [start, end, pitch, bin] = on_grid(notes[i]);
+    INFO("note " << i << ", pitch " << pitch << " from step " << start << " to " << end);
+    if (i > 0) REQUIRE(notes[i - 1].start <= notes[i].start);
+    REQUIRE(start >= free_from[static_cast<std::size_t>(pitch)]);
+    free_from[static_cast<std::size_t>(pitch)] = end;
+    last = std::max(last, notes[i].end.value);
+    if (take.given[i]) {
+      given.insert(on_grid(notes[i]));
+      continue;
+    }
+    REQUIRE(std::ranges::any_of(outline.free, [&](const Span& span) {
+      return music::to_step({span.begin}) <= start && start < music::to_step({span.end});
+    }));
+    REQUIRE(end - start <= 500);
+    std::int64_t left = 0;  // the last end of a span, or this is inside of one
+    for (const Span& span : outline.free)
+      if (music::to_step({span.begin}) <= end) left = music::to_step({span.end});
+    REQUIRE(end <= left + 50);
+    REQUIRE((21 <= pitch && pitch <= 108));
+  }
+  REQUIRE((given == wanted));
+  for (const auto& change : take.performance.controls) last = std::max(last, change.time.value);
+  REQUIRE(std::abs(take.performance.duration.value - last) < kGrid);
+}
+
+/// Outlines of all kinds.
+std::vector<Outline> outlines(bool pedal) {
+  std::vector<Outline> all = {free_play(9)};
+  for (unsigned seed : {1u, 2u}) {
+    const Primer primer = random_primer(seed, 12, pedal);
+    all.push_back(continuation(primer, 6));
+    all.push_back(second_half_anew(primer));
+    for (double share : {0.1, 0.4, 0.8}) all.push_back(share_anew(primer, share, seed));
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("Untrained models at any temperature play what can be played, and keep what is given") {
+  for (const music::Hearing& hearing : {kPlain, kPedal, kTold}) {
+    const bool pedal = hearing.vocabulary == music::kVocabularyWithPedal;
+    std::size_t fresh = 0, pedal_moves = 0;
+    for (std::uint64_t seed : {1u, 2u})
+      for (double temperature : kTemperatures) {
+        const auto model = random_model(hearing, seed);
+        const auto all = outlines(pedal);
+        for (std::size_t k = 0; k < all.size(); ++k) {
+          INFO("model " << seed << ", V " << hearing.vocabulary << ", " << hearing.conditions.ids()
+                        << " conditions, temperature " << temperature << ", outline " << k);
+          const Played played =
+              play(model, hearing,
+                   {.outline = all[k], .sampling = {.temperature = temperature}, .seed = seed + k, .told = {5, 3}});
+          require_playable(played.tokens);
+          require_kept(all[k], played.take);
+          REQUIRE(played.take.fresh().notes.size() + all[k].given.notes.size() == played.take.performance.notes.size());
+          fresh += played.take.fresh().notes.size();
+          pedal_moves += played.take.performance.controls.size();
+        }
+      }
+    CHECK(fresh > 1000);
+    CHECK((pedal_moves > 0) == pedal);
+  }
+}
+
+TEST_CASE("Outside of free spans the pedal is the primer's") {
+  // After each step's events, of changes by time in seconds.
+  const auto pedal_at = [](const std::vector<music::ControlChange>& changes, std::int64_t step) {
+    bool down = false;
+    for (const auto& change : changes)
+      if (music::to_step(change.time) <= step) down = music::is_down(change);
+    return down;
+  };
+  int down = 0, up = 0, moved = 0;
+  for (unsigned seed = 1; seed <= 4; ++seed) {
+    const Primer primer = random_primer(seed, 12, true);
+    const Outline outline = share_anew(primer, 0.4, seed);
+    const auto model = random_model(kPedal, seed);
+    const Take take = generate(model, kPedal, {{.outline = outline, .sampling = {}, .seed = seed}}, kOpening).front();
+    for (std::int64_t step = 0; step < music::to_step({primer.seconds}); ++step) {
+      const bool free = std::ranges::any_of(outline.free, [&](const Span& span) {
+        return music::to_step({span.begin}) <= step && step < music::to_step({span.end});
+      });
+      const bool theirs = pedal_at(primer.performance.controls, step), ours = pedal_at(take.performance.controls, step);
+      INFO("seed " << seed << ", step " << step);
+      if (!free) REQUIRE(ours == theirs);
+      if (!free) ++(theirs ? down : up);
+      if (free) moved += ours != theirs;
+    }
+  }
+  CHECK((down > 100 && up > 100 && moved > 100));
+}
+
+TEST_CASE("Given notes are not new: a continuation's are all of the primer's, and only they") {
+  const Primer primer = random_primer(4, 10);
+  const auto model = random_model(kPlain, 3);
+  const Take take =
+      generate(model, kPlain, {{.outline = continuation(primer, 8), .sampling = {}, .seed = 5}}, kOpening).front();
+  std::size_t given = 0;
+  for (std::size_t i = 0; i < take.given.size(); ++i) {
+    const bool before = music::to_step(take.performance.notes[i].start) < music::to_step({primer.seconds});
+    CHECK(take.given[i] == before);
+    given += before;
+  }
+  CHECK(given == primer.performance.notes.size());
+  CHECK(take.fresh().notes.size() == take.performance.notes.size() - given);
+  CHECK(take.performance.duration.value <= primer.seconds + 8 + 0.5);  // the last notes ring for half a second
+  CHECK(take.performance.duration.value > primer.seconds + 3);
+}
+
+TEST_CASE("A take is the same whatever is played beside it") {
+  const auto model = random_model(kTold, 6);
+  const Primer primer = random_primer(5, 6);
+  const std::vector<Request> requests = {
+      {.outline = continuation(primer, 5), .sampling = {.temperature = 1.3}, .seed = 1, .told = {3, 4}},
+      {.outline = free_play(8), .sampling = {.top_k = 20}, .seed = 2, .told = {}},
+      {.outline = share_anew(primer, 0.5, 3), .sampling = {.top_p = 0.8}, .seed = 3, .told = {9, 20}},
+  };
+  const auto together = generate(model, kTold, requests, kOpening);
+  const auto backwards = generate(model, kTold, {requests.rbegin(), requests.rend()}, kOpening);
+  REQUIRE(together.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    INFO("request " << i);
+    const Take alone = generate(model, kTold, {requests[i]}, kOpening).front(), other = backwards[2 - i];
+    CHECK(alone.performance.notes.size() > 5);
+    for (const Take* take : {&alone, &other}) {
+      CHECK((take->performance.notes == together[i].performance.notes));
+      CHECK((take->given == together[i].given));
+      CHECK(take->sampled == together[i].sampled);
+      CHECK(take->nats == Approx(together[i].nats).epsilon(1e-5));
+    }
+  }
+  Request reseeded = requests[0];
+  reseeded.seed = 9;
+  CHECK_FALSE(
+      (generate(model, kTold, {reseeded}, kOpening).front().performance.notes == together[0].performance.notes));
+}
+
+TEST_CASE("A model hears what it is told, and which keys are down") {
+  const auto model = random_model(kTold, 7);
+  const Request request{.outline = share_anew(random_primer(6, 9), 0.5, 1), .sampling = {}, .seed = 4, .told = {7, 13}};
+  const Played played = play(model, kTold, request);
+  std::set<int> down;
+  for (std::size_t t = 0; t < played.tokens.size(); ++t) {
+    const auto [kind, pitch] = music::event_of(played.tokens[t]);
+    if (kind == EventKind::note_on) down.insert(pitch);
+    if (kind == EventKind::note_off) down.erase(pitch);
+    std::vector<music::Token> wanted = {played.tokens[t], 388 + 7, 388 + 12 + 13};
+    for (int key : down)
+      if (wanted.size() < 19) wanted.push_back(388 + 12 + 24 + key);
+    wanted.resize(20, music::kUntold);
+    REQUIRE(played.heard[t] == wanted);
+  }
+  for (const music::Told& other : {music::Told{8, 13}, music::Told{7, 14}, music::Told{-1, 13}}) {
+    Request asked = request;
+    asked.told = other;
+    const Played told = play(model, kTold, asked);
+    REQUIRE(told.tokens.front() == played.tokens.front());
+    CHECK(told.logits.front() != played.logits.front());
+  }
+}
+
+TEST_CASE("Nats are those of the model itself, whatever filters and masks do") {
+  rondo::Rng rng(1);
+  auto model = random_model(kPlain, 8);
+  model.for_each_parameter([](const rondo::Path& path, auto& p) {
+    if (path.text().starts_with("output")) rondo::matrix(p.value()).setZero();  // each token as likely as any
+  });
+  for (const rondo::SamplingConfig& sampling :
+       {rondo::SamplingConfig{}, {.temperature = 3}, {.top_k = 4}, {.top_p = 0.5, .min_p = 0.2}}) {
+    const Take take = generate(model, kPlain, {{.outline = free_play(5), .sampling = sampling}}, kOpening).front();
+    CHECK(take.sampled > 10);
+    CHECK(take.nats == Approx(static_cast<double>(take.sampled) * std::log(388.0)).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("Density and key of a primer") {
+  const Primer scale = parse_primer_notes("D4:0.5 E4:0.5 F#4:0.5 G4:0.5 A4:0.5 B4:0.5 C#5:0.5 D5:0.5");
+  const music::Told told = told_by(scale.performance);
+  CHECK(told.density == music::density_bin(8 / 1.75));  // the last begins at 1.75 s
+  CHECK(told.key == music::key_named("D major"));
+}
+
+TEST_CASE("Settings out of range are refused before anything is played") {
+  const auto model = random_model(kPlain, 1);
+  CHECK_THROWS_AS(generate(model, kPlain, {{.outline = free_play(1), .sampling = {.temperature = -1}}}, kOpening),
+                  rondo::error);
+  CHECK(generate(model, kPlain, {}, kOpening).empty());
+}
