@@ -2,7 +2,7 @@
 """Two hundred continuations of real performances: are they well-formed to others, and music of the kind that was learned?
 
 Usage: continuations.py PIANO DATA_DIR [RUN_DIR]. DATA_DIR holds MIDI files. RUN_DIR is a trained run; without it one is
-trained for two minutes on the files of DATA_DIR but the last two. Exit status: 0 all that is asked, 1 not, 77 nothing to
+trained for ten minutes on the files of DATA_DIR but the last two. Exit status: 0 all that is asked, 1 not, 77 nothing to
 compare with.
 
 20 primers of 10 s, 10 outputs each of 30 s, temperature 1. Asked of every file: symusic, mido and (where it is installed)
@@ -57,7 +57,7 @@ def main():
         run_dir = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else folder / "run"
         if len(sys.argv) <= 3:
             run(piano, "train", "--data", data, "--validation", *(f.stem for f in files[-2:]), "--run-dir", run_dir, "--config", "small",
-                "--minutes", 2)
+                "--minutes", 10)
         faults, worst_pitch, worst_silence, manifests = [], 0, 0, []
         for k in range(PRIMERS):
             primer, out = files[k % len(files)], folder / f"{k:02}"
