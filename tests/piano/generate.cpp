@@ -148,7 +148,11 @@ TEST_CASE("Outside of free spans the pedal is the primer's") {
   for (unsigned seed = 1; seed <= 4; ++seed) {
     const Primer primer = random_primer(seed, 12, true);
     const Outline outline = share_anew(primer, 0.4, seed);
-    const auto model = random_model(kPedal, seed);
+    auto model = random_model(kPedal, seed);
+    model.for_each_parameter([](const rondo::Path& path, auto& p) {
+      if (path.text() == "output.bias")
+        p.value()(music::kPedalDown, 0) = p.value()(music::kPedalUp, 0) = 5;  // restless
+    });
     const Take take = generate(model, kPedal, {{.outline = outline, .sampling = {}, .seed = seed}}, kOpening).front();
     for (std::int64_t step = 0; step < music::to_step({primer.seconds}); ++step) {
       const bool free = std::ranges::any_of(outline.free, [&](const Span& span) {
@@ -162,6 +166,18 @@ TEST_CASE("Outside of free spans the pedal is the primer's") {
     }
   }
   CHECK((down > 100 && up > 100 && moved > 100));
+}
+
+TEST_CASE("Given notes that overlap on one key come one after the other") {
+  const auto note = [](double start, double end, int velocity) {
+    return music::Note{.start = {start}, .end = {end}, .pitch = 60, .velocity = static_cast<std::uint8_t>(velocity)};
+  };
+  const Outline outline{music::make_performance({note(0, 2, 50), note(1, 3, 90), note(1, 1.5, 20)}), {{3, 5}}};
+  const auto model = random_model(kPlain, 2);
+  const Played played = play(model, kPlain, {.outline = outline, .sampling = {}, .seed = 1});
+  require_playable(played.tokens);
+  CHECK(played.take.performance.notes.size() > 2);
+  CHECK(on_grid(played.take.performance.notes[0]) == OnGrid{0, 100, 60, music::velocity_bin(50)});
 }
 
 TEST_CASE("Given notes are not new: a continuation's are all of the primer's, and only they") {
