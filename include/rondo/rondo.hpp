@@ -22,6 +22,8 @@
 #include <rondo/midi/writer.hpp>
 #include <rondo/music/augment.hpp>
 #include <rondo/music/batches.hpp>
+#include <rondo/music/calibration.hpp>
+#include <rondo/music/condition.hpp>
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/grammar.hpp>
 #include <rondo/music/load.hpp>
@@ -30,8 +32,10 @@
 #include <rondo/music/pedal.hpp>
 #include <rondo/music/score/library.hpp>
 #include <rondo/music/statistics.hpp>
+#include <rondo/music/style.hpp>
 #include <rondo/music/tokens.hpp>
 #include <rondo/music/vocabulary.hpp>
+#include <rondo/music/yardstick.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
 #include <rondo/optim/schedule.hpp>
