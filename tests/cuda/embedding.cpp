@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Look-up and its gradient: both are exact, so that they are compared to the bit.
+#include <rondo/core/token_input.hpp>
+
 #include "cuda/device_matrix.hpp"
 
 using namespace rondo;

@@ -2,11 +2,14 @@
 // The same layers on both devices, with the same weights: what one computes the other does, but for rounding.
 #include <cmath>
 #include <limits>
+#include <utility>
 
+#include <rondo/cuda.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
+#include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
 
@@ -146,4 +149,36 @@ TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and
   CHECK(values(back) == rounded);
   Linear<float, Cuda> wider(D, K + 1, rng);
   CHECK_THROWS_AS(copy_weights(host, wider), shape_error);
+}
+
+TEMPLATE_TEST_CASE("CUDA: a token model that hears conditions computes and learns as on the CPU", "", float, double) {
+  if (!gpu_is_here()) return;
+  // Sums of up to K B T = 204 terms in orders of their own, through T steps of two layers and back.
+  constexpr double bound = 2000 * std::numeric_limits<TestType>::epsilon();
+  const TokenModelConfig config{
+      .vocabulary = 30, .conditions = 10, .per_step = 4, .embedding = 9, .hidden = 17, .layers = 2};
+  Rng rng(3);
+  std::vector<std::int32_t> ids, targets;
+  for (Index step = 0; step < B * T; ++step) {
+    ids.push_back(static_cast<std::int32_t>(rng.below(30)));
+    for (int k = 1; k < 4; ++k)
+      ids.push_back(rng.below(3) == 0 ? kNoToken : static_cast<std::int32_t>(30 + rng.below(10)));
+    targets.push_back(static_cast<std::int32_t>(rng.below(30)));
+  }
+  const auto learn = [&]<class Device>(Device) {
+    Rng weights(4);
+    TokenModel<TestType, Device> model(config, weights);
+    model.for_each_parameter([&](const Path&, Parameter<TestType, Device>& p) {
+      set_from_host(Device{}, p.value(), [&](auto values) { initialise_normal(values, 0.3, weights); });
+    });
+    zero_grad(model);
+    typename TokenModel<TestType, Device>::Cache cache;
+    auto state = model.zero_state(B);
+    const double loss = model.forward_backward(ids, targets, B, T, state, cache).mean();
+    return std::pair(loss, numbers(model, What::gradient));
+  };
+  const auto [loss, gradients] = learn(Cpu{});
+  const auto [loss_there, gradients_there] = learn(Cuda{});
+  CHECK(loss == Approx(loss_there).epsilon(bound));
+  check_close(gradients, gradients_there, bound);
 }
