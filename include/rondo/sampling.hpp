@@ -68,13 +68,16 @@ class Sampler {
     double probability;
   };
 
-  /// What is left to choose from, likeliest first; probabilities sum to 1.
+  /// What is left to choose from, likeliest first; probabilities sum to 1. Throws rondo::error if no token is allowed,
+  /// or the logit of one that is allowed is not a number.
   template <class Scalar>
   std::span<const Candidate> distribution(std::span<const Scalar> logits, std::span<const std::uint8_t> allowed) {
     candidates_.clear();
     for (std::size_t i = 0; i < logits.size(); ++i)
-      if (allowed.empty() || allowed[i])
+      if (allowed.empty() || allowed[i]) {
+        if (std::isnan(logits[i])) throw error(detail::concat("sampling: the logit of token ", i, " is not a number"));
         candidates_.push_back({static_cast<std::int32_t>(i), static_cast<double>(logits[i])});
+      }
     if (candidates_.empty()) throw error("sampling: no token is allowed");
     std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
       return a.probability != b.probability ? a.probability > b.probability : a.token < b.token;

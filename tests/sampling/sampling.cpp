@@ -86,6 +86,15 @@ TEST_CASE("the mask goes first: filters see the allowed tokens alone") {
   CHECK_THROWS_WITH(sampler.distribution(std::span<const double>(z), none), "sampling: no token is allowed");
 }
 
+TEST_CASE("a logit that is no number is an error, not a choice") {
+  Sampler sampler({});
+  const std::vector<float> z = {1, std::numeric_limits<float>::quiet_NaN(), 2};
+  const std::vector<std::uint8_t> others = {1, 0, 1};
+  CHECK_THROWS_WITH(sampler.distribution(std::span<const float>(z), {}),
+                    "sampling: the logit of token 1 is not a number");
+  CHECK(sampler.distribution(std::span<const float>(z), others).size() == 2);
+}
+
 TEST_CASE("equally likely tokens stand in the order of their numbers") {
   Sampler sampler({.top_k = 2});
   const std::vector<float> z = {1, 5, 5, 5};

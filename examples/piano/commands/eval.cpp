@@ -99,6 +99,8 @@ json numbers(const Options& o) {
   const auto all = given(o, config), judged = chosen(o, all), train = learned(config);
 
   json result = to_json(evaluate(model, judged, config.hearing()));
+  if (config.conditions.looks_ahead())
+    result["nll_per_token_told"] = evaluate(model, judged, config.hearing(), true).per_token();
   result["pieces"] = judged.size();
   result["pieces_learned"] = judged.size() - unheard(judged, train).size();
   result["floors"] = nullptr;

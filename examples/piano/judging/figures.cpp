@@ -26,6 +26,7 @@ void print_likelihood(const json& n) {
   if (const auto learned = n["pieces_learned"].get<std::size_t>(); learned > 0)
     std::printf("  %zu of these pieces the model has learned from: its likelihood of them says little\n", learned);
   line("nats per token", n["nll_per_token"]);
+  if (n.contains("nll_per_token_told")) line("  told density and key", n["nll_per_token_told"]);
   line("nats per note", n["nll_per_note"]);
   line("nats per second", n["nll_per_second"]);
   for (const auto& [kind, value] : n["nll_by_event"].items()) line(("nats per " + kind + " token").c_str(), value);
