@@ -32,7 +32,7 @@ function brief(value) {
 class Chart {
   /**
      options: {title, curves: [{name, kind, values}], floors: [{name, value}], mark, format, height, small}. `values`
-     and x are of one length; null is a gap. `mark` is an index that stands out.
+     and x are of one length; null is passed over. `mark` is an index that stands out.
    */
   constructor(options) {
     this.options = options;
@@ -116,10 +116,7 @@ class Chart {
       let pen = "M";
       let end = null;
       curve.values.forEach((value, i) => {
-        if (!isNumber(value) || !isNumber(this.x[i])) {
-          pen = "M";
-          return;
-        }
+        if (!isNumber(value) || !isNumber(this.x[i])) return;
         path += `${pen}${this.toX(this.x[i]).toFixed(1)} ${this.toY(value).toFixed(1)}`;
         pen = "L";
         end = value;
