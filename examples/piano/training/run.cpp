@@ -78,6 +78,7 @@ class Run {
     double next_judgement = next_of(options_.judgements), next_line = next_of(kLines);
     while (done() < 1 && !interrupt.asked() && !out_of_patience()) {
       last_ = trainer_->step(done());
+      if (latest_line_) metrics_->write(*std::exchange(latest_line_, std::nullopt));
       lately_.add(last_);
       recent_sum_ = kForget * recent_sum_ + last_.nll;
       recent_weight_ = kForget * recent_weight_ + 1;
@@ -87,7 +88,7 @@ class Run {
         next_judgement = next_of(options_.judgements);
         next_line = next_of(kLines);
       } else if (done() >= next_line) {
-        metrics_->write(line());
+        latest_line_ = line();
         next_line = next_of(kLines);
       }
     }
@@ -208,7 +209,7 @@ class Run {
     worse_ = best ? 0 : worse_ + 1;
     if (best) trainer_->save_best(run_, valid_);
     trainer_->save(run_, seconds());
-    json judged = line();
+    json judged = latest_line_ ? *std::exchange(latest_line_, std::nullopt) : line();
     judged["valid_nll"] = valid_;
     judged["sample"] = write_sample(run_, config_, corpus_, trainer_->steps());
     metrics_->write(judged);
@@ -247,6 +248,7 @@ class Run {
   int worse_ = 0;  // judgements in a row
   TrainingStep last_{};
   Lately lately_;
+  std::optional<json> latest_line_;  // of metrics; held back until the next step, as a judgement may belong to it
   double recent_sum_ = 0, recent_weight_ = 0;
 };
 
