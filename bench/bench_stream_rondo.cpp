@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bench_stream.hpp"
 
-#include <rondo/layers/streaming_lstm.hpp>
+#include <rondo/layers/streaming.hpp>
 
 namespace bench {
 

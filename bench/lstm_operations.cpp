@@ -3,9 +3,9 @@
 
 #include "measure.hpp"
 
-#include <rondo/layers/inference_lstm.hpp>
+#include <rondo/layers/inference.hpp>
 #include <rondo/layers/lstm.hpp>
-#include <rondo/layers/streaming_lstm.hpp>
+#include <rondo/layers/streaming.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
@@ -71,7 +71,7 @@ void lstm_forward_backward(benchmark::State& state, const Shape& s, Precision pr
   const double seconds = seconds_per_call(state, [&] {
     zero_grad(lstm);
     hc.set_zero();
-    lstm.forward(x, hc, cache);
+    lstm.forward(x, hc, cache, Inference{});
     d_hc.set_zero();
     lstm.backward(x, dy, cache, d_hc, &dx);
   });
@@ -107,7 +107,7 @@ void training_step(benchmark::State& state, const Shape& s, Precision precision)
   const double seconds = seconds_per_call(state, [&] {
     zero_grad(model);
     hc.set_zero();
-    model.forward_backward(tokens, targets, s.B, s.T, hc, cache);
+    model.forward_backward(tokens, targets, s.B, s.T, hc, cache, Inference{});
     clip_grad_norm(model, 1);
     adam.step(model);
   });

@@ -10,11 +10,11 @@
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
-#include <rondo/layers/inference_lstm.hpp>
+#include <rondo/layers/inference.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/lstm.hpp>
-#include <rondo/layers/streaming_lstm.hpp>
+#include <rondo/layers/streaming.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/midi/compose.hpp>
 #include <rondo/midi/notes.hpp>

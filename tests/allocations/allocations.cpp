@@ -9,8 +9,8 @@
 
 #include <Eigen/Core>
 
-#include <rondo/layers/inference_lstm.hpp>
-#include <rondo/layers/streaming_lstm.hpp>
+#include <rondo/layers/inference.hpp>
+#include <rondo/layers/streaming.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
@@ -62,7 +62,7 @@ TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) 
     for (int step = 0; step < 3; ++step) {  // two steps warm it: buffers between layers take turns
       const auto before = allocations();
       zero_grad(m);
-      m.forward_backward(ids, targets, batch, time, state, cache, &dropout);
+      m.forward_backward(ids, targets, batch, time, state, cache, Training{dropout});
       clip_grad_norm(m, 1);
       adam.step(m);
       counted = allocations() - before;
@@ -89,7 +89,7 @@ TEMPLATE_TEST_CASE("a warm ragged pass allocates nothing", "", float, double) {
   std::size_t before = 0;
   for (int pass = 0; pass < 3; ++pass) {
     before = allocations();
-    lstm.forward(x, state, cache);
+    lstm.forward(x, state, cache, Inference{});
     lstm.backward(x, dy, cache, d_state, &dx);
   }
   CHECK(allocations() == before);
@@ -156,7 +156,7 @@ TEST_CASE("the memory of training is the documented formula") {
       auto state = lstm.zero_state(B), d_state = lstm.zero_state(B);
       const std::size_t before = rondo_test::allocated_bytes();
       Lstm<float>::Cache cache;
-      lstm.forward(x, state, cache);
+      lstm.forward(x, state, cache, Inference{});
       lstm.backward(x, dy, cache, d_state, &dx);
       const auto used = static_cast<double>(rondo_test::allocated_bytes() - before);
       // docs/04-cpu-kernels.md: gates, c, tanh c, y; dx; states; packed weights; dz of two chunks

@@ -82,7 +82,7 @@ TEMPLATE_TEST_CASE("LSTM: PyTorch's outputs and gradients, dense and packed", ""
   typename Lstm<Scalar>::Cache cache;
   Sequence<Scalar> dx;
 
-  compare_sequence(golden, "y", lstm.forward(x, state, cache));
+  compare_sequence(golden, "y", lstm.forward(x, state, cache, Inference{}));
   compare_sequence(golden, "h", state.h);
   compare_sequence(golden, "c", state.c);
   lstm.backward(x, sequence<Scalar>(golden, "dy", H, B, T), cache, d_state, &dx);
@@ -169,7 +169,7 @@ TEMPLATE_TEST_CASE("ten training steps: PyTorch's losses, gradient norms and fin
     const auto window = std::span(tokens).subspan(step * std::size_t(T * B), std::size_t((T + 1) * B));
     zero_grad(model);
     const Loss loss =
-        model.forward_backward(window.first(std::size_t(T * B)), window.last(std::size_t(T * B)), B, T, state, cache);
+        model.forward_backward(window.first(std::size_t(T * B)), window.last(std::size_t(T * B)), B, T, state, cache, Inference{});
     CHECK(std::abs(loss.mean() - golden["losses"][step]) <= bound);
     CHECK(std::abs(clip_grad_norm(model, 0.15) - golden["norms"][step]) <= bound);
     adam.step(model);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include <rondo/layers/inference_lstm.hpp>
+#include <rondo/layers/inference.hpp>
 
 #include "cpu/levels.hpp"
 #include "support/catch.hpp"
@@ -45,7 +45,7 @@ Difference compare(const LstmConfig& config, Index B, Index T, const std::vector
   auto x = random_sequence<Scalar>(config.input, B, T, rng);
   x.set_lengths(lengths);
   auto state = random_state(lstm, B, rng), fast_state = state;
-  const auto& y = lstm.forward(x, state, cache);
+  const auto& y = lstm.forward(x, state, cache, Inference{});
   const auto& fast_y = fast.forward(x, fast_state, work);
   double norm = 0;
   for (Index i = 0; i < y.size(); ++i) norm = std::max(norm, std::abs(static_cast<double>(y.data()[i])));
@@ -89,10 +89,10 @@ TEST_CASE("steps one by one have the bits of the forward pass") {
         Rng rng(11);
         Lstm<float> lstm({.input = 9, .hidden = H, .layers = 2}, rng);
         Lstm<float>::Cache cache;
-        Buffer<float> scratch;
+        typename Lstm<float>::Scratch scratch;
         const auto x = random_sequence<float>(9, B, 6, rng);
         auto state = random_state(lstm, B, rng), stepped = state;
-        const auto& y = lstm.forward(x, state, cache);
+        const auto& y = lstm.forward(x, state, cache, Inference{});
         for (Index t = 0; t < 6; ++t) {
           const auto h = lstm.step(x.at(t), stepped, scratch);
           for (Index b = 0; b < B; ++b)

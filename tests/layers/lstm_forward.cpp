@@ -53,7 +53,7 @@ void compare_with_reference(const LstmConfig& config, Index B, Index T, const st
   auto state = random_state(lstm, B, rng);
   const auto before = state;
   typename Lstm<Scalar>::Cache cache;
-  const auto& y = lstm.forward(x, state, cache);
+  const auto& y = lstm.forward(x, state, cache, Inference{});
 
   const auto layers = naive_layers(lstm);
   const auto H = static_cast<std::size_t>(config.hidden);
@@ -126,7 +126,7 @@ TEST_CASE("a sequence without any steps leaves the state alone") {
   auto state = random_state(lstm, 2, rng);
   const auto before = state;
   Lstm<double>::Cache cache;
-  CHECK(lstm.forward(Sequence<double>(2, 2, 0), state, cache).time() == 0);
+  CHECK(lstm.forward(Sequence<double>(2, 2, 0), state, cache, Inference{}).time() == 0);
   CHECK(matrix(state.h.flat()) == matrix(before.h.flat()));
   CHECK(matrix(state.c.flat()) == matrix(before.c.flat()));
 }
@@ -139,8 +139,8 @@ TEST_CASE("step after step gives what forward gives") {
     const auto x = random_sequence<Scalar>(4, B, T, rng);
     auto state = random_state(lstm, B, rng), streamed = state;
     typename Lstm<Scalar>::Cache cache;
-    const auto& y = lstm.forward(x, state, cache);
-    Buffer<Scalar> scratch;
+    const auto& y = lstm.forward(x, state, cache, Inference{});
+    typename Lstm<Scalar>::Scratch scratch;
     for (Index t = 0; t < T; ++t) {
       const auto h = lstm.step(x.at(t), streamed, scratch);
       CHECK((matrix(h) - matrix(y.at(t))).cwiseAbs().maxCoeff() <= Scalar(bound));
@@ -165,13 +165,13 @@ TEST_CASE("two windows with the state carried are one long window") {
   const auto x = random_sequence<double>(2, B, T, rng);
   auto state = random_state(lstm, B, rng), carried = state;
   Lstm<double>::Cache cache, first, second;
-  const auto& y = lstm.forward(x, state, cache);
+  const auto& y = lstm.forward(x, state, cache, Inference{});
 
   Sequence<double> x1(2, B, cut), x2(2, B, T - cut);
   copy(Cpu{}, x.flat().columns(0, cut * B), x1.flat());
   copy(Cpu{}, x.flat().columns(cut * B, (T - cut) * B), x2.flat());
-  const auto& y1 = lstm.forward(x1, carried, first);
-  const auto& y2 = lstm.forward(x2, carried, second);
+  const auto& y1 = lstm.forward(x1, carried, first, Inference{});
+  const auto& y2 = lstm.forward(x2, carried, second, Inference{});
   constexpr double kBound = 1e-13;
   CHECK((matrix(y1.flat()) - matrix(y.flat().columns(0, cut * B))).cwiseAbs().maxCoeff() <= kBound);
   CHECK((matrix(y2.flat()) - matrix(y.flat().columns(cut * B, (T - cut) * B))).cwiseAbs().maxCoeff() <= kBound);
@@ -201,7 +201,7 @@ TEST_CASE("what padding holds changes nothing, not even when it is not a number"
     Sequence<double> dx;
     std::vector<double> all;
     const auto keep = [&](MatrixView<const double> v) { all.insert(all.end(), v.data, v.data + v.rows * v.cols); };
-    keep(lstm.forward(x, state, cache).flat());
+    keep(lstm.forward(x, state, cache, Inference{}).flat());
     lstm.backward(x, dy, cache, d_state, &dx);
     for (auto* s : {&state.h, &state.c, &d_state.h, &d_state.c, &dx}) keep(s->flat());
     lstm.for_each_parameter([&](const Path&, auto& p) { keep(p.grad()); });
@@ -233,18 +233,18 @@ TEST_CASE("Lstm says what it got and what it wanted") {
   Lstm<float> lstm({.input = 89, .hidden = 4, .layers = 2}, rng);
   auto state = lstm.zero_state(16), d_state = state;
   Lstm<float>::Cache cache;
-  CHECK_THROWS_WITH(lstm.forward(Sequence<float>(88, 16, 64), state, cache),
+  CHECK_THROWS_WITH(lstm.forward(Sequence<float>(88, 16, 64), state, cache, Inference{}),
                     "Lstm::forward: x is 88 x 16 x 64 (C x B x T), this layer wants C = 89");
-  CHECK_THROWS_WITH(lstm.forward(Sequence<float>(89, 15, 64), state, cache),
+  CHECK_THROWS_WITH(lstm.forward(Sequence<float>(89, 15, 64), state, cache, Inference{}),
                     "Lstm::forward: state is 4 x 16 x 2 (H x B x L), wanted 4 x 15 x 2");
   Sequence<float> x(89, 16, 3);
   fill(Cpu{}, x.flat(), 0);
   CHECK_THROWS_WITH(lstm.backward(x, Sequence<float>(4, 16, 3), cache, d_state),
                     "Lstm::backward: the cache is not that of a forward pass over x, 89 x 16 x 3 (C x B x T)");
-  lstm.forward(x, state, cache);
+  lstm.forward(x, state, cache, Inference{});
   CHECK_THROWS_WITH(lstm.backward(x, Sequence<float>(5, 16, 3), cache, d_state),
                     "Lstm::backward: dy is 5 x 16 x 3 (C x B x T), wanted 4 x 16 x 3");
-  Buffer<float> scratch;
+  typename Lstm<float>::Scratch scratch;
   CHECK_THROWS_WITH(lstm.step(x.flat(), state, scratch),
                     "Lstm::step: state is 4 x 16 x 2 (H x B x L), wanted 4 x 48 x 2");
   CHECK_THROWS_WITH(lstm.step(Sequence<float>(3, 16, 1).at(0), state, scratch),

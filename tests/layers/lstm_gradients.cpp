@@ -32,7 +32,7 @@ void check_all_gradients(const std::vector<Index>& lengths, double dropout_proba
   const auto loss = [&] {
     auto state = initial;
     Rng same_masks(12);
-    const auto& y = lstm.forward(x, state, cache, &same_masks);
+    const auto& y = lstm.forward(x, state, cache, Training{same_masks});
     return dot(dy.flat(), y.flat()) + dot(d_final.h.flat(), state.h.flat()) + dot(d_final.c.flat(), state.c.flat());
   };
 
@@ -63,7 +63,7 @@ TEST_CASE("backward adds to gradients and does without dx") {
   const auto x = random_sequence<double>(2, 2, 3, rng), dy = random_sequence<double>(3, 2, 3, rng);
   Lstm<double>::Cache cache;
   auto state = random_state(lstm, 2, rng);
-  lstm.forward(x, state, cache);
+  lstm.forward(x, state, cache, Inference{});
   std::vector<double> once;
   auto d_state = lstm.zero_state(2);
   lstm.backward(x, dy, cache, d_state);
@@ -89,7 +89,7 @@ TEST_CASE("the gradient of the final state passes through a sequence of length z
   x.set_lengths(std::vector<Index>{3, 0});
   Lstm<double>::Cache cache;
   auto state = random_state(lstm, 2, rng);
-  lstm.forward(x, state, cache);
+  lstm.forward(x, state, cache, Inference{});
   auto d_state = random_state(lstm, 2, rng);
   const auto d_final = d_state;
   lstm.backward(x, random_sequence<double>(3, 2, 3, rng), cache, d_state);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include <rondo/layers/streaming_lstm.hpp>
+#include <rondo/layers/streaming.hpp>
 
 #include "cpu/levels.hpp"
 #include "support/catch.hpp"
@@ -25,7 +25,7 @@ double difference(Index C, Index H, Index L, Index K) {
   StreamingLstm<Scalar> stream = K > 0 ? StreamingLstm<Scalar>(lstm, head) : StreamingLstm<Scalar>(lstm);
   stream.set_state(state);
   REQUIRE(stream.output() == (K > 0 ? K : H));
-  Buffer<Scalar> scratch;
+  typename Lstm<Scalar>::Scratch scratch;
   std::vector<Scalar> x(static_cast<std::size_t>(C)), wanted(static_cast<std::size_t>(stream.output()));
   double worst = 0, largest = 0;
   for (int t = 0; t < 40; ++t) {

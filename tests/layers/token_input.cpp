@@ -51,12 +51,12 @@ Gradients<Scalar> run(Index V, Index B, Index T, bool embedded, Precision precis
   if (embedded) {
     Sequence<Scalar> x, dx;
     embedding.forward(tokens, B, T, x, K);
-    out.y = lstm.forward(x, state, cache);
+    out.y = lstm.forward(x, state, cache, Inference{});
     lstm.backward(x, dy, cache, d_state, &dx);
     embedding.backward(tokens, dx);
   } else {
     const auto x = embedding.input(tokens, B, T, K);
-    out.y = lstm.forward(x, state, cache);
+    out.y = lstm.forward(x, state, cache, Inference{});
     lstm.backward(x, dy, cache, d_state, embedding.E().grad());
   }
   lstm.for_each_parameter([&](const Path&, auto& p) { keep(out, p.grad()); });

@@ -64,13 +64,13 @@ TEST_CASE("gradients of the token model, with and without dropout, with masked t
   TokenModel<double>::Cache cache;
   auto state = initial;
   Rng masks(2);
-  const Loss loss = model.forward_backward(tokens, targets, B, T, state, cache, &masks);
+  const Loss loss = model.forward_backward(tokens, targets, B, T, state, cache, Training{masks});
   CHECK(loss.count == B * T - 2);
   TokenModel<double>::Cache other;
   check_parameter_gradients(model, [&] {
     auto s = initial;
     Rng same(2);
-    return softmax_cross_entropy<double>(model.forward(tokens, B, T, s, other, &same), targets, nullptr).mean();
+    return softmax_cross_entropy<double>(model.forward(tokens, B, T, s, other, Training{same}), targets, nullptr).mean();
   });
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("the token model streams what it computes in one pass") {
   auto state = state_away_from_zero(model, B, rng), streamed = state;
   TokenModel<double>::Cache cache;
   TokenModel<double>::Scratch scratch;
-  const auto& logits = model.forward(tokens, B, T, state, cache);  // no generator: nothing is dropped
+  const auto& logits = model.forward(tokens, B, T, state, cache, Inference{});  // no generator: nothing is dropped
   for (Index t = 0; t < T; ++t) {
     const auto step = model.step(std::span(tokens).subspan(std::size_t(t * B), std::size_t(B)), streamed, scratch);
     CHECK((matrix(step) - matrix(logits.at(t))).cwiseAbs().maxCoeff() < 1e-13);
@@ -104,12 +104,12 @@ TEST_CASE("gradients of a token model that hears conditions, with and without dr
   TokenModel<double>::Cache cache, other;
   auto state = initial;
   Rng masks(2);
-  CHECK(model.forward_backward(ids, targets, B, T, state, cache, &masks).count == B * T);
+  CHECK(model.forward_backward(ids, targets, B, T, state, cache, Training{masks}).count == B * T);
   CHECK(cache.logits.features() == V);  // conditions are heard, never foretold
   check_parameter_gradients(model, [&] {
     auto s = initial;
     Rng same(2);
-    return softmax_cross_entropy<double>(model.forward(ids, B, T, s, other, &same), targets, nullptr).mean();
+    return softmax_cross_entropy<double>(model.forward(ids, B, T, s, other, Training{same}), targets, nullptr).mean();
   });
   model.for_each_parameter([&](const Path& path, auto& weight) {
     if (path.text() != "embedding.weight") return;
@@ -129,11 +129,11 @@ TEST_CASE("conditions begin silent: a fresh model says the same with and without
   auto ids = random_bags(B * T, model.config(), rng);
   TokenModel<double>::Cache cache;
   auto state = model.zero_state(B);
-  const Sequence<double> told = model.forward(ids, B, T, state, cache);
+  const Sequence<double> told = model.forward(ids, B, T, state, cache, Inference{});
   for (std::size_t i = 0; i < ids.size(); ++i)
     if (i % 5 != 0) ids[i] = kNoToken;
   state = model.zero_state(B);
-  const Sequence<double>& untold = model.forward(ids, B, T, state, cache);
+  const Sequence<double>& untold = model.forward(ids, B, T, state, cache, Inference{});
   CHECK((matrix(told.flat()) - matrix(untold.flat())).cwiseAbs().maxCoeff() == 0);
   model.for_each_parameter([&](const Path& path, auto& weight) {
     if (path.text() == "embedding.weight") CHECK(matrix(weight.value().columns(0, V)).norm() > 1);
@@ -154,7 +154,7 @@ TEMPLATE_TEST_CASE("a token model that hears conditions streams what it computes
       auto state = state_away_from_zero(model, B, rng), streamed = state;
       typename TokenModel<Scalar>::Cache cache;
       typename TokenModel<Scalar>::Scratch scratch;
-      const auto& logits = model.forward(ids, B, T, state, cache);
+      const auto& logits = model.forward(ids, B, T, state, cache, Inference{});
       // sums of up to 21 terms of order one in other orders, six steps, two layers; weights of deviation 1/2 amplify
       const double bound = 4000 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
       for (Index t = 0; t < T; ++t) {
@@ -178,7 +178,7 @@ TEST_CASE("two trainings with one seed give the same bits, with another seed the
     for (int step = 0; step < 6; ++step) {
       const auto tokens = random_tokens(B * T, V, data), targets = random_tokens(B * T, V, data);
       zero_grad(model);
-      losses.push_back(model.forward_backward(tokens, targets, B, T, state, cache, &dropout).mean());
+      losses.push_back(model.forward_backward(tokens, targets, B, T, state, cache, Training{dropout}).mean());
       clip_grad_norm(model, 0.5);
       adam.step(model);
     }

@@ -88,6 +88,13 @@ class Path {
     return longer;
   }
 
+  /// This path with `suffix` behind its last part.
+  Path with_suffix(std::string_view suffix) const {
+    Path longer = *this;
+    longer.append(suffix);
+    return longer;
+  }
+
   std::string_view text() const { return {text_, size_}; }
 
  private:

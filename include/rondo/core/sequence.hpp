@@ -5,6 +5,7 @@
 
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/error.hpp>
+#include <rondo/core/sequence_view.hpp>
 #include <rondo/core/view.hpp>
 
 #include <algorithm>
@@ -85,25 +86,15 @@ class Sequence {
 
   bool ragged() const { return !lengths_.empty(); }
   std::span<const Index> lengths() const { return lengths_; }
-  Index length(Index b) const { return ragged() ? lengths_[static_cast<std::size_t>(b)] : time_; }
+  Extent extent() const { return {batch_, time_, lengths_}; }
+  Index length(Index b) const { return extent().length(b); }
+  bool active(Index b, Index t) const { return extent().active(b, t); }
+  Index active_columns(Index t) const { return extent().active_columns(t); }
+  Index active_steps() const { return extent().active_steps(); }
 
-  /// Whether step t of sequence b is a real one, not padding.
-  bool active(Index b, Index t) const { return t < length(b); }
-
-  /// The smallest n such that columns n..B-1 of step t are all padding: what a layer need not compute.
-  Index active_columns(Index t) const {
-    if (!ragged()) return batch_;
-    Index n = batch_;
-    while (n > 0 && lengths_[static_cast<std::size_t>(n - 1)] <= t) --n;
-    return n;
-  }
-
-  /// How many steps, over all sequences, are real.
-  Index active_steps() const {
-    Index steps = 0;
-    for (Index b = 0; b < batch_; ++b) steps += length(b);
-    return steps;
-  }
+  /// Everything, as passes see it.
+  SequenceView<Scalar> view() { return {flat(), extent()}; }
+  SequenceView<const Scalar> view() const { return {flat(), extent()}; }
 
   /// For messages.
   SequenceShape shape() const { return {features_, batch_, time_}; }
@@ -114,29 +105,10 @@ class Sequence {
   std::vector<Index> lengths_;
 };
 
-/// Calls f(first, count) for runs of columns of x.flat() that hold every active step in [begin, end) and no padding:
-/// one run for all steps in which the whole batch is active, then one for each row of neighbours at each step. Longest
-/// first, that is one a step.
-template <class Scalar, class Device, class F>
-void for_each_active_run(const Sequence<Scalar, Device>& x, Index begin, Index end, F&& f) {
-  const Index B = x.batch();
-  Index full = end;  // steps before this one in which nobody is missing
-  for (Index b = 0; b < B; ++b) full = std::min(full, x.length(b));
-  full = std::max(full, begin);
-  if (full > begin && B > 0) f(B * begin, B * (full - begin));
-  for (Index t = full; t < end; ++t)
-    for (Index columns = x.active_columns(t), b = 0; b < columns;) {
-      const Index first = b;
-      while (b < columns && x.active(b, t)) ++b;
-      if (b > first) f(first + B * t, b - first);
-      while (b < columns && !x.active(b, t)) ++b;
-    }
-}
-
-/// The same over all steps.
+/// f(first, count) for the runs of columns of x.flat() that hold its active steps.
 template <class Scalar, class Device, class F>
 void for_each_active_run(const Sequence<Scalar, Device>& x, F&& f) {
-  for_each_active_run(x, 0, x.time(), f);
+  for_each_active_run(x.extent(), f);
 }
 
 }  // namespace rondo::inline v0

@@ -38,131 +38,150 @@ struct Target {
   Start as_start() const { return {data, column, vector}; }
 };
 
-/// Z = b + W X for all four gates of some units, for the same columns of several steps.
+/// Z = b + W X for all gates of some units, for the same columns of several steps. N: blocks of the cell.
 template <class Word>
 struct GateProjection {
   long hidden, columns, steps, batch;  // from one step to the next are `batch` columns
   long depth;                          // words of one column of x
   const Word* W;                       // panels of gates
-  const float* bias;                   // 4H
+  const float* bias;                   // NH
   Operand<Word> x;                     // depth x columns
-  float* z;                            // 4H x columns
+  float* z;                            // NH x columns
   long z_column;
 };
 
-/// The cells of one step. Without tanh_c nothing is kept for backward: `gates` keeps its pre-activations.
-struct LstmCells {
-  float* gates;  // 4H x columns: in W x + b, out the gates
-  long gates_column, gate;
-  const float* c_before;  // H x columns, as the next three
-  float* c;
-  float* tanh_c;
-  float* h;
-  long column;
+/// The cells of one step.
+struct StepCells {
+  const float* bias;  // NH: where the sums of blocks start that W x is not added to
+  long bias_column;   // 0: one column for all
+  float* gates;       // NH x columns: in W x + b, out the gates
+  long gates_column, block;
+  const float* before;  // H x columns: c(t-1), or h(t-1) of a cell without c
+  long before_column;
+  float* c;       // H x columns
+  float* tanh_c;  // H x columns
+  long c_column;  // of both
+  float* h;       // H x columns
+  long h_column;
+  bool keep;  // gates and tanh_c, for backward; else `gates` keeps its pre-activations
 
-  LstmCells from_unit(long u) const {
-    return {gates + u, gates_column, gate, c_before + u, c + u, tanh_c ? tanh_c + u : nullptr, h + u, column};
+  StepCells from_unit(long u) const {
+    StepCells at = *this;
+    at.bias += u, at.gates += u, at.before += u, at.c += u, at.tanh_c += u, at.h += u;
+    return at;
   }
-  LstmCells from_column(long j) const {
-    return {gates + j * gates_column, gates_column,   gate,
-            c_before + j * column,    c + j * column, tanh_c ? tanh_c + j * column : nullptr,
-            h + j * column,           column};
+  StepCells from_column(long j) const {
+    StepCells at = *this;
+    at.bias += j * bias_column, at.gates += j * gates_column, at.before += j * before_column;
+    at.c += j * c_column, at.tanh_c += j * c_column, at.h += j * h_column;
+    return at;
   }
 };
 
 /// One step of the recurrence.
 template <class Word>
-struct LstmStep {
-  long columns, depth;  // depth: words of one column of h
-  bool backwards;       // last units first: every other step, so that it meets what the cache still holds of R
-  const Word* R;        // panels of gates
+struct RecurrentStep {
+  long columns, depth;      // depth: words of one column of h
+  bool reverse_unit_order;  // last units first: every other step, so that it begins with what the cache still holds of R
+  const Word* R;            // panels of gates
   Operand<Word> h_before;
-  LstmCells cells;
+  StepCells cells;
 };
 
-/// The gradients of the cells of one step; layout as LstmCells.
-struct LstmGradients {
-  const float* gates;  // 4H x columns
-  long gates_column, gate;
-  const float* c_before;  // H x columns, as the next two
-  const float* tanh_c;
-  float* dc;  // in: what step t+1 passes down; out: what step t passes down
-  long column;
-  float* dz;  // 4H x columns
+/// The gradients of the cells of one step; layout as StepCells.
+struct StepGradients {
+  const float* gates;  // NH x columns
+  long gates_column, block;
+  const float* before;  // H x columns
+  long before_column;
+  const float* tanh_c;  // H x columns
+  float* dc;  // H x columns. In: what step t+1 passes down of the cell's own state; out: what step t passes down
+  long c_column;  // of both
+  float* dz;      // NH x columns
   long dz_column;
 
-  LstmGradients from_unit(long u) const {
-    return {gates + u, gates_column, gate, c_before + u, tanh_c + u, dc + u, column, dz + u, dz_column};
+  StepGradients from_unit(long u) const {
+    StepGradients at = *this;
+    at.gates += u, at.before += u, at.tanh_c += u, at.dc += u, at.dz += u;
+    return at;
   }
-  LstmGradients from_column(long j) const {
-    return {gates + j * gates_column,
-            gates_column,
-            gate,
-            c_before + j * column,
-            tanh_c + j * column,
-            dc + j * column,
-            column,
-            dz + j * dz_column,
-            dz_column};
+  StepGradients from_column(long j) const {
+    StepGradients at = *this;
+    at.gates += j * gates_column, at.before += j * before_column;
+    at.tanh_c += j * c_column, at.dc += j * c_column, at.dz += j * dz_column;
+    return at;
   }
 };
 
-/// One step back: dh = start + R^T dz(t+1), then the cells.
+/// One step back: dh = start + A B, then the cells; A B is R^T dz(t+1).
 template <class Word>
-struct LstmBackwardStep {
-  long columns, depth;       // depth: words of one column of dz; 0 where there is no later step
-  const Word* R_transposed;  // panels of rows, H x 4H
-  long R_depth;              // words of one of its rows
-  bool backwards;            // last units first
-  Operand<Word> dz_after;
-  const float* dh;  // H x columns: dL/dh(t) but for the later step's part
-  long dh_column;
-  LstmGradients gradients;
+struct BackwardStep {
+  long columns, depth;      // depth: words of one column of b; 0 where there is no later step
+  const Word* A;            // panels of rows, H of them
+  long A_depth;             // words of one of its rows
+  bool reverse_unit_order;  // last units first
+  Operand<Word> b;
+  Start dh;  // H x columns: dL/dh(t) but for the product
+  StepGradients gradients;
 };
 
-/// dW += dZ X^T, dR += dZ Hbefore^T, db += the sum of dZ's columns, for at most kMaxDepth columns.
+/// dW += dZ X^T, dR += dZ Hbefore^T, db += the sum of dZ's columns, for at most kMaxDepth columns and some rows of dZ.
 template <class Word>
 struct GradientSums {
   static constexpr long kMaxDepth = 256;
   long columns;
-  const float* dz;  // 4H x columns
+  const float* dz;  // rows x columns
   long dz_column;
-  long inputs;      // C; 0 where the inputs' part is computed elsewhere
+  long inputs;      // C; 0: no dW
   Operand<Word> x;  // columns x C, in words along columns
-  float* dW;        // 4H x C
+  float* dW;        // rows x C
   long dW_column;
-  long hidden;      // H
-  Operand<Word> h;  // columns x H
-  float* dR;        // 4H x H
+  long hidden;      // columns of dR; 0: no dR
+  Operand<Word> h;  // columns x hidden
+  float* dR;        // rows x hidden
   long dR_column;
-  float* db;  // 4H
+  float* db;  // rows; null: not wanted
 };
 
 /// One step of one layer for a single stream.
 struct StreamStep {
-  long inputs, hidden;    // C, H
-  bool backwards;         // last units first: every other step, so that it meets what the cache still holds
-  const float* weights;   // panels of gates, each the bias, W's columns, R's columns
-  const float* x;         // C
-  const float* h_before;  // H
-  float* h;               // H and up to a whole vector more, as c
+  long inputs, hidden, outputs;  // C, H, P
+  bool reverse_unit_order;       // last units first: every other step, so that it begins with what the cache still holds
+  const float* weights;          // for each vector of units a panel of the bias, then of W's columns, then of R's
+  const float* x;                // C
+  const float* h_before;         // P
+  const float* before;           // H and up to a whole vector more, as h and c: c(t-1), or h(t-1) of a cell without c
+  float* h;
   float* c;
 };
 
-/// One level's kernels for one kind of product. A range of units or rows is [first, last).
+/// One level's kernels for one kind of product. A range of rows is [first, last).
 template <class Word>
 struct ProductKernels {
-  /// Panels of rows, or of gates, of op(A) with op(A)(i, k) = a[i * row_step + k * k_step]. Depth is in elements.
+  /// Panels of rows of op(A) with op(A)(i, k) = a[i * row_step + k * k_step]. Depth is in elements.
   void (*pack)(long depth, const float* a, long row_step, long k_step, Word* to, long first, long last);
-  void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, Word* to, long first,
-                     long last);
   /// C = start + packed A * B; c.vector and start.vector are ignored.
   void (*multiply_packed)(long rows, long depth, const Word* packed, Operand<Word> b, Start start, Target c,
                           long columns);
-  void (*project_gates)(const GateProjection<Word>&, long first, long last);
-  void (*lstm_step)(const LstmStep<Word>&, long first, long last);
-  void (*lstm_step_backward)(const LstmBackwardStep<Word>&, long first, long last);
   void (*add_gradients)(const GradientSums<Word>&, long first, long last);
+};
+
+/// What a level computes for one kind of cell and product. A range of units is [first, last).
+template <class Word>
+struct CellProductKernels {
+  /// Panels of gates of A, whose gates are `hidden` rows each.
+  void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, Word* to, long first,
+                     long last);
+  void (*project_gates)(const GateProjection<Word>&, long first, long last);
+  void (*step)(const RecurrentStep<Word>&, long first, long last);
+  void (*step_backward)(const BackwardStep<Word>&, long first, long last);
+};
+
+/// The same for one kind of cell.
+struct CellKernels {
+  CellProductKernels<float> fp32;
+  CellProductKernels<std::uint32_t> bf16;
+  void (*stream_step)(const StreamStep&);
 };
 
 /// log(sum of e^z) = highest + log(total), with highest the largest z.
@@ -202,7 +221,7 @@ struct ElementwiseKernels {
 
 struct Kernels {
   long lanes;       // floats in a vector
-  long panel_rows;  // rows of a panel; a panel of gates holds 4 gates of `lanes` units
+  long panel_rows;  // rows of a panel; a panel of gates holds all gates of `lanes` units
   /// C += op(A) B with an unpacked A.
   void (*multiply)(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
                    long c_column, long columns);
@@ -214,7 +233,6 @@ struct Kernels {
   /// Rows [first, last) of neighbouring columns paired: word (k, i) of `to` joins a(i, 2k) and a(i, 2k + 1).
   void (*pair_columns)(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
                        long last);
-  void (*stream_step)(const StreamStep&);
   /// y = b + W x, each row of W with its bias behind it.
   void (*stream_linear)(long inputs, long outputs, const float* rows, const float* x, float* y);
 };

@@ -9,6 +9,7 @@
 
 #include <rondo/cpu/kernel_arguments.hpp>
 #include <rondo/cpu/level.hpp>
+#include <rondo/math/packed_cells.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -94,6 +95,9 @@ inline constexpr Kernels kKernels = [] {  // the level below, but for the produc
   k.bf16 = kProductKernels<Bf16>;
   return k;
 }();
+template <class Cell>
+inline constexpr CellKernels kCellKernels{avx512::kCellProductKernels<avx512::Fp32, Cell>,
+                                          kCellProductKernels<Bf16, Cell>, avx512::stream_step<Cell>};
 }  // namespace avx512_bf16
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -119,6 +123,26 @@ inline const Kernels* kernels_of(CpuLevel level) {
       return &avx512::kKernels;
     case CpuLevel::avx2:
       return &avx2::kKernels;
+    case CpuLevel::baseline:
+      break;
+  }
+#else
+  (void)level;
+#endif
+  return nullptr;
+}
+
+/// The kernels of a level for one kind of cell, compiled where they are first asked for; null at the baseline.
+template <class Cell>
+const CellKernels* cell_kernels_of(CpuLevel level) {
+#if RONDO_X86_LEVELS
+  switch (level) {
+    case CpuLevel::avx512_bf16:
+      return &avx512_bf16::kCellKernels<Cell>;
+    case CpuLevel::avx512:
+      return &avx512::kCellKernels<Cell>;
+    case CpuLevel::avx2:
+      return &avx2::kCellKernels<Cell>;
     case CpuLevel::baseline:
       break;
   }

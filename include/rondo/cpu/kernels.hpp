@@ -16,6 +16,8 @@ namespace rondo::inline v0::detail {
 #if defined(RONDO_SEPARATE_KERNELS)
 /// The kernels of a level; null at the baseline, where Eigen serves. Defined by compile_kernels.hpp.
 const Kernels* separate_kernels_of(CpuLevel level);
+template <class Cell>
+const CellKernels* separate_cell_kernels_of(CpuLevel level);
 #endif
 
 /// The kernels of the level in use; null at the baseline, where Eigen serves.
@@ -24,6 +26,16 @@ inline const Kernels* kernels() {
   return separate_kernels_of(cpu_level());
 #else
   return kernels_of(cpu_level());
+#endif
+}
+
+/// The same for one kind of cell.
+template <class Cell>
+const CellKernels* cell_kernels() {
+#if defined(RONDO_SEPARATE_KERNELS)
+  return separate_cell_kernels_of<Cell>(cpu_level());
+#else
+  return cell_kernels_of<Cell>(cpu_level());
 #endif
 }
 

@@ -21,6 +21,14 @@ const ProductKernels<Word>& products(const Kernels& k) {
     return k.bf16;
 }
 
+template <class Cell, class Word>
+const CellProductKernels<Word>& cell_products() {
+  if constexpr (std::is_same_v<Word, float>)
+    return cell_kernels<Cell>()->fp32;
+  else
+    return cell_kernels<Cell>()->bf16;
+}
+
 /// Words of `depth` neighbouring k.
 template <class Word>
 Index words(Index depth) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// One stream through packed layers on the CPU: see layers/streaming_lstm.hpp.
+// One stream through packed layers on the CPU: see layers/streaming.hpp. Legend: C inputs, H hidden units, P outputs, N
+// blocks of the cell.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
-#include <rondo/core/lstm_cache.hpp>
+#include <rondo/core/recurrent_cache.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/lstm.hpp>
+#include <rondo/cpu/recurrent.hpp>
 
 #include <algorithm>
 #include <type_traits>
@@ -15,13 +16,16 @@
 namespace rondo::inline v0::detail {
 
 /// A layer's weights, packed, and its state.
-template <class Scalar>
+template <class Cell, class Scalar>
 class StreamLayer {
  public:
-  StreamLayer(const LstmWeights<const Scalar>& w) : inputs_(w.W.cols), hidden_(w.R.cols) {
-    if constexpr (std::is_same_v<Scalar, float>) kernels_ = kernels();
-    const Index lanes = kernels_ ? kernels_->lanes : 1, H = hidden_;
-    const Index padded = (H + lanes - 1) / lanes * lanes;
+  StreamLayer(const RecurrentWeights<const Scalar>& w) : shape_(w.shape) {
+    if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
+      if (const Kernels* k = packed_kernels<Cell>(w)) {
+        kernels_ = cell_kernels<Cell>();
+        lanes_ = k->lanes;
+      }
+    const Index padded = (shape_.hidden + lanes_ - 1) / lanes_ * lanes_;
     for (auto* state : {&h_, &h_before_, &c_}) state->resize(padded);
     reset();
     if constexpr (std::is_same_v<Scalar, float>)
@@ -29,61 +33,75 @@ class StreamLayer {
         pack(w, padded);
         return;
       }
-    z_.resize(4 * H);
-    bias_.resize(4 * H);
-    std::copy_n(w.b.data, 4 * H, bias_.data());
-    rondo::pack(Cpu{}, Op::none, w.W, W_);
-    rondo::pack(Cpu{}, Op::none, w.R, R_);
+    for (auto [view, copied] : {std::pair{w.W, &W_}, {w.R, &R_}, {w.b, &b_}, {w.b_R, &b_R_}}) {
+      copied->resize(view.rows * view.cols);
+      if (view.data) copy(Cpu{}, view, MatrixView<Scalar>{copied->data(), view.rows, view.cols, view.rows});
+    }
+    scratch_.cache.template resize<Cell>(shape_, {1, 1, {}});
+    step_plain(h_before_.data());  // so that everything has its memory
+    reset();
   }
 
   void reset() {
     for (auto* state : {&h_, &h_before_, &c_}) std::fill(state->begin(), state->end(), Scalar(0));
   }
 
-  /// x: C values. Returns H values, which stay until the next step.
+  /// x: C values. Returns P values, which stay until the next step.
   const Scalar* step(const Scalar* x) {
-    std::swap(h_, h_before_);
     if constexpr (std::is_same_v<Scalar, float>)
       if (kernels_) {
-        backwards_ = !backwards_;
-        kernels_->stream_step(
-            {inputs_, hidden_, backwards_, packed_.data(), x, h_before_.data(), h_.data(), c_.data()});
+        std::swap(h_, h_before_);
+        reverse_unit_order_ = !reverse_unit_order_;
+        const float* const own = Cell::kHasC ? c_.data() : h_before_.data();
+        kernels_->stream_step({shape_.input, shape_.hidden, shape_.output, reverse_unit_order_, packed_.data(), x,
+                               h_before_.data(), own, h_.data(), c_.data()});
         return h_.data();
       }
-    const Index H = hidden_;
-    const MatrixView<Scalar> z{z_.data(), 4 * H, 1, 4 * H}, c{c_.data(), H, 1, H}, h{h_.data(), H, 1, H};
-    copy(Cpu{}, {bias_.data(), 4 * H, 1, 4 * H}, z);
-    gemm(Cpu{}, W_, {x, inputs_, 1, inputs_}, z);
-    gemm(Cpu{}, R_, {h_before_.data(), H, 1, H}, z);
-    lstm_step_cells(Cpu{}, z, c, h);
-    return h_.data();
+    return step_plain(x);
   }
 
   Scalar* h() { return h_.data(); }
   Scalar* c() { return c_.data(); }
 
  private:
-  void pack(const LstmWeights<const float>& w, Index padded) {
-    const Index H = hidden_, C = inputs_, lanes = kernels_->lanes, panel = kernels_->panel_rows;
-    const Index block = (1 + C + H) * panel;
-    packed_.resize(padded / lanes * block);
-    for (Index u = 0; u < H; u += lanes) {  // a block's panel: bias, W, R
-      float* to = packed_.data() + u / lanes * block;
-      for (const MatrixView<const float>& from : {w.b, w.W, w.R}) {
-        kernels_->fp32.pack_gates(H, from.cols, from.data, 1, from.stride, to - u / lanes * panel * from.cols, u,
+  const Scalar* step_plain(const Scalar* x) {
+    const auto view = [](Buffer<Scalar>& values, Index rows, Index cols) {
+      return MatrixView<const Scalar>{values.size() > 0 ? values.data() : nullptr, rows, cols, rows};
+    };
+    const Index H = shape_.hidden, GH = Cell::kGates * H;
+    const RecurrentWeights<const Scalar> w{shape_, view(W_, GH, shape_.input), view(R_, GH, shape_.output), view(b_, GH, 1),
+                                           view(b_R_, GH, 1)};
+    recurrent_step(Cpu{}, Cell{}, {}, w, {x, shape_.input, 1, shape_.input},
+                   {h_.data(), shape_.output, 1, shape_.output}, {c_.data(), H, 1, H}, scratch_);
+    return h_.data();
+  }
+
+  void pack(const RecurrentWeights<const float>& w, Index padded) {
+    const Index H = shape_.hidden, lanes = lanes_, C = shape_.input, P = shape_.output;
+    const Index blocks = Cell::kBlocks * lanes, gates = Cell::kGates * lanes, panel = blocks + (C + P) * gates;
+    Buffer<float> copied;
+    const float* const bias = block_bias<Cell>(w, copied);
+    packed_.resize(padded / lanes * panel);
+    for (Index u = 0; u < H; u += lanes) {  // a panel: bias, W, R
+      float* to = packed_.data() + u / lanes * panel;
+      for (int q = 0; q < Cell::kBlocks; ++q)
+        for (Index i = 0; i < lanes; ++i, ++to) *to = u + i < H ? bias[q * H + u + i] : 0.0f;
+      for (const MatrixView<const float>& from : {w.W, w.R}) {
+        kernels_->fp32.pack_gates(H, from.cols, from.data, 1, from.stride, to - u / lanes * gates * from.cols, u,
                                   std::min(H, u + lanes));
-        to += from.cols * panel;
+        to += from.cols * gates;
       }
     }
   }
 
-  Index inputs_, hidden_;
-  bool backwards_ = false;
-  const Kernels* kernels_ = nullptr;  // null: the plain way
-  Buffer<Scalar> packed_;             // panels of gates, each bias, W, R
-  Buffer<Scalar> h_, h_before_, c_;   // H, and zeros up to a whole vector
-  PackedMatrix<Scalar, Cpu> W_, R_;   // the plain way's
-  Buffer<Scalar> bias_, z_;           // 4H
+  RecurrentShape shape_;
+  bool reverse_unit_order_ = false;
+  const CellKernels* kernels_ = nullptr;  // null: the plain way
+  Index lanes_ = 1;
+  Buffer<Scalar> packed_;            // panels
+  Buffer<Scalar> h_, h_before_, c_;  // H, and zeros up to a whole vector
+  Buffer<Scalar> W_, R_, b_, b_R_;   // the plain way's
+  StepScratch<Scalar> scratch_;
 };
 
 /// y = W x + b for one column.

@@ -8,7 +8,7 @@
 #include <rondo/core/lstm_cache.hpp>
 #include <rondo/core/operations.hpp>
 #include <rondo/core/precision.hpp>
-#include <rondo/core/token_input.hpp>
+#include <rondo/core/recurrent_input.hpp>
 #include <rondo/cuda/buffer.hpp>
 
 #include <any>

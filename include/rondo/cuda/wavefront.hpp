@@ -4,7 +4,7 @@
 
 #include <rondo/core/lstm_stack.hpp>
 #include <rondo/core/random.hpp>
-#include <rondo/core/token_input.hpp>
+#include <rondo/core/recurrent_input.hpp>
 #include <rondo/cuda/lstm.hpp>
 
 namespace rondo::inline v0 {

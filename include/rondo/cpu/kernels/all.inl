@@ -7,14 +7,16 @@
 #include <rondo/cpu/kernels/products.inl>
 #include <rondo/cpu/kernels/pack.inl>
 #include <rondo/cpu/kernels/gemm.inl>
-#include <rondo/math/lstm_equations.inl>
-#include <rondo/cpu/kernels/lstm.inl>
+#include <rondo/math/packed_cells.inl>
+#include <rondo/cpu/kernels/recurrent.inl>
 #include <rondo/cpu/kernels/streaming.inl>
 #include <rondo/cpu/kernels/elementwise.inl>
 #include <rondo/cpu/kernels/random.inl>
 // clang-format on
 
 template <class P>
-inline constexpr ProductKernels<typename P::Word> kProductKernels{
-    pack<P>,      pack_gates<P>,         multiply_packed<P>, project_gates<P>,
-    lstm_step<P>, lstm_step_backward<P>, add_gradients<P>};
+inline constexpr ProductKernels<typename P::Word> kProductKernels{pack<P>, multiply_packed<P>, add_gradients<P>};
+
+template <class P, class Cell>
+inline constexpr CellProductKernels<typename P::Word> kCellProductKernels{
+    pack_gates<P, Cell::kGates>, project_gates<P, Cell>, step<P, Cell>, step_backward<P, Cell>};

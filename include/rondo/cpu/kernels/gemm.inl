@@ -14,10 +14,11 @@ struct Ahead {
   long step;
 };
 
-/// While tile `index` of a panel of `depth` computes, a quarter of the next panel comes nearer; after four all of it
-/// has. `next` may be null: nothing is wanted, but something must be named.
+/// While tile `index` of a panel of `depth` computes, a quarter of the next panel, of M vectors, comes nearer; after four
+/// all of it has. `next` may be null: nothing is wanted, but something must be named.
+template <int M>
 [[gnu::always_inline]] inline Ahead quarter_of(const void* next, long index, long depth, const void* here) {
-  constexpr long kBytes = kPanelRows;  // a quarter of a k's words, four bytes each
+  constexpr long kBytes = M * kLanes;  // a quarter of a k's words, four bytes each
   const bool wanted = next != nullptr && index < 4;
   return {wanted ? static_cast<const char*>(next) + index * depth * kBytes : static_cast<const char*>(here),
           wanted ? kBytes : 0};
@@ -79,8 +80,13 @@ template <class F>
   for (; j < columns; ++j) f(std::integral_constant<int, 1>{}, j);
 }
 
-/// One tile of C, M vectors of rows x N columns. Vector m of a column lies at m * c.vector.
-template <class P, int M, int N>
+/// Vector m of a column of C lies at place m.
+struct InOrder {
+  static constexpr int at(int m) { return m; }
+};
+
+/// One tile of C, M vectors of rows x N columns. Vector m of a column lies at Place::at(m) * c.vector.
+template <class P, int M, int N, class Place>
 [[gnu::always_inline]] inline void tile(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
                                         Start start, Target c, Ahead ahead) {
   Vector sum[N][M];
@@ -88,40 +94,40 @@ template <class P, int M, int N>
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m)
-      sum[j][m] = start.data ? load(start.data + j * start.column + m * start.vector) : Vector{};
+      sum[j][m] = start.data ? load(start.data + j * start.column + Place::at(m) * start.vector) : Vector{};
   accumulate<P>(sum, depth, a, a_step, b, ahead);
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) store(c.data + j * c.column + m * c.vector, sum[j][m]);
+    for (int m = 0; m < M; ++m) store(c.data + j * c.column + Place::at(m) * c.vector, sum[j][m]);
 }
 
 /// Asks for the first of `count` columns that a tile of N will write, M vectors each: they come while another tile
 /// computes.
-template <int M, int N>
+template <int M, int N, class Place>
 [[gnu::always_inline]] inline void prefetch_tile(Target c, long count) {
   const long columns = count < N ? count : N;
   for (long j = 0; j < columns; ++j)
 #pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) __builtin_prefetch(c.data + j * c.column + m * c.vector, 1);
+    for (int m = 0; m < M; ++m) __builtin_prefetch(c.data + j * c.column + Place::at(m) * c.vector, 1);
 }
 
 /// M vectors of rows of C against all columns. `next`: the panel that comes after this one, or null.
-template <class P, int M>
+template <class P, int M, class Place = InOrder>
 inline void sweep(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b, Start start,
                   Target c, long columns, const void* next = nullptr) {
   long index = 0;
   for_each_tile(
       columns, [&](auto width, long j) __attribute__((always_inline)) {
         constexpr int N = decltype(width)::value;
-        prefetch_tile<M, N>(c.from_column(j + N), columns - j - N);
-        tile<P, M, N>(depth, a, a_step, b.from_column(j), start.from_column(j), c.from_column(j),
-                      quarter_of(next, index++, depth, a));
+        prefetch_tile<M, N, Place>(c.from_column(j + N), columns - j - N);
+        tile<P, M, N, Place>(depth, a, a_step, b.from_column(j), start.from_column(j), c.from_column(j),
+                             quarter_of<M>(next, index++, depth, a));
       });
 }
 
 /// As sweep, but of each vector only the first `lanes` rows are C's: they go by way of a buffer.
-template <class P, int M>
+template <class P, int M, class Place = InOrder>
 inline void sweep_part(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b, Start start,
                        Target c, long columns, long lanes) {
   alignas(64) float edge[kTileColumns * M * kLanes];
@@ -131,15 +137,16 @@ inline void sweep_part(long depth, const typename P::Word* a, long a_step, Opera
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m) {
         float* const at = edge + (j * M + m) * kLanes;
-        const float* const from = start.data ? start.data + (first + j) * start.column + m * start.vector : nullptr;
+        const float* const from =
+            start.data ? start.data + (first + j) * start.column + Place::at(m) * start.vector : nullptr;
         for (long i = 0; i < kLanes; ++i) at[i] = from && i < lanes ? from[i] : 0.0f;
       }
-    tile<P, M, N>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
-                  quarter_of(nullptr, 0, 0, a));
+    tile<P, M, N, InOrder>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
+                           quarter_of<M>(nullptr, 0, 0, a));
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m)
         for (long i = 0; i < lanes; ++i)
-          c.data[(first + j) * c.column + m * c.vector + i] = edge[(j * M + m) * kLanes + i];
+          c.data[(first + j) * c.column + Place::at(m) * c.vector + i] = edge[(j * M + m) * kLanes + i];
   });
 }
 
@@ -226,9 +233,11 @@ inline void add_gradients(const GradientSums<typename P::Word>& s, long first, l
   for (long r = first; r < last; r += kPanelRows) {
     const long rows = last - r < kPanelRows ? last - r : kPanelRows;
     pack<P>(s.columns, s.dz + r, 1, s.dz_column, packed, 0, rows);
-    const Target dW{s.dW + r, s.dW_column, kLanes}, dR{s.dR + r, s.dR_column, kLanes};
-    if (s.inputs > 0) panel<P>(rows, depth, packed, kPanelRows, s.x, dW.as_start(), dW, s.inputs);
-    panel<P>(rows, depth, packed, kPanelRows, s.h, dR.as_start(), dR, s.hidden);
-    add_columns(rows, s.columns, s.dz + r, s.dz_column, s.db + r);
+    const auto add = [&](Target to, Operand<typename P::Word> right, long columns) __attribute__((always_inline)) {
+      if (columns > 0) panel<P>(rows, depth, packed, kPanelRows, right, to.as_start(), to, columns);
+    };
+    add(Target{s.dW, s.dW_column, kLanes}.from_row(s.inputs > 0 ? r : 0), s.x, s.inputs);
+    add(Target{s.dR, s.dR_column, kLanes}.from_row(s.hidden > 0 ? r : 0), s.h, s.hidden);
+    if (s.db) add_columns(rows, s.columns, s.dz + r, s.dz_column, s.db + r);
   }
 }

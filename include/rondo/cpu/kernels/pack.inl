@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Packing the left factor of a product, for every level: no include guard, no includes. Needs vector.inl.
 //
-// A panel holds, for each k, 4 vectors of rows: to[k * kPanelRows + m * kLanes + i]. In a panel of rows the 4 vectors
-// follow each other; in a panel of gates they are the four gates of one block of units, which lie H rows apart.
+// A panel holds, for each k, M vectors of rows: to[(k * M + m) * kLanes + i]. In a panel of rows M is 4 and the vectors
+// follow each other; in a panel of gates they are the M gates of one vector of units, which lie H rows apart.
 
 inline constexpr long kPanelRows = 4 * kLanes;
 
@@ -30,32 +30,35 @@ template <int Step = 1>
   if constexpr (2 * Step < kLanes) transpose<2 * Step>(rows);
 }
 
-/// One vector of a panel, `lanes` rows of it and zeros: to[k * kPanelRows + i] = a[i * row_step + k * k_step].
+/// One vector of a panel of M, `lanes` rows of it and zeros: to[k * M * kLanes + i] = a[i * row_step + k * k_step].
+template <int M>
 inline void pack_vector(long lanes, long depth, const float* a, long row_step, long k_step, float* to) {
+  constexpr long kRows = M * kLanes;
   long k = 0;
   if (lanes == kLanes && k_step == 1)
     for (; k + kLanes <= depth; k += kLanes) {
       Vector block[kLanes];
       for (int i = 0; i < kLanes; ++i) block[i] = load(a + i * row_step + k);
       transpose(block);
-      for (int i = 0; i < kLanes; ++i) store(to + (k + i) * kPanelRows, block[i]);
+      for (int i = 0; i < kLanes; ++i) store(to + (k + i) * kRows, block[i]);
     }
   for (; k < depth; ++k)
-    for (long i = 0; i < kLanes; ++i) to[k * kPanelRows + i] = i < lanes ? a[i * row_step + k * k_step] : 0.0f;
+    for (long i = 0; i < kLanes; ++i) to[k * kRows + i] = i < lanes ? a[i * row_step + k * k_step] : 0.0f;
 }
 
 /// A panel whose vector m begins at row m * vector_rows of op(A) and has lanes[m] rows.
-inline void pack_vectors(const long (&lanes)[4], long depth, const float* a, long row_step, long k_step,
+template <int M>
+inline void pack_vectors(const long (&lanes)[M], long depth, const float* a, long row_step, long k_step,
                          long vector_rows, float* to) {
   if (row_step == 1 && lanes[0] == kLanes &&
-      lanes[3] == kLanes) {  // all four at once: a page is visited once for each k
+      lanes[M - 1] == kLanes) {  // all at once: a page is visited once for each k
     for (long k = 0; k < depth; ++k)
 #pragma GCC unroll 4
-      for (int m = 0; m < 4; ++m) store(to + k * kPanelRows + m * kLanes, load(a + k * k_step + m * vector_rows));
+      for (int m = 0; m < M; ++m) store(to + (k * M + m) * kLanes, load(a + k * k_step + m * vector_rows));
     return;
   }
-  for (int m = 0; m < 4; ++m)
-    pack_vector(lanes[m], depth, a + m * vector_rows * row_step, row_step, k_step, to + m * kLanes);
+  for (int m = 0; m < M; ++m)
+    pack_vector<M>(lanes[m], depth, a + m * vector_rows * row_step, row_step, k_step, to + m * kLanes);
 }
 
 /// Rows [0, rows) of op(A) as one panel of rows, zero past the last.
@@ -65,32 +68,34 @@ inline void pack_panel(long rows, long depth, const float* a, long row_step, lon
     const long left = rows - m * kLanes;
     lanes[m] = left < 0 ? 0 : left < kLanes ? left : kLanes;
   }
-  pack_vectors(lanes, depth, a, row_step, k_step, kLanes, to);
+  pack_vectors<4>(lanes, depth, a, row_step, k_step, kLanes, to);
 }
 
-/// Units [u, u + kLanes) of the four gates as one panel; op(A) has 4 * hidden rows.
+/// Units [u, u + kLanes) of M gates as one panel; op(A) has M * hidden rows.
+template <int M>
 inline void pack_gate_panel(long hidden, long u, long depth, const float* a, long row_step, long k_step, float* to) {
   const long left = hidden - u < kLanes ? hidden - u : kLanes;
-  const long lanes[4] = {left, left, left, left};
-  pack_vectors(lanes, depth, a + u * row_step, row_step, k_step, hidden, to);
+  long lanes[M];
+  for (long& count : lanes) count = left;
+  pack_vectors<M>(lanes, depth, a + u * row_step, row_step, k_step, hidden, to);
 }
 
-/// pack_floats(k, depth, to) writes one panel's floats from k on: as they are, or rounded and paired.
-template <class P, class PackFloats>
+/// pack_floats(k, depth, to) writes the floats of one panel of M vectors from k on: as they are, or rounded and paired.
+template <class P, int M, class PackFloats>
 inline void pack_words(long depth, typename P::Word* to, PackFloats&& pack_floats) {
   if constexpr (std::is_same_v<P, Fp32>) {
     pack_floats(0, depth, to);
   } else {
-    constexpr long kDepth = 64;
-    alignas(64) float floats[(kDepth + 1) * kPanelRows];
+    constexpr long kDepth = 64, kRows = M * kLanes;
+    alignas(64) float floats[(kDepth + 1) * kRows];
     for (long k = 0; k < depth; k += kDepth) {
       const long deep = depth - k < kDepth ? depth - k : kDepth;
       pack_floats(k, deep, floats);
-      std::memset(floats + deep * kPanelRows, 0, kPanelRows * sizeof(float));  // where the last k has no neighbour
-      for (long q = 0; q < deep; q += 2, to += kPanelRows)
-        for (long i = 0; i < kPanelRows; i += kLanes) {
-          const float* const at = floats + q * kPanelRows + i;
-          store(to + i, reinterpret_cast<Vector>(pair(load(at), load(at + kPanelRows))));
+      std::memset(floats + deep * kRows, 0, kRows * sizeof(float));  // where the last k has no neighbour
+      for (long q = 0; q < deep; q += 2, to += kRows)
+        for (long i = 0; i < kRows; i += kLanes) {
+          const float* const at = floats + q * kRows + i;
+          store(to + i, reinterpret_cast<Vector>(pair(load(at), load(at + kRows))));
         }
     }
   }
@@ -100,17 +105,17 @@ inline void pack_words(long depth, typename P::Word* to, PackFloats&& pack_float
 template <class P>
 inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Word* to, long first, long last) {
   for (long r = first; r < last; r += kPanelRows)
-    pack_words<P>(depth, to + r * P::words(depth), [&](long k, long deep, float* floats) {
+    pack_words<P, 4>(depth, to + r * P::words(depth), [&](long k, long deep, float* floats) {
       pack_panel(last - r, deep, a + r * row_step + k * k_step, row_step, k_step, floats);
     });
 }
 
-/// Units [first, last) of the four gates in panels of gates; first is a multiple of kLanes, last is one or H.
-template <class P>
+/// Units [first, last) of M gates in panels of gates; first is a multiple of kLanes, last is one or H.
+template <class P, int M>
 inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, typename P::Word* to,
                        long first, long last) {
   for (long u = first; u < last; u += kLanes)
-    pack_words<P>(depth, to + u / kLanes * kPanelRows * P::words(depth), [&](long k, long deep, float* floats) {
-      pack_gate_panel(hidden, u, deep, a + k * k_step, row_step, k_step, floats);
+    pack_words<P, M>(depth, to + u * M * P::words(depth), [&](long k, long deep, float* floats) {
+      pack_gate_panel<M>(hidden, u, deep, a + k * k_step, row_step, k_step, floats);
     });
 }

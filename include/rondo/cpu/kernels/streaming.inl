@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// One step of one layer for a single stream, for every level: no include guard, no includes. Needs the equations and
+// One step of one layer for a single stream, for every level and cell: no include guard, no includes. Needs the equations and
 // the structures of cpu/kernel_arguments.hpp.
 //
-// A panel of gates holds the bias, then W's columns, then R's; units past H have zero weights and stay zero. What
+// A panel holds the bias, then W's columns, then R's; units past H have zero weights and stay zero. What
 // limits a small layer is the way from h(t-1) to h(t): one vector of units sums in four parts, which shortens the
 // longest chain to a quarter; two vectors at a time are chains enough by themselves.
 
@@ -14,75 +14,81 @@ inline constexpr float kSilence = 1e-18f;
   return ((v < spread(kSilence)) & (v > spread(-kSilence))) ? Vector{} : v;
 }
 
-/// sum[block][k % Parts][gate] += panel's row k * v[k].
-template <int Blocks, int Parts>
-[[gnu::always_inline]] inline void stream_rows(Vector (&sum)[Blocks][Parts][4], const float* panel, long block_size,
+/// sum[vector][k % Parts][Place::at(gate)] += panel's row k * v[k], of G gates.
+template <class Place, int G, int Vectors, int Parts, int N>
+[[gnu::always_inline]] inline void stream_rows(Vector (&sum)[Vectors][Parts][N], const float* panel, long panel_size,
                                                const float* v, long depth) {
+  constexpr long kRows = G * kLanes;
   long k = 0;
   for (; k + Parts <= depth; k += Parts)
 #pragma GCC unroll 4
     for (int part = 0; part < Parts; ++part) {
       const Vector value = spread(v[k + part]);
 #pragma GCC unroll 2
-      for (int block = 0; block < Blocks; ++block)
+      for (int n = 0; n < Vectors; ++n)
 #pragma GCC unroll 4
-        for (int g = 0; g < 4; ++g)
-          sum[block][part][g] = multiply_add(load(panel + block * block_size + (k + part) * kPanelRows + g * kLanes),
-                                             value, sum[block][part][g]);
+        for (int g = 0; g < G; ++g) {
+          Vector& to = sum[n][part][Place::at(g)];
+          to = multiply_add(load(panel + n * panel_size + (k + part) * kRows + g * kLanes), value, to);
+        }
     }
   for (; k < depth; ++k) {
     const Vector value = spread(v[k]);
 #pragma GCC unroll 2
-    for (int block = 0; block < Blocks; ++block)
+    for (int n = 0; n < Vectors; ++n)
 #pragma GCC unroll 4
-      for (int g = 0; g < 4; ++g)
-        sum[block][0][g] =
-            multiply_add(load(panel + block * block_size + k * kPanelRows + g * kLanes), value, sum[block][0][g]);
+      for (int g = 0; g < G; ++g) {
+        Vector& to = sum[n][0][Place::at(g)];
+        to = multiply_add(load(panel + n * panel_size + k * kRows + g * kLanes), value, to);
+      }
   }
 }
 
-/// Blocks * kLanes units from `unit` on.
-template <int Blocks, int Parts>
+/// Vectors * kLanes units from `unit` on.
+template <class Cell, int Vectors, int Parts>
 [[gnu::always_inline]] inline void stream_units(const StreamStep& s, long unit) {
-  const long block_size = (1 + s.inputs + s.hidden) * kPanelRows;
-  const float* const panel = s.weights + unit / kLanes * block_size;
-  Vector sum[Blocks][Parts][4];
+  constexpr int G = Cell::kGates, N = Cell::kBlocks;
+  const long panel_size = (N + G * (s.inputs + s.outputs)) * kLanes;
+  const float* const panel = s.weights + unit / kLanes * panel_size;
+  Vector sum[Vectors][Parts][N];
 #pragma GCC unroll 2
-  for (int block = 0; block < Blocks; ++block)
+  for (int n = 0; n < Vectors; ++n)
 #pragma GCC unroll 4
-    for (int g = 0; g < 4; ++g) {
-      sum[block][0][g] = load(panel + block * block_size + g * kLanes);
+    for (int q = 0; q < N; ++q) {
+      sum[n][0][q] = load(panel + n * panel_size + q * kLanes);
 #pragma GCC unroll 4
-      for (int part = 1; part < Parts; ++part) sum[block][part][g] = Vector{};
+      for (int part = 1; part < Parts; ++part) sum[n][part][q] = Vector{};
     }
-  stream_rows(sum, panel + kPanelRows, block_size, s.x, s.inputs);
-  stream_rows(sum, panel + (1 + s.inputs) * kPanelRows, block_size, s.h_before, s.hidden);
+  const float *const W = panel + N * kLanes, *const R = W + G * kLanes * s.inputs;
+  stream_rows<InputBlocks<Cell>, G>(sum, W, panel_size, s.x, s.inputs);
+  stream_rows<InOrder, G>(sum, R, panel_size, s.h_before, s.outputs);
 #pragma GCC unroll 2
-  for (int block = 0; block < Blocks; ++block) {
-    Vector z[4];
+  for (int n = 0; n < Vectors; ++n) {
+    Vector z[N];
 #pragma GCC unroll 4
-    for (int g = 0; g < 4; ++g)
+    for (int q = 0; q < N; ++q)
       if constexpr (Parts == 4)
-        z[g] = (sum[block][0][g] + sum[block][1][g]) + (sum[block][2][g] + sum[block][3][g]);
+        z[q] = (sum[n][0][q] + sum[n][1][q]) + (sum[n][2][q] + sum[n][3][q]);
       else
-        z[g] = sum[block][0][g];
-    float* const c_at = s.c + unit + block * kLanes;
+        z[q] = sum[n][0][q];
+    const long at = unit + n * kLanes;
     Vector c, tanh_c, h;
-    lstm_cell(z[0], z[1], z[2], z[3], load(c_at), c, tanh_c, h);
-    store(c_at, silence(c));
-    store(s.h + unit + block * kLanes, silence(h));
+    Equations<Cell>::forward(z, load(s.before + at), c, tanh_c, h);
+    if constexpr (Cell::kHasC) store(s.c + at, silence(c));
+    store(s.h + at, silence(h));
   }
 }
 
+template <class Cell>
 inline void stream_step(const StreamStep& s) {
   constexpr long kPair = 2 * kLanes;
   const long pairs = (s.hidden + kPair - 1) / kPair;
   for (long n = 0; n < pairs; ++n) {
-    const long unit = (s.backwards ? pairs - 1 - n : n) * kPair;
+    const long unit = (s.reverse_unit_order ? pairs - 1 - n : n) * kPair;
     if (unit + kLanes < s.hidden)
-      stream_units<2, 1>(s, unit);
+      stream_units<Cell, 2, 1>(s, unit);
     else
-      stream_units<1, 4>(s, unit);
+      stream_units<Cell, 1, 4>(s, unit);
   }
 }
 

@@ -9,5 +9,8 @@ inline constexpr Kernels kKernels{kLanes,
                                   kProductKernels<Bf16>,
                                   to_bf16,
                                   pair_columns,
-                                  stream_step,
                                   stream_linear};
+
+template <class Cell>
+inline constexpr CellKernels kCellKernels{kCellProductKernels<Fp32, Cell>, kCellProductKernels<Bf16, Cell>,
+                                          stream_step<Cell>};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// StreamingLstm: one stream, one step at a time, as an audio callback or a control loop wants it:
+// StreamingRecurrent: one stream, one step at a time, as an audio callback or a control loop wants it:
 //
 //   StreamingLstm<float, 1, 16> stream(lstm, head);   // sizes known when compiling; or StreamingLstm<float>(lstm)
 //   float y = stream.step(x)[0];                      // C numbers in, K (or, without a head, H) numbers out
 //
-// It copies and packs the weights of an Lstm of any depth, and of a Linear behind it, and holds the state. step()
+// It copies and packs the weights of a network of any depth, and of a Linear behind it, and holds the state. step()
 // allocates nothing, takes no lock, makes no system call and throws nothing; one object belongs to one thread. Its sums
 // are ordered for latency: it agrees with Lstm::step to rounding, not to the bit. On the CPU. Legend: C inputs, H
 // hidden units, K outputs, L layers.
@@ -13,6 +13,7 @@
 #include <rondo/cpu/streaming.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/lstm.hpp>
+#include <rondo/layers/recurrent.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -24,22 +25,25 @@ namespace rondo::inline v0 {
 /// A size that is known only when the program runs.
 inline constexpr Index kDynamic = -1;
 
-template <class Scalar, Index C = kDynamic, Index H = kDynamic>
-class StreamingLstm {
+template <class Cell, class Scalar, Index C = kDynamic, Index H = kDynamic>
+class StreamingRecurrent {
  public:
+  using Network = Recurrent<Cell, Scalar>;
   using Input = std::span<const Scalar, C == kDynamic ? std::dynamic_extent : static_cast<std::size_t>(C)>;
 
-  /// Throws shape_error if lstm has not the sizes of this type. The state is zero.
-  explicit StreamingLstm(const Lstm<Scalar>& lstm) : input_(lstm.input()), hidden_(lstm.hidden()) {
-    require_shape((C == kDynamic || C == input_) && (H == kDynamic || H == hidden_), "StreamingLstm<C = ", C,
-                  ", H = ", H, ">: the Lstm has C = ", input_, ", H = ", hidden_);
-    for (Index l = 0; l < lstm.depth(); ++l) layers_.emplace_back(lstm.layer(l).weights());
+  /// Throws shape_error if `network` has not the sizes of this type or goes both ways. The state is zero.
+  explicit StreamingRecurrent(const Network& network) : input_(network.input()), hidden_(network.hidden()) {
+    require_shape((C == kDynamic || C == input_) && (H == kDynamic || H == hidden_), "Streaming", Cell::kName, "<C = ", C,
+                  ", H = ", H, ">: the network has C = ", input_, ", H = ", hidden_);
+    require_shape(!network.config().bidirectional, "Streaming", Cell::kName,
+                  ": a bidirectional network needs whole sequences");
+    for (Index l = 0; l < network.depth(); ++l) layers_.emplace_back(network.layer(l).weights());
   }
 
   /// With a linear layer behind it.
-  StreamingLstm(const Lstm<Scalar>& lstm, const Linear<Scalar>& head) : StreamingLstm(lstm) {
-    require_shape(head.input() == hidden_, "StreamingLstm: the head wants C = ", head.input(),
-                  " of an Lstm with H = ", hidden_);
+  StreamingRecurrent(const Network& network, const Linear<Scalar>& head) : StreamingRecurrent(network) {
+    require_shape(head.input() == network.output(), "Streaming", Cell::kName, ": the head wants C = ", head.input(),
+                  " of a network with P = ", network.output());
     head_ = {head.weight(), head.bias()};
   }
 
@@ -64,22 +68,28 @@ class StreamingLstm {
   }
 
   /// Goes on from `state`, H x 1 x L, e.g. where Lstm::forward left it. Throws shape_error if it has another shape.
-  void set_state(const LstmState<Scalar>& state) {
-    for (const auto* s : {&state.h, &state.c})
-      require_shape(s->features() == hidden_ && s->batch() == 1 && s->time() == depth(),
-                    "StreamingLstm::set_state: state is ", s->features(), " x ", s->batch(), " x ", s->time(),
-                    " (H x B x L), wanted ", hidden_, " x 1 x ", depth());
+  void set_state(const RecurrentState<Scalar>& state) {
+    const auto check = [&](const char* letter, const Sequence<Scalar>& s, Index rows) {
+      require_shape(s.features() == rows && s.batch() == 1 && s.time() == depth(), "Streaming", Cell::kName,
+                    "::set_state: state.", letter, " is ", s.features(), " x ", s.batch(), " x ", s.time(),
+                    " (units x B x L), wanted ", rows, " x 1 x ", depth());
+    };
+    check("h", state.h, hidden_);
+    if constexpr (Cell::kHasC) check("c", state.c, hidden_);
     for (Index l = 0; l < depth(); ++l) {
       auto& layer = layers_[static_cast<std::size_t>(l)];
       std::copy_n(state.h.at(l).data, hidden_, layer.h());
-      std::copy_n(state.c.at(l).data, hidden_, layer.c());
+      if constexpr (Cell::kHasC) std::copy_n(state.c.at(l).data, hidden_, layer.c());
     }
   }
 
  private:
   Index input_, hidden_;
-  std::vector<detail::StreamLayer<Scalar>> layers_;
+  std::vector<detail::StreamLayer<Cell, Scalar>> layers_;
   detail::StreamLinear<Scalar> head_;  // no outputs: none
 };
+
+template <class Scalar, Index C = kDynamic, Index H = kDynamic>
+using StreamingLstm = StreamingRecurrent<LstmCell, Scalar, C, H>;
 
 }  // namespace rondo::inline v0

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// The frame of a recurrent layer, whatever its cell: its sizes, its weights as views, and the options of a pass over it.
+// What a cell is stands in math/cells/. Legend: C input features, H hidden units, P output features (H, unless there is
+// a projection), G gates of a cell, B batch, T time steps.
+#pragma once
+
+#include <rondo/core/precision.hpp>
+#include <rondo/core/steps.hpp>
+#include <rondo/core/view.hpp>
+
+namespace rondo::inline v0 {
+
+/// The sizes of one layer in one direction.
+struct RecurrentShape {
+  Index input = 0;   // C
+  Index hidden = 0;  // H
+  Index output = 0;  // P
+  Index gates = 0;   // G: blocks of H rows in W and R
+};
+
+/// The tensors of a layer as views: weights, or their gradients. An empty view is a tensor that the layer has not.
+template <class T>
+struct RecurrentWeights {
+  RecurrentShape shape;
+  MatrixView<T> W;    // GH x C  input weights, a block of H rows for each gate in the order of the cell
+  MatrixView<T> R;    // GH x P  recurrent weights
+  MatrixView<T> b;    // GH x 1  bias
+  MatrixView<T> b_R;  // GH x 1  bias of R h alone, of cells where it is not just added to b
+};
+
+/// How a pass over one layer is to be computed.
+struct PassOptions {
+  Direction direction = Direction::forward;
+  Precision precision = Precision::fp32;
+};
+
+}  // namespace rondo::inline v0

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+// One recurrent layer backward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says, in
+// chunks of steps, last first, by a team of threads. For each step of a chunk dh = dy + R^T dz(t+1) and the cell
+// backward; then dW, dR, db and dx of the chunk, while its dz is in cache. The dz of all steps never exists. See
+// docs/04-cpu-kernels.md.
+#pragma once
+
+#include <rondo/core/recurrent_cache.hpp>
+#include <rondo/cpu/flush_denormals.hpp>
+#include <rondo/cpu/operands.hpp>
+#include <rondo/cpu/packed_inputs.hpp>
+#include <rondo/cpu/packed_partition.hpp>
+#include <rondo/cpu/recurrent_workspace.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace rondo::inline v0::detail {
+
+/// The gradient of the features, dx = W^T dz, and of W by the sums that R has.
+struct FeatureGradient {
+  MatrixView<const float> W;      // GH x C
+  SequenceView<const float> x;    // C x B x T
+  MatrixView<float> dW;           // GH x C
+  RecurrentInputGradient<float> to;
+};
+
+/// The gradient of the table W E + b, from which those of W and E follow at the end.
+struct TableGradient {
+  const TokenInput<float>& x;
+  MatrixView<float> d_table;  // GH x V
+};
+
+/// One pass back over one layer.
+template <class Cell, class Word, class InputGradient>
+class BackwardPass {
+ public:
+  /// y: P x B x T, the outputs of the forward pass. db: NH, to which the sums of dz are added. dh_end and dc_end come in
+  /// as the gradients of the final state and leave as those of the initial one.
+  BackwardPass(const Kernels& k, const Steps& steps, const RecurrentWeights<const float>& w,
+               const RecurrentCache<float>& saved, SequenceView<float> y, SequenceView<const float> dy,
+               const InputGradient& input, MatrixView<float> dR, float* db, MatrixView<float> dh_end,
+               MatrixView<float> dc_end, BackwardWorkspace<Word>& work)
+      : k_(k),
+        p_(products<Word>(k)),
+        cell_(cell_products<Cell, Word>()),
+        steps_(steps),
+        w_(w),
+        saved_(saved),
+        y_(y),
+        dy_(dy),
+        input_(input),
+        dR_(dR),
+        db_(db),
+        dh_end_(dh_end),
+        dc_end_(dc_end),
+        work_(work),
+        H_(w.shape.hidden),
+        P_(w.shape.output),
+        GH_(Cell::kGates * H_),
+        NH_(Cell::kBlocks * H_),
+        B_(y.batch()),
+        T_(y.time()),
+        chunk_(std::min(T_, steps_back(B_))) {
+    work.R_transposed.resize(panels(P_) * words<Word>(GH_));
+    work.dz.resize(2 * NH_ * B_ * chunk_);
+    work.dh.resize(P_ * B_);
+    work.dc.resize(H_ * B_);
+    work.dz_words.resize(GH_, 2 * B_ * chunk_);
+    if (NH_ > GH_) work.dz_rest.resize(NH_ - GH_, 2 * B_ * chunk_);
+    work.h_pairs.resize(P_, GradientSums<Word>::kMaxDepth);
+    if constexpr (kFeatures) {
+      work.x_pairs.resize(input.x.features(), GradientSums<Word>::kMaxDepth);
+      if (input.to.to_features()) work.W_transposed.resize(panels(input.W.cols) * W_depth());
+    }
+  }
+
+  /// This thread's part of everything.
+  void run(const Team& team) {
+    const FlushDenormals guard;
+    const WorkPartition mine(team, H_, P_, B_, k_.panel_rows);
+    pack(team);
+    set_entrances(steps_, mine.outputs, mine.columns, y_, saved_.h0.at(0));
+    team.barrier();
+    for (Index n = 0; n < T_; ++n) {
+      const Index t = steps_.back(n), begin = t / chunk_ * chunk_, end = std::min(T_, begin + chunk_);
+      step(t, n == 0, mine);
+      const bool complete = t == (steps_.reverse() ? end - 1 : begin);  // the chunk's dz
+      if (!mine.by_columns || complete) team.barrier();
+      initial_state(t, mine);
+      if (!complete) continue;
+      add_weight_gradients(team, begin, end);
+      input_gradient(team, begin, end);
+    }
+    team.barrier();  // every thread has read the states before the first step
+    set_entrances(steps_, mine.outputs, mine.columns, y_, {});
+  }
+
+ private:
+  static constexpr bool kFeatures = std::is_same_v<InputGradient, FeatureGradient>;
+
+  Index panels(Index rows) const { return (rows + k_.panel_rows - 1) / k_.panel_rows * k_.panel_rows; }
+
+  /// Columns of step t in the two chunks.
+  Index column(Index t) const { return (t / chunk_ % 2 * chunk_ + t % chunk_) * B_; }
+  MatrixView<float> dz(Index t) const { return {work_.dz.data() + column(t) * NH_, NH_, B_, NH_}; }
+  MatrixView<float> dz(Index t, Index row, Index rows) const { return dz(t).row_block(row, rows); }
+  /// What R^T is multiplied by.
+  Operand<Word> dz_operand(Index t) const { return work_.dz_words.get(column(t), dz(t)); }
+
+  // ---- W^T by runs of gates that lie together in dz
+
+  /// Words of a row of W^T in panels: each run begins with a word of its own.
+  static Index run_depth(const GateRun& run, Index H) { return words<Word>(run.count * H); }
+  Index W_depth() const {
+    Index depth = 0;
+    for (const GateRun& run : Cell::kInputRuns) depth += run_depth(run, H_);
+    return depth;
+  }
+  Operand<Word> run_operand(const GateRun& run, Index t) const {
+    const Index row = run.block * H_;
+    if (row < GH_) return work_.dz_words.get(column(t), dz(t)).from_row(words<Word>(row));
+    return work_.dz_rest.get(column(t), dz(t, GH_, NH_ - GH_)).from_row(words<Word>(row - GH_));
+  }
+
+  void pack(const Team& team) {
+    const Team::Range outputs = team.share(P_, k_.panel_rows);
+    p_.pack(GH_, w_.R.data, w_.R.stride, 1, work_.R_transposed.data(), outputs.first, outputs.last);
+    if constexpr (kFeatures)
+      if (input_.to.to_features()) {
+        const Index C = input_.W.cols;
+        const Team::Range inputs = team.share(C, k_.panel_rows);
+        Word* to = work_.W_transposed.data();
+        for (const GateRun& run : Cell::kInputRuns) {
+          p_.pack(run.count * H_, input_.W.data + run.gate * H_, input_.W.stride, 1, to, inputs.first, inputs.last);
+          to += panels(C) * run_depth(run, H_);
+        }
+      }
+  }
+
+  /// dL/dh(t) but for R^T dz(t+1): dy, and where sequences end here the gradient of their final state. (8) forward: y =
+  /// h
+  MatrixView<const float> dh_from_outside(Index t, const WorkPartition& mine) {
+    bool any = false;
+    for (Index b = mine.columns.first; b < mine.columns.last; ++b) any |= steps_.ends(b, t);
+    if (!any) return dy_.at(t);
+    const MatrixView<float> dh{work_.dh.data(), P_, B_, P_}, dc{work_.dc.data(), H_, B_, H_};
+    for (Index b = mine.columns.first; b < mine.columns.last; ++b) {
+      const bool ends = steps_.ends(b, t);
+      for (Index u = mine.outputs.first; u < mine.outputs.last; ++u)
+        dh(u, b) = dy_.at(t)(u, b) + (ends ? dh_end_(u, b) : 0.0f);
+      if (ends)
+        for (Index u = mine.units.first; u < mine.units.last; ++u) dc(u, b) = Cell::kHasC ? dc_end_(u, b) : 0.0f;
+    }
+    return dh;
+  }
+
+  void step(Index t, bool last, const WorkPartition& mine) {
+    const Index first = mine.columns.first;
+    const MatrixView<const float> dh = dh_from_outside(t, mine);
+    const Index active = std::min(mine.columns.last, steps_.extent.active_columns(t)) - first;
+    if (active > 0) {
+      const MatrixView<const float> before = state_before(t);
+      const StepGradients gradients{.gates = saved_.gates.at(t).data,
+                                    .gates_column = NH_,
+                                    .block = H_,
+                                    .before = before.data,
+                                    .before_column = before.stride,
+                                    .tanh_c = tanh_c(t),
+                                    .dc = work_.dc.data(),
+                                    .c_column = H_,
+                                    .dz = dz(t).data,
+                                    .dz_column = NH_};
+      cell_.step_backward({active, last ? 0 : words<Word>(GH_), work_.R_transposed.data(), words<Word>(GH_),
+                           reverse_unit_order(t, B_), dz_operand(last ? t : steps_.after(t)).from_column(first),
+                           Start{dh.data, dh.stride, 0}.from_column(first), gradients.from_column(first)},
+                          mine.units.first, mine.units.last);
+    }
+    for (int q = 0; q < Cell::kBlocks; ++q) {
+      const Team::Range rows{q * H_ + mine.units.first, q * H_ + mine.units.last};
+      clear_padding(steps_, t, rows, mine.columns, dz(t), {});
+      if (q < Cell::kGates)
+        work_.dz_words.put(k_, column(t), dz(t), rows, mine.columns);
+      else
+        work_.dz_rest.put(k_, column(t), dz(t, GH_, NH_ - GH_), {rows.first - GH_, rows.last - GH_}, mine.columns);
+    }
+  }
+
+  MatrixView<const float> h_before(Index t) const {
+    return steps_.is_first(t) ? saved_.h0.at(0) : MatrixView<const float>(y_.at(steps_.before(t)));
+  }
+  /// The cell's own: c(t-1), or h(t-1).
+  MatrixView<const float> state_before(Index t) const {
+    if constexpr (!Cell::kHasC) return h_before(t);
+    return steps_.is_first(t) ? saved_.c0.at(0) : saved_.c.at(steps_.before(t));
+  }
+  const float* tanh_c(Index t) const { return Cell::kHasC ? saved_.tanh_c.at(t).data : saved_.gates.at(t).data; }
+
+  /// (16) dW = dZ X^T, (17) dR = sum of dz(t) h(t-1)^T, (18) db = sum of dz, over the real columns of steps [begin,
+  /// end).
+  void add_weight_gradients(const Team& team, Index begin, Index end) {
+    for_each_active_run(steps_.extent, begin, end, [&](Index first, Index count) {
+      for (const Index last = first + count; first < last;) {
+        // h(t-1) lies B columns away from dz(t), except that h0 stands apart
+        const Index t = first / B_, first_step = steps_.at(0) * B_, last_of_others = steps_.reverse() ? first_step : last;
+        Index columns = std::min<Index>(last - first, GradientSums<Word>::kMaxDepth);
+        if (steps_.is_first(t))
+          columns = std::min(columns, (t + 1) * B_ - first);
+        else
+          columns = std::min(columns, last_of_others - first);
+        const MatrixView<const float> h = steps_.is_first(t)
+                                              ? saved_.h0.flat().columns(first - t * B_, columns)
+                                              : MatrixView<const float>(
+                                                    y_.flat.columns(first + (steps_.before(t) - t) * B_, columns));
+        add_sums(team, first, columns, dz(begin).data + (first - begin * B_) * NH_, h);
+        first += columns;
+      }
+    });
+  }
+
+  /// The part of some neighbouring columns, from `first` on.
+  void add_sums(const Team& team, Index first, Index columns, const float* dz, MatrixView<const float> h) {
+    if constexpr (Operands<Word>::kCopies) {
+      work_.h_pairs.put_paired(k_, h, team.share(P_, k_.lanes));
+      if constexpr (kFeatures)
+        work_.x_pairs.put_paired(k_, input_.x.flat.columns(first, columns), team.share(input_.W.cols, k_.lanes));
+      team.barrier();
+    }
+    for (int q = 0; q < Cell::kBlocks;) {  // neighbouring blocks that go to the same gates of W and R
+      int after = q + 1;
+      while (after < Cell::kBlocks && (input_gate<Cell>(after) - after == input_gate<Cell>(q) - q ||
+                                       (input_gate<Cell>(after) < 0 && input_gate<Cell>(q) < 0)) &&
+             (after < Cell::kGates) == (q < Cell::kGates))
+        ++after;
+      GradientSums<Word> sums{columns, dz + q * H_, NH_, 0, {}, nullptr, 0, 0, {}, nullptr, 0, db_ ? db_ + q * H_ : nullptr};
+      if (q < Cell::kGates) {
+        sums.hidden = P_, sums.h = work_.h_pairs.get_paired(h);
+        sums.dR = dR_.data + q * H_, sums.dR_column = dR_.stride;
+      }
+      if constexpr (kFeatures)
+        if (const int gate = input_gate<Cell>(q); gate >= 0) {
+          sums.inputs = input_.W.cols, sums.x = work_.x_pairs.get_paired(input_.x.flat.columns(first, columns));
+          sums.dW = input_.dW.data + gate * H_, sums.dW_column = input_.dW.stride;
+        }
+      const Team::Range rows = team.share((after - q) * H_, k_.panel_rows);
+      p_.add_gradients(sums, rows.first, rows.last);
+      q = after;
+    }
+    if constexpr (Operands<Word>::kCopies) team.barrier();
+  }
+
+  /// (19) dx = W^T dz; or, of tokens, the sum of each token's dz.
+  void input_gradient(const Team& team, Index begin, Index end) {
+    const Index count = (end - begin) * B_;
+    if constexpr (kFeatures) {
+      if (!input_.to.to_features()) return;
+      const Team::Range columns = team.share(count);
+      const Index C = input_.W.cols;
+      const MatrixView<float> dx = input_.to.dx.columns(begin * B_, count);
+      const Target to = Target{dx.data, dx.stride, 0}.from_column(columns.first);
+      const Word* W = work_.W_transposed.data();
+      bool add = input_.to.add;
+      for (const GateRun& run : Cell::kInputRuns) {
+        p_.multiply_packed(C, run_depth(run, H_), W, run_operand(run, begin).from_column(columns.first),
+                           add ? to.as_start() : Start{nullptr, 0, 0}, to, columns.size());
+        W += panels(C) * run_depth(run, H_);
+        add = true;
+      }
+    } else {
+      const Index K = input_.x.per_step;
+      for (const GateRun& run : Cell::kInputRuns) {
+        const Team::Range rows = team.share(run.count * H_, k_.panel_rows);
+        for_each_token(input_.x.tokens.subspan(static_cast<std::size_t>(begin * B_ * K),
+                                               static_cast<std::size_t>(count * K)),
+                       count, [&](Index j, std::int32_t id) {
+                         const float* const dz_j = dz(begin).data + j * NH_ + run.block * H_;
+                         k_.elementwise.add(rows.size(), dz_j + rows.first,
+                                            &input_.d_table(run.gate * H_ + rows.first, id));
+                       });
+      }
+    }
+  }
+
+  /// Of sequences that begin at step t the gradient of the initial state: (15) dh(-1) = R^T dz(0), and what is left of
+  /// dc.
+  void initial_state(Index t, const WorkPartition& mine) {
+    const auto begins = [&](Index b) { return steps_.begins(b, t) && steps_.extent.active(b, t); };
+    for (Index b = mine.columns.first; b < mine.columns.last; ++b) {
+      const Index first = b;
+      while (b < mine.columns.last && begins(b)) ++b;
+      if (b > first) initial_state(t, mine, first, b);
+    }
+  }
+
+  void initial_state(Index t, const WorkPartition& mine, Index b0, Index b1) {
+    const auto [u0, u1] = mine.outputs;
+    const MatrixView<float> dh{work_.dh.data(), P_, B_, P_}, dc{work_.dc.data(), H_, B_, H_};
+    if (u1 > u0)
+      p_.multiply_packed(u1 - u0, words<Word>(GH_), work_.R_transposed.data() + u0 * words<Word>(GH_),
+                         dz_operand(t).from_column(b0), {nullptr, 0, 0}, {&dh(u0, b0), dh.stride, 0}, b1 - b0);
+    for (Index b = b0; b < b1; ++b) {
+      for (Index u = u0; u < u1; ++u) dh_end_(u, b) = dh(u, b);
+      for (Index u = mine.units.first; u < mine.units.last; ++u)
+        if (Cell::kHasC)
+          dc_end_(u, b) = dc(u, b);
+        else
+          dh_end_(u, b) += dc(u, b);  // the cell's own state is h
+    }
+  }
+
+  const Kernels& k_;
+  const ProductKernels<Word>& p_;
+  const CellProductKernels<Word>& cell_;
+  Steps steps_;
+  RecurrentWeights<const float> w_;
+  const RecurrentCache<float>& saved_;
+  SequenceView<float> y_;
+  SequenceView<const float> dy_;
+  const InputGradient& input_;
+  MatrixView<float> dR_;
+  float* db_;  // NH, or null
+  MatrixView<float> dh_end_, dc_end_;
+  BackwardWorkspace<Word>& work_;
+  const Index H_, P_, GH_, NH_, B_, T_, chunk_;
+};
+
+}  // namespace rondo::inline v0::detail

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// What the CPU's passes work in. The plain pass and the packed ones each have their own; what does not run stays empty.
+// Legend: C input features, H hidden units, P outputs, G gates, N blocks of the cell, B batch, T time steps.
+#pragma once
+
+#include <rondo/core/recurrent_cache.hpp>
+#include <rondo/cpu/gemm.hpp>
+#include <rondo/cpu/operands.hpp>
+#include <rondo/math/equations.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+namespace rondo::inline v0 {
+
+namespace detail {
+
+template <class Scalar>
+struct PlainWorkspace {
+  PackedMatrix<Scalar, Cpu> R;             // the recurrent weights, made ready for T products
+  PackedMatrix<Scalar, Cpu> R_transposed;  // the same for backward
+  Sequence<Scalar> h_before;               // P x B x T   what R is multiplied by at each step
+  Sequence<Scalar> dz;                     // NH x B x T  gradients of the pre-activations
+  Sequence<Scalar> dh;                     // P x B x 1   what step t+1 passes down to step t
+  Sequence<Scalar> dc;                     // H x B x 1   the same of the cell's own state
+  Sequence<Scalar> dh_total;               // P x B x 1   dh and the gradient from the layer above
+};
+
+/// A layer's weights in panels of gates.
+template <class Word>
+struct PackedWeights {
+  Buffer<Word> W, R;
+
+  template <class Cell>
+  void reserve_W(const Kernels& k, const RecurrentShape& shape) {
+    W.resize(size<Cell>(k, shape.hidden, shape.input));
+  }
+  template <class Cell>
+  void reserve_R(const Kernels& k, const RecurrentShape& shape) {
+    R.resize(size<Cell>(k, shape.hidden, shape.output));
+  }
+
+  /// These units of W or R.
+  template <class Cell>
+  static void pack(MatrixView<const float> from, Team::Range units, Buffer<Word>& to) {
+    cell_products<Cell, Word>().pack_gates(from.rows / Cell::kGates, from.cols, from.data, 1, from.stride, to.data(),
+                                           units.first, units.last);
+  }
+
+ private:
+  template <class Cell>
+  static Index size(const Kernels& k, Index hidden, Index depth) {
+    return (hidden + k.lanes - 1) / k.lanes * k.lanes * Cell::kGates * words<Word>(depth);
+  }
+};
+
+/// What a forward pass multiplies by them.
+template <class Word>
+struct ForwardOperands {
+  Operands<Word> x;  // of one chunk of steps
+  Operands<Word> h;  // of two steps: each takes its B columns in turn
+};
+
+template <class Word>
+struct BackwardWorkspace {
+  Buffer<Word> R_transposed, W_transposed;  // in panels of rows
+  Buffer<float> dz;                         // NH x columns of two chunks
+  Buffer<float> dh;                         // P x B
+  Buffer<float> dc;                         // H x B
+  Operands<Word> dz_words;                  // GH of two chunks: what R is multiplied by
+  Operands<Word> dz_rest;                   // the blocks behind those
+  Operands<Word> x_pairs, h_pairs;          // of the columns of one sum
+};
+
+template <class Word>
+struct PackedWorkspace {
+  PackedWeights<Word> weights;
+  ForwardOperands<Word> operands;
+  BackwardWorkspace<Word> backward;
+};
+
+/// A cell whose blocks are the gates of both W and R needs no more than one bias, which it reads where it is.
+template <class Cell>
+inline constexpr bool kSameBlocks = input_block<Cell>(Cell::kGates - 1) == Cell::kBlocks - 1 &&
+                                    Cell::kBlocks == Cell::kGates;
+
+/// The biases of all blocks (NH): those of `w`, or a copy with zeros where there is none.
+template <class Cell>
+const float* block_bias(const RecurrentWeights<const float>& w, Buffer<float>& copy) {
+  const Index H = w.shape.hidden;
+  if (kSameBlocks<Cell> && w.b.data && !w.b_R.data) return w.b.data;
+  copy.resize(Cell::kBlocks * H);
+  std::fill(copy.begin(), copy.end(), 0.0f);
+  for (int g = 0; g < Cell::kGates; ++g)
+    for (Index u = 0; u < H; ++u) {
+      if (w.b.data) copy.data()[input_block<Cell>(g) * H + u] += w.b(g * H + u, 0);
+      if (w.b_R.data) copy.data()[g * H + u] += w.b_R(g * H + u, 0);
+    }
+  return copy.data();
+}
+
+}  // namespace detail
+
+template <class Scalar>
+struct RecurrentWorkspace<Scalar, Cpu> {
+  detail::PlainWorkspace<Scalar> plain;
+  detail::PackedWorkspace<float> packed;
+  detail::PackedWorkspace<std::uint32_t> packed_bf16;
+  Buffer<Scalar> bias, d_bias;    // NH
+  Buffer<Scalar> table, d_table;  // GH x V, of token inputs
+  Sequence<Scalar> x, dx;         // D x B x T, of token inputs that are looked up
+
+  /// The packed pass's part for products of this word.
+  template <class Word>
+  detail::PackedWorkspace<Word>& packed_for() {
+    if constexpr (std::is_same_v<Word, float>)
+      return packed;
+    else
+      return packed_bf16;
+  }
+};
+
+}  // namespace rondo::inline v0

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// InferenceRecurrent: a network that has learned and now only runs. Its weights are copied and packed once, in fp32 or
+// bf16, and nothing is kept for backward:
+//
+//   InferenceLstm<float> fast(lstm);
+//   InferenceLstm<float>::Workspace work;
+//   const auto& y = fast.forward(x, state, work);     // D*P x B x T; state moves to the end of the sequence
+//
+// In fp32 its numbers are those of Recurrent::forward. Legend: C input features, H hidden units, P outputs of a
+// direction, D directions, L layers, B batch, T steps.
+#pragma once
+
+#include <rondo/core/precision.hpp>
+#include <rondo/cpu/recurrent_inference.hpp>
+#include <rondo/layers/lstm.hpp>
+#include <rondo/layers/recurrent.hpp>
+
+#include <array>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace rondo::inline v0 {
+
+template <class Cell, class Scalar, class Device = Cpu>
+class InferenceRecurrent {
+ public:
+  using State = RecurrentState<Scalar, Device>;
+
+  /// What one caller's passes work in; kept between calls, it stops allocating. Outputs live there.
+  struct Workspace {
+    std::vector<InferenceWorkspace<Scalar, Device>> layers;
+    Sequence<Scalar, Device> y, y_below;
+  };
+
+  /// Later changes of `network` are not seen. Dropout is left out, as inference does.
+  explicit InferenceRecurrent(const Recurrent<Cell, Scalar, Device>& network, Precision precision = Precision::fp32)
+      : config_(network.config()), layers_(static_cast<std::size_t>(network.depth() * network.directions())) {
+    config_.precision = precision;
+    for (std::size_t n = 0; n < layers_.size(); ++n) {
+      const auto& layer = network.layer(Index(n) / directions(), Index(n) % directions());
+      PassOptions options = layer.options();
+      options.precision = precision;
+      recurrent_prepare_inference(Device{}, Cell{}, options, layer.weights(), layers_[n]);
+    }
+  }
+
+  const RecurrentConfig& config() const { return config_; }
+  Index input() const { return config_.input; }
+  Index hidden() const { return config_.hidden; }
+  Index depth() const { return config_.layers; }
+  Index directions() const { return config_.directions(); }
+  Index output() const { return directions() * config_.output(); }
+
+  /// x: C x B x T. state (as Recurrent's) moves to each sequence's end. Returns the top layer's outputs, D*P x B x T,
+  /// which live in `work` until its next use; zeros in padding.
+  const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, State& state, Workspace& work) const {
+    require_shape(x.features() == input(), "Inference", Cell::kName, "::forward: x is ", x.shape(),
+                  ", this layer wants C = ", input());
+    const auto check = [&](const char* letter, const Sequence<Scalar, Device>& s, Index rows) {
+      require_shape(s.features() == rows && s.batch() == x.batch() && s.time() == Index(layers_.size()), "Inference",
+                    Cell::kName, "::forward: state.", letter, " is ", s.features(), " x ", s.batch(), " x ", s.time(),
+                    " (units x B x L*D), wanted ", rows, " x ", x.batch(), " x ", layers_.size());
+    };
+    check("h", state.h, config_.output());
+    if constexpr (Cell::kHasC) check("c", state.c, hidden());
+    work.layers.resize(layers_.size());
+    const auto* below = &x;
+    for (Index l = 0; l < depth(); ++l) {
+      work.y.resize_like(x, output());
+      for (Index d = 0; d < directions(); ++d) {
+        const Index s = l * directions() + d;
+        const auto n = static_cast<std::size_t>(s);
+        MatrixView<Scalar> c{};
+        if constexpr (Cell::kHasC) c = state.c.at(s);
+        recurrent_infer(Device{}, Cell{}, layers_[n], below->view(), state.h.at(s), c,
+                        work.y.view().row_block(d * config_.output(), config_.output()), work.layers[n]);
+      }
+      if (l + 1 == depth()) break;
+      std::swap(work.y, work.y_below);
+      below = &work.y_below;
+    }
+    return work.y;
+  }
+
+ private:
+  RecurrentConfig config_;
+  std::vector<InferenceWeights<Scalar, Device>> layers_;  // direction d of layer l at l * D + d
+};
+
+template <class Scalar, class Device = Cpu>
+using InferenceLstm = InferenceRecurrent<LstmCell, Scalar, Device>;
+
+}  // namespace rondo::inline v0

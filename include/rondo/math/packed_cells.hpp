@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// The cells that packed passes run.
+#pragma once
+
+#include <rondo/math/cells/lstm.hpp>
+
+#include <tuple>
+
+namespace rondo::inline v0 {
+
+/// What a library of kernels compiles.
+using PackedCells = std::tuple<LstmCell>;
+
+}  // namespace rondo::inline v0
