@@ -20,7 +20,7 @@ int main() {
   float loss = 0;
   for (int step = 0; step < 300; ++step) {
     auto state = lstm.zero_state(1);
-    const auto& h = lstm.forward(x, state, cache, Inference{});
+    const auto& h = lstm.forward(x, state, cache, rondo::Inference{});
     readout.forward(h, y);
     loss = 0;
     for (rondo::Index t = 0; t < T; ++t) {

@@ -121,7 +121,7 @@ struct BackwardStep {
   long A_depth;             // words of one of its rows
   bool reverse_unit_order;  // last units first
   Operand<Word> b;
-  Start dh;  // H x columns: dL/dh(t) but for the product
+  Start dh;  // H x columns: dL/dh(t) but for the product; its vectors follow each other
   StepGradients gradients;
 };
 

@@ -20,6 +20,7 @@
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 #include <rondo/layers/recurrent_layer.hpp>
+#include <rondo/layers/recurrent_state.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -27,19 +28,6 @@
 #include <vector>
 
 namespace rondo::inline v0 {
-
-/// The state of every layer and direction, or its gradient. Direction d of layer l is `at(l * D + d)`; the bytes are
-/// PyTorch's (L*D, B, P).
-template <class Scalar, class Device = Cpu>
-struct RecurrentState {
-  Sequence<Scalar, Device> h;  // P x B x L*D
-  Sequence<Scalar, Device> c;  // H x B x L*D, of cells that have c; else 0 x B x L*D
-
-  void set_zero() {
-    fill(Device{}, h.flat(), 0);
-    fill(Device{}, c.flat(), 0);
-  }
-};
 
 template <class Cell_, class Scalar, class Device = Cpu>
 class Recurrent {
@@ -99,7 +87,7 @@ class Recurrent {
   /// sequence's end on return. Returns the top layer's outputs, D*P x B x T, which live in `cache`; zeros in padding.
   const Sequence<Scalar, Device>& forward(const Input& x, State& state, Cache& cache, Mode mode) const {
     require_shape(x.features() == input(), Cell::kName, "::forward: x is ", x.shape(), ", this layer wants C = ", input());
-    require_state("forward", "state", state, x.batch());
+    detail::require_state<Cell>("", "::forward", "state", state, config_, x.batch());
     const std::size_t L = static_cast<std::size_t>(depth());
     cache.layers.resize(L);
     cache.dropouts.resize(L - 1);
@@ -176,7 +164,7 @@ class Recurrent {
     require_shape(!config_.bidirectional, Cell::kName, "::step: a bidirectional network needs whole sequences");
     require_shape(x.rows == input(), Cell::kName, "::step: x is ", x.rows, " x ", x.cols,
                   " (C x B), this layer wants C = ", input());
-    require_state("step", "state", state, x.cols);
+    detail::require_state<Cell>("", "::step", "state", state, config_, x.cols);
     for (Index l = 0; l < depth(); ++l) {
       layer(l).step(x, state.h.at(l), c_at(state, l), scratch);
       x = state.h.at(l);
@@ -218,16 +206,6 @@ class Recurrent {
     return all;
   }
 
-  void require_state(const char* entry, const char* what, const State& state, Index batch) const {
-    const auto check = [&](const char* letter, const Sequence<Scalar, Device>& s, Index rows) {
-      require_shape(s.features() == rows && s.batch() == batch && s.time() == depth() * directions(), Cell::kName, "::", entry,
-                    ": ", what, ".", letter, " is ", s.features(), " x ", s.batch(), " x ", s.time(), ", wanted ", rows,
-                    " x ", batch, " x ", depth() * directions(), " (units x B x L*D)");
-    };
-    check("h", state.h, config_.output());
-    if constexpr (Cell::kHasC) check("c", state.c, hidden());
-  }
-
   void require_backward(const Input& x, const Sequence<Scalar, Device>& dy, const Cache& cache, const State& d_state,
                         const InputGradient<Scalar, Device>& to) const {
     require_shape(x.features() == input(), Cell::kName, "::backward: x is ", x.shape(), ", this layer wants C = ", input());
@@ -240,7 +218,7 @@ class Recurrent {
              std::ranges::equal(y.lengths, x.extent().lengths);
     }
     require_shape(same, Cell::kName, "::backward: the cache is not that of a forward pass over x, ", x.shape());
-    require_state("backward", "d_state", d_state, x.batch());
+    detail::require_state<Cell>("", "::backward", "d_state", d_state, config_, x.batch());
     if (to.dE().data) {
       const Index V = x.is_tokens() ? x.tokens().E.cols : 0;
       require_shape(x.is_tokens() && to.dE().rows == input() && to.dE().cols == V, Cell::kName, "::backward: dE is ",

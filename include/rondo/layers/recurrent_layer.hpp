@@ -44,6 +44,8 @@ class RecurrentLayer {
   }
 
   const RecurrentShape& shape() const { return shape_; }
+  Index input() const { return shape_.input; }
+  Index hidden() const { return shape_.hidden; }
   const PassOptions& options() const { return options_; }
 
   Parameter<Scalar, Device>& W() { return W_; }

@@ -190,6 +190,7 @@ inline void step_backward(const BackwardStep<typename P::Word>& s, long first, l
       const typename P::Word* const A = s.A + u * s.A_depth;
       const Operand<typename P::Word> b = s.b.from_column(j);
       Start start = s.dh.from_row(u).from_column(j);
+      start.vector = kLanes;
       for (long i = 0; i < wide; ++i) prefetch<Cell>(s.gradients.from_column(j + i).from_unit(u));
       for (long k = 0; k < s.depth || k == 0; k += kDepth, start = dh.as_start()) {
         const long deep = s.depth - k < kDepth ? s.depth - k : kDepth;
