@@ -27,7 +27,8 @@ inline constexpr const char* kAdamSteps = "training.adam_steps";
 
 /// Writes the weights alone. `metadata` is text by key, e.g. the model's configuration as JSON. Throws file_error.
 template <class Model>
-void save_model(const std::filesystem::path& path, Model& model, const std::map<std::string, std::string>& metadata) {
+void save_model(const std::filesystem::path& path, const Model& model,
+                const std::map<std::string, std::string>& metadata) {
   Safetensors file;
   file.metadata = metadata;
   add_weights(file, model);

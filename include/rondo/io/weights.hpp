@@ -73,8 +73,8 @@ void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Sc
 
 /// Adds every weight of a model to `file`.
 template <class Model>
-void add_weights(Safetensors& file, Model& model) {
-  model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
+void add_weights(Safetensors& file, const Model& model) {
+  detail::read_parameters(model, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
     const std::string name(path.text());
     look_on_host(Device{}, p.value(), [&](auto w) { detail::add_matrix<Scalar>(file, name, w, p.torch_shape()); });
     if (const std::string other = detail::second_bias(name); !other.empty())

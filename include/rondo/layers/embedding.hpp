@@ -61,6 +61,10 @@ class Embedding {
   void for_each_parameter(F&& f, const Path& path = {}) {
     f(path / "weight", E_);
   }
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) const {
+    f(path / "weight", E_);
+  }
 
  private:
   Parameter<Scalar, Device> E_;  // D x V, a column a token

@@ -67,11 +67,20 @@ class Linear {
 
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
-    f(path / "weight", W_);
-    f(path / "bias", b_);
+    visit(*this, f, path);
+  }
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) const {
+    visit(*this, f, path);
   }
 
  private:
+  template <class Self, class F>
+  static void visit(Self& self, F& f, const Path& path) {
+    f(path / "weight", self.W_);
+    f(path / "bias", self.b_);
+  }
+
   Parameter<Scalar, Device> W_;  // K x C
   Parameter<Scalar, Device> b_;  // K x 1
 };
