@@ -14,6 +14,7 @@
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/lstm.hpp>
+#include <rondo/layers/named.hpp>
 #include <rondo/layers/streaming_lstm.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/midi/compose.hpp>

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
-#include <tuple>
 
 namespace rondo::inline v0 {
 
@@ -120,27 +119,6 @@ void read_parameters(const Model& model, F&& f, const Path& path = {}) {
 }
 
 }  // namespace detail
-
-/// Several layers as one model, for optimiser and checkpoint. It refers to them; their names begin with their place,
-/// "0", "1" and so on, as those of torch.nn.ModuleList.
-template <class... Layers>
-class Group {
- public:
-  explicit Group(Layers&... layers) : layers_(layers...) {}
-
-  template <class F>
-  void for_each_parameter(F&& f, const Path& path = {}) {
-    std::apply(
-        [&](Layers&... layers) {
-          Index place = 0;
-          (layers.for_each_parameter(f, path / "" + place++), ...);
-        },
-        layers_);
-  }
-
- private:
-  std::tuple<Layers&...> layers_;
-};
 
 /// How many numbers a model learns.
 template <class Model>

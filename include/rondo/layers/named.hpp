@@ -43,8 +43,7 @@ class Named {
 
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
-    visit(
-        [&](const std::string& name, auto& part) { part.for_each_parameter(f, path / name); }, *this);
+    visit([&](const std::string& name, auto& part) { part.for_each_parameter(f, path / name); }, *this);
   }
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) const {
@@ -71,9 +70,14 @@ namespace detail {
 template <class T>
 concept PartName = std::is_convertible_v<const T&, std::string_view>;
 
+struct AnyVisitor {
+  template <class P>
+  void operator()(const Path&, P&) const {}
+};
+
 template <class Model>
-concept HasParameters = requires(Model& model, void (*f)(...)) {
-  model.for_each_parameter([](const Path&, auto&) {}, Path{});
+concept HasParameters = requires(Model& model, const AnyVisitor& f, const Path& path) {
+  model.for_each_parameter(f, path);
 };
 
 /// The odd ones of `arguments` are names, the even ones models: an lvalue stays a reference, an rvalue is moved in.
