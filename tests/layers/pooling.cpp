@@ -64,6 +64,7 @@ TEST_CASE("last_step takes each sequence's own last step, and of reverse rows th
       CHECK(out(p, b, 0) == (n == 0 ? 0 : p >= P - reverse_rows ? y(p, b, 0) : y(p, b, n - 1)));
     }
   const auto d_out = random_sequence<double>(P, B, 1, rng);
+  dy = Sequence<double>(P, B, T), dy.fill(kNan);  // everything is written
   last_step_backward(y, d_out, dy, reverse_rows);
   check_pooling_gradient(y, d_out, dy, [&](auto& in, auto& to) { last_step(in, to, reverse_rows); });
 }
@@ -81,6 +82,7 @@ TEST_CASE("mean_over_time is the mean of the real steps") {
       CHECK(out(p, b, 0) == Approx(y.length(b) > 0 ? sum / double(y.length(b)) : 0).margin(1e-15));
     }
   const auto d_out = random_sequence<double>(P, B, 1, rng);
+  dy = Sequence<double>(P, B, T), dy.fill(kNan);
   mean_over_time_backward(y, d_out, dy);
   check_pooling_gradient(y, d_out, dy, [](auto& in, auto& to) { mean_over_time(in, to); });
 }
