@@ -10,7 +10,7 @@ int main() {
   rondo::Rng rng(7);
   rondo::Lstm<float> lstm({.input = 1, .hidden = 24}, rng);
   rondo::Linear<float> readout(24, 1, rng);
-  rondo::Group model(lstm, readout);
+  auto model = rondo::named("lstm", lstm, "readout", readout);
   rondo::Adam adam({.learning_rate = 1e-2});
   rondo::Lstm<float>::Cache cache;
   rondo::Sequence<float> x(1, 1, T), y, dy(1, 1, T), dh;
