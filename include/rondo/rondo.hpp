@@ -10,6 +10,7 @@
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
+#include <rondo/layers/gru.hpp>
 #include <rondo/layers/inference.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
