@@ -3,9 +3,9 @@
 // One type trains, infers and streams:
 //
 //   LstmState<float> state = lstm.zero_state(B);
-//   const auto& y = lstm.forward(x, state, cache, Training{rng});   // D*P x B x T; state moves to the end of the sequence
-//   lstm.backward(x, dy, cache, d_state, &dx);                      // adds to the gradients
-//   const auto h = lstm.step(x_now, state, scratch);                // one step, P x B
+//   const auto& y = lstm.forward(x, state, cache, Training{rng});   // D*P x B x T; state moves to the end of the
+//   sequence lstm.backward(x, dy, cache, d_state, &dx);                      // adds to the gradients const auto h =
+//   lstm.step(x_now, state, scratch);                // one step, P x B
 //
 // Truncated backpropagation through time is: keep `state` from one forward to the next, give backward a zero d_state.
 // Legend: C input features, H hidden units, P outputs of a direction (H, unless there is a projection), D directions, L
@@ -86,7 +86,8 @@ class Recurrent {
   /// x: C x B x T, or tokens and their embeddings (D = C). state: the initial state on entry, the state after each
   /// sequence's end on return. Returns the top layer's outputs, D*P x B x T, which live in `cache`; zeros in padding.
   const Sequence<Scalar, Device>& forward(const Input& x, State& state, Cache& cache, Mode mode) const {
-    require_shape(x.features() == input(), Cell::kName, "::forward: x is ", x.shape(), ", this layer wants C = ", input());
+    require_shape(x.features() == input(), Cell::kName, "::forward: x is ", x.shape(),
+                  ", this layer wants C = ", input());
     detail::require_state<Cell>("", "::forward", "state", state, config_, x.batch());
     const std::size_t L = static_cast<std::size_t>(depth());
     cache.layers.resize(L);
@@ -109,16 +110,18 @@ class Recurrent {
                               : std::as_const(cache.layers[l - 1].y);
       for (Index d = 0; d < directions(); ++d) {
         const Index s = Index(l) * directions() + d;
-        layer(Index(l), d).forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
-                                   cache.layers[l].passes[std::size_t(d)]);
+        layer(Index(l), d)
+            .forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
+                     cache.layers[l].passes[std::size_t(d)]);
       }
     }
     return cache.layers.back().y;
   }
 
   /// Adds to the gradients of all weights. dy: dL/dy, D*P x B x T. d_state: the gradient of the final state on entry
-  /// (zero, unless the loss looks at it), that of the initial state on return. The gradient of x: &dx becomes C x B x T; a
-  /// matrix dE (C x V), where x is tokens, is added to; null is not wanted. x and cache are those of the forward pass.
+  /// (zero, unless the loss looks at it), that of the initial state on return. The gradient of x: &dx becomes C x B x
+  /// T; a matrix dE (C x V), where x is tokens, is added to; null is not wanted. x and cache are those of the forward
+  /// pass.
   void backward(const Input& x, const Sequence<Scalar, Device>& dy, Cache& cache, State& d_state,
                 const InputGradient<Scalar, Device>& to = {}) {
     require_backward(x, dy, cache, d_state, to);
@@ -148,8 +151,9 @@ class Recurrent {
       for (Index d = 0; d < directions(); ++d) {
         const Index s = Index(l) * directions() + d;
         d_below.add = d > 0;  // both directions have the same input
-        layer(Index(l), d).backward(below, outputs_of(cache.layers[l].y, d), outputs_of(*d_above, d),
-                                    cache.layers[l].passes[std::size_t(d)], d_state.h.at(s), c_at(d_state, s), d_below);
+        layer(Index(l), d)
+            .backward(below, outputs_of(cache.layers[l].y, d), outputs_of(*d_above, d),
+                      cache.layers[l].passes[std::size_t(d)], d_state.h.at(s), c_at(d_state, s), d_below);
       }
       if (l == 0) return;
       if (cache.dropped) dropout_backward(Device{}, cache.dropouts[l - 1].mask.flat(), cache.dx_below.flat());
@@ -158,8 +162,8 @@ class Recurrent {
     }
   }
 
-  /// One step: x (C x B) in, the top layer's hidden state (P x B, a part of `state`) out. `scratch` is kept between calls.
-  /// Throws shape_error of a bidirectional network, which is not causal.
+  /// One step: x (C x B) in, the top layer's hidden state (P x B, a part of `state`) out. `scratch` is kept between
+  /// calls. Throws shape_error of a bidirectional network, which is not causal.
   MatrixView<const Scalar> step(MatrixView<const Scalar> x, State& state, Scratch& scratch) const {
     require_shape(!config_.bidirectional, Cell::kName, "::step: a bidirectional network needs whole sequences");
     require_shape(x.rows == input(), Cell::kName, "::step: x is ", x.rows, " x ", x.cols,
@@ -208,7 +212,8 @@ class Recurrent {
 
   void require_backward(const Input& x, const Sequence<Scalar, Device>& dy, const Cache& cache, const State& d_state,
                         const InputGradient<Scalar, Device>& to) const {
-    require_shape(x.features() == input(), Cell::kName, "::backward: x is ", x.shape(), ", this layer wants C = ", input());
+    require_shape(x.features() == input(), Cell::kName, "::backward: x is ", x.shape(),
+                  ", this layer wants C = ", input());
     require_shape(dy.features() == output() && dy.batch() == x.batch() && dy.time() == x.time(), Cell::kName,
                   "::backward: dy is ", dy.shape(), ", wanted ", output(), " x ", x.batch(), " x ", x.time());
     bool same = cache.layers.size() == static_cast<std::size_t>(depth());
@@ -224,7 +229,8 @@ class Recurrent {
       require_shape(x.is_tokens() && to.dE().rows == input() && to.dE().cols == V, Cell::kName, "::backward: dE is ",
                     to.dE().rows, " x ", to.dE().cols, ", wanted ", input(), " x ", V, " (D x V) of tokens");
     }
-    require_shape(!(x.is_tokens() && to.dx()), Cell::kName, "::backward: x is tokens, whose gradient goes to a matrix dE");
+    require_shape(!(x.is_tokens() && to.dx()), Cell::kName,
+                  "::backward: x is tokens, whose gradient goes to a matrix dE");
   }
 
   RecurrentConfig config_;

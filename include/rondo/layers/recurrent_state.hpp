@@ -30,9 +30,9 @@ void require_state(const char* kind, const char* where, const char* what, const 
                    const RecurrentConfig& config, Index batch) {
   const Index passes = config.layers * config.directions();
   const auto check = [&](const char* tensor, const char* shape, const Sequence<Scalar, Device>& s, Index rows) {
-    require_shape(s.features() == rows && s.batch() == batch && s.time() == passes, kind, Cell::kName, where, ": ", what,
-                  tensor, " is ", s.features(), " x ", s.batch(), " x ", s.time(), shape, ", wanted ", rows, " x ", batch,
-                  " x ", passes);
+    require_shape(s.features() == rows && s.batch() == batch && s.time() == passes, kind, Cell::kName, where, ": ",
+                  what, tensor, " is ", s.features(), " x ", s.batch(), " x ", s.time(), shape, ", wanted ", rows,
+                  " x ", batch, " x ", passes);
   };
   check(".h", " (P x B x L*D)", state.h, config.output());
   if constexpr (Cell::kHasC) check(".c", " (H x B x L*D)", state.c, config.hidden);

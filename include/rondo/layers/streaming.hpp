@@ -33,8 +33,8 @@ class StreamingRecurrent {
 
   /// Throws shape_error if `network` has not the sizes of this type or goes both ways. The state is zero.
   explicit StreamingRecurrent(const Network& network) : config_(network.config()) {
-    require_shape((C == kDynamic || C == input()) && (H == kDynamic || H == hidden()), "Streaming", Cell::kName, "<C = ", C,
-                  ", H = ", H, ">: the network has C = ", input(), ", H = ", hidden());
+    require_shape((C == kDynamic || C == input()) && (H == kDynamic || H == hidden()), "Streaming", Cell::kName,
+                  "<C = ", C, ", H = ", H, ">: the network has C = ", input(), ", H = ", hidden());
     require_shape(!network.config().bidirectional, "Streaming", Cell::kName,
                   ": a bidirectional network needs whole sequences");
     for (Index l = 0; l < network.depth(); ++l) layers_.emplace_back(network.layer(l).weights());
