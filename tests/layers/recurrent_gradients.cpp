@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Every gradient of the LSTM against central differences: W, R, b of every layer, x, h0, c0; dense, ragged, dropped.
-// The loss looks at every output and at the final state, so that gradients enter wherever they can.
+// Every gradient of every cell against central differences: all weights of every layer and direction, x, the initial
+// state; with each option, dense and ragged. The loss looks at every output and at the final state, so that gradients
+// enter wherever they can.
+#include <string>
+#include <type_traits>
 #include <vector>
 
+#include <rondo/layers/gru.hpp>
 #include <rondo/layers/lstm.hpp>
 
 #include "support/catch.hpp"
@@ -12,68 +16,108 @@
 using namespace rondo;
 using namespace rondo_test;
 
+#define RONDO_CELLS LstmCell, GruCell
+
 namespace {
 
 double dot(ConstView<double> a, ConstView<double> b) { return matrix(a).cwiseProduct(matrix(b)).sum(); }
 
-void check_all_gradients(const std::vector<Index>& lengths, double dropout_probability) {
-  const Index C = 4, H = 5, L = 2, B = 3, T = 5;
+template <class Cell>
+void check_all_gradients(const RecurrentConfig& config, const std::vector<Index>& lengths) {
+  using Network = Recurrent<Cell, double>;
+  const Index B = 3, T = 5;
   Rng rng(11);
-  Lstm<double> lstm({.input = C, .hidden = H, .layers = L, .dropout = dropout_probability}, rng);
-  randomise(lstm, rng);
-  auto x = random_sequence<double>(C, B, T, rng);
+  Network network(config, rng);
+  randomise(network, rng);
+  auto x = random_sequence<double>(config.input, B, T, rng);
   x.set_lengths(lengths);
-  auto initial = random_state(lstm, B, rng);
-  const auto dy = random_sequence<double>(H, B, T, rng);  // not zero in padding: backward must not look there
-  const auto d_final = random_state(lstm, B, rng);
+  auto initial = random_state(network, B, rng);
+  const auto dy = random_sequence<double>(network.output(), B, T, rng);  // not zero in padding, where none may look
+  const auto d_final = random_state(network, B, rng);
 
   // L = <dy, y> + <dh, h(T)> + <dc, c(T)>
-  Lstm<double>::Cache cache;
+  typename Network::Cache cache;
   const auto loss = [&] {
     auto state = initial;
     Rng same_masks(12);
-    const auto& y = lstm.forward(x, state, cache, Training{same_masks});
+    const auto& y = network.forward(x, state, cache, Training{same_masks});
     return dot(dy.flat(), y.flat()) + dot(d_final.h.flat(), state.h.flat()) + dot(d_final.c.flat(), state.c.flat());
   };
 
   loss();
   auto d_state = d_final;
   Sequence<double> dx;
-  zero_grad(lstm);
-  lstm.backward(x, dy, cache, d_state, &dx);
+  zero_grad(network);
+  network.backward(x, dy, cache, d_state, &dx);
 
-  check_parameter_gradients(lstm, loss);
+  check_parameter_gradients(network, loss);
   check_gradient("x", x.flat(), dx.flat(), loss);
   check_gradient("h0", initial.h.flat(), d_state.h.flat(), loss);
-  check_gradient("c0", initial.c.flat(), d_state.c.flat(), loss);
+  if (Cell::kHasC) check_gradient("c0", initial.c.flat(), d_state.c.flat(), loss);
+}
+
+struct Option {
+  std::string name;
+  RecurrentConfig config;
+};
+
+/// A network of two layers with each option that the cell takes, and the options together.
+template <class Cell>
+std::vector<Option> options() {
+  const RecurrentConfig plain{.input = 2, .hidden = 3, .layers = 2};
+  std::vector<Option> all;
+  const auto add = [&](const std::string& name, auto change) {
+    RecurrentConfig config = plain;
+    change(config);
+    all.push_back({name, config});
+  };
+  add("as it is", [](auto&) {});
+  add("without bias", [](auto& config) { config.bias = false; });
+  add("dropout", [](auto& config) { config.dropout = 0.4; });
+  return all;
+}
+
+/// Dense; longest first; unsorted; with an empty sequence, and none as long as T.
+const std::vector<std::vector<Index>> kLengths = {{}, {5, 3, 1}, {3, 1, 5}, {0, 4, 1}};
+
+std::string text(const std::vector<Index>& lengths) {
+  std::string s = lengths.empty() ? "dense" : "lengths";
+  for (Index length : lengths) s += " " + std::to_string(length);
+  return s;
 }
 
 }  // namespace
 
-TEST_CASE("gradients of a dense batch") { check_all_gradients({}, 0); }
-TEST_CASE("gradients of a dense batch with dropout") { check_all_gradients({}, 0.4); }
-TEST_CASE("gradients of a ragged batch, longest first") { check_all_gradients({5, 3, 1}, 0); }
-TEST_CASE("gradients of a ragged batch, unsorted") { check_all_gradients({3, 1, 5}, 0); }
-TEST_CASE("gradients of a ragged batch with an empty sequence") { check_all_gradients({0, 4, 1}, 0); }
-TEST_CASE("gradients of a ragged batch with dropout") { check_all_gradients({2, 5, 0}, 0.4); }
+TEMPLATE_TEST_CASE("gradients of every option", "", RONDO_CELLS) {
+  for (const Option& option : options<TestType>())
+    for (const auto& lengths : kLengths)
+      for (bool bidirectional : {false, true}) {
+        RecurrentConfig config = option.config;
+        config.bidirectional = bidirectional;
+        INFO(TestType::kName << ", " << option.name << (bidirectional ? ", bidirectional, " : ", ") << text(lengths));
+        check_all_gradients<TestType>(config, lengths);
+      }
+}
 
-TEST_CASE("backward adds to gradients and does without dx") {
+TEMPLATE_TEST_CASE("backward adds to gradients and does without dx", "", RONDO_CELLS) {
+  using Network = Recurrent<TestType, double>;
+  const bool bidirectional = GENERATE(false, true);
   Rng rng(13);
-  Lstm<double> lstm({.input = 2, .hidden = 3, .layers = 2}, rng);
-  const auto x = random_sequence<double>(2, 2, 3, rng), dy = random_sequence<double>(3, 2, 3, rng);
-  Lstm<double>::Cache cache;
-  auto state = random_state(lstm, 2, rng);
-  lstm.forward(x, state, cache, Inference{});
+  Network network({.input = 2, .hidden = 3, .layers = 2, .bidirectional = bidirectional}, rng);
+  const auto x = random_sequence<double>(2, 2, 3, rng), dy = random_sequence<double>(network.output(), 2, 3, rng);
+  typename Network::Cache cache;
+  auto state = random_state(network, 2, rng);
+  network.forward(x, state, cache, Inference{});
   std::vector<double> once;
-  auto d_state = lstm.zero_state(2);
-  lstm.backward(x, dy, cache, d_state);
-  lstm.for_each_parameter(
+  auto d_state = network.zero_state(2);
+  network.backward(x, dy, cache, d_state);
+  network.for_each_parameter(
       [&](const Path&, auto& p) { once.insert(once.end(), p.grad().data, p.grad().data + p.size()); });
   d_state.set_zero();
-  lstm.backward(x, dy, cache, d_state);
+  network.backward(x, dy, cache, d_state);
   std::size_t k = 0;
   double norm = 0;
-  lstm.for_each_parameter([&](const Path&, auto& p) {
+  network.for_each_parameter([&](const Path&, auto& p) {
     for (Index n = 0; n < p.size(); ++n, ++k) {
       CHECK(p.grad().data[n] == Approx(2 * once[k]).epsilon(1e-13).margin(1e-15));
       norm += std::abs(once[k]);
@@ -82,18 +126,21 @@ TEST_CASE("backward adds to gradients and does without dx") {
   CHECK(norm > 0.1);
 }
 
-TEST_CASE("the gradient of the final state passes through a sequence of length zero") {
+TEMPLATE_TEST_CASE("the gradient of the final state passes through a sequence of length zero", "", RONDO_CELLS) {
+  using Network = Recurrent<TestType, double>;
   Rng rng(14);
-  Lstm<double> lstm({.input = 2, .hidden = 3}, rng);
+  Network network({.input = 2, .hidden = 3, .bidirectional = true}, rng);
   auto x = random_sequence<double>(2, 2, 3, rng);
   x.set_lengths(std::vector<Index>{3, 0});
-  Lstm<double>::Cache cache;
-  auto state = random_state(lstm, 2, rng);
-  lstm.forward(x, state, cache, Inference{});
-  auto d_state = random_state(lstm, 2, rng);
+  typename Network::Cache cache;
+  auto state = random_state(network, 2, rng);
+  network.forward(x, state, cache, Inference{});
+  auto d_state = random_state(network, 2, rng);
   const auto d_final = d_state;
-  lstm.backward(x, random_sequence<double>(3, 2, 3, rng), cache, d_state);
-  CHECK(matrix(d_state.h.at(0)).col(1) == matrix(d_final.h.at(0)).col(1));
-  CHECK(matrix(d_state.c.at(0)).col(1) == matrix(d_final.c.at(0)).col(1));
-  CHECK(matrix(d_state.h.at(0)).col(0) != matrix(d_final.h.at(0)).col(0));
+  network.backward(x, random_sequence<double>(6, 2, 3, rng), cache, d_state);
+  for (Index d : {0, 1}) {
+    CHECK(matrix(d_state.h.at(d)).col(1) == matrix(d_final.h.at(d)).col(1));
+    CHECK(matrix(d_state.h.at(d)).col(0) != matrix(d_final.h.at(d)).col(0));
+    if (TestType::kHasC) CHECK(matrix(d_state.c.at(d)).col(1) == matrix(d_final.c.at(d)).col(1));
+  }
 }
