@@ -6,17 +6,15 @@
 #include <type_traits>
 #include <vector>
 
-#include <rondo/layers/gru.hpp>
-#include <rondo/layers/lstm.hpp>
+#include <rondo/core/random.hpp>
 
 #include "support/catch.hpp"
 #include "support/fill.hpp"
 #include "support/gradients.hpp"
+#include "support/recurrent_options.hpp"
 
 using namespace rondo;
 using namespace rondo_test;
-
-#define RONDO_CELLS LstmCell, GruCell
 
 namespace {
 
@@ -56,47 +54,12 @@ void check_all_gradients(const RecurrentConfig& config, const std::vector<Index>
   if (Cell::kHasC) check_gradient("c0", initial.c.flat(), d_state.c.flat(), loss);
 }
 
-struct Option {
-  std::string name;
-  RecurrentConfig config;
-};
-
-/// A network of two layers with each option that the cell takes, and the options together.
-template <class Cell>
-std::vector<Option> options() {
-  const RecurrentConfig plain{.input = 2, .hidden = 3, .layers = 2};
-  std::vector<Option> all;
-  const auto add = [&](const std::string& name, auto change) {
-    RecurrentConfig config = plain;
-    change(config);
-    all.push_back({name, config});
-  };
-  add("as it is", [](auto&) {});
-  add("without bias", [](auto& config) { config.bias = false; });
-  add("dropout", [](auto& config) { config.dropout = 0.4; });
-  return all;
-}
-
-/// Dense; longest first; unsorted; with an empty sequence, and none as long as T.
-const std::vector<std::vector<Index>> kLengths = {{}, {5, 3, 1}, {3, 1, 5}, {0, 4, 1}};
-
-std::string text(const std::vector<Index>& lengths) {
-  std::string s = lengths.empty() ? "dense" : "lengths";
-  for (Index length : lengths) s += " " + std::to_string(length);
-  return s;
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("gradients of every option", "", RONDO_CELLS) {
-  for (const Option& option : options<TestType>())
-    for (const auto& lengths : kLengths)
-      for (bool bidirectional : {false, true}) {
-        RecurrentConfig config = option.config;
-        config.bidirectional = bidirectional;
-        INFO(TestType::kName << ", " << option.name << (bidirectional ? ", bidirectional, " : ", ") << text(lengths));
-        check_all_gradients<TestType>(config, lengths);
-      }
+  for_each_option<TestType>([](const RecurrentConfig& config, const std::vector<Index>& lengths) {
+    check_all_gradients<TestType>(config, lengths);
+  });
 }
 
 TEMPLATE_TEST_CASE("backward adds to gradients and does without dx", "", RONDO_CELLS) {
