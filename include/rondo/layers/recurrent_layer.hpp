@@ -33,10 +33,13 @@ class RecurrentLayer {
         W_(Cell::kGates * config.hidden, input),
         R_(Cell::kGates * config.hidden, config.output()),
         b_(config.bias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
-        b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector) {
+        b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        projection_(config.projection, config.hidden) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.hidden));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
     set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });
+    if (projection_.size() > 0)
+      set_from_host(Device{}, projection_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
     if constexpr (Cell::kForgetGate >= 0)
       if (config.bias)
         fill(Device{}, b_.value().row_block(Cell::kForgetGate * config.hidden, config.hidden),
@@ -50,8 +53,9 @@ class RecurrentLayer {
 
   Parameter<Scalar, Device>& W() { return W_; }
   Parameter<Scalar, Device>& R() { return R_; }
-  Parameter<Scalar, Device>& b() { return b_; }      // empty without bias
-  Parameter<Scalar, Device>& b_R() { return b_R_; }  // empty unless the cell has one
+  Parameter<Scalar, Device>& b() { return b_; }                    // empty without bias
+  Parameter<Scalar, Device>& b_R() { return b_R_; }                // empty unless the cell has one
+  Parameter<Scalar, Device>& projection() { return projection_; }  // P x H, or empty
 
   /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there.
   /// y becomes the outputs, P x B x T.
@@ -79,12 +83,12 @@ class RecurrentLayer {
 
   /// All of them to look at.
   RecurrentWeights<const Scalar> weights() const {
-    return {shape_, W_.value(), R_.value(), present(b_), present(b_R_)};
+    return {shape_, W_.value(), R_.value(), present(b_), present(b_R_), present(projection_)};
   }
 
   RecurrentWeights<Scalar> gradients() {
     const auto grad = [](Parameter<Scalar, Device>& p) { return p.size() > 0 ? p.grad() : MatrixView<Scalar>{}; };
-    return {shape_, W_.grad(), R_.grad(), grad(b_), grad(b_R_)};
+    return {shape_, W_.grad(), R_.grad(), grad(b_), grad(b_R_), grad(projection_)};
   }
 
   /// f(path, parameter) for the weights, under the names that PyTorch gives to those of layer `l`. Where only the sum
@@ -109,6 +113,7 @@ class RecurrentLayer {
     show("weight_hh_l", self.R_);
     show("bias_ih_l", self.b_);
     show("bias_hh_l", self.b_R_);
+    show("weight_hr_l", self.projection_);
   }
 
   static MatrixView<const Scalar> present(const Parameter<Scalar, Device>& p) {
@@ -117,10 +122,11 @@ class RecurrentLayer {
 
   RecurrentShape shape_;
   PassOptions options_;
-  Parameter<Scalar, Device> W_;    // GH x C
-  Parameter<Scalar, Device> R_;    // GH x P
-  Parameter<Scalar, Device> b_;    // GH x 1
-  Parameter<Scalar, Device> b_R_;  // GH x 1
+  Parameter<Scalar, Device> W_;           // GH x C
+  Parameter<Scalar, Device> R_;           // GH x P
+  Parameter<Scalar, Device> b_;           // GH x 1
+  Parameter<Scalar, Device> b_R_;         // GH x 1
+  Parameter<Scalar, Device> projection_;  // P x H
 };
 
 }  // namespace rondo::inline v0
