@@ -77,7 +77,8 @@ struct NaiveCell {
       c[u] = naive_logistic(z[1][u]) * c[u] + naive_logistic(z[0][u]) * std::tanh(z[2][u]);
       shown[u] = naive_logistic(z[3][u]) * std::tanh(c[u]);
     }
-    h = shown;
+    const std::string projection = "weight_hr_l" + suffix;
+    h = config.projection > 0 ? weights.product(projection, 0, static_cast<std::size_t>(config.projection), shown) : shown;
   }
 
   void gru(const NaiveVector& x) {

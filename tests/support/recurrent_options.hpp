@@ -34,6 +34,7 @@ std::vector<RecurrentOption> recurrent_options() {
   add("as it is", [](auto&) {});
   add("without bias", [](auto& config) { config.bias = false; });
   add("dropout", [](auto& config) { config.dropout = 0.4; });
+  if (Cell::kHasC) add("projection", [](auto& config) { config.projection = 2; });
   return all;
 }
 

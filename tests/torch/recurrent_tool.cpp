@@ -29,7 +29,8 @@ RecurrentConfig read_config(const Safetensors& file) {
           .hidden = number("hidden"),
           .layers = number("layers"),
           .bidirectional = number("bidirectional") != 0,
-          .bias = number("bias") != 0};
+          .bias = number("bias") != 0,
+          .projection = number("projection")};
 }
 
 /// A tensor (T, B, C) of PyTorch's.
