@@ -33,9 +33,17 @@ struct RecurrentWeights {
   MatrixView<T> b_R = {};         // GH x 1  bias of R h alone, of cells where it is not just added to b
   MatrixView<T> projection = {};  // P x H   from what the cells show to the outputs, h = projection * m
 
-  static constexpr std::size_t kTensors = 5;
-  std::array<MatrixView<T>*, kTensors> tensors() { return {&W, &R, &b, &b_R, &projection}; }
-  std::array<const MatrixView<T>*, kTensors> tensors() const { return {&W, &R, &b, &b_R, &projection}; }
+  MatrixView<T> peepholes = {};  // H x 3   from c to the gates that see it
+
+  static constexpr std::size_t kTensors = 6;
+  std::array<MatrixView<T>*, kTensors> tensors() { return list(*this); }
+  std::array<const MatrixView<T>*, kTensors> tensors() const { return list(*this); }
+
+ private:
+  template <class Self>
+  static auto list(Self& w) {
+    return std::array{&w.W, &w.R, &w.b, &w.b_R, &w.projection, &w.peepholes};
+  }
 };
 
 /// How a pass over one layer is to be computed.

@@ -34,12 +34,15 @@ class RecurrentLayer {
         R_(Cell::kGates * config.hidden, config.output()),
         b_(config.bias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
         b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
-        projection_(config.projection, config.hidden) {
+        projection_(config.projection, config.hidden),
+        peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.hidden));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
     set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });
     if (projection_.size() > 0)
       set_from_host(Device{}, projection_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
+    if (peepholes_.size() > 0)
+      set_from_host(Device{}, peepholes_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
     if constexpr (Cell::kForgetGate >= 0)
       if (config.bias)
         fill(Device{}, b_.value().row_block(Cell::kForgetGate * config.hidden, config.hidden),
@@ -94,8 +97,8 @@ class RecurrentLayer {
     return all;
   }
 
-  /// f(path, parameter) for the weights, under the names that PyTorch gives to those of layer `l`. Where only the sum of
-  /// PyTorch's two biases counts we have the sum, and io/weights.hpp sees to files.
+  /// f(path, parameter) for the weights, under the names that PyTorch gives to those of layer `l`. Where only the sum
+  /// of PyTorch's two biases counts we have the sum, and io/weights.hpp sees to files.
   template <class F>
   void for_each_parameter(F&& f, const Path& path, Index l) {
     visit(*this, f, path, l);
@@ -118,11 +121,18 @@ class RecurrentLayer {
     const auto show = [&](const char* name, auto& p, auto&& view_in) {
       if (p.size() > 0) f(name, p, view_in);
     };
-    show("weight_ih_l", self.W_, [](auto& all) -> auto& { return all.W; });
-    show("weight_hh_l", self.R_, [](auto& all) -> auto& { return all.R; });
-    show("bias_ih_l", self.b_, [](auto& all) -> auto& { return all.b; });
-    show("bias_hh_l", self.b_R_, [](auto& all) -> auto& { return all.b_R; });
-    show("weight_hr_l", self.projection_, [](auto& all) -> auto& { return all.projection; });
+    show(
+        "weight_ih_l", self.W_, [](auto& all) -> auto& { return all.W; });
+    show(
+        "weight_hh_l", self.R_, [](auto& all) -> auto& { return all.R; });
+    show(
+        "bias_ih_l", self.b_, [](auto& all) -> auto& { return all.b; });
+    show(
+        "bias_hh_l", self.b_R_, [](auto& all) -> auto& { return all.b_R; });
+    show(
+        "weight_hr_l", self.projection_, [](auto& all) -> auto& { return all.projection; });
+    show(
+        "peephole_l", self.peepholes_, [](auto& all) -> auto& { return all.peepholes; });
   }
 
   RecurrentShape shape_;
@@ -132,6 +142,7 @@ class RecurrentLayer {
   Parameter<Scalar, Device> b_;           // GH x 1
   Parameter<Scalar, Device> b_R_;         // GH x 1
   Parameter<Scalar, Device> projection_;  // P x H
+  Parameter<Scalar, Device> peepholes_;   // H x 2 or 3
 };
 
 }  // namespace rondo::inline v0
