@@ -47,6 +47,10 @@ class NaiveWeights {
   }
 
   bool has(const std::string& name) const { return tensors_.count(name) > 0; }
+  std::size_t rows(const std::string& name) const { return tensors_.at(name).size(); }
+  double at(const std::string& name, std::size_t row, std::size_t column) const {
+    return tensors_.at(name).at(row).at(column);
+  }
 
  private:
   std::map<std::string, std::vector<std::vector<double>>> tensors_;
@@ -65,17 +69,27 @@ struct NaiveCell {
   NaiveVector from_x(std::size_t gate, const NaiveVector& x) const { return affine("ih", gate, x); }
   NaiveVector from_h(std::size_t gate) const { return affine("hh", gate, h); }
 
+  /// With three gates the input gate is 1 - f. Peepholes, where there are weights of them, are one number a unit: of the
+  /// input gate (unless it is 1 - f), the forget gate, the output gate.
   void lstm(const NaiveVector& x) {
+    const bool coupled = weights.rows("weight_ih_l" + suffix) == 3 * H();
+    const std::size_t forget = coupled ? 0 : 1, candidate = forget + 1, output = forget + 2;
     NaiveVector z[4];
-    for (std::size_t gate = 0; gate < 4; ++gate) {
+    for (std::size_t gate = 0; gate <= output; ++gate) {
       z[gate] = from_x(gate, x);
       const NaiveVector r = from_h(gate);
       for (std::size_t u = 0; u < H(); ++u) z[gate][u] += r[u];
     }
+    const auto peephole = [&](std::size_t u, std::size_t column) {
+      const std::string name = "peephole_l" + suffix;
+      return weights.has(name) ? weights.at(name, u, column) : 0;
+    };
     NaiveVector shown(H());
     for (std::size_t u = 0; u < H(); ++u) {
-      c[u] = naive_logistic(z[1][u]) * c[u] + naive_logistic(z[0][u]) * std::tanh(z[2][u]);
-      shown[u] = naive_logistic(z[3][u]) * std::tanh(c[u]);
+      const double f = naive_logistic(z[forget][u] + peephole(u, forget) * c[u]);
+      const double i = coupled ? 1 - f : naive_logistic(z[0][u] + peephole(u, 0) * c[u]);
+      c[u] = f * c[u] + i * std::tanh(z[candidate][u]);
+      shown[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c[u]) * std::tanh(c[u]);
     }
     const std::string projection = "weight_hr_l" + suffix;
     h = config.projection > 0 ? weights.product(projection, 0, static_cast<std::size_t>(config.projection), shown) : shown;

@@ -8,11 +8,13 @@
 
 #include <rondo/layers/gru.hpp>
 #include <rondo/layers/lstm.hpp>
+#include <rondo/layers/lstm_variants.hpp>
 
 #include "support/catch.hpp"
 
 /// For TEMPLATE_TEST_CASE.
-#define RONDO_CELLS rondo::LstmCell, rondo::GruCell
+#define RONDO_CELLS \
+  rondo::LstmCell, rondo::GruCell, rondo::PeepholeLstmCell, rondo::CoupledLstmCell, rondo::CoupledPeepholeLstmCell
 
 namespace rondo_test {
 
