@@ -134,9 +134,9 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
 
 /// The kernels that a pass over this layer runs on; null: the plain pass.
 template <class Cell, class Scalar>
-const Kernels* packed_kernels(const RecurrentWeights<const Scalar>&) {
+const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scalar>& w) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    return kernels();
+    return w.norm_x.data ? nullptr : kernels();
   else
     return nullptr;
 }

@@ -3,8 +3,8 @@
 // scaled by 1/(1-p), so that nothing need be done afterwards. Fresh masks at every step of the sequence.
 #pragma once
 
-#include <rondo/core/recurrent_stack.hpp>
 #include <rondo/core/random.hpp>
+#include <rondo/core/recurrent_stack.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>

@@ -5,8 +5,8 @@
 
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
-#include <rondo/core/sequence.hpp>
 #include <rondo/core/recurrent_input.hpp>
+#include <rondo/core/sequence.hpp>
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/gemm.hpp>

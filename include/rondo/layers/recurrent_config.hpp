@@ -14,9 +14,11 @@ struct RecurrentConfig {
   Index layers = 1;            // L
   bool bidirectional = false;  // a second pass from each sequence's end; its outputs stand below those of the first
   bool bias = true;
-  Index projection = 0;    // P, of cells with a state c: h = a learned P x H matrix times o * tanh(c); 0: none, P = H
-  double dropout = 0;      // probability, between layers, in [0, 1)
-  double forget_bias = 1;  // where the forget gate's bias starts, of cells that have one
+  Index projection = 0;     // P, of cells with a state c: h = a learned P x H matrix times o * tanh(c); 0: none, P = H
+  bool layer_norm = false;  // of W x, R h and c (Ba, Kiros, Hinton 2016)
+  bool learned_initial_state = false;  // Recurrent::initial_state is a parameter instead of zeros
+  double dropout = 0;                  // probability, between layers, in [0, 1)
+  double forget_bias = 1;              // where the forget gate's bias starts, of cells that have one
   Precision precision = Precision::fp32;
 
   Index directions() const { return bidirectional ? 2 : 1; }             // D

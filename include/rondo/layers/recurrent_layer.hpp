@@ -16,6 +16,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <type_traits>
 
 namespace rondo::inline v0 {
 
@@ -35,7 +36,12 @@ class RecurrentLayer {
         b_(config.bias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
         b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
         projection_(config.projection, config.hidden),
-        peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount) {
+        peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount),
+        norm_x_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        norm_h_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        norm_c_(config.layer_norm && Cell::kHasC ? config.hidden : 0, 2),
+        h0_(config.learned_initial_state ? config.output() : 0, 1, TorchShape::vector),
+        c0_(config.learned_initial_state && Cell::kHasC ? config.hidden : 0, 1, TorchShape::vector) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.hidden));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
     set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });
@@ -43,6 +49,8 @@ class RecurrentLayer {
       set_from_host(Device{}, projection_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
     if (peepholes_.size() > 0)
       set_from_host(Device{}, peepholes_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
+    for (auto* gain : {&norm_x_, &norm_h_, &norm_c_})
+      if (gain->size() > 0) fill(Device{}, gain->value().columns(0, 1), Scalar(1));
     if constexpr (Cell::kForgetGate >= 0)
       if (config.bias)
         fill(Device{}, b_.value().row_block(Cell::kForgetGate * config.hidden, config.hidden),
@@ -84,16 +92,30 @@ class RecurrentLayer {
     recurrent_step(Device{}, Cell{}, options_, weights(), x, h, c, scratch);
   }
 
+  // ---- the learned initial state, where the layer has one
+
+  /// Every column of h (P x B) and c (H x B) = that state.
+  void set_initial_state(MatrixView<Scalar> h, MatrixView<Scalar> c) const {
+    if (h0_.size() > 0) set_columns(Device{}, h, h0_.value());
+    if (c0_.size() > 0) set_columns(Device{}, c, c0_.value());
+  }
+
+  /// Adds to its gradient those of a whole batch.
+  void add_initial_state_gradient(MatrixView<const Scalar> dh, MatrixView<const Scalar> dc) {
+    if (h0_.size() > 0) add_columns(Device{}, dh, h0_.grad());
+    if (c0_.size() > 0) add_columns(Device{}, dc, c0_.grad());
+  }
+
   /// All of them to look at.
   RecurrentWeights<const Scalar> weights() const {
     RecurrentWeights<const Scalar> all{.shape = shape_};
-    for_each_tensor(*this, [&](const char*, const auto& p, auto&& view_in) { view_in(all) = p.value(); });
+    for_each_tensor(*this, [&](const char*, const auto& p, auto view) { all.*view = p.value(); });
     return all;
   }
 
   RecurrentWeights<Scalar> gradients() {
     RecurrentWeights<Scalar> all{.shape = shape_};
-    for_each_tensor(*this, [&](const char*, auto& p, auto&& view_in) { view_in(all) = p.grad(); });
+    for_each_tensor(*this, [&](const char*, auto& p, auto view) { all.*view = p.grad(); });
     return all;
   }
 
@@ -112,37 +134,41 @@ class RecurrentLayer {
   template <class Self, class F>
   static void visit(Self& self, F& f, const Path& path, Index l) {
     const std::string_view suffix = self.options_.direction == Direction::reverse ? "_reverse" : "";
-    for_each_tensor(self, [&](const char* name, auto& p, auto&&) { f((path / name + l).with_suffix(suffix), p); });
+    const auto show = [&](const char* name, auto& p, auto = nullptr) { f((path / name + l).with_suffix(suffix), p); };
+    for_each_tensor(self, show);
+    if (self.h0_.size() > 0) show("h0_l", self.h0_);
+    if (self.c0_.size() > 0) show("c0_l", self.c0_);
   }
 
   /// f(name, parameter, the view of it in RecurrentWeights) for every tensor that the layer has: the one list of them.
   template <class Self, class F>
   static void for_each_tensor(Self& self, F&& f) {
-    const auto show = [&](const char* name, auto& p, auto&& view_in) {
-      if (p.size() > 0) f(name, p, view_in);
+    const auto show = [&](const char* name, auto& p, auto view) {
+      if (p.size() > 0) f(name, p, view);
     };
-    show(
-        "weight_ih_l", self.W_, [](auto& all) -> auto& { return all.W; });
-    show(
-        "weight_hh_l", self.R_, [](auto& all) -> auto& { return all.R; });
-    show(
-        "bias_ih_l", self.b_, [](auto& all) -> auto& { return all.b; });
-    show(
-        "bias_hh_l", self.b_R_, [](auto& all) -> auto& { return all.b_R; });
-    show(
-        "weight_hr_l", self.projection_, [](auto& all) -> auto& { return all.projection; });
-    show(
-        "peephole_l", self.peepholes_, [](auto& all) -> auto& { return all.peepholes; });
+    using View = RecurrentWeights<std::conditional_t<std::is_const_v<Self>, const Scalar, Scalar>>;
+    show("weight_ih_l", self.W_, &View::W);
+    show("weight_hh_l", self.R_, &View::R);
+    show("bias_ih_l", self.b_, &View::b);
+    show("bias_hh_l", self.b_R_, &View::b_R);
+    show("weight_hr_l", self.projection_, &View::projection);
+    show("peephole_l", self.peepholes_, &View::peepholes);
+    show("norm_ih_l", self.norm_x_, &View::norm_x);
+    show("norm_hh_l", self.norm_h_, &View::norm_h);
+    show("norm_c_l", self.norm_c_, &View::norm_c);
   }
 
   RecurrentShape shape_;
   PassOptions options_;
-  Parameter<Scalar, Device> W_;           // GH x C
-  Parameter<Scalar, Device> R_;           // GH x P
-  Parameter<Scalar, Device> b_;           // GH x 1
-  Parameter<Scalar, Device> b_R_;         // GH x 1
-  Parameter<Scalar, Device> projection_;  // P x H
-  Parameter<Scalar, Device> peepholes_;   // H x 2 or 3
+  Parameter<Scalar, Device> W_;                // GH x C
+  Parameter<Scalar, Device> R_;                // GH x P
+  Parameter<Scalar, Device> b_;                // GH x 1
+  Parameter<Scalar, Device> b_R_;              // GH x 1
+  Parameter<Scalar, Device> projection_;       // P x H
+  Parameter<Scalar, Device> peepholes_;        // H x 2 or 3
+  Parameter<Scalar, Device> norm_x_, norm_h_;  // GH x 1
+  Parameter<Scalar, Device> norm_c_;           // H x 2
+  Parameter<Scalar, Device> h0_, c0_;          // P x 1, H x 1: the learned initial state
 };
 
 }  // namespace rondo::inline v0
