@@ -16,8 +16,9 @@ struct RecurrentConfig {
   bool bias = true;
   Index projection = 0;     // P, of cells with a state c: h = a learned P x H matrix times o * tanh(c); 0: none, P = H
   bool layer_norm = false;  // of W x, R h and c (Ba, Kiros, Hinton 2016)
-  double dropout = 0;       // probability, between layers, in [0, 1)
-  double forget_bias = 1;   // where the forget gate's bias starts, of cells that have one
+  bool learned_initial_state = false;  // Recurrent::initial_state is a parameter instead of zeros
+  double dropout = 0;                  // probability, between layers, in [0, 1)
+  double forget_bias = 1;              // where the forget gate's bias starts, of cells that have one
   Precision precision = Precision::fp32;
 
   Index directions() const { return bidirectional ? 2 : 1; }             // D

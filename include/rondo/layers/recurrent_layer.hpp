@@ -39,7 +39,9 @@ class RecurrentLayer {
         peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount),
         norm_x_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
         norm_h_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
-        norm_c_(config.layer_norm && Cell::kHasC ? config.hidden : 0, 2) {
+        norm_c_(config.layer_norm && Cell::kHasC ? config.hidden : 0, 2),
+        h0_(config.learned_initial_state ? config.output() : 0, 1, TorchShape::vector),
+        c0_(config.learned_initial_state && Cell::kHasC ? config.hidden : 0, 1, TorchShape::vector) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.hidden));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
     set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });
@@ -90,6 +92,20 @@ class RecurrentLayer {
     recurrent_step(Device{}, Cell{}, options_, weights(), x, h, c, scratch);
   }
 
+  // ---- the learned initial state, where the layer has one
+
+  /// Every column of h (P x B) and c (H x B) = that state.
+  void set_initial_state(MatrixView<Scalar> h, MatrixView<Scalar> c) const {
+    if (h0_.size() > 0) set_columns(Device{}, h, h0_.value());
+    if (c0_.size() > 0) set_columns(Device{}, c, c0_.value());
+  }
+
+  /// Adds to its gradient those of a whole batch.
+  void add_initial_state_gradient(MatrixView<const Scalar> dh, MatrixView<const Scalar> dc) {
+    if (h0_.size() > 0) add_columns(Device{}, dh, h0_.grad());
+    if (c0_.size() > 0) add_columns(Device{}, dc, c0_.grad());
+  }
+
   /// All of them to look at.
   RecurrentWeights<const Scalar> weights() const {
     RecurrentWeights<const Scalar> all{.shape = shape_};
@@ -118,7 +134,10 @@ class RecurrentLayer {
   template <class Self, class F>
   static void visit(Self& self, F& f, const Path& path, Index l) {
     const std::string_view suffix = self.options_.direction == Direction::reverse ? "_reverse" : "";
-    for_each_tensor(self, [&](const char* name, auto& p, auto) { f((path / name + l).with_suffix(suffix), p); });
+    const auto show = [&](const char* name, auto& p) { f((path / name + l).with_suffix(suffix), p); };
+    for_each_tensor(self, [&](const char* name, auto& p, auto) { show(name, p); });
+    if (self.h0_.size() > 0) show("h0_l", self.h0_);
+    if (self.c0_.size() > 0) show("c0_l", self.c0_);
   }
 
   /// f(name, parameter, the view of it in RecurrentWeights) for every tensor that the layer has: the one list of them.
@@ -149,6 +168,7 @@ class RecurrentLayer {
   Parameter<Scalar, Device> peepholes_;        // H x 2 or 3
   Parameter<Scalar, Device> norm_x_, norm_h_;  // GH x 1
   Parameter<Scalar, Device> norm_c_;           // H x 2
+  Parameter<Scalar, Device> h0_, c0_;          // P x 1, H x 1: the learned initial state
 };
 
 }  // namespace rondo::inline v0
