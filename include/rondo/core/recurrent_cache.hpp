@@ -23,6 +23,10 @@ struct RecurrentCache {
   Sequence<Scalar, Device> tanh_c;  // H x B x T
   Sequence<Scalar, Device> m;       // H x B x T   what the cells show, where a projection makes h of it
 
+  // Of weight dropout, where the last pass had it: R's mask and R under it; backward: the gradient of that.
+  bool R_dropped = false;
+  Sequence<Scalar, Device> R_mask, R, dR;  // GH x P x 1
+
   // Of a layer norm: what was normalised, and the inverse of what it was divided by.
   Sequence<Scalar, Device> x_hat, h_hat, c_hat;  // GH x B x T, GH x B x T, H x B x T
   Sequence<Scalar, Device> inverses;             // 3 x B x T: of W x, of R h, of c

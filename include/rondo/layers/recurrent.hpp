@@ -129,7 +129,7 @@ class Recurrent {
         const Index s = Index(l) * directions() + d;
         layer(Index(l), d)
             .forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
-                     cache.layers[l].passes[std::size_t(d)]);
+                     cache.layers[l].passes[std::size_t(d)], mode);
       }
     }
     return cache.layers.back().y;
@@ -218,7 +218,9 @@ class Recurrent {
       return {};
   }
 
-  bool runs_together() const { return !config_.bidirectional && layers_run_together(Device{}, depth()); }
+  bool runs_together() const {
+    return !config_.bidirectional && !config_.drops_within_layers() && layers_run_together(Device{}, depth());
+  }
 
   RecurrentStack<Scalar, Device> stack(Cache& cache) const {
     RecurrentStack<Scalar, Device> all{layers_[0].options(), {}, {}, cache.layers, cache.dropped ? config_.dropout : 0,

@@ -11,12 +11,14 @@
 #include <rondo/core/recurrent_input.hpp>
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/layers/dropout.hpp>
 #include <rondo/layers/initialise.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 
 #include <cmath>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace rondo::inline v0 {
 
@@ -31,6 +33,7 @@ class RecurrentLayer {
   RecurrentLayer(const RecurrentConfig& config, Index input, Direction direction, Rng& rng)
       : shape_{input, config.hidden, config.output(), Cell::kGates},
         options_{direction, config.precision},
+        weight_dropout_(config.weight_dropout),
         W_(Cell::kGates * config.hidden, input),
         R_(Cell::kGates * config.hidden, config.output()),
         b_(config.bias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
@@ -70,11 +73,17 @@ class RecurrentLayer {
 
   /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there.
   /// y becomes the outputs, P x B x T.
-  void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache) const {
+  void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache,
+               Mode mode) const {
     cache.template resize<Cell>(shape_, x.extent());
     copy(Device{}, h, cache.h0.at(0));
     if constexpr (Cell::kHasC) copy(Device{}, c, cache.c0.at(0));
-    recurrent_forward(Device{}, Cell{}, options_, weights(), x, y, cache);
+    cache.R_dropped = mode.training() && weight_dropout_ > 0;
+    if (cache.R_dropped) {
+      for (auto* s : {&cache.R_mask, &cache.R}) s->resize(R_.rows(), R_.cols(), 1);
+      dropout_forward(Device{}, weight_dropout_, mode.rng(), R_.value(), cache.R_mask.flat(), cache.R.flat());
+    }
+    recurrent_forward(Device{}, Cell{}, options_, weights(cache), x, y, cache);
     recurrent_final_state(Device{}, Cell{}, options_.direction, SequenceView<const Scalar>(y), cache, h, c);
   }
 
@@ -83,7 +92,17 @@ class RecurrentLayer {
   /// pass.
   void backward(const Input& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, const RecurrentInputGradient<Scalar, Device>& to) {
-    recurrent_backward(Device{}, Cell{}, options_, weights(), x, y, dy, cache, gradients(), dh, dc, to);
+    RecurrentWeights<Scalar> grad = gradients();
+    if (cache.R_dropped) {
+      cache.dR.resize(R_.rows(), R_.cols(), 1);
+      fill(Device{}, cache.dR.flat(), 0);
+      grad.R = cache.dR.flat();
+    }
+    recurrent_backward(Device{}, Cell{}, options_, weights(cache), x, y, dy, cache, grad, dh, dc, to);
+    if (cache.R_dropped) {  // forward: R under the mask
+      dropout_backward(Device{}, cache.R_mask.flat(), cache.dR.flat());
+      add(Device{}, std::as_const(cache.dR).flat(), R_.grad());
+    }
   }
 
   /// One step without memory for backward: h, c become the next state.
@@ -131,11 +150,18 @@ class RecurrentLayer {
   }
 
  private:
+  /// The weights of a pass that this cache is for.
+  RecurrentWeights<const Scalar> weights(const Cache& cache) const {
+    RecurrentWeights<const Scalar> all = weights();
+    if (cache.R_dropped) all.R = cache.R.flat();
+    return all;
+  }
+
   template <class Self, class F>
   static void visit(Self& self, F& f, const Path& path, Index l) {
     const std::string_view suffix = self.options_.direction == Direction::reverse ? "_reverse" : "";
-    const auto show = [&](const char* name, auto& p, auto = nullptr) { f((path / name + l).with_suffix(suffix), p); };
-    for_each_tensor(self, show);
+    const auto show = [&](const char* name, auto& p) { f((path / name + l).with_suffix(suffix), p); };
+    for_each_tensor(self, [&](const char* name, auto& p, auto) { show(name, p); });
     if (self.h0_.size() > 0) show("h0_l", self.h0_);
     if (self.c0_.size() > 0) show("c0_l", self.c0_);
   }
@@ -160,6 +186,7 @@ class RecurrentLayer {
 
   RecurrentShape shape_;
   PassOptions options_;
+  double weight_dropout_;
   Parameter<Scalar, Device> W_;                // GH x C
   Parameter<Scalar, Device> R_;                // GH x P
   Parameter<Scalar, Device> b_;                // GH x 1
