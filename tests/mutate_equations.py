@@ -148,7 +148,7 @@ MUTANTS = [
     (VARIANTS, "dp[kPo] = dp[kPo] + dz_o * c;", ""),
     (VARIANTS, "dp[kPo] = dp[kPo] + dz_o * c;", "dp[kPo] = dp[kPo] + dz_o;"),
     (VARIANTS, "dp[kPo] = dp[kPo] + dz_o * c;", "dp[kPo] = dz_o * c;"),
-    (VARIANTS, "dz_f = dc * (c_before - g) * f * (1 - f);", "dz_f = dc * c_before * f * (1 - f);"),
+    (VARIANTS, "dz_f = dc * (c_before - g) * f * (1 - f);", "dz_f = f * (1 - f) * dc * c_before;"),
     (VARIANTS, "dz_f = dc * (c_before - g) * f * (1 - f);", "dz_f = dc * (c_before + g) * f * (1 - f);"),
     (VARIANTS, "dz_f = dc * (c_before - g) * f * (1 - f);", "dz_f = dc * (c_before - g) * (1 - f);"),
     (VARIANTS, "dz_f = dc * (c_before - g) * f * (1 - f);", "dz_f = dc * (c_before - g) * f;"),

@@ -43,7 +43,7 @@ void compare_with_reference(const RecurrentConfig& config, const std::vector<Ind
   randomise(network, rng);
   auto x = random_sequence<double>(config.input, B, T, rng);
   x.set_lengths(lengths);
-  const auto initial = random_state(network, B, rng);
+  const auto initial = config.learned_initial_state ? network.initial_state(B) : random_state(network, B, rng);
 
   std::vector<NaiveSteps> y, h, c;  // [b]
   const NaiveWeights weights(network);

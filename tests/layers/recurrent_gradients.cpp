@@ -36,7 +36,7 @@ void check_all_gradients(const RecurrentConfig& config, const std::vector<Index>
   // L = <dy, y> + <dh, h(T)> + <dc, c(T)>
   typename Network::Cache cache;
   const auto loss = [&] {
-    auto state = initial;
+    auto state = config.learned_initial_state ? network.initial_state(B) : initial;
     Rng same_masks(12);
     const auto& y = network.forward(x, state, cache, Training{same_masks});
     return dot(dy.flat(), y.flat()) + dot(d_final.h.flat(), state.h.flat()) + dot(d_final.c.flat(), state.c.flat());
@@ -47,9 +47,11 @@ void check_all_gradients(const RecurrentConfig& config, const std::vector<Index>
   Sequence<double> dx;
   zero_grad(network);
   network.backward(x, dy, cache, d_state, &dx);
+  network.backward_initial_state(d_state);
 
   check_parameter_gradients(network, loss);
   check_gradient("x", x.flat(), dx.flat(), loss);
+  if (config.learned_initial_state) return;
   check_gradient("h0", initial.h.flat(), d_state.h.flat(), loss);
   if (Cell::kHasC) check_gradient("c0", initial.c.flat(), d_state.c.flat(), loss);
 }

@@ -19,6 +19,16 @@ using NaiveSteps = std::vector<NaiveVector>;  // [t][feature]
 
 inline double naive_logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
+/// (x - mean) / sqrt(variance + 1e-5)
+inline NaiveVector naive_normalised(NaiveVector x) {
+  const auto n = static_cast<double>(x.size());
+  double mean = 0, variance = 0;
+  for (double value : x) mean += value / n;
+  for (double value : x) variance += (value - mean) * (value - mean) / n;
+  for (double& value : x) value = (value - mean) / std::sqrt(variance + 1e-5);
+  return x;
+}
+
 /// A network's weights, [row][column], by PyTorch's names.
 class NaiveWeights {
  public:
@@ -40,10 +50,6 @@ class NaiveWeights {
       for (std::size_t u = 0; u < H; ++u)
         for (std::size_t k = 0; k < x.size(); ++k) product[u] += found->second.at(gate * H + u).at(k) * x[k];
     return product;
-  }
-
-  NaiveVector vector(const std::string& name, std::size_t part, std::size_t H) const {
-    return product(name, part, H, {1.0});
   }
 
   bool has(const std::string& name) const { return tensors_.count(name) > 0; }
@@ -89,7 +95,12 @@ struct NaiveCell {
       const double f = naive_logistic(z[forget][u] + peephole(u, forget) * c[u]);
       const double i = coupled ? 1 - f : naive_logistic(z[0][u] + peephole(u, 0) * c[u]);
       c[u] = f * c[u] + i * std::tanh(z[candidate][u]);
-      shown[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c[u]) * std::tanh(c[u]);
+    }
+    const std::string norm = "norm_c_l" + suffix;
+    const NaiveVector normalised = naive_normalised(c);
+    for (std::size_t u = 0; u < H(); ++u) {
+      const double seen = weights.has(norm) ? weights.at(norm, u, 0) * normalised[u] + weights.at(norm, u, 1) : c[u];
+      shown[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c[u]) * std::tanh(seen);
     }
     const std::string projection = "weight_hr_l" + suffix;
     h = config.projection > 0 ? weights.product(projection, 0, static_cast<std::size_t>(config.projection), shown) : shown;
@@ -110,9 +121,15 @@ struct NaiveCell {
 
  private:
   NaiveVector affine(const std::string& which, std::size_t gate, const NaiveVector& v) const {
-    NaiveVector sum = weights.product("weight_" + which + "_l" + suffix, gate, H(), v);
-    const NaiveVector bias = weights.vector("bias_" + which + "_l" + suffix, gate, H());
-    for (std::size_t u = 0; u < H(); ++u) sum[u] += bias[u];
+    const std::string name = "weight_" + which + "_l" + suffix, norm = "norm_" + which + "_l" + suffix;
+    const std::size_t rows = weights.rows(name);
+    NaiveVector all = weights.product(name, 0, rows, v);  // of all gates, over which a norm goes
+    if (weights.has(norm)) {
+      all = naive_normalised(all);
+      for (std::size_t row = 0; row < rows; ++row) all[row] *= weights.at(norm, row, 0);
+    }
+    NaiveVector sum = weights.product("bias_" + which + "_l" + suffix, gate, H(), {1.0});
+    for (std::size_t u = 0; u < H(); ++u) sum[u] += all[gate * H() + u];
     return sum;
   }
 };
