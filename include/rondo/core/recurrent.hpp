@@ -54,6 +54,7 @@ struct RecurrentWeights {
 struct PassOptions {
   Direction direction = Direction::forward;
   Precision precision = Precision::fp32;
+  double recurrent_dropout = 0;  // probability of a mask on what R is multiplied by; drawn by the layer
 };
 
 }  // namespace rondo::inline v0

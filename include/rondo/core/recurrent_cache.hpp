@@ -27,6 +27,9 @@ struct RecurrentCache {
   bool R_dropped = false;
   Sequence<Scalar, Device> R_mask, R, dR;  // GH x P x 1
 
+  // Of recurrent dropout, where the last pass had it: the mask on h(t-1), the same at every step.
+  Sequence<Scalar, Device> h_mask, h_masked;  // P x B x 1
+
   // Of a layer norm: what was normalised, and the inverse of what it was divided by.
   Sequence<Scalar, Device> x_hat, h_hat, c_hat;  // GH x B x T, GH x B x T, H x B x T
   Sequence<Scalar, Device> inverses;             // 3 x B x T: of W x, of R h, of c

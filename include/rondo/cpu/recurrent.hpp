@@ -134,9 +134,10 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
 
 /// The kernels that a pass over this layer runs on; null: the plain pass.
 template <class Cell, class Scalar>
-const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scalar>& w) {
+const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scalar>& w,
+                              [[maybe_unused]] const PassOptions& options) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    return w.norm_x.data ? nullptr : kernels();
+    return w.norm_x.data || options.recurrent_dropout > 0 ? nullptr : kernels();
   else
     return nullptr;
 }
@@ -145,15 +146,15 @@ const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scal
 
 /// Which pass runs such a layer: "packed" or "plain".
 template <class Cell, class Scalar>
-const char* recurrent_path(Cpu, Cell, const PassOptions&, const RecurrentWeights<const Scalar>& w) {
-  return detail::packed_kernels<Cell>(w) ? "packed" : "plain";
+const char* recurrent_path(Cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w) {
+  return detail::packed_kernels<Cell>(w, options) ? "packed" : "plain";
 }
 
 /// y (P x B x T) of x from the state in cache.h0 and cache.c0; cache's buffers have their shapes. Zeros in padding.
 template <class Cell, class Scalar>
 void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                        const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, RecurrentCache<Scalar>& cache) {
-  const detail::Kernels* const k = detail::packed_kernels<Cell>(w);
+  const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
   if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
     auto& features = cache.workspace.x;
     features.resize(x.features(), x.batch(), x.time());
@@ -176,7 +177,7 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
                         const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy,
                         RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad, MatrixView<Scalar> dh_end,
                         MatrixView<Scalar> dc_end, const RecurrentInputGradient<Scalar>& to) {
-  const detail::Kernels* const k = detail::packed_kernels<Cell>(w);
+  const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
   if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
     auto& d_features = cache.workspace.dx;
     d_features.resize(x.features(), x.batch(), x.time());
@@ -191,7 +192,8 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
         detail::packed_backward<Cell, decltype(word)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
                                                       to);
       });
-  recurrent_backward_plain(cpu, cell, options.direction, w, x.sequence(), dy, cache, grad, dh_end, dc_end, to);
+  recurrent_backward_plain(cpu, cell, options.direction, w, x.sequence(), SequenceView<const Scalar>(y), dy, cache,
+                           grad, dh_end, dc_end, to);
 }
 
 /// The state after each sequence's last step: h (P x B), c (H x B).
@@ -215,7 +217,7 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
                     StepScratch<Scalar, Cpu>& scratch) {
   const Index H = w.shape.hidden, B = x.cols;
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if (detail::packed_kernels<Cell>(w)) {
+    if (detail::packed_kernels<Cell>(w, options)) {
       const float* const bias = detail::block_bias<Cell>(w, scratch.cache.workspace.bias);
       auto& gates = scratch.cache.gates;
       gates.resize(Cell::kBlocks * H, B, 1);

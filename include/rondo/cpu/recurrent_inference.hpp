@@ -22,7 +22,7 @@ struct InferenceWeights<Scalar, Cpu> {
   detail::PackedWeights<float> packed;
   detail::PackedWeights<std::uint32_t> packed_bf16;
   detail::WeightCopy<Scalar> plain;  // of the plain pass
-  Buffer<Scalar> bias;                      // NH, of the packed one
+  Buffer<Scalar> bias;               // NH, of the packed one
 
   /// The packed weights of a pass whose products multiply such words.
   template <class Word, class Self>
@@ -57,7 +57,7 @@ void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const Re
                                  InferenceWeights<Scalar, Cpu>& to) {
   to.shape = from.shape, to.options = options;
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if ((to.kernels = detail::packed_kernels<Cell>(from)) != nullptr) {
+    if ((to.kernels = detail::packed_kernels<Cell>(from, options)) != nullptr) {
       Buffer<float> copy;
       const float* const bias = detail::block_bias<Cell>(from, copy);
       to.bias.resize(Cell::kBlocks * from.shape.hidden);

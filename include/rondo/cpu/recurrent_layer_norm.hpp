@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a layer norm adds to the plain pass (Ba, Kiros, Hinton 2016, equations 20 to 22): W x and R h are normalised each
-// by itself over all gates, with a gain; c on its way to the output, with gain and shift.
+// What a layer norm adds to the plain pass (Ba, Kiros, Hinton 2016, equations 20 to 22): W x and R h are normalised
+// each by itself over all gates, with a gain; c on its way to the output, with gain and shift.
 #pragma once
 
 #include <rondo/core/recurrent_cache.hpp>

@@ -65,9 +65,13 @@ struct Columns {
 
 /// The state (H x B) that the cell itself goes on from at step t of sequence b: c(t-1), or h(t-1) of a cell without c.
 template <class Cell, class Scalar>
-MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, const Steps& steps, Index b, Index t) {
-  if constexpr (!Cell::kHasC) return cache.workspace.plain.h_before.at(t);
-  return steps.begins(b, t) ? cache.c0.at(0) : cache.c.at(steps.before(t));
+MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, SequenceView<const Scalar> y,
+                                      const Steps& steps, Index b, Index t) {
+  const bool begins = steps.begins(b, t);
+  if constexpr (Cell::kHasC)
+    return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));
+  else
+    return begins ? cache.h0.at(0) : y.at(steps.before(t));
 }
 
 /// Every column of Z (NH x n) = the biases that W x and R h are added to.
@@ -122,9 +126,12 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
   pack(cpu, Op::none, w.R, R);
   for (Index n = 0; n < steps.count(); ++n) {
     const Index t = steps.at(n), columns = x.extent.active_columns(t);
-    for (Index b = 0; b < columns; ++b)
-      column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)
-                                                                                  : column_of(y.at(steps.before(t)), b);
+    for (Index b = 0; b < columns; ++b) {
+      auto to = column_of(h_before.at(t), b);
+      to = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)
+                                                        : column_of(y.at(steps.before(t)), b);
+      if (cache.h_mask.size() > 0) to *= column_of(cache.h_mask.at(0), b);
+    }
     const auto z = gates.at(t).columns(0, columns), shown = w.projection.data ? cache.m.at(t) : y.at(t);
     if (normed) {  // and R h(t-1)
       const auto h_hat = cache.h_hat.at(t).columns(0, columns);
@@ -142,7 +149,7 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
       }
       detail::Blocks<Scalar, Cell::kBlocks> blocks(&z(0, b), H);
       auto c_b = column_of(c.at(t), b), tanh_c_b = column_of(tanh_c.at(t), b);
-      const auto before = column_of(detail::state_before<Cell>(cache, steps, b, t), b);
+      const auto before = column_of(detail::state_before<Cell, Scalar>(cache, y, steps, b, t), b);
       if constexpr (!std::is_same_v<Cell, typename Cell::InParts>)
         if (!in_parts) Equations<Cell>::forward(blocks.at, before, c_b, tanh_c_b, h);  // (1)-(6), and (7) y(t) = h(t)
       if constexpr (!std::is_void_v<typename Cell::InParts>)
@@ -171,7 +178,7 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
 /// See recurrent_backward in cpu/recurrent.hpp.
 template <class Cell, class Scalar>
 void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const RecurrentWeights<const Scalar>& w,
-                              SequenceView<const Scalar> x, SequenceView<const Scalar> dy,
+                              SequenceView<const Scalar> x, SequenceView<const Scalar> y, SequenceView<const Scalar> dy,
                               RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad,
                               MatrixView<Scalar> dh_end, MatrixView<Scalar> dc_end,
                               const RecurrentInputGradient<Scalar>& to) {
@@ -222,7 +229,7 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
       }
       auto dc_b = column_of(dc, b);
       const detail::Blocks<const Scalar, Cell::kBlocks> gates(&saved.gates(0, b, t), H);
-      const auto before = column_of(detail::state_before<Cell>(saved, steps, b, t), b);
+      const auto before = column_of(detail::state_before<Cell, Scalar>(saved, y, steps, b, t), b);
       const auto tanh_c = column_of(saved.tanh_c.at(t), b), dh_b = column_of(d_shown, b);
       if constexpr (!std::is_same_v<Cell, typename Cell::InParts>)
         if (!in_parts) Equations<Cell>::backward(gates.at, before, tanh_c, dh_b, dc_b, dz_b.at);
@@ -260,6 +267,7 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
     }
     fill(cpu, dh.columns(0, columns), Scalar(0));
     gemm(cpu, work.R_transposed, dz_R, dh.columns(0, columns));
+    if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));  // forward: R (mask * h(t-1))
     for (Index b = 0; b < columns; ++b) {
       if (!steps.begins(b, t) || !x.extent.active(b, t)) continue;  // else dh and dc are those of the initial state
       column_of(dh_end, b) = column_of(dh, b);
