@@ -5,6 +5,7 @@
 
 #include <rondo/core/operations.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/cpu/weight_copy.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -20,7 +21,7 @@ struct InferenceWeights<Scalar, Cpu> {
   const detail::Kernels* kernels = nullptr;  // of the level that packed them; null: the plain pass
   detail::PackedWeights<float> packed;
   detail::PackedWeights<std::uint32_t> packed_bf16;
-  Buffer<Scalar> W, R, b, b_R, projection;  // copies for the plain pass
+  detail::WeightCopy<Scalar> plain;  // of the plain pass
   Buffer<Scalar> bias;                      // NH, of the packed one
 
   /// The packed weights of a pass whose products multiply such words.
@@ -30,15 +31,6 @@ struct InferenceWeights<Scalar, Cpu> {
       return self.packed;
     else
       return self.packed_bf16;
-  }
-
-  RecurrentWeights<const Scalar> plain() const {
-    const auto view = [](const Buffer<Scalar>& values, Index rows, Index cols) {
-      return MatrixView<const Scalar>{values.size() > 0 ? values.data() : nullptr, rows, cols, rows};
-    };
-    const Index GH = shape.gates * shape.hidden;
-    return {shape,          view(W, GH, shape.input), view(R, GH, shape.output),
-            view(b, GH, 1), view(b_R, GH, 1),         view(projection, shape.output, shape.hidden)};
   }
 };
 
@@ -82,14 +74,7 @@ void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const Re
         }
       });
     }
-  for (auto [view, copy] : {std::pair{from.W, &to.W},
-                            {from.R, &to.R},
-                            {from.b, &to.b},
-                            {from.b_R, &to.b_R},
-                            {from.projection, &to.projection}}) {
-    copy->resize(view.data ? view.rows * view.cols : 0);
-    if (view.data) rondo::copy(Cpu{}, view, MatrixView<Scalar>{copy->data(), view.rows, view.cols, view.rows});
-  }
+  to.plain.assign(from);
 }
 
 namespace detail {
@@ -137,7 +122,7 @@ void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w,
   cache.template resize<Cell>(w.shape, x.extent);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
-  recurrent_forward_plain(cpu, cell, w.options.direction, w.plain(), x, y, cache);
+  recurrent_forward_plain(cpu, cell, w.options.direction, w.plain.weights(), x, y, cache);
   recurrent_final_state(cpu, cell, w.options.direction, SequenceView<const Scalar>(y), cache, h, c);
 }
 

@@ -49,6 +49,19 @@ void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
     f(a.row_block(run.gate * H, run.count * H), Z.row_block(run.block * H, run.count * H));
 }
 
+/// The N columns of a matrix, e.g. the peepholes.
+template <class T, std::size_t N>
+struct Columns {
+  decltype(column(static_cast<T*>(nullptr), 0)) at[N > 0 ? N : 1];
+
+  explicit Columns(MatrixView<T> a) : Columns(a, std::make_index_sequence<(N > 0 ? N : 1)>{}) {}
+
+ private:
+  template <std::size_t... I>
+  Columns(MatrixView<T> a, std::index_sequence<I...>)
+      : at{column(a.data ? a.data + static_cast<Index>(I) * a.stride : nullptr, a.rows)...} {}
+};
+
 /// The state (H x B) that the cell itself goes on from at step t of sequence b: c(t-1), or h(t-1) of a cell without c.
 template <class Cell, class Scalar>
 MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, const Steps& steps, Index b, Index t) {
@@ -105,7 +118,13 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
       detail::Blocks<Scalar, Cell::kBlocks> blocks(&z(0, b), H);
       auto c_b = column_of(c.at(t), b), tanh_c_b = column_of(tanh_c.at(t), b);
       const auto before = column_of(detail::state_before<Cell>(cache, steps, b, t), b);
-      Equations<Cell>::forward(blocks.at, before, c_b, tanh_c_b, h);  // (1)-(6), and (7) y(t) = h(t)
+      if constexpr (Cell::kPacked) {
+        Equations<Cell>::forward(blocks.at, before, c_b, tanh_c_b, h);  // (1)-(6), and (7) y(t) = h(t)
+      } else {
+        const detail::Columns<const Scalar, Cell::kPeepholeCount> p(w.peepholes);
+        Equations<Cell>::update(blocks.at, before, c_b, p.at);
+        Equations<Cell>::output(blocks.at, c_b, c_b, tanh_c_b, h, p.at);
+      }
     }
     if (w.projection.data) {  // (7a) h(t) = projection * m(t), of zeros in padding
       fill(cpu, y.at(t), Scalar(0));
@@ -163,8 +182,16 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
       auto dc_b = column_of(dc, b);
       const detail::Blocks<const Scalar, Cell::kBlocks> gates(&saved.gates(0, b, t), H);
       const auto before = column_of(detail::state_before<Cell>(saved, steps, b, t), b);
-      Equations<Cell>::backward(gates.at, before, column_of(saved.tanh_c.at(t), b), column_of(d_shown, b), dc_b,
-                                dz_b.at);
+      const auto tanh_c = column_of(saved.tanh_c.at(t), b), dh_b = column_of(d_shown, b);
+      if constexpr (Cell::kPacked) {
+        Equations<Cell>::backward(gates.at, before, tanh_c, dh_b, dc_b, dz_b.at);
+      } else {
+        const detail::Columns<const Scalar, Cell::kPeepholeCount> p(w.peepholes);
+        detail::Columns<Scalar, Cell::kPeepholeCount> dp(grad.peepholes);
+        Equations<Cell>::output_backward(gates.at, column_of(saved.c.at(t), b), tanh_c, dh_b, dc_b, dc_b, dz_b.at, p.at,
+                                         dp.at);
+        Equations<Cell>::update_backward(gates.at, before, dc_b, dz_b.at, p.at, dp.at);
+      }
     }
     // (15) dh(t-1) = R^T dz(t)
     fill(cpu, dh.columns(0, columns), Scalar(0));

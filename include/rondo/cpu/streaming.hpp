@@ -8,6 +8,7 @@
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/cpu/weight_copy.hpp>
 
 #include <algorithm>
 #include <type_traits>
@@ -72,11 +73,7 @@ class StreamLayer {
         pack(w, padded);
         return;
       }
-    for (auto [view, copied] :
-         {std::pair{w.W, &W_}, {w.R, &R_}, {w.b, &b_}, {w.b_R, &b_R_}, {w.projection, &projection_copy_}}) {
-      copied->resize(view.rows * view.cols);
-      if (view.data) copy(Cpu{}, view, MatrixView<Scalar>{copied->data(), view.rows, view.cols, view.rows});
-    }
+    plain_.assign(w);
     scratch_.cache.template resize<Cell>(shape_, {1, 1, {}});
     Buffer<Scalar> zeros(shape_.input);
     std::fill(zeros.begin(), zeros.end(), Scalar(0));
@@ -113,14 +110,8 @@ class StreamLayer {
 
  private:
   const Scalar* step_plain(const Scalar* x) {
-    const auto view = [](Buffer<Scalar>& values, Index rows, Index cols) {
-      return MatrixView<const Scalar>{values.size() > 0 ? values.data() : nullptr, rows, cols, rows};
-    };
-    const Index H = shape_.hidden, GH = Cell::kGates * H;
-    const RecurrentWeights<const Scalar> w{
-        shape_,          view(W_, GH, shape_.input), view(R_, GH, shape_.output),
-        view(b_, GH, 1), view(b_R_, GH, 1),          view(projection_copy_, shape_.output, H)};
-    recurrent_step(Cpu{}, Cell{}, {}, w, {x, shape_.input, 1, shape_.input},
+    const Index H = shape_.hidden;
+    recurrent_step(Cpu{}, Cell{}, {}, plain_.weights(), {x, shape_.input, 1, shape_.input},
                    {h_.data(), shape_.output, 1, shape_.output}, {c_.data(), H, 1, H}, scratch_);
     return h_.data();
   }
@@ -150,7 +141,7 @@ class StreamLayer {
   Buffer<Scalar> packed_;                // panels
   Buffer<Scalar> h_, h_before_, c_, m_;  // H, and zeros up to a whole vector
   StreamLinear<Scalar> projection_;
-  Buffer<Scalar> W_, R_, b_, b_R_, projection_copy_;  // the plain way's
+  WeightCopy<Scalar> plain_;  // the plain way's
   StepScratch<Scalar> scratch_;
 };
 
