@@ -54,7 +54,8 @@ struct RecurrentWeights {
 struct PassOptions {
   Direction direction = Direction::forward;
   Precision precision = Precision::fp32;
-  double recurrent_dropout = 0;  // probability of a mask on what R is multiplied by; drawn by the layer
+  double zoneout_h = 0, zoneout_c = 0;  // probability that a unit keeps its state
+  double recurrent_dropout = 0;         // probability of a mask on what R is multiplied by; drawn by the layer
 };
 
 }  // namespace rondo::inline v0

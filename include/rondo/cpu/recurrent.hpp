@@ -137,7 +137,8 @@ template <class Cell, class Scalar>
 const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scalar>& w,
                               [[maybe_unused]] const PassOptions& options) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    return w.norm_x.data || options.recurrent_dropout > 0 ? nullptr : kernels();
+    return w.norm_x.data || options.recurrent_dropout > 0 || options.zoneout_h > 0 || options.zoneout_c > 0 ? nullptr
+                                                                                                            : kernels();
   else
     return nullptr;
 }
@@ -166,7 +167,7 @@ void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const Rec
       return detail::with_word(options.precision, [&](auto word) {
         detail::packed_forward<Cell, decltype(word)>(*k, options.direction, w, x, y, cache);
       });
-  recurrent_forward_plain(cpu, cell, options.direction, w, x.sequence(), y, cache);
+  recurrent_forward_plain(cpu, cell, options, w, x.sequence(), y, cache);
 }
 
 /// Gradients of everything, given dy = dL/dy (P x B x T); y, x and cache are those of the forward pass. dh_end (P x B)
@@ -192,8 +193,8 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
         detail::packed_backward<Cell, decltype(word)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
                                                       to);
       });
-  recurrent_backward_plain(cpu, cell, options.direction, w, x.sequence(), SequenceView<const Scalar>(y), dy, cache,
-                           grad, dh_end, dc_end, to);
+  recurrent_backward_plain(cpu, cell, options, w, x.sequence(), SequenceView<const Scalar>(y), dy, cache, grad, dh_end,
+                           dc_end, to);
 }
 
 /// The state after each sequence's last step: h (P x B), c (H x B).
@@ -254,7 +255,7 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
   cache.template resize<Cell>(w.shape, one_step);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
-  recurrent_forward_plain(cpu, cell, options.direction, w, {x, one_step}, {h, one_step}, cache);
+  recurrent_forward_plain(cpu, cell, options, w, {x, one_step}, {h, one_step}, cache);
   if constexpr (Cell::kHasC) copy(cpu, cache.c.at(0), c);
 }
 

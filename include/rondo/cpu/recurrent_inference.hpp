@@ -122,7 +122,7 @@ void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w,
   cache.template resize<Cell>(w.shape, x.extent);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
-  recurrent_forward_plain(cpu, cell, w.options.direction, w.plain.weights(), x, y, cache);
+  recurrent_forward_plain(cpu, cell, w.options, w.plain.weights(), x, y, cache);
   recurrent_final_state(cpu, cell, w.options.direction, SequenceView<const Scalar>(y), cache, h, c);
 }
 

@@ -74,6 +74,30 @@ MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, Seque
     return begins ? cache.h0.at(0) : y.at(steps.before(t));
 }
 
+/// Zoneout: state(b) = before + share * (state(b) - before), with the share that the mask leaves or, without one, its
+/// mean.
+template <class State, class Before, class Scalar>
+void zone_out(State&& state, const Before& before, double p, const Sequence<Scalar>& mask, Index b, Index t) {
+  const auto mean = static_cast<Scalar>(1 - p);
+  if (mask.size() > 0)
+    state = before + column_of(mask.at(t), b) * mean * (state - before);
+  else
+    state = before + mean * (state - before);
+}
+
+/// Its backward: d (of the state after it) becomes that of the state before it, `kept` that of what was before the
+/// step.
+template <class D, class Kept, class Scalar>
+void zone_out_backward(D&& d, Kept&& kept, double p, const Sequence<Scalar>& mask, Index b, Index t) {
+  const auto mean = static_cast<Scalar>(1 - p);
+  kept = d;
+  if (mask.size() > 0)
+    d *= column_of(mask.at(t), b) * mean;
+  else
+    d *= mean;
+  kept -= d;
+}
+
 /// Every column of Z (NH x n) = the biases that W x and R h are added to.
 template <class Cell, class Scalar>
 void set_to_bias(Cpu cpu, const RecurrentWeights<const Scalar>& w, MatrixView<Scalar> Z) {
@@ -88,10 +112,10 @@ void set_to_bias(Cpu cpu, const RecurrentWeights<const Scalar>& w, MatrixView<Sc
 
 /// See recurrent_forward in cpu/recurrent.hpp.
 template <class Cell, class Scalar>
-void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const RecurrentWeights<const Scalar>& w,
+void recurrent_forward_plain(Cpu cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                              SequenceView<const Scalar> x, SequenceView<Scalar> y, RecurrentCache<Scalar>& cache) {
   using detail::column_of, equations::Equations;
-  const Steps steps{direction, x.extent};
+  const Steps steps{options.direction, x.extent};
   const Index H = w.shape.hidden, GH = Cell::kGates * H, B = x.batch();
   auto &gates = cache.gates, &c = cache.c, &tanh_c = cache.tanh_c;
   const bool normed = w.norm_x.data != nullptr;
@@ -122,6 +146,8 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
   });
 
   [[maybe_unused]] const bool in_parts = detail::in_parts<Cell>(w);
+  const bool zones_h = options.zoneout_h > 0, zones_c = Cell::kHasC && options.zoneout_c > 0;
+  if (zones_c) cache.c_new.resize(H, B, x.time());
   auto& R = cache.workspace.plain.R;
   pack(cpu, Op::none, w.R, R);
   for (Index n = 0; n < steps.count(); ++n) {
@@ -148,7 +174,7 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
         continue;
       }
       detail::Blocks<Scalar, Cell::kBlocks> blocks(&z(0, b), H);
-      auto c_b = column_of(c.at(t), b), tanh_c_b = column_of(tanh_c.at(t), b);
+      auto c_b = column_of(zones_c ? cache.c_new.at(t) : c.at(t), b), tanh_c_b = column_of(tanh_c.at(t), b);
       const auto before = column_of(detail::state_before<Cell, Scalar>(cache, y, steps, b, t), b);
       if constexpr (!std::is_same_v<Cell, typename Cell::InParts>)
         if (!in_parts) Equations<Cell>::forward(blocks.at, before, c_b, tanh_c_b, h);  // (1)-(6), and (7) y(t) = h(t)
@@ -167,30 +193,41 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
             Parts::output(blocks.at, c_b, c_b, tanh_c_b, h, p.at);
           }
         }
+      if (zones_c) {
+        column_of(c.at(t), b) = c_b;
+        detail::zone_out(column_of(c.at(t), b), before, options.zoneout_c, cache.zone_c, b, t);
+      }
     }
     if (w.projection.data) {  // (7a) h(t) = projection * m(t), of zeros in padding
       fill(cpu, y.at(t), Scalar(0));
       gemm(cpu, Op::none, Op::none, w.projection, shown, y.at(t));
     }
+    for (Index b = 0; zones_h && b < columns; ++b)
+      if (x.extent.active(b, t)) {
+        const auto h = column_of(steps.begins(b, t) ? cache.h0.at(0) : y.at(steps.before(t)), b);
+        detail::zone_out(column_of(y.at(t), b), h, options.zoneout_h, cache.zone_h, b, t);
+      }
   }
 }
 
 /// See recurrent_backward in cpu/recurrent.hpp.
 template <class Cell, class Scalar>
-void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const RecurrentWeights<const Scalar>& w,
+void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                               SequenceView<const Scalar> x, SequenceView<const Scalar> y, SequenceView<const Scalar> dy,
                               RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad,
                               MatrixView<Scalar> dh_end, MatrixView<Scalar> dc_end,
                               const RecurrentInputGradient<Scalar>& to) {
   using detail::column_of, equations::Equations;
-  const Steps steps{direction, x.extent};
+  const Steps steps{options.direction, x.extent};
   const Index B = x.batch(), H = w.shape.hidden, GH = Cell::kGates * H;
   const RecurrentCache<Scalar>& saved = cache;  // what forward left
   auto& work = cache.workspace.plain;
   work.dz.resize(Cell::kBlocks * H, B, x.time());
   work.dh.resize(w.shape.output, B, 1);
   work.dh_total.resize(w.shape.output, B, x.time());
-  for (auto* s : {&work.dc, &work.dm}) s->resize(H, B, 1);
+  for (auto* s : {&work.dc, &work.dm, &work.dc_kept}) s->resize(H, B, 1);
+  work.dh_kept.resize(w.shape.output, B, 1);
+  const bool zones_h = options.zoneout_h > 0, zones_c = Cell::kHasC && options.zoneout_c > 0;
   const auto dh = work.dh.at(0), dc = work.dc.at(0), dm = work.dm.at(0);
   fill(cpu, dh, Scalar(0));
   fill(cpu, dc, Scalar(0));
@@ -215,6 +252,17 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
         if constexpr (Cell::kHasC) column_of(dc, b) = column_of(dc_end, b);
       }
       column_of(dh_total, b) = column_of(dy.at(t), b) + column_of(dh, b);  // (8) forward: y = h, and step t+1
+      if (zones_h) {
+        if constexpr (!Cell::kHasC) {  // the cell's own state is h, after zoneout
+          column_of(dh_total, b) += column_of(dc, b);
+          column_of(dc, b).setZero();
+        }
+        detail::zone_out_backward(column_of(dh_total, b), column_of(work.dh_kept.at(0), b), options.zoneout_h,
+                                  saved.zone_h, b, t);
+      }
+      if (zones_c)
+        detail::zone_out_backward(column_of(dc, b), column_of(work.dc_kept.at(0), b), options.zoneout_c, saved.zone_c,
+                                  b, t);
     }
     if (w.projection.data) {  // (8a) forward: h = projection * m
       fill(cpu, dm, Scalar(0));
@@ -238,7 +286,7 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
           using Parts = Equations<typename Cell::InParts>;
           const detail::Columns<const Scalar, Cell::kPeepholeCount> p(w.peepholes);
           detail::Columns<Scalar, Cell::kPeepholeCount> dp(grad.peepholes);
-          const auto c = column_of(saved.c.at(t), b);
+          const auto c = column_of(zones_c ? saved.c_new.at(t) : saved.c.at(t), b);
           if (normed) {  // forward: shown_c = gain * c_hat + shift
             auto d_shown_c = column_of(work.d_shown_c.at(0), b);
             d_shown_c.setZero();
@@ -255,6 +303,10 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
           Parts::update_backward(gates.at, before, dc_b, dz_b.at, p.at, dp.at);
         }
     }
+    const auto add_active = [&](const Sequence<Scalar>& kept, MatrixView<Scalar> d) {
+      for (Index b = 0; b < columns; ++b)
+        if (x.extent.active(b, t)) column_of(d, b) += column_of(kept.at(0), b);
+    };
     // (15) dh(t-1) = R^T dz(t)
     MatrixView<Scalar> dz_R = dz.row_block(0, GH);
     if (normed) {
@@ -267,7 +319,9 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
     }
     fill(cpu, dh.columns(0, columns), Scalar(0));
     gemm(cpu, work.R_transposed, dz_R, dh.columns(0, columns));
+    if (zones_c) add_active(work.dc_kept, dc);
     if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));  // forward: R (mask * h(t-1))
+    if (zones_h) add_active(work.dh_kept, dh);
     for (Index b = 0; b < columns; ++b) {
       if (!steps.begins(b, t) || !x.extent.active(b, t)) continue;  // else dh and dc are those of the initial state
       column_of(dh_end, b) = column_of(dh, b);

@@ -22,6 +22,7 @@ struct PlainWorkspace {
   PackedMatrix<Scalar, Cpu> R_transposed;   // the same for backward
   Sequence<Scalar> h_before;                // P x B x T   what R is multiplied by at each step
   Sequence<Scalar> d_normed_x, d_normed_h;  // GH x B x T  gradients of W x and R h, where a layer norm follows
+  Sequence<Scalar> dh_kept, dc_kept;        // P x B x 1, H x B x 1   what zoneout passes by the cell
   Sequence<Scalar> shown_c, d_shown_c;      // H x B x 1   c after its layer norm
   Sequence<Scalar> dz;                      // NH x B x T  gradients of the pre-activations
   Sequence<Scalar> dh;                      // P x B x 1   what step t+1 passes down to step t

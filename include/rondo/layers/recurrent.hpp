@@ -52,6 +52,7 @@ class Recurrent {
   Recurrent(const RecurrentConfig& config, Rng& rng) : config_(config) {
     config.check(Cell::kName);
     require_shape(config.projection == 0 || Cell::kHasC, Cell::kName, ": this cell has no projection");
+    require_shape(config.zoneout_c == 0 || Cell::kHasC, Cell::kName, ": this cell has no c for zoneout_c");
     for (Index l = 0; l < config.layers; ++l)
       for (Direction direction : {Direction::forward, Direction::reverse})
         if (direction == Direction::forward || config.bidirectional)

@@ -32,7 +32,8 @@ class RecurrentLayer {
   /// Sutskever 2015: start at 1, so that a fresh cell remembers).
   RecurrentLayer(const RecurrentConfig& config, Index input, Direction direction, Rng& rng)
       : shape_{input, config.hidden, config.output(), Cell::kGates},
-        options_{direction, config.precision, config.recurrent_dropout},
+        options_{direction, config.precision, config.zoneout_h, Cell::kHasC ? config.zoneout_c : 0,
+                 config.recurrent_dropout},
         weight_dropout_(config.weight_dropout),
         W_(Cell::kGates * config.hidden, input),
         R_(Cell::kGates * config.hidden, config.output()),
@@ -83,11 +84,13 @@ class RecurrentLayer {
       for (auto* s : {&cache.R_mask, &cache.R}) s->resize(R_.rows(), R_.cols(), 1);
       dropout_forward(Device{}, weight_dropout_, mode.rng(), R_.value(), cache.R_mask.flat(), cache.R.flat());
     }
-    const bool masks_h = mode.training() && options_.recurrent_dropout > 0;
-    for (auto* s : {&cache.h_mask, &cache.h_masked}) s->resize(masks_h ? shape_.output : 0, x.batch(), 1);
-    if (masks_h)
-      dropout_forward(Device{}, options_.recurrent_dropout, mode.rng(), std::as_const(cache.h0).flat(),
-                      cache.h_mask.flat(), cache.h_masked.flat());
+    const auto draw = [&](double p, Index rows, Index time, Sequence<Scalar, Device>& mask) {
+      mask.resize(mode.training() && p > 0 ? rows : 0, x.batch(), time);
+      if (mask.size() > 0) draw_mask(p, mode.rng(), mask, cache.scratch);
+    };
+    draw(options_.recurrent_dropout, shape_.output, 1, cache.h_mask);
+    draw(options_.zoneout_h, shape_.output, x.time(), cache.zone_h);
+    draw(options_.zoneout_c, shape_.hidden, x.time(), cache.zone_c);
     recurrent_forward(Device{}, Cell{}, options_, weights(cache), x, y, cache);
     recurrent_final_state(Device{}, Cell{}, options_.direction, SequenceView<const Scalar>(y), cache, h, c);
   }
