@@ -24,14 +24,20 @@ struct Kind {
   Index projection = 0;
   bool bidirectional = false;
   std::vector<Index> lengths = {};
+  bool every_option = false;
 
   RecurrentConfig config() const {
-    return {.input = kC,
-            .hidden = kH,
-            .layers = 2,
-            .bidirectional = bidirectional,
-            .projection = projection,
-            .dropout = 0.5};
+    RecurrentConfig config{.input = kC,
+                           .hidden = kH,
+                           .layers = 2,
+                           .bidirectional = bidirectional,
+                           .projection = projection,
+                           .dropout = 0.5};
+    if (every_option) {
+      config.layer_norm = config.learned_initial_state = true;
+      config.zoneout_h = config.recurrent_dropout = config.weight_dropout = 0.2;
+    }
+    return config;
   }
 };
 
@@ -120,6 +126,24 @@ void check_network(const Kind& kind) {
     network.backward(tokens, dy, saw, d_state);
   });
 
+  if (kind.every_option) {  // a cache of a layer without them
+    Recurrent<Cell, Scalar> bare(
+        {.input = kC, .hidden = kH, .layers = 2, .bidirectional = kind.bidirectional, .projection = kind.projection},
+        rng);
+    auto its_state = bare.zero_state(kB);
+    typename Recurrent<Cell, Scalar>::Cache of_bare;
+    bare.forward(x, its_state, of_bare, Inference{});
+    check_wrong(name + "Layer::backward: the cache", [&] { network.backward(x, dy, of_bare, d_state); });
+  }
+  check(name + "::backward_initial_state",
+        Cell::kHasC ? std::vector<Dimension>{{"h.P", P}, {"h.L*D", passes}, {"c.H", kH}, {"c.B", kB}, {"c.L*D", passes}}
+                    : std::vector<Dimension>{{"h.P", P}, {"h.L*D", passes}},
+        [&](const Sizes& sizes) {
+          auto d = Cell::kHasC ? state_of<Scalar>(sizes[0], kB, sizes[1], sizes[2], sizes[3], sizes[4])
+                               : state_of<Scalar>(sizes[0], kB, sizes[1], 0, kB, sizes[1]);
+          network.backward_initial_state(d);
+        });
+
   typename Recurrent<Cell, Scalar>::Scratch scratch;
   if (kind.bidirectional)
     check_wrong(name + "::step", [&] { network.step(x.at(0), state, scratch); });
@@ -141,7 +165,8 @@ void check_network(const Kind& kind) {
 template <class Cell, class Scalar>
 void check_layer(Index projection, Direction direction) {
   Rng rng(2);
-  RecurrentLayer<Cell, Scalar> layer({.hidden = kH, .projection = projection}, kC, direction, rng);
+  RecurrentLayer<Cell, Scalar> layer({.hidden = kH, .projection = projection, .learned_initial_state = true}, kC,
+                                     direction, rng);
   const std::string name = std::string(Cell::kName) + "Layer";
   const Index P = layer.shape().output;
   using Cache = RecurrentCache<Scalar>;
@@ -158,7 +183,7 @@ void check_layer(Index projection, Direction direction) {
         [&](const Sizes& s) {
           auto h = zeros<Scalar>(s[3], s[4], 1), y = zeros<Scalar>(s[5], s[6], s[7]), c = c_of(s, 8);
           Cache cache;
-          layer.forward(zeros<Scalar>(s[0], s[1], s[2]), h.at(0), c.at(0), y.view(), cache);
+          layer.forward(zeros<Scalar>(s[0], s[1], s[2]), h.at(0), c.at(0), y.view(), cache, Training{rng});
         });
 
   const auto right_c = zeros<Scalar>(Cell::kHasC ? kH : 0, Cell::kHasC ? kB : 0, 1);
@@ -182,7 +207,7 @@ void check_layer(Index projection, Direction direction) {
           Cache cache;
           auto h = zeros<Scalar>(P, s[13], 1), c = zeros<Scalar>(Cell::kHasC ? kH : 0, s[13], 1);
           auto y_before = zeros<Scalar>(P, s[13], s[14]);
-          layer.forward(zeros<Scalar>(kC, s[13], s[14]), h.at(0), c.at(0), y_before.view(), cache);
+          layer.forward(zeros<Scalar>(kC, s[13], s[14]), h.at(0), c.at(0), y_before.view(), cache, Training{rng});
           const auto dy = zeros<Scalar>(s[6], s[7], s[8]);
           auto y = zeros<Scalar>(s[3], s[4], s[5]), dh = zeros<Scalar>(s[9], s[10], 1), dc = c_of(s, 15),
                dx = zeros<Scalar>(s[11], s[12], 1);
@@ -197,6 +222,19 @@ void check_layer(Index projection, Direction direction) {
     layer.step(x.at(0), h.at(0), c.at(0), scratch);
   });
 
+  for (const bool gradient : {false, true}) {
+    const std::string who = name + (gradient ? "::add_initial_state_gradient" : "::set_initial_state");
+    std::vector<Dimension> dimensions = {{"h.P", P}};  // B is free
+    if (Cell::kHasC) dimensions.insert(dimensions.end(), {{"c.H", kH}, {"c.B", kB}});
+    check(who, dimensions, [&](const Sizes& s) {
+      auto h = zeros<Scalar>(s[0], kB, 1), c = c_of(s, 1);
+      if (gradient)
+        layer.add_initial_state_gradient(h.at(0), c.at(0));
+      else
+        layer.set_initial_state(h.at(0), c.at(0));
+    });
+  }
+
   // Of tokens, whose gradient goes to a matrix.
   check(name + "::backward", {{"x.D", kC}, {"ids", kB * kT}, {"dE.D", kC}, {"dE.V", kV}}, [&](const Sizes& s) {
     const std::vector<Scalar> E(static_cast<std::size_t>(kC * kV)), wide(static_cast<std::size_t>(s[0] * kV));
@@ -204,7 +242,8 @@ void check_layer(Index projection, Direction direction) {
     std::vector<Scalar> dE(static_cast<std::size_t>(s[2] * s[3]));
     auto h = zeros<Scalar>(P, kB, 1), c = right_c, y = zeros<Scalar>(P, kB, kT);
     Cache cache;
-    layer.forward(TokenInput<Scalar>{{E.data(), kC, kV, kC}, ids, kB, kT}, h.at(0), c.at(0), y.view(), cache);
+    layer.forward(TokenInput<Scalar>{{E.data(), kC, kV, kC}, ids, kB, kT}, h.at(0), c.at(0), y.view(), cache,
+                  Inference{});
     layer.backward(TokenInput<Scalar>{{wide.data(), s[0], kV, s[0]}, few, kB, kT}, y.view(), std::as_const(y).view(),
                    cache, h.at(0), c.at(0), {.dE = {dE.data(), s[2], s[3], s[2]}});
   });
@@ -215,7 +254,7 @@ void check_layer(Index projection, Direction direction) {
   const std::vector<Index> one_length = {2};
   Cache cache;
   const auto forward = [&](const RecurrentInput<Scalar>& input, SequenceView<Scalar> out) {
-    layer.forward(input, h.at(0), c.at(0), out, cache);
+    layer.forward(input, h.at(0), c.at(0), out, cache, Inference{});
   };
   check_wrong(name + "::forward: x has 6 columns", [&] {
     forward(SequenceView<const Scalar>{x.flat().columns(0, 6), {kB, kT, {}}}, y.view());
@@ -271,6 +310,8 @@ void check_networks(bool both) {
   check_network<GruCell, float>({.bidirectional = both});
   check_network<CoupledPeepholeLstmCell, double>({.projection = 2, .bidirectional = both});
   check_network<GruCell, double>({.bidirectional = both});
+  check_network<GruCell, float>({.bidirectional = both, .every_option = true});
+  check_network<CoupledPeepholeLstmCell, double>({.projection = 2, .bidirectional = both, .every_option = true});
 }
 
 void check_layers(Direction direction) {

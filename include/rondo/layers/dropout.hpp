@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 namespace rondo::inline v0 {
 
@@ -54,6 +55,14 @@ void dropout_forward(Cpu, double p, Rng& rng, MatrixView<const Scalar> x, Matrix
 template <class Scalar>
 void dropout_backward(Cpu, ConstView<Scalar> mask, MatrixView<Scalar> d) {
   array(d) *= array(mask);
+}
+
+/// Draws a mask alone, of the shape that it has. `scratch` is kept between calls.
+template <class Scalar, class Device>
+void draw_mask(double p, Rng& rng, Sequence<Scalar, Device>& mask, Sequence<Scalar, Device>& scratch) {
+  scratch.resize(mask.features(), mask.batch(), mask.time());
+  fill(Device{}, scratch.flat(), 1);
+  dropout_forward(Device{}, p, rng, std::as_const(scratch).flat(), mask.flat(), scratch.flat());
 }
 
 /// Drops with probability p in [0, 1), else throws shape_error. Returns cache.y.

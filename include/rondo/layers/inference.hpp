@@ -41,6 +41,7 @@ class InferenceRecurrent {
       const auto& layer = network.layer(Index(n) / directions(), Index(n) % directions());
       PassOptions options = layer.options();
       options.precision = precision;
+      options.recurrent_dropout = 0;
       recurrent_prepare_inference(Device{}, Cell{}, options, layer.weights(), layers_[n]);
     }
   }

@@ -78,6 +78,22 @@ class Recurrent {
     return state;
   }
 
+  /// What a sequence begins from: the learned state of every layer where the configuration asks for one, else zeros.
+  State initial_state(Index batch) const {
+    State state = zero_state(batch);
+    for (std::size_t n = 0; n < layers_.size(); ++n)
+      layers_[n].set_initial_state(state.h.at(Index(n)), c_at(state, Index(n)));
+    return state;
+  }
+
+  /// Adds to the gradients of the learned initial state: d_state is what backward left, the gradient of a state that
+  /// initial_state gave.
+  void backward_initial_state(State& d_state) {
+    detail::require_state<Cell>("", "::backward_initial_state", "d_state", d_state, config_, d_state.h.batch());
+    for (std::size_t n = 0; n < layers_.size(); ++n)
+      layers_[n].add_initial_state_gradient(d_state.h.at(Index(n)), c_at(d_state, Index(n)));
+  }
+
   /// Makes `state` one of this network's, of unspecified contents.
   void resize(State& state, Index batch) const {
     state.h.resize(config_.output(), batch, depth() * directions());
@@ -112,7 +128,7 @@ class Recurrent {
         const Index s = Index(l) * directions() + d;
         layer(Index(l), d)
             .forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
-                     cache.layers[l].passes[std::size_t(d)]);
+                     cache.layers[l].passes[std::size_t(d)], mode);
       }
     }
     return cache.layers.back().y;
@@ -201,7 +217,9 @@ class Recurrent {
       return {};
   }
 
-  bool runs_together() const { return !config_.bidirectional && layers_run_together(Device{}, depth()); }
+  bool runs_together() const {
+    return !config_.bidirectional && !config_.drops_within_layers() && layers_run_together(Device{}, depth());
+  }
 
   RecurrentStack<Scalar, Device> stack(Cache& cache) const {
     RecurrentStack<Scalar, Device> all{layers_[0].options(), {}, {}, cache.layers, cache.dropped ? config_.dropout : 0,

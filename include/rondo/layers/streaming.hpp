@@ -37,7 +37,11 @@ class StreamingRecurrent {
                   "<C = ", C, ", H = ", H, ">: the network has C = ", input(), ", H = ", hidden());
     require_shape(!network.config().bidirectional, "Streaming", Cell::kName,
                   ": a bidirectional network needs whole sequences");
-    for (Index l = 0; l < network.depth(); ++l) layers_.emplace_back(network.layer(l).weights());
+    for (Index l = 0; l < network.depth(); ++l) {
+      PassOptions options = network.layer(l).options();
+      options.recurrent_dropout = 0;
+      layers_.emplace_back(network.layer(l).weights(), options);
+    }
   }
 
   /// With a linear layer behind it.
