@@ -4,6 +4,7 @@
 // plain one (recurrent_plain.hpp), which is the text to read.
 #pragma once
 
+#include <rondo/core/error.hpp>
 #include <rondo/core/operations.hpp>
 #include <rondo/core/recurrent_cache.hpp>
 #include <rondo/core/recurrent_input.hpp>
@@ -132,6 +133,14 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
   if (!in_place) add_block_sums<Cell>(db, grad);
 }
 
+/// What forward left in the workspace is of `rows` and x: the same kind of input went through the same pass.
+template <class Scalar>
+void require_left(const char* who, const Sequence<Scalar>& left, Index rows, const Extent& x) {
+  require_shape(left.features() == rows && left.batch() == x.batch && left.time() == x.time, who,
+                "::backward: the cache is of a forward pass over another kind of input, or by another pass; x is ",
+                SequenceShape{rows, x.batch, x.time});
+}
+
 /// The kernels that a pass over this layer runs on; null: the plain pass.
 template <class Cell, class Scalar>
 const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scalar>& w,
@@ -180,10 +189,12 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
                         MatrixView<Scalar> dc_end, const RecurrentInputGradient<Scalar>& to) {
   const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
   if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
+    const auto& features = cache.workspace.x;
+    detail::require_left(Cell::kName, features, x.features(), x.extent());
     auto& d_features = cache.workspace.dx;
     d_features.resize(x.features(), x.batch(), x.time());
-    recurrent_backward(cpu, cell, options, w, RecurrentInput<Scalar>(std::as_const(cache.workspace.x)), y, dy, cache,
-                       grad, dh_end, dc_end, RecurrentInputGradient<Scalar>{d_features.flat()});
+    recurrent_backward(cpu, cell, options, w, RecurrentInput<Scalar>(features), y, dy, cache, grad, dh_end, dc_end,
+                       RecurrentInputGradient<Scalar>{d_features.flat()});
     if (to.dE.data) embedding_backward(cpu, x.tokens().tokens, d_features.flat(), to.dE);
     return;
   }
@@ -193,6 +204,7 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
         detail::packed_backward<Cell, decltype(word)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
                                                       to);
       });
+  detail::require_left(Cell::kName, cache.workspace.plain.h_before, w.shape.output, x.extent());
   recurrent_backward_plain(cpu, cell, options, w, x.sequence(), SequenceView<const Scalar>(y), dy, cache, grad, dh_end,
                            dc_end, to);
 }

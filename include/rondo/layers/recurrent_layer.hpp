@@ -13,6 +13,7 @@
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/initialise.hpp>
+#include <rondo/layers/recurrent_checks.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 
 #include <cmath>
@@ -29,9 +30,10 @@ class RecurrentLayer {
   using Cache = RecurrentCache<Scalar, Device>;
 
   /// Weights uniform in +-1/sqrt(H), as PyTorch; biases zero, but `forget_bias` for a forget gate (Jozefowicz, Zaremba,
-  /// Sutskever 2015: start at 1, so that a fresh cell remembers).
+  /// Sutskever 2015: start at 1, so that a fresh cell remembers). C is `input`. Throws shape_error where the sizes make
+  /// no layer.
   RecurrentLayer(const RecurrentConfig& config, Index input, Direction direction, Rng& rng)
-      : shape_{input, config.hidden, config.output(), Cell::kGates},
+      : shape_(checked_shape(config, input)),
         options_{direction, config.precision, config.zoneout_h, Cell::kHasC ? config.zoneout_c : 0,
                  config.recurrent_dropout},
         weight_dropout_(config.weight_dropout),
@@ -73,9 +75,14 @@ class RecurrentLayer {
   Parameter<Scalar, Device>& projection() { return projection_; }  // P x H, or empty
 
   /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there.
-  /// y becomes the outputs, P x B x T.
+  /// y, which has the lengths of x, becomes the outputs, P x B x T. A cell without c ignores c. Throws shape_error, as
+  /// all that follow.
   void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache,
                Mode mode) const {
+    const detail::Speaker who{Cell::kName, "Layer", "::forward"};
+    detail::require_input(who, x, input());
+    require_state(who, "h", h, "c", c, x.batch());
+    detail::require_outputs(who, "y", y, shape_.output, x.extent());
     cache.template resize<Cell>(shape_, x.extent());
     copy(Device{}, h, cache.h0.at(0));
     if constexpr (Cell::kHasC) copy(Device{}, c, cache.c0.at(0));
@@ -100,6 +107,14 @@ class RecurrentLayer {
   /// pass.
   void backward(const Input& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, const RecurrentInputGradient<Scalar, Device>& to) {
+    const detail::Speaker who{Cell::kName, "Layer", "::backward"};
+    detail::require_input(who, x, input());
+    detail::require_outputs(who, "y", y, shape_.output, x.extent());
+    detail::require_beside(who, "dy", dy, shape_.output, x.extent());
+    detail::require_cache<Cell>(who, cache, weights(), x.extent());
+    require_state(who, "dh", dh, "dc", dc, x.batch());
+    detail::require_dE(who, x, to.dE, to.to_features());
+    if (to.to_features()) detail::require_matrix(who, "dx", to.dx, input(), x.batch() * x.time(), "C x B*T");
     RecurrentWeights<Scalar> grad = gradients();
     if (cache.R_dropped) {
       cache.dR.resize(R_.rows(), R_.cols(), 1);
@@ -116,6 +131,9 @@ class RecurrentLayer {
   /// One step without memory for backward: h, c become the next state.
   void step(MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
             StepScratch<Scalar, Device>& scratch) const {
+    const detail::Speaker who{Cell::kName, "Layer", "::step"};
+    detail::require_matrix(who, "x", x, input(), x.cols, "C x B");
+    require_state(who, "h", h, "c", c, x.cols);
     recurrent_step(Device{}, Cell{}, options_, weights(), x, h, c, scratch);
   }
 
@@ -123,12 +141,14 @@ class RecurrentLayer {
 
   /// Every column of h (P x B) and c (H x B) = that state.
   void set_initial_state(MatrixView<Scalar> h, MatrixView<Scalar> c) const {
+    require_state({Cell::kName, "Layer", "::set_initial_state"}, "h", h, "c", c, h.cols);
     if (h0_.size() > 0) set_columns(Device{}, h, h0_.value());
     if (c0_.size() > 0) set_columns(Device{}, c, c0_.value());
   }
 
   /// Adds to its gradient those of a whole batch.
   void add_initial_state_gradient(MatrixView<const Scalar> dh, MatrixView<const Scalar> dc) {
+    require_state({Cell::kName, "Layer", "::add_initial_state_gradient"}, "dh", dh, "dc", dc, dh.cols);
     if (h0_.size() > 0) add_columns(Device{}, dh, h0_.grad());
     if (c0_.size() > 0) add_columns(Device{}, dc, c0_.grad());
   }
@@ -158,6 +178,21 @@ class RecurrentLayer {
   }
 
  private:
+  static RecurrentShape checked_shape(const RecurrentConfig& config, Index input) {
+    RecurrentConfig own = config;  // its input may be that of another layer
+    own.input = input;
+    own.check(Cell::kName);
+    require_shape(config.projection == 0 || Cell::kHasC, Cell::kName, ": this cell has no projection");
+    require_shape(config.zoneout_c == 0 || Cell::kHasC, Cell::kName, ": this cell has no c for zoneout_c");
+    return {input, config.hidden, config.output(), Cell::kGates};
+  }
+
+  void require_state(const detail::Speaker& who, const char* h_name, MatrixView<const Scalar> h, const char* c_name,
+                     MatrixView<const Scalar> c, Index batch) const {
+    detail::require_matrix(who, h_name, h, shape_.output, batch, "P x B");
+    if constexpr (Cell::kHasC) detail::require_matrix(who, c_name, c, shape_.hidden, batch, "H x B");
+  }
+
   /// The weights of a pass that this cache is for.
   RecurrentWeights<const Scalar> weights(const Cache& cache) const {
     RecurrentWeights<const Scalar> all = weights();

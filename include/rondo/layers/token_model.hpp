@@ -86,13 +86,15 @@ class TokenModel {
   /// Adds to the gradients, given d_logits = dL/dlogits (V x B x T), of whatever loss. tokens and cache are those of
   /// the forward pass. The gradient stops at the window's start (truncated backpropagation through time).
   void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& d_logits, Cache& cache) {
-    output_.backward(cache.features(), d_logits, &cache.dy);
-    if (cache.dropped) dropout_backward(Device{}, cache.output_dropout.mask.flat(), cache.dy.flat());
     const Index B = cache.logits.batch(), T = cache.logits.time();
+    require_shape(cache.recurrent.layers.size() == static_cast<std::size_t>(recurrent_.depth()),
+                  "TokenModel::backward: the cache is not that of a forward pass");
+    const auto x = embedding_.checked_input(tokens, B, T, config_.per_step);
+    output_.backward(cache.features(), d_logits, &cache.dy);
+    if (cache.dropped) dropout_backward(cache.output_dropout, cache.dy);
     recurrent_.resize(cache.d_state, B);
     cache.d_state.set_zero();
-    recurrent_.backward(embedding_.input(tokens, B, T, config_.per_step), cache.dy, cache.recurrent, cache.d_state,
-                        embedding_.E().grad());
+    recurrent_.backward(x, cache.dy, cache.recurrent, cache.d_state, embedding_.E().grad());
   }
 
   /// Forward, the loss of predicting `targets` (softmax_cross_entropy), and backward over one window. Returns the loss.
