@@ -194,7 +194,6 @@ MUTANTS = [
      "column_of(rows, j) += column_of(normalised, j);"),
     (PRODUCTS, "column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);",
      "column_of(rows, j) = column_of(gain, 0) * column_of(normalised, j);"),
-    (PRODUCTS, "if (!active(j)) continue;", ""),
     (PRODUCTS, "column_of(d_gain, 0) += column * column_of(normalised, j);", ""),
     (PRODUCTS, "column_of(d_gain, 0) += column * column_of(normalised, j);", "column_of(d_gain, 0) += column;"),
     (PRODUCTS, "column_of(d_gain, 0) += column * column_of(normalised, j);",

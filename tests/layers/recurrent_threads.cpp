@@ -22,7 +22,7 @@ template <class Cell, class Scalar>
 std::vector<Scalar> all_numbers(RecurrentConfig config, const std::vector<Index>& lengths, int threads) {
   if (set_threads(threads) != threads) return {};
   const Index B = 3, T = 5;
-  config.input = 21, config.hidden = 70, config.projection = config.projection > 0 ? 37 : 0;  // work for every thread
+  config.input = 21, config.hidden = 40, config.projection = config.projection > 0 ? 23 : 0;  // work for every thread
   Rng rng(5), masks(6);
   Recurrent<Cell, Scalar> network(config, rng);
   randomise(network, rng);
@@ -59,7 +59,7 @@ void check_threads(RecurrentConfig config, const std::vector<Index>& lengths, Pr
   config.precision = precision;
   const int before = threads();
   const auto one = all_numbers<Cell, Scalar>(config, lengths, 1);
-  for (int count : {2, 3, 5}) {
+  for (int count : {2, 3}) {
     const auto many = all_numbers<Cell, Scalar>(config, lengths, count);
     INFO(count << " threads");
     CHECK((many.empty() || many == one));
