@@ -24,12 +24,13 @@ LSTM = "math/cells/lstm.inl"
 GRU = "math/cells/gru.inl"
 VARIANTS = "math/cells/lstm_variants.inl"
 PASS = "cpu/recurrent_plain.hpp"
+PRODUCTS = "cpu/plain_products.hpp"
+CELL = "cpu/plain_cell.hpp"
 FRAME = "cpu/recurrent.hpp"
 STEPS = "core/steps.hpp"
 NETWORK = "layers/recurrent.hpp"
 LAYER = "layers/recurrent_layer.hpp"
-NORM = "cpu/recurrent_layer_norm.hpp"
-NORM_TEXT = "math/layer_norm.hpp"
+NORM = "math/layer_norm.hpp"
 
 # (file, what stands there, what the mutant says): whole statements, or expressions of one type. Spaces and line ends do
 # not count. What is left out changes nothing that anybody could see, e.g. zeros where the first step writes anyhow.
@@ -142,7 +143,8 @@ MUTANTS = [
     (VARIANTS, "dz_o = dh * tanh_c * o * (1 - o);", "dz_o = dh * tanh_c * o;"),
     (VARIANTS, "dz_o = dh * tanh_c * o * (1 - o);", "dz_o = -dh * tanh_c * o * (1 - o);"),
     (VARIANTS, "d_shown = d_shown + dh * o * (1 - tanh_c * tanh_c);", "d_shown = dh * o * (1 - tanh_c * tanh_c);"),
-    (VARIANTS, "d_shown = d_shown + dh * o * (1 - tanh_c * tanh_c);", "d_shown = d_shown + dh * (1 - tanh_c * tanh_c);"),
+    (VARIANTS, "d_shown = d_shown + dh * o * (1 - tanh_c * tanh_c);",
+     "d_shown = d_shown + dh * (1 - tanh_c * tanh_c);"),
     (VARIANTS, "d_shown = d_shown + dh * o * (1 - tanh_c * tanh_c);", "d_shown = d_shown + dh * o;"),
     (VARIANTS, "d_shown = d_shown + dh * o * (1 - tanh_c * tanh_c);", ""),
     (VARIANTS, "dc = dc + dz_o * p[kPo];", ""),
@@ -178,115 +180,129 @@ MUTANTS = [
     (VARIANTS, "dp[0] = dp[0] + dz[0] * c_before;", ""),
     (VARIANTS, "dp[0] = dp[0] + dz[0] * c_before;", "dp[0] = dp[0] + dz[0];"),
 
-    (PASS, "Z.row_block(run.block * H, run.count * H)", "Z.row_block(run.gate * H, run.count * H)"),
-    (PASS, "return begins ? cache.h0.at(0) : y.at(steps.before(t));", "return cache.h0.at(0);"),
-    (PASS, "return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));", "return cache.c0.at(0);"),
-    (PASS, "return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));",
+    (PRODUCTS, "Z.row_block(run.block * H, run.count * H)", "Z.row_block(run.gate * H, run.count * H)"),
+    (PRODUCTS, "gemm(cpu, Op::none, Op::none, W, X, rows);", ""),
+    (PRODUCTS, "return gemm(cpu, R, h, z);", "return;"),
+    (PRODUCTS, "add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);", ""),
+    (PRODUCTS, "add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);",
+     "add_scaled<Scalar>(w.norm_x.row_block(0, hat.rows), hat, rows);"),
+    (PRODUCTS, "add_scaled<Scalar>(w.norm_h, h_hat, z);", ""),
+    (PRODUCTS, "add_scaled<Scalar>(w.norm_h, h_hat, z);", "add_scaled<Scalar>(w.norm_x, h_hat, z);"),
+    (PRODUCTS, "inverses(0, j) = layer_norm(column);", "layer_norm(column);"),
+    (PRODUCTS, "inverses(0, j) = layer_norm(column);", "inverses(0, j) = 1;"),
+    (PRODUCTS, "column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);",
+     "column_of(rows, j) += column_of(normalised, j);"),
+    (PRODUCTS, "column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);",
+     "column_of(rows, j) = column_of(gain, 0) * column_of(normalised, j);"),
+    (PRODUCTS, "if (!active(j)) continue;", ""),
+    (PRODUCTS, "column_of(d_gain, 0) += column * column_of(normalised, j);", ""),
+    (PRODUCTS, "column_of(d_gain, 0) += column * column_of(normalised, j);", "column_of(d_gain, 0) += column;"),
+    (PRODUCTS, "column_of(d_gain, 0) += column * column_of(normalised, j);",
+     "column_of(d_gain, 0) = column * column_of(normalised, j);"),
+    (PRODUCTS, "column *= column_of(gain, 0);", ""),
+    (PRODUCTS, "layer_norm_backward(column, column_of(normalised, j), inverses(0, j));", ""),
+    (PRODUCTS, "if (!w.norm_h.data) return dz;", "if (true) return dz;"),
+    (PRODUCTS, "gemm(cpu, Op::none, Op::transpose, d, X, grad.W);", ""),
+    (PRODUCTS, "if (dX.data) gemm(cpu, Op::transpose, Op::none, w.W, d, dX);", ""),
+    (PRODUCTS, "gemm(cpu, Op::none, Op::transpose, rows, X, dW);", ""),
+    (PRODUCTS, "gemm(cpu, Op::transpose, Op::none, W, rows, dX);", ""),
+
+    (CELL, "return begins ? cache.h0.at(0) : y.at(steps.before(t));", "return cache.h0.at(0);"),
+    (CELL, "return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));", "return cache.c0.at(0);"),
+    (CELL, "return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));",
      "return t == 0 ? cache.c0.at(0) : cache.c.at(t - 1);"),
+    (CELL, "state = before + column_of(mask.at(t), b) * mean * (state - before);",
+     "state = before + mean * (state - before);"),
+    (CELL, "state = before + mean * (state - before);", "state = before + (1 - mean) * (state - before);"),
+    (CELL, "state = before + mean * (state - before);", ""),
+    (CELL, "kept = d;", ""),
+    (CELL, "d *= column_of(mask.at(t), b) * mean;", "d *= mean;"),
+    (CELL, "d *= column_of(mask.at(t), b) * mean;", "d *= column_of(mask.at(t), b);"),
+    (CELL, "kept -= d;", ""),
+    (CELL, "options.zoneout_c > 0 ? c_new : c", "c"),
+    (CELL, "shown = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
+     "shown = c_hat + column_of(w.norm_c, 1);"),
+    (CELL, "shown = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
+     "shown = column_of(w.norm_c, 0) * c_hat;"),
+    (CELL, "shown = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
+     "shown = column_of(w.norm_c, 0) * c + column_of(w.norm_c, 1);"),
+    (CELL, "zone_out(column_of(cache.c.at(t), b), before, options.zoneout_c, cache.zone_c, b, t);", ""),
+    (CELL, "zone_out_backward(dc, column_of(work.dc_kept.at(0), b), options.zoneout_c, saved.zone_c, b, t);", ""),
+    (CELL, "d_shown.setZero();", ""),
+    (CELL, "column_of(grad.norm_c, 1) += d_shown;", ""),
+    (CELL, "column_of(grad.norm_c, 1) += d_shown;", "column_of(grad.norm_c, 1) = d_shown;"),
+    (CELL, "dc += d_shown;", ""),
+    (CELL, "dc += d_shown;", "dc = d_shown;"),
+    (CELL, "dc += column_of(work.dc_kept.at(0), b);", ""),
+
     (PASS, "fill(cpu, Z, Scalar(0));", ""),
-    (PASS, "for_each_input_run<Cell>(w.b, Z, H, [&](auto b, auto rows) { matrix(rows).colwise() += matrix(b).col(0); });",
+    (PASS, "for_each_input_run<Cell>(w.b, Z, H, [&](auto b, auto rows) { matrix(rows).colwise() += matrix(b).col(0); "
+           "});",
      ""),
     (PASS, "matrix(Z.row_block(0, Cell::kGates * H)).colwise() += matrix(w.b_R).col(0);", ""),
     (PASS, "matrix(Z.row_block(0, Cell::kGates * H)).colwise() += matrix(w.b_R).col(0);",
      "matrix(Z.row_block(H, Cell::kGates * H)).colwise() += matrix(w.b_R).col(0);"),
-    (PASS, "gemm(cpu, Op::none, Op::none, W, x.flat.columns(first, count), rows);", ""),
-    (PASS, "to = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b) : "
-           "column_of(y.at(steps.before(t)), b);", "to = column_of(cache.h0.at(0), b);"),
-    (PASS, "to = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b) : "
-           "column_of(y.at(steps.before(t)), b);",
-     "to = t == 0 ? column_of(cache.h0.at(0), b) : column_of(y.at(t - 1), b);"),
-    (PASS, "to = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b) : "
-           "column_of(y.at(steps.before(t)), b);", "to.setZero();"),
-    (PASS, "gemm(cpu, R, h_before.at(t).columns(0, columns), z.row_block(0, GH));", ""),
+    (PASS, "return column_of(steps.begins(b, t) ? MatrixView<Scalar>(cache.h0.at(0)) : y.at(steps.before(t)), b);",
+     "return column_of(MatrixView<Scalar>(cache.h0.at(0)), b);"),
+    (PASS, "return column_of(steps.begins(b, t) ? MatrixView<Scalar>(cache.h0.at(0)) : y.at(steps.before(t)), b);",
+     "return column_of(t == 0 ? MatrixView<Scalar>(cache.h0.at(0)) : y.at(t - 1), b);"),
+    (PASS, "if (x.extent.active(b, t)) to = h_before_of(b);", ""),
+    (PASS, "if (cache.h_mask.size() > 0) to *= column_of(cache.h_mask.at(0), b);", ""),
     (PASS, "h.setZero();", ""),
+    (PASS, "fill(cpu, y.at(t), Scalar(0));", ""),
+    (PASS, "gemm(cpu, Op::none, Op::none, w.projection, shown, y.at(t));", ""),
+    (PASS, "detail::zone_out(column_of(y.at(t), b), h_before_of(b), options.zoneout_h, cache.zone_h, b, t);", ""),
     (PASS, "fill(cpu, dc, Scalar(0));", ""),
     (PASS, "steps.ends(b, t)", "t + 1 == x.time()"),
     (PASS, "steps.ends(b, t)", "n == 0"),
-    (PASS, "column_of(dh, b) = column_of(dh_end, b);", "column_of(dh, b).setZero();"),
+    (PASS, "column_of(dh, b) = column_of(dh_end, b);", "column_of(dh, b) = 0 * column_of(dh_end, b);"),
     (PASS, "column_of(dh, b) = column_of(dh_end, b);", ""),
-    (PASS, "column_of(dc, b) = column_of(dc_end, b);", "column_of(dc, b).setZero();"),
+    (PASS, "column_of(dc, b) = column_of(dc_end, b);", "column_of(dc, b) = 0 * column_of(dc_end, b);"),
     (PASS, "column_of(dc, b) = column_of(dc_end, b);", ""),
-    (PASS, "column_of(dh_total, b) = column_of(dy.at(t), b) + column_of(dh, b);",
-     "column_of(dh_total, b) = column_of(dy.at(t), b);"),
-    (PASS, "column_of(dh_total, b) = column_of(dy.at(t), b) + column_of(dh, b);",
-     "column_of(dh_total, b) = column_of(dh, b);"),
-    (PASS, "fill(cpu, y.at(t), Scalar(0));", ""),
-    (PASS, "gemm(cpu, Op::none, Op::none, w.projection, shown, y.at(t));", ""),
+    (PASS, "total = column_of(dy.at(t), b) + column_of(dh, b);", "total = column_of(dy.at(t), b);"),
+    (PASS, "total = column_of(dy.at(t), b) + column_of(dh, b);", "total = column_of(dh, b);"),
+    (PASS, "total += column_of(dc, b);", ""),
+    (PASS, "column_of(dc, b).setZero();", ""),
+    (PASS, "detail::zone_out_backward(total, column_of(dh_kept, b), options.zoneout_h, saved.zone_h, b, t);", ""),
     (PASS, "fill(cpu, dm, Scalar(0));", ""),
     (PASS, "gemm(cpu, Op::transpose, Op::none, w.projection, dh_total, dm.columns(0, columns));", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, work.dh_total.flat().columns(first, count), "
-           "saved.m.flat().columns(first, count), grad.projection);", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, work.dh_total.flat().columns(first, count), "
-           "saved.m.flat().columns(first, count), grad.projection);",
-     "gemm(cpu, Op::none, Op::transpose, dy.flat.columns(first, count), saved.m.flat().columns(first, count), "
-     "grad.projection);"),
     (PASS, "fill(cpu, dh.columns(0, columns), Scalar(0));", ""),
-    (PASS, "gemm(cpu, work.R_transposed, dz_R, dh.columns(0, columns));", ""),
-    (PASS, "gemm(cpu, work.R_transposed, dz_R, dh.columns(0, columns));",
+    (PASS, "gemm(cpu, work.R_transposed, d_Rh, dh.columns(0, columns));", ""),
+    (PASS, "gemm(cpu, work.R_transposed, d_Rh, dh.columns(0, columns));",
      "gemm(cpu, work.R_transposed, dz.row_block(dz.rows - GH, GH), dh.columns(0, columns));"),
-    (PASS, "if (!steps.begins(b, t) || !x.extent.active(b, t)) continue;", "if (!steps.begins(b, t)) continue;"),
-    (PASS, "if (!steps.begins(b, t) || !x.extent.active(b, t)) continue;",
-     "if (t > 0 || !x.extent.active(b, t)) continue;"),
+    (PASS, "if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));", ""),
+    (PASS, "if (options.zoneout_h > 0) column_of(dh, b) += column_of(dh_kept, b);", ""),
+    (PASS, "if (!steps.begins(b, t)) continue;", "if (t > 0) continue;"),
+    (PASS, "if (!steps.begins(b, t)) continue;", ""),
     (PASS, "column_of(dh_end, b) = column_of(dh, b);", ""),
     (PASS, "column_of(dc_end, b) = column_of(dc, b);", ""),
     (PASS, "column_of(dh_end, b) += column_of(dc, b);", ""),
     (PASS, "if (to.to_features() && !to.add) fill(cpu, to.dx, Scalar(0));", ""),
     (PASS, "if (to.to_features() && !to.add) fill(cpu, to.dx, Scalar(0));",
      "if (to.to_features()) fill(cpu, to.dx, Scalar(0));"),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, rows, X, dW);", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, dZ_R, Hbefore, grad.R);", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, dZ_R, Hbefore, grad.R);",
-     "gemm(cpu, Op::none, Op::transpose, dZ.row_block(dZ.rows - GH, GH), Hbefore, grad.R);"),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, d_RH, work.h_before.flat().columns(first, count), grad.R);", ""),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, d_RH, work.h_before.flat().columns(first, count), grad.R);",
+     "gemm(cpu, Op::none, Op::transpose, dZ.row_block(dZ.rows - GH, GH), work.h_before.flat().columns(first, count), "
+     "grad.R);"),
     (PASS, "add_columns(cpu, rows, db);", ""),
     (PASS, "add_columns(cpu, dZ_R, grad.b_R);", ""),
     (PASS, "add_columns(cpu, dZ_R, grad.b_R);", "add_columns(cpu, dZ.row_block(dZ.rows - GH, GH), grad.b_R);"),
-    (PASS, "gemm(cpu, Op::transpose, Op::none, W, rows, to.dx.columns(first, count));", ""),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, work.dh_total.flat().columns(first, count), "
+           "saved.m.flat().columns(first, count), grad.projection);",
+     ""),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, work.dh_total.flat().columns(first, count), "
+           "saved.m.flat().columns(first, count), grad.projection);",
+     "gemm(cpu, Op::none, Op::transpose, dy.flat.columns(first, count), saved.m.flat().columns(first, count), "
+     "grad.projection);"),
 
-    (PASS, "detail::add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);", ""),
-    (PASS, "detail::add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);",
-     "detail::add_scaled<Scalar>(w.norm_x.row_block(0, hat.rows), hat, rows);"),
-    (PASS, "detail::add_scaled<Scalar>(w.norm_h, h_hat, z.row_block(0, GH));", ""),
-    (PASS, "detail::add_scaled<Scalar>(w.norm_h, h_hat, z.row_block(0, GH));",
-     "detail::add_scaled<Scalar>(w.norm_x, h_hat, z.row_block(0, GH));"),
-    (PASS, "if (cache.h_mask.size() > 0) to *= column_of(cache.h_mask.at(0), b);", ""),
-    (PASS, "if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));", ""),
-    (PASS, "shown_c = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
-     "shown_c = c_hat + column_of(w.norm_c, 1);"),
-    (PASS, "shown_c = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
-     "shown_c = column_of(w.norm_c, 0) * c_hat;"),
-    (PASS, "shown_c = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
-     "shown_c = column_of(w.norm_c, 0) * c_b + column_of(w.norm_c, 1);"),
-    (PASS, "d_shown_c.setZero();", ""),
-    (PASS, "column_of(grad.norm_c, 1) += d_shown_c;", ""),
-    (PASS, "column_of(grad.norm_c, 1) += d_shown_c;", "column_of(grad.norm_c, 1) = d_shown_c;"),
-    (PASS, "dc_b += d_shown_c;", ""),
-    (PASS, "dc_b += d_shown_c;", "dc_b = d_shown_c;"),
-    (PASS, "dz_R = d_normed;", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, d_Wx, X, grad.W);", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, work.d_normed_h.flat().columns(first, count), Hbefore, grad.R);",
-     ""),
-    (PASS, "if (to.to_features()) gemm(cpu, Op::transpose, Op::none, w.W, d_Wx, to.dx.columns(first, count));",
-     ""),
-    (NORM, "inverses(0, j) = layer_norm(column);", "layer_norm(column);"),
-    (NORM, "inverses(0, j) = layer_norm(column);", "inverses(0, j) = 1;"),
-    (NORM, "column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);",
-     "column_of(rows, j) += column_of(normalised, j);"),
-    (NORM, "column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);",
-     "column_of(rows, j) = column_of(gain, 0) * column_of(normalised, j);"),
-    (NORM, "if (!active(j)) continue;", ""),
-    (NORM, "column_of(d_gain, 0) += column * column_of(normalised, j);", ""),
-    (NORM, "column_of(d_gain, 0) += column * column_of(normalised, j);", "column_of(d_gain, 0) += column;"),
-    (NORM, "column_of(d_gain, 0) += column * column_of(normalised, j);",
-     "column_of(d_gain, 0) = column * column_of(normalised, j);"),
-    (NORM, "column *= column_of(gain, 0);", ""),
-    (NORM, "layer_norm_backward(column, column_of(normalised, j), inverses(0, j));", ""),
-    (NORM_TEXT, "x -= x.mean();", ""),
-    (NORM_TEXT, "x *= inverse;", ""),
-    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - normalised * along) * inverse;"),
-    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean()) * inverse;"),
-    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean() - normalised * along);"),
-    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean() - along) * inverse;"),
-    (NORM_TEXT, "static_cast<Scalar>(kLayerNormEpsilon)", "Scalar(0)"),
+    (NORM, "x -= x.mean();", ""),
+    (NORM, "static_cast<Scalar>(kLayerNormEpsilon)", "Scalar(0)"),
+    (NORM, "x *= inverse;", ""),
+    (NORM, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - normalised * along) * inverse;"),
+    (NORM, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean()) * inverse;"),
+    (NORM, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean() - normalised * along);"),
+    (NORM, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean() - along) * inverse;"),
+
     (LAYER, "if (h0_.size() > 0) add_columns(Device{}, dh, h0_.grad());", ""),
     (LAYER, "if (c0_.size() > 0) add_columns(Device{}, dc, c0_.grad());", ""),
     (LAYER, "if (h0_.size() > 0) set_columns(Device{}, h, h0_.value());", ""),
@@ -318,7 +334,7 @@ MUTANTS = [
     (NETWORK, "y.view().row_block(d * config_.output(), config_.output())", "y.view().row_block(0, config_.output())"),
     (NETWORK, "d_below.add = d > 0;", ""),
     (NETWORK, "d_below.add = d > 0;", "d_below.add = true;"),
-    (NETWORK, "dropout_backward(Device{}, cache.dropouts[l - 1].mask.flat(), cache.dx_below.flat());", ""),
+    (NETWORK, "dropout_backward(cache.dropouts[l - 1], cache.dx_below);", ""),
     (NETWORK, "d_above = &cache.dx_above;", ""),
 ]
 
@@ -332,24 +348,30 @@ inline const int rondo_mutant = std::getenv("RONDO_MUTANT") ? std::atoi(std::get
 """
 
 
+def switch(before, mutants):
+    """`before` or one of its mutants, [(number, text)], by the number."""
+    if not before.endswith(";"):
+        return "(" + "".join(f"rondo_mutant == {number} ? {after} : " for number, after in mutants) + f"({before}))"
+    choices = "".join(f"if (rondo_mutant == {number}) {{ {after} }} else " for number, after in mutants)
+    return f"{{ {choices} {{ {before} }} }}"
+
+
 def with_switches(include):
     """Rewrites the copied headers. Mutant n is the n-th of MUTANTS, from 1; 0 is the library itself."""
-    lines = {}
+    files = {}
     for number, (file, before, after) in enumerate(MUTANTS, start=1):
-        lines.setdefault((file, before), []).append((number, after))
-    for (file, before), mutants in lines.items():
+        files.setdefault(file, {}).setdefault(before, []).append((number, after))
+    for file, mutants_of in files.items():
         path = include / "rondo" / file
-        text = path.read_text()
-        places = re.findall(r"\s+".join(map(re.escape, before.split())), text)
-        if len(places) != 1:
-            sys.exit(f"{file}: `{before}` stands there {len(places)} times; this script has fallen behind")
-        switched = before if before.endswith(";") else f"({before})"
-        for number, after in mutants:
-            if before.endswith(";"):
-                switched = f"if (rondo_mutant == {number}) {{ {after} }} else {{ {switched} }}"
-            else:
-                switched = f"(rondo_mutant == {number} ? {after} : {switched})"
-        path.write_text(text.replace(places[0], switched))
+        text, places = path.read_text(), []
+        for before, mutants in mutants_of.items():
+            found = list(re.finditer(r"\s+".join(map(re.escape, before.split())), text))
+            if len(found) != 1:
+                sys.exit(f"{file}: `{before}` stands there {len(found)} times; this script has fallen behind")
+            places.append((*found[0].span(), switch(before, mutants)))
+        for start, end, switched in sorted(places, reverse=True):
+            text = text[:start] + switched + text[end:]
+        path.write_text(text)
 
 
 def main():

@@ -90,20 +90,21 @@ struct NaiveCell {
       const std::string name = "peephole_l" + suffix;
       return weights.has(name) ? weights.at(name, u, column) : 0;
     };
-    NaiveVector shown(H());
+    NaiveVector c_next(H()), shown(H());
     for (std::size_t u = 0; u < H(); ++u) {
       const double f = naive_logistic(z[forget][u] + peephole(u, forget) * c[u]);
       const double i = coupled ? 1 - f : naive_logistic(z[0][u] + peephole(u, 0) * c[u]);
-      c[u] = f * c[u] + i * std::tanh(z[candidate][u]);
+      c_next[u] = f * c[u] + i * std::tanh(z[candidate][u]);
     }
     const std::string norm = "norm_c_l" + suffix;
-    const NaiveVector normalised = naive_normalised(c);
+    const NaiveVector normalised = naive_normalised(c_next);
     for (std::size_t u = 0; u < H(); ++u) {
-      const double seen = weights.has(norm) ? weights.at(norm, u, 0) * normalised[u] + weights.at(norm, u, 1) : c[u];
-      shown[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c[u]) * std::tanh(seen);
+      const double seen = weights.has(norm) ? weights.at(norm, u, 0) * normalised[u] + weights.at(norm, u, 1) : c_next[u];
+      shown[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c_next[u]) * std::tanh(seen);
     }
     const std::string projection = "weight_hr_l" + suffix;
-    h = config.projection > 0 ? weights.product(projection, 0, static_cast<std::size_t>(config.projection), shown) : shown;
+    move(c, c_next, config.zoneout_c);
+    move(h, config.projection > 0 ? weights.product(projection, 0, h.size(), shown) : shown, config.zoneout_h);
   }
 
   void gru(const NaiveVector& x) {
@@ -116,10 +117,15 @@ struct NaiveCell {
       const double candidate = std::tanh(candidate_x[i] + reset * candidate_h[i]);
       next[i] = (1 - update) * candidate + update * h[i];
     }
-    h = next;
+    move(h, next, config.zoneout_h);
   }
 
  private:
+  /// With zoneout a state moves a part of the way: without masks, as inference has it.
+  static void move(NaiveVector& state, const NaiveVector& next, double zoneout) {
+    for (std::size_t u = 0; u < state.size(); ++u) state[u] += (1 - zoneout) * (next[u] - state[u]);
+  }
+
   NaiveVector affine(const std::string& which, std::size_t gate, const NaiveVector& v) const {
     const std::string name = "weight_" + which + "_l" + suffix, norm = "norm_" + which + "_l" + suffix;
     const std::size_t rows = weights.rows(name);

@@ -41,10 +41,13 @@ std::vector<RecurrentOption> recurrent_options() {
   add("learned initial state", [](auto& config) { config.learned_initial_state = true; });
   add("weight dropout", [](auto& config) { config.weight_dropout = 0.3; });
   add("recurrent dropout", [](auto& config) { config.recurrent_dropout = 0.3; });
+  add("zoneout of h", [](auto& config) { config.zoneout_h = 0.3; });
+  if (Cell::kHasC) add("zoneout of c", [](auto& config) { config.zoneout_c = 0.4; });
   add("everything at once", [](auto& config) {
-    config.dropout = 0.4;
-    config.weight_dropout = config.recurrent_dropout = 0.2;
-    config.projection = Cell::kHasC ? 2 : 0;
+    config.hidden = 5;
+    config.dropout = config.weight_dropout = config.recurrent_dropout = config.zoneout_h = 0.2;
+    config.zoneout_c = Cell::kHasC ? 0.3 : 0;
+    config.projection = Cell::kHasC ? 4 : 0;
     config.layer_norm = true;
     config.learned_initial_state = true;
   });
