@@ -27,6 +27,9 @@ PASS = "cpu/recurrent_plain.hpp"
 FRAME = "cpu/recurrent.hpp"
 STEPS = "core/steps.hpp"
 NETWORK = "layers/recurrent.hpp"
+LAYER = "layers/recurrent_layer.hpp"
+NORM = "cpu/recurrent_layer_norm.hpp"
+NORM_TEXT = "math/layer_norm.hpp"
 
 # (file, what stands there, what the mutant says): whole statements, or expressions of one type. Spaces and line ends do
 # not count. What is left out changes nothing that anybody could see, e.g. zeros where the first step writes anyhow.
@@ -176,10 +179,10 @@ MUTANTS = [
     (VARIANTS, "dp[0] = dp[0] + dz[0] * c_before;", "dp[0] = dp[0] + dz[0];"),
 
     (PASS, "Z.row_block(run.block * H, run.count * H)", "Z.row_block(run.gate * H, run.count * H)"),
-    (PASS, "return cache.workspace.plain.h_before.at(t);", "return cache.h0.at(0);"),
-    (PASS, "steps.begins(b, t) ? cache.c0.at(0) : cache.c.at(steps.before(t))", "cache.c0.at(0)"),
-    (PASS, "steps.begins(b, t) ? cache.c0.at(0) : cache.c.at(steps.before(t))",
-     "t == 0 ? cache.c0.at(0) : cache.c.at(t - 1)"),
+    (PASS, "return begins ? cache.h0.at(0) : y.at(steps.before(t));", "return cache.h0.at(0);"),
+    (PASS, "return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));", "return cache.c0.at(0);"),
+    (PASS, "return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));",
+     "return t == 0 ? cache.c0.at(0) : cache.c.at(t - 1);"),
     (PASS, "fill(cpu, Z, Scalar(0));", ""),
     (PASS, "for_each_input_run<Cell>(w.b, Z, H, [&](auto b, auto rows) { matrix(rows).colwise() += matrix(b).col(0); });",
      ""),
@@ -187,13 +190,13 @@ MUTANTS = [
     (PASS, "matrix(Z.row_block(0, Cell::kGates * H)).colwise() += matrix(w.b_R).col(0);",
      "matrix(Z.row_block(H, Cell::kGates * H)).colwise() += matrix(w.b_R).col(0);"),
     (PASS, "gemm(cpu, Op::none, Op::none, W, x.flat.columns(first, count), rows);", ""),
-    (PASS, "column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)"
-           " : column_of(y.at(steps.before(t)), b);", "column_of(h_before.at(t), b) = column_of(cache.h0.at(0), b);"),
-    (PASS, "column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)"
-           " : column_of(y.at(steps.before(t)), b);",
-     "column_of(h_before.at(t), b) = t == 0 ? column_of(cache.h0.at(0), b) : column_of(y.at(t - 1), b);"),
-    (PASS, "column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)"
-           " : column_of(y.at(steps.before(t)), b);", "column_of(h_before.at(t), b).setZero();"),
+    (PASS, "to = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b) : "
+           "column_of(y.at(steps.before(t)), b);", "to = column_of(cache.h0.at(0), b);"),
+    (PASS, "to = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b) : "
+           "column_of(y.at(steps.before(t)), b);",
+     "to = t == 0 ? column_of(cache.h0.at(0), b) : column_of(y.at(t - 1), b);"),
+    (PASS, "to = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b) : "
+           "column_of(y.at(steps.before(t)), b);", "to.setZero();"),
     (PASS, "gemm(cpu, R, h_before.at(t).columns(0, columns), z.row_block(0, GH));", ""),
     (PASS, "h.setZero();", ""),
     (PASS, "fill(cpu, dc, Scalar(0));", ""),
@@ -218,8 +221,8 @@ MUTANTS = [
      "gemm(cpu, Op::none, Op::transpose, dy.flat.columns(first, count), saved.m.flat().columns(first, count), "
      "grad.projection);"),
     (PASS, "fill(cpu, dh.columns(0, columns), Scalar(0));", ""),
-    (PASS, "gemm(cpu, work.R_transposed, dz.row_block(0, GH), dh.columns(0, columns));", ""),
-    (PASS, "gemm(cpu, work.R_transposed, dz.row_block(0, GH), dh.columns(0, columns));",
+    (PASS, "gemm(cpu, work.R_transposed, dz_R, dh.columns(0, columns));", ""),
+    (PASS, "gemm(cpu, work.R_transposed, dz_R, dh.columns(0, columns));",
      "gemm(cpu, work.R_transposed, dz.row_block(dz.rows - GH, GH), dh.columns(0, columns));"),
     (PASS, "if (!steps.begins(b, t) || !x.extent.active(b, t)) continue;", "if (!steps.begins(b, t)) continue;"),
     (PASS, "if (!steps.begins(b, t) || !x.extent.active(b, t)) continue;",
@@ -231,14 +234,67 @@ MUTANTS = [
     (PASS, "if (to.to_features() && !to.add) fill(cpu, to.dx, Scalar(0));",
      "if (to.to_features()) fill(cpu, to.dx, Scalar(0));"),
     (PASS, "gemm(cpu, Op::none, Op::transpose, rows, X, dW);", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, dZ_R, work.h_before.flat().columns(first, count), grad.R);", ""),
-    (PASS, "gemm(cpu, Op::none, Op::transpose, dZ_R, work.h_before.flat().columns(first, count), grad.R);",
-     "gemm(cpu, Op::none, Op::transpose, dZ.row_block(dZ.rows - GH, GH), work.h_before.flat().columns(first, count), "
-     "grad.R);"),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, dZ_R, Hbefore, grad.R);", ""),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, dZ_R, Hbefore, grad.R);",
+     "gemm(cpu, Op::none, Op::transpose, dZ.row_block(dZ.rows - GH, GH), Hbefore, grad.R);"),
     (PASS, "add_columns(cpu, rows, db);", ""),
     (PASS, "add_columns(cpu, dZ_R, grad.b_R);", ""),
     (PASS, "add_columns(cpu, dZ_R, grad.b_R);", "add_columns(cpu, dZ.row_block(dZ.rows - GH, GH), grad.b_R);"),
     (PASS, "gemm(cpu, Op::transpose, Op::none, W, rows, to.dx.columns(first, count));", ""),
+
+    (PASS, "detail::add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);", ""),
+    (PASS, "detail::add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);",
+     "detail::add_scaled<Scalar>(w.norm_x.row_block(0, hat.rows), hat, rows);"),
+    (PASS, "detail::add_scaled<Scalar>(w.norm_h, h_hat, z.row_block(0, GH));", ""),
+    (PASS, "detail::add_scaled<Scalar>(w.norm_h, h_hat, z.row_block(0, GH));",
+     "detail::add_scaled<Scalar>(w.norm_x, h_hat, z.row_block(0, GH));"),
+    (PASS, "if (cache.h_mask.size() > 0) to *= column_of(cache.h_mask.at(0), b);", ""),
+    (PASS, "if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));", ""),
+    (PASS, "shown_c = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
+     "shown_c = c_hat + column_of(w.norm_c, 1);"),
+    (PASS, "shown_c = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
+     "shown_c = column_of(w.norm_c, 0) * c_hat;"),
+    (PASS, "shown_c = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);",
+     "shown_c = column_of(w.norm_c, 0) * c_b + column_of(w.norm_c, 1);"),
+    (PASS, "d_shown_c.setZero();", ""),
+    (PASS, "column_of(grad.norm_c, 1) += d_shown_c;", ""),
+    (PASS, "column_of(grad.norm_c, 1) += d_shown_c;", "column_of(grad.norm_c, 1) = d_shown_c;"),
+    (PASS, "dc_b += d_shown_c;", ""),
+    (PASS, "dc_b += d_shown_c;", "dc_b = d_shown_c;"),
+    (PASS, "dz_R = d_normed;", ""),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, d_Wx, X, grad.W);", ""),
+    (PASS, "gemm(cpu, Op::none, Op::transpose, work.d_normed_h.flat().columns(first, count), Hbefore, grad.R);",
+     ""),
+    (PASS, "if (to.to_features()) gemm(cpu, Op::transpose, Op::none, w.W, d_Wx, to.dx.columns(first, count));",
+     ""),
+    (NORM, "inverses(0, j) = layer_norm(column);", "layer_norm(column);"),
+    (NORM, "inverses(0, j) = layer_norm(column);", "inverses(0, j) = 1;"),
+    (NORM, "column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);",
+     "column_of(rows, j) += column_of(normalised, j);"),
+    (NORM, "column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);",
+     "column_of(rows, j) = column_of(gain, 0) * column_of(normalised, j);"),
+    (NORM, "if (!active(j)) continue;", ""),
+    (NORM, "column_of(d_gain, 0) += column * column_of(normalised, j);", ""),
+    (NORM, "column_of(d_gain, 0) += column * column_of(normalised, j);", "column_of(d_gain, 0) += column;"),
+    (NORM, "column_of(d_gain, 0) += column * column_of(normalised, j);",
+     "column_of(d_gain, 0) = column * column_of(normalised, j);"),
+    (NORM, "column *= column_of(gain, 0);", ""),
+    (NORM, "layer_norm_backward(column, column_of(normalised, j), inverses(0, j));", ""),
+    (NORM_TEXT, "x -= x.mean();", ""),
+    (NORM_TEXT, "x *= inverse;", ""),
+    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - normalised * along) * inverse;"),
+    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean()) * inverse;"),
+    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean() - normalised * along);"),
+    (NORM_TEXT, "d = (d - d.mean() - normalised * along) * inverse;", "d = (d - d.mean() - along) * inverse;"),
+    (NORM_TEXT, "static_cast<Scalar>(kLayerNormEpsilon)", "Scalar(0)"),
+    (LAYER, "if (h0_.size() > 0) add_columns(Device{}, dh, h0_.grad());", ""),
+    (LAYER, "if (c0_.size() > 0) add_columns(Device{}, dc, c0_.grad());", ""),
+    (LAYER, "if (h0_.size() > 0) set_columns(Device{}, h, h0_.value());", ""),
+    (LAYER, "if (c0_.size() > 0) set_columns(Device{}, c, c0_.value());", ""),
+    (LAYER, "if (cache.R_dropped) all.R = cache.R.flat();", ""),
+    (LAYER, "dropout_backward(Device{}, cache.R_mask.flat(), cache.dR.flat());", ""),
+    (LAYER, "add(Device{}, std::as_const(cache.dR).flat(), R_.grad());", ""),
+    (LAYER, "fill(Device{}, cache.dR.flat(), 0);", ""),
 
     (FRAME, "detail::column_of(h, b) = detail::column_of(moves ? y.at(steps.end(b)) : cache.h0.at(0), b);",
      "detail::column_of(h, b) = detail::column_of(y.at(y.time() - 1), b);"),
@@ -308,7 +364,7 @@ def main():
         with_switches(workplace / "include")
         (workplace / "switch.hpp").write_text(SWITCH)
         sources = [str(ROOT / "tests" / test) for test in TESTS + ["support/catch_main.cpp"]]
-        subprocess.run([arguments.compiler, "-std=c++20", "-O0", "-w", "-include", str(workplace / "switch.hpp"), "-I",
+        subprocess.run([arguments.compiler, "-std=c++20", "-O1", "-w", "-include", str(workplace / "switch.hpp"), "-I",
                         str(workplace / "include"), "-I", str(ROOT / "tests"), "-isystem", arguments.eigen, *sources, "-o",
                         str(workplace / "test")], check=True)
 

@@ -39,8 +39,11 @@ std::vector<RecurrentOption> recurrent_options() {
   if (Cell::kHasC) add("projection", [](auto& config) { config.projection = 2; });
   add("layer norm", [](auto& config) { config.layer_norm = true; });
   add("learned initial state", [](auto& config) { config.learned_initial_state = true; });
+  add("weight dropout", [](auto& config) { config.weight_dropout = 0.3; });
+  add("recurrent dropout", [](auto& config) { config.recurrent_dropout = 0.3; });
   add("everything at once", [](auto& config) {
     config.dropout = 0.4;
+    config.weight_dropout = config.recurrent_dropout = 0.2;
     config.projection = Cell::kHasC ? 2 : 0;
     config.layer_norm = true;
     config.learned_initial_state = true;
