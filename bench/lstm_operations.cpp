@@ -64,6 +64,7 @@ void inference(benchmark::State& state, const Shape& s, const RecurrentConfig& o
     hc.set_zero();
     network.forward(x, hc, work);
   });
+  state.SetLabel(learned.path());
   report(state, s, s.forward_gflop(Cell::kGates, options.directions()), seconds);
 }
 
@@ -82,6 +83,7 @@ void forward_backward(benchmark::State& state, const Shape& s, const RecurrentCo
     d_hc.set_zero();
     network.backward(x, dy, cache, d_hc, &dx);
   });
+  state.SetLabel(network.path());
   report(state, s, 3 * s.forward_gflop(Cell::kGates, options.directions()), seconds);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The delayed copy of hello_lstm on a GPU: the same model with another tag. What it learned there then goes to the CPU,
-// which hears symbol after symbol and must say what the GPU says. Whatever crosses between the two does so by name.
+// which takes symbol after symbol and must give what the GPU gives. Whatever crosses between the two does so by name.
 #include <rondo/cuda.hpp>
 #include <rondo/rondo.hpp>
 
@@ -23,16 +23,16 @@ int run() {
   rondo::TokenModel<float, rondo::Cuda>::Cache cache;
   rondo::Adam adam({.learning_rate = 2e-2});
 
-  std::vector<std::int32_t> heard(kBatch * kTime), wanted(kBatch * kTime);
+  std::vector<std::int32_t> symbols(kBatch * kTime), targets(kBatch * kTime);
   double loss = 0;
   for (int step = 0; step <= kSteps; ++step) {
-    for (auto& symbol : heard) symbol = static_cast<std::int32_t>(rng.below(kSymbols));
-    for (std::size_t n = 0; n < heard.size(); ++n)
-      wanted[n] = n < kDelay * kBatch ? rondo::kIgnore : heard[n - kDelay * kBatch];
+    for (auto& symbol : symbols) symbol = static_cast<std::int32_t>(rng.below(kSymbols));
+    for (std::size_t n = 0; n < symbols.size(); ++n)
+      targets[n] = n < kDelay * kBatch ? rondo::kIgnore : symbols[n - kDelay * kBatch];
 
     auto state = model.zero_state(kBatch);
     rondo::zero_grad(model);
-    loss = model.forward_backward(heard, wanted, kBatch, kTime, state, cache, rondo::Inference{}).mean();
+    loss = model.forward_backward(symbols, targets, kBatch, kTime, state, cache, rondo::Training{rng}).mean();
     rondo::clip_grad_norm(model, 1);
     adam.step(model);
     if (step % 25 == 0) std::printf("step %3d   loss %.4f nats\n", step, loss);
@@ -40,7 +40,8 @@ int run() {
   std::printf("the LSTM walked %s\n", rondo::cuda::name(gpu.last_walk()));
 
   auto state = model.zero_state(kBatch);
-  const rondo::Sequence<float> said = rondo::to<rondo::Cpu>(model.forward(heard, kBatch, kTime, state, cache, rondo::Inference{}));
+  const rondo::Sequence<float> outputs =
+      rondo::to<rondo::Cpu>(model.forward(symbols, kBatch, kTime, state, cache, rondo::Inference{}));
 
   rondo::TokenModel<float> model_here(kConfig, rng);
   rondo::copy_weights(model, model_here);
@@ -48,11 +49,11 @@ int run() {
   auto state_here = model_here.zero_state(kBatch);
   float difference = 0;
   for (rondo::Index t = 0; t < kTime; ++t) {
-    const auto now = std::span<const std::int32_t>(heard).subspan(static_cast<std::size_t>(t * kBatch), kBatch);
+    const auto now = std::span<const std::int32_t>(symbols).subspan(static_cast<std::size_t>(t * kBatch), kBatch);
     const auto logits = model_here.step(now, state_here, scratch);
     for (rondo::Index b = 0; b < kBatch; ++b)
       for (rondo::Index k = 0; k < kSymbols; ++k)
-        difference = std::max(difference, std::abs(logits(k, b) - said(k, b, t)));
+        difference = std::max(difference, std::abs(logits(k, b) - outputs(k, b, t)));
   }
   std::printf("no logit on the CPU is further from the GPU's than %.1e\n", static_cast<double>(difference));
   return loss < 0.1 && difference < 1e-3f ? 0 : 1;

@@ -12,6 +12,7 @@
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/gru.hpp>
 #include <rondo/layers/inference.hpp>
+#include <rondo/layers/inference_token_model.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/lstm.hpp>

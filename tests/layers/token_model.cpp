@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+#include <rondo/layers/gru.hpp>
+#include <rondo/layers/inference_token_model.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
@@ -192,4 +194,41 @@ TEST_CASE("two trainings with one seed give the same bits, with another seed the
   CHECK(std::memcmp(losses.data(), losses_again.data(), losses.size() * sizeof(double)) == 0);
   CHECK(std::memcmp(weights.data(), weights_again.data(), weights.size() * sizeof(float)) == 0);
   CHECK(train(6).first != losses);
+}
+
+TEMPLATE_TEST_CASE("a token model of any cell: any gradient of the logits; an inference form with the same logits", "",
+                   LstmCell, GruCell, PeepholeLstmCell) {
+  const Index V = 9, B = 3, T = 5;
+  Rng rng(8), masks(9);
+  using Model = TokenModel<double, Cpu, TestType>;
+  Model model({.vocabulary = V, .embedding = 6, .hidden = 7, .layers = 2, .dropout = 0.3}, rng);
+  randomise(model, rng);
+  const auto tokens = random_tokens(B * T, V, rng);
+  const auto initial = model.zero_state(B);
+  const auto d_logits = random_sequence<double>(V, B, T, rng);
+  typename Model::Cache cache;
+  const auto loss = [&] {  // a loss that the model does not know: <d_logits, logits>
+    auto state = initial;
+    Rng same = masks;
+    return matrix(d_logits.flat())
+        .cwiseProduct(matrix(model.forward(tokens, B, T, state, cache, Training{same}).flat()))
+        .sum();
+  };
+  loss();
+  zero_grad(model);
+  model.backward(tokens, d_logits, cache);
+  check_parameter_gradients(model, loss);
+
+  TokenModel<float, Cpu, TestType> small({.vocabulary = V, .embedding = 6, .hidden = 7, .layers = 2}, rng);
+  randomise(small, rng);
+  typename TokenModel<float, Cpu, TestType>::Cache small_cache;
+  auto state = small.zero_state(B), fast_state = state;
+  const auto& logits = small.forward(tokens, B, T, state, small_cache, Inference{});
+  const InferenceTokenModel<float, Cpu, TestType> fast(small);
+  typename InferenceTokenModel<float, Cpu, TestType>::Workspace work;
+  const auto& fast_logits = fast.forward(tokens, B, T, fast_state, work);
+  // other orders of sums of some 20 terms over five steps
+  CHECK((matrix(logits.flat()) - matrix(fast_logits.flat())).cwiseAbs().maxCoeff() < 200 * 0x1p-24f);
+  CHECK((matrix(state.h.flat()) - matrix(fast_state.h.flat())).cwiseAbs().maxCoeff() < 50 * 0x1p-24f);
+  CHECK(matrix(logits.flat()).norm() > 0.1f);
 }

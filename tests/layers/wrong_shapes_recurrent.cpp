@@ -44,7 +44,9 @@ struct Kind {
 template <class Cell, class Scalar>
 void check_network(const Kind& kind) {
   Rng rng(1);
-  Recurrent<Cell, Scalar> network(kind.config(), rng);
+  RecurrentConfig config = kind.config();
+  if (kind.every_option && Cell::kHasC) config.zoneout_c = 0.2;
+  Recurrent<Cell, Scalar> network(config, rng);
   const std::string name = Cell::kName;
   const Index P = kind.config().output(), DP = network.output(), passes = 2 * network.directions();
   const auto x = zeros<Scalar>(kC, kB, kT, kind.lengths);
@@ -126,14 +128,16 @@ void check_network(const Kind& kind) {
     network.backward(tokens, dy, saw, d_state);
   });
 
-  if (kind.every_option) {  // a cache of a layer without them
-    Recurrent<Cell, Scalar> bare(
-        {.input = kC, .hidden = kH, .layers = 2, .bidirectional = kind.bidirectional, .projection = kind.projection},
-        rng);
-    auto its_state = bare.zero_state(kB);
-    typename Recurrent<Cell, Scalar>::Cache of_bare;
-    bare.forward(x, its_state, of_bare, Inference{});
-    check_wrong(name + "Layer::backward: the cache", [&] { network.backward(x, dy, of_bare, d_state); });
+  for (int with_norm = 0; kind.every_option && with_norm < (Cell::kHasC ? 2 : 1); ++with_norm) {
+    // A cache of a layer without any of them, and of one without zoneout.
+    RecurrentConfig less = config;
+    less.layer_norm = with_norm == 1;
+    less.zoneout_h = less.zoneout_c = 0;
+    Recurrent<Cell, Scalar> other_layers(less, rng);
+    auto its_state = other_layers.zero_state(kB);
+    typename Recurrent<Cell, Scalar>::Cache of_less;
+    other_layers.forward(x, its_state, of_less, Inference{});
+    check_wrong(name + "Layer::backward: the cache", [&] { network.backward(x, dy, of_less, d_state); });
   }
   check(name + "::backward_initial_state",
         Cell::kHasC ? std::vector<Dimension>{{"h.P", P}, {"h.L*D", passes}, {"c.H", kH}, {"c.B", kB}, {"c.L*D", passes}}

@@ -66,7 +66,7 @@ void for_each_option(Check&& check) {
         rondo::RecurrentConfig config = option.config;
         config.bidirectional = bidirectional;
         std::string text = lengths.empty() ? "dense" : "lengths";
-        for (rondo::Index length : lengths) text += " " + std::to_string(length);
+        for (rondo::Index length : lengths) text.append(" ").append(std::to_string(length));
         INFO(Cell::kName << ", " << option.name << ", " << (bidirectional ? "bidirectional, " : "") << text);
         check(config, lengths);
       }

@@ -46,7 +46,8 @@ MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, Seque
     return begins ? cache.h0.at(0) : y.at(steps.before(t));
 }
 
-/// Zoneout: state = before + share * (state - before), with the share that the mask leaves or, without one, its mean.
+/// (39) Zoneout: state = before + share * (state - before), with the share that the mask leaves or, without one, its
+/// mean.
 template <class State, class Before, class Scalar>
 void zone_out(State&& state, const Before& before, double p, const Sequence<Scalar>& mask, Index b, Index t) {
   const auto mean = static_cast<Scalar>(1 - p);
@@ -99,7 +100,7 @@ void cell_forward(const RecurrentWeights<const Scalar>& w, const PassOptions& op
         auto c_hat = column_of(cache.c_hat.at(t), b), shown = column_of(cache.workspace.plain.shown_c.at(0), b);
         c_hat = c;
         inverses_of(cache.inverses, Norm::c)(0, b + cache.c_hat.batch() * t) = layer_norm(c_hat);
-        shown = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);
+        shown = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);  // (37)
         Parts::output(gates.at, c, shown, tanh_c, h, p.at);
       } else {
         Parts::output(gates.at, c, c, tanh_c, h, p.at);

@@ -56,7 +56,7 @@ void normed_product(Cpu cpu, ConstView<Scalar> a, ConstView<Scalar> b, MatrixVie
   }
 }
 
-/// rows += gain * normalised, column by column.
+/// (36) rows += gain * normalised, column by column.
 template <class Scalar>
 void add_scaled(ConstView<Scalar> gain, ConstView<Scalar> normalised, MatrixView<Scalar> rows) {
   for (Index j = 0; j < rows.cols; ++j) column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);

@@ -141,15 +141,17 @@ void require_left(const char* who, const Sequence<Scalar>& left, Index rows, con
                 SequenceShape{rows, x.batch, x.time});
 }
 
+/// Whether the packed pass can run such a layer; else the plain one does.
+template <class Cell, class Scalar>
+bool packed_supports(const RecurrentWeights<const Scalar>& w, const PassOptions& options) {
+  return std::is_same_v<Scalar, float> && Cell::kPacked && !w.norm_x.data && options.zoneout_h == 0 &&
+         options.zoneout_c == 0 && options.recurrent_dropout == 0;
+}
+
 /// The kernels that a pass over this layer runs on; null: the plain pass.
 template <class Cell, class Scalar>
-const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scalar>& w,
-                              [[maybe_unused]] const PassOptions& options) {
-  if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    return w.norm_x.data || options.recurrent_dropout > 0 || options.zoneout_h > 0 || options.zoneout_c > 0 ? nullptr
-                                                                                                            : kernels();
-  else
-    return nullptr;
+const Kernels* packed_kernels(const RecurrentWeights<const Scalar>& w, const PassOptions& options) {
+  return packed_supports<Cell>(w, options) ? kernels() : nullptr;
 }
 
 }  // namespace detail

@@ -64,7 +64,7 @@ void recurrent_forward_plain(Cpu cpu, Cell, const PassOptions& options, const Re
       auto to = column_of(h_before.at(t), b);
       to.setZero();
       if (x.extent.active(b, t)) to = h_before_of(b);
-      if (cache.h_mask.size() > 0) to *= column_of(cache.h_mask.at(0), b);  // recurrent dropout
+      if (cache.h_mask.size() > 0) to *= column_of(cache.h_mask.at(0), b);  // (40) recurrent dropout
     }
     const auto z = cache.gates.at(t).columns(0, columns);
     detail::add_recurrent<Scalar>(cpu, w, R, h_before.at(t).columns(0, columns), z.row_block(0, GH), cache, t);

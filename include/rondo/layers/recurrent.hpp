@@ -218,7 +218,10 @@ class Recurrent {
   }
 
   bool runs_together() const {
-    return !config_.bidirectional && !config_.drops_within_layers() && layers_run_together(Device{}, depth());
+    if constexpr (kRunsLayersTogether<Device, Cell>)
+      return !config_.bidirectional && !config_.drops_within_layers() && layers_run_together(Device{}, depth());
+    else
+      return false;
   }
 
   RecurrentStack<Scalar, Device> stack(Cache& cache) const {

@@ -67,18 +67,20 @@ void require_dE(const Speaker& who, const RecurrentInput<Scalar, Device>& x, Mat
   require_matrix(who, "dE", dE, x.features(), x.tokens().E.cols, "D x V");
 }
 
-/// The cache is that of a forward pass over x of a layer with such weights.
+/// The cache is that of a forward pass over x of a layer with such weights and options.
 template <class Cell, class Scalar, class Device>
 void require_cache(const Speaker& who, const RecurrentCache<Scalar, Device>& cache,
-                   const RecurrentWeights<const Scalar>& w, const Extent& x) {
+                   const RecurrentWeights<const Scalar>& w, const PassOptions& options, const Extent& x) {
   const RecurrentShape& shape = w.shape;
   const Index H = shape.hidden, GH = Cell::kGates * H, cell = Cell::kHasC ? H : 0;
   const auto fits = [&](const Sequence<Scalar, Device>& s, Index rows, Index time) {
     return s.features() == rows && s.batch() == x.batch && s.time() == time;
   };
-  const bool normed = !w.norm_x.data || (fits(cache.x_hat, GH, x.time) && fits(cache.h_hat, GH, x.time) &&
-                                         (!Cell::kHasC || fits(cache.c_hat, H, x.time)));
-  require_shape(normed && fits(cache.h0, shape.output, 1) && fits(cache.c0, cell, 1) &&
+  const bool normed =
+      !w.norm_x.data || (fits(cache.x_hat, GH, x.time) && fits(cache.h_hat, GH, x.time) &&
+                         (!Cell::kHasC || fits(cache.c_hat, H, x.time)) && fits(cache.inverses, 3, x.time));
+  const bool zoned = !Cell::kHasC || options.zoneout_c == 0 || fits(cache.c_new, H, x.time);
+  require_shape(normed && zoned && fits(cache.h0, shape.output, 1) && fits(cache.c0, cell, 1) &&
                     fits(cache.gates, Cell::kBlocks * H, x.time) && fits(cache.c, cell, x.time) &&
                     fits(cache.tanh_c, cell, x.time) && fits(cache.m, shape.projects() ? H : 0, x.time) &&
                     std::ranges::equal(cache.gates.lengths(), x.lengths),

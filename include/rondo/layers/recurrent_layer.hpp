@@ -86,7 +86,7 @@ class RecurrentLayer {
     cache.template resize<Cell>(shape_, x.extent());
     copy(Device{}, h, cache.h0.at(0));
     if constexpr (Cell::kHasC) copy(Device{}, c, cache.c0.at(0));
-    cache.R_dropped = mode.training() && weight_dropout_ > 0;
+    cache.R_dropped = mode.training() && weight_dropout_ > 0;  // (41)
     if (cache.R_dropped) {
       for (auto* s : {&cache.R_mask, &cache.R}) s->resize(R_.rows(), R_.cols(), 1);
       dropout_forward(Device{}, weight_dropout_, mode.rng(), R_.value(), cache.R_mask.flat(), cache.R.flat());
@@ -111,7 +111,7 @@ class RecurrentLayer {
     detail::require_input(who, x, input());
     detail::require_outputs(who, "y", y, shape_.output, x.extent());
     detail::require_beside(who, "dy", dy, shape_.output, x.extent());
-    detail::require_cache<Cell>(who, cache, weights(), x.extent());
+    detail::require_cache<Cell>(who, cache, weights(), options_, x.extent());
     require_state(who, "dh", dh, "dc", dc, x.batch());
     detail::require_dE(who, x, to.dE, to.to_features());
     if (to.to_features()) detail::require_matrix(who, "dx", to.dx, input(), x.batch() * x.time(), "C x B*T");

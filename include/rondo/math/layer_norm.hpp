@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Layer normalisation of one column (Ba, Kiros, Hinton 2016): (x - mean) / sqrt(variance + epsilon), to which the caller
-// applies gain and shift. For Eigen arrays.
+// Layer normalisation of one column (Ba, Kiros, Hinton 2016): (x - mean) / sqrt(variance + epsilon), to which the
+// caller applies gain and shift. For Eigen arrays.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@ auto layer_norm(Column& x) {
   return inverse;
 }
 
-/// d = dL/d(normalised) becomes dL/dx; `normalised` and `inverse` are those of layer_norm.
+/// (38) d = dL/d(normalised) becomes dL/dx; `normalised` and `inverse` are those of layer_norm.
 template <class Column, class Normalised>
 void layer_norm_backward(Column& d, const Normalised& normalised, typename Column::Scalar inverse) {
   const auto along = (d * normalised).mean();
