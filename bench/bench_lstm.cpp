@@ -4,9 +4,9 @@
 //   bench_lstm --benchmark_filter=lstm_inference/T:100/B:1/      see --help for the flags of Google Benchmark
 //
 // A benchmark is called operation/T:../B:../C:../H:../L:../threads:N, where N counts Rondo's own threads; _bf16 behind
-// the operation means products of bfloat16 factors (rondo::Precision), and P stands behind H where there is a projection. Counters: GFLOP/s (operations as in shape.hpp),
-// us_per_step (of one time step of the whole batch), tokens/s (B * T in a call).
-// bench/run.sh runs it side by side with other libraries.
+// the operation means products of bfloat16 factors (rondo::Precision), and P stands behind H where there is a
+// projection. Counters: GFLOP/s (operations as in shape.hpp), us_per_step (of one time step of the whole batch),
+// tokens/s (B * T in a call). bench/run.sh runs it side by side with other libraries.
 #include "lstm_operations.hpp"
 #include "machine_peak.hpp"
 #include "measure.hpp"
@@ -41,7 +41,8 @@ void add_network(std::vector<Operation>& all, const std::string& name, const std
     const bool bf16 = precision == Precision::bf16;
     const std::string suffix = bf16 ? "_bf16" : "";
     all.push_back({name + "_inference" + suffix, bench::inference<Cell>, bf16 ? bf16_shapes : shapes, options});
-    all.push_back({name + "_forward_backward" + suffix, bench::forward_backward<Cell>, bf16 ? bf16_shapes : shapes, options});
+    all.push_back(
+        {name + "_forward_backward" + suffix, bench::forward_backward<Cell>, bf16 ? bf16_shapes : shapes, options});
   }
 }
 

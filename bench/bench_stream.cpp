@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// One stream, one input, one step at a time: StreamingLstm and StreamingGru beside cells on Eigen matrices whose sizes are
-// known when compiling, which is how real-time audio libraries write it. Rondo's side is compiled as a user would (plain -O2, in
-// bench_stream_rondo.cpp); Eigen's, here, for this machine. Run with --benchmark_enable_random_interleaving=true
+// One stream, one input, one step at a time: StreamingLstm and StreamingGru beside cells on Eigen matrices whose sizes
+// are known when compiling, which is how real-time audio libraries write it. Rondo's side is compiled as a user would
+// (plain -O2, in bench_stream_rondo.cpp); Eigen's, here, for this machine. Run with
+// --benchmark_enable_random_interleaving=true
 // --benchmark_repetitions=9 --benchmark_report_aggregates_only=true.
 #include "bench_stream.hpp"
 

@@ -15,8 +15,8 @@ std::string Shape::name(std::string_view operation) const {
 }
 
 double Shape::forward_gflop(Index gates, Index directions) const {
-  const Index outputs = P > 0 ? P : H;                            // of one direction
-  const Index inputs = C + (L - 1) * directions * outputs;        // of all layers
+  const Index outputs = P > 0 ? P : H;                                 // of one direction
+  const Index inputs = C + (L - 1) * directions * outputs;             // of all layers
   const Index weights = H * (gates * (inputs + L * outputs) + L * P);  // of one direction
   return 2e-9 * static_cast<double>(directions * weights) * static_cast<double>(tokens());
 }

@@ -20,14 +20,16 @@ struct Shape {
 
   friend bool operator==(const Shape&, const Shape&) = default;
 
-  /// "lstm_step/T:1/B:1/C:64/H:64/L:1/threads:1"; with a projection P stands behind H. Scripts and results go by these names: they stay as they are.
+  /// "lstm_step/T:1/B:1/C:64/H:64/L:1/threads:1"; with a projection P stands behind H. Scripts and results go by these
+  /// names: they stay as they are.
   std::string name(std::string_view operation) const;
 
   Index tokens() const { return B * T; }
 
   /// Operations of one forward pass, in units of 10^9: a multiply-add counts as two, gates and cells as none, so that
-  /// layer l takes 2 * 4H * (C_l + H) for each of the B * T tokens, of a cell with 4 gates in one direction. Forward and backward together are three times that:
-  /// what the forward pass multiplies once, the backward pass multiplies twice, for dx, dh and for dW, dR.
+  /// layer l takes 2 * 4H * (C_l + H) for each of the B * T tokens, of a cell with 4 gates in one direction. Forward
+  /// and backward together are three times that: what the forward pass multiplies once, the backward pass multiplies
+  /// twice, for dx, dh and for dW, dR.
   double forward_gflop(Index gates = 4, Index directions = 1) const;
 };
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""PyTorch's side of bench_lstm: LSTMs, GRUs and what it has no cell of, written with its own operations; the same operations on the same shapes. Usage: torch_lstm.py THREADS, then worker.py's
-protocol on stdin.
+"""PyTorch's side of bench_lstm: the same operations on the same shapes; what PyTorch has no cell of is written with its
+own operations. Usage: torch_lstm.py THREADS, then worker.py's protocol on stdin.
 
 Equal work: inference keeps nothing for backward; forward_backward computes dx and every parameter's gradient; gradients
 are set to None, which costs nothing and spares the backward pass an addition. In bf16 the model and its input are
@@ -17,8 +17,8 @@ VOCABULARY = 388
 
 
 class WrittenLstm(torch.nn.Module):
-    """One direction, with peepholes or a layer norm, as a user of PyTorch writes it: a loop over time. W x is one product
-    for all steps, and so is its norm."""
+    """One direction, with peepholes or a layer norm, as a user of PyTorch writes it: a loop over time. W x is one
+    product for all steps, and so is its norm."""
 
     def __init__(self, a, peepholes=False, layer_norm=False):
         super().__init__()

@@ -127,7 +127,10 @@ void check_warm_networks() {
   configs.push_back({.bidirectional = true, .dropout = 0.2});
   if (Cell::kHasC) configs.push_back({.projection = 70});
   configs.push_back({.layer_norm = true, .learned_initial_state = true});
-  configs.push_back({.dropout = 0.1, .zoneout_h = 0.1, .zoneout_c = Cell::kHasC ? 0.2 : 0, .recurrent_dropout = 0.3,
+  configs.push_back({.dropout = 0.1,
+                     .zoneout_h = 0.1,
+                     .zoneout_c = Cell::kHasC ? 0.2 : 0,
+                     .recurrent_dropout = 0.3,
                      .weight_dropout = 0.3});
   if (Cell::kPacked) configs.push_back({.bidirectional = true, .precision = Precision::bf16});
   for (RecurrentConfig& config : configs) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The forward pass of every cell and option, in double, against loops that share nothing with it; InferenceRecurrent and
-// step() against the same.
+// The forward pass of every cell and option, in double, against loops that share nothing with it; InferenceRecurrent
+// and step() against the same.
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -50,7 +50,8 @@ void compare_with_reference(const RecurrentConfig& config, const std::vector<Ind
   for (Index b = 0; b < B; ++b) {
     NaiveSteps steps, h_b, c_b;
     for (Index t = 0; t < x.length(b); ++t) steps.push_back(column_of(x, b, t));
-    for (Index s = 0; s < passes; ++s) h_b.push_back(column_of(initial.h, b, s)), c_b.push_back(column_of(initial.c, b, s));
+    for (Index s = 0; s < passes; ++s)
+      h_b.push_back(column_of(initial.h, b, s)), c_b.push_back(column_of(initial.c, b, s));
     y.push_back(naive_recurrent(weights, config, !Cell::kHasC, steps, h_b, c_b));
     h.push_back(h_b), c.push_back(c_b);
   }
@@ -60,7 +61,8 @@ void compare_with_reference(const RecurrentConfig& config, const std::vector<Ind
     for (Index b = 0; b < B; ++b) {
       for (Index t = 0; t < T; ++t)
         require_near(column_of(got, b, t),
-                     x.active(b, t) ? y[std::size_t(b)][std::size_t(t)] : NaiveVector(std::size_t(got.features())), norm);
+                     x.active(b, t) ? y[std::size_t(b)][std::size_t(t)] : NaiveVector(std::size_t(got.features())),
+                     norm);
       for (Index s = 0; s < passes; ++s) {
         require_near(column_of(state.h, b, s), h[std::size_t(b)][std::size_t(s)], norm);
         require_near(column_of(state.c, b, s), c[std::size_t(b)][std::size_t(s)], norm);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The same bits for any number of threads: outputs, states and every gradient, of every cell and option, in training and
-// in inference, in fp32 and in bf16.
+// The same bits for any number of threads: outputs, states and every gradient, of every cell and option, in training
+// and in inference, in fp32 and in bf16.
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -14,9 +14,9 @@
 
 namespace rondo_test {
 
-/// What a derivative by differences is worth here. At two distances, so that the error of the step h is h^4/30 of the fifth
-/// derivative: that of a layer norm, whose scale is down to sqrt(1e-5), is up to 1e12 and costs 1e-9; the rounding epsilon/h
-/// costs 1e-11. A wrong term shows at 1e-2.
+/// What a derivative by differences is worth here. At two distances, so that the error of the step h is h^4/30 of the
+/// fifth derivative: that of a layer norm, whose scale is down to sqrt(1e-5), is up to 1e12 and costs 1e-9; the
+/// rounding epsilon/h costs 1e-11. A wrong term shows at 1e-2.
 inline constexpr double kGradientTolerance = 1e-6;
 inline constexpr double kDifferenceStep = 1e-5;
 
@@ -38,7 +38,8 @@ void check_gradient(const std::string& name, rondo::MatrixView<double> value, ro
         v = kept;
         return above - below;
       };
-      const double numeric = (8 * difference(kDifferenceStep) - difference(2 * kDifferenceStep)) / (12 * kDifferenceStep);
+      const double numeric =
+          (8 * difference(kDifferenceStep) - difference(2 * kDifferenceStep)) / (12 * kDifferenceStep);
       largest = std::max(largest, std::abs(numeric));
       const double apart = std::abs(gradient(i, j) - numeric);
       deviation = std::isnan(apart) ? apart : std::max(deviation, apart);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Recurrent networks of every cell and option as plain as can be, in double, for comparison alone: loops over units, one
-// sequence at a time, no Eigen, none of the library's equations. Weights go by their names.
+// Recurrent networks of every cell and option as plain as can be, in double, for comparison alone: loops over units,
+// one sequence at a time, no Eigen, none of the library's equations. Weights go by their names.
 #pragma once
 
 #include <cmath>
@@ -75,8 +75,8 @@ struct NaiveCell {
   NaiveVector from_x(std::size_t gate, const NaiveVector& x) const { return affine("ih", gate, x); }
   NaiveVector from_h(std::size_t gate) const { return affine("hh", gate, h); }
 
-  /// With three gates the input gate is 1 - f. Peepholes, where there are weights of them, are one number a unit: of the
-  /// input gate (unless it is 1 - f), the forget gate, the output gate.
+  /// With three gates the input gate is 1 - f. Peepholes, where there are weights of them, are one number a unit: of
+  /// the input gate (unless it is 1 - f), the forget gate, the output gate.
   void lstm(const NaiveVector& x) {
     const bool coupled = weights.rows("weight_ih_l" + suffix) == 3 * H();
     const std::size_t forget = coupled ? 0 : 1, candidate = forget + 1, output = forget + 2;
@@ -99,7 +99,8 @@ struct NaiveCell {
     const std::string norm = "norm_c_l" + suffix;
     const NaiveVector normalised = naive_normalised(c_next);
     for (std::size_t u = 0; u < H(); ++u) {
-      const double seen = weights.has(norm) ? weights.at(norm, u, 0) * normalised[u] + weights.at(norm, u, 1) : c_next[u];
+      const double seen =
+          weights.has(norm) ? weights.at(norm, u, 0) * normalised[u] + weights.at(norm, u, 1) : c_next[u];
       shown[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c_next[u]) * std::tanh(seen);
     }
     const std::string projection = "weight_hr_l" + suffix;
@@ -142,8 +143,8 @@ struct NaiveCell {
 
 /// Runs one sequence through all layers. `h` and `c` are the states, [layer * directions + direction], and move to its
 /// end. Returns the top layer's outputs.
-inline NaiveSteps naive_recurrent(const NaiveWeights& weights, const rondo::RecurrentConfig& config, bool gru, NaiveSteps x,
-                                  NaiveSteps& h, NaiveSteps& c) {
+inline NaiveSteps naive_recurrent(const NaiveWeights& weights, const rondo::RecurrentConfig& config, bool gru,
+                                  NaiveSteps x, NaiveSteps& h, NaiveSteps& c) {
   for (rondo::Index l = 0; l < config.layers; ++l) {
     NaiveSteps y(x.size());
     for (rondo::Index d = 0; d < config.directions(); ++d) {

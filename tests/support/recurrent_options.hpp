@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Small networks of every cell with each of its options, in one direction and both, dense and ragged: what every test of
-// the equations goes through.
+// Small networks of every cell with each of its options, in one direction and both, dense and ragged: what every test
+// of the equations goes through.
 #pragma once
 
 #include <string>

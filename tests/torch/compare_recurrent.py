@@ -8,17 +8,18 @@ Usage: compare_recurrent.py PROGRAM [--seed 1] [--count 40] [--only K]
 
 Exit status: 0 all agree, 1 they differ, 77 this Python has no torch. RONDO_CPU_LEVEL (cpu/level.hpp) selects kernels.
 
-nn.LSTM and nn.GRU in double are the reference. Weights, inputs and states are drawn in float, so that both types begin
-with the same numbers. A matrix is uniform in +-1/sqrt(n), n the number of its columns or of hidden units, whichever is
-more: PyTorch goes by hidden units alone, and gates of a few units that sum hundreds of inputs would saturate. Beside Rondo's worst deviations stand those of PyTorch in float, computed from the same
-configurations: what float alone costs. Where Rondo has one bias PyTorch has two, of which the sum alone counts; their
-gradients are equal, and each is compared with Rondo's one.
+nn.LSTM and nn.GRU in double are the reference. Weights, inputs and states are drawn in float, so that both types
+begin with the same numbers. A matrix is uniform in +-1/sqrt(n), n the number of its columns or of hidden units,
+whichever is more: PyTorch goes by hidden units alone, and gates of a few units that sum hundreds of inputs would
+saturate. Beside Rondo's worst deviations stand those of PyTorch in float, computed from the same configurations: what
+float alone costs. Where Rondo has one bias PyTorch has two, of which the sum alone counts; their gradients are equal,
+and each is compared with Rondo's one.
 
-A deviation is relative to the tensor's largest value, or absolute where that is below 1. Bounds: the n products of a gate
-are about 1/sqrt(n) each, so that their sum is off by a few roundings of 2^-24 whatever n; gates damp what comes from
-earlier steps and other layers. A dozen roundings are 1e-6, of an output. A gradient has gone through all steps and layers
-twice, and a weight's is a sum over B T of those: ten times as much. In double, 2^-53 stands in place of 2^-24, and the
-bound has room to spare: a wrong term shows at 1e-3.
+A deviation is relative to the tensor's largest value, or absolute where that is below 1. Bounds: the n products of a
+gate are about 1/sqrt(n) each, so that their sum is off by a few roundings of 2^-24 whatever n; gates damp what comes
+from earlier steps and other layers. A dozen roundings are 1e-6, of an output. A gradient has gone through all steps
+and layers twice, and a weight's is a sum over B T of those: ten times as much. In double, 2^-53 stands in place of
+2^-24, and the bound has room to spare: a wrong term shows at 1e-3.
 """
 
 import argparse
@@ -34,7 +35,7 @@ import warnings
 BOUNDS = {("float", "outputs"): 1e-6, ("float", "gradients"): 1e-5,
           ("double", "outputs"): 1e-11, ("double", "gradients"): 1e-11}
 LARGEST_WORK = 1e8  # products of a forward pass: all of this is to take seconds
-OUTPUTS, GRADIENTS = ("y", "h", "c"), ("dx", "dh0", "dc0")
+OUTPUTS = ("y", "h", "c")  # the rest are gradients
 
 
 def read_safetensors(path, torch):

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Rondo's side of compare_recurrent.py: runs networks on data that Python wrote, and writes what came of it. Each line on
-// stdin is "INPUT OUTPUT float|double", two safetensors files and the type to compute in; each reply on stdout is the
-// path that computed it.
+// Rondo's side of compare_recurrent.py: runs networks on data that Python wrote, and writes what came of it. Each line
+// on stdin is "INPUT OUTPUT float|double", two safetensors files and the type to compute in; each reply on stdout is
+// the path that computed it.
 //
 // INPUT: the weights under PyTorch's names, the configuration as text, and data.x, data.h0, data.c0, data.dy, data.dh,
-// data.dc, data.lengths (of a ragged batch). The loss is <dy, y> + <dh, h(T)> + <dc, c(T)>. OUTPUT: y, h, c, dx, dh0, dc0
-// and the gradient of each weight under its name, from one forward and one backward pass; y, h, c as inference gives
-// them, with "inference." before the name; and, where steps make sense, as one step after another gives them ("step.").
+// data.dc, data.lengths (of a ragged batch). The loss is <dy, y> + <dh, h(T)> + <dc, c(T)>. OUTPUT: y, h, c, dx, dh0,
+// dc0 and the gradient of each weight under its name, from one forward and one backward pass; y, h, c as inference
+// gives them, with "inference." before the name; and, where steps make sense, as one step after another gives them
+// ("step.").
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -94,8 +95,7 @@ const char* compute(const Safetensors& in, Safetensors& out) {
   typename Network::Scratch scratch;
   state = read_state("h0", "c0");
   Sequence<Scalar> y(network.output(), x.batch(), x.time());
-  for (Index t = 0; t < x.time(); ++t)
-    copy(Cpu{}, network.step(std::as_const(x).at(t), state, scratch), y.at(t));
+  for (Index t = 0; t < x.time(); ++t) copy(Cpu{}, network.step(std::as_const(x).at(t), state, scratch), y.at(t));
   write_sequence(out, "step.y", y);
   write_state("step.h", "step.c", state);
   return network.path();
