@@ -10,7 +10,7 @@
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/lstm.hpp>
 
-#include "cuda/lstm_device.hpp"
+#include "cuda/recurrent_device.hpp"
 #include "support/catch.hpp"
 
 using namespace rondo;
@@ -59,7 +59,7 @@ Tensors run(const Case& in) {
 
   Lstm<float, Cuda>::Cache cache;
   Sequence<float, Cuda> dx(in.config.input, in.B, in.T);
-  Rng* drops = in.config.dropout > 0 ? &dropout_rng : nullptr;
+  const Mode drops = in.config.dropout > 0 ? Mode(Training{dropout_rng}) : Mode(Inference{});
   const Sequence<float, Cuda>* y = nullptr;
   // Work on the caller's stream, for which the lanes have to wait.
   const auto begin_backward = [&] {
@@ -100,8 +100,8 @@ void rondo_test::check_wavefront() {
                          {{.input = 3, .hidden = 9, .layers = 2, .dropout = 0.5}, 5, 7, {3, 7, 0, 1, 6}},
                          {{.input = 4, .hidden = 8, .layers = 3, .dropout = 0.2}, 3, 8, {}, true},
                          {{.input = 4, .hidden = 8, .layers = 2}, 3, 0}})
-    for (LstmWalk walk : {LstmWalk::stepwise, LstmWalk::cluster_persistent}) {
-      const WalkGuard guard(walk);
+    for (RecurrentAlgorithm algorithm : {RecurrentAlgorithm::stepwise, RecurrentAlgorithm::cluster_persistent}) {
+      const AlgorithmGuard guard(algorithm);
       const Tensors one_by_one = run(in);
       for (Index steps : {3, 5, 100}) {
         const WavefrontGuard wavefront(steps);
@@ -116,7 +116,7 @@ void rondo_test::check_wavefront() {
             const double error = std::abs(values[i] - wanted[i]);
             worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
           }
-          INFO(cuda::name(walk) << ", pieces of " << steps << ", " << in.config.layers << " layers, T " << in.T
+          INFO(cuda::name(algorithm) << ", pieces of " << steps << ", " << in.config.layers << " layers, T " << in.T
                                 << (in.lengths.empty() ? "" : ", ragged") << ": " << name << " is off by " << worst);
           // The products of a piece may be summed in another order than those of the whole.
           CHECK(worst <= 1e-5 * std::fmax(1, largest(wanted)));

@@ -44,7 +44,8 @@ struct Equations<LstmCell> {
   template <class V, class Tanh, class Dh, class Dc, class Dz>
   [[gnu::always_inline]] static constexpr void output_backward(const V (&gates)[4], const Tanh& tanh_c, const Dh& dh,
                                                                Dc& dc, Dz (&dz)[4]) {
-    auto &o = gates[3], &dz_o = dz[3];
+    auto& o = gates[3];
+    auto& dz_o = dz[3];
     dz_o = dh * tanh_c * o * (1 - o);          // (9)  forward: h = o * tanh(c), o = sigmoid(z_o)
     dc = dc + dh * o * (1 - tanh_c * tanh_c);  // (10) forward: h = o * tanh(c)
   }
