@@ -18,5 +18,7 @@ set(RONDO_CUDA_SOURCES
   ops/gemm.cpp
   ops/losses.cu
   ops/memory.cpp
-  ops/optim.cu)
+  ops/optim.cu
+  ops/pooling.cu
+  ops/regression_losses.cu)
 list(TRANSFORM RONDO_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
   rondo::Lstm<double>::Cache cache;
   const auto loss = [&] {
     auto state = initial;
-    const auto& y = lstm.forward(x, state, cache, Inference{});
+    const auto& y = lstm.forward(x, state, cache, rondo::Inference{});
     return dot(dy.flat(), y.flat()) + dot(d_final.h.flat(), state.h.flat()) + dot(d_final.c.flat(), state.c.flat());
   };
 

@@ -32,7 +32,7 @@ int run() {
 
     auto state = model.zero_state(kBatch);
     rondo::zero_grad(model);
-    loss = model.forward_backward(heard, wanted, kBatch, kTime, state, cache, Inference{}).mean();
+    loss = model.forward_backward(heard, wanted, kBatch, kTime, state, cache, rondo::Inference{}).mean();
     rondo::clip_grad_norm(model, 1);
     adam.step(model);
     if (step % 25 == 0) std::printf("step %3d   loss %.4f nats\n", step, loss);
@@ -40,7 +40,7 @@ int run() {
   std::printf("the LSTM walked %s\n", rondo::cuda::name(gpu.last_algorithm()));
 
   auto state = model.zero_state(kBatch);
-  const rondo::Sequence<float> said = rondo::to<rondo::Cpu>(model.forward(heard, kBatch, kTime, state, cache, Inference{}));
+  const rondo::Sequence<float> said = rondo::to<rondo::Cpu>(model.forward(heard, kBatch, kTime, state, cache, rondo::Inference{}));
 
   rondo::TokenModel<float> model_here(kConfig, rng);
   rondo::copy_weights(model, model_here);

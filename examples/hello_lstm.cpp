@@ -25,7 +25,7 @@ int main() {
 
     auto state = model.zero_state(kBatch);
     rondo::zero_grad(model);
-    loss = model.forward_backward(heard, wanted, kBatch, kTime, state, cache, Inference{}).mean();
+    loss = model.forward_backward(heard, wanted, kBatch, kTime, state, cache, rondo::Inference{}).mean();
     rondo::clip_grad_norm(model, 1);
     adam.step(model);
     if (step % 50 == 0) std::printf("step %3d   loss %.4f nats\n", step, loss);

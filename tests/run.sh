@@ -2,38 +2,26 @@
 # Builds everything with warnings as errors and runs every test: the optimised build first, with the CUDA backend for
 # sm_80 and sm_90 where nvcc is there, then all of it under AddressSanitizer and UndefinedBehaviorSanitizer, then CUDA
 # kernels on the host executor under ThreadSanitizer. Needs no GPU; with one, tests/run_gpu.sh. Installs what is missing.
-# Usage: bash tests/run.sh [--quick] [--slow]
-#   --quick   the optimised build alone
-#   --slow    also break every term of the equations in turn and see the tests notice
+# Usage: bash tests/run.sh [--quick] [--slow] [--configure-only]
+#   --quick            the optimised build alone
+#   --slow             also break every term of the equations in turn and see the tests notice
+#   --configure-only   configure the builds and stop; installs nothing
 # Ends with one line: N passed, N failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/support/install.sh
 
-sanitize=1 slow=0
+sanitize=1 slow=0 configure_only=0
 for option in "$@"; do
   case $option in
     --quick) sanitize=0 ;;
     --slow) slow=1 ;;
-    *) echo "tests/run.sh: unknown option $option; wanted --quick, --slow" >&2; exit 2 ;;
+    --configure-only) configure_only=1 ;;
+    *) echo "tests/run.sh: unknown option $option; wanted --quick, --slow, --configure-only" >&2; exit 2 ;;
   esac
 done
 
-install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
-
-# A browser for the pages, a synthesizer for what sounds.
-install_if_offered chromium chromium-driver libfluidsynth-dev timgm6mb-soundfont
-
-# What some tests compare with: symusic reads MIDI files on its own. Without it they skip themselves.
 python=build/python/bin/python
-if [ ! -x "$python" ]; then
-  python3 -m venv build/python
-fi
-"$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido selenium || echo "symusic or selenium could not be installed: its tests are skipped"
-
-logs=build/test-logs
-mkdir -p "$logs"
-passed=0 failed=0
 
 # nvcc is often installed where no PATH leads
 if ! command -v nvcc > /dev/null && [ -x /usr/local/cuda/bin/nvcc ]; then PATH=$PATH:/usr/local/cuda/bin; fi
@@ -44,14 +32,43 @@ else
   echo "nvcc is not here: the CUDA backend is compiled for the host executor alone"
 fi
 
+# configure PRESET: the preset states every option, so a build folder that another command has used is no different from a
+# new one.
+configure() {
+  local optimised=OFF with_cuda=OFF
+  [ "$1" != release ] || optimised=ON with_cuda=$cuda
+  cmake --preset "$1" -DRONDO_BUILD_EXAMPLES=ON -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=$optimised \
+    -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_CUDA=$with_cuda "-DRONDO_CUDA_ARCHITECTURES=80-real;90-real" \
+    -DRONDO_TEST_PYTHON="$PWD/$python" > /dev/null
+}
+
+if [ $configure_only -eq 1 ]; then
+  configure release
+  [ $sanitize -eq 0 ] || { configure asan && configure tsan; }
+  exit
+fi
+
+install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
+
+# A browser for the pages, a synthesizer for what sounds.
+install_if_offered chromium chromium-driver libfluidsynth-dev timgm6mb-soundfont
+
+# What some tests compare with: symusic reads MIDI files on its own. Without it they skip themselves.
+if [ ! -x "$python" ]; then
+  python3 -m venv build/python
+fi
+"$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido selenium || echo "symusic or selenium could not be installed: its tests are skipped"
+
+logs=build/test-logs
+mkdir -p "$logs"
+passed=0 failed=0
+
 # run_preset NAME TESTS TARGET...: configures, builds, runs the tests whose names match; adds to the counts.
 run_preset() {
   local preset=$1 tests=$2
   shift 2
   echo "== $preset"
-  cmake --preset "$preset" -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_TEST_PYTHON="$PWD/$python" \
-    -DRONDO_BUILD_BENCHMARKS=$([ "$preset" = release ] && echo ON || echo OFF) \
-    -DRONDO_CUDA=$([ "$preset" = release ] && echo $cuda || echo OFF) "-DRONDO_CUDA_ARCHITECTURES=80-real;90-real" > /dev/null
+  configure "$preset"
   if ! cmake --build --preset "$preset" --target "$@"; then
     echo "the $preset build failed"
     failed=$((failed + 1))

@@ -156,8 +156,9 @@ if wanted build; then
   read -r -a more <<< "${RONDO_GPU_CMAKE:-}"
   targets=(bench_cuda test_cuda_device)
   [ $rehearse -eq 1 ] && targets+=(bench_cuda_on_host)
-  check configure 120 build.log cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DRONDO_CUDA=ON \
-    -DRONDO_CUDA_ARCHITECTURES="$architecture" -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_BENCHMARKS=ON \
+  check configure 120 build.log cmake --preset default -B "$build" -DCMAKE_BUILD_TYPE=Release \
+    -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=ON \
+    -DRONDO_CUDA=ON -DRONDO_CUDA_ARCHITECTURES="$architecture" \
     -DRONDO_TEST_PYTHON="$(command -v python3)" ${headers:+-DCMAKE_PREFIX_PATH="$headers"} "${options[@]}" \
     "${more[@]}" || fail "not configured: see above, and $out/build.log; headers that are missing come by --headers"
   check build 1200 build.log cmake --build "$build" --target "${targets[@]}" || fail "not built: see above, and $out/build.log"

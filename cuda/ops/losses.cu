@@ -5,6 +5,7 @@
 #include <rondo/core/loss.hpp>
 #include <rondo/cuda/verbs.hpp>
 
+#include "lengths.cuh"
 #include "reduce.cuh"
 
 #include <cmath>
@@ -18,17 +19,9 @@ namespace {
 /// Columns longer than this get a block each.
 constexpr Index kWarpColumn = 1024;
 
-/// Which columns count: column b + B * t is step t of sequence b.
-struct Lengths {
-  const Index* of;  // null: all count
-  Index batch;
-  __device__ bool active(Index column) const { return of == nullptr || column / batch < of[column % batch]; }
-};
-
 template <class Scalar>
-Lengths upload_lengths(const Sequence<Scalar, Cuda>& z) {
-  const Index* of = z.ragged() ? upload_scratch(Scratch::lengths, z.lengths().data(), z.batch()) : nullptr;
-  return {of, z.batch()};
+Lengths lengths_of(const Sequence<Scalar, Cuda>& z) {
+  return upload_lengths(z.lengths(), z.batch(), z.time());
 }
 
 /// A column that does not count.
@@ -108,7 +101,7 @@ double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
   const auto run = [&]<class Team>(Team) {
     cuda::launch("softmax_cross_entropy", cuda::softmax_kernel<Team, Scalar>, Team::shape(z.cols), z, ids,
-                 cuda::upload_lengths(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
+                 cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
   return cuda::fetch_sum(losses, z.cols);
@@ -121,7 +114,7 @@ double bernoulli_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, c
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
   const auto run = [&]<class Team>(Team) {
     cuda::launch("bernoulli_cross_entropy", cuda::bernoulli_kernel<Team, Scalar>, Team::shape(z.cols), z,
-                 targets.data(), cuda::upload_lengths(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
+                 targets.data(), cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
   return cuda::fetch_sum(losses, z.cols);

@@ -9,6 +9,7 @@
 
 #include "arguments.hpp"
 
+#include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
 #include <cuda_runtime.h>
@@ -31,6 +32,7 @@ __host__ __device__ inline double tanh(double x) { return ::tanh(x); }
 template <class Cell>
 struct Equations;
 
+#include <rondo/math/cells/gru.inl>
 #include <rondo/math/cells/lstm.inl>
 
 }  // namespace device_equations

@@ -4,6 +4,7 @@
 #include "../runtime.hpp"
 #include "operands.hpp"
 
+#include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
 #include <cstdint>
@@ -125,15 +126,17 @@ void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<c
   graph_of<Arguments>(work).run(Key{a, precision, low}, [&] { enqueue_stepwise<Cell>(a, precision, low); });
 }
 
-template void run_algorithm<LstmCell>(const ForwardArguments<float>&, Precision, const RecurrentWeights<const float>&,
-                                      RecurrentWorkspace<float, Cuda>&);
-template void run_algorithm<LstmCell>(const ForwardArguments<double>&, Precision, const RecurrentWeights<const double>&,
-                                      RecurrentWorkspace<double, Cuda>&);
-template void run_algorithm<LstmCell>(const BackwardArguments<float>&, Precision, const RecurrentWeights<const float>&,
-                                      RecurrentWorkspace<float, Cuda>&);
-template void run_algorithm<LstmCell>(const BackwardArguments<double>&, Precision,
-                                      const RecurrentWeights<const double>&, RecurrentWorkspace<double, Cuda>&);
-template RecurrentAlgorithm predicted_algorithm<LstmCell, float>(const RecurrentShape&, Precision);
-template RecurrentAlgorithm predicted_algorithm<LstmCell, double>(const RecurrentShape&, Precision);
+/// To write it out for a cell is to write out the functions whose addresses it has.
+template <class Cell, class Scalar>
+struct AlgorithmInstances {
+  static constexpr auto* kForward = &run_algorithm<Cell, ForwardArguments<Scalar>, Scalar>;
+  static constexpr auto* kBackwards = &run_algorithm<Cell, BackwardArguments<Scalar>, Scalar>;
+  static constexpr auto* kPredicted = &predicted_algorithm<Cell, Scalar>;
+};
+
+template struct AlgorithmInstances<LstmCell, float>;
+template struct AlgorithmInstances<LstmCell, double>;
+template struct AlgorithmInstances<GruCell, float>;
+template struct AlgorithmInstances<GruCell, double>;
 
 }  // namespace rondo::inline v0::cuda

@@ -5,6 +5,7 @@
 #include "operands.hpp"
 
 #include <rondo/cuda/verbs.hpp>
+#include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
 #include <limits>
@@ -301,5 +302,9 @@ template class ForwardPass<LstmCell, float>;
 template class ForwardPass<LstmCell, double>;
 template class BackwardPass<LstmCell, float>;
 template class BackwardPass<LstmCell, double>;
+template class ForwardPass<GruCell, float>;
+template class ForwardPass<GruCell, double>;
+template class BackwardPass<GruCell, float>;
+template class BackwardPass<GruCell, double>;
 
 }  // namespace rondo::inline v0::cuda

@@ -6,6 +6,7 @@
 #include "pass.hpp"
 
 #include <rondo/cuda/verbs.hpp>
+#include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
 #include <utility>
@@ -144,6 +145,8 @@ struct RecurrentInstances {
 
 template struct RecurrentInstances<LstmCell, float>;
 template struct RecurrentInstances<LstmCell, double>;
+template struct RecurrentInstances<GruCell, float>;
+template struct RecurrentInstances<GruCell, double>;
 
 }  // namespace cuda
 

@@ -135,5 +135,9 @@ template void enqueue_stepwise<LstmCell>(const ForwardArguments<float>&, Precisi
 template void enqueue_stepwise<LstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<LstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<LstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
 
 }  // namespace rondo::inline v0::cuda

@@ -10,6 +10,7 @@
 
 #include <rondo/cuda/recurrent_stack.hpp>
 #include <rondo/cuda/verbs.hpp>
+#include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
 #include <algorithm>
@@ -191,6 +192,8 @@ struct StackInstances {
 
 template struct StackInstances<LstmCell, float>;
 template struct StackInstances<LstmCell, double>;
+template struct StackInstances<GruCell, float>;
+template struct StackInstances<GruCell, double>;
 
 }  // namespace cuda
 

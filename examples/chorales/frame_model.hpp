@@ -53,16 +53,16 @@ class FrameModel {
     });
   }
 
-  /// Nats over the batch; with a generator, trains: drops, and adds to the gradients.
-  rondo::Loss run(const Batch& batch, Cache& cache, rondo::Rng* dropout_rng = nullptr) {
+  /// Nats over the batch; in training it drops, and adds to the gradients.
+  rondo::Loss run(const Batch& batch, Cache& cache, rondo::Mode mode) {
     rondo::transfer(batch.x, cache.x);
     rondo::transfer(batch.y, cache.y);
     auto state = lstm_.zero_state(batch.x.batch());
-    const auto* h = &lstm_.forward(cache.x, state, cache.lstm, dropout_rng);
-    const bool drops = dropout_rng && config_.output_dropout > 0;
-    if (drops) h = &rondo::dropout(*h, config_.output_dropout, *dropout_rng, cache.dropout);
+    const auto* h = &lstm_.forward(cache.x, state, cache.lstm, mode);
+    const bool drops = mode.training() && config_.output_dropout > 0;
+    if (drops) h = &rondo::dropout(*h, config_.output_dropout, mode.rng(), cache.dropout);
     output_.forward(*h, cache.logits);
-    if (!dropout_rng) return rondo::bernoulli_cross_entropy(cache.logits, cache.y, nullptr);
+    if (!mode.training()) return rondo::bernoulli_cross_entropy(cache.logits, cache.y, nullptr);
 
     const auto loss = rondo::bernoulli_cross_entropy(cache.logits, cache.y, &cache.d_logits);
     output_.backward(*h, cache.d_logits, &cache.dy);

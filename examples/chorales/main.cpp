@@ -38,7 +38,7 @@ double evaluate(FrameModel<Device>& model, const std::vector<Piece>& pieces, Bat
     std::vector<const Piece*> chosen;
     for (std::size_t i = first; i < std::min(first + kBatch, pieces.size()); ++i) chosen.push_back(&pieces[i]);
     fill(batch, chosen, {});
-    const auto loss = model.run(batch, cache);
+    const auto loss = model.run(batch, cache, rondo::Inference{});
     sum += loss.sum, frames += loss.count;
   }
   return sum / static_cast<double>(frames);
@@ -111,7 +111,7 @@ void run(Device device, const Options& options) {
       }
       fill(batch, pieces, shifts);
       rondo::zero_grad(model);
-      const auto loss = model.run(batch, cache, &rng);
+      const auto loss = model.run(batch, cache, rondo::Training{rng});
       rondo::clip_grad_norm(model, options.clip);
       adam.step(model, rate((epoch + static_cast<double>(n) / static_cast<double>(batches)) / options.epochs));
       sum += loss.sum, frames += loss.count;

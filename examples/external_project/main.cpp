@@ -10,7 +10,7 @@ int main() {
   rondo::Rng rng(7);
   rondo::Lstm<float> lstm({.input = 1, .hidden = 24}, rng);
   rondo::Linear<float> readout(24, 1, rng);
-  rondo::Group model(lstm, readout);
+  auto model = rondo::named("lstm", lstm, "readout", readout);
   rondo::Adam adam({.learning_rate = 1e-2});
   rondo::Lstm<float>::Cache cache;
   rondo::Sequence<float> x(1, 1, T), y, dy(1, 1, T), dh;
@@ -20,7 +20,7 @@ int main() {
   float loss = 0;
   for (int step = 0; step < 300; ++step) {
     auto state = lstm.zero_state(1);
-    const auto& h = lstm.forward(x, state, cache, Inference{});
+    const auto& h = lstm.forward(x, state, cache, rondo::Inference{});
     readout.forward(h, y);
     loss = 0;
     for (rondo::Index t = 0; t < T; ++t) {

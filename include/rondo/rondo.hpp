@@ -10,10 +10,14 @@
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
+#include <rondo/layers/gru.hpp>
 #include <rondo/layers/inference.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/lstm.hpp>
+#include <rondo/layers/named.hpp>
+#include <rondo/layers/pooling.hpp>
+#include <rondo/layers/regression_losses.hpp>
 #include <rondo/layers/streaming.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/midi/compose.hpp>

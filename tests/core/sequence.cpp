@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,6 +29,52 @@ TEST_CASE("element (c, b, t) of a sequence lies at c + C (b + B t), whichever wa
   CHECK(s.flat().row_block(1, 2).columns(3, 1)(0, 0) == 1 + 3 * C);
   s.at(2)(1, 1) = -7;
   CHECK(read(1, 1, 2) == -7);
+}
+
+TEST_CASE("a sequence is made of values in memory's order, or of nested ranges in that of [time][batch][features]") {
+  std::vector<double> values(3 * 2 * 4);
+  for (std::size_t n = 0; n < values.size(); ++n) values[n] = double(n);
+  const Sequence<double> s(3, 2, 4, values);
+  values[5] = -1;  // copied
+  std::vector<std::vector<std::vector<int>>> nested(4, std::vector(2, std::vector<int>(3)));
+  for (Index t = 0; t < 4; ++t)
+    for (Index b = 0; b < 2; ++b)
+      for (Index c = 0; c < 3; ++c) {
+        CHECK(s(c, b, t) == double(c + 3 * (b + 2 * t)));
+        nested[std::size_t(t)][std::size_t(b)][std::size_t(c)] = int(100 * t + 10 * b + c);
+      }
+  const auto from = Sequence<float>::from_nested(nested);
+  CHECK(detail::concat(from.shape()) == "3 x 2 x 4 (C x B x T)");
+  for (Index t = 0; t < 4; ++t)
+    for (Index b = 0; b < 2; ++b)
+      for (Index c = 0; c < 3; ++c) CHECK(from(c, b, t) == float(100 * t + 10 * b + c));
+
+  const auto braced = Sequence<float>::from_nested({{{1, 2}}, {{3, 4}}, {{5, 6}}});
+  CHECK(detail::concat(braced.shape()) == "2 x 1 x 3 (C x B x T)");
+  CHECK(braced(0, 0, 2) == 5);
+  const std::array<std::array<std::span<const double>, 1>, 2> spans{
+      {{std::span(values).first(2)}, {std::span(values).last(2)}}};
+  CHECK(Sequence<double>::from_nested(spans)(1, 0, 1) == 23);
+  CHECK(Sequence<double>::from_nested({}).size() == 0);
+
+  CHECK_THROWS_WITH((Sequence<double>(3, 2, 5, values)), "Sequence: 24 values for 3 x 2 x 5 (C x B x T)");
+  CHECK_THROWS_WITH((Sequence<double>(3, 2, 3, values)), "Sequence: 24 values for 3 x 2 x 3 (C x B x T)");
+  nested[2].pop_back();
+  CHECK_THROWS_WITH(Sequence<float>::from_nested(nested),
+                    "Sequence::from_nested: step 2 has 1 sequences, step 0 has 2");
+  nested[2].push_back({1, 2});
+  CHECK_THROWS_WITH(Sequence<float>::from_nested(nested),
+                    "Sequence::from_nested: step 2 of sequence 1 has 2 features, the first has 3");
+}
+
+TEST_CASE("a sequence is filled, padding and all") {
+  Sequence<float> s(2, 3, 4);
+  s.set_lengths(std::vector<Index>{1, 4, 0});
+  s.fill(2.5f);
+  CHECK(std::all_of(s.data(), s.data() + s.size(), [](float v) { return v == 2.5f; }));
+  s.set_zero();
+  CHECK(std::all_of(s.data(), s.data() + s.size(), [](float v) { return v == 0; }));
+  CHECK(s.ragged());
 }
 
 TEST_CASE("a copy of a sequence is its own; the shape can change and memory is kept") {

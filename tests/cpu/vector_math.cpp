@@ -7,7 +7,8 @@
 #include <limits>
 #include <vector>
 
-#include <rondo/cpu/lstm.hpp>
+#include <rondo/cpu/recurrent.hpp>
+#include <rondo/math/cells/lstm.hpp>
 
 #include "cpu/levels.hpp"
 #include "support/catch.hpp"
@@ -34,19 +35,24 @@ Functions gates_of(const std::vector<float>& x, Index units) {
   };
   for (Index n = 0; n < size; ++n)
     for (Index g = 0; g < 4; ++g) gate(n, g) = x[static_cast<std::size_t>(n)];
-  const auto view = [&](std::vector<float>& s) { return MatrixView<float>{s.data(), units, B, units}; };
   float *const before = state[0].data(), *const c = state[1].data(), *const tanh_c = state[2].data(),
                *const h = state[3].data();
-  if (const detail::Kernels* k = detail::kernels()) {
-    detail::LstmStep<float> step{};  // without a product: depth 0
+  if (const detail::CellKernels* k = detail::cell_kernels<LstmCell>()) {
+    detail::RecurrentStep<float> step{};  // without a product: depth 0
     step.columns = B;
     step.R = c;
     step.h_before = {c, 1, 0};
-    step.cells = {gates.data(), 4 * units, units, before, c, tanh_c, h, units};
-    k->fp32.lstm_step(step, 0, units);
+    step.cells = {.bias = c, .bias_column = 0, .gates = gates.data(), .gates_column = 4 * units, .block = units,
+                  .before = before, .before_column = units, .c = c, .tanh_c = tanh_c, .c_column = units, .h = h,
+                  .h_column = units, .keep = true};
+    k->fp32.step(step, 0, units);
   } else {
-    lstm_cells<float>(Cpu{}, {gates.data(), 4 * units, B, 4 * units}, view(state[0]), view(state[1]), view(state[2]),
-                      view(state[3]), B);
+    for (Index b = 0; b < B; ++b) {
+      const auto at = [&](float* s) { return column(s + b * units, units); };
+      detail::Blocks<float, 4> blocks(&gates[static_cast<std::size_t>(b * 4 * units)], units);
+      auto c_b = at(c), tanh_c_b = at(tanh_c), h_b = at(h);
+      equations::Equations<LstmCell>::forward(blocks.at, at(before), c_b, tanh_c_b, h_b);
+    }
   }
   Functions f;
   for (Index n = 0; n < size; ++n) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include <rondo/layers/losses.hpp>
+#include <rondo/layers/pooling.hpp>
+#include <rondo/layers/regression_losses.hpp>
 
 #include "cuda/device_matrix.hpp"
 #include "support/fill.hpp"
@@ -68,6 +70,13 @@ Results run_every_verb(Index rows) {
   results.keep(softmax_cross_entropy(logits, tokens, &d).sum);
   results.keep(d);
   results.keep(bernoulli_cross_entropy(logits, targets, &d).sum);
+  results.keep(d);
+  results.keep(mean_squared_error(logits, targets, &d).sum);
+  results.keep(d);
+  Sequence<Scalar, Cuda> pooled;
+  mean_over_time(logits, pooled);
+  results.keep(pooled);
+  last_step_backward(logits, pooled, d);
   results.keep(d);
   return results;
 }

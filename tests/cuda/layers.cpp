@@ -30,7 +30,8 @@ struct Model {
 
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
-    Group(embedding, linear).for_each_parameter(f, path);
+    embedding.for_each_parameter(f, path / "embedding");
+    linear.for_each_parameter(f, path / "linear");
   }
 
   /// A step's loss; gradients are added to.

@@ -9,7 +9,7 @@
 using namespace rondo;
 using namespace rondo_test;
 
-TEST_CASE("LSTM on CUDA, races: every algorithm and product") {
+TEST_CASE("Recurrent layer on CUDA, races: every algorithm and product") {
   host_cuda::set_device({9, 0, 3});
   {
     cuda::Context context;

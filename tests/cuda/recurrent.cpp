@@ -30,7 +30,7 @@ class EveryAlgorithm {
         const bool second = seed_ % 4 >= 2;
         const CaseResults got =
             run_on_device(in, cache_, {.rows_above = second ? shape.H : 0, .add_to_dx = second});
-        INFO(text(algorithm, shape));
+        INFO(text<Cell>(algorithm, shape));
         require_close(shape, got, exact);
       }
     }
@@ -53,9 +53,10 @@ double relative_error(const std::vector<double>& got, const std::vector<double>&
 
 }  // namespace
 
-TEST_CASE("LSTM on CUDA: every algorithm, units by columns") {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, units by columns", "", LstmCell,
+                   GruCell) {
   if (!gpu_is_here()) return;
-  EveryAlgorithm<LstmCell> every;
+  EveryAlgorithm<TestType> every;
   for (Index H : {1, 5, 31, 33, 100})
     for (Index B : {1, 3, 16}) {
       every.check({H % 7 + 1, H, B, 3});
@@ -63,7 +64,7 @@ TEST_CASE("LSTM on CUDA: every algorithm, units by columns") {
     }
 }
 
-TEST_CASE("LSTM on CUDA: every algorithm, large layers and batches") {
+TEST_CASE("Recurrent layer on CUDA: every algorithm, large layers and batches") {
   if (!gpu_is_here()) return;
   EveryAlgorithm<LstmCell> every;
   for (const CaseShape& s : {CaseShape{3, 128, 3, 2}, {9, 257, 2, 2}, {4, 512, 1, 2}, {2, 33, 65, 2}, {40, 8, 5, 17}})
@@ -71,16 +72,17 @@ TEST_CASE("LSTM on CUDA: every algorithm, large layers and batches") {
   every.check({2, 20, 65, 3, unsorted_lengths(65, 3)});
 }
 
-TEST_CASE("LSTM on CUDA: every algorithm, long sequences, and none") {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long sequences, and none", "", LstmCell,
+                   GruCell) {
   if (!gpu_is_here()) return;
-  EveryAlgorithm<LstmCell> every;
+  EveryAlgorithm<TestType> every;
   every.check({3, 7, 2, 300});
   every.check({2, 33, 3, 17, {17, 1, 9}});
   every.check({2, 5, 3, 4, {0, 0, 0}});
   every.check({2, 5, 3, 1});
 }
 
-TEST_CASE("LSTM on CUDA: more steps than 16 bits count") {
+TEST_CASE("Recurrent layer on CUDA: more steps than 16 bits count") {
   if (!gpu_is_here()) return;
   const CaseShape shape{1, 2, 1, 70000};
   const RecurrentCase<LstmCell> in(shape, 1);
@@ -91,12 +93,12 @@ TEST_CASE("LSTM on CUDA: more steps than 16 bits count") {
     const AlgorithmGuard guard(algorithm);
     RecurrentCache<float, Cuda> cache;
     const CaseResults got = run_on_device(in, cache);
-    INFO(text(algorithm, shape));
+    INFO(text<LstmCell>(algorithm, shape));
     require_close(shape, got, exact);
   }
 }
 
-TEST_CASE("LSTM on CUDA: an algorithm that is asked for and fits is the one that runs") {
+TEST_CASE("Recurrent layer on CUDA: an algorithm that is asked for and fits is the one that runs") {
   if (!gpu_is_here()) return;
   const RecurrentCase<LstmCell> in({3, 40, 5, 3}, 1);
   RecurrentCache<float, Cuda> cache;
@@ -115,11 +117,12 @@ TEST_CASE("LSTM on CUDA: an algorithm that is asked for and fits is the one that
       if (name == exact.tensors[n].first) CHECK(relative_error(values, exact.tensors[n].second) < 1e-14);
 }
 
-TEST_CASE("LSTM on CUDA: two runs give the same bits, also with other bits left in the cache") {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also with other bits left in the cache", "", LstmCell,
+                   GruCell) {
   if (!gpu_is_here()) return;
   for (bool ragged : {false, true}) {
     const CaseShape shape{5, 37, 9, 6, ragged ? unsorted_lengths(9, 6) : std::vector<Index>{}};
-    const RecurrentCase<LstmCell> in(shape, 2), other({4, 50, 11, 7}, 3);
+    const RecurrentCase<TestType> in(shape, 2), other({4, 50, 11, 7}, 3);
     for (RecurrentAlgorithm algorithm : kAlgorithms)
       for (Precision precision : {Precision::fp32, Precision::bf16}) {
         const AlgorithmGuard guard(algorithm);
@@ -127,7 +130,7 @@ TEST_CASE("LSTM on CUDA: two runs give the same bits, also with other bits left 
         const CaseResults once = run_on_device(in, first, {.precision = precision});
         run_on_device(other, second, {.precision = precision});
         const CaseResults twice = run_on_device(in, second, {.precision = precision});
-        INFO(text(algorithm, shape));
+        INFO(text<TestType>(algorithm, shape));
         for (std::size_t n = 0; n < once.tensors.size(); ++n) {
           INFO(once.tensors[n].first);
           CHECK(once.tensors[n].second == twice.tensors[n].second);
@@ -136,7 +139,8 @@ TEST_CASE("LSTM on CUDA: two runs give the same bits, also with other bits left 
   }
 }
 
-TEST_CASE("LSTM on CUDA: a precision is as near as its mantissa allows, and not nearer") {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its mantissa allows, and not nearer", "", LstmCell,
+                   GruCell) {
   if (!gpu_is_here()) return;
   struct Expected {
     Precision precision;
@@ -146,7 +150,7 @@ TEST_CASE("LSTM on CUDA: a precision is as near as its mantissa allows, and not 
   for (bool ragged : {false, true})
     for (const CaseShape& s : {CaseShape{9, 33, 5, 6}, {30, 100, 17, 4}, {5, 8, 1, 9}, {3, 300, 2, 2}}) {
       const CaseShape shape{s.C, s.H, s.B, s.T, ragged ? unsorted_lengths(s.B, s.T) : std::vector<Index>{}};
-      const RecurrentCase<LstmCell> in(shape, 4);
+      const RecurrentCase<TestType> in(shape, 4);
       const CaseResults exact = reference(in);
       for (const Expected& e : {Expected{Precision::bf16, 0x1p-9, 0x1p-9},
                                 {Precision::fp16, 0x1p-12, 0x1p-9},
@@ -154,7 +158,7 @@ TEST_CASE("LSTM on CUDA: a precision is as near as its mantissa allows, and not 
         for (RecurrentAlgorithm algorithm : kAlgorithms) {
           const AlgorithmGuard guard(algorithm);
           const CaseResults got = run_on_device(in, cache, {.precision = e.precision});
-          INFO(text(algorithm, shape) << ", unit roundoff " << e.forward);
+          INFO(text<TestType>(algorithm, shape) << ", unit roundoff " << e.forward);
           // Both factors of every product are rounded: sums of products are off by some 2^0.5 roundings of their size,
           // and T steps carry that on without amplifying it.
           for (std::size_t n = 0; n < got.tensors.size(); ++n) {
@@ -172,16 +176,17 @@ TEST_CASE("LSTM on CUDA: a precision is as near as its mantissa allows, and not 
     }
 }
 
-TEST_CASE("LSTM on CUDA: tf32x3 is nearly fp32 where the tensor cores are ours") {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: tf32x3 is nearly fp32 where the tensor cores are ours", "", LstmCell,
+                   GruCell) {
   if (!gpu_is_here()) return;
   RecurrentCache<float, Cuda> cache;
   for (const CaseShape& s : {CaseShape{9, 33, 5, 6}, {30, 100, 17, 4}, {6, 12, 9, 5, unsorted_lengths(9, 5)}}) {
-    const RecurrentCase<LstmCell> in(s, 5);
+    const RecurrentCase<TestType> in(s, 5);
     const CaseResults exact = reference(in);
     for (RecurrentAlgorithm algorithm : kAlgorithms) {
       const AlgorithmGuard guard(algorithm);
       const CaseResults got = run_on_device(in, cache, {.precision = Precision::tf32x3});
-      INFO(text(algorithm, s));
+      INFO(text<TestType>(algorithm, s));
       require_close(s, got, exact);  // a term is off by 2^-22 at most, and terms' errors are as good as independent
     }
   }

@@ -9,12 +9,15 @@
 
 #include <rondo/cuda.hpp>
 #include <rondo/layers/recurrent_layer.hpp>
+#include <rondo/math/cells/gru.hpp>
+#include <rondo/math/cells/lstm.hpp>
 
 #include "cuda/device_matrix.hpp"
 #include "support/recurrent_cases.hpp"
 
 namespace rondo_test {
 
+using rondo::GruCell;
 using rondo::LstmCell;
 using rondo::Precision;
 using rondo::cuda::RecurrentAlgorithm;
@@ -148,8 +151,9 @@ CaseResults run_on_device(const RecurrentCase<Cell>& in, rondo::RecurrentCache<S
   return out;
 }
 
-inline std::string text(RecurrentAlgorithm asked, const CaseShape& s) {
-  return std::string(rondo::cuda::name(asked)) + ", ran " +
+template <class Cell>
+std::string text(RecurrentAlgorithm asked, const CaseShape& s) {
+  return std::string(Cell::kName) + ", " + rondo::cuda::name(asked) + ", ran " +
          rondo::cuda::name(rondo::cuda::Context::current().last_algorithm()) + ": " + text(s) +
          (s.direction == rondo::Direction::reverse ? ", in reverse" : "");
 }

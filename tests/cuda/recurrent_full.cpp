@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <rondo/layers/embedding.hpp>
+#include <rondo/layers/gru.hpp>
 #include <rondo/layers/inference.hpp>
 #include <rondo/layers/lstm.hpp>
 
@@ -127,12 +128,12 @@ void check(const NetworkShape& s) {
 
 }  // namespace
 
-TEST_CASE("LSTM on CUDA: three layers against the CPU in double") {
+TEMPLATE_TEST_CASE("Recurrent network on CUDA: three layers against the CPU in double", "", LstmCell, GruCell) {
   if (!gpu_is_here()) return;
   for (bool ragged : {false, true}) {
-    check<LstmCell>({31, 3, 2, 3, ragged});
-    check<LstmCell>({33, 1, 17, 3, ragged});
-    check<LstmCell>({12, 16, 5, 3, ragged});
+    check<TestType>({31, 3, 2, 3, ragged});
+    check<TestType>({33, 1, 17, 3, ragged});
+    check<TestType>({12, 16, 5, 3, ragged});
   }
 }
 
@@ -140,14 +141,15 @@ void rondo_test::check_bidirectional() {
   for (bool ragged : {false, true}) {
     check<LstmCell>({12, 6, 5, 1, ragged, true});
     check<LstmCell>({9, 3, 4, 3, ragged, true});
+    check<GruCell>({10, 4, 5, 2, ragged, true});
   }
 }
 
-TEST_CASE("LSTM on CUDA: bidirectional layers against the CPU in double") {
+TEST_CASE("Recurrent network on CUDA: bidirectional layers against the CPU in double") {
   if (gpu_is_here()) check_bidirectional();
 }
 
-TEST_CASE("LSTM on CUDA: both directions add to the gradient of the embeddings of their tokens") {
+TEST_CASE("Recurrent network on CUDA: both directions add to the gradient of the embeddings of their tokens") {
   if (!gpu_is_here()) return;
   constexpr Index B = 5, T = 6, V = 7, D = 4, H = 8;
   const auto run = [&]<class Device>(Device device) {
@@ -172,24 +174,24 @@ TEST_CASE("LSTM on CUDA: both directions add to the gradient of the embeddings o
   for (std::size_t n = 0; n < wanted.size(); ++n) CHECK(std::abs(got[n] - wanted[n]) < 1e-13 * largest(wanted));
 }
 
-TEST_CASE("LSTM on CUDA: a step is a forward pass over one step") {
+TEMPLATE_TEST_CASE("Recurrent network on CUDA: a step is a forward pass over one step", "", LstmCell, GruCell) {
   if (!gpu_is_here()) return;
   constexpr Index C = 5, H = 12, B = 3;
   Rng rng(1);
-  Lstm<float, Cuda> lstm({.input = C, .hidden = H, .layers = 2}, rng);
+  Recurrent<TestType, float, Cuda> network({.input = C, .hidden = H, .layers = 2}, rng);
   const auto random = [&](Index features, Index time) {
     Sequence<float> s(features, B, time);
     initialise_normal(s.flat(), 1, rng);
     return to<Cuda>(s);
   };
   const auto x = random(C, 1);
-  LstmState<float, Cuda> state{random(H, 2), random(H, 2)}, same = state;
-  Lstm<float, Cuda>::Cache cache;
-  Lstm<float, Cuda>::Scratch scratch;
+  RecurrentState<float, Cuda> state{random(H, 2), random(TestType::kHasC ? H : 0, 2)}, same = state;
+  typename Recurrent<TestType, float, Cuda>::Cache cache;
+  typename Recurrent<TestType, float, Cuda>::Scratch scratch;
   Outcome out;
   for (int n = 0; n < 3; ++n) {
-    out.add<float>(Cuda{}, "y", lstm.forward(x, state, cache, Inference{}).flat());
-    out.add<float>(Cuda{}, "step", lstm.step(x.at(0), same, scratch));
+    out.add<float>(Cuda{}, "y", network.forward(x, state, cache, Inference{}).flat());
+    out.add<float>(Cuda{}, "step", network.step(x.at(0), same, scratch));
     CHECK(out.values[out.values.size() - 1] == out.values[out.values.size() - 2]);
   }
   CHECK(largest(out.values.back()) > 0.01);
@@ -198,7 +200,7 @@ TEST_CASE("LSTM on CUDA: a step is a forward pass over one step") {
   CHECK(out.values[out.values.size() - 1] == out.values[out.values.size() - 2]);
 }
 
-TEST_CASE("LSTM on CUDA: a network says which algorithm it takes") {
+TEST_CASE("Recurrent network on CUDA: a network says which algorithm it takes") {
   if (!gpu_is_here()) return;
   Rng rng(1);
   const auto path = [&](auto network, RecurrentAlgorithm algorithm) {
@@ -212,9 +214,11 @@ TEST_CASE("LSTM on CUDA: a network says which algorithm it takes") {
       CHECK(path(Lstm<float, Cuda>(config, rng), algorithm) == cuda::name(algorithm));
   CHECK(path(Lstm<float, Cuda>(config, rng), RecurrentAlgorithm::automatic) == "stepwise");
   CHECK(path(Lstm<double, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
+  CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
+  CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::stepwise) == "stepwise");
 }
 
-TEST_CASE("LSTM on CUDA: every size by every other", "[.full]") {
+TEST_CASE("Recurrent network on CUDA: every size by every other", "[.full]") {
   if (!gpu_is_here()) return;
   for (Index H : {1, 31, 33, 100, 128, 257, 512})
     for (Index B : {1, 3, 16, 65})
@@ -222,5 +226,8 @@ TEST_CASE("LSTM on CUDA: every size by every other", "[.full]") {
         for (Index L : {1, 3})
           for (bool ragged : {false, true})
             for (bool bidirectional : {false, true})
-              if (L * T * B * H * H < Index{3} << 30) check<LstmCell>({H, B, T, L, ragged, bidirectional});
+              if (L * T * B * H * H < Index{3} << 30) {
+                check<LstmCell>({H, B, T, L, ragged, bidirectional});
+                check<GruCell>({H, B, T, L, ragged, bidirectional});
+              }
 }

@@ -37,21 +37,21 @@ void check(CaseShape shape, RecurrentAlgorithm algorithm, Direction direction) {
   const AlgorithmGuard guard(algorithm);
   RecurrentCache<float, Cuda> cache;
   const CaseResults got = run_on_device(in, cache);
-  INFO(cuda::name(algorithm) << ": " << text(shape));
+  INFO(text<LstmCell>(algorithm, shape));
   CHECK(ran() == cuda::name(algorithm));
   require_close(shape, got, reference(in));
 }
 
 }  // namespace
 
-TEST_CASE("LSTM on CUDA, host: layers that fill a large device") {
+TEST_CASE("Recurrent layer on CUDA, host: layers that fill a large device") {
   const DeviceGuard device({9, 0, 66});
   for (const CaseShape& s : {CaseShape{3, 512, 2, 2}, {2, 250, 16, 2}})
     for (RecurrentAlgorithm algorithm : {RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent})
       for (Direction direction : {Direction::forward, Direction::reverse}) check(s, algorithm, direction);
 }
 
-TEST_CASE("LSTM on CUDA, host: weights that registers do not hold, on tensor cores") {
+TEST_CASE("Recurrent layer on CUDA, host: weights that registers do not hold, on tensor cores") {
   const DeviceGuard device({9, 0, 48});
   const CaseShape shape{2, 600, 2, 2};
   const RecurrentCase<LstmCell> in(shape, 9);
@@ -73,7 +73,7 @@ TEST_CASE("LSTM on CUDA, host: weights that registers do not hold, on tensor cor
   }
 }
 
-TEST_CASE("LSTM on CUDA, host: a device without clusters, or too small, takes the next simpler algorithm") {
+TEST_CASE("Recurrent layer on CUDA, host: a device without clusters, or too small, takes the next simpler algorithm") {
   const RecurrentCase<LstmCell> small({3, 20, 2, 3}, 9), large({3, 400, 2, 2}, 9);
   const auto algorithm_of = [](const RecurrentCase<LstmCell>& in) {
     const AlgorithmGuard guard(RecurrentAlgorithm::cluster_persistent);
@@ -89,7 +89,7 @@ TEST_CASE("LSTM on CUDA, host: a device without clusters, or too small, takes th
   CHECK(algorithm_of(large) == "graph");
 }
 
-TEST_CASE("LSTM on CUDA, host: the same bits in any order of threads and blocks") {
+TEST_CASE("Recurrent layer on CUDA, host: the same bits in any order of threads and blocks") {
   for (const CaseShape& shape : {CaseShape{3, 37, 5, 4}, {4, 70, 3, 3, {3, 1, 2}}, {3, 36, 4, 3, {1, 3, 0, 2}, Direction::reverse}})
     for (RecurrentAlgorithm algorithm : kAlgorithms)
       for (Precision precision : {Precision::fp32, Precision::bf16}) {
@@ -111,13 +111,13 @@ TEST_CASE("LSTM on CUDA, host: the same bits in any order of threads and blocks"
       }
 }
 
-TEST_CASE("LSTM on CUDA, host: a wavefront, whichever stream works first") {
+TEST_CASE("Recurrent layer on CUDA, host: a wavefront, whichever stream works first") {
   host_cuda::set_streams(host_cuda::Streams::others_first);
   check_wavefront();
   host_cuda::set_streams(host_cuda::Streams::lazy);
 }
 
-TEST_CASE("LSTM on CUDA, host: both directions, whichever stream works first") {
+TEST_CASE("Recurrent layer on CUDA, host: both directions, whichever stream works first") {
   host_cuda::set_streams(host_cuda::Streams::others_first);
   check_bidirectional();
   host_cuda::set_streams(host_cuda::Streams::lazy);

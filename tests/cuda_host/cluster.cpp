@@ -115,7 +115,7 @@ __global__ void pass_round(const float* x, float* y, int steps) {
   };
   meet();  // no block may be written to before it has begun
   for (int step = 0; step < steps; ++step) {
-    float* const slot = shared + step % 2 * blockDim.x + threadIdx.x;
+    float* const slot = shared + static_cast<unsigned>(step % 2) * blockDim.x + threadIdx.x;
     device::store_peer(slot, next, mine);
     meet();
     mine = *slot + 1;

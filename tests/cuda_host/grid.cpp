@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <string>
 
 using namespace host_cuda_test;
@@ -111,8 +112,10 @@ TEST_CASE("static shared memory and __syncthreads reduce a block") {
     const DeviceVector<unsigned> input(x), sums(6);
     REQUIRE_CUDA(launch({6, kBlock}, sum_blocks, input.data(), sums.data()));
     const auto got = sums.host();
-    for (std::size_t b = 0; b < 6; ++b)
-      CHECK(got[b] == std::accumulate(x.begin() + b * kBlock, x.begin() + (b + 1) * kBlock, 0u));
+    for (std::size_t b = 0; b < 6; ++b) {
+      const auto block = std::span(x).subspan(b * kBlock, kBlock);
+      CHECK(got[b] == std::accumulate(block.begin(), block.end(), 0u));
+    }
   }
 }
 

@@ -226,21 +226,17 @@ def note(start, end, pitch, velocity=80):
 
 def render(tool, folder, events):
     (folder / "in.mid").write_bytes(midi_file(events))
-    started = time.monotonic()
     answer, complaint = run(tool, "wav", folder / "in.mid", folder / "out.wav")
-    seconds = time.monotonic() - started
     check(answer is not None and complaint == "", f"rendering says {complaint!r}")
     with wave.open(str(folder / "out.wav")) as sound:
         form = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
         check(form == (2, 2, RATE), f"channels, bytes a sample and rate are {form}")
-        frames = sound.readframes(sound.getnframes())
-    return frames, seconds
+        return sound.readframes(sound.getnframes())
 
 
 def test_audio(tool, folder, np):
     def sound(events):
-        frames, seconds = render(tool, folder, events)
-        return np.frombuffer(frames, "<i2").reshape(-1, 2) / 32768, seconds
+        return np.frombuffer(render(tool, folder, events), "<i2").reshape(-1, 2) / 32768
 
     def loudness(samples, start, end):
         part = samples[int(start * RATE):int(end * RATE)]
@@ -260,10 +256,9 @@ def test_audio(tool, folder, np):
 
     pitches = [60, 69, 55]
     events = [e for i, p in enumerate(pitches) for e in note(1 + 3 * i, 2 + 3 * i, p)]
-    samples, seconds = sound(events)
+    samples = sound(events)
     length = len(samples) / RATE
     check(abs(length - (8 + TAIL)) < 1e-3, f"{length} s of sound for notes up to 8 s")
-    check(seconds < length / 2, f"{seconds:.1f} s to render {length:.1f} s")
     check(loudness(samples, 0, 0.99) < -80, f"before the first note {loudness(samples, 0, 0.99):.0f} dB")
     peak = 20 * np.log10(np.abs(samples).max())
     check(abs(peak + 1) < 0.1, f"the peak is at {peak:.2f} dB")
@@ -276,13 +271,13 @@ def test_audio(tool, folder, np):
     check(np.abs(samples[:, 0] - samples[:, 1]).max() > 1e-3, "left and right are one")
 
     # a pedal lets it ring, and lengthens the sound; soft music is as loud as loud music
-    samples, _ = sound(note(0, 1, 60, 20) + [(0.5, (0xB0, 64, 127)), (4, (0xB0, 64, 0))])
+    samples = sound(note(0, 1, 60, 20) + [(0.5, (0xB0, 64, 127)), (4, (0xB0, 64, 0))])
     check(abs(len(samples) / RATE - (4 + TAIL)) < 1e-3, f"{len(samples) / RATE} s of sound for a pedal up to 4 s")
     check(loudness(samples, 2, 3.5) > -45, f"under the pedal {loudness(samples, 2, 3.5):.0f} dB")
     check(abs(20 * np.log10(np.abs(samples).max()) + 1) < 0.1, "soft music is not normalised")
 
     # many loud notes do not clip
-    samples, _ = sound([e for pitch in range(30, 100, 2) for e in note(0, 2, pitch, 127)])
+    samples = sound([e for pitch in range(30, 100, 2) for e in note(0, 2, pitch, 127)])
     check((np.abs(samples) > 0.95).sum() == 0, "a cluster clips")
 
     (folder / "no font.sf2").write_text("not a SoundFont")

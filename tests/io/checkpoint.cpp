@@ -13,7 +13,7 @@ using namespace rondo_test;
 namespace {
 
 template <class Scalar>
-struct Training {
+struct TrainingRun {
   static constexpr Index kBatch = 3, kTime = 4, kVocabulary = 6;
   Rng rng{1};
   TokenModel<Scalar> model{{.vocabulary = kVocabulary, .embedding = 3, .hidden = 4, .layers = 2}, rng};
@@ -55,7 +55,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 TEMPLATE_TEST_CASE("checkpoint: stop, save, load and go on: the same bytes as without a stop", "", float, double) {
   const TemporaryFolder folder;
-  Training<TestType> whole, first, second;
+  TrainingRun<TestType> whole, first, second;
   for (std::uint64_t n = 0; n < 8; ++n) whole.step(n);
   for (std::uint64_t n = 0; n < 5; ++n) first.step(n);
   first.save(folder / "middle");
@@ -73,7 +73,7 @@ TEMPLATE_TEST_CASE("checkpoint: stop, save, load and go on: the same bytes as wi
 
 TEST_CASE("checkpoint: either kind of file gives its weights; one of weights alone resumes nothing") {
   const TemporaryFolder folder;
-  Training<float> trained, fresh;
+  TrainingRun<float> trained, fresh;
   for (std::uint64_t n = 0; n < 3; ++n) trained.step(n);
   trained.save(folder / "last");
   save_model(folder / "model", trained.model, {{"step", "3"}});
@@ -92,7 +92,7 @@ TEST_CASE("checkpoint: either kind of file gives its weights; one of weights alo
 
 TEST_CASE("checkpoint: what does not fit is named, with the file") {
   const TemporaryFolder folder;
-  Training<float> trained;
+  TrainingRun<float> trained;
   trained.step(0);
   trained.save(folder / "last");
   Rng rng(1);
@@ -101,10 +101,18 @@ TEST_CASE("checkpoint: what does not fit is named, with the file") {
   CHECK(contains(said, "last: tensor lstm.weight_ih_l0 is 16 x 3, this model wants 20 x 3"));
 
   auto file = Safetensors::read(folder / "last");
-  auto state = trained.model.zero_state(Training<float>::kBatch + 1);
+  auto state = trained.model.zero_state(TrainingRun<float>::kBatch + 1);
   CHECK(contains(complaint_of<file_error>([&] { read_sequence(file, "state.h", state.h); }),
                  "tensor training.state.h is 2 x 3 x 4, this model wants 2 x 4 x 4"));
   file.tensors.erase("training.second_moment.output.bias");
-  CHECK(contains(complaint_of<file_error>([&] { read_optimizer(file, trained.model, trained.adam); }),
-                 "training.second_moment.output.bias is missing"));
+  file.tensors.erase("training.first_moment.lstm.weight_hh_l1");
+  file.metadata.at("training.adam_steps") = "3 steps";
+  Training<float> fresh;
+  fresh.model.for_each_parameter([](const Path&, auto& p) { fill(Cpu{}, p.first_moment(), 7); });
+  CHECK(complaint_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }) ==
+        "training.adam_steps is \"3 steps\", wanted a number of steps; "
+        "tensor training.first_moment.lstm.weight_hh_l1 is missing; "
+        "tensor training.second_moment.output.bias is missing");
+  CHECK(fresh.adam.steps() == 0);  // and nothing was changed
+  fresh.model.for_each_parameter([](const Path&, auto& p) { CHECK(p.first_moment()(0, 0) == 7); });
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Weights under PyTorch's names and in its shapes, strictly.
+#include <rondo/io/checkpoint.hpp>
 #include <rondo/io/weights.hpp>
+#include <rondo/layers/named.hpp>
 #include <rondo/layers/token_model.hpp>
 
 #include "support/catch.hpp"
@@ -142,6 +144,121 @@ TEST_CASE("weights: a name too few, a name too many, another shape, another type
   CHECK(refusal([](Safetensors& f) {
           f.tensors["output.bias"] = {"F16", {5}, std::string(10, '\0')};
         }) == "tensor output.bias has type F16, wanted F32 or F64");
+}
+
+TEST_CASE("weights: one message lists all that does not fit, and the model stays as it was") {
+  auto model = random_model<float>(1), other = random_model<float>(2);
+  auto file = file_of(other);
+  file.tensors.erase("embedding.weight");
+  file.add<float>("lstm.bias_hh_l1", {4}, std::vector<float>(4));
+  file.tensors["output.bias"] = {"F16", {5}, std::string(10, '\0')};
+  file.add<float>("extra", {1}, std::vector<float>(1));
+  file.add<float>("more", {1}, std::vector<float>(1));
+  const auto before = all_weights(model);
+  CHECK(complaint_of<file_error>([&] { read_weights(file, model); }) ==
+        "tensor embedding.weight is missing; tensor lstm.bias_hh_l1 is 4, this model wants 8; "
+        "tensor output.bias has type F16, wanted F32 or F64; tensor extra has no place in this model; "
+        "tensor more has no place in this model");
+  CHECK(all_weights(model) == before);
+
+  file = file_of(other);
+  file.tensors.erase("output.bias");  // the last one: all before it fit
+  CHECK_THROWS_AS(read_weights(file, model), file_error);
+  CHECK(all_weights(model) == before);
+}
+
+namespace {
+
+/// As many biases as asked for, forward and reverse; the names are those of PyTorch's recurrent layers.
+struct Biases {
+  bool both;
+  Parameter<float> ih{2, 1, TorchShape::vector}, hh{2, 1, TorchShape::vector}, ih_reverse{2, 1, TorchShape::vector},
+      hh_reverse{2, 1, TorchShape::vector};
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) {
+    f(path / "bias_ih_l0", ih);
+    if (both) f(path / "bias_hh_l0", hh);
+    f(path / "bias_ih_l0_reverse", ih_reverse);
+    if (both) f(path / "bias_hh_l0_reverse", hh_reverse);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("weights: a layer that has both biases reads and writes both; one that has their sum, the sum") {
+  Biases gru{.both = true}, lstm{.both = false};
+  float next = 1;
+  const auto count_up = [&](const Path&, auto& p) { p.value()(0, 0) = next++, p.value()(1, 0) = next++; };
+  gru.for_each_parameter(count_up);  // 1 .. 8
+  Safetensors file;
+  add_weights(file, gru);
+  CHECK(file.tensors.size() == 4);
+  CHECK(file.tensors.at("bias_hh_l0").bytes == bytes_of<float>({3, 4}));
+  CHECK(file.tensors.at("bias_hh_l0_reverse").bytes == bytes_of<float>({7, 8}));
+
+  Biases again{.both = true};
+  read_weights(file, again);
+  CHECK(again.ih.value()(1, 0) == 2);
+  CHECK(again.hh.value()(1, 0) == 4);
+  CHECK(again.ih_reverse.value()(0, 0) == 5);
+  CHECK(again.hh_reverse.value()(0, 0) == 7);
+
+  read_weights(file, lstm);
+  CHECK(lstm.ih.value()(0, 0) == 1 + 3);
+  CHECK(lstm.ih_reverse.value()(1, 0) == 6 + 8);
+  Safetensors sums;
+  add_weights(sums, lstm);
+  CHECK(sums.tensors.at("bias_ih_l0_reverse").bytes == bytes_of<float>({12, 14}));
+  CHECK(sums.tensors.at("bias_hh_l0_reverse").bytes == bytes_of<float>({0, 0}));
+
+  file.tensors.erase("bias_hh_l0");  // no default for what a layer has
+  CHECK(complaint_of<file_error>([&] { read_weights(file, again); }) == "tensor bias_hh_l0 is missing");
+  CHECK(detail::second_bias("my.bias_ih_l.weight").empty());
+}
+
+TEST_CASE("weights: the state dict of a PyTorch module with self.lstm and self.fc, and back from a const model") {
+  // torch: self.lstm = nn.LSTM(3, 2); self.fc = nn.Linear(2, 1)
+  Safetensors file;
+  const auto add = [&](const char* name, std::vector<Index> shape, std::vector<float> values) {
+    file.add<float>(name, std::move(shape), values);
+  };
+  std::vector<float> W(8 * 3), R(8 * 2);
+  for (std::size_t n = 0; n < W.size(); ++n) W[n] = static_cast<float>(n);
+  for (std::size_t n = 0; n < R.size(); ++n) R[n] = -static_cast<float>(n);
+  add("lstm.weight_ih_l0", {8, 3}, W);
+  add("lstm.weight_hh_l0", {8, 2}, R);
+  add("lstm.bias_ih_l0", {8}, {1, 2, 3, 4, 5, 6, 7, 8});
+  add("lstm.bias_hh_l0", {8}, {1, 1, 1, 1, 1, 1, 1, 1});
+  add("fc.weight", {1, 2}, {10, 20});
+  add("fc.bias", {1}, {30});
+
+  Rng rng(1);
+  Lstm<float> lstm({.input = 3, .hidden = 2}, rng);
+  Linear<float> fc(2, 1, rng);
+  auto model = named("lstm", lstm, "fc", fc);
+  read_weights(file, model);
+  CHECK(lstm.layer(0).W().value()(7, 1) == 7 * 3 + 1);
+  CHECK(lstm.layer(0).R().value()(3, 1) == -(3 * 2 + 1));
+  CHECK(lstm.layer(0).b().value()(4, 0) == 6);
+  CHECK(fc.weight()(0, 1) == 20);
+  CHECK(fc.bias()(0, 0) == 30);
+
+  const TemporaryFolder folder;
+  const auto& read_only = model;
+  save_model(folder / "f", read_only, {{"kind", "test"}});
+  Safetensors saved = Safetensors::read(folder / "f");
+  CHECK(saved.metadata.at("kind") == "test");
+  CHECK(saved.tensors.size() == file.tensors.size());
+  for (const char* name : {"lstm.weight_ih_l0", "lstm.weight_hh_l0", "fc.weight", "fc.bias"})
+    CHECK(saved.tensors.at(name).bytes == file.tensors.at(name).bytes);
+
+  auto wrong = named("rnn", lstm, "fc", fc);
+  CHECK(complaint_of<file_error>([&] { load_model(folder / "f", wrong); }) ==
+        (folder / "f").string() +
+            ": tensor rnn.weight_ih_l0 is missing; tensor rnn.weight_hh_l0 is missing; tensor rnn.bias_ih_l0 is "
+            "missing; tensor lstm.bias_hh_l0 has no place in this model; tensor lstm.bias_ih_l0 has no place in this "
+            "model; tensor lstm.weight_hh_l0 has no place in this model; tensor lstm.weight_ih_l0 has no place in "
+            "this model");
 }
 
 TEST_CASE("weights: a file of another depth does not load, in either direction") {

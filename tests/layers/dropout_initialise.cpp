@@ -4,7 +4,7 @@
 
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/initialise.hpp>
-#include <rondo/layers/lstm_layer.hpp>
+#include <rondo/layers/lstm.hpp>
 
 #include "support/catch.hpp"
 #include "support/fill.hpp"
@@ -63,8 +63,8 @@ TEST_CASE("initialise_uniform and initialise_normal keep to their bound and devi
 
 TEST_CASE("a float layer and a double layer of one seed begin alike") {
   Rng for_float(5), for_double(5);
-  LstmLayer<float> small(3, 4, 1, for_float);
-  LstmLayer<double> large(3, 4, 1, for_double);
+  RecurrentLayer<LstmCell, float> small({.hidden = 4}, 3, Direction::forward, for_float);
+  RecurrentLayer<LstmCell, double> large({.hidden = 4}, 3, Direction::forward, for_double);
   CHECK(matrix(small.W().value()) == matrix(large.W().value()).cast<float>());
   CHECK(matrix(small.R().value()) == matrix(large.R().value()).cast<float>());
   CHECK(matrix(small.R().value()).cwiseAbs().maxCoeff() <= 0.5f);  // 1/sqrt(H)

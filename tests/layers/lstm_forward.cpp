@@ -73,7 +73,7 @@ void compare_with_reference(const LstmConfig& config, Index B, Index T, const st
         c.push_back(static_cast<double>(before.c(u, b, l)));
       }
     }
-    Steps<Number> steps;
+    Columns<Number> steps;
     for (Index t = 0; t < x.length(b); ++t) {
       auto& step = steps.emplace_back();
       for (Index k = 0; k < config.input; ++k) step.push_back(static_cast<double>(x(k, b, t)));
@@ -236,7 +236,7 @@ TEST_CASE("Lstm says what it got and what it wanted") {
   CHECK_THROWS_WITH(lstm.forward(Sequence<float>(88, 16, 64), state, cache, Inference{}),
                     "Lstm::forward: x is 88 x 16 x 64 (C x B x T), this layer wants C = 89");
   CHECK_THROWS_WITH(lstm.forward(Sequence<float>(89, 15, 64), state, cache, Inference{}),
-                    "Lstm::forward: state is 4 x 16 x 2 (H x B x L), wanted 4 x 15 x 2");
+                    "Lstm::forward: state.h is 4 x 16 x 2 (P x B x L*D), wanted 4 x 15 x 2");
   Sequence<float> x(89, 16, 3);
   fill(Cpu{}, x.flat(), 0);
   CHECK_THROWS_WITH(lstm.backward(x, Sequence<float>(4, 16, 3), cache, d_state),
@@ -246,7 +246,7 @@ TEST_CASE("Lstm says what it got and what it wanted") {
                     "Lstm::backward: dy is 5 x 16 x 3 (C x B x T), wanted 4 x 16 x 3");
   typename Lstm<float>::Scratch scratch;
   CHECK_THROWS_WITH(lstm.step(x.flat(), state, scratch),
-                    "Lstm::step: state is 4 x 16 x 2 (H x B x L), wanted 4 x 48 x 2");
+                    "Lstm::step: state.h is 4 x 16 x 2 (P x B x L*D), wanted 4 x 48 x 2");
   CHECK_THROWS_WITH(lstm.step(Sequence<float>(3, 16, 1).at(0), state, scratch),
                     "Lstm::step: x is 3 x 16 (C x B), this layer wants C = 89");
   CHECK_THROWS_AS(Lstm<float>({.input = 0, .hidden = 4}, rng), shape_error);

@@ -53,7 +53,7 @@ Gradients<Scalar> run(Index V, Index B, Index T, bool embedded, Precision precis
     embedding.forward(tokens, B, T, x, K);
     out.y = lstm.forward(x, state, cache, Inference{});
     lstm.backward(x, dy, cache, d_state, &dx);
-    embedding.backward(tokens, dx);
+    embedding.backward(tokens, dx, K);
   } else {
     const auto x = embedding.input(tokens, B, T, K);
     out.y = lstm.forward(x, state, cache, Inference{});

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/lstm.hpp>
-#include <rondo/math/lstm_equations.hpp>
+#include <rondo/cpu/recurrent.hpp>
+#include <rondo/math/cells/lstm.hpp>
 
 #include "support/catch.hpp"
 
@@ -23,7 +23,9 @@ struct Cell {
 };
 
 Cell forward(Cell cell) {
-  lstm_cell(cell.i, cell.f, cell.g, cell.o, cell.c_before, cell.c, cell.tanh_c, cell.h);
+  double z[] = {cell.i, cell.f, cell.g, cell.o};
+  equations::Equations<LstmCell>::forward(z, cell.c_before, cell.c, cell.tanh_c, cell.h);
+  cell.i = z[0], cell.f = z[1], cell.g = z[2], cell.o = z[3];
   return cell;
 }
 
@@ -33,10 +35,10 @@ struct Slopes {
 };
 
 Slopes backward(const Cell& cell, double dh, double dc) {
-  Slopes d{};
-  d.c_before = dc;
-  lstm_cell_backward(cell.i, cell.f, cell.g, cell.o, cell.c_before, cell.tanh_c, dh, d.c_before, d.i, d.f, d.g, d.o);
-  return d;
+  const double gates[] = {cell.i, cell.f, cell.g, cell.o};
+  double dz[4];
+  equations::Equations<LstmCell>::backward(gates, cell.c_before, cell.tanh_c, dh, dc, dz);
+  return {dz[0], dz[1], dz[2], dz[3], dc};
 }
 
 }  // namespace

@@ -55,12 +55,11 @@ std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool tel
 }
 
 /// The steps of column b.
-std::vector<std::vector<Token>> column(const Batch& batch, int b) {
+std::vector<std::vector<Token>> column(const Batch& batch, std::size_t b) {
   const auto streams = batch.lengths.size(), ids = batch.inputs.size() / batch.targets.size();
   std::vector<std::vector<Token>> steps;
   for (std::size_t t = 0; t < static_cast<std::size_t>(batch.lengths[b]); ++t) {
-    const auto first =
-        batch.inputs.begin() + static_cast<std::ptrdiff_t>((t * streams + static_cast<std::size_t>(b)) * ids);
+    const auto first = batch.inputs.begin() + static_cast<std::ptrdiff_t>((t * streams + b) * ids);
     steps.emplace_back(first, first + static_cast<std::ptrdiff_t>(ids));
   }
   return steps;
@@ -158,11 +157,11 @@ TEST_CASE("A sweep reads every token of every piece once, in order") {
     tokens.clear();
   };
   while (const Batch* batch = sweep.next()) {
-    for (int b = 0; b < 3; ++b) {
+    for (std::size_t b = 0; b < 3; ++b) {
       if (batch->reset[b]) close(open[b]);
-      for (int t = 0; t < steps; ++t) {
+      for (std::size_t t = 0; t < steps; ++t) {
         const Token target = batch->targets[t * 3 + b];
-        REQUIRE((t < batch->lengths[b]) == (target != kNoTarget));
+        REQUIRE((static_cast<int>(t) < batch->lengths[b]) == (target != kNoTarget));
         if (target == kNoTarget) continue;
         if (open[b].empty()) open[b].push_back(batch->inputs[t * 3 + b]);
         REQUIRE(batch->inputs[t * 3 + b] == open[b].back());
@@ -189,16 +188,16 @@ TEST_CASE("Training batches: streams go on until they jump, and only there is th
     for (int i = 0; i < 400; ++i) {
       const Batch& batch = batches.next();
       REQUIRE(batch.inputs.size() == 100);
-      for (int b = 0; b < 5; ++b) {
+      for (std::size_t b = 0; b < 5; ++b) {
         REQUIRE(batch.lengths[b] >= 1);
+        const auto length = static_cast<std::size_t>(batch.lengths[b]);
         run[b] = batch.reset[b] ? 1 : run[b] + 1;
         resets += batch.reset[b];
         if (windows > 0) REQUIRE(run[b] <= windows);
         if (!batch.reset[b]) REQUIRE(batch.inputs[b] == last[b]);
-        for (int t = 0; t + 1 < batch.lengths[b]; ++t)
-          REQUIRE(batch.inputs[(t + 1) * 5 + b] == batch.targets[t * 5 + b]);
-        last[b] = batch.targets[(batch.lengths[b] - 1) * 5 + b];
-        for (int t = 0; t < batch.lengths[b]; ++t) transposed |= batch.inputs[t * 5 + b] == note_on(57);  // below 60
+        for (std::size_t t = 0; t + 1 < length; ++t) REQUIRE(batch.inputs[(t + 1) * 5 + b] == batch.targets[t * 5 + b]);
+        last[b] = batch.targets[(length - 1) * 5 + b];
+        for (std::size_t t = 0; t < length; ++t) transposed |= batch.inputs[t * 5 + b] == note_on(57);  // below 60
       }
     }
     CHECK(transposed);
@@ -236,7 +235,7 @@ TEST_CASE("Without augmentation every window stands in a piece, and each token i
   for (int i = 0; i < 4000; ++i) {
     const Batch& batch = batches.next();
     std::vector<Token> window(batch.inputs.begin(), batch.inputs.begin() + batch.lengths[0]);
-    window.push_back(batch.targets[batch.lengths[0] - 1]);
+    window.push_back(batch.targets[window.size() - 1]);
     const bool first = std::search(a.begin(), a.end(), window.begin(), window.end()) != a.end();
     const bool second = std::search(b.begin(), b.end(), window.begin(), window.end()) != b.end();
     REQUIRE((first || second));
@@ -273,7 +272,7 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
     std::set<std::size_t> variants;
     for (int i = 0; i < 150; ++i) {
       const Batch& batch = batches.next();
-      for (int b = 0; b < 3; ++b) {
+      for (std::size_t b = 0; b < 3; ++b) {
         const auto window = column(batch, b);
         const auto place = [&](const auto& all) {
           return std::ranges::find_if(all, [&](const auto& steps) { return contains(steps, window); }) - all.begin();
@@ -286,8 +285,7 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
         if (batch.reset[b]) ++jumps, silent += !tell;
         if (!batch.reset[b]) REQUIRE(told_now[b] == tell);  // until the next jump
         told_now[b] = tell;
-        for (std::size_t t = 0; t + 1 < window.size(); ++t)
-          REQUIRE(batch.targets[t * 3 + static_cast<std::size_t>(b)] == window[t + 1][0]);
+        for (std::size_t t = 0; t + 1 < window.size(); ++t) REQUIRE(batch.targets[t * 3 + b] == window[t + 1][0]);
       }
     }
     CHECK(variants.size() > 10 - 5 * (windows == 0));
@@ -297,7 +295,7 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
     Batches batches(list, {.batch = 2, .windows = 1, .hearing = {kVocabularyWithPedal, kAll}, .untold = rarity});
     for (int i = 0; i < 60; ++i) {
       const Batch& batch = batches.next();
-      for (int b = 0; b < 2; ++b) REQUIRE((column(batch, b).front()[1] != kUntold) == (rarity == 0));
+      for (std::size_t b = 0; b < 2; ++b) REQUIRE((column(batch, b).front()[1] != kUntold) == (rarity == 0));
     }
   }
 }
@@ -347,8 +345,8 @@ TEST_CASE("Past the end of a stream inputs are 0, their conditions untold") {
   REQUIRE(batch != nullptr);
   const int end = batch->lengths[0];
   REQUIRE((end > 2 && end < 200));
-  for (int t = end; t < 200; ++t) {
+  for (auto t = static_cast<std::size_t>(end); t < 200; ++t) {
     REQUIRE(batch->targets[t] == kNoTarget);
-    for (int k = 0; k < 20; ++k) REQUIRE(batch->inputs[t * 20 + k] == (k == 0 ? 0 : kUntold));
+    for (std::size_t k = 0; k < 20; ++k) REQUIRE(batch->inputs[t * 20 + k] == (k == 0 ? 0 : kUntold));
   }
 }

@@ -23,9 +23,10 @@ inline music::Performance random_performance(unsigned seed, int notes, int pitch
     now += below(3) == 0 ? 0 : below(20) == 0 ? below(4000) : below(60);
     const int pitch = 60 + below(pitches);
     const double start = static_cast<double>(now) * unit;
-    if (start < free_from[pitch] + 0.011) continue;
+    double& free = free_from[static_cast<std::size_t>(pitch)];
+    if (start < free + 0.011) continue;
     const double end = start + unit * (1 + below(300));
-    free_from[pitch] = end;
+    free = end;
     performance.notes.push_back({.start = {start},
                                  .end = {end},
                                  .pitch = static_cast<std::uint8_t>(pitch),

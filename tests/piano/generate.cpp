@@ -81,7 +81,7 @@ void require_kept(const Outline& outline, const Take& take) {
       given.insert(on_grid(notes[i]));
       continue;
     }
-    REQUIRE(std::ranges::any_of(outline.free, [&](const Span& span) {
+    REQUIRE(std::ranges::any_of(outline.free, [&, start = start](const Span& span) {
       return music::to_step({span.begin}) <= start && start < music::to_step({span.end});
     }));
     REQUIRE(end - start <= 500);

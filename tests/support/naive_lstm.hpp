@@ -13,7 +13,7 @@ namespace rondo_test {
 template <class Number>
 using Vector = std::vector<Number>;
 template <class Number>
-using Steps = std::vector<Vector<Number>>;  // [t][unit]
+using Columns = std::vector<Vector<Number>>;  // [t][unit]
 
 /// One layer. Rows are gates times units: i, f, g, o.
 struct NaiveLayer {
@@ -47,7 +47,7 @@ Number pre_activation(const NaiveLayer& layer, std::size_t row, const Vector<Num
 
 /// Runs one sequence through all layers; the state moves to its end. Returns the top layer's outputs.
 template <class Number>
-Steps<Number> naive_lstm(const std::vector<NaiveLayer>& layers, Steps<Number> x, NaiveState<Number>& state) {
+Columns<Number> naive_lstm(const std::vector<NaiveLayer>& layers, Columns<Number> x, NaiveState<Number>& state) {
   for (std::size_t l = 0; l < layers.size(); ++l) {
     const NaiveLayer& layer = layers[l];
     for (auto& step : x) {

@@ -35,8 +35,9 @@ struct CaseShape {
 
 /// Lengths of every kind in no order, zeros among them; the longest is T.
 inline std::vector<Index> unsorted_lengths(Index B, Index T) {
+  const Index step = (T + 1) % 5 == 0 ? 3 : 5;
   std::vector<Index> lengths;
-  for (Index b = 0; b < B; ++b) lengths.push_back((b * 5 + T) % (T + 1));
+  for (Index b = 0; b < B; ++b) lengths.push_back((b * step + T) % (T + 1));
   return lengths;
 }
 

@@ -83,7 +83,7 @@ class Browser:
             raise AssertionError(value["error"])
         return value.get("value")
 
-    def until(self, script, seconds=15):
+    def until(self, script, seconds=60):
         end = time.monotonic() + seconds
         while not self.js(script):
             if time.monotonic() > end:

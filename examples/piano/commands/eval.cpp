@@ -54,16 +54,6 @@ std::vector<music::Piece> chosen(const Options& o, const std::vector<music::Piec
   return some;
 }
 
-/// The pieces that the model learned from; none, and a line about it, where they are gone.
-std::vector<music::Piece> learned(const Config& config) {
-  try {
-    return corpus_of(config).train;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "piano eval: no floors and no memorisation, the training data cannot be read: %s\n", e.what());
-    return {};
-  }
-}
-
 /// The pieces that are not among the learned ones, whatever they are called there.
 std::vector<music::Piece> unheard(const std::vector<music::Piece>& pieces, const std::vector<music::Piece>& train) {
   std::vector<std::vector<music::Token>> known;
@@ -96,7 +86,8 @@ json numbers(const Options& o) {
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
-  const auto all = given(o, config), judged = chosen(o, all), train = learned(config);
+  const auto all = given(o, config), judged = chosen(o, all),
+             train = corpus_or_none(config, {}, "piano eval: no floors and no memorisation").train;
 
   json result = to_json(evaluate(model, judged, config.hearing()));
   if (config.conditions.looks_ahead())
@@ -106,8 +97,8 @@ json numbers(const Options& o) {
   result["floors"] = nullptr;
   if (!train.empty()) {
     const auto f = music::ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
-    result["floors"] = {{"uniform", f.uniform}, {"unigram", f.unigram},   {"bigram", f.bigram},
-                        {"trigram", f.trigram}, {"fourgram", f.fourgram}, {"counted_without", f.counted_without}};
+    result["floors"] = to_json(f);
+    result["floors"]["counted_without"] = f.counted_without;
   }
   result["bars"] = in_bars(judged);
   result["distribution"] = nullptr;

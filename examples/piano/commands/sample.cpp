@@ -32,7 +32,8 @@ using nlohmann::json;
 
 struct Options {
   std::string run_dir, primer_midi, primer_notes, mode, output_dir, key, soundfont;
-  double primer_seconds = 15, primer_from = 0, primer_tempo = 120, seconds = 30, share = 0, bolder = 0.1, notes_per_second = 0;
+  double primer_seconds = 15, primer_from = 0, primer_tempo = 120, seconds = 30, share = 0, bolder = 0.1,
+         notes_per_second = 0;
   int num_outputs = 3;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
@@ -78,23 +79,13 @@ std::vector<Request> requests(const Options& o, const Config& config) {
   return all;
 }
 
-/// The pieces of the run, as far as they are still where they were.
-music::Corpus corpus_or_none(const Config& config, const LoadOptions& loading) {
-  try {
-    return corpus_of(config, loading);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "piano sample: memorisation is not told, the training data cannot be read: %s\n", e.what());
-    return {};
-  }
-}
-
 void run(const Options& o) {
   const std::filesystem::path soundfont = o.wav ? find_soundfont(o.soundfont) : std::filesystem::path{};
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
   const auto asked = requests(o, config);
-  const music::Corpus corpus = corpus_or_none(config, o.loading);
+  const music::Corpus corpus = corpus_or_none(config, o.loading, "piano sample: memorisation is not told");
   const auto takes = generate(model, config.hearing(), asked, opening_velocity(corpus.train));
   const Judge judge(corpus.train, corpus.valid, o.seconds);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <stdexcept>
 
@@ -13,6 +15,15 @@ namespace music = rondo::music;
 
 music::Corpus corpus_of(const Config& config, const LoadOptions& options) {
   return music::split_by_name(load(config.data, config.pedal, options).pieces, config.validation);
+}
+
+music::Corpus corpus_or_none(const Config& config, const LoadOptions& options, const char* missing) {
+  try {
+    return corpus_of(config, options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s, the training data cannot be read: %s\n", missing, e.what());
+    return {};
+  }
 }
 
 music::Token opening_velocity(const std::vector<music::Piece>& pieces) {

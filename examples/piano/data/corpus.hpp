@@ -14,6 +14,9 @@ namespace piano {
 /// reading or splitting them throws.
 rondo::music::Corpus corpus_of(const Config& config, const LoadOptions& options = {});
 
+/// The same. Where that fails: no pieces, and a line on stderr that begins with `missing`, what the caller leaves out.
+rondo::music::Corpus corpus_or_none(const Config& config, const LoadOptions& options, const char* missing);
+
 /// The velocity that music from nothing begins with: that of the middle of the pieces' first notes, 64 without pieces.
 rondo::music::Token opening_velocity(const std::vector<rondo::music::Piece>& pieces);
 

@@ -22,9 +22,10 @@ std::uint64_t hash_of(const music::Performance& performance) {
   const auto add_time = [&add](Seconds time) { add(std::bit_cast<std::uint64_t>(time.value)); };
   for (const auto& note : performance.notes) {
     add_time(note.start), add_time(note.end);
-    add(note.pitch | note.velocity << 8 | note.channel << 16);
+    add(static_cast<std::uint64_t>(note.pitch | note.velocity << 8 | note.channel << 16));
   }
-  for (const auto& change : performance.controls) add_time(change.time), add(change.value | change.channel << 8);
+  for (const auto& change : performance.controls)
+    add_time(change.time), add(static_cast<std::uint64_t>(change.value | change.channel << 8));
   return hash;
 }
 

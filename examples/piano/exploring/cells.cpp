@@ -3,8 +3,6 @@
 #include "piano/page/data.hpp"
 
 #include <rondo/midi/compose.hpp>
-#include <rondo/midi/notes.hpp>
-#include <rondo/midi/reader.hpp>
 #include <rondo/midi/writer.hpp>
 
 #include <algorithm>
@@ -53,8 +51,7 @@ json Cells::with_performances() const {
   json all = json::array();
   for (json cell : cells_) {
     const auto path = folder_ / cell["file"].get<std::string>();
-    cell["performance"] =
-        page_performance(rondo::midi::extract<rondo::midi::Seconds>(rondo::midi::read_file(path).file));
+    cell["performance"] = page_performance(path);
     all.push_back(std::move(cell));
   }
   return all;

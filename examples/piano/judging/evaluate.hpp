@@ -47,7 +47,7 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
   Likelihood result;
   while (const auto* batch = sweep.next()) {
     restart(state, batch->reset);
-    const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache, Inference{});
+    const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{});
     rondo::look_on_host(Device{}, logits.flat(), [&](rondo::MatrixView<const float> on_host) {
       for (rondo::Index j = 0; j < B * kSteps; ++j) {
         const auto target = batch->targets[static_cast<std::size_t>(j)];

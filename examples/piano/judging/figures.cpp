@@ -116,6 +116,14 @@ void print_memorisation(const json& m) {
 
 }  // namespace
 
+json to_json(const rondo::music::Floors& floors) {
+  return {{"uniform", floors.uniform},
+          {"unigram", floors.unigram},
+          {"bigram", floors.bigram},
+          {"trigram", floors.trigram},
+          {"fourgram", floors.fourgram}};
+}
+
 json to_json(const Likelihood& likelihood) {
   const double total = likelihood.total_nats();
   json by_event = json::object(), bins = json::array();

@@ -5,6 +5,7 @@
 #include "piano/judging/evaluate.hpp"
 
 #include <rondo/music/dataset.hpp>
+#include <rondo/music/ngram.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,9 @@ namespace piano {
 /// {ece, bins [{low, high, confidence, accuracy, count}]}}. A note is a note-on that was foretold; seconds are those of
 /// the time shifts that were; a kind of which there was none is null, and the pedal left out.
 nlohmann::json to_json(const Likelihood& likelihood);
+
+/// {uniform, unigram, bigram, trigram, fourgram}, nats per token.
+nlohmann::json to_json(const rondo::music::Floors& floors);
 
 /// The pieces that know their bars, by Wu and Yang's measures over these: {pieces, bar_entropy, four_bar_entropy,
 /// groove_similarity}, means over pieces. Null where none does.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "piano/page/data.hpp"
 
+#include <rondo/midi/notes.hpp>
+#include <rondo/midi/reader.hpp>
+
 #include <cmath>
 #include <cstddef>
 
@@ -20,6 +23,10 @@ json page_performance(const music::Performance& performance, const std::vector<b
   for (const auto& change : performance.controls)
     if (music::is_pedal(change)) pedal.push_back(json::array({rounded(change.time), music::is_down(change) ? 1 : 0}));
   return {{"notes", notes}, {"pedal", pedal}, {"seconds", rounded(performance.duration)}};
+}
+
+json page_performance(const std::filesystem::path& midi) {
+  return page_performance(rondo::midi::extract<rondo::midi::Seconds>(rondo::midi::read_file(midi).file));
 }
 
 std::string page_title(const std::string& mode, const std::string& primer) {

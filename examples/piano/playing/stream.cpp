@@ -73,12 +73,11 @@ void Stream::hear(std::size_t t, std::span<const float> logits) {
     put(token);
   } else {
     const std::int64_t now = grammar_.steps();
-    const auto span = std::ranges::find_if(free_, [&](const auto& s) { return s.first <= now && now < s.second; });
+    const auto span = span_at(now);
     const std::int64_t limit = std::min(span->second, next_given());
     if (now + event.value < limit)
       put(token);
-    else if (limit == span->second && span + 1 == free_.end() && next_given() >= limit &&
-             next_given() == std::numeric_limits<std::int64_t>::max())
+    else if (span + 1 == free_.end() && given_at_ == given_.size())
       finish();
     else
       put(music::time_shift(static_cast<int>(limit - now)));
@@ -128,8 +127,8 @@ std::int64_t Stream::next_given() const {
 
 bool Stream::is_own(int pitch) const { return played_.key(pitch) && !held_[static_cast<std::size_t>(pitch)]; }
 
-bool Stream::is_free(std::int64_t step) const {
-  return std::ranges::any_of(free_, [&](const auto& span) { return span.first <= step && step < span.second; });
+std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator Stream::span_at(std::int64_t step) const {
+  return std::ranges::find_if(free_, [&](const auto& span) { return span.first <= step && step < span.second; });
 }
 
 std::int64_t Stream::due(std::int64_t now, int pitch) const {

@@ -47,7 +47,9 @@ class Stream {
   void go_on();  // given tokens, up to where the model is asked, or to the end
   void finish();
   std::int64_t next_given() const;  // its step; far away if there is none
-  bool is_free(std::int64_t step) const;
+  /// The free span at that step, or the end.
+  std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator span_at(std::int64_t step) const;
+  bool is_free(std::int64_t step) const { return span_at(step) != free_.end(); }
   bool is_own(int pitch) const;                         // the key is down, and not given
   std::int64_t due(std::int64_t now, int pitch) const;  // when such a key comes up outside of free spans
   void leave_off(std::int64_t now);                     // lifts those that are due, sets the pedal as it is given

@@ -8,8 +8,6 @@
 #include "piano/training/metrics.hpp"
 
 #include <rondo/midi/compose.hpp>
-#include <rondo/midi/notes.hpp>
-#include <rondo/midi/reader.hpp>
 #include <rondo/midi/writer.hpp>
 
 #include <cstdio>
@@ -51,8 +49,7 @@ void write_report(const RunDir& run, const Config& config, const json& facts, bo
     json sample = line["sample"];
     const auto path = run.folder() / sample["file"].get<std::string>();
     try {
-      sample["performance"] =
-          page_performance(rondo::midi::extract<rondo::midi::Seconds>(rondo::midi::read_file(path).file));
+      sample["performance"] = page_performance(path);
     } catch (const std::exception&) {
       continue;  // it was moved away: the report goes on without
     }

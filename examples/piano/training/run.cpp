@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
+#include "piano/judging/figures.hpp"
 #include "piano/training/listen.hpp"
 #include "piano/training/metrics.hpp"
 #include "piano/training/trainer.hpp"
@@ -29,16 +30,6 @@ std::string format(const char* pattern, Values... values) {
   char text[240];
   std::snprintf(text, sizeof text, pattern, values...);
   return text;
-}
-
-/// The n-gram floors of the split: what counting alone foretells, in nats per token.
-json floors(const music::Corpus& corpus, int vocabulary) {
-  const auto f = music::ngram_floors(corpus.train, corpus.valid, vocabulary);
-  return {{"uniform", f.uniform},
-          {"unigram", f.unigram},
-          {"bigram", f.bigram},
-          {"trigram", f.trigram},
-          {"fourgram", f.fourgram}};
 }
 
 /// What happened since the last line of metrics.
@@ -156,7 +147,8 @@ class Run {
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
     facts_ = {{"tokens_train", music::count_tokens(corpus_.train)},
               {"tokens_valid", music::count_tokens(corpus_.valid)},
-              {"floors", floors(corpus_, static_cast<int>(config_.model.vocabulary))}};
+              {"floors",
+               to_json(music::ngram_floors(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
   }
 
   void describe(const std::string& device) {

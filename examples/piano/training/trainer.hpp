@@ -69,7 +69,7 @@ class Trainer {
     restart(state_, batch.reset);
     rondo::zero_grad(model_);
     const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
-                                              state_, cache_, &rng_);
+                                              state_, cache_, rondo::Training{rng_});
     const double norm = rondo::clip_grad_norm(model_, config_.clip);
     if (!std::isfinite(norm) || !std::isfinite(loss.mean())) broke_down(steps() + 1, "gradient");
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .floor = 0.01};

@@ -4,16 +4,17 @@
 //
 //   model.for_each_parameter([](const Path& name, auto& parameter) { ... });
 //
-// Optimiser, clip, checkpoint and gradient check all use it.
+// Optimiser, clip, checkpoint and gradient check all use it. Of a const model the visitor gets const parameters, so
+// that counting, saving and copying need no more than that.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
+#include <rondo/core/error.hpp>
 #include <rondo/core/view.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
-#include <tuple>
 
 namespace rondo::inline v0 {
 
@@ -64,9 +65,11 @@ class Parameter {
 };
 
 /// The dotted name of a parameter, e.g. "lstm.weight_ih_l0"; grows without allocating, so that a training step may
-/// visit.
+/// visit. Throws rondo::error where it would become longer than kLongest.
 class Path {
  public:
+  static constexpr std::size_t kLongest = 120;  // characters
+
   Path() = default;
 
   /// This path and one more part, with a dot between.
@@ -99,41 +102,36 @@ class Path {
 
  private:
   void append(std::string_view part) {
-    const std::size_t n = std::min(part.size(), sizeof text_ - size_);
-    std::copy_n(part.data(), n, text_ + size_);
-    size_ += n;
+    if (part.size() > kLongest - size_) [[unlikely]]
+      throw error(detail::concat("Path: ", text(), part, " has ", size_ + part.size(),
+                                 " characters, a parameter's name may have ", kLongest));
+    std::copy_n(part.data(), part.size(), text_ + size_);
+    size_ += part.size();
   }
 
-  char text_[120] = {};
+  char text_[kLongest] = {};
   std::size_t size_ = 0;
 };
 
-/// Several layers as one model, for optimiser and checkpoint. It refers to them; their names begin with their place,
-/// "0", "1" and so on, as those of torch.nn.ModuleList.
-template <class... Layers>
-class Group {
- public:
-  explicit Group(Layers&... layers) : layers_(layers...) {}
+namespace detail {
 
-  template <class F>
-  void for_each_parameter(F&& f, const Path& path = {}) {
-    std::apply(
-        [&](Layers&... layers) {
-          Index place = 0;
-          (layers.for_each_parameter(f, path / "" + place++), ...);
-        },
-        layers_);
-  }
+/// Shows every parameter to f, to read. A model that has only the mutable visitor is visited by that one.
+template <class Model, class F>
+void read_parameters(const Model& model, F&& f, const Path& path = {}) {
+  if constexpr (requires { model.for_each_parameter(f, path); })
+    model.for_each_parameter(f, path);
+  else
+    const_cast<Model&>(model).for_each_parameter([&](const Path& name, const auto& parameter) { f(name, parameter); },
+                                                 path);
+}
 
- private:
-  std::tuple<Layers&...> layers_;
-};
+}  // namespace detail
 
 /// How many numbers a model learns.
 template <class Model>
-Index parameter_count(Model& model) {
+Index parameter_count(const Model& model) {
   Index count = 0;
-  model.for_each_parameter([&](const Path&, auto& parameter) { count += parameter.size(); });
+  detail::read_parameters(model, [&](const Path&, const auto& parameter) { count += parameter.size(); });
   return count;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The frame of a recurrent layer, whatever its cell: its sizes, its weights as views, and the options of a pass over it.
-// What a cell is stands in math/cells/. Legend: C input features, H hidden units, P output features (H, unless there is
-// a projection), G gates of a cell, B batch, T time steps.
+// The frame of a recurrent layer, whatever its cell: its sizes, its weights as views, and the options of a pass over
+// it. What a cell is stands in math/cells/. Legend: C input features, H hidden units, P output features (H, unless
+// there is a projection), G gates of a cell, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/precision.hpp>

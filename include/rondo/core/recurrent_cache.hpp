@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What one recurrent layer remembers of a forward pass in one direction, so that backward can run. The caller holds it:
-// the layer itself stays constant, and may serve many callers at once. The outputs stand beside it, since two directions
-// share one sequence of them.
+// the layer itself stays constant, and may serve many callers at once. The outputs stand beside it, since two
+// directions share one sequence of them.
 #pragma once
 
 #include <rondo/core/recurrent.hpp>

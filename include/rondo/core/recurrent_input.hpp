@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The input of a recurrent layer: a sequence of features, or tokens whose embeddings nobody has looked up yet, since a
-// backend may project each of the V tokens once instead of each of the B*T steps. One type carries either, so that every
-// entry stands once.
+// backend may project each of the V tokens once instead of each of the B*T steps. One type carries either, so that
+// every entry stands once.
 #pragma once
 
 #include <rondo/core/sequence.hpp>
@@ -17,8 +17,8 @@ namespace rondo::inline v0 {
 inline constexpr std::int32_t kNoToken = -1;
 
 /// x(b, t) is the sum of the columns of E whose ids stand at [K * (b + B * t), K * (b + B * t + 1)): with K = 1 the
-/// column of one token, else a bag of them (torch.nn.EmbeddingBag, mode sum). Legend: V vocabulary, D features, B batch,
-/// T steps, K ids a step.
+/// column of one token, else a bag of them (torch.nn.EmbeddingBag, mode sum). Legend: V vocabulary, D features, B
+/// batch, T steps, K ids a step.
 template <class Scalar, class Device = Cpu>
 struct TokenInput {
   MatrixView<const Scalar> E;            // D x V
@@ -50,12 +50,12 @@ class RecurrentInput {
 
  private:
   Extent extent_;
-  MatrixView<const Scalar> view_;  // of features; of tokens their embeddings, for their number of rows
+  MatrixView<const Scalar> view_;        // of features; of tokens their embeddings, for their number of rows
   TokenInput<Scalar, Device> tokens_{};  // or nothing
 };
 
-/// Where a caller wants the gradient of such an input: nowhere (null), in a sequence that becomes C x B x T, or added to
-/// that of the embeddings (D x V).
+/// Where a caller wants the gradient of such an input: nowhere (null), in a sequence that becomes C x B x T, or added
+/// to that of the embeddings (D x V).
 template <class Scalar, class Device = Cpu>
 class InputGradient {
  public:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a pass over several recurrent layers takes: their caches, and, of a backend that can run several at once (it has
-// kRunsLayersTogether and the operations layers_run_together, recurrent_stack_forward and recurrent_stack_backward), all
-// of them as one value. For the others Recurrent runs layer after layer.
+// kRunsLayersTogether and the operations layers_run_together, recurrent_stack_forward and recurrent_stack_backward),
+// all of them as one value. For the others Recurrent runs layer after layer.
 #pragma once
 
 #include <rondo/core/recurrent.hpp>
@@ -16,7 +16,7 @@ namespace rondo::inline v0 {
 /// What one layer remembers: the outputs of all its directions, and each one's own.
 template <class Scalar, class Device = Cpu>
 struct LayerCache {
-  Sequence<Scalar, Device> y;                             // D*P x B x T
+  Sequence<Scalar, Device> y;                            // D*P x B x T
   std::array<RecurrentCache<Scalar, Device>, 2> passes;  // forward, reverse
 };
 

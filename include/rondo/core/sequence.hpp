@@ -9,6 +9,7 @@
 #include <rondo/core/view.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <ostream>
 #include <span>
 #include <type_traits>
@@ -33,6 +34,39 @@ class Sequence {
  public:
   Sequence() = default;
   Sequence(Index features, Index batch, Index time) { resize(features, batch, time); }
+
+  /// With these values, on the host, in the order of memory: features fastest, then the batch, then time. Throws
+  /// shape_error unless there are C * B * T.
+  Sequence(Index features, Index batch, Index time, std::span<const Scalar> values) : Sequence(features, batch, time) {
+    require_shape(static_cast<Index>(values.size()) == size(), "Sequence: ", values.size(), " values for ", shape());
+    set_values(values.data());
+  }
+
+  /// From [time][batch][features], e.g. a vector of vectors of vectors of numbers; a braced list will do:
+  /// Sequence<float>::from_nested({{{1, 2}}, {{3, 4}}}) is 2 x 1 x 2. Throws shape_error unless every step has as many
+  /// sequences as the first, and every one of those as many features.
+  template <class Nested = std::vector<std::vector<std::vector<Scalar>>>>
+  static Sequence from_nested(const Nested& steps) {
+    const auto count = [](const auto& range) { return static_cast<Index>(std::size(range)); };
+    const Index T = count(steps), B = T > 0 ? count(*std::begin(steps)) : 0;
+    const Index C = B > 0 ? count(*std::begin(*std::begin(steps))) : 0;
+    std::vector<Scalar> values;
+    values.reserve(static_cast<std::size_t>(C * B * T));
+    Index t = 0;
+    for (const auto& step : steps) {
+      require_shape(count(step) == B, "Sequence::from_nested: step ", t, " has ", count(step),
+                    " sequences, step 0 has ", B);
+      Index b = 0;
+      for (const auto& features : step) {
+        require_shape(count(features) == C, "Sequence::from_nested: step ", t, " of sequence ", b, " has ",
+                      count(features), " features, the first has ", C);
+        for (const auto& value : features) values.push_back(static_cast<Scalar>(value));
+        ++b;
+      }
+      ++t;
+    }
+    return Sequence(C, B, T, values);
+  }
 
   /// Takes a new shape and forgets lengths. Contents are unspecified; memory is kept for reuse.
   void resize(Index features, Index batch, Index time) {
@@ -70,6 +104,13 @@ class Sequence {
     return values_.data()[c + features_ * (b + batch_ * t)];
   }
 
+  /// Every number = value, in padding too.
+  void fill(Scalar value) {
+    using rondo::fill;
+    fill(Device{}, flat(), value);
+  }
+  void set_zero() { fill(Scalar(0)); }
+
   Scalar* data() { return values_.data(); }
   const Scalar* data() const { return values_.data(); }
 
@@ -100,6 +141,15 @@ class Sequence {
   SequenceShape shape() const { return {features_, batch_, time_}; }
 
  private:
+  void set_values(const Scalar* values) {
+    if constexpr (std::is_same_v<Device, Cpu>) {
+      std::copy_n(values, size(), values_.data());
+    } else {
+      const auto to = flat();
+      upload(Device{}, MatrixView<const Scalar>{values, to.rows, to.cols, to.rows}, to);  // the backend's
+    }
+  }
+
   Index features_ = 0, batch_ = 0, time_ = 0;
   Buffer<Scalar, Device> values_;
   std::vector<Index> lengths_;

@@ -56,8 +56,7 @@ struct SequenceView {
   SequenceView row_block(Index first, Index count) const { return {flat.row_block(first, count), extent}; }
 
   template <class U>
-    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
-  operator SequenceView<U>() const {
+  requires(!std::is_const_v<T> && std::is_same_v<U, const T>) operator SequenceView<U>() const {
     return {flat, extent};
   }
 };

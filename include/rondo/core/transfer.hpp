@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace rondo::inline v0 {
@@ -73,31 +74,35 @@ Sequence<Scalar, Device> to(const Sequence<Scalar, From>& x) {
   return y;
 }
 
-/// The weights of one model become those of another of the same shape, wherever they are. Throws shape_error if the
-/// shapes differ.
+/// The weights of one model become those of another of the same names and shapes, wherever they are. Throws shape_error
+/// if the models differ, and then writes nothing.
 template <class From, class To>
-void copy_weights(From& from, To& to) {
+void copy_weights(const From& from, To& to) {
   struct Matrix {
     Path path;
-    Index rows;
+    Index rows, cols;
     Buffer<double> values;
   };
   std::vector<Matrix> matrices;
-  from.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
-    Matrix m{path, p.rows(), Buffer<double>(p.size())};
+  detail::read_parameters(from, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
+    Matrix m{path, p.rows(), p.cols(), Buffer<double>(p.size())};
     look_on_host(Device{}, p.value(), [&](auto host) { std::copy_n(host.data, p.size(), m.values.data()); });
     matrices.push_back(std::move(m));
   });
   std::size_t next = 0;
-  to.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
+  detail::read_parameters(to, [&](const Path& path, const auto& p) {
     const Matrix* m = next < matrices.size() ? &matrices[next++] : nullptr;
-    require_shape(m && m->path.text() == path.text() && m->rows == p.rows() && m->values.size() == p.size(),
+    require_shape(m && m->path.text() == path.text() && m->rows == p.rows() && m->cols == p.cols(),
                   "copy_weights: the models differ at ", path.text(), ", ", p.rows(), " x ", p.cols());
-    set_from_host(Device{}, p.value(), [&](auto host) {
-      std::transform(m->values.begin(), m->values.end(), host.data, [](double v) { return static_cast<Scalar>(v); });
-    });
   });
   require_shape(next == matrices.size(), "copy_weights: the first model has more parameters than the second");
+  next = 0;
+  to.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
+    const Matrix& m = matrices[next++];
+    set_from_host(Device{}, p.value(), [&](auto host) {
+      std::transform(m.values.begin(), m.values.end(), host.data, [](double v) { return static_cast<Scalar>(v); });
+    });
+  });
 }
 
 }  // namespace rondo::inline v0

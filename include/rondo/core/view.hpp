@@ -28,8 +28,7 @@ struct MatrixView {
 
   /// To read through. (A template, or nvcc warns of the view that already is one.)
   template <class U>
-    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
-  constexpr operator MatrixView<U>() const {
+  requires(!std::is_const_v<T> && std::is_same_v<U, const T>) constexpr operator MatrixView<U>() const {
     return {data, rows, cols, stride};
   }
 };

@@ -22,7 +22,6 @@ template <class... Cells>
 struct SeparateCellKernels<std::tuple<Cells...>> {
   const CellKernels* (*of[sizeof...(Cells)])(CpuLevel) = {separate_cell_kernels_of<Cells>...};
 };
-[[gnu::used]] extern const SeparateCellKernels<PackedCells> separate_cell_kernels;
-const SeparateCellKernels<PackedCells> separate_cell_kernels{};
+[[gnu::used]] const SeparateCellKernels<PackedCells> separate_cell_kernels{};
 
 }  // namespace rondo::inline v0::detail

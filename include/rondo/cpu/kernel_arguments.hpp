@@ -81,9 +81,10 @@ struct StepCells {
 /// One step of the recurrence.
 template <class Word>
 struct RecurrentStep {
-  long columns, depth;      // depth: words of one column of h
-  bool reverse_unit_order;  // last units first: every other step, so that it begins with what the cache still holds of R
-  const Word* R;            // panels of gates
+  long columns, depth;  // depth: words of one column of h
+  bool
+      reverse_unit_order;  // last units first: every other step, so that it begins with what the cache still holds of R
+  const Word* R;           // panels of gates
   Operand<Word> h_before;
   StepCells cells;
 };
@@ -95,7 +96,7 @@ struct StepGradients {
   const float* before;  // H x columns
   long before_column;
   const float* tanh_c;  // H x columns
-  float* dc;  // H x columns. In: what step t+1 passes down of the cell's own state; out: what step t passes down
+  float* dc;      // H x columns. In: what step t+1 passes down of the cell's own state; out: what step t passes down
   long c_column;  // of both
   float* dz;      // NH x columns
   long dz_column;
@@ -121,7 +122,7 @@ struct BackwardStep {
   long A_depth;             // words of one of its rows
   bool reverse_unit_order;  // last units first
   Operand<Word> b;
-  Start dh;  // H x columns: dL/dh(t) but for the product
+  Start dh;  // H x columns: dL/dh(t) but for the product; its vectors follow each other
   StepGradients gradients;
 };
 
@@ -146,11 +147,11 @@ struct GradientSums {
 /// One step of one layer for a single stream.
 struct StreamStep {
   long inputs, hidden, outputs;  // C, H, P
-  bool reverse_unit_order;       // last units first: every other step, so that it begins with what the cache still holds
-  const float* weights;          // for each vector of units a panel of the bias, then of W's columns, then of R's
-  const float* x;                // C
-  const float* h_before;         // P
-  const float* before;           // H and up to a whole vector more, as h and c: c(t-1), or h(t-1) of a cell without c
+  bool reverse_unit_order;  // last units first: every other step, so that it begins with what the cache still holds
+  const float* weights;     // for each vector of units a panel of the bias, then of W's columns, then of R's
+  const float* x;           // C
+  const float* h_before;    // P
+  const float* before;      // H and up to a whole vector more, as h and c: c(t-1), or h(t-1) of a cell without c
   float* h;
   float* c;
 };

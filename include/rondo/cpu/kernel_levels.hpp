@@ -31,6 +31,8 @@ namespace rondo::inline v0::detail {
 #else
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // GCC 12: of an int template parameter as the size of an array
 #endif
 
 #if defined(__clang__)
@@ -108,6 +110,7 @@ inline constexpr CellKernels kCellKernels{avx512::kCellProductKernels<avx512::Fp
 #if defined(__clang__)
 #pragma clang fp contract(on)
 #else
+#pragma GCC diagnostic pop
 #pragma GCC pop_options
 #endif
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer backward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says, in
-// chunks of steps, last first, by a team of threads. For each step of a chunk dh = dy + R^T dz(t+1) and the cell
+// One recurrent layer backward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says,
+// in chunks of steps, last first, by a team of threads. For each step of a chunk dh = dy + R^T dz(t+1) and the cell
 // backward; then dW, dR, db and dx of the chunk, while its dz is in cache. The dz of all steps never exists. See
 // docs/04-cpu-kernels.md.
 #pragma once
@@ -19,9 +19,9 @@ namespace rondo::inline v0::detail {
 
 /// The gradient of the features, dx = W^T dz, and of W by the sums that R has.
 struct FeatureGradient {
-  MatrixView<const float> W;      // GH x C
-  SequenceView<const float> x;    // C x B x T
-  MatrixView<float> dW;           // GH x C
+  MatrixView<const float> W;    // GH x C
+  SequenceView<const float> x;  // C x B x T
+  MatrixView<float> dW;         // GH x C
   RecurrentInputGradient<float> to;
 };
 
@@ -35,8 +35,8 @@ struct TableGradient {
 template <class Cell, class Word, class InputGradient>
 class BackwardPass {
  public:
-  /// y: P x B x T, the outputs of the forward pass. db: NH, to which the sums of dz are added. dh_end and dc_end come in
-  /// as the gradients of the final state and leave as those of the initial one.
+  /// y: P x B x T, the outputs of the forward pass. db: NH, to which the sums of dz are added. dh_end and dc_end come
+  /// in as the gradients of the final state and leave as those of the initial one.
   BackwardPass(const Kernels& k, const Steps& steps, const RecurrentWeights<const float>& w,
                const RecurrentCache<float>& saved, SequenceView<float> y, SequenceView<const float> dy,
                const InputGradient& input, MatrixView<float> dR, float* db, MatrixView<float> dh_end,
@@ -202,16 +202,16 @@ class BackwardPass {
     for_each_active_run(steps_.extent, begin, end, [&](Index first, Index count) {
       for (const Index last = first + count; first < last;) {
         // h(t-1) lies B columns away from dz(t), except that h0 stands apart
-        const Index t = first / B_, first_step = steps_.at(0) * B_, last_of_others = steps_.reverse() ? first_step : last;
+        const Index t = first / B_, first_step = steps_.at(0) * B_,
+                    last_of_others = steps_.reverse() ? first_step : last;
         Index columns = std::min<Index>(last - first, GradientSums<Word>::kMaxDepth);
         if (steps_.is_first(t))
           columns = std::min(columns, (t + 1) * B_ - first);
         else
           columns = std::min(columns, last_of_others - first);
-        const MatrixView<const float> h = steps_.is_first(t)
-                                              ? saved_.h0.flat().columns(first - t * B_, columns)
-                                              : MatrixView<const float>(
-                                                    y_.flat.columns(first + (steps_.before(t) - t) * B_, columns));
+        const MatrixView<const float> h =
+            steps_.is_first(t) ? saved_.h0.flat().columns(first - t * B_, columns)
+                               : MatrixView<const float>(y_.flat.columns(first + (steps_.before(t) - t) * B_, columns));
         add_sums(team, first, columns, dz(begin).data + (first - begin * B_) * NH_, h);
         first += columns;
       }
@@ -228,11 +228,13 @@ class BackwardPass {
     }
     for (int q = 0; q < Cell::kBlocks;) {  // neighbouring blocks that go to the same gates of W and R
       int after = q + 1;
-      while (after < Cell::kBlocks && (input_gate<Cell>(after) - after == input_gate<Cell>(q) - q ||
-                                       (input_gate<Cell>(after) < 0 && input_gate<Cell>(q) < 0)) &&
+      while (after < Cell::kBlocks &&
+             (input_gate<Cell>(after) - after == input_gate<Cell>(q) - q ||
+              (input_gate<Cell>(after) < 0 && input_gate<Cell>(q) < 0)) &&
              (after < Cell::kGates) == (q < Cell::kGates))
         ++after;
-      GradientSums<Word> sums{columns, dz + q * H_, NH_, 0, {}, nullptr, 0, 0, {}, nullptr, 0, db_ ? db_ + q * H_ : nullptr};
+      GradientSums<Word> sums{columns, dz + q * H_, NH_, 0,       {}, nullptr,
+                              0,       0,           {},  nullptr, 0,  db_ ? db_ + q * H_ : nullptr};
       if (q < Cell::kGates) {
         sums.hidden = P_, sums.h = work_.h_pairs.get_paired(h);
         sums.dR = dR_.data + q * H_, sums.dR_column = dR_.stride;
@@ -270,13 +272,12 @@ class BackwardPass {
       const Index K = input_.x.per_step;
       for (const GateRun& run : Cell::kInputRuns) {
         const Team::Range rows = team.share(run.count * H_, k_.panel_rows);
-        for_each_token(input_.x.tokens.subspan(static_cast<std::size_t>(begin * B_ * K),
-                                               static_cast<std::size_t>(count * K)),
-                       count, [&](Index j, std::int32_t id) {
-                         const float* const dz_j = dz(begin).data + j * NH_ + run.block * H_;
-                         k_.elementwise.add(rows.size(), dz_j + rows.first,
-                                            &input_.d_table(run.gate * H_ + rows.first, id));
-                       });
+        for_each_token(
+            input_.x.tokens.subspan(static_cast<std::size_t>(begin * B_ * K), static_cast<std::size_t>(count * K)),
+            count, [&](Index j, std::int32_t id) {
+              const float* const dz_j = dz(begin).data + j * NH_ + run.block * H_;
+              k_.elementwise.add(rows.size(), dz_j + rows.first, &input_.d_table(run.gate * H_ + rows.first, id));
+            });
       }
     }
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One recurrent layer forward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says, in
-// chunks of steps that stay in cache, by a team of threads. For each chunk Z = W X + b; for each of its steps R h(t-1) is
-// added and the cell follows, in one. It serves training, which keeps everything, and inference, which keeps the outputs.
-// See docs/04-cpu-kernels.md.
+// chunks of steps that stay in cache, by a team of threads. For each chunk Z = W X + b; for each of its steps R h(t-1)
+// is added and the cell follows, in one. It serves training, which keeps everything, and inference, which keeps the
+// outputs. See docs/04-cpu-kernels.md.
 #pragma once
 
 #include <rondo/core/sequence_view.hpp>
@@ -25,13 +25,13 @@ struct Ring {
 
 /// Where a pass finds and leaves its numbers.
 struct ForwardBuffers {
-  MatrixView<const float> h0;  // P x B
-  MatrixView<const float> c0;  // H x B, of cells with c
-  Ring gates;                  // NH x B each; a whole number of chunks, or all steps
-  Ring c;                      // H x B each: all steps, or one place
-  Ring tanh_c;                 // as c
-  bool keep;                   // gates and tanh_c, for backward
-  SequenceView<float> y;       // P x B x T
+  MatrixView<const float> h0;      // P x B
+  MatrixView<const float> c0;      // H x B, of cells with c
+  Ring gates;                      // NH x B each; a whole number of chunks, or all steps
+  Ring c;                          // H x B each: all steps, or one place
+  Ring tanh_c;                     // as c
+  bool keep;                       // gates and tanh_c, for backward
+  SequenceView<float> y;           // P x B x T
   MatrixView<float> h_end, c_end;  // P x B, H x B: state after each sequence's last step; null data: not wanted
 };
 

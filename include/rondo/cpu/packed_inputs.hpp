@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Where a layer's input projection comes from, for the packed pass: from the features of a sequence by a product, or, of
-// tokens, from a table by looking up. Each knows both ways: projecting units of some steps into z, and turning dz into
-// gradients. `Word` is what products multiply. Legend: C input features, H hidden units, G gates, N blocks of the cell, B
-// batch, V vocabulary.
+// Where a layer's input projection comes from, for the packed pass: from the features of a sequence by a product, or,
+// of tokens, from a table by looking up. Each knows both ways: projecting units of some steps into z, and turning dz
+// into gradients. `Word` is what products multiply. Legend: C input features, H hidden units, G gates, N blocks of the
+// cell, B batch, V vocabulary.
 #pragma once
 
 #include <rondo/core/buffer.hpp>

@@ -23,9 +23,9 @@ inline Index steps_back(Index batch) {
 /// then begins with what the one before has left in cache; with more, prefetching finds the usual order easier.
 inline bool reverse_unit_order(Index t, Index batch) { return t % 2 != 0 && batch <= 4; }
 
-/// What a thread does of each step: by columns of the batch (nobody waits) where R fits every core's cache and there are
-/// columns enough to fill tiles; else by units and by outputs in whole grains (each core keeps its rows of R, and all
-/// wait for each other after a step).
+/// What a thread does of each step: by columns of the batch (nobody waits) where R fits every core's cache and there
+/// are columns enough to fill tiles; else by units and by outputs in whole grains (each core keeps its rows of R, and
+/// all wait for each other after a step).
 struct WorkPartition {
   Team::Range units, outputs, columns;  // of H, P, B
   bool by_columns;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer over a sequence on the CPU, in one direction: which pass runs. In float, where the machine has AVX2
-// or AVX-512, the packed one (packed_*.hpp) of the cells that have one; in double, elsewhere and for all else the plain
-// one (recurrent_plain.hpp), which is the text to read.
+// One recurrent layer over a sequence on the CPU, in one direction: which pass runs. In float, where the machine has
+// AVX2 or AVX-512, the packed one (packed_*.hpp) of the cells that have one; in double, elsewhere and for all else the
+// plain one (recurrent_plain.hpp), which is the text to read.
 #pragma once
 
 #include <rondo/core/operations.hpp>
@@ -76,9 +76,8 @@ void packed_forward(const Kernels& k, Direction direction, const RecurrentWeight
   work.weights.template reserve_W<Cell>(k, w.shape);
   const FeatureInput<Cell, Word> input(k, w.shape.hidden, work.weights.W.data(), bias, x.sequence(),
                                        steps_projected(x.batch()), work.operands.x);
-  packed_forward<Cell, Word>(k, direction, w, input, bias, y, cache, [&](Team::Range units) {
-    work.weights.template pack<Cell>(w.W, units, work.weights.W);
-  });
+  packed_forward<Cell, Word>(k, direction, w, input, bias, y, cache,
+                             [&](Team::Range units) { work.weights.template pack<Cell>(w.W, units, work.weights.W); });
 }
 
 /// Adds the sums of all blocks' dz (NH) to the gradients of the biases.
@@ -106,9 +105,9 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
     db = cache.workspace.d_bias.data();
   }
   const auto run = [&](const auto& input) {
-    BackwardPass<Cell, Word, std::remove_cvref_t<decltype(input)>> pass(
-        k, Steps{direction, y.extent}, w, cache, y, dy, input, grad.R, db, dh_end, dc_end,
-        cache.workspace.packed_for<Word>().backward);
+    BackwardPass<Cell, Word, std::remove_cvref_t<decltype(input)>> pass(k, Steps{direction, y.extent}, w, cache, y, dy,
+                                                                        input, grad.R, db, dh_end, dc_end,
+                                                                        cache.workspace.packed_for<Word>().backward);
     with_team(threads(), [&](const Team& team) { pass.run(team); });
   };
   if (x.is_tokens()) {
@@ -161,9 +160,9 @@ void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const Rec
   recurrent_forward_plain(cpu, cell, options.direction, w, x.sequence(), y, cache);
 }
 
-/// Gradients of everything, given dy = dL/dy (P x B x T); y, x and cache are those of the forward pass. dh_end (P x B) and
-/// dc_end (H x B) come in as the gradients of the final state and leave as those of the initial state. Adds to grad;
-/// writes what `to` asks for.
+/// Gradients of everything, given dy = dL/dy (P x B x T); y, x and cache are those of the forward pass. dh_end (P x B)
+/// and dc_end (H x B) come in as the gradients of the final state and leave as those of the initial state. Adds to
+/// grad; writes what `to` asks for.
 template <class Cell, class Scalar>
 void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                         const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy,
@@ -173,15 +172,16 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
   if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
     auto& d_features = cache.workspace.dx;
     d_features.resize(x.features(), x.batch(), x.time());
-    recurrent_backward(cpu, cell, options, w, RecurrentInput<Scalar>(std::as_const(cache.workspace.x)), y, dy, cache, grad,
-                       dh_end, dc_end, RecurrentInputGradient<Scalar>{d_features.flat()});
+    recurrent_backward(cpu, cell, options, w, RecurrentInput<Scalar>(std::as_const(cache.workspace.x)), y, dy, cache,
+                       grad, dh_end, dc_end, RecurrentInputGradient<Scalar>{d_features.flat()});
     if (to.dE.data) embedding_backward(cpu, x.tokens().tokens, d_features.flat(), to.dE);
     return;
   }
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (k)
       return detail::with_word(options.precision, [&](auto word) {
-        detail::packed_backward<Cell, decltype(word)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end, to);
+        detail::packed_backward<Cell, decltype(word)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
+                                                      to);
       });
   recurrent_backward_plain(cpu, cell, options.direction, w, x.sequence(), dy, cache, grad, dh_end, dc_end, to);
 }
@@ -219,7 +219,8 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
       gates.resize(Cell::kBlocks * H, B, 1);
       const MatrixView<float> z = gates.at(0);
       for (Index b = 0; b < B; ++b) std::copy_n(bias, z.rows, &z(0, b));
-      detail::for_each_input_run<Cell>(w.W, z, H, [&](auto W, auto rows) { gemm(cpu, Op::none, Op::none, W, x, rows); });
+      detail::for_each_input_run<Cell>(w.W, z, H,
+                                       [&](auto W, auto rows) { gemm(cpu, Op::none, Op::none, W, x, rows); });
       gemm(cpu, Op::none, Op::none, w.R, h, z.row_block(0, Cell::kGates * H));
       const MatrixView<float> own = Cell::kHasC ? c : h;
       const detail::StepCells cells{.bias = z.data,

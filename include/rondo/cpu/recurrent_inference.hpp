@@ -101,26 +101,26 @@ void infer_packed(const InferenceWeights<float, Cpu>& w, SequenceView<const floa
   const auto& packed = w.packed_for<Word>(w);
   const FeatureInput<Cell, Word> input(k, H, packed.W.data(), w.bias.data(), x, chunk, operands.x);
   const Ring c_now{work.c.data(), H, B, 1};
-  const ForwardBuffers buffers{work.h0.at(0), work.c0.at(0), {work.z.data(), NH, B, chunk}, c_now, c_now, false, y, h, c};
+  const ForwardBuffers buffers{
+      work.h0.at(0), work.c0.at(0), {work.z.data(), NH, B, chunk}, c_now, c_now, false, y, h, c};
   with_team(threads(), [&](const Team& team) {
-    forward_steps<Cell>(k, team, Steps{w.options.direction, x.extent}, input, w.bias.data(), packed.R.data(), operands.h,
-                        buffers);
+    forward_steps<Cell>(k, team, Steps{w.options.direction, x.extent}, input, w.bias.data(), packed.R.data(),
+                        operands.h, buffers);
   });
 }
 
 }  // namespace detail
 
-/// Runs over x (C x B x T) from the state h (P x B), c (H x B), which moves to each sequence's end. y becomes P x B x T;
-/// zeros in padding.
+/// Runs over x (C x B x T) from the state h (P x B), c (H x B), which moves to each sequence's end. y becomes P x B x
+/// T; zeros in padding.
 template <class Cell, class Scalar>
 void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w, SequenceView<const Scalar> x,
                      MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y,
                      InferenceWorkspace<Scalar, Cpu>& work) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (w.kernels != nullptr)
-      return detail::with_word(w.options.precision, [&](auto word) {
-        detail::infer_packed<Cell, decltype(word)>(w, x, h, c, y, work);
-      });
+      return detail::with_word(w.options.precision,
+                               [&](auto word) { detail::infer_packed<Cell, decltype(word)>(w, x, h, c, y, work); });
   auto& cache = work.cache;
   cache.template resize<Cell>(w.shape, x.extent);
   copy(cpu, h, cache.h0.at(0));

@@ -83,9 +83,8 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
   for_each_active_run(x.extent, [&](Index first, Index count) {
     const auto Z = gates.flat().columns(first, count);
     detail::set_to_bias<Cell>(cpu, w, Z);
-    detail::for_each_input_run<Cell>(w.W, Z, H, [&](auto W, auto rows) {
-      gemm(cpu, Op::none, Op::none, W, x.flat.columns(first, count), rows);
-    });
+    detail::for_each_input_run<Cell>(
+        w.W, Z, H, [&](auto W, auto rows) { gemm(cpu, Op::none, Op::none, W, x.flat.columns(first, count), rows); });
   });
 
   auto& R = cache.workspace.plain.R;
@@ -93,9 +92,8 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
   for (Index n = 0; n < steps.count(); ++n) {
     const Index t = steps.at(n), columns = x.extent.active_columns(t);
     for (Index b = 0; b < columns; ++b)
-      column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t)
-                                         ? column_of(cache.h0.at(0), b)
-                                         : column_of(y.at(steps.before(t)), b);
+      column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)
+                                                                                  : column_of(y.at(steps.before(t)), b);
     const auto z = gates.at(t).columns(0, columns);
     gemm(cpu, R, h_before.at(t).columns(0, columns), z.row_block(0, GH));  // and R h(t-1)
     for (Index b = 0; b < B; ++b) {
@@ -172,7 +170,8 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
     detail::for_each_input_run<Cell>(grad.W, dZ, H, [&](auto dW, auto rows) {  // (16) dW = dZ X^T
       gemm(cpu, Op::none, Op::transpose, rows, X, dW);
     });
-    gemm(cpu, Op::none, Op::transpose, dZ_R, work.h_before.flat().columns(first, count), grad.R);  // (17) dR = dZ Hbefore^T
+    gemm(cpu, Op::none, Op::transpose, dZ_R, work.h_before.flat().columns(first, count),
+         grad.R);     // (17) dR = dZ Hbefore^T
     if (grad.b.data)  // (18) db = sum of dz
       detail::for_each_input_run<Cell>(grad.b, dZ, H, [&](auto db, auto rows) { add_columns(cpu, rows, db); });
     if (grad.b_R.data) add_columns(cpu, dZ_R, grad.b_R);

@@ -82,8 +82,8 @@ struct PackedWorkspace {
 
 /// A cell whose blocks are the gates of both W and R needs no more than one bias, which it reads where it is.
 template <class Cell>
-inline constexpr bool kSameBlocks = input_block<Cell>(Cell::kGates - 1) == Cell::kBlocks - 1 &&
-                                    Cell::kBlocks == Cell::kGates;
+inline constexpr bool kSameBlocks = input_block<Cell>(Cell::kGates - 1) == Cell::kBlocks - 1 && Cell::kBlocks
+                                                                                                    == Cell::kGates;
 
 /// The biases of all blocks (NH): those of `w`, or a copy with zeros where there is none.
 template <class Cell>

@@ -69,8 +69,8 @@ class StreamLayer {
       return MatrixView<const Scalar>{values.size() > 0 ? values.data() : nullptr, rows, cols, rows};
     };
     const Index H = shape_.hidden, GH = Cell::kGates * H;
-    const RecurrentWeights<const Scalar> w{shape_, view(W_, GH, shape_.input), view(R_, GH, shape_.output), view(b_, GH, 1),
-                                           view(b_R_, GH, 1)};
+    const RecurrentWeights<const Scalar> w{shape_, view(W_, GH, shape_.input), view(R_, GH, shape_.output),
+                                           view(b_, GH, 1), view(b_R_, GH, 1)};
     recurrent_step(Cpu{}, Cell{}, {}, w, {x, shape_.input, 1, shape_.input},
                    {h_.data(), shape_.output, 1, shape_.output}, {c_.data(), H, 1, H}, scratch_);
     return h_.data();

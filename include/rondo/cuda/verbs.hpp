@@ -6,6 +6,7 @@
 
 #include <rondo/core/operations.hpp>
 #include <rondo/core/random.hpp>
+#include <rondo/core/regression_loss.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cuda/buffer.hpp>
@@ -82,6 +83,24 @@ double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std
 template <class Scalar>
 double bernoulli_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, const Sequence<Scalar, Cuda>& targets,
                                    Scalar scale, Sequence<Scalar, Cuda>* d_logits);
+
+/// See layers/regression_losses.hpp: SquaredError and HuberError.
+template <class Scalar, template <class> class Error>
+double regression_loss_sum(Cuda, const Error<Scalar>& error, ConstView<Scalar> y, ConstView<Scalar> targets,
+                           const StepMask<Scalar>& mask, Scalar scale, MatrixView<Scalar> d);
+
+// ---- pooling over time: see cpu/pooling.hpp. Lengths are on the host.
+
+template <class Scalar>
+void last_step_forward(Cuda, ConstView<Scalar> y, std::span<const Index> lengths, Index reverse_rows,
+                       MatrixView<Scalar> out);
+template <class Scalar>
+void last_step_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, Index reverse_rows,
+                        MatrixView<Scalar> dy);
+template <class Scalar>
+void mean_over_time_forward(Cuda, ConstView<Scalar> y, std::span<const Index> lengths, MatrixView<Scalar> out);
+template <class Scalar>
+void mean_over_time_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, MatrixView<Scalar> dy);
 
 // ---- optimiser
 

@@ -10,9 +10,12 @@
 #include <rondo/io/weights.hpp>
 #include <rondo/optim/adam.hpp>
 
+#include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 
 namespace rondo::inline v0 {
 
@@ -27,14 +30,16 @@ inline constexpr const char* kAdamSteps = "training.adam_steps";
 
 /// Writes the weights alone. `metadata` is text by key, e.g. the model's configuration as JSON. Throws file_error.
 template <class Model>
-void save_model(const std::filesystem::path& path, Model& model, const std::map<std::string, std::string>& metadata) {
+void save_model(const std::filesystem::path& path, const Model& model,
+                const std::map<std::string, std::string>& metadata) {
   Safetensors file;
   file.metadata = metadata;
   add_weights(file, model);
   file.write(path);
 }
 
-/// Sets the weights of a model of the same shape from either kind of file. Throws file_error, naming the file.
+/// Sets the weights of a model of the same shape from either kind of file. Throws file_error, naming the file and all
+/// that does not fit, and then changes nothing.
 template <class Model>
 void load_model(const std::filesystem::path& path, Model& model) {
   const auto file = Safetensors::read(path);
@@ -59,12 +64,26 @@ void add_optimizer(Safetensors& file, Model& model, const Adam& adam) {
   });
 }
 
-/// Reads what add_optimizer added. Throws file_error, also where the file holds weights alone.
+/// Reads what add_optimizer added. Throws file_error with all that does not fit, also where the file holds weights
+/// alone, and then changes nothing.
 template <class Model>
 void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
-  const auto steps = file.metadata.find(detail::kAdamSteps);
-  if (steps == file.metadata.end()) throw file_error("holds weights alone, no training to resume");
-  adam.set_steps(std::stoll(steps->second));
+  const auto text = file.metadata.find(detail::kAdamSteps);
+  if (text == file.metadata.end()) throw file_error("holds weights alone, no training to resume");
+  detail::Problems problems;
+  const std::string& digits = text->second;
+  std::int64_t steps = 0;
+  if (const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), steps);
+      status != std::errc() || end != digits.data() + digits.size() || steps < 0)
+    problems.add(std::string(detail::kAdamSteps) + " is \"" + digits + "\", wanted a number of steps");
+  detail::read_parameters(model, [&](const Path& path, const auto& p) {
+    for (const char* kind : {detail::kFirstMoment, detail::kSecondMoment})
+      problems.add(detail::tensor_problem(file, kind + std::string(path.text()),
+                                          detail::torch_extents(p.rows(), p.cols(), p.torch_shape())));
+  });
+  problems.raise();
+
+  adam.set_steps(steps);
   model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
     const auto read = [&](const char* kind, MatrixView<Scalar> moment) {
       const std::string name = kind + std::string(path.text());

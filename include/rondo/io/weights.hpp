@@ -23,11 +23,27 @@ inline std::vector<Index> torch_extents(Index rows, Index cols, TorchShape shape
   return shape == TorchShape::as_is ? std::vector<Index>{rows, cols} : std::vector<Index>{cols, rows};
 }
 
-/// PyTorch adds two biases in every LSTM layer, bias_ih and bias_hh. We have their sum, as bias_ih; this names the
-/// other one.
+/// What PyTorch calls the second bias of a recurrent layer, where `name` is the first: lstm.bias_ih_l0_reverse has
+/// lstm.bias_hh_l0_reverse. Empty for any other name.
 inline std::string second_bias(std::string_view name) {
-  const auto at = name.rfind("bias_ih_l");
-  return at == name.npos ? "" : std::string(name).replace(at, 9, "bias_hh_l");
+  constexpr std::string_view first = "bias_ih_l", second = "bias_hh_l";
+  const std::size_t last_part = name.rfind('.') + 1;  // npos + 1 = 0
+  if (!name.substr(last_part).starts_with(first)) return "";
+  return std::string(name).replace(last_part, first.size(), second);
+}
+
+template <class Model>
+std::set<std::string> parameter_names(const Model& model) {
+  std::set<std::string> names;
+  read_parameters(model, [&](const Path& path, const auto&) { names.emplace(path.text()); });
+  return names;
+}
+
+/// The second bias of a layer that only has the sum of the two, as an LSTM has; empty where there is none, or where the
+/// model has both as parameters of their own, as a GRU does.
+inline std::string summed_bias(const std::set<std::string>& names, std::string_view name) {
+  std::string other = second_bias(name);
+  return names.contains(other) ? "" : other;
 }
 
 inline std::string extents_text(const std::vector<Index>& extents) {
@@ -50,15 +66,38 @@ void add_matrix(Safetensors& file, const std::string& name, MatrixView<const Sca
   file.add<Scalar>(name, torch_extents(a.rows, a.cols, shape), values);
 }
 
+/// What speaks against reading a tensor in this shape; empty if nothing does.
+inline std::string tensor_problem(const Safetensors& file, const std::string& name, const std::vector<Index>& extents) {
+  const auto found = file.tensors.find(name);
+  if (found == file.tensors.end()) return "tensor " + name + " is missing";
+  const Safetensors::Tensor& tensor = found->second;
+  if (tensor.shape != extents)
+    return "tensor " + name + " is " + extents_text(tensor.shape) + ", this model wants " + extents_text(extents);
+  if (tensor.dtype != "F32" && tensor.dtype != "F64")
+    return "tensor " + name + " has type " + tensor.dtype + ", wanted F32 or F64";
+  return "";
+}
+
+/// Everything that is wrong with a file, for one message of one line.
+class Problems {
+ public:
+  void add(const std::string& problem) {
+    if (!problem.empty()) text_ += (text_.empty() ? "" : "; ") + problem;
+  }
+  /// Throws file_error if there is any.
+  void raise() const {
+    if (!text_.empty()) throw file_error(text_);
+  }
+
+ private:
+  std::string text_;
+};
+
 /// The values of a tensor that must be there, in this shape. Throws file_error.
 template <class Scalar>
 std::vector<Scalar> values_of(const Safetensors& file, const std::string& name, const std::vector<Index>& extents) {
-  const auto found = file.tensors.find(name);
-  if (found == file.tensors.end()) throw file_error("tensor " + name + " is missing");
-  if (found->second.shape != extents)
-    throw file_error("tensor " + name + " is " + extents_text(found->second.shape) + ", this model wants " +
-                     extents_text(extents));
-  return Safetensors::values<Scalar>(name, found->second);
+  if (const std::string problem = tensor_problem(file, name, extents); !problem.empty()) throw file_error(problem);
+  return Safetensors::values<Scalar>(name, file.tensors.at(name));
 }
 
 template <class Scalar>
@@ -73,34 +112,47 @@ void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Sc
 
 /// Adds every weight of a model to `file`.
 template <class Model>
-void add_weights(Safetensors& file, Model& model) {
-  model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
+void add_weights(Safetensors& file, const Model& model) {
+  const std::set<std::string> names = detail::parameter_names(model);
+  detail::read_parameters(model, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
     const std::string name(path.text());
     look_on_host(Device{}, p.value(), [&](auto w) { detail::add_matrix<Scalar>(file, name, w, p.torch_shape()); });
-    if (const std::string other = detail::second_bias(name); !other.empty())
+    if (const std::string other = detail::summed_bias(names, name); !other.empty())
       file.add<Scalar>(other, {p.rows()}, std::vector<Scalar>(static_cast<std::size_t>(p.rows()), Scalar(0)));
   });
 }
 
-/// Sets every weight of a model from `file`. Throws file_error if one is missing or of another shape, or if the file
-/// holds a tensor that the model has not; names that begin with `ignored_prefix` may stand there unread.
+/// Sets every weight of a model from `file`. Throws file_error if a tensor is missing, has another shape or type, or
+/// has no place in the model; the message lists all of them, and the model stays as it was. Names that begin with
+/// `ignored_prefix` may stand there unread.
 template <class Model>
 void read_weights(const Safetensors& file, Model& model, const std::string& ignored_prefix = "") {
+  const std::set<std::string> names = detail::parameter_names(model);
   std::set<std::string> unread;
   for (const auto& [name, tensor] : file.tensors)
     if (ignored_prefix.empty() || !name.starts_with(ignored_prefix)) unread.insert(name);
+  detail::Problems problems;
+  const auto check = [&](const std::string& name, const std::vector<Index>& extents) {
+    unread.erase(name);
+    problems.add(detail::tensor_problem(file, name, extents));
+  };
+  detail::read_parameters(model, [&](const Path& path, const auto& p) {
+    const std::string name(path.text()), other = detail::summed_bias(names, name);
+    check(name, detail::torch_extents(p.rows(), p.cols(), p.torch_shape()));
+    if (!other.empty() && file.tensors.contains(other)) check(other, {p.rows()});
+  });
+  for (const std::string& name : unread) problems.add("tensor " + name + " has no place in this model");
+  problems.raise();
+
   model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
-    const std::string name(path.text()), other = detail::second_bias(name);
+    const std::string name(path.text()), other = detail::summed_bias(names, name);
     set_from_host(Device{}, p.value(), [&](MatrixView<Scalar> w) {
       detail::read_matrix(file, name, w, p.torch_shape());
-      unread.erase(name);
       if (other.empty() || !file.tensors.contains(other)) return;
       const auto second = detail::values_of<Scalar>(file, other, {p.rows()});
       for (Index i = 0; i < p.rows(); ++i) w(i, 0) += second[static_cast<std::size_t>(i)];
-      unread.erase(other);
     });
   });
-  if (!unread.empty()) throw file_error("tensor " + *unread.begin() + " has no place in this model");
 }
 
 }  // namespace rondo::inline v0

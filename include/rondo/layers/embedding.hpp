@@ -20,9 +20,11 @@ namespace rondo::inline v0 {
 template <class Scalar, class Device = Cpu>
 class Embedding {
  public:
-  /// Normal with the given deviation (torch.nn.Embedding: 1).
+  /// Normal with the given deviation (torch.nn.Embedding: 1). Throws shape_error unless V and D are positive.
   Embedding(Index vocabulary, Index features, Rng& rng, double deviation = 1)
       : E_(features, vocabulary, TorchShape::transposed) {
+    require_shape(vocabulary > 0 && features > 0, "Embedding: V = ", vocabulary, ", D = ", features,
+                  ", wanted positive numbers");
     set_from_host(Device{}, E_.value(), [&](auto E) { initialise_normal(E, deviation, rng); });
   }
 
@@ -35,9 +37,7 @@ class Embedding {
   /// kNoToken adds nothing. Throws shape_error for a foreign id. It refers to the tokens and to E.
   TokenInput<Scalar, Device> input(std::span<const std::int32_t> tokens, Index batch, Index time,
                                    Index per_step = 1) const {
-    require_shape(static_cast<Index>(tokens.size()) == batch * time * per_step, "Embedding: ", tokens.size(),
-                  per_step == 1 ? " tokens" : " ids", " for B x T = ", batch, " x ", time,
-                  per_step == 1 ? "" : detail::concat(", ", per_step, " a step"));
+    require_count("Embedding", tokens, batch, time, per_step);
     for (std::int32_t token : tokens)
       require_shape((0 <= token && token < vocabulary()) || (per_step > 1 && token == kNoToken), "Embedding: token ",
                     token, " with V = ", vocabulary());
@@ -52,8 +52,12 @@ class Embedding {
     embedding_forward(Device{}, x.E, tokens, y.flat());
   }
 
-  /// Adds to the gradient of E.
-  void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& dy) {
+  /// Adds to the gradient of E. dy: D x B x T; tokens and per_step are those of the forward pass, which has seen to it
+  /// that they are tokens: here they are only counted.
+  void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& dy, Index per_step = 1) {
+    require_shape(dy.features() == features(), "Embedding::backward: dy is ", dy.shape(),
+                  ", this layer wants D = ", features());
+    require_count("Embedding::backward", tokens, dy.batch(), dy.time(), per_step);
     embedding_backward(Device{}, tokens, dy.flat(), E_.grad());
   }
 
@@ -61,8 +65,21 @@ class Embedding {
   void for_each_parameter(F&& f, const Path& path = {}) {
     f(path / "weight", E_);
   }
+  template <class F>
+  void for_each_parameter(F&& f, const Path& path = {}) const {
+    f(path / "weight", E_);
+  }
 
  private:
+  static void require_count(const char* who, std::span<const std::int32_t> tokens, Index batch, Index time,
+                            Index per_step) {
+    require_shape(batch >= 0 && time >= 0 && per_step > 0, who, ": B x T = ", batch, " x ", time, ", ", per_step,
+                  " a step");
+    require_shape(static_cast<Index>(tokens.size()) == batch * time * per_step, who, ": ", tokens.size(),
+                  per_step == 1 ? " tokens" : " ids", " for B x T = ", batch, " x ", time,
+                  per_step == 1 ? "" : detail::concat(", ", per_step, " a step"));
+  }
+
   Parameter<Scalar, Device> E_;  // D x V, a column a token
 };
 

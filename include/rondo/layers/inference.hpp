@@ -57,13 +57,7 @@ class InferenceRecurrent {
   const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, State& state, Workspace& work) const {
     require_shape(x.features() == input(), "Inference", Cell::kName, "::forward: x is ", x.shape(),
                   ", this layer wants C = ", input());
-    const auto check = [&](const char* letter, const Sequence<Scalar, Device>& s, Index rows) {
-      require_shape(s.features() == rows && s.batch() == x.batch() && s.time() == Index(layers_.size()), "Inference",
-                    Cell::kName, "::forward: state.", letter, " is ", s.features(), " x ", s.batch(), " x ", s.time(),
-                    " (units x B x L*D), wanted ", rows, " x ", x.batch(), " x ", layers_.size());
-    };
-    check("h", state.h, config_.output());
-    if constexpr (Cell::kHasC) check("c", state.c, hidden());
+    detail::require_state<Cell>("Inference", "::forward", "state", state, config_, x.batch());
     work.layers.resize(layers_.size());
     const auto* below = &x;
     for (Index l = 0; l < depth(); ++l) {

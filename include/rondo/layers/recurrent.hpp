@@ -3,9 +3,9 @@
 // One type trains, infers and streams:
 //
 //   LstmState<float> state = lstm.zero_state(B);
-//   const auto& y = lstm.forward(x, state, cache, Training{rng});   // D*P x B x T; state moves to the end of the sequence
-//   lstm.backward(x, dy, cache, d_state, &dx);                      // adds to the gradients
-//   const auto h = lstm.step(x_now, state, scratch);                // one step, P x B
+//   const auto& y = lstm.forward(x, state, cache, Training{rng});   // D*P x B x T; state moves to the end of the
+//   sequence lstm.backward(x, dy, cache, d_state, &dx);                      // adds to the gradients const auto h =
+//   lstm.step(x_now, state, scratch);                // one step, P x B
 //
 // Truncated backpropagation through time is: keep `state` from one forward to the next, give backward a zero d_state.
 // Legend: C input features, H hidden units, P outputs of a direction (H, unless there is a projection), D directions, L
@@ -20,6 +20,7 @@
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 #include <rondo/layers/recurrent_layer.hpp>
+#include <rondo/layers/recurrent_state.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -27,19 +28,6 @@
 #include <vector>
 
 namespace rondo::inline v0 {
-
-/// The state of every layer and direction, or its gradient. Direction d of layer l is `at(l * D + d)`; the bytes are
-/// PyTorch's (L*D, B, P).
-template <class Scalar, class Device = Cpu>
-struct RecurrentState {
-  Sequence<Scalar, Device> h;  // P x B x L*D
-  Sequence<Scalar, Device> c;  // H x B x L*D, of cells that have c; else 0 x B x L*D
-
-  void set_zero() {
-    fill(Device{}, h.flat(), 0);
-    fill(Device{}, c.flat(), 0);
-  }
-};
 
 template <class Cell_, class Scalar, class Device = Cpu>
 class Recurrent {
@@ -98,8 +86,9 @@ class Recurrent {
   /// x: C x B x T, or tokens and their embeddings (D = C). state: the initial state on entry, the state after each
   /// sequence's end on return. Returns the top layer's outputs, D*P x B x T, which live in `cache`; zeros in padding.
   const Sequence<Scalar, Device>& forward(const Input& x, State& state, Cache& cache, Mode mode) const {
-    require_shape(x.features() == input(), Cell::kName, "::forward: x is ", x.shape(), ", this layer wants C = ", input());
-    require_state("forward", "state", state, x.batch());
+    require_shape(x.features() == input(), Cell::kName, "::forward: x is ", x.shape(),
+                  ", this layer wants C = ", input());
+    detail::require_state<Cell>("", "::forward", "state", state, config_, x.batch());
     const std::size_t L = static_cast<std::size_t>(depth());
     cache.layers.resize(L);
     cache.dropouts.resize(L - 1);
@@ -121,16 +110,18 @@ class Recurrent {
                               : std::as_const(cache.layers[l - 1].y);
       run_directions(Device{}, directions(), [&](Index d) {
         const Index s = Index(l) * directions() + d;
-        layer(Index(l), d).forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
-                                   cache.layers[l].passes[std::size_t(d)]);
+        layer(Index(l), d)
+            .forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
+                     cache.layers[l].passes[std::size_t(d)]);
       });
     }
     return cache.layers.back().y;
   }
 
   /// Adds to the gradients of all weights. dy: dL/dy, D*P x B x T. d_state: the gradient of the final state on entry
-  /// (zero, unless the loss looks at it), that of the initial state on return. The gradient of x: &dx becomes C x B x T; a
-  /// matrix dE (C x V), where x is tokens, is added to; null is not wanted. x and cache are those of the forward pass.
+  /// (zero, unless the loss looks at it), that of the initial state on return. The gradient of x: &dx becomes C x B x
+  /// T; a matrix dE (C x V), where x is tokens, is added to; null is not wanted. x and cache are those of the forward
+  /// pass.
   void backward(const Input& x, const Sequence<Scalar, Device>& dy, Cache& cache, State& d_state,
                 const InputGradient<Scalar, Device>& to = {}) {
     require_backward(x, dy, cache, d_state, to);
@@ -160,8 +151,9 @@ class Recurrent {
       run_directions(Device{}, directions(), [&](Index d) {
         const Index s = Index(l) * directions() + d;
         d_below.add = d > 0;  // both directions have the same input
-        layer(Index(l), d).backward(below, outputs_of(cache.layers[l].y, d), outputs_of(*d_above, d),
-                                    cache.layers[l].passes[std::size_t(d)], d_state.h.at(s), c_at(d_state, s), d_below);
+        layer(Index(l), d)
+            .backward(below, outputs_of(cache.layers[l].y, d), outputs_of(*d_above, d),
+                      cache.layers[l].passes[std::size_t(d)], d_state.h.at(s), c_at(d_state, s), d_below);
       });
       if (l == 0) return;
       if (cache.dropped) dropout_backward(Device{}, cache.dropouts[l - 1].mask.flat(), cache.dx_below.flat());
@@ -170,13 +162,13 @@ class Recurrent {
     }
   }
 
-  /// One step: x (C x B) in, the top layer's hidden state (P x B, a part of `state`) out. `scratch` is kept between calls.
-  /// Throws shape_error of a bidirectional network, which is not causal.
+  /// One step: x (C x B) in, the top layer's hidden state (P x B, a part of `state`) out. `scratch` is kept between
+  /// calls. Throws shape_error of a bidirectional network, which is not causal.
   MatrixView<const Scalar> step(MatrixView<const Scalar> x, State& state, Scratch& scratch) const {
     require_shape(!config_.bidirectional, Cell::kName, "::step: a bidirectional network needs whole sequences");
     require_shape(x.rows == input(), Cell::kName, "::step: x is ", x.rows, " x ", x.cols,
                   " (C x B), this layer wants C = ", input());
-    require_state("step", "state", state, x.cols);
+    detail::require_state<Cell>("", "::step", "state", state, config_, x.cols);
     for (Index l = 0; l < depth(); ++l) {
       layer(l).step(x, state.h.at(l), c_at(state, l), scratch);
       x = state.h.at(l);
@@ -218,19 +210,10 @@ class Recurrent {
     return all;
   }
 
-  void require_state(const char* entry, const char* what, const State& state, Index batch) const {
-    const auto check = [&](const char* letter, const Sequence<Scalar, Device>& s, Index rows) {
-      require_shape(s.features() == rows && s.batch() == batch && s.time() == depth() * directions(), Cell::kName, "::", entry,
-                    ": ", what, ".", letter, " is ", s.features(), " x ", s.batch(), " x ", s.time(), ", wanted ", rows,
-                    " x ", batch, " x ", depth() * directions(), " (units x B x L*D)");
-    };
-    check("h", state.h, config_.output());
-    if constexpr (Cell::kHasC) check("c", state.c, hidden());
-  }
-
   void require_backward(const Input& x, const Sequence<Scalar, Device>& dy, const Cache& cache, const State& d_state,
                         const InputGradient<Scalar, Device>& to) const {
-    require_shape(x.features() == input(), Cell::kName, "::backward: x is ", x.shape(), ", this layer wants C = ", input());
+    require_shape(x.features() == input(), Cell::kName, "::backward: x is ", x.shape(),
+                  ", this layer wants C = ", input());
     require_shape(dy.features() == output() && dy.batch() == x.batch() && dy.time() == x.time(), Cell::kName,
                   "::backward: dy is ", dy.shape(), ", wanted ", output(), " x ", x.batch(), " x ", x.time());
     bool same = cache.layers.size() == static_cast<std::size_t>(depth());
@@ -240,13 +223,14 @@ class Recurrent {
              std::ranges::equal(y.lengths, x.extent().lengths);
     }
     require_shape(same, Cell::kName, "::backward: the cache is not that of a forward pass over x, ", x.shape());
-    require_state("backward", "d_state", d_state, x.batch());
+    detail::require_state<Cell>("", "::backward", "d_state", d_state, config_, x.batch());
     if (to.dE().data) {
       const Index V = x.is_tokens() ? x.tokens().E.cols : 0;
       require_shape(x.is_tokens() && to.dE().rows == input() && to.dE().cols == V, Cell::kName, "::backward: dE is ",
                     to.dE().rows, " x ", to.dE().cols, ", wanted ", input(), " x ", V, " (D x V) of tokens");
     }
-    require_shape(!(x.is_tokens() && to.dx()), Cell::kName, "::backward: x is tokens, whose gradient goes to a matrix dE");
+    require_shape(!(x.is_tokens() && to.dx()), Cell::kName,
+                  "::backward: x is tokens, whose gradient goes to a matrix dE");
   }
 
   RecurrentConfig config_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// RecurrentLayer: one layer in one direction: its parameters and what can be done with them. Users mostly want Recurrent
-// (recurrent.hpp), which stacks these. Legend: C input features, H hidden units, P outputs, G gates of the cell, B batch,
-// T time steps.
+// RecurrentLayer: one layer in one direction: its parameters and what can be done with them. Users mostly want
+// Recurrent (recurrent.hpp), which stacks these. Legend: C input features, H hidden units, P outputs, G gates of the
+// cell, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/mode.hpp>
@@ -44,6 +44,8 @@ class RecurrentLayer {
   }
 
   const RecurrentShape& shape() const { return shape_; }
+  Index input() const { return shape_.input; }
+  Index hidden() const { return shape_.hidden; }
   const PassOptions& options() const { return options_; }
 
   Parameter<Scalar, Device>& W() { return W_; }
@@ -51,8 +53,8 @@ class RecurrentLayer {
   Parameter<Scalar, Device>& b() { return b_; }      // empty without bias
   Parameter<Scalar, Device>& b_R() { return b_R_; }  // empty unless the cell has one
 
-  /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there. y
-  /// becomes the outputs, P x B x T.
+  /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there.
+  /// y becomes the outputs, P x B x T.
   void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache) const {
     cache.template resize<Cell>(shape_, x.extent());
     copy(Device{}, h, cache.h0.at(0));
@@ -62,7 +64,8 @@ class RecurrentLayer {
   }
 
   /// Adds to the gradients of the weights. dy is dL/dy; dh, dc come in as gradients of the final state and leave as
-  /// gradients of the initial one; the gradient of x goes where `to` says. x, y and cache are those of the forward pass.
+  /// gradients of the initial one; the gradient of x goes where `to` says. x, y and cache are those of the forward
+  /// pass.
   void backward(const Input& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, const RecurrentInputGradient<Scalar, Device>& to) {
     recurrent_backward(Device{}, Cell{}, options_, weights(), x, y, dy, cache, gradients(), dh, dc, to);
@@ -84,8 +87,8 @@ class RecurrentLayer {
     return {shape_, W_.grad(), R_.grad(), grad(b_), grad(b_R_)};
   }
 
-  /// f(path, parameter) for the weights, under the names that PyTorch gives to those of layer `l`. Where only the sum of
-  /// PyTorch's two biases counts we have the sum, and io/weights.hpp sees to files.
+  /// f(path, parameter) for the weights, under the names that PyTorch gives to those of layer `l`. Where only the sum
+  /// of PyTorch's two biases counts we have the sum, and io/weights.hpp sees to files.
   template <class F>
   void for_each_parameter(F&& f, const Path& path, Index l) {
     visit(*this, f, path, l);

@@ -32,9 +32,9 @@ class StreamingRecurrent {
   using Input = std::span<const Scalar, C == kDynamic ? std::dynamic_extent : static_cast<std::size_t>(C)>;
 
   /// Throws shape_error if `network` has not the sizes of this type or goes both ways. The state is zero.
-  explicit StreamingRecurrent(const Network& network) : input_(network.input()), hidden_(network.hidden()) {
-    require_shape((C == kDynamic || C == input_) && (H == kDynamic || H == hidden_), "Streaming", Cell::kName, "<C = ", C,
-                  ", H = ", H, ">: the network has C = ", input_, ", H = ", hidden_);
+  explicit StreamingRecurrent(const Network& network) : config_(network.config()) {
+    require_shape((C == kDynamic || C == input()) && (H == kDynamic || H == hidden()), "Streaming", Cell::kName,
+                  "<C = ", C, ", H = ", H, ">: the network has C = ", input(), ", H = ", hidden());
     require_shape(!network.config().bidirectional, "Streaming", Cell::kName,
                   ": a bidirectional network needs whole sequences");
     for (Index l = 0; l < network.depth(); ++l) layers_.emplace_back(network.layer(l).weights());
@@ -47,15 +47,15 @@ class StreamingRecurrent {
     head_ = {head.weight(), head.bias()};
   }
 
-  Index input() const { return input_; }
-  Index hidden() const { return hidden_; }
+  Index input() const { return config_.input; }
+  Index hidden() const { return config_.hidden; }
   Index depth() const { return static_cast<Index>(layers_.size()); }
   /// Numbers that a step gives: K of the head, H without one.
-  Index output() const { return head_.outputs() > 0 ? head_.outputs() : hidden_; }
+  Index output() const { return head_.outputs() > 0 ? head_.outputs() : hidden(); }
 
   /// One step. x has C numbers. What is returned stays until the next step.
   std::span<const Scalar> step(Input x) noexcept {
-    assert(static_cast<Index>(x.size()) == input_);
+    assert(static_cast<Index>(x.size()) == input());
     const Scalar* values = x.data();
     for (auto& layer : layers_) values = layer.step(values);
     if (head_.outputs() > 0) values = head_.step(values);
@@ -69,22 +69,16 @@ class StreamingRecurrent {
 
   /// Goes on from `state`, H x 1 x L, e.g. where Lstm::forward left it. Throws shape_error if it has another shape.
   void set_state(const RecurrentState<Scalar>& state) {
-    const auto check = [&](const char* letter, const Sequence<Scalar>& s, Index rows) {
-      require_shape(s.features() == rows && s.batch() == 1 && s.time() == depth(), "Streaming", Cell::kName,
-                    "::set_state: state.", letter, " is ", s.features(), " x ", s.batch(), " x ", s.time(),
-                    " (units x B x L), wanted ", rows, " x 1 x ", depth());
-    };
-    check("h", state.h, hidden_);
-    if constexpr (Cell::kHasC) check("c", state.c, hidden_);
+    detail::require_state<Cell>("Streaming", "::set_state", "state", state, config_, 1);
     for (Index l = 0; l < depth(); ++l) {
       auto& layer = layers_[static_cast<std::size_t>(l)];
-      std::copy_n(state.h.at(l).data, hidden_, layer.h());
-      if constexpr (Cell::kHasC) std::copy_n(state.c.at(l).data, hidden_, layer.c());
+      std::copy_n(state.h.at(l).data, config_.output(), layer.h());
+      if constexpr (Cell::kHasC) std::copy_n(state.c.at(l).data, hidden(), layer.c());
     }
   }
 
  private:
-  Index input_, hidden_;
+  RecurrentConfig config_;
   std::vector<detail::StreamLayer<Cell, Scalar>> layers_;
   detail::StreamLinear<Scalar> head_;  // no outputs: none
 };

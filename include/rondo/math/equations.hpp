@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The equations of the cells, forward and backward, once. Each cell is a tag with constants (math/cells/lstm.hpp) and a
-// specialisation of Equations (math/cells/lstm.inl) that is written for "a value": here for numbers and Eigen arrays, in
-// cpu/kernels/ for the vector registers of every instruction set, in cuda/recurrent/cells.cuh for a CUDA thread. Each of
-// those places supplies sigmoid(v) and tanh(v) of its own values and includes the same text. The functions are constexpr
-// because nvcc lets such functions run on a GPU.
+// specialisation of Equations (math/cells/lstm.inl) that is written for "a value": here for numbers and Eigen arrays,
+// in cpu/kernels/ for the vector registers of every instruction set, in cuda/recurrent/cells.cuh for a CUDA thread.
+// Each of those places supplies sigmoid(v) and tanh(v) of its own values and includes the same text. The functions are
+// constexpr because nvcc lets such functions run on a GPU.
 //
 // What is linear stands outside, since it is a matrix product and belongs to each backend: (0) z = W x + R h_before + b
 // going forward, (15) to (19) coming back.

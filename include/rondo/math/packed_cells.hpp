@@ -2,6 +2,7 @@
 // The cells that packed passes run.
 #pragma once
 
+#include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
 #include <tuple>
@@ -9,6 +10,6 @@
 namespace rondo::inline v0 {
 
 /// What a library of kernels compiles.
-using PackedCells = std::tuple<LstmCell>;
+using PackedCells = std::tuple<LstmCell, GruCell>;
 
 }  // namespace rondo::inline v0

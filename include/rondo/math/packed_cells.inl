@@ -5,4 +5,5 @@
 template <class Cell>
 struct Equations;
 
+#include <rondo/math/cells/gru.inl>
 #include <rondo/math/cells/lstm.inl>

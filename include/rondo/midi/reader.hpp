@@ -59,7 +59,9 @@ class FileReader {
     return value;
   }
   std::uint32_t little_endian32(std::size_t at) const {
-    return bytes_[at] | bytes_[at + 1] << 8 | bytes_[at + 2] << 16 | static_cast<std::uint32_t>(bytes_[at + 3]) << 24;
+    std::uint32_t value = 0;
+    for (std::size_t k = 4; k-- > 0;) value = value << 8 | bytes_[at + k];
+    return value;
   }
   std::string_view text(std::size_t at, std::size_t size) const {
     return {reinterpret_cast<const char*>(bytes_.data()) + at, size};

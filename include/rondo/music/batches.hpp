@@ -75,14 +75,14 @@ struct Batch {
 
   /// Puts the next tokens of a stream in column b: as many as there are, at most T inputs, each with its target. The
   /// reading moves on behind them. Conditions that look ahead are told if `tell`.
-  void put(int batch, int steps, int b, Reading& reading, const Hearing& hearing, int semitones, bool tell) {
+  void put(int steps, std::size_t b, Reading& reading, const Hearing& hearing, int semitones, bool tell) {
     const auto& piece = reading.heard->tokens;
     const auto& told = reading.heard->told;
     const auto ids = static_cast<std::size_t>(hearing.conditions.per_step());
     const auto moved = [&](Token token) { return token < kFirstTimeShift ? token + semitones : token; };
     int t = 0;
     for (; t < steps && !reading.ended(); ++t, ++reading.at) {
-      const auto place = static_cast<std::size_t>(t * batch + b);
+      const auto place = static_cast<std::size_t>(t) * lengths.size() + b;
       const Token token = piece[reading.at];
       reading.sounding.feed(token);
       write_step(hearing.conditions, hearing.vocabulary, token, tell && !told.empty() ? told[reading.at] : Told{},
@@ -159,11 +159,11 @@ class Batches {
   /// The next batch; it is the same object each time, and nothing is allocated after the first.
   const Batch& next() {
     batch_.clear(options_.batch, options_.steps, options_.hearing.conditions.per_step());
-    for (int b = 0; b < options_.batch; ++b) {
+    for (std::size_t b = 0; b < streams_.size(); ++b) {
       Stream& stream = streams_[b];
       batch_.reset[b] = advance(stream);
       if (batch_.reset[b]) stream.reading.start(heard(stream), stream.at);
-      batch_.put(options_.batch, options_.steps, b, stream.reading, options_.hearing, stream.semitones, stream.tell);
+      batch_.put(options_.steps, b, stream.reading, options_.hearing, stream.semitones, stream.tell);
       stream.at += static_cast<std::size_t>(options_.steps);
     }
     ++step_;
@@ -219,7 +219,9 @@ class Batches {
     stream.at = place * places / (source.shortest - 1);
     if (options_.windows > 0)
       stream.windows_left =
-          (stream.begun ? options_.windows : 1 + static_cast<int>(random.below(options_.windows))) - 1;
+          (stream.begun ? options_.windows
+                        : 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(options_.windows)))) -
+          1;
     stream.begun = true;
     if (options_.hearing.conditions.looks_ahead() && options_.untold > 0)
       stream.tell = random.below(static_cast<std::uint64_t>(options_.untold)) > 0;
@@ -262,7 +264,7 @@ class Sweep {
   /// The next batch, or null after the last. Streams that have nothing left have length 0.
   const Batch* next() {
     batch_.clear(batch(), steps_, hearing_.conditions.per_step());
-    for (int b = 0; b < batch(); ++b) {
+    for (std::size_t b = 0; b < streams_.size(); ++b) {
       Stream& stream = streams_[b];
       Reading& reading = stream.reading;
       if (!reading.heard || reading.ended()) {
@@ -270,7 +272,7 @@ class Sweep {
         reading.start(pieces_[stream.pieces[stream.piece++]], 0);
         batch_.reset[b] = 1;
       }
-      batch_.put(batch(), steps_, b, reading, hearing_, 0, tell_);
+      batch_.put(steps_, b, reading, hearing_, 0, tell_);
     }
     return batch_.tokens > 0 ? &batch_ : nullptr;
   }

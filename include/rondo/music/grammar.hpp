@@ -50,7 +50,7 @@ class Grammar {
   std::span<const std::uint8_t> allowed() const {
     return {mask_.data(), static_cast<std::size_t>(limits_.pedal ? kVocabularyWithPedal : kVocabulary)};
   }
-  bool allows(Token token) const { return is_token(token) && mask_[token] != 0; }
+  bool allows(Token token) const { return is_token(token) && mask_[static_cast<std::size_t>(token)] != 0; }
 
   std::int64_t steps() const { return now_; }  // time since the beginning, in steps of 10 ms
   int sounding() const { return sounding_; }   // keys that are down
@@ -70,14 +70,14 @@ class Grammar {
         bin_ = value;
         break;
       case EventKind::note_on:
-        ++keys_[value].down;
-        keys_[value].since = now_;
+        ++key(value).down;
+        key(value).since = now_;
         ++sounding_;
         rank_ = key_down, pitch_ = value;
         break;
       case EventKind::note_off:
-        if (keys_[value].down > 0) {
-          --keys_[value].down;
+        if (key(value).down > 0) {
+          --key(value).down;
           if (--sounding_ == 0) silent_since_ = now_;
         }
         rank_ = key_up, pitch_ = value;
@@ -102,15 +102,14 @@ class Grammar {
     const auto put = [&](Token token) { tokens.push_back(token), feed(token); };
     const auto lift = [&](bool all) {
       for (int pitch = 0; pitch < kPitches; ++pitch)
-        while (keys_[pitch].down > 0 && (all || now_ - keys_[pitch].since >= limits_.longest_note))
-          put(note_off(pitch));
+        while (key(pitch).down > 0 && (all || now_ - key(pitch).since >= limits_.longest_note)) put(note_off(pitch));
       if (pedal_ && (all || now_ - pedal_since_ >= limits_.longest_pedal)) put(kPedalUp);
     };
     lift(false);  // what is overdue: time cannot go on before that
     if (sounding_ == 0 && !pedal_) return tokens;
     const bool moved_now =
         (pedal_ && pedal_since_ == now_) ||
-        std::any_of(keys_.begin(), keys_.end(), [&](const Key& key) { return key.down > 0 && key.since == now_; });
+        std::any_of(keys_.begin(), keys_.end(), [&](const Key& k) { return k.down > 0 && k.since == now_; });
     if (longest_shift_ > 0)
       put(time_shift(std::clamp(hold, 1, longest_shift_)));
     else if (moved_now)
@@ -126,6 +125,10 @@ class Grammar {
     int down = 0;            // notes of this pitch that sound; more than one only in a primer
   };
 
+  Key& key(int pitch) { return keys_[static_cast<std::size_t>(pitch)]; }
+  const Key& key(int pitch) const { return keys_[static_cast<std::size_t>(pitch)]; }
+  std::uint8_t& mask(Token token) { return mask_[static_cast<std::size_t>(token)]; }
+
   // The latest event of this step, in the order that a step has.
   bool comes_after(Rank rank, int pitch) const { return rank_ < rank || (rank_ == rank && pitch_ < pitch); }
 
@@ -134,8 +137,8 @@ class Grammar {
     std::int64_t room = kMaxShift;  // steps until the first limit
     int due = kPitches;             // the lowest key that must come up now
     for (int pitch = kPitches - 1; pitch >= 0; --pitch) {
-      if (keys_[pitch].down == 0) continue;
-      const std::int64_t left = limits_.longest_note - (now_ - keys_[pitch].since);
+      if (key(pitch).down == 0) continue;
+      const std::int64_t left = limits_.longest_note - (now_ - key(pitch).since);
       if (left <= 0) due = pitch;
       room = std::min(room, left);
     }
@@ -150,24 +153,24 @@ class Grammar {
     const bool only_notes = after_velocity_ && any_key;
     longest_shift_ = only_notes || after_short_shift_ ? 0 : static_cast<int>(std::max<std::int64_t>(room, 0));
 
-    for (int steps = 1; steps <= longest_shift_; ++steps) mask_[time_shift(steps)] = 1;
+    for (int steps = 1; steps <= longest_shift_; ++steps) mask(time_shift(steps)) = 1;
     if (any_key && bin_ >= 0)
-      for (int pitch = limits_.lowest; pitch <= limits_.highest; ++pitch) mask_[note_on(pitch)] = may_strike(pitch);
+      for (int pitch = limits_.lowest; pitch <= limits_.highest; ++pitch) mask(note_on(pitch)) = may_strike(pitch);
     if (only_notes) return;
     if (any_key)
-      for (int bin = 0; bin < kVelocityBins; ++bin) mask_[velocity(bin)] = bin != bin_;
+      for (int bin = 0; bin < kVelocityBins; ++bin) mask(velocity(bin)) = bin != bin_;
     for (int pitch = 0; pitch < kPitches; ++pitch)  // never past a key that is due
-      mask_[note_off(pitch)] = may_lift(pitch) && comes_after(key_up, pitch) && pitch <= due;
+      mask(note_off(pitch)) = may_lift(pitch) && comes_after(key_up, pitch) && pitch <= due;
     if (due < kPitches) {
-      mask_[note_off(due)] = 1;  // even out of order
+      mask(note_off(due)) = 1;  // even out of order
     } else if (limits_.pedal) {
-      mask_[kPedalUp] = pedal_ && (pedal_due || comes_after(pedal_up, 0));
-      mask_[kPedalDown] = !pedal_ && comes_after(pedal_down, 0);
+      mask(kPedalUp) = pedal_ && (pedal_due || comes_after(pedal_up, 0));
+      mask(kPedalDown) = !pedal_ && comes_after(pedal_down, 0);
     }
   }
 
-  bool may_strike(int pitch) const { return keys_[pitch].down == 0 && comes_after(key_down, pitch); }
-  bool may_lift(int pitch) const { return keys_[pitch].down > 0 && keys_[pitch].since < now_; }
+  bool may_strike(int pitch) const { return key(pitch).down == 0 && comes_after(key_down, pitch); }
+  bool may_lift(int pitch) const { return key(pitch).down > 0 && key(pitch).since < now_; }
 
   GrammarLimits limits_;
   std::array<Key, kPitches> keys_{};

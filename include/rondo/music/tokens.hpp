@@ -130,6 +130,7 @@ inline Performance decode(std::span<const Token> tokens) {
       throw std::out_of_range("decode: token " + std::to_string(i) + " is " + std::to_string(tokens[i]) +
                               ", this vocabulary has 0.." + std::to_string(kVocabularyWithPedal - 1));
     const auto [kind, value] = event_of(tokens[i]);
+    const auto pitch = static_cast<std::size_t>(value);  // of notes
     switch (kind) {
       case EventKind::time_shift:
         now += value;
@@ -138,19 +139,20 @@ inline Performance decode(std::span<const Token> tokens) {
         bin = value;
         break;
       case EventKind::note_on:
-        open[value].push_back({now, order++, bin});
+        open[pitch].push_back({now, order++, bin});
         break;
       case EventKind::note_off:
-        if (first[value] < open[value].size()) close(value, open[value][first[value]++], to_seconds(now));
+        if (first[pitch] < open[pitch].size()) close(value, open[pitch][first[pitch]++], to_seconds(now));
         break;
       case EventKind::pedal:
         performance.controls.push_back({.time = to_seconds(now), .value = static_cast<std::uint8_t>(value ? 127 : 0)});
         break;
     }
   }
-  for (int pitch = 0; pitch < kPitches; ++pitch)
+  for (std::size_t pitch = 0; pitch < open.size(); ++pitch)
     for (std::size_t i = first[pitch]; i < open[pitch].size(); ++i)
-      close(pitch, open[pitch][i], std::min(to_seconds(now), to_seconds(open[pitch][i].start) + kHangingNote));
+      close(static_cast<int>(pitch), open[pitch][i],
+            std::min(to_seconds(now), to_seconds(open[pitch][i].start) + kHangingNote));
 
   std::sort(closed.begin(), closed.end(), [](const Closed& a, const Closed& b) { return a.order < b.order; });
   performance.notes.reserve(closed.size());

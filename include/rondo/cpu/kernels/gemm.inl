@@ -14,8 +14,8 @@ struct Ahead {
   long step;
 };
 
-/// While tile `index` of a panel of `depth` computes, a quarter of the next panel, of M vectors, comes nearer; after four
-/// all of it has. `next` may be null: nothing is wanted, but something must be named.
+/// While tile `index` of a panel of `depth` computes, a quarter of the next panel, of M vectors, comes nearer; after
+/// four all of it has. `next` may be null: nothing is wanted, but something must be named.
 template <int M>
 [[gnu::always_inline]] inline Ahead quarter_of(const void* next, long index, long depth, const void* here) {
   constexpr long kBytes = M * kLanes;  // a quarter of a k's words, four bytes each

@@ -2,9 +2,9 @@
 // One step of a recurrence and one step back, for every level and cell: no include guard, no includes. Needs gemm.inl,
 // the equations, and the structures of cpu/kernel_arguments.hpp.
 //
-// Forward, a tile is the gates of one vector of units x N columns. The sums start from the input projection, R h(t-1) is
-// added while they stay in registers, and the cell follows there: pre-activations never go back to memory. Backward, dh
-// = dy + R^T dz(t+1) goes to a buffer in the first-level cache and the cell's gradients are read from there: kept in
+// Forward, a tile is the gates of one vector of units x N columns. The sums start from the input projection, R h(t-1)
+// is added while they stay in registers, and the cell follows there: pre-activations never go back to memory. Backward,
+// dh = dy + R^T dz(t+1) goes to a buffer in the first-level cache and the cell's gradients are read from there: kept in
 // registers, tile and cell together are more than the registers hold.
 
 /// How a vector of units meets memory: whole, or a last one that only some lanes fill.
@@ -60,8 +60,8 @@ template <class P, class Cell, int N, class Memory>
   for (int j = 0; j < N; ++j) cells<Cell>(memory, sum[j], at, j);
 }
 
-/// As gate_tile, of a last vector that only `lanes` units fill. A function of its own, so that it takes no registers from
-/// the usual case.
+/// As gate_tile, of a last vector that only `lanes` units fill. A function of its own, so that it takes no registers
+/// from the usual case.
 template <class P, class Cell, int N>
 [[gnu::noinline]] inline void gate_tile_part(long lanes, long depth, const typename P::Word* R,
                                              Operand<typename P::Word> h_before, const StepCells& at) {
@@ -117,8 +117,7 @@ inline void step(const RecurrentStep<typename P::Word>& s, long first, long last
     if (const long whole = units >= kLanes ? kLanes : 0; whole < units)
       for_each_edge_tile(s.columns, [&](auto width, long j) {
         gate_tile_part<P, Cell, decltype(width)::value>(units - whole, s.depth, R + whole / kLanes * panel,
-                                                        s.h_before.from_column(j),
-                                                        at.from_unit(whole).from_column(j));
+                                                        s.h_before.from_column(j), at.from_unit(whole).from_column(j));
       });
   }
 }
@@ -190,6 +189,7 @@ inline void step_backward(const BackwardStep<typename P::Word>& s, long first, l
       const typename P::Word* const A = s.A + u * s.A_depth;
       const Operand<typename P::Word> b = s.b.from_column(j);
       Start start = s.dh.from_row(u).from_column(j);
+      start.vector = kLanes;
       for (long i = 0; i < wide; ++i) prefetch<Cell>(s.gradients.from_column(j + i).from_unit(u));
       for (long k = 0; k < s.depth || k == 0; k += kDepth, start = dh.as_start()) {
         const long deep = s.depth - k < kDepth ? s.depth - k : kDepth;

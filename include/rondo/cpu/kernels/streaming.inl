@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One step of one layer for a single stream, for every level and cell: no include guard, no includes. Needs the equations and
-// the structures of cpu/kernel_arguments.hpp.
+// One step of one layer for a single stream, for every level and cell: no include guard, no includes. Needs the
+// equations and the structures of cpu/kernel_arguments.hpp.
 //
 // A panel holds the bias, then W's columns, then R's; units past H have zero weights and stay zero. What
 // limits a small layer is the way from h(t-1) to h(t): one vector of units sums in four parts, which shortens the

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The text of the LSTM's equations: no include guard, no includes; math/equations.hpp says who includes it. V is a value
-// of any kind: a float in a CUDA thread, an Eigen array, a vector register. Numbers in brackets are those of
-// docs/01-lstm.md and docs/02-backprop-through-time.md. Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber,
-// Cummins 2000.
+// The text of the LSTM's equations: no include guard, no includes; math/equations.hpp says who includes it. V is a
+// value of any kind: a float in a CUDA thread, an Eigen array, a vector register. Numbers in brackets are those of
+// docs/01-lstm.md and docs/02-backprop-through-time.md. Hochreiter and Schmidhuber 1997; forget gate: Gers,
+// Schmidhuber, Cummins 2000.
 
 template <>
 struct Equations<LstmCell> {

@@ -18,8 +18,11 @@ using KeySignature = std::array<int, 7>;
 inline KeySignature key_signature(int sharps) {
   constexpr std::string_view order_of_sharps = "FCGDAEB";
   KeySignature alteration{};
-  for (int i = 0; i < sharps; ++i) alteration[static_cast<std::size_t>(order_of_sharps[i] - 'A')] = 1;
-  for (int i = 0; i < -sharps; ++i) alteration[static_cast<std::size_t>(order_of_sharps[6 - i] - 'A')] = -1;
+  const auto altered = [&](int i) -> int& {
+    return alteration[static_cast<std::size_t>(order_of_sharps[static_cast<std::size_t>(i)] - 'A')];
+  };
+  for (int i = 0; i < sharps; ++i) altered(i) = 1;
+  for (int i = 0; i < -sharps; ++i) altered(6 - i) = -1;
   return alteration;
 }
 

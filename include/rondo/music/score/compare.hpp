@@ -114,11 +114,11 @@ inline std::vector<ScoreDifference> compare(const Score& score, const std::vecto
                                             int ticks_per_quarter, const LoggedReference& log) {
   const Rational onset_tolerance(1, 64), duration_tolerance(1, 16);
   const auto distance = [](Rational a, Rational b) { return a < b ? b - a : a - b; };
-  struct Heard {
+  struct Played {
     Rational onset, duration;
     bool matched = false;
   };
-  std::map<int, std::vector<Heard>> heard;  // by pitch
+  std::map<int, std::vector<Played>> heard;  // by pitch
   for (const auto& note : reference) {
     const Rational onset(note.start.value, ticks_per_quarter);
     if (log.opening && onset + onset_tolerance >= score.length()) continue;
@@ -127,8 +127,8 @@ inline std::vector<ScoreDifference> compare(const Score& score, const std::vecto
 
   std::vector<ScoreDifference> differences;
   for (const ScoreNote& note : score.notes) {
-    Heard* best = nullptr;
-    for (Heard& candidate : heard[note.pitch]) {
+    Played* best = nullptr;
+    for (Played& candidate : heard[note.pitch]) {
       if (candidate.matched || distance(candidate.onset, note.onset) > onset_tolerance) continue;
       if (!best || distance(candidate.duration, note.duration) < distance(best->duration, note.duration))
         best = &candidate;
@@ -139,7 +139,7 @@ inline std::vector<ScoreDifference> compare(const Score& score, const std::vecto
                            best ? std::optional(best->duration) : std::nullopt});
   }
   for (const auto& [pitch, list] : heard) {
-    for (const Heard& candidate : list) {
+    for (const Played& candidate : list) {
       if (candidate.matched) continue;
       int bar = score.bars.empty() ? 0 : score.bars.front().number;
       for (const Bar& b : score.bars)

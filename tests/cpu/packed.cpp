@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The packed LSTM pass of every level against the plain one in double: every count of units and of columns from 1 to
+// The packed pass of every level and cell against the plain one in double, in both directions: every count of units and of columns from 1 to
 // 70, ragged and dense; the same bits for any number of threads; decay into denormals.
 #include <algorithm>
 #include <cmath>
@@ -8,10 +8,11 @@
 
 #include <rondo/cpu/flush_denormals.hpp>
 #include <rondo/cpu/threads.hpp>
+#include <rondo/math/packed_cells.hpp>
 
 #include "cpu/levels.hpp"
 #include "support/catch.hpp"
-#include "support/lstm_cases.hpp"
+#include "support/recurrent_cases.hpp"
 
 using namespace rondo;
 using namespace rondo_test;
@@ -19,24 +20,27 @@ using namespace rondo_test;
 namespace {
 
 /// One case at every level. The caches live on from case to case, so that what an earlier shape left behind would show.
+template <class Cell>
 class EveryLevel {
  public:
-  void check(const LstmShape& shape, bool with_dx = true) {
-    const LstmCase in(shape, ++seed_);
-    const LstmResults exact = reference(in);
+  /// One direction after the other.
+  void check(CaseShape shape, bool with_dx = true) {
+    shape.direction = seed_ % 2 == 0 ? Direction::forward : Direction::reverse;
+    const RecurrentCase<Cell> in(shape, ++seed_);
+    const CaseResults exact = reference(in);
     for (const auto& [name, values] : exact.tensors)
       if (shape.lengths.empty()) REQUIRE(largest(values) > 1e-3);  // alive
     for (CpuLevel level : levels()) {
       set_cpu_level(level);
       INFO("level " << name(level) << ": " << text(shape));
-      require_close(shape, run(in, cache_, with_dx), exact);
+      require_close(shape, run<float>(in, cache_, with_dx), exact);
     }
   }
 
  private:
   LevelGuard guard_;
   std::uint64_t seed_ = 0;
-  LstmLayer<float>::Cache cache_;
+  RecurrentCache<float> cache_;
 };
 
 std::vector<Index> lengths_of_every_other(Index n, Index B, Index T) {
@@ -45,27 +49,27 @@ std::vector<Index> lengths_of_every_other(Index n, Index B, Index T) {
 
 }  // namespace
 
-TEST_CASE("packed LSTM: every number of units") {
-  EveryLevel every;
+TEMPLATE_LIST_TEST_CASE("packed pass: every number of units", "", PackedCells) {
+  EveryLevel<TestType> every;
   for (Index H = 1; H <= 70; ++H)
     for (Index B : {1, 2, 5, 6, 13}) every.check({H % 7 + 1, H, B, 3, lengths_of_every_other(H + B, B, 3)}, H % 4 != 0);
 }
 
-TEST_CASE("packed LSTM: every number of columns") {
-  EveryLevel every;
+TEMPLATE_LIST_TEST_CASE("packed pass: every number of columns", "", PackedCells) {
+  EveryLevel<TestType> every;
   for (Index B = 1; B <= 70; ++B)
     for (Index H : {1, 5, 16, 33, 48}) every.check({B % 9 + 1, H, B, 4, lengths_of_every_other(H + B, B, 4)});
 }
 
-TEST_CASE("packed LSTM: every number of inputs") {
-  EveryLevel every;
+TEMPLATE_LIST_TEST_CASE("packed pass: every number of inputs", "", PackedCells) {
+  EveryLevel<TestType> every;
   for (Index C = 1; C <= 70; ++C)
     for (Index H : {3, 17}) every.check({C, H, 7, 3, lengths_of_every_other(H + C, 7, 3)});
 }
 
-TEST_CASE("packed LSTM: steps beyond a chunk, columns beyond a sum, ragged and dense") {
-  EveryLevel every;
-  for (const LstmShape& s : {LstmShape{3, 5, 1, 300},
+TEMPLATE_LIST_TEST_CASE("packed pass: steps beyond a chunk, columns beyond a sum, ragged and dense", "", PackedCells) {
+  EveryLevel<TestType> every;
+  for (const CaseShape& s : {CaseShape{3, 5, 1, 300},
                              {3, 5, 2, 200},
                              {9, 20, 50, 11},
                              {5, 9, 300, 3},
@@ -79,7 +83,8 @@ TEST_CASE("packed LSTM: steps beyond a chunk, columns beyond a sum, ragged and d
   }
 }
 
-TEST_CASE("packed LSTM: the same bits for one thread and for more") {
+TEMPLATE_LIST_TEST_CASE("packed pass: the same bits for one thread and for more", "", PackedCells) {
+  using Cell = TestType;
   if (most_threads() == 1) {
     WARN("skipped: this program has one thread");
     return;
@@ -91,15 +96,16 @@ TEST_CASE("packed LSTM: the same bits for one thread and for more") {
     for (Index H : {1, 17, 40, 129})  // units split evenly, unevenly, or leave a thread without any
       for (Index B : {1, 3, 25, 70})  // few columns, and enough to divide by them
         for (bool ragged : {false, true}) {
-          const LstmShape shape{H % 5 + 2, H, B, 5, ragged ? unsorted_lengths(B, 5) : std::vector<Index>{}};
-          const LstmCase in(shape, static_cast<std::uint64_t>(H));
+          const CaseShape shape{H % 5 + 2, H, B, 5, ragged ? unsorted_lengths(B, 5) : std::vector<Index>{},
+                                H % 2 == B % 2 ? Direction::forward : Direction::reverse};
+          const RecurrentCase<Cell> in(shape, static_cast<std::uint64_t>(H));
           INFO("level " << name(level) << ": " << text(shape));
           // A cache each: what one run left behind would hide that the other did not wait.
-          LstmLayer<float>::Cache cache_alone, cache_shared;
+          RecurrentCache<float> cache_alone, cache_shared;
           set_threads(1);
-          const LstmResults alone = run(in, cache_alone);
+          const CaseResults alone = run<float>(in, cache_alone);
           set_threads(2);
-          const LstmResults shared = run(in, cache_shared);
+          const CaseResults shared = run<float>(in, cache_shared);
           set_threads(before);
           REQUIRE(shared.guards_untouched);
           for (std::size_t n = 0; n < alone.tensors.size(); ++n) {
@@ -124,31 +130,31 @@ struct ModeGuard {
 
 }  // namespace
 
-TEST_CASE("packed LSTM: a cell that decays into denormals, whatever the caller's mode, which stays") {
+TEST_CASE("packed pass: a cell that decays into denormals, whatever the caller's mode, which stays") {
   const LevelGuard level_guard;
   const ModeGuard mode_guard;
-  const LstmShape shape{1, 33, 7, 40};
-  LstmCase in(shape, 3);
-  for (auto* zero : {&in.W, &in.R, &in.x, &in.dy}) fill(Cpu{}, zero->flat(), 0.0f);
-  fill(Cpu{}, in.b.flat(), 0.0f);
-  for (Index u = 0; u < shape.H; ++u) in.b(shape.H + u, 0, 0) = -4;  // forget: c loses a factor of 56 at each step
-  const LstmResults exact = reference(in);
+  const CaseShape shape{1, 33, 7, 40};
+  RecurrentCase<LstmCell> in(shape, 3);
+  for (auto* zero : {&in.x, &in.dy}) fill(Cpu{}, zero->flat(), 0.0f);
+  in.layer.for_each_parameter([](const Path&, auto& p) { fill(Cpu{}, p.value(), 0.0f); }, {}, 0);
+  for (Index u = 0; u < shape.H; ++u) in.layer.b().value()(shape.H + u, 0) = -4;  // forget: c loses a factor of 56 at each step
+  const CaseResults exact = reference(in);
   // The reference does pass through what are denormals in float.
   const auto is_denormal = [](double v) { return v != 0 && std::abs(v) < 0x1p-126 && std::abs(v) > 0x1p-149; };
   REQUIRE(std::count_if(exact.tensors[0].second.begin(), exact.tensors[0].second.end(), is_denormal) > 100);
   constexpr unsigned kExceptions = 0x3f;  // which have happened so far: nobody's mode
   const auto mode = [] { return _mm_getcsr() & ~kExceptions; };
-  LstmLayer<float>::Cache cache;
+  RecurrentCache<float> cache;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;
     set_cpu_level(level);
     INFO("level " << name(level));
     const unsigned usual = mode_guard.before & ~kFlush & ~kExceptions;
     _mm_setcsr(usual);
-    const LstmResults guarded = run(in, cache);
+    const CaseResults guarded = run<float>(in, cache);
     CHECK(mode() == usual);
     _mm_setcsr(usual | kFlush);
-    const LstmResults flushed = run(in, cache);
+    const CaseResults flushed = run<float>(in, cache);
     CHECK(mode() == (usual | kFlush));
     _mm_setcsr(usual);
     require_close(shape, guarded, exact);

@@ -147,5 +147,5 @@ TEST_CASE("inference refuses what does not fit") {
                     "InferenceLstm::forward: x is 2 x 1 x 1 (C x B x T), this layer wants C = 3");
   Sequence<float> fits(3, 1, 1);
   CHECK_THROWS_WITH(fast.forward(fits, wide, work),
-                    "InferenceLstm::forward: state is 4 x 2 x 1 (H x B x L), wanted 4 x 1 x 1");
+                    "InferenceLstm::forward: state.h is 4 x 2 x 1 (P x B x L*D), wanted 4 x 1 x 1");
 }

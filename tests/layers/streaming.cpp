@@ -107,9 +107,9 @@ TEST_CASE("a stream refuses what does not fit") {
   Rng rng(1);
   Lstm<float> lstm({.input = 3, .hidden = 4}, rng);
   Linear<float> head(5, 1, rng);
-  CHECK_THROWS_WITH((StreamingLstm<float, 1, 16>(lstm)), "StreamingLstm<C = 1, H = 16>: the Lstm has C = 3, H = 4");
-  CHECK_THROWS_WITH(StreamingLstm<float>(lstm, head), "StreamingLstm: the head wants C = 5 of an Lstm with H = 4");
+  CHECK_THROWS_WITH((StreamingLstm<float, 1, 16>(lstm)), "StreamingLstm<C = 1, H = 16>: the network has C = 3, H = 4");
+  CHECK_THROWS_WITH(StreamingLstm<float>(lstm, head), "StreamingLstm: the head wants C = 5 of a network with P = 4");
   StreamingLstm<float> stream(lstm);
   CHECK_THROWS_WITH(stream.set_state(lstm.zero_state(2)),
-                    "StreamingLstm::set_state: state is 4 x 2 x 1 (H x B x L), wanted 4 x 1 x 1");
+                    "StreamingLstm::set_state: state.h is 4 x 2 x 1 (P x B x L*D), wanted 4 x 1 x 1");
 }
