@@ -11,6 +11,7 @@
 
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
 
 #include <cuda_runtime.h>
 #include <rondo_ptx.cuh>
@@ -34,6 +35,7 @@ struct Equations;
 
 #include <rondo/math/cells/gru.inl>
 #include <rondo/math/cells/lstm.inl>
+#include <rondo/math/cells/lstm_variants.inl>
 
 }  // namespace device_equations
 
@@ -41,6 +43,17 @@ __device__ inline void put_low(const LowPrecision& low, Index at, float value) {
   if (low.data)
     low.data[at] = low.fp16 ? device::round_to(device::Fp16{}, value) : device::round_to(device::Bf16{}, value);
 }
+
+/// The peepholes of one unit.
+template <class Cell, class Scalar>
+struct Peepholes {
+  Scalar p[Cell::kPeepholeCount > 0 ? Cell::kPeepholeCount : 1];
+
+  /// `all` is H x kPeepholeCount.
+  __device__ void load(const Scalar* all, Index H, Index u) {
+    for (int n = 0; n < Cell::kPeepholeCount; ++n) p[n] = all[u + H * n];
+  }
+};
 
 /// Forward. A unit takes one number of the product R h_before for each gate, and gives one: h(t), or m(t) to a projection.
 template <class Cell, class S>
@@ -54,6 +67,7 @@ struct ForwardCells {
   /// at the next step: h0, where a reverse pass enters a sequence there.
   struct Inputs {
     Scalar z[Cell::kBlocks], before;
+    Peepholes<Cell, Scalar> peepholes;
     bool active;
   };
   struct Results {
@@ -71,6 +85,7 @@ struct ForwardCells {
     }
     const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.timing.B * t) + u;
     for (int block = 0; block < Cell::kBlocks; ++block) in.z[block] = z[block * a.H] + a.bias[block * a.H + u];
+    in.peepholes.load(a.peepholes, a.H, u);
     const bool begins = a.timing.begins(b, t);
     const Index before = b + a.timing.B * a.timing.before(t);
     if constexpr (Cell::kHasC)
@@ -89,7 +104,13 @@ struct ForwardCells {
     }
     for (int block = 0; block < Cell::kBlocks; ++block)
       r.gates[block] = block < kTaken ? in.z[block] + product[block] : in.z[block];
-    device_equations::Equations<Cell>::forward(r.gates, in.before, r.c, r.tanh_c, r.given[0]);  // (1)-(6)
+    using Equations = device_equations::Equations<Cell>;
+    if constexpr (Cell::kPacked) {
+      Equations::forward(r.gates, in.before, r.c, r.tanh_c, r.given[0]);  // (1)-(6)
+    } else {
+      Equations::update(r.gates, in.before, r.c, in.peepholes.p);
+      Equations::output(r.gates, r.c, r.c, r.tanh_c, r.given[0], in.peepholes.p);
+    }
     return r;
   }
 
@@ -124,7 +145,8 @@ struct BackwardCells {
   BackwardArguments<Scalar> a;
 
   struct Inputs {
-    Scalar gates[Cell::kBlocks], before, tanh_c, dy, dc, dh_end;
+    Scalar gates[Cell::kBlocks], before, c, tanh_c, dy, dc, dh_end;
+    Peepholes<Cell, Scalar> peepholes;
     bool active, ends, entrance;
   };
   struct Results {
@@ -149,9 +171,11 @@ struct BackwardCells {
     if constexpr (Cell::kHasC) {
       in.before = begins ? a.c0[state] : a.c[u + a.H * before];
       in.tanh_c = a.tanh_c[u + a.H * column];
+      if constexpr (!Cell::kPacked) in.c = a.c[u + a.H * column];
     } else {
       in.before = begins ? a.h0[state] : a.y(u, before);
     }
+    in.peepholes.load(a.peepholes, a.H, u);
     if (!a.projection) in.dy = a.dy(u, column);
     return in;
   }
@@ -164,7 +188,14 @@ struct BackwardCells {
     if (!in.active) return r;
     const Scalar dh = in.dy + r.dh;  // (8) forward: y = h, and step t+1
     r.dc = in.dc;
-    device_equations::Equations<Cell>::backward(in.gates, in.before, in.tanh_c, dh, r.dc, r.given);
+    using Equations = device_equations::Equations<Cell>;
+    if constexpr (Cell::kPacked) {
+      Equations::backward(in.gates, in.before, in.tanh_c, dh, r.dc, r.given);
+    } else {
+      Peepholes<Cell, Scalar> dp{};  // of this step: BackwardPass::finish sums over all
+      Equations::output_backward(in.gates, in.c, in.tanh_c, dh, r.dc, r.dc, r.given, in.peepholes.p, dp.p);
+      Equations::update_backward(in.gates, in.before, r.dc, r.given, in.peepholes.p, dp.p);
+    }
     return r;
   }
 

@@ -6,6 +6,7 @@
 
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -20,7 +21,7 @@ RecurrentAlgorithm measured_best(const DeviceInfo&, Precision, Index, Index, boo
 
 template <class Cell, class Scalar>
 bool persistent_supports(const RecurrentShape& shape) {
-  return std::is_same_v<Cell, LstmCell> && std::is_same_v<Scalar, float> && shape.output == shape.hidden;
+  return std::is_same_v<Cell, LstmCell> && std::is_same_v<Scalar, float> && !shape.projects();
 }
 
 namespace {
@@ -112,8 +113,10 @@ void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<c
 
   LowPrecisionWeights low;
   if constexpr (std::is_same_v<Scalar, float>)
-    if (const LowPrecision& operands = operands_of(a); operands.data)
+    if (const LowPrecision& operands = operands_of(a); operands.data) {
       low.R = rounded(w.R, operands.fp16, work.R_low);
+      if (w.projection.data) low.projection = rounded(w.projection, operands.fp16, work.projection_low);
+    }
   const bool whole = a.first == 0 && a.last == a.steps();
   if (!whole) chosen = RecurrentAlgorithm::stepwise;  // of a piece of a wavefront a graph would be used once
   if (chosen == RecurrentAlgorithm::stepwise) return enqueue_stepwise<Cell>(a, precision, low);
@@ -138,5 +141,11 @@ template struct AlgorithmInstances<LstmCell, float>;
 template struct AlgorithmInstances<LstmCell, double>;
 template struct AlgorithmInstances<GruCell, float>;
 template struct AlgorithmInstances<GruCell, double>;
+template struct AlgorithmInstances<PeepholeLstmCell, float>;
+template struct AlgorithmInstances<PeepholeLstmCell, double>;
+template struct AlgorithmInstances<CoupledLstmCell, float>;
+template struct AlgorithmInstances<CoupledLstmCell, double>;
+template struct AlgorithmInstances<CoupledPeepholeLstmCell, float>;
+template struct AlgorithmInstances<CoupledPeepholeLstmCell, double>;
 
 }  // namespace rondo::inline v0::cuda

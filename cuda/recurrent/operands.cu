@@ -43,6 +43,22 @@ __global__ void first_steps_kernel(Timing timing, MatrixView<const Scalar> steps
   });
 }
 
+template <class Scalar>
+__global__ void multiply_by_c_kernel(Timing timing, bool before, MatrixView<const Scalar> dz, const Scalar* c0,
+                                     MatrixView<const Scalar> c, MatrixView<Scalar> products) {
+  for_each_element(products.rows, products.cols, [&](Index u, Index j) {
+    const Index b = j % timing.B, t = j / timing.B;
+    Scalar product = 0;
+    if (timing.active(b, t)) {
+      const Scalar seen = !before                  ? c(u, j)
+                          : timing.begins(b, t) ? c0[u + products.rows * b]
+                                                : c(u, b + timing.B * timing.before(t));
+      product = dz(u, j) * seen;
+    }
+    products(u, j) = product;
+  });
+}
+
 }  // namespace
 
 void round_to_low(MatrixView<const float> a, bool fp16, std::uint16_t* low) {
@@ -70,6 +86,17 @@ void gather_first_steps(const Timing& timing, MatrixView<const Scalar> steps, Ma
   launch("first steps", first_steps_kernel<Scalar>, over(first.rows * first.cols), timing, steps, first);
 }
 
+template <class Scalar>
+void multiply_by_c(const Timing& timing, bool before, MatrixView<const Scalar> dz, const Scalar* c0,
+                   MatrixView<const Scalar> c, MatrixView<Scalar> products) {
+  launch("multiply by c", multiply_by_c_kernel<Scalar>, over(products.rows * products.cols), timing, before, dz, c0, c,
+         products);
+}
+
+template void multiply_by_c<float>(const Timing&, bool, MatrixView<const float>, const float*, MatrixView<const float>,
+                                   MatrixView<float>);
+template void multiply_by_c<double>(const Timing&, bool, MatrixView<const double>, const double*,
+                                    MatrixView<const double>, MatrixView<double>);
 template void copy_active<float>(MatrixView<const float>, const Timing&, MatrixView<float>);
 template void copy_active<double>(MatrixView<const double>, const Timing&, MatrixView<double>);
 template void clear_padding<float>(const Timing&, MatrixView<float>);

@@ -32,4 +32,10 @@ void gather_final_state(const Timing& timing, MatrixView<const Scalar> states, c
 template <class Scalar>
 void gather_first_steps(const Timing& timing, MatrixView<const Scalar> steps, MatrixView<Scalar> first);
 
+/// products (H x (B*T)) = rows of dz times what a peephole of theirs sees: of each step c(t) or, if `before`, c(t-1).
+/// Zeros in padding.
+template <class Scalar>
+void multiply_by_c(const Timing& timing, bool before, MatrixView<const Scalar> dz, const Scalar* c0,
+                   MatrixView<const Scalar> c, MatrixView<Scalar> products);
+
 }  // namespace rondo::inline v0::cuda

@@ -7,6 +7,7 @@
 #include <rondo/cuda/verbs.hpp>
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
 
 #include <limits>
 #include <type_traits>
@@ -53,8 +54,10 @@ MatrixView<const Scalar> clean(MatrixView<const Scalar> x, const Timing& timing,
 
 /// The algorithms want these without gaps between columns; a Parameter has none.
 template <class Scalar>
-void require_contiguous(const char* name, MatrixView<const Scalar> a) {
-  require_shape(a.stride == a.rows, "rondo::cuda: the columns of ", name, " lie ", a.stride, " apart, wanted ", a.rows);
+void require_contiguous(const RecurrentWeights<const Scalar>& w) {
+  for (const auto& [name, a] : {std::pair{"R", w.R}, {"the projection", w.projection}, {"the peepholes", w.peepholes}})
+    require_shape(!a.data || a.stride == a.rows, "rondo::cuda: the columns of ", name, " lie ", a.stride,
+                  " apart, wanted ", a.rows);
 }
 
 /// f(gates of a (GH x n), blocks of Z (NH x n)) where the first are added to the second.
@@ -133,7 +136,7 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
                                        SequenceView<const Scalar> x, SequenceView<Scalar> y,
                                        RecurrentCache<Scalar, Cuda>& cache)
     : precision_(options.precision), products_(options.precision, false), w_(w), x_(x), y_(y), cache_(cache) {
-  require_contiguous("R", w.R);
+  require_contiguous(w);
   auto& work = cache.workspace;
   const Index H = w.shape.hidden, P = w.shape.output, B = x.batch(), T = x.time();
   a_ = {.H = H,
@@ -142,7 +145,8 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
         .first = 0,
         .last = 0,
         .R = w.R.data,
-        .projection = nullptr,
+        .projection = w.projection.data,
+        .peepholes = w.peepholes.data,
         .bias = block_bias<Cell>(w, work.bias),
         .gates = cache.gates.data(),
         .h0 = cache.h0.data(),
@@ -150,9 +154,10 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
         .c = cache.c.data(),
         .tanh_c = cache.tanh_c.data(),
         .y = {y.flat.data, y.flat.stride},
-        .m = nullptr,
+        .m = cache.m.data(),
         .h_low = products_.operands(work.h_low, P * B * (T + 1)),
         .m_low = {}};
+  if (a_.projection) a_.m_low = products_.operands(work.m_low, H * B);
   if constexpr (std::is_same_v<Scalar, float>)
     if (a_.h_low.data) round_to_low(std::as_const(cache.h0).flat(), a_.h_low.fp16, a_.h_low.data);
   W_ = products_(w.W, work.W_low);
@@ -195,7 +200,7 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
       dh_end_(dh_end),
       dc_end_(dc_end),
       to_(to) {
-  require_contiguous("R", w.R);
+  require_contiguous(w);
   const RecurrentCache<Scalar, Cuda>& saved = cache;
   auto& work = cache.workspace;
   const Index H = w.shape.hidden, P = w.shape.output, NH = Cell::kBlocks * H, B = x.batch(), T = x.time();
@@ -212,7 +217,8 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
         .first = 0,
         .last = 0,
         .R = w.R.data,
-        .projection = nullptr,
+        .projection = w.projection.data,
+        .peepholes = w.peepholes.data,
         .gates = saved.gates.data(),
         .h0 = saved.h0.data(),
         .c0 = saved.c0.data(),
@@ -228,6 +234,12 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
         .dm = nullptr,
         .dz_low = products_.operands(work.dz_low, NH * B * T),
         .dh_low = {}};
+  if (a_.projection) {
+    work.dh_total.resize(P, B, T);
+    a_.dh_total = work.dh_total.data();
+    a_.dm = contiguous(work.dm, H, B).data;
+    a_.dh_low = products_.operands(work.dh_low, P * B * T);
+  }
   if (to.to_features()) W_ = products_(w.W, work.W_low);
 }
 
@@ -272,6 +284,20 @@ void BackwardPass<Cell, Scalar>::finish() {
     for_each_input_run<Cell>(grad_.b, dZ, H, [](auto db, auto rows) { add_columns(Cuda{}, rows, db); });
   if (grad_.b_R.data) add_columns(Cuda{}, dZ.row_block(0, GH), grad_.b_R);
   add_to_dR();
+  if (a_.projection) {  // (18a) dprojection = dH M^T
+    const void* const data = a_.dh_low.data ? static_cast<const void*>(a_.dh_low.data) : a_.dh_total;
+    products_.multiply(Op::none, Op::transpose, {data, a_.P, columns, a_.P},
+                       products_(std::as_const(cache_.m).flat(), work.m_low), 1, grad_.projection);
+  }
+  if constexpr (Cell::kPeepholeCount > 0) {  // dp = sum of dz times the cell that the gate sees: the last one the new c
+    const auto seen = contiguous(work.dz_by_c, H, columns);
+    for (int n = 0; n < Cell::kPeepholeCount; ++n) {
+      const bool last = n + 1 == Cell::kPeepholeCount;
+      multiply_by_c(a_.timing, !last, dZ.row_block((last ? Cell::kBlocks - 1 : n) * H, H), a_.c0,
+                    std::as_const(cache_.c).flat(), seen);
+      add_columns(Cuda{}, seen, grad_.peepholes.columns(n, 1));
+    }
+  }
 }
 
 /// (17) dR = sum of dz(t) h(t-1)^T. h(t-1) stands in y, a step away from dz(t); but h0, which sequences enter with, stands
@@ -306,5 +332,17 @@ template class ForwardPass<GruCell, float>;
 template class ForwardPass<GruCell, double>;
 template class BackwardPass<GruCell, float>;
 template class BackwardPass<GruCell, double>;
+template class ForwardPass<PeepholeLstmCell, float>;
+template class ForwardPass<PeepholeLstmCell, double>;
+template class BackwardPass<PeepholeLstmCell, float>;
+template class BackwardPass<PeepholeLstmCell, double>;
+template class ForwardPass<CoupledLstmCell, float>;
+template class ForwardPass<CoupledLstmCell, double>;
+template class BackwardPass<CoupledLstmCell, float>;
+template class BackwardPass<CoupledLstmCell, double>;
+template class ForwardPass<CoupledPeepholeLstmCell, float>;
+template class ForwardPass<CoupledPeepholeLstmCell, double>;
+template class BackwardPass<CoupledPeepholeLstmCell, float>;
+template class BackwardPass<CoupledPeepholeLstmCell, double>;
 
 }  // namespace rondo::inline v0::cuda

@@ -8,7 +8,9 @@
 #include <rondo/cuda/verbs.hpp>
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
 
+#include <cstddef>
 #include <utility>
 
 namespace rondo::inline v0 {
@@ -86,19 +88,12 @@ namespace cuda {
 
 namespace {
 
-/// f(a tensor of the weights, its copy) for all of them.
-template <class Scalar, class Copies, class F>
-void for_each_tensor(const RecurrentWeights<const Scalar>& w, Copies& copies, F&& f) {
-  f(w.W, copies.W), f(w.R, copies.R), f(w.b, copies.b), f(w.b_R, copies.b_R);
-}
-
 template <class Scalar>
 RecurrentWeights<const Scalar> weights_of(const InferenceWeights<Scalar, Cuda>& w) {
-  const auto view = [](const Buffer<Scalar, Cuda>& values, Index rows, Index cols) {
-    return MatrixView<const Scalar>{values.size() > 0 ? values.data() : nullptr, rows, cols, rows};
-  };
-  const Index GH = w.shape.gates * w.shape.hidden;
-  return {w.shape, view(w.W, GH, w.shape.input), view(w.R, GH, w.shape.output), view(w.b, GH, 1), view(w.b_R, GH, 1)};
+  RecurrentWeights<const Scalar> all = w.views;
+  for (std::size_t n = 0; n < w.values.size(); ++n)
+    if (MatrixView<const Scalar>& a = *all.tensors()[n]; a.data) a.data = w.values[n].data(), a.stride = a.rows;
+  return all;
 }
 
 }  // namespace
@@ -108,13 +103,10 @@ RecurrentWeights<const Scalar> weights_of(const InferenceWeights<Scalar, Cuda>& 
 template <class Cell, class Scalar>
 void recurrent_prepare_inference(Cuda device, Cell, const PassOptions& options,
                                  const RecurrentWeights<const Scalar>& from, InferenceWeights<Scalar, Cuda>& to) {
-  to.shape = from.shape, to.options = options;
-  cuda::for_each_tensor(from, to, [&](MatrixView<const Scalar> tensor, Buffer<Scalar, Cuda>& copied) {
-    if (tensor.data)
-      copy(device, tensor, cuda::contiguous(copied, tensor.rows, tensor.cols));
-    else
-      copied.resize(0);
-  });
+  to.options = options, to.views = from;
+  for (std::size_t n = 0; n < to.values.size(); ++n)
+    if (const MatrixView<const Scalar> a = *from.tensors()[n]; a.data)
+      copy(device, a, cuda::contiguous(to.values[n], a.rows, a.cols));
 }
 
 template <class Cell, class Scalar>
@@ -122,10 +114,11 @@ void recurrent_infer(Cuda device, Cell cell, const InferenceWeights<Scalar, Cuda
                      MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y,
                      InferenceWorkspace<Scalar, Cuda>& work) {
   auto& cache = work.cache;
-  cache.template resize<Cell>(w.shape, x.extent);
+  const RecurrentWeights<const Scalar> weights = cuda::weights_of(w);
+  cache.template resize<Cell>(weights.shape, x.extent);
   copy(device, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(device, c, cache.c0.at(0));
-  recurrent_forward(device, cell, w.options, cuda::weights_of(w), RecurrentInput<Scalar, Cuda>(x), y, cache);
+  recurrent_forward(device, cell, w.options, weights, RecurrentInput<Scalar, Cuda>(x), y, cache);
   recurrent_final_state(device, cell, w.options.direction, SequenceView<const Scalar>(y), cache, h, c);
 }
 
@@ -147,6 +140,12 @@ template struct RecurrentInstances<LstmCell, float>;
 template struct RecurrentInstances<LstmCell, double>;
 template struct RecurrentInstances<GruCell, float>;
 template struct RecurrentInstances<GruCell, double>;
+template struct RecurrentInstances<PeepholeLstmCell, float>;
+template struct RecurrentInstances<PeepholeLstmCell, double>;
+template struct RecurrentInstances<CoupledLstmCell, float>;
+template struct RecurrentInstances<CoupledLstmCell, double>;
+template struct RecurrentInstances<CoupledPeepholeLstmCell, float>;
+template struct RecurrentInstances<CoupledPeepholeLstmCell, double>;
 
 }  // namespace cuda
 

@@ -139,5 +139,17 @@ template void enqueue_stepwise<GruCell>(const ForwardArguments<float>&, Precisio
 template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
 
 }  // namespace rondo::inline v0::cuda

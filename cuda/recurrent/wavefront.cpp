@@ -12,6 +12,7 @@
 #include <rondo/cuda/verbs.hpp>
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -194,6 +195,12 @@ template struct StackInstances<LstmCell, float>;
 template struct StackInstances<LstmCell, double>;
 template struct StackInstances<GruCell, float>;
 template struct StackInstances<GruCell, double>;
+template struct StackInstances<PeepholeLstmCell, float>;
+template struct StackInstances<PeepholeLstmCell, double>;
+template struct StackInstances<CoupledLstmCell, float>;
+template struct StackInstances<CoupledLstmCell, double>;
+template struct StackInstances<CoupledPeepholeLstmCell, float>;
+template struct StackInstances<CoupledPeepholeLstmCell, double>;
 
 }  // namespace cuda
 

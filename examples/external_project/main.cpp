@@ -13,27 +13,22 @@ int main() {
   auto model = rondo::named("lstm", lstm, "readout", readout);
   rondo::Adam adam({.learning_rate = 1e-2});
   rondo::Lstm<float>::Cache cache;
-  rondo::Sequence<float> x(1, 1, T), y, dy(1, 1, T), dh;
+  rondo::Sequence<float> x(1, 1, T), target(1, 1, T), y, dy, dh;
   const auto wave = [](rondo::Index t) { return static_cast<float>(std::sin(0.2 * static_cast<double>(t))); };
-  for (rondo::Index t = 0; t < T; ++t) x(0, 0, t) = wave(t);
+  for (rondo::Index t = 0; t < T; ++t) x(0, 0, t) = wave(t), target(0, 0, t) = wave(t + 1);
 
-  float loss = 0;
+  double loss = 0;
   for (int step = 0; step < 300; ++step) {
     auto state = lstm.zero_state(1);
     const auto& h = lstm.forward(x, state, cache, rondo::Inference{});
     readout.forward(h, y);
-    loss = 0;
-    for (rondo::Index t = 0; t < T; ++t) {
-      const float error = y(0, 0, t) - wave(t + 1);
-      loss += error * error / T;
-      dy(0, 0, t) = 2 * error / T;
-    }
+    loss = rondo::mean_squared_error(y, target, &dy).mean();
     rondo::zero_grad(model);
     readout.backward(h, dy, &dh);
     state.set_zero();
     lstm.backward(x, dh, cache, state);
     adam.step(model);
   }
-  std::printf("mean squared error after 300 steps: %.5f\n", static_cast<double>(loss));
-  return loss < 0.01f ? 0 : 1;
+  std::printf("mean squared error after 300 steps: %.5f\n", loss);
+  return loss < 0.01 ? 0 : 1;
 }

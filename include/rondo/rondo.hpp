@@ -15,6 +15,7 @@
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/lstm.hpp>
+#include <rondo/layers/lstm_variants.hpp>
 #include <rondo/layers/named.hpp>
 #include <rondo/layers/pooling.hpp>
 #include <rondo/layers/regression_losses.hpp>

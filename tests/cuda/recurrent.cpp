@@ -20,23 +20,32 @@ template <class Cell>
 class EveryAlgorithm {
  public:
   void check(CaseShape shape) {
-    for (Direction direction : {Direction::forward, Direction::reverse}) {
-      shape.direction = direction;
-      const RecurrentCase<Cell> in(shape, ++seed_);
-      const CaseResults exact = reference(in);
-      for (RecurrentAlgorithm algorithm : kAlgorithms) {
-        const AlgorithmGuard guard(algorithm);
-        // Every other case: outputs and the gradient of the input as the second direction of a layer has them.
-        const bool second = seed_ % 4 >= 2;
-        const CaseResults got =
-            run_on_device(in, cache_, {.rows_above = second ? shape.H : 0, .add_to_dx = second});
-        INFO(text<Cell>(algorithm, shape));
-        require_close(shape, got, exact);
+    for (Index projection : {Index{0}, shape.H / 2}) {
+      if (projection > 0 && !Cell::kHasC) continue;
+      shape.projection = projection;
+      for (Direction direction : {Direction::forward, Direction::reverse}) {
+        shape.direction = direction;
+        check_one(shape);
       }
+      if (shape.H / 2 == 0) break;
     }
   }
 
  private:
+  void check_one(const CaseShape& shape) {
+    const RecurrentCase<Cell> in(shape, ++seed_);
+    const CaseResults exact = reference(in);
+    for (RecurrentAlgorithm algorithm : kAlgorithms) {
+      const AlgorithmGuard guard(algorithm);
+      // Every other case: outputs and the gradient of the input as the second direction of a layer has them.
+      const bool second = seed_ % 4 >= 2;
+      const CaseResults got =
+          run_on_device(in, cache_, {.rows_above = second ? in.h0.features() : 0, .add_to_dx = second});
+      INFO(text<Cell>(algorithm, shape));
+      require_close(shape, got, exact);
+    }
+  }
+
   std::uint64_t seed_ = 0;
   RecurrentCache<float, Cuda> cache_;
 };
@@ -54,7 +63,7 @@ double relative_error(const std::vector<double>& got, const std::vector<double>&
 }  // namespace
 
 TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, units by columns", "", LstmCell,
-                   GruCell) {
+                   GruCell, PeepholeLstmCell, CoupledLstmCell, CoupledPeepholeLstmCell) {
   if (!gpu_is_here()) return;
   EveryAlgorithm<TestType> every;
   for (Index H : {1, 5, 31, 33, 100})
@@ -149,7 +158,9 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its manti
   RecurrentCache<float, Cuda> cache;
   for (bool ragged : {false, true})
     for (const CaseShape& s : {CaseShape{9, 33, 5, 6}, {30, 100, 17, 4}, {5, 8, 1, 9}, {3, 300, 2, 2}}) {
-      const CaseShape shape{s.C, s.H, s.B, s.T, ragged ? unsorted_lengths(s.B, s.T) : std::vector<Index>{}};
+      CaseShape shape{s.C, s.H, s.B, s.T, ragged ? unsorted_lengths(s.B, s.T) : std::vector<Index>{}};
+      shape.direction = ragged ? Direction::reverse : Direction::forward;
+      if (TestType::kHasC && s.H == 33) shape.projection = 20;
       const RecurrentCase<TestType> in(shape, 4);
       const CaseResults exact = reference(in);
       for (const Expected& e : {Expected{Precision::bf16, 0x1p-9, 0x1p-9},

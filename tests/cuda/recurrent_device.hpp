@@ -11,6 +11,7 @@
 #include <rondo/layers/recurrent_layer.hpp>
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
 
 #include "cuda/device_matrix.hpp"
 #include "support/recurrent_cases.hpp"
@@ -19,6 +20,7 @@ namespace rondo_test {
 
 using rondo::GruCell;
 using rondo::LstmCell;
+using rondo::PeepholeLstmCell, rondo::CoupledLstmCell, rondo::CoupledPeepholeLstmCell;
 using rondo::Precision;
 using rondo::cuda::RecurrentAlgorithm;
 

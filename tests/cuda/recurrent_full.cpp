@@ -83,6 +83,7 @@ Outcome run(Recurrent<Cell, Scalar, Device>& network, const Inputs& in) {
 struct NetworkShape {
   Index H, B, T, L;
   bool ragged = false, bidirectional = false;
+  Index projection = 0;
 };
 
 /// Every algorithm on L layers against the CPU in double.
@@ -90,7 +91,8 @@ template <class Cell>
 void check(const NetworkShape& s) {
   const Index C = 5, D = s.bidirectional ? 2 : 1;
   Rng rng(static_cast<std::uint64_t>(s.H + 1000 * s.B + 100000 * s.T));
-  const RecurrentConfig config{.input = C, .hidden = s.H, .layers = s.L, .bidirectional = s.bidirectional};
+  const RecurrentConfig config{.input = C, .hidden = s.H, .layers = s.L, .bidirectional = s.bidirectional,
+                               .projection = s.projection};
   Recurrent<Cell, double> exact(config, rng);
   const auto random = [&](Index features, Index time) {
     Sequence<double> sequence(features, s.B, time);
@@ -119,7 +121,8 @@ void check(const NetworkShape& s) {
       }
       INFO(cuda::name(algorithm) << ", ran " << cuda::name(cuda::Context::current().last_algorithm()) << ": "
                                  << Cell::kName << ", H " << s.H << ", B " << s.B << ", T " << s.T << ", L " << s.L
-                                 << (s.ragged ? ", ragged" : "") << (s.bidirectional ? ", bidirectional" : "") << ": "
+                                 << (s.ragged ? ", ragged" : "") << (s.bidirectional ? ", bidirectional" : "") << ", projection "
+                                 << s.projection << ": "
                                  << got.names[n] << " is off by " << worst);
       CHECK(worst <= bound * std::max(1.0, largest(wanted.values[n])));
     }
@@ -141,7 +144,9 @@ void rondo_test::check_bidirectional() {
   for (bool ragged : {false, true}) {
     check<LstmCell>({12, 6, 5, 1, ragged, true});
     check<LstmCell>({9, 3, 4, 3, ragged, true});
+    check<LstmCell>({10, 4, 6, 2, ragged, true, 4});
     check<GruCell>({10, 4, 5, 2, ragged, true});
+    check<CoupledPeepholeLstmCell>({10, 4, 5, 2, ragged, true, 3});
   }
 }
 

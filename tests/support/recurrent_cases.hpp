@@ -29,8 +29,11 @@ struct CaseShape {
   std::vector<Index> lengths = {};
   rondo::Direction direction = rondo::Direction::forward;
   rondo::Precision precision = rondo::Precision::fp32;
+  Index projection = 0;
 
-  rondo::RecurrentConfig config() const { return {.input = C, .hidden = H, .precision = precision}; }
+  rondo::RecurrentConfig config() const {
+    return {.input = C, .hidden = H, .projection = projection, .precision = precision};
+  }
 };
 
 /// Lengths of every kind in no order, zeros among them; the longest is T.
@@ -217,7 +220,8 @@ inline void require_close(const CaseShape& shape, const CaseResults& got, const 
 
 inline std::string text(const CaseShape& s) {
   return "C " + std::to_string(s.C) + ", H " + std::to_string(s.H) + ", B " + std::to_string(s.B) + ", T " +
-         std::to_string(s.T) + (s.lengths.empty() ? "" : ", ragged");
+         std::to_string(s.T) + (s.lengths.empty() ? "" : ", ragged") +
+         (s.projection > 0 ? ", projection " + std::to_string(s.projection) : "");
 }
 
 }  // namespace rondo_test

@@ -8,6 +8,9 @@
 #include <rondo/core/steps.hpp>
 #include <rondo/core/view.hpp>
 
+#include <array>
+#include <cstddef>
+
 namespace rondo::inline v0 {
 
 /// The sizes of one layer in one direction.
@@ -16,16 +19,31 @@ struct RecurrentShape {
   Index hidden = 0;  // H
   Index output = 0;  // P
   Index gates = 0;   // G: blocks of H rows in W and R
+
+  bool projects() const { return output != hidden; }
 };
 
 /// The tensors of a layer as views: weights, or their gradients. An empty view is a tensor that the layer has not.
 template <class T>
 struct RecurrentWeights {
   RecurrentShape shape;
-  MatrixView<T> W;    // GH x C  input weights, a block of H rows for each gate in the order of the cell
-  MatrixView<T> R;    // GH x P  recurrent weights
-  MatrixView<T> b;    // GH x 1  bias
-  MatrixView<T> b_R;  // GH x 1  bias of R h alone, of cells where it is not just added to b
+  MatrixView<T> W = {};           // GH x C  input weights, a block of H rows for each gate in the order of the cell
+  MatrixView<T> R = {};           // GH x P  recurrent weights
+  MatrixView<T> b = {};           // GH x 1  bias
+  MatrixView<T> b_R = {};         // GH x 1  bias of R h alone, of cells where it is not just added to b
+  MatrixView<T> projection = {};  // P x H   from what the cells show to the outputs, h = projection * m
+
+  MatrixView<T> peepholes = {};  // H x 3   from c to the gates that see it
+
+  static constexpr std::size_t kTensors = 6;
+  std::array<MatrixView<T>*, kTensors> tensors() { return list(*this); }
+  std::array<const MatrixView<T>*, kTensors> tensors() const { return list(*this); }
+
+ private:
+  template <class Self>
+  static auto list(Self& w) {
+    return std::array{&w.W, &w.R, &w.b, &w.b_R, &w.projection, &w.peepholes};
+  }
 };
 
 /// How a pass over one layer is to be computed.

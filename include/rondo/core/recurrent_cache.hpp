@@ -21,6 +21,7 @@ struct RecurrentCache {
   Sequence<Scalar, Device> gates;   // NH x B x T  after their nonlinearities
   Sequence<Scalar, Device> c;       // H x B x T   cell after each step, of cells that have one
   Sequence<Scalar, Device> tanh_c;  // H x B x T
+  Sequence<Scalar, Device> m;       // H x B x T   what the cells show, where a projection makes h of it
 
   RecurrentWorkspace<Scalar, Device> workspace;
 
@@ -32,7 +33,8 @@ struct RecurrentCache {
     c0.resize(cell, x.batch, 1);
     gates.resize(Cell::kBlocks * H, x.batch, x.time);
     for (auto* s : {&c, &tanh_c}) s->resize(cell, x.batch, x.time);
-    for (auto* s : {&gates, &c, &tanh_c}) s->set_lengths(x.lengths);
+    m.resize(shape.projects() ? H : 0, x.batch, x.time);
+    for (auto* s : {&gates, &c, &tanh_c, &m}) s->set_lengths(x.lengths);
   }
 };
 

@@ -39,7 +39,7 @@ class BackwardPass {
   /// in as the gradients of the final state and leave as those of the initial one.
   BackwardPass(const Kernels& k, const Steps& steps, const RecurrentWeights<const float>& w,
                const RecurrentCache<float>& saved, SequenceView<float> y, SequenceView<const float> dy,
-               const InputGradient& input, MatrixView<float> dR, float* db, MatrixView<float> dh_end,
+               const InputGradient& input, const RecurrentWeights<float>& grad, float* db, MatrixView<float> dh_end,
                MatrixView<float> dc_end, BackwardWorkspace<Word>& work)
       : k_(k),
         p_(products<Word>(k)),
@@ -50,7 +50,7 @@ class BackwardPass {
         y_(y),
         dy_(dy),
         input_(input),
-        dR_(dR),
+        grad_(grad),
         db_(db),
         dh_end_(dh_end),
         dc_end_(dc_end),
@@ -69,6 +69,12 @@ class BackwardPass {
     work.dz_words.resize(GH_, 2 * B_ * chunk_);
     if (NH_ > GH_) work.dz_rest.resize(NH_ - GH_, 2 * B_ * chunk_);
     work.h_pairs.resize(P_, GradientSums<Word>::kMaxDepth);
+    if (w.projection.data) {
+      work.projection_transposed.resize(panels(H_) * words<Word>(P_));
+      work.dh_steps.resize(2 * P_ * B_ * chunk_);
+      work.dh_words.resize(P_, 2 * B_ * chunk_);
+      work.m_pairs.resize(H_, GradientSums<Word>::kMaxDepth);
+    }
     if constexpr (kFeatures) {
       work.x_pairs.resize(input.x.features(), GradientSums<Word>::kMaxDepth);
       if (input.to.to_features()) work.W_transposed.resize(panels(input.W.cols) * W_depth());
@@ -78,13 +84,13 @@ class BackwardPass {
   /// This thread's part of everything.
   void run(const Team& team) {
     const FlushDenormals guard;
-    const WorkPartition mine(team, H_, P_, B_, k_.panel_rows);
+    const WorkPartition mine(team, H_, P_, B_, k_.panel_rows, k_.panel_rows);
     pack(team);
     set_entrances(steps_, mine.outputs, mine.columns, y_, saved_.h0.at(0));
     team.barrier();
     for (Index n = 0; n < T_; ++n) {
       const Index t = steps_.back(n), begin = t / chunk_ * chunk_, end = std::min(T_, begin + chunk_);
-      step(t, n == 0, mine);
+      step(team, t, n == 0, mine);
       const bool complete = t == (steps_.reverse() ? end - 1 : begin);  // the chunk's dz
       if (!mine.by_columns || complete) team.barrier();
       initial_state(t, mine);
@@ -126,6 +132,10 @@ class BackwardPass {
   void pack(const Team& team) {
     const Team::Range outputs = team.share(P_, k_.panel_rows);
     p_.pack(GH_, w_.R.data, w_.R.stride, 1, work_.R_transposed.data(), outputs.first, outputs.last);
+    if (const MatrixView<const float> a = w_.projection; a.data) {
+      const Team::Range units = team.share(H_, k_.panel_rows);
+      p_.pack(P_, a.data, a.stride, 1, work_.projection_transposed.data(), units.first, units.last);
+    }
     if constexpr (kFeatures)
       if (input_.to.to_features()) {
         const Index C = input_.W.cols;
@@ -155,10 +165,31 @@ class BackwardPass {
     return dh;
   }
 
-  void step(Index t, bool last, const WorkPartition& mine) {
+  // ---- a projection: dL/dh of all outputs, then of what the cells show
+
+  MatrixView<float> dh_step(Index t) const { return {work_.dh_steps.data() + column(t) * P_, P_, B_, P_}; }
+
+  /// dh(t) += R^T dz(t+1) for some outputs, kept for the gradient of the projection.
+  void outputs_step(Index t, Index active, bool last, MatrixView<const float> dh, const WorkPartition& mine) {
+    const Index first = mine.columns.first;
+    const auto [u0, u1] = mine.outputs;
+    const Target to = Target{dh_step(t).data, P_, 0}.from_row(u0).from_column(first);
+    if (active > 0 && u1 > u0)
+      p_.multiply_packed(u1 - u0, last ? 0 : words<Word>(GH_), work_.R_transposed.data() + u0 * words<Word>(GH_),
+                         dz_operand(last ? t : steps_.after(t)).from_column(first),
+                         Start{dh.data, dh.stride, 0}.from_row(u0).from_column(first), to, active);
+    clear_padding(steps_, t, mine.outputs, mine.columns, dh_step(t), {});
+    work_.dh_words.put(k_, column(t), dh_step(t), mine.outputs, mine.columns);
+  }
+
+  void step(const Team& team, Index t, bool last, const WorkPartition& mine) {
     const Index first = mine.columns.first;
     const MatrixView<const float> dh = dh_from_outside(t, mine);
     const Index active = std::min(mine.columns.last, steps_.extent.active_columns(t)) - first;
+    if (w_.projection.data) {
+      outputs_step(t, active, last, dh, mine);
+      if (!mine.by_columns) team.barrier();
+    }
     if (active > 0) {
       const MatrixView<const float> before = state_before(t);
       const StepGradients gradients{.gates = saved_.gates.at(t).data,
@@ -171,10 +202,21 @@ class BackwardPass {
                                     .c_column = H_,
                                     .dz = dz(t).data,
                                     .dz_column = NH_};
-      cell_.step_backward({active, last ? 0 : words<Word>(GH_), work_.R_transposed.data(), words<Word>(GH_),
-                           reverse_unit_order(t, B_), dz_operand(last ? t : steps_.after(t)).from_column(first),
-                           Start{dh.data, dh.stride, 0}.from_column(first), gradients.from_column(first)},
-                          mine.units.first, mine.units.last);
+      BackwardStep<Word> step{.columns = active,
+                              .depth = last ? 0 : words<Word>(GH_),
+                              .A = work_.R_transposed.data(),
+                              .A_depth = words<Word>(GH_),
+                              .reverse_unit_order = reverse_unit_order(t, B_),
+                              .b = dz_operand(last ? t : steps_.after(t)).from_column(first),
+                              .dh = Start{dh.data, dh.stride, 0}.from_column(first),
+                              .gradients = gradients.from_column(first)};
+      if (w_.projection.data) {  // (8a) forward: h = projection * m
+        step.depth = step.A_depth = words<Word>(P_);
+        step.A = work_.projection_transposed.data();
+        step.b = work_.dh_words.get(column(t), dh_step(t)).from_column(first);
+        step.dh = {nullptr, 0, 0};
+      }
+      cell_.step_backward(step, mine.units.first, mine.units.last);
     }
     for (int q = 0; q < Cell::kBlocks; ++q) {
       const Team::Range rows{q * H_ + mine.units.first, q * H_ + mine.units.last};
@@ -212,19 +254,32 @@ class BackwardPass {
         const MatrixView<const float> h =
             steps_.is_first(t) ? saved_.h0.flat().columns(first - t * B_, columns)
                                : MatrixView<const float>(y_.flat.columns(first + (steps_.before(t) - t) * B_, columns));
-        add_sums(team, first, columns, dz(begin).data + (first - begin * B_) * NH_, h);
+        add_sums(team, begin, first, columns, h);
         first += columns;
       }
     });
   }
 
   /// The part of some neighbouring columns, from `first` on.
-  void add_sums(const Team& team, Index first, Index columns, const float* dz, MatrixView<const float> h) {
+  void add_sums(const Team& team, Index begin, Index first, Index columns, MatrixView<const float> h) {
+    const float* const dz = this->dz(begin).data + (first - begin * B_) * NH_;
+    const bool projects = w_.projection.data != nullptr;
+    MatrixView<const float> m{};
+    if (projects) m = saved_.m.flat().columns(first, columns);
     if constexpr (Operands<Word>::kCopies) {
       work_.h_pairs.put_paired(k_, h, team.share(P_, k_.lanes));
       if constexpr (kFeatures)
         work_.x_pairs.put_paired(k_, input_.x.flat.columns(first, columns), team.share(input_.W.cols, k_.lanes));
+      if (projects) work_.m_pairs.put_paired(k_, m, team.share(H_, k_.lanes));
       team.barrier();
+    }
+    if (projects) {  // (18a) dprojection = dH M^T
+      GradientSums<Word> sums{};
+      sums.columns = columns, sums.dz = dh_step(begin).data + (first - begin * B_) * P_, sums.dz_column = P_;
+      sums.inputs = H_, sums.x = work_.m_pairs.get_paired(m);
+      sums.dW = grad_.projection.data, sums.dW_column = grad_.projection.stride;
+      const Team::Range rows = team.share(P_, k_.panel_rows);
+      p_.add_gradients(sums, rows.first, rows.last);
     }
     for (int q = 0; q < Cell::kBlocks;) {  // neighbouring blocks that go to the same gates of W and R
       int after = q + 1;
@@ -237,7 +292,7 @@ class BackwardPass {
                               0,       0,           {},  nullptr, 0,  db_ ? db_ + q * H_ : nullptr};
       if (q < Cell::kGates) {
         sums.hidden = P_, sums.h = work_.h_pairs.get_paired(h);
-        sums.dR = dR_.data + q * H_, sums.dR_column = dR_.stride;
+        sums.dR = grad_.R.data + q * H_, sums.dR_column = grad_.R.stride;
       }
       if constexpr (kFeatures)
         if (const int gate = input_gate<Cell>(q); gate >= 0) {
@@ -318,7 +373,7 @@ class BackwardPass {
   SequenceView<float> y_;
   SequenceView<const float> dy_;
   const InputGradient& input_;
-  MatrixView<float> dR_;
+  RecurrentWeights<float> grad_;
   float* db_;  // NH, or null
   MatrixView<float> dh_end_, dc_end_;
   BackwardWorkspace<Word>& work_;

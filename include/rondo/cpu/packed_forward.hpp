@@ -23,6 +23,14 @@ struct Ring {
   MatrixView<float> at(Index t) const { return {data + t % slots * rows * batch, rows, batch, rows}; }
 };
 
+/// The way from what the cells show to the outputs, h = projection * m; null: they are the same.
+template <class Word>
+struct Projection {
+  const Word* packed = nullptr;  // P x H, in panels of rows
+  Operands<Word>* m_words;       // of one step
+  Ring m;                        // H x B each: all steps, or one place
+};
+
 /// Where a pass finds and leaves its numbers.
 struct ForwardBuffers {
   MatrixView<const float> h0;      // P x B
@@ -38,10 +46,10 @@ struct ForwardBuffers {
 /// This thread's part of all steps. Every thread must come with the same arguments. R: in panels of gates.
 template <class Cell, class Word, class Input>
 void forward_steps(const Kernels& k, const Team& team, const Steps& steps, const Input& input, const float* bias,
-                   const Word* R, Operands<Word>& h, const ForwardBuffers& to) {
+                   const Word* R, Operands<Word>& h, const Projection<Word>& projection, const ForwardBuffers& to) {
   const FlushDenormals guard;
-  const Index H = to.gates.rows / Cell::kBlocks, B = to.y.batch(), T = to.y.time();
-  const WorkPartition mine(team, H, H, B, k.lanes);
+  const Index H = to.gates.rows / Cell::kBlocks, P = to.y.features(), B = to.y.batch(), T = to.y.time();
+  const WorkPartition mine(team, H, P, B, k.lanes, projection.packed ? k.panel_rows : k.lanes);
   const Index first = mine.columns.first, chunk = std::min(steps_projected(B), to.gates.slots);
   const bool waits = !mine.by_columns;
   const auto& kernels = cell_products<Cell, Word>();
@@ -58,6 +66,7 @@ void forward_steps(const Kernels& k, const Team& team, const Steps& steps, const
       input.project({mine.units, mine.columns, begin, end - begin}, to.gates.at(begin).data);
     }
     const MatrixView<float> y = to.y.at(t), c = to.c.at(t), gates = to.gates.at(t);
+    const MatrixView<float> shown = projection.packed ? projection.m.at(t) : y;
     const MatrixView<const float> h_before = n > 0 ? MatrixView<const float>(to.y.at(steps.before(t))) : to.h0;
     MatrixView<const float> before = h_before;
     if constexpr (Cell::kHasC) before = n > 0 ? MatrixView<const float>(to.c.at(steps.before(t))) : to.c0;
@@ -73,12 +82,21 @@ void forward_steps(const Kernels& k, const Team& team, const Steps& steps, const
                             .c = c.data,
                             .tanh_c = to.tanh_c.at(t).data,
                             .c_column = c.stride,
-                            .h = y.data,
-                            .h_column = y.stride,
+                            .h = shown.data,
+                            .h_column = shown.stride,
                             .keep = to.keep};
-      kernels.step({active, words<Word>(to.y.features()), reverse_unit_order(t, B), R,
-                    h.get(n % 2 * B, h_before).from_column(first), cells.from_column(first)},
+      kernels.step({active, words<Word>(P), reverse_unit_order(t, B), R, h.get(n % 2 * B, h_before).from_column(first),
+                    cells.from_column(first)},
                    mine.units.first, mine.units.last);
+    }
+    if (projection.packed) {  // (7a) h(t) = projection * m(t)
+      projection.m_words->put(k, 0, shown, mine.units, mine.columns);
+      if (waits) team.barrier();
+      if (active > 0 && mine.outputs.size() > 0)
+        products<Word>(k).multiply_packed(
+            mine.outputs.size(), words<Word>(H), projection.packed + mine.outputs.first * words<Word>(H),
+            projection.m_words->get(0, shown).from_column(first), {nullptr, 0, 0},
+            Target{y.data, y.stride, 0}.from_row(mine.outputs.first).from_column(first), active);
     }
     clear_padding(steps, t, mine.outputs, mine.columns, y, to.h0);
     if (Cell::kHasC && (to.keep || steps.reverse())) clear_padding(steps, t, mine.units, mine.columns, c, to.c0);

@@ -30,11 +30,11 @@ struct WorkPartition {
   Team::Range units, outputs, columns;  // of H, P, B
   bool by_columns;
 
-  WorkPartition(const Team& team, Index H, Index P, Index B, Index grain) {
+  WorkPartition(const Team& team, Index H, Index P, Index B, Index unit_grain, Index output_grain) {
     constexpr Index kCacheBytes = Index{1} << 20, kFewColumns = 12;
     by_columns = team.size > 1 && 16 * H * P <= kCacheBytes && B >= kFewColumns * team.size;
-    units = by_columns ? Team::Range{0, H} : team.share(H, grain);
-    outputs = by_columns ? Team::Range{0, P} : team.share(P, grain);
+    units = by_columns ? Team::Range{0, H} : team.share(H, unit_grain);
+    outputs = by_columns ? Team::Range{0, P} : team.share(P, output_grain);
     columns = by_columns ? team.share(B) : Team::Range{0, B};
   }
 };

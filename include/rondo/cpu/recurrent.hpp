@@ -41,6 +41,13 @@ void packed_forward(const Kernels& k, Direction direction, const RecurrentWeight
   auto& work = cache.workspace.packed_for<Word>();
   work.weights.template reserve_R<Cell>(k, w.shape);
   work.operands.h.resize(w.shape.output, 2 * B);
+  const bool projects = w.projection.data != nullptr;
+  if (projects) {
+    work.weights.reserve_projection(k, w.shape);
+    work.operands.m.resize(H, B);
+  }
+  const Projection<Word> projection{
+      projects ? work.weights.projection.data() : nullptr, &work.operands.m, {cache.m.data(), H, B, T}};
   const auto all_steps = [&](float* data, Index rows) { return Ring{data, rows, B, T}; };
   float* const c = Cell::kHasC ? cache.c.data() : cache.gates.data();
   const ForwardBuffers buffers{cache.h0.at(0),
@@ -56,9 +63,10 @@ void packed_forward(const Kernels& k, Direction direction, const RecurrentWeight
     const Team::Range units = team.share(H, k.lanes);
     pack_input(units);
     work.weights.template pack<Cell>(w.R, units, work.weights.R);
+    if (projects) work.weights.pack_projection(k, w.projection, team.share(w.shape.output, k.panel_rows));
     team.barrier();
     forward_steps<Cell>(k, team, Steps{direction, y.extent}, input, bias, work.weights.R.data(), work.operands.h,
-                        buffers);
+                        projection, buffers);
   });
 }
 
@@ -106,7 +114,7 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
   }
   const auto run = [&](const auto& input) {
     BackwardPass<Cell, Word, std::remove_cvref_t<decltype(input)>> pass(k, Steps{direction, y.extent}, w, cache, y, dy,
-                                                                        input, grad.R, db, dh_end, dc_end,
+                                                                        input, grad, db, dh_end, dc_end,
                                                                         cache.workspace.packed_for<Word>().backward);
     with_team(threads(), [&](const Team& team) { pass.run(team); });
   };
@@ -223,6 +231,8 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
                                        [&](auto W, auto rows) { gemm(cpu, Op::none, Op::none, W, x, rows); });
       gemm(cpu, Op::none, Op::none, w.R, h, z.row_block(0, Cell::kGates * H));
       const MatrixView<float> own = Cell::kHasC ? c : h;
+      scratch.cache.m.resize(w.projection.data ? H : 0, B, 1);
+      const MatrixView<float> shown = w.projection.data ? scratch.cache.m.at(0) : h;
       const detail::StepCells cells{.bias = z.data,
                                     .bias_column = z.stride,
                                     .gates = z.data,
@@ -233,10 +243,14 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
                                     .c = own.data,
                                     .tanh_c = own.data,
                                     .c_column = own.stride,
-                                    .h = h.data,
-                                    .h_column = h.stride,
+                                    .h = shown.data,
+                                    .h_column = shown.stride,
                                     .keep = false};
       detail::cell_kernels<Cell>()->fp32.step({B, 0, false, nullptr, {nullptr, 0, 0}, cells}, 0, H);
+      if (w.projection.data) {
+        fill(cpu, h, 0.0f);
+        gemm(cpu, Op::none, Op::none, w.projection, shown, h);
+      }
       return;
     }
   auto& cache = scratch.cache;

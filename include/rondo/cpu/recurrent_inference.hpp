@@ -5,6 +5,7 @@
 
 #include <rondo/core/operations.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/cpu/weight_copy.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -20,8 +21,8 @@ struct InferenceWeights<Scalar, Cpu> {
   const detail::Kernels* kernels = nullptr;  // of the level that packed them; null: the plain pass
   detail::PackedWeights<float> packed;
   detail::PackedWeights<std::uint32_t> packed_bf16;
-  Buffer<Scalar> W, R, b, b_R;  // copies for the plain pass
-  Buffer<Scalar> bias;          // NH, of the packed one
+  detail::WeightCopy<Scalar> plain;  // of the plain pass
+  Buffer<Scalar> bias;                      // NH, of the packed one
 
   /// The packed weights of a pass whose products multiply such words.
   template <class Word, class Self>
@@ -31,20 +32,12 @@ struct InferenceWeights<Scalar, Cpu> {
     else
       return self.packed_bf16;
   }
-
-  RecurrentWeights<const Scalar> plain() const {
-    const auto view = [](const Buffer<Scalar>& values, Index rows, Index cols) {
-      return MatrixView<const Scalar>{values.size() > 0 ? values.data() : nullptr, rows, cols, rows};
-    };
-    const Index GH = shape.gates * shape.hidden;
-    return {shape, view(W, GH, shape.input), view(R, GH, shape.output), view(b, GH, 1), view(b_R, GH, 1)};
-  }
 };
 
 template <class Scalar>
 struct InferenceWorkspace<Scalar, Cpu> {
-  Sequence<Scalar> h0, c0, c;  // P x B x 1, H x B x 1
-  Buffer<Scalar> z;            // NH x B of some steps
+  Sequence<Scalar> h0, c0, c, m;  // P x B x 1, H x B x 1
+  Buffer<Scalar> z;               // NH x B of some steps
   detail::ForwardOperands<float> operands;
   detail::ForwardOperands<std::uint32_t> operands_bf16;
   RecurrentCache<Scalar> cache;  // of the plain pass
@@ -75,12 +68,13 @@ void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const Re
         packed.template reserve_R<Cell>(*to.kernels, from.shape);
         packed.template pack<Cell>(from.W, {0, from.shape.hidden}, packed.W);
         packed.template pack<Cell>(from.R, {0, from.shape.hidden}, packed.R);
+        if (from.projection.data) {
+          packed.reserve_projection(*to.kernels, from.shape);
+          packed.pack_projection(*to.kernels, from.projection, {0, from.shape.output});
+        }
       });
     }
-  for (auto [view, copy] : {std::pair{from.W, &to.W}, {from.R, &to.R}, {from.b, &to.b}, {from.b_R, &to.b_R}}) {
-    copy->resize(view.data ? view.rows * view.cols : 0);
-    if (view.data) rondo::copy(Cpu{}, view, MatrixView<Scalar>{copy->data(), view.rows, view.cols, view.rows});
-  }
+  to.plain.assign(from);
 }
 
 namespace detail {
@@ -91,21 +85,24 @@ void infer_packed(const InferenceWeights<float, Cpu>& w, SequenceView<const floa
   const Kernels& k = *w.kernels;
   const Index H = w.shape.hidden, NH = Cell::kBlocks * H, B = x.batch();
   const Index chunk = std::min(x.time(), steps_projected(B));
-  for (auto* s : {&work.c0, &work.c}) s->resize(H, B, 1);
+  for (auto* s : {&work.c0, &work.c, &work.m}) s->resize(H, B, 1);
   work.h0.resize(w.shape.output, B, 1);
   copy(Cpu{}, h, work.h0.at(0));
   if constexpr (Cell::kHasC) copy(Cpu{}, c, work.c0.at(0));
   work.z.resize(NH * B * chunk);
   auto& operands = work.operands_for<Word>();
   operands.h.resize(w.shape.output, 2 * B);
+  operands.m.resize(H, B);
   const auto& packed = w.packed_for<Word>(w);
   const FeatureInput<Cell, Word> input(k, H, packed.W.data(), w.bias.data(), x, chunk, operands.x);
   const Ring c_now{work.c.data(), H, B, 1};
   const ForwardBuffers buffers{
       work.h0.at(0), work.c0.at(0), {work.z.data(), NH, B, chunk}, c_now, c_now, false, y, h, c};
+  const Projection<Word> projection{
+      w.shape.projects() ? packed.projection.data() : nullptr, &operands.m, {work.m.data(), H, B, 1}};
   with_team(threads(), [&](const Team& team) {
     forward_steps<Cell>(k, team, Steps{w.options.direction, x.extent}, input, w.bias.data(), packed.R.data(),
-                        operands.h, buffers);
+                        operands.h, projection, buffers);
   });
 }
 
@@ -125,7 +122,7 @@ void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w,
   cache.template resize<Cell>(w.shape, x.extent);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
-  recurrent_forward_plain(cpu, cell, w.options.direction, w.plain(), x, y, cache);
+  recurrent_forward_plain(cpu, cell, w.options.direction, w.plain.weights(), x, y, cache);
   recurrent_final_state(cpu, cell, w.options.direction, SequenceView<const Scalar>(y), cache, h, c);
 }
 

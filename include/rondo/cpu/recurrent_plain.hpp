@@ -49,6 +49,19 @@ void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
     f(a.row_block(run.gate * H, run.count * H), Z.row_block(run.block * H, run.count * H));
 }
 
+/// The N columns of a matrix, e.g. the peepholes.
+template <class T, std::size_t N>
+struct Columns {
+  decltype(column(static_cast<T*>(nullptr), 0)) at[N > 0 ? N : 1];
+
+  explicit Columns(MatrixView<T> a) : Columns(a, std::make_index_sequence<(N > 0 ? N : 1)>{}) {}
+
+ private:
+  template <std::size_t... I>
+  Columns(MatrixView<T> a, std::index_sequence<I...>)
+      : at{column(a.data ? a.data + static_cast<Index>(I) * a.stride : nullptr, a.rows)...} {}
+};
+
 /// The state (H x B) that the cell itself goes on from at step t of sequence b: c(t-1), or h(t-1) of a cell without c.
 template <class Cell, class Scalar>
 MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, const Steps& steps, Index b, Index t) {
@@ -94,10 +107,10 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
     for (Index b = 0; b < columns; ++b)
       column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)
                                                                                   : column_of(y.at(steps.before(t)), b);
-    const auto z = gates.at(t).columns(0, columns);
+    const auto z = gates.at(t).columns(0, columns), shown = w.projection.data ? cache.m.at(t) : y.at(t);
     gemm(cpu, R, h_before.at(t).columns(0, columns), z.row_block(0, GH));  // and R h(t-1)
     for (Index b = 0; b < B; ++b) {
-      auto h = column_of(y.at(t), b);
+      auto h = column_of(shown, b);
       if (!x.extent.active(b, t)) {
         h.setZero();
         continue;
@@ -105,7 +118,17 @@ void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const Recurrent
       detail::Blocks<Scalar, Cell::kBlocks> blocks(&z(0, b), H);
       auto c_b = column_of(c.at(t), b), tanh_c_b = column_of(tanh_c.at(t), b);
       const auto before = column_of(detail::state_before<Cell>(cache, steps, b, t), b);
-      Equations<Cell>::forward(blocks.at, before, c_b, tanh_c_b, h);  // (1)-(6), and (7) y(t) = h(t)
+      if constexpr (Cell::kPacked) {
+        Equations<Cell>::forward(blocks.at, before, c_b, tanh_c_b, h);  // (1)-(6), and (7) y(t) = h(t)
+      } else {
+        const detail::Columns<const Scalar, Cell::kPeepholeCount> p(w.peepholes);
+        Equations<Cell>::update(blocks.at, before, c_b, p.at);
+        Equations<Cell>::output(blocks.at, c_b, c_b, tanh_c_b, h, p.at);
+      }
+    }
+    if (w.projection.data) {  // (7a) h(t) = projection * m(t), of zeros in padding
+      fill(cpu, y.at(t), Scalar(0));
+      gemm(cpu, Op::none, Op::none, w.projection, shown, y.at(t));
     }
   }
 }
@@ -123,32 +146,52 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
   const RecurrentCache<Scalar>& saved = cache;  // what forward left
   auto& work = cache.workspace.plain;
   work.dz.resize(Cell::kBlocks * H, B, x.time());
-  for (auto* s : {&work.dh, &work.dh_total}) s->resize(w.shape.output, B, 1);
-  work.dc.resize(H, B, 1);
-  const auto dh = work.dh.at(0), dc = work.dc.at(0), dh_total = work.dh_total.at(0);
+  work.dh.resize(w.shape.output, B, 1);
+  work.dh_total.resize(w.shape.output, B, x.time());
+  for (auto* s : {&work.dc, &work.dm}) s->resize(H, B, 1);
+  const auto dh = work.dh.at(0), dc = work.dc.at(0), dm = work.dm.at(0);
   fill(cpu, dh, Scalar(0));
   fill(cpu, dc, Scalar(0));
 
   pack(cpu, Op::transpose, w.R, work.R_transposed);
   for (Index n = 0; n < steps.count(); ++n) {
     const Index t = steps.back(n), columns = x.extent.active_columns(t);
-    const auto dz = work.dz.at(t).columns(0, columns);
+    const auto dz = work.dz.at(t).columns(0, columns), dh_total = work.dh_total.at(t).columns(0, columns);
+    for (Index b = 0; b < columns; ++b) {
+      if (!x.extent.active(b, t)) {
+        column_of(dh_total, b).setZero();
+        continue;
+      }
+      if (steps.ends(b, t)) {  // the way back enters this sequence here
+        column_of(dh, b) = column_of(dh_end, b);
+        if constexpr (Cell::kHasC) column_of(dc, b) = column_of(dc_end, b);
+      }
+      column_of(dh_total, b) = column_of(dy.at(t), b) + column_of(dh, b);  // (8) forward: y = h, and step t+1
+    }
+    if (w.projection.data) {  // (8a) forward: h = projection * m
+      fill(cpu, dm, Scalar(0));
+      gemm(cpu, Op::transpose, Op::none, w.projection, dh_total, dm.columns(0, columns));
+    }
+    const MatrixView<const Scalar> d_shown = w.projection.data ? dm.columns(0, columns) : dh_total;
     for (Index b = 0; b < columns; ++b) {
       detail::Blocks<Scalar, Cell::kBlocks> dz_b(&dz(0, b), H);
       if (!x.extent.active(b, t)) {
         column_of(dz, b).setZero();
         continue;
       }
-      auto dh_b = column_of(dh, b), dc_b = column_of(dc, b);
-      if (steps.ends(b, t)) {  // the way back enters this sequence here
-        dh_b = column_of(dh_end, b);
-        if constexpr (Cell::kHasC) dc_b = column_of(dc_end, b);
-      }
-      column_of(dh_total, b) = column_of(dy.at(t), b) + dh_b;  // (8) forward: y = h, and step t+1
+      auto dc_b = column_of(dc, b);
       const detail::Blocks<const Scalar, Cell::kBlocks> gates(&saved.gates(0, b, t), H);
       const auto before = column_of(detail::state_before<Cell>(saved, steps, b, t), b);
-      Equations<Cell>::backward(gates.at, before, column_of(saved.tanh_c.at(t), b), column_of(dh_total, b), dc_b,
-                                dz_b.at);
+      const auto tanh_c = column_of(saved.tanh_c.at(t), b), dh_b = column_of(d_shown, b);
+      if constexpr (Cell::kPacked) {
+        Equations<Cell>::backward(gates.at, before, tanh_c, dh_b, dc_b, dz_b.at);
+      } else {
+        const detail::Columns<const Scalar, Cell::kPeepholeCount> p(w.peepholes);
+        detail::Columns<Scalar, Cell::kPeepholeCount> dp(grad.peepholes);
+        Equations<Cell>::output_backward(gates.at, column_of(saved.c.at(t), b), tanh_c, dh_b, dc_b, dc_b, dz_b.at, p.at,
+                                         dp.at);
+        Equations<Cell>::update_backward(gates.at, before, dc_b, dz_b.at, p.at, dp.at);
+      }
     }
     // (15) dh(t-1) = R^T dz(t)
     fill(cpu, dh.columns(0, columns), Scalar(0));
@@ -175,6 +218,9 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
     if (grad.b.data)  // (18) db = sum of dz
       detail::for_each_input_run<Cell>(grad.b, dZ, H, [&](auto db, auto rows) { add_columns(cpu, rows, db); });
     if (grad.b_R.data) add_columns(cpu, dZ_R, grad.b_R);
+    if (grad.projection.data)  // (18a) dprojection = dH M^T
+      gemm(cpu, Op::none, Op::transpose, work.dh_total.flat().columns(first, count),
+           saved.m.flat().columns(first, count), grad.projection);
     if (to.to_features())  // (19) dX = W^T dZ
       detail::for_each_input_run<Cell>(w.W, dZ, H, [&](auto W, auto rows) {
         gemm(cpu, Op::transpose, Op::none, W, rows, to.dx.columns(first, count));

@@ -24,13 +24,22 @@ struct PlainWorkspace {
   Sequence<Scalar> dz;                     // NH x B x T  gradients of the pre-activations
   Sequence<Scalar> dh;                     // P x B x 1   what step t+1 passes down to step t
   Sequence<Scalar> dc;                     // H x B x 1   the same of the cell's own state
-  Sequence<Scalar> dh_total;               // P x B x 1   dh and the gradient from the layer above
+  Sequence<Scalar> dh_total;               // P x B x T   dh and the gradient from the layer above
+  Sequence<Scalar> dm;                     // H x B x 1   the same before a projection
 };
 
-/// A layer's weights in panels of gates.
+/// A layer's weights in panels of gates, and its projection in panels of rows.
 template <class Word>
 struct PackedWeights {
-  Buffer<Word> W, R;
+  Buffer<Word> W, R, projection;
+
+  /// Rows [first, last) of the projection (P x H); first is a multiple of panel_rows.
+  void pack_projection(const Kernels& k, MatrixView<const float> from, Team::Range rows) {
+    products<Word>(k).pack(from.cols, from.data, 1, from.stride, projection.data(), rows.first, rows.last);
+  }
+  void reserve_projection(const Kernels& k, const RecurrentShape& shape) {
+    projection.resize((shape.output + k.panel_rows - 1) / k.panel_rows * k.panel_rows * words<Word>(shape.hidden));
+  }
 
   template <class Cell>
   void reserve_W(const Kernels& k, const RecurrentShape& shape) {
@@ -60,6 +69,7 @@ template <class Word>
 struct ForwardOperands {
   Operands<Word> x;  // of one chunk of steps
   Operands<Word> h;  // of two steps: each takes its B columns in turn
+  Operands<Word> m;  // of one step, before a projection
 };
 
 template <class Word>
@@ -71,6 +81,10 @@ struct BackwardWorkspace {
   Operands<Word> dz_words;                  // GH of two chunks: what R is multiplied by
   Operands<Word> dz_rest;                   // the blocks behind those
   Operands<Word> x_pairs, h_pairs;          // of the columns of one sum
+  Buffer<Word> projection_transposed;       // in panels of rows
+  Buffer<float> dh_steps;                   // P x columns of two chunks, where there is a projection
+  Operands<Word> dh_words;                  // the same
+  Operands<Word> m_pairs;                   // of the columns of one sum
 };
 
 template <class Word>

@@ -8,12 +8,51 @@
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/cpu/weight_copy.hpp>
 
 #include <algorithm>
 #include <type_traits>
 #include <utility>
 
 namespace rondo::inline v0::detail {
+
+/// y = W x + b for one column.
+template <class Scalar>
+class StreamLinear {
+ public:
+  StreamLinear() = default;
+  StreamLinear(MatrixView<const Scalar> W, MatrixView<const Scalar> b) : inputs_(W.cols), outputs_(W.rows) {
+    rows_.resize(outputs_ * (inputs_ + 1));
+    y_.resize(outputs_);
+    if constexpr (std::is_same_v<Scalar, float>) kernels_ = kernels();
+    for (Index k = 0; k < outputs_; ++k) {
+      Scalar* const row = rows_.data() + k * (inputs_ + 1);
+      for (Index i = 0; i < inputs_; ++i) row[i] = W(k, i);
+      row[inputs_] = b.data ? b(k, 0) : Scalar(0);
+    }
+  }
+
+  Index outputs() const { return outputs_; }
+
+  const Scalar* step(const Scalar* x) {
+    if constexpr (std::is_same_v<Scalar, float>)
+      if (kernels_) {
+        kernels_->stream_linear(inputs_, outputs_, rows_.data(), x, y_.data());
+        return y_.data();
+      }
+    for (Index k = 0; k < outputs_; ++k) {
+      const Scalar* const row = rows_.data() + k * (inputs_ + 1);
+      y_.data()[k] = (column(row, inputs_) * column(x, inputs_)).sum() + row[inputs_];
+    }
+    return y_.data();
+  }
+
+ private:
+  Index inputs_ = 0, outputs_ = 0;
+  const Kernels* kernels_ = nullptr;
+  Buffer<Scalar> rows_;  // K rows of C weights and a bias
+  Buffer<Scalar> y_;     // K
+};
 
 /// A layer's weights, packed, and its state.
 template <class Cell, class Scalar>
@@ -26,19 +65,19 @@ class StreamLayer {
         lanes_ = k->lanes;
       }
     const Index padded = (shape_.hidden + lanes_ - 1) / lanes_ * lanes_;
-    for (auto* state : {&h_, &h_before_, &c_}) state->resize(padded);
+    for (auto* state : {&h_, &h_before_, &c_, &m_}) state->resize(padded);
     reset();
     if constexpr (std::is_same_v<Scalar, float>)
       if (kernels_) {
+        if (w.projection.data) projection_ = {w.projection, {}};
         pack(w, padded);
         return;
       }
-    for (auto [view, copied] : {std::pair{w.W, &W_}, {w.R, &R_}, {w.b, &b_}, {w.b_R, &b_R_}}) {
-      copied->resize(view.rows * view.cols);
-      if (view.data) copy(Cpu{}, view, MatrixView<Scalar>{copied->data(), view.rows, view.cols, view.rows});
-    }
+    plain_.assign(w);
     scratch_.cache.template resize<Cell>(shape_, {1, 1, {}});
-    step_plain(h_before_.data());  // so that everything has its memory
+    Buffer<Scalar> zeros(shape_.input);
+    std::fill(zeros.begin(), zeros.end(), Scalar(0));
+    step_plain(zeros.data());  // so that everything has its memory
     reset();
   }
 
@@ -50,9 +89,15 @@ class StreamLayer {
   const Scalar* step(const Scalar* x) {
     if constexpr (std::is_same_v<Scalar, float>)
       if (kernels_) {
-        std::swap(h_, h_before_);
+        if (!shape_.projects()) std::swap(h_, h_before_);
         reverse_unit_order_ = !reverse_unit_order_;
         const float* const own = Cell::kHasC ? c_.data() : h_before_.data();
+        if (shape_.projects()) {
+          kernels_->stream_step({shape_.input, shape_.hidden, shape_.output, reverse_unit_order_, packed_.data(), x,
+                                 h_.data(), own, m_.data(), c_.data()});
+          std::copy_n(projection_.step(m_.data()), shape_.output, h_.data());
+          return h_.data();
+        }
         kernels_->stream_step({shape_.input, shape_.hidden, shape_.output, reverse_unit_order_, packed_.data(), x,
                                h_before_.data(), own, h_.data(), c_.data()});
         return h_.data();
@@ -65,13 +110,8 @@ class StreamLayer {
 
  private:
   const Scalar* step_plain(const Scalar* x) {
-    const auto view = [](Buffer<Scalar>& values, Index rows, Index cols) {
-      return MatrixView<const Scalar>{values.size() > 0 ? values.data() : nullptr, rows, cols, rows};
-    };
-    const Index H = shape_.hidden, GH = Cell::kGates * H;
-    const RecurrentWeights<const Scalar> w{shape_, view(W_, GH, shape_.input), view(R_, GH, shape_.output),
-                                           view(b_, GH, 1), view(b_R_, GH, 1)};
-    recurrent_step(Cpu{}, Cell{}, {}, w, {x, shape_.input, 1, shape_.input},
+    const Index H = shape_.hidden;
+    recurrent_step(Cpu{}, Cell{}, {}, plain_.weights(), {x, shape_.input, 1, shape_.input},
                    {h_.data(), shape_.output, 1, shape_.output}, {c_.data(), H, 1, H}, scratch_);
     return h_.data();
   }
@@ -98,48 +138,11 @@ class StreamLayer {
   bool reverse_unit_order_ = false;
   const CellKernels* kernels_ = nullptr;  // null: the plain way
   Index lanes_ = 1;
-  Buffer<Scalar> packed_;            // panels
-  Buffer<Scalar> h_, h_before_, c_;  // H, and zeros up to a whole vector
-  Buffer<Scalar> W_, R_, b_, b_R_;   // the plain way's
+  Buffer<Scalar> packed_;                // panels
+  Buffer<Scalar> h_, h_before_, c_, m_;  // H, and zeros up to a whole vector
+  StreamLinear<Scalar> projection_;
+  WeightCopy<Scalar> plain_;  // the plain way's
   StepScratch<Scalar> scratch_;
-};
-
-/// y = W x + b for one column.
-template <class Scalar>
-class StreamLinear {
- public:
-  StreamLinear() = default;
-  StreamLinear(MatrixView<const Scalar> W, MatrixView<const Scalar> b) : inputs_(W.cols), outputs_(W.rows) {
-    rows_.resize(outputs_ * (inputs_ + 1));
-    y_.resize(outputs_);
-    if constexpr (std::is_same_v<Scalar, float>) kernels_ = kernels();
-    for (Index k = 0; k < outputs_; ++k) {
-      Scalar* const row = rows_.data() + k * (inputs_ + 1);
-      for (Index i = 0; i < inputs_; ++i) row[i] = W(k, i);
-      row[inputs_] = b(k, 0);
-    }
-  }
-
-  Index outputs() const { return outputs_; }
-
-  const Scalar* step(const Scalar* x) {
-    if constexpr (std::is_same_v<Scalar, float>)
-      if (kernels_) {
-        kernels_->stream_linear(inputs_, outputs_, rows_.data(), x, y_.data());
-        return y_.data();
-      }
-    for (Index k = 0; k < outputs_; ++k) {
-      const Scalar* const row = rows_.data() + k * (inputs_ + 1);
-      y_.data()[k] = (column(row, inputs_) * column(x, inputs_)).sum() + row[inputs_];
-    }
-    return y_.data();
-  }
-
- private:
-  Index inputs_ = 0, outputs_ = 0;
-  const Kernels* kernels_ = nullptr;
-  Buffer<Scalar> rows_;  // K rows of C weights and a bias
-  Buffer<Scalar> y_;     // K
 };
 
 }  // namespace rondo::inline v0::detail

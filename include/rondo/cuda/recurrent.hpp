@@ -13,6 +13,7 @@
 #include <rondo/cuda/buffer.hpp>
 
 #include <any>
+#include <array>
 #include <cstdint>
 #include <utility>
 
@@ -78,8 +79,12 @@ struct RecurrentWorkspace<Scalar, Cuda> {
   Buffer<Scalar, Cuda> dc;             // H x B       the same of the cell's own state
   Buffer<Scalar, Cuda> dh_end;         // P x B       the gradient of the final hidden state, then of the initial one
   Buffer<Scalar, Cuda> dz_first;       // GH x B      dz where each sequence of a ragged batch enters in reverse
-  Buffer<std::uint16_t, Cuda> W_low, R_low, x_low, h_low, dz_low, dz_first_low;  // operands in bf16 or fp16
-  Buffer<std::uint32_t, Cuda> barrier;                                           // of the grid-persistent algorithm
+  Sequence<Scalar, Cuda> dh_total;     // P x B x T   of a projection: the gradient of h(t)
+  Buffer<Scalar, Cuda> dm;             // H x B       of a projection: the gradient of what the cells show
+  Buffer<Scalar, Cuda> dz_by_c;        // H x B*T     of peepholes
+  Buffer<std::uint16_t, Cuda> W_low, R_low, projection_low, x_low, h_low, m_low;  // operands in bf16 or fp16
+  Buffer<std::uint16_t, Cuda> dz_low, dz_first_low, dh_low;
+  Buffer<std::uint32_t, Cuda> barrier;  // of the grid-persistent algorithm
   cuda::Graph forward_graph, backward_graph;
 };
 
@@ -112,9 +117,9 @@ void recurrent_step(Cuda, Cell, const PassOptions& options, const RecurrentWeigh
 
 template <class Scalar>
 struct InferenceWeights<Scalar, Cuda> {
-  RecurrentShape shape;
   PassOptions options;
-  Buffer<Scalar, Cuda> W, R, b, b_R;  // copies; what the layer has not is empty
+  RecurrentWeights<const Scalar> views;  // for their shapes
+  std::array<Buffer<Scalar, Cuda>, RecurrentWeights<const Scalar>::kTensors> values;
 };
 
 template <class Scalar>

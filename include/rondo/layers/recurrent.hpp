@@ -51,6 +51,7 @@ class Recurrent {
   /// Throws shape_error where the configuration makes no network.
   Recurrent(const RecurrentConfig& config, Rng& rng) : config_(config) {
     config.check(Cell::kName);
+    require_shape(config.projection == 0 || Cell::kHasC, Cell::kName, ": this cell has no projection");
     for (Index l = 0; l < config.layers; ++l)
       for (Direction direction : {Direction::forward, Direction::reverse})
         if (direction == Direction::forward || config.bidirectional)

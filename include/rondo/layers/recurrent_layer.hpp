@@ -33,10 +33,16 @@ class RecurrentLayer {
         W_(Cell::kGates * config.hidden, input),
         R_(Cell::kGates * config.hidden, config.output()),
         b_(config.bias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
-        b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector) {
+        b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        projection_(config.projection, config.hidden),
+        peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.hidden));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
     set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });
+    if (projection_.size() > 0)
+      set_from_host(Device{}, projection_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
+    if (peepholes_.size() > 0)
+      set_from_host(Device{}, peepholes_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
     if constexpr (Cell::kForgetGate >= 0)
       if (config.bias)
         fill(Device{}, b_.value().row_block(Cell::kForgetGate * config.hidden, config.hidden),
@@ -50,8 +56,9 @@ class RecurrentLayer {
 
   Parameter<Scalar, Device>& W() { return W_; }
   Parameter<Scalar, Device>& R() { return R_; }
-  Parameter<Scalar, Device>& b() { return b_; }      // empty without bias
-  Parameter<Scalar, Device>& b_R() { return b_R_; }  // empty unless the cell has one
+  Parameter<Scalar, Device>& b() { return b_; }                    // empty without bias
+  Parameter<Scalar, Device>& b_R() { return b_R_; }                // empty unless the cell has one
+  Parameter<Scalar, Device>& projection() { return projection_; }  // P x H, or empty
 
   /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there.
   /// y becomes the outputs, P x B x T.
@@ -79,12 +86,15 @@ class RecurrentLayer {
 
   /// All of them to look at.
   RecurrentWeights<const Scalar> weights() const {
-    return {shape_, W_.value(), R_.value(), present(b_), present(b_R_)};
+    RecurrentWeights<const Scalar> all{.shape = shape_};
+    for_each_tensor(*this, [&](const char*, const auto& p, auto&& view_in) { view_in(all) = p.value(); });
+    return all;
   }
 
   RecurrentWeights<Scalar> gradients() {
-    const auto grad = [](Parameter<Scalar, Device>& p) { return p.size() > 0 ? p.grad() : MatrixView<Scalar>{}; };
-    return {shape_, W_.grad(), R_.grad(), grad(b_), grad(b_R_)};
+    RecurrentWeights<Scalar> all{.shape = shape_};
+    for_each_tensor(*this, [&](const char*, auto& p, auto&& view_in) { view_in(all) = p.grad(); });
+    return all;
   }
 
   /// f(path, parameter) for the weights, under the names that PyTorch gives to those of layer `l`. Where only the sum
@@ -102,25 +112,37 @@ class RecurrentLayer {
   template <class Self, class F>
   static void visit(Self& self, F& f, const Path& path, Index l) {
     const std::string_view suffix = self.options_.direction == Direction::reverse ? "_reverse" : "";
-    const auto show = [&](const char* name, auto& parameter) {
-      if (parameter.size() > 0) f((path / name + l).with_suffix(suffix), parameter);
-    };
-    show("weight_ih_l", self.W_);
-    show("weight_hh_l", self.R_);
-    show("bias_ih_l", self.b_);
-    show("bias_hh_l", self.b_R_);
+    for_each_tensor(self, [&](const char* name, auto& p, auto&&) { f((path / name + l).with_suffix(suffix), p); });
   }
 
-  static MatrixView<const Scalar> present(const Parameter<Scalar, Device>& p) {
-    return p.size() > 0 ? p.value() : MatrixView<const Scalar>{};
+  /// f(name, parameter, the view of it in RecurrentWeights) for every tensor that the layer has: the one list of them.
+  template <class Self, class F>
+  static void for_each_tensor(Self& self, F&& f) {
+    const auto show = [&](const char* name, auto& p, auto&& view_in) {
+      if (p.size() > 0) f(name, p, view_in);
+    };
+    show(
+        "weight_ih_l", self.W_, [](auto& all) -> auto& { return all.W; });
+    show(
+        "weight_hh_l", self.R_, [](auto& all) -> auto& { return all.R; });
+    show(
+        "bias_ih_l", self.b_, [](auto& all) -> auto& { return all.b; });
+    show(
+        "bias_hh_l", self.b_R_, [](auto& all) -> auto& { return all.b_R; });
+    show(
+        "weight_hr_l", self.projection_, [](auto& all) -> auto& { return all.projection; });
+    show(
+        "peephole_l", self.peepholes_, [](auto& all) -> auto& { return all.peepholes; });
   }
 
   RecurrentShape shape_;
   PassOptions options_;
-  Parameter<Scalar, Device> W_;    // GH x C
-  Parameter<Scalar, Device> R_;    // GH x P
-  Parameter<Scalar, Device> b_;    // GH x 1
-  Parameter<Scalar, Device> b_R_;  // GH x 1
+  Parameter<Scalar, Device> W_;           // GH x C
+  Parameter<Scalar, Device> R_;           // GH x P
+  Parameter<Scalar, Device> b_;           // GH x 1
+  Parameter<Scalar, Device> b_R_;         // GH x 1
+  Parameter<Scalar, Device> projection_;  // P x H
+  Parameter<Scalar, Device> peepholes_;   // H x 2 or 3
 };
 
 }  // namespace rondo::inline v0

@@ -51,7 +51,7 @@ class StreamingRecurrent {
   Index hidden() const { return config_.hidden; }
   Index depth() const { return static_cast<Index>(layers_.size()); }
   /// Numbers that a step gives: K of the head, H without one.
-  Index output() const { return head_.outputs() > 0 ? head_.outputs() : hidden(); }
+  Index output() const { return head_.outputs() > 0 ? head_.outputs() : config_.output(); }
 
   /// One step. x has C numbers. What is returned stays until the next step.
   std::span<const Scalar> step(Input x) noexcept {

@@ -15,6 +15,7 @@ struct LstmCell {
   static constexpr bool kPacked = true;           // runs on the packed passes
   static constexpr bool kRecurrentBias = false;   // two biases, since R h is not just added to W x
   static constexpr int kForgetGate = 1;           // or -1
+  static constexpr int kPeepholeCount = 0;        // weights from c to gates
 
   /// Which blocks W x is added to. R h is always added to the first kGates.
   static constexpr GateRun kInputRuns[] = {{0, 0, 4}};

@@ -9,25 +9,12 @@ struct Equations<LstmCell> {
   /// Forward. On entry z holds the pre-activations (0); on return the gates.
   template <class V, class Before, class C, class H>
   [[gnu::always_inline]] static constexpr void forward(V (&z)[4], const Before& c_before, C& c, C& tanh_c, H& h) {
-    update(z, c_before, c);
-    output(z, c, tanh_c, h);
-  }
-
-  /// What the cell remembers.
-  template <class V, class Before, class C>
-  [[gnu::always_inline]] static constexpr void update(V (&z)[4], const Before& c_before, C& c) {
-    auto &i = z[0], &f = z[1], &g = z[2];
+    auto &i = z[0], &f = z[1], &g = z[2], &o = z[3];
     i = sigmoid(i);            // (1) input gate
     f = sigmoid(f);            // (2) forget gate
     g = tanh(g);               // (3) candidate
+    o = sigmoid(o);            // (4) output gate
     c = f * c_before + i * g;  // (5) cell
-  }
-
-  /// What it shows of that.
-  template <class V, class Shown, class C, class H>
-  [[gnu::always_inline]] static constexpr void output(V (&z)[4], const Shown& c, C& tanh_c, H& h) {
-    auto& o = z[3];
-    o = sigmoid(o);  // (4) output gate
     tanh_c = tanh(c);
     h = o * tanh_c;  // (6) hidden state
   }
@@ -37,27 +24,13 @@ struct Equations<LstmCell> {
   template <class V, class Before, class Tanh, class Dh, class Dc, class Dz>
   [[gnu::always_inline]] static constexpr void backward(const V (&gates)[4], const Before& c_before, const Tanh& tanh_c,
                                                         const Dh& dh, Dc& dc, Dz (&dz)[4]) {
-    output_backward(gates, tanh_c, dh, dc, dz);
-    update_backward(gates, c_before, dc, dz);
-  }
-
-  template <class V, class Tanh, class Dh, class Dc, class Dz>
-  [[gnu::always_inline]] static constexpr void output_backward(const V (&gates)[4], const Tanh& tanh_c, const Dh& dh,
-                                                               Dc& dc, Dz (&dz)[4]) {
-    auto& o = gates[3];
-    auto& dz_o = dz[3];
+    auto &i = gates[0], &f = gates[1], &g = gates[2], &o = gates[3];
+    auto &dz_i = dz[0], &dz_f = dz[1], &dz_g = dz[2], &dz_o = dz[3];
     dz_o = dh * tanh_c * o * (1 - o);          // (9)  forward: h = o * tanh(c), o = sigmoid(z_o)
     dc = dc + dh * o * (1 - tanh_c * tanh_c);  // (10) forward: h = o * tanh(c)
-  }
-
-  template <class V, class Before, class Dc, class Dz>
-  [[gnu::always_inline]] static constexpr void update_backward(const V (&gates)[4], const Before& c_before, Dc& dc,
-                                                               Dz (&dz)[4]) {
-    auto &i = gates[0], &f = gates[1], &g = gates[2];
-    auto &dz_i = dz[0], &dz_f = dz[1], &dz_g = dz[2];
-    dz_i = dc * g * i * (1 - i);         // (11) forward: c = f * c_before + i * g, i = sigmoid(z_i)
-    dz_f = dc * c_before * f * (1 - f);  // (12) forward: c = f * c_before + i * g, f = sigmoid(z_f)
-    dz_g = dc * i * (1 - g * g);         // (13) forward: c = f * c_before + i * g, g = tanh(z_g)
-    dc = dc * f;                         // (14) forward: c = f * c_before + i * g
+    dz_i = dc * g * i * (1 - i);               // (11) forward: c = f * c_before + i * g, i = sigmoid(z_i)
+    dz_f = dc * c_before * f * (1 - f);        // (12) forward: c = f * c_before + i * g, f = sigmoid(z_f)
+    dz_g = dc * i * (1 - g * g);               // (13) forward: c = f * c_before + i * g, g = tanh(z_g)
+    dc = dc * f;                               // (14) forward: c = f * c_before + i * g
   }
 };
