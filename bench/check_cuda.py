@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 REPORT = pathlib.Path(__file__).parent / "compare" / "cuda_report.py"
-WALKS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
+ALGORITHMS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
 
 
 def run(*command, status=0):
@@ -31,7 +31,7 @@ def measure(bench, path, *options):
 
 
 def check_rows(rows, precisions):
-    assert {(row["precision"], row["algorithm"]) for row in rows} == {(p, w) for p in precisions for w in WALKS}
+    assert {(row["precision"], row["algorithm"]) for row in rows} == {(p, a) for p in precisions for a in ALGORITHMS}
     for row in rows:
         assert row["status"] == "ok" and row["ran_forward"] == row["ran_backward"] == row["algorithm"], row
         assert 0 < row["forward_us_least"] <= row["forward_us"], row
@@ -82,7 +82,7 @@ def main():
 
         _, rows = measure(bench, folder / "stack.jsonl", "--shapes", "4x3x12x2x2", "--precisions", "fp32", "--check")
         statuses = {row["algorithm"]: row["status"] for row in rows}  # of pieces no graph is made
-        assert statuses == {**dict.fromkeys(WALKS, "ok"), "graph": "does not fit"}, statuses
+        assert statuses == {**dict.fromkeys(ALGORITHMS, "ok"), "graph": "does not fit"}, statuses
         assert all("forward_us" not in row for row in rows), "nothing was to be timed"
         run(bench, "--shapes", "5x3", status=2)
 

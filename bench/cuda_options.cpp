@@ -19,7 +19,7 @@ const char kCudaUsage[] =
   --quick             fewer shapes, precisions and runs
   --shapes S,S...     such as 1024x16x768 (T x B x H), 1024x16x512x3 (3 layers), 1024x16x512x3x64 (as a wavefront of
                       pieces of 64 steps); inputs are as many as units
-  --algorithms W,W...      of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
+  --algorithms A,A... of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
   --precisions P,P... of fp32, tf32, tf32x3, bf16, fp16 (all)
   --filter TEXT       only configurations in whose names it is found: bf16/cluster_persistent/T:1024/B:16/H:768/L:1/W:0
   --check             compare, time nothing

@@ -37,7 +37,7 @@ inline void add_device_options(CLI::App& app, DeviceOptions& o) {
          "--precision", o.precision,
          "what the factors of the LSTM's products are rounded to: fp32 or bf16, on cuda also tf32, tf32x3, fp16")
       ->check(CLI::IsMember({"fp32", "tf32", "tf32x3", "bf16", "fp16"}));
-  app.add_option("--recurrent-algorithm", o.recurrent_algorithm, "how the LSTM's kernels algorithm, on cuda")
+  app.add_option("--recurrent-algorithm", o.recurrent_algorithm, "which algorithm the recurrent layers take, on cuda")
       ->check(CLI::IsMember({"automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent"}));
   app.parse_complete_callback([&o] {
     if (o.device == "cuda") return;

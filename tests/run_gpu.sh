@@ -11,7 +11,7 @@
 #                  for every size by every other, some minutes. A build that is there is used.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; RONDO_GPU_DEPS says the same
 #   --collect DIR  writes such a folder, from this machine's Debian or Ubuntu packages, and does nothing else
-#   --rehearse     where there is no GPU: algorithm through the measurements on the CPU, on tiny shapes. The figures mean nothing.
+#   --rehearse     where there is no GPU: run the measurements on the CPU, on tiny shapes. The figures mean nothing.
 #
 # Needs nvcc (CUDA Toolkit 12 or later), cmake, ninja, a C++20 compiler; for the comparison python3 with PyTorch
 # (RONDO_BENCH_PYTHON names another interpreter); compute-sanitizer where it is to be had. RONDO_JOBS: compilers at once.

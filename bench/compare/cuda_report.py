@@ -15,7 +15,7 @@ import re
 import statistics
 import sys
 
-WALKS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
+ALGORITHMS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
 PRECISIONS = ("fp32", "tf32x3", "tf32", "bf16", "fp16")
 PEER = {"tf32x3": "fp32"}  # what cuDNN has to set against it
 SHAPE = ("T", "B", "C", "H", "L")
@@ -102,9 +102,9 @@ def comparisons(measured, field, ran):
     return rows
 
 
-def walk_table(measured, field, ran, floor):
+def algorithm_table(measured, field, ran, floor):
     inference = field == "forward_us"
-    header = ["shape", "precision", "cuDNN", *(["cuDNN, no gradients"] if inference else []), "best", "ratio", *WALKS,
+    header = ["shape", "precision", "cuDNN", *(["cuDNN, no gradients"] if inference else []), "best", "ratio", *ALGORITHMS,
               "floor of the best"]
     rows = {row["key"]: row for row in comparisons(measured, field, ran)}
     lines = []
@@ -116,7 +116,7 @@ def walk_table(measured, field, ran, floor):
         ratio = f"{rows[key]['ratio']:.2f}" if key in rows else ""
         theirs = [measured.cudnn(key, field)] + ([measured.cudnn(key, "inference_us")] if inference else [])
         lines.append([shape_text(key), key[2], *map(figure, theirs), figure(times[best]), ratio,
-                      *(figure(times.get(algorithm)) for algorithm in WALKS), figure(measured.ours[key][best][floor])])
+                      *(figure(times.get(algorithm)) for algorithm in ALGORITHMS), figure(measured.ours[key][best][floor])])
     return table(header, lines)
 
 
@@ -179,7 +179,7 @@ def markdown(measured, options):
              "every run: small ones stay in L2. Made by tests/run_gpu.sh.\n")
     text += "\n## In short\n\n" + means(measured)
     for (title, field, ran), floor in zip(DIRECTIONS, ("forward_floor_us", "forward_backward_floor_us")):
-        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + walk_table(measured, field, ran, floor)
+        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + algorithm_table(measured, field, ran, floor)
     text += "\n## The table for `automatic`\n\n```cpp\n" + constants(measured) + "```\n"
     if measured.faults:
         text += "\n## Faults\n\n" + "".join(f"- {fault_text(fault)}\n" for fault in measured.faults)
