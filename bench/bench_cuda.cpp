@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Measures the walks of the CUDA backend on this GPU, in µs a time step: a training forward pass, which keeps what
+// Measures the algorithms of the CUDA backend on this GPU, in µs a time step: a training forward pass, which keeps what
 // backward needs, and a forward pass with a backward one behind it, to dx and all gradients. Input products are in it.
-// Before a configuration is timed its results are compared with those of the stepwise walk in fp32, over memory full of
-// not-a-number. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its JSON.
+// Before a configuration is timed its results are compared with those of the stepwise algorithm in fp32, over memory
+// full of not-a-number. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its JSON.
 #include "cuda_case.hpp"
 #include "cuda_floor.hpp"
 #include "cuda_options.hpp"
@@ -33,7 +33,7 @@ namespace {
 
 using namespace bench;
 using rondo::cuda::Context;
-using rondo::cuda::LstmWalk;
+using rondo::cuda::RecurrentAlgorithm;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -70,7 +70,7 @@ class JsonLine {
 struct Row {
   CudaShape at;
   Precision precision;
-  LstmWalk walk, ran_forward = LstmWalk::stepwise, ran_backward = LstmWalk::stepwise;
+  RecurrentAlgorithm algorithm, ran_forward = RecurrentAlgorithm::stepwise, ran_backward = RecurrentAlgorithm::stepwise;
   double forward = 0, forward_least = 0, backward = 0, both = 0, both_least = 0;  // seconds a call; 0: not timed
   double floor_forward = 0, floor_both = 0;                                       // seconds a step
   Difference forward_error{}, backward_error{};
@@ -78,7 +78,7 @@ struct Row {
 
   std::string name() const {
     const Shape& s = at.shape;
-    return rondo::detail::concat(bench::name(precision), '/', rondo::cuda::name(walk), "/T:", s.T, "/B:", s.B,
+    return rondo::detail::concat(bench::name(precision), '/', rondo::cuda::name(algorithm), "/T:", s.T, "/B:", s.B,
                                  "/H:", s.H, "/L:", s.L, "/W:", at.wavefront);
   }
   bool bad() const { return status != "ok" && status != "does not fit"; }
@@ -91,7 +91,7 @@ struct Row {
     const Shape& s = at.shape;
     JsonLine line;
     line.add("side", "rondo"), line.add("precision", bench::name(precision));
-    line.add("walk", rondo::cuda::name(walk));
+    line.add("algorithm", rondo::cuda::name(algorithm));
     for (const auto& [key, value] :
          {std::pair{"T", s.T}, {"B", s.B}, {"C", s.C}, {"H", s.H}, {"L", s.L}, {"wavefront", at.wavefront}})
       line.add(key, static_cast<double>(value));
@@ -123,10 +123,11 @@ struct Row {
       return rondo::detail::concat(name(), ": ok, off by ", forward_error.error, " and ", backward_error.error);
     char line[200];
     std::snprintf(line, sizeof line, "%-7s %-18s %9.3f %7.2f %7.2f  %9.3f %7.2f %7.2f   %.1e %.1e%s",
-                  bench::name(precision), rondo::cuda::name(walk), us(forward), tflops(forward, 1), floor_forward * 1e6,
-                  us(both), tflops(both, 3), floor_both * 1e6, forward_error.error, backward_error.error,
+                  bench::name(precision), rondo::cuda::name(algorithm), us(forward), tflops(forward, 1),
+                  floor_forward * 1e6, us(both), tflops(both, 3), floor_both * 1e6, forward_error.error,
+                  backward_error.error,
                   ran_forward == ran_backward ? ""
-                  : ran_forward == walk       ? "  (forward alone fits)"
+                  : ran_forward == algorithm  ? "  (forward alone fits)"
                                               : "  (backward alone fits)");
     return line;
   }
@@ -198,13 +199,14 @@ std::string what_is_wrong(const Row& row) {
 }
 
 void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaOptions& options, Row& row) {
-  context.set_lstm_walk(row.walk);
+  context.set_recurrent_algorithm(row.algorithm);
   lstm.forward();
-  row.ran_forward = context.last_walk();
+  row.ran_forward = context.last_algorithm();
   lstm.backward();
-  row.ran_backward = context.last_walk();
+  row.ran_backward = context.last_algorithm();
   context.synchronize();
-  if (row.walk != LstmWalk::automatic && row.ran_forward != row.walk && row.ran_backward != row.walk) {
+  if (row.algorithm != RecurrentAlgorithm::automatic && row.ran_forward != row.algorithm &&
+      row.ran_backward != row.algorithm) {
     row.status = "does not fit";
     return;
   }
@@ -215,7 +217,7 @@ void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaO
     row.status = wrong;
     return;
   }
-  const auto floor = [&](LstmWalk ran, bool backward) {
+  const auto floor = [&](RecurrentAlgorithm ran, bool backward) {
     return floor_seconds(context.device(), row.at.shape, row.precision, ran, backward);
   };
   row.floor_forward = floor(row.ran_forward, false);
@@ -237,8 +239,8 @@ int run(const CudaOptions& options, Context& context, Report& report) {
   for (const CudaShape& at : options.shapes) {
     std::vector<Row> rows;
     for (const Precision precision : options.precisions)
-      for (const LstmWalk walk : options.walks)
-        if (Row row{.at = at, .precision = precision, .walk = walk};
+      for (const RecurrentAlgorithm algorithm : options.algorithms)
+        if (Row row{.at = at, .precision = precision, .algorithm = algorithm};
             row.name().find(options.filter) != std::string::npos)
           rows.push_back(row);
     if (rows.empty()) continue;
@@ -252,7 +254,7 @@ int run(const CudaOptions& options, Context& context, Report& report) {
     if (!options.check_only) report.say(Row::table_header());
     const Inputs inputs(s, options.seed + static_cast<std::uint64_t>(s.T * s.B + s.H));
     watchdog.expect(rows.front());
-    context.set_lstm_walk(LstmWalk::stepwise), context.set_wavefront(0);
+    context.set_recurrent_algorithm(RecurrentAlgorithm::stepwise), context.set_wavefront(0);
     const Outputs exact = CudaLstm(inputs, Precision::fp32).outputs();
     context.set_wavefront(at.wavefront);
     std::optional<CudaLstm> lstm;

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 REPORT = pathlib.Path(__file__).parent / "compare" / "cuda_report.py"
-WALKS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
+ALGORITHMS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
 
 
 def run(*command, status=0):
@@ -31,21 +31,21 @@ def measure(bench, path, *options):
 
 
 def check_rows(rows, precisions):
-    assert {(row["precision"], row["walk"]) for row in rows} == {(p, w) for p in precisions for w in WALKS}
+    assert {(row["precision"], row["algorithm"]) for row in rows} == {(p, a) for p in precisions for a in ALGORITHMS}
     for row in rows:
-        assert row["status"] == "ok" and row["ran_forward"] == row["ran_backward"] == row["walk"], row
+        assert row["status"] == "ok" and row["ran_forward"] == row["ran_backward"] == row["algorithm"], row
         assert 0 < row["forward_us_least"] <= row["forward_us"], row
         assert row["backward_us"] > 0 and row["forward_backward_us"] > 0, row
         assert 0 < row["forward_floor_us"] < row["forward_backward_floor_us"], row
         operations = 2 * 4 * row["H"] * (row["C"] + row["H"]) * row["B"]  # of a step
         assert abs(row["forward_tflops"] / (operations / row["forward_us"] * 1e-6) - 1) < 1e-3, row
-    errors = {row["precision"]: (row["forward_error"], row["backward_error"]) for row in rows if row["walk"] == "stepwise"}
+    errors = {row["precision"]: (row["forward_error"], row["backward_error"]) for row in rows if row["algorithm"] == "stepwise"}
     assert errors["fp32"] == (0, 0), "the reference is its own"
     assert all(2**-13 < error < 2**-6 for error in errors["bf16"]), errors
 
 
 def check_report(folder, rows, ours):
-    """cuDNN takes twice as long as our best walk: that is what the tables have to say."""
+    """cuDNN takes twice as long as our best algorithm: that is what the tables have to say."""
     theirs = folder / "cudnn.jsonl"
     lines = [{"side": "torch", "device": "none", "torch": "0", "cuda": "0", "cudnn": 0}]
     for precision in ("fp32", "bf16"):
@@ -58,7 +58,7 @@ def check_report(folder, rows, ours):
     assert text.count(" 2.00 ") == 4, text  # two precisions, two directions
     assert "c0ffee" in text and "Faults" not in text, text
     fastest = min((row for row in rows if row["precision"] == "bf16"), key=lambda row: row["backward_us"])
-    constant = f"Precision::bf16, true, {fastest['H']}, {fastest['B']}, LstmWalk::{fastest['walk']}}}"
+    constant = f"Precision::bf16, true, {fastest['H']}, {fastest['B']}, RecurrentAlgorithm::{fastest['algorithm']}}}"
     assert constant in text, f"{constant} is not in {text}"
     (page,) = folder.glob("*.md")
     assert page.read_text() + "\n" == text
@@ -81,8 +81,8 @@ def main():
         check_report(folder, rows, ours)
 
         _, rows = measure(bench, folder / "stack.jsonl", "--shapes", "4x3x12x2x2", "--precisions", "fp32", "--check")
-        statuses = {row["walk"]: row["status"] for row in rows}  # of pieces no graph is made
-        assert statuses == {**dict.fromkeys(WALKS, "ok"), "graph": "does not fit"}, statuses
+        statuses = {row["algorithm"]: row["status"] for row in rows}  # of pieces no graph is made
+        assert statuses == {**dict.fromkeys(ALGORITHMS, "ok"), "graph": "does not fit"}, statuses
         assert all("forward_us" not in row for row in rows), "nothing was to be timed"
         run(bench, "--shapes", "5x3", status=2)
 

@@ -103,7 +103,7 @@ CudaLstm::CudaLstm(const Inputs& inputs, Precision precision)
 
 void CudaLstm::forward() {
   set_state(state_, 0.1f, -0.2f);
-  lstm_.forward(inputs_.x, state_, cache_);
+  lstm_.forward(inputs_.x, state_, cache_, Inference{});
 }
 
 void CudaLstm::backward() {
@@ -115,9 +115,10 @@ void CudaLstm::backward() {
 Outputs CudaLstm::outputs() {
   forward(), backward();  // takes the memory
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  for (auto& layer : cache_.layers)
-    for (auto* s : {&layer.gates, &layer.c, &layer.tanh_c, &layer.y, &layer.workspace.dz})
-      fill(Cuda{}, s->flat(), kNan);
+  for (auto& layer : cache_.layers) {
+    auto& pass = layer.passes[0];
+    for (auto* s : {&pass.gates, &pass.c, &pass.tanh_c, &layer.y, &pass.workspace.dz}) fill(Cuda{}, s->flat(), kNan);
+  }
   fill(Cuda{}, dx_.flat(), kNan);
   forward();
   Outputs out;

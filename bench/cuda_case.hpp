@@ -18,7 +18,7 @@ namespace bench {
 using rondo::Cuda;
 using rondo::Precision;
 
-/// What the passes of all precisions and walks share.
+/// What the passes of all precisions and algorithms share.
 struct Inputs {
   Inputs(const Shape& shape, std::uint64_t seed);
 

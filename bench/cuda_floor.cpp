@@ -7,7 +7,7 @@ namespace bench {
 namespace {
 
 using rondo::Precision;
-using rondo::cuda::LstmWalk;
+using rondo::cuda::RecurrentAlgorithm;
 
 // Of one multiprocessor of a Hopper GPU (NVIDIA, "H100 Tensor Core GPU Architecture"), and of the paths between them.
 constexpr double kClock = 1.8e9;                          // Hz
@@ -35,8 +35,8 @@ double operations_a_clock(Precision precision) {
 
 }  // namespace
 
-double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision, LstmWalk walk,
-                     bool backward) {
+double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision,
+                     RecurrentAlgorithm algorithm, bool backward) {
   const double H = static_cast<double>(shape.H), B = static_cast<double>(shape.B), L = static_cast<double>(shape.L);
   const double chip = device.multiprocessors, rate = operations_a_clock(precision) * kClock * chip;
   const double word = precision == Precision::bf16 || precision == Precision::fp16 ? 2 : 4;
@@ -47,19 +47,20 @@ double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, 
   const double arithmetic = shape.forward_gflop() * 1e9 / static_cast<double>(shape.T) * (backward ? 2 : 1) / rate;
 
   double memory = 0, wait = 0;
-  switch (walk) {
-    case LstmWalk::automatic:
-    case LstmWalk::stepwise:
-    case LstmWalk::graph:  // the weights come from L2 again, a product and the cells are a kernel each
+  switch (algorithm) {
+    case RecurrentAlgorithm::automatic:
+    case RecurrentAlgorithm::stepwise:
+    case RecurrentAlgorithm::graph:  // the weights come from L2 again, a product and the cells are a kernel each
       memory = (weights + exchanged) / (kL2 * chip);
-      wait = 2 * (walk == LstmWalk::graph ? kGraphNode : kKernel);
+      wait = 2 * (algorithm == RecurrentAlgorithm::graph ? kGraphNode : kKernel);
       break;
-    case LstmWalk::grid_persistent:  // half of the weights in registers, half in shared memory; everybody reads all of
-                                     // h
+    case RecurrentAlgorithm::grid_persistent:  // half of the weights in registers, half in shared memory; everybody
+                                               // reads all of
+                                               // h
       memory = weights / 2 / chip / kShared + exchanged / kL2;
       wait = kGridBarrier;
       break;
-    case LstmWalk::cluster_persistent:  // every cluster has all weights and its share of the columns
+    case RecurrentAlgorithm::cluster_persistent:  // every cluster has all weights and its share of the columns
       memory = weights / 2 / kCluster / kShared + exchanged / std::max(chip / kCluster, 1.0) / kShared;
       wait = kClusterBarrier;
       break;

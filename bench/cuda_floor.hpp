@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a step of a walk takes at least, counted from data sheets: a figure to hold a measured time against, not a
+// What a step of an algorithm takes at least, counted from data sheets: a figure to hold a measured time against, not a
 // claim.
 #pragma once
 
@@ -14,6 +14,6 @@ namespace bench {
 /// whole sequence. Counted with figures of Hopper for every device, by its number of multiprocessors; docs/05 explains
 /// the terms.
 double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, rondo::Precision precision,
-                     rondo::cuda::LstmWalk walk, bool backward);
+                     rondo::cuda::RecurrentAlgorithm algorithm, bool backward);
 
 }  // namespace bench

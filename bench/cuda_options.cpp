@@ -12,14 +12,14 @@
 namespace bench {
 
 using rondo::Precision;
-using rondo::cuda::LstmWalk;
+using rondo::cuda::RecurrentAlgorithm;
 
 const char kCudaUsage[] =
-    R"(bench_cuda: the LSTM's walks through time on this GPU, each first compared with the stepwise one in fp32.
+    R"(bench_cuda: the LSTM's algorithms on this GPU, each first compared with the stepwise one in fp32.
   --quick             fewer shapes, precisions and runs
   --shapes S,S...     such as 1024x16x768 (T x B x H), 1024x16x512x3 (3 layers), 1024x16x512x3x64 (as a wavefront of
                       pieces of 64 steps); inputs are as many as units
-  --walks W,W...      of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
+  --algorithms A,A... of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
   --precisions P,P... of fp32, tf32, tf32x3, bf16, fp16 (all)
   --filter TEXT       only configurations in whose names it is found: bf16/cluster_persistent/T:1024/B:16/H:768/L:1/W:0
   --check             compare, time nothing
@@ -32,8 +32,9 @@ Exit status: 0; 1 if a result is wrong or a call failed; 2 if the command line i
 
 namespace {
 
-constexpr std::array kWalks{LstmWalk::stepwise, LstmWalk::graph, LstmWalk::grid_persistent,
-                            LstmWalk::cluster_persistent, LstmWalk::automatic};
+constexpr std::array kAlgorithms{RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
+                                 RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent,
+                                 RecurrentAlgorithm::automatic};
 constexpr std::array kPrecisions{Precision::fp32, Precision::tf32, Precision::tf32x3, Precision::bf16, Precision::fp16};
 constexpr Index kTime = 1024;
 
@@ -109,7 +110,7 @@ const char* name(Precision precision) {
 CudaOptions parse_cuda_options(int argc, char** argv) {
   CudaOptions o;
   o.shapes = all_shapes();
-  o.walks.assign(kWalks.begin(), kWalks.end() - 1);
+  o.algorithms.assign(kAlgorithms.begin(), kAlgorithms.end() - 1);
   o.precisions.assign(kPrecisions.begin(), kPrecisions.end());
   o.seed = std::random_device{}();
 
@@ -122,7 +123,7 @@ CudaOptions parse_cuda_options(int argc, char** argv) {
          o.shapes.clear();
          for (const auto part : split(text, ',')) o.shapes.push_back(shape_of(part));
        }},
-      {"--walks", [&](auto text) { o.walks = named(text, kWalks, "walk"); }},
+      {"--algorithms", [&](auto text) { o.algorithms = named(text, kAlgorithms, "algorithm"); }},
       {"--precisions", [&](auto text) { o.precisions = named(text, kPrecisions, "precision"); }},
       {"--filter", [&](auto text) { o.filter = text; }},
       {"--json", [&](auto text) { o.json = text; }},

@@ -22,7 +22,7 @@ struct CudaShape {
 
 struct CudaOptions {
   std::vector<CudaShape> shapes;
-  std::vector<rondo::cuda::LstmWalk> walks;
+  std::vector<rondo::cuda::RecurrentAlgorithm> algorithms;
   std::vector<rondo::Precision> precisions;
   std::string filter;  // a part of a configuration's name
   std::string json;    // file to append to; empty: none

@@ -60,17 +60,17 @@ bool available() {
   return answered && devices > 0;
 }
 
-const char* name(LstmWalk walk) {
-  switch (walk) {
-    case LstmWalk::automatic:
+const char* name(RecurrentAlgorithm algorithm) {
+  switch (algorithm) {
+    case RecurrentAlgorithm::automatic:
       return "automatic";
-    case LstmWalk::stepwise:
+    case RecurrentAlgorithm::stepwise:
       return "stepwise";
-    case LstmWalk::graph:
+    case RecurrentAlgorithm::graph:
       return "graph";
-    case LstmWalk::grid_persistent:
+    case RecurrentAlgorithm::grid_persistent:
       return "grid_persistent";
-    case LstmWalk::cluster_persistent:
+    case RecurrentAlgorithm::cluster_persistent:
       return "cluster_persistent";
   }
   return "?";
@@ -105,9 +105,9 @@ Context::~Context() {  // statuses: nobody is left to tell
 Stream Context::stream() const { return impl_->stream; }
 const DeviceInfo& Context::device() const { return impl_->device; }
 void Context::synchronize() { check(cudaStreamSynchronize(impl_->stream), "cudaStreamSynchronize"); }
-void Context::set_lstm_walk(LstmWalk walk) { impl_->walk = walk; }
-LstmWalk Context::lstm_walk() const { return impl_->walk; }
-LstmWalk Context::last_walk() const { return impl_->last_walk; }
+void Context::set_recurrent_algorithm(RecurrentAlgorithm algorithm) { impl_->algorithm = algorithm; }
+RecurrentAlgorithm Context::recurrent_algorithm() const { return impl_->algorithm; }
+RecurrentAlgorithm Context::last_algorithm() const { return impl_->last_algorithm; }
 
 void Context::set_wavefront(Index steps) { impl_->wavefront = steps; }
 Index Context::wavefront() const { return impl_->wavefront; }

@@ -38,9 +38,10 @@ struct Context::Impl {
   cublasHandle_t blas = nullptr;
   detail::Memory blas_workspace;
   DeviceInfo device;
-  LstmWalk walk = LstmWalk::automatic, last_walk = LstmWalk::stepwise;
+  RecurrentAlgorithm algorithm = RecurrentAlgorithm::automatic, last_algorithm = RecurrentAlgorithm::stepwise;
   Index wavefront = 0;
-  std::vector<std::unique_ptr<Context>> lanes;  // of a wavefront: what further layers run on
+  std::vector<std::unique_ptr<Context>> lanes;  // what further layers and directions run on
+  cudaEvent_t adds_after = nullptr;             // what adds to a gradient of several waits for it: see Fork
   std::array<detail::Memory, static_cast<std::size_t>(Scratch::count)> scratch;
 };
 

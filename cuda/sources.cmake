@@ -1,16 +1,17 @@
 # The sources of rondo::cuda. They also compile for the host, kernels and all, against tests/support/host_cuda.
 set(RONDO_CUDA_SOURCES
   context.cpp
-  lstm/choose.cpp
-  lstm/graph.cpp
-  lstm/lstm.cpp
-  lstm/pass.cpp
-  lstm/persistent_backward.cu
-  lstm/persistent_forward.cu
-  lstm/persistent_shape.cpp
-  lstm/stepwise.cu
-  lstm/wavefront.cpp
-  lstm/words.cu
+  recurrent/choose.cpp
+  recurrent/directions.cpp
+  recurrent/graph.cpp
+  recurrent/operands.cu
+  recurrent/pass.cpp
+  recurrent/persistent_backward.cu
+  recurrent/persistent_forward.cu
+  recurrent/persistent_shape.cpp
+  recurrent/recurrent.cpp
+  recurrent/stepwise.cu
+  recurrent/wavefront.cpp
   ops/columns.cu
   ops/dropout.cu
   ops/embedding.cu

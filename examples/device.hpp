@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// --device, --precision and --lstm-walk of the programs. A program is written once for any device; here is the only
-// place that asks whether it was built with CUDA (RONDO_EXAMPLES_CUDA, which CMake sets where it links rondo::cuda).
+// --device, --precision and --recurrent-algorithm of the programs. A program is written once for any device; here is
+// the only place that asks whether it was built with CUDA (RONDO_EXAMPLES_CUDA, which CMake sets where it links
+// rondo::cuda).
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -17,9 +18,9 @@
 
 namespace examples {
 
-/// How to compute, not what: another device, precision or walk goes on with the same run.
+/// How to compute, not what: another device, precision or algorithm goes on with the same run.
 struct DeviceOptions {
-  std::string device = "cpu", precision = "fp32", lstm_walk = "automatic";
+  std::string device = "cpu", precision = "fp32", recurrent_algorithm = "automatic";
 
   rondo::Precision lstm_precision() const {
     using enum rondo::Precision;
@@ -37,13 +38,14 @@ inline void add_device_options(CLI::App& app, DeviceOptions& o) {
          "--precision", o.precision,
          "what the factors of the LSTM's products are rounded to: fp32 or bf16, on cuda also tf32, tf32x3, fp16")
       ->check(CLI::IsMember({"fp32", "tf32", "tf32x3", "bf16", "fp16"}));
-  app.add_option("--lstm-walk", o.lstm_walk, "how the LSTM's kernels walk through time, on cuda")
+  app.add_option("--recurrent-algorithm", o.recurrent_algorithm, "which algorithm the recurrent layers take, on cuda")
       ->check(CLI::IsMember({"automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent"}));
   app.parse_complete_callback([&o] {
     if (o.device == "cuda") return;
     if (o.precision != "fp32" && o.precision != "bf16")
       throw CLI::ValidationError("--precision " + o.precision, "needs --device cuda");
-    if (o.lstm_walk != "automatic") throw CLI::ValidationError("--lstm-walk " + o.lstm_walk, "needs --device cuda");
+    if (o.recurrent_algorithm != "automatic")
+      throw CLI::ValidationError("--recurrent-algorithm " + o.recurrent_algorithm, "needs --device cuda");
   });
 }
 
@@ -60,14 +62,14 @@ inline std::map<std::string, std::string> report_of(rondo::Cuda device, const De
   return {{"device", "cuda"},
           {"precision", o.precision},
           {"device_name", name_of(device)},
-          {"lstm_walk", rondo::cuda::name(rondo::cuda::Context::current().last_walk())}};
+          {"recurrent_algorithm", rondo::cuda::name(rondo::cuda::Context::current().last_algorithm())}};
 }
 
-inline rondo::cuda::LstmWalk lstm_walk(const DeviceOptions& o) {
-  using enum rondo::cuda::LstmWalk;
-  for (const auto walk : {automatic, stepwise, graph, grid_persistent, cluster_persistent})
-    if (o.lstm_walk == rondo::cuda::name(walk)) return walk;
-  throw std::runtime_error("--lstm-walk: no walk is called " + o.lstm_walk);
+inline rondo::cuda::RecurrentAlgorithm recurrent_algorithm(const DeviceOptions& o) {
+  using enum rondo::cuda::RecurrentAlgorithm;
+  for (const auto algorithm : {automatic, stepwise, graph, grid_persistent, cluster_persistent})
+    if (o.recurrent_algorithm == rondo::cuda::name(algorithm)) return algorithm;
+  throw std::runtime_error("--recurrent-algorithm: no algorithm is called " + o.recurrent_algorithm);
 }
 #endif
 
@@ -81,7 +83,7 @@ void with_device(const DeviceOptions& o, F&& f) {
 #ifdef RONDO_EXAMPLES_CUDA
   if (!rondo::cuda::available()) throw std::runtime_error("--device cuda: there is no GPU, or no driver for it");
   rondo::cuda::Context context;
-  context.set_lstm_walk(lstm_walk(o));
+  context.set_recurrent_algorithm(recurrent_algorithm(o));
   const rondo::cuda::Use use(context);
   f(rondo::Cuda{});
 #else

@@ -37,7 +37,7 @@ int run() {
     adam.step(model);
     if (step % 25 == 0) std::printf("step %3d   loss %.4f nats\n", step, loss);
   }
-  std::printf("the LSTM walked %s\n", rondo::cuda::name(gpu.last_walk()));
+  std::printf("the LSTM ran %s\n", rondo::cuda::name(gpu.last_algorithm()));
 
   auto state = model.zero_state(kBatch);
   const rondo::Sequence<float> outputs =

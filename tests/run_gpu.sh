@@ -11,7 +11,7 @@
 #                  for every size by every other, some minutes. A build that is there is used.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; RONDO_GPU_DEPS says the same
 #   --collect DIR  writes such a folder, from this machine's Debian or Ubuntu packages, and does nothing else
-#   --rehearse     where there is no GPU: walk through the measurements on the CPU, on tiny shapes. The figures mean nothing.
+#   --rehearse     where there is no GPU: run the measurements on the CPU, on tiny shapes. The figures mean nothing.
 #
 # Needs nvcc (CUDA Toolkit 12 or later), cmake, ninja, a C++20 compiler; for the comparison python3 with PyTorch
 # (RONDO_BENCH_PYTHON names another interpreter); compute-sanitizer where it is to be had. RONDO_JOBS: compilers at once.
@@ -206,7 +206,7 @@ if [ $rehearse -eq 1 ]; then
   [ -x "$bench" ] || fail "$bench is not there: the stage build comes first, with --rehearse"
 fi
 measures() { [ $gpu -eq 1 ] || [ $rehearse -eq 1 ]; }
-walk_groups=(stepwise,graph grid_persistent cluster_persistent)
+algorithm_groups=(stepwise,graph grid_persistent cluster_persistent)
 
 report() {  # what was measured so far, as tables; its own faults are those of bench_cuda, which were counted
   [ -s "$measured" ] && python3 bench/compare/cuda_report.py "$measured" --results "$out" --commit "$commit" \
@@ -226,20 +226,20 @@ compare() {
     --json "$measured" "$@" "${shapes[@]}"
 }
 
-sound=()  # walks that come to an end, right or wrong
+sound=()  # algorithms that come to an end, right or wrong
 if measures && wanted quick; then
   : > "$measured"
   : > "$out/bench.log"
-  for walks in "${walk_groups[@]}"; do  # each in a process of its own: one that hangs or crashes spoils no other
-    check "bench_cuda --quick --walks $walks" 60 bench.log "$bench" --quick --walks "$walks" --patience 20 --json "$measured" \
+  for algorithms in "${algorithm_groups[@]}"; do  # each in a process of its own: one that hangs or crashes spoils no other
+    check "bench_cuda --quick --algorithms $algorithms" 60 bench.log "$bench" --quick --algorithms "$algorithms" --patience 20 --json "$measured" \
       "${shapes[@]}"
-    if tail -n 1 "$out/bench.log" | grep -q ' configurations, '; then sound+=("$walks"); fi
+    if tail -n 1 "$out/bench.log" | grep -q ' configurations, '; then sound+=("$algorithms"); fi
   done
   compare "torch.nn.LSTM, quick" 60 --quick
   report
 fi
 
-# ---- compute-sanitizer, on small cases of every walk, precision and verb
+# ---- compute-sanitizer, on small cases of every algorithm, precision and verb
 
 if [ $gpu -eq 1 ] && wanted sanitizer; then
   sanitizer=$(command -v compute-sanitizer || find /opt/nvidia /usr/local/cuda* -name compute-sanitizer -type f 2> /dev/null | head -n 1)
@@ -258,13 +258,13 @@ fi
 # ---- all shapes, for as long as there is time
 
 if measures && wanted full; then
-  wanted quick || sound=("${walk_groups[@]}")
+  wanted quick || sound=("${algorithm_groups[@]}")
   touch "$measured"
   share=$(($(left) / 2))
   if [ ${#sound[@]} -gt 0 ] && [ $share -gt 10 ]; then
     compare "torch.nn.LSTM" $((share + 20)) --seconds $share
     share=$(($(left) - 30))
-    [ $share -gt 10 ] && check "bench_cuda" $((share + 25)) bench.log "$bench" --walks "$(IFS=,; echo "${sound[*]}")" \
+    [ $share -gt 10 ] && check "bench_cuda" $((share + 25)) bench.log "$bench" --algorithms "$(IFS=,; echo "${sound[*]}")" \
       --seconds $share --patience 30 --json "$measured" "${shapes[@]}"
   else
     echo "-- all shapes: left out"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Makes tables of what bench_cuda and torch_cuda_lstm.py measured: Rondo's walks beside cuDNN, and the constants of
-measured_best in cuda/lstm/choose.cpp.
+"""Makes tables of what bench_cuda and torch_cuda_lstm.py measured: Rondo's algorithms beside cuDNN, and the constants of
+measured_best in cuda/recurrent/choose.cpp.
 
 Usage: cuda_report.py FILE.jsonl... [--results DIR] [--commit C] [--driver V]. Without --results the tables go to stdout
 alone; with it also to DIR/<GPU>.md and DIR/<GPU>.json. Where a configuration was measured twice the later one counts; a
@@ -15,7 +15,7 @@ import re
 import statistics
 import sys
 
-WALKS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
+ALGORITHMS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
 PRECISIONS = ("fp32", "tf32x3", "tf32", "bf16", "fp16")
 PEER = {"tf32x3": "fp32"}  # what cuDNN has to set against it
 SHAPE = ("T", "B", "C", "H", "L")
@@ -54,7 +54,7 @@ class Measured:
             shape = tuple(line[k] for k in SHAPE)
             if line["status"] not in ("ok", "does not fit"):
                 self.faults.append(line)
-            self.ours.setdefault((shape, line["wavefront"], line["precision"]), {})[line["walk"]] = line
+            self.ours.setdefault((shape, line["wavefront"], line["precision"]), {})[line["algorithm"]] = line
 
     def keys(self):
         """What matters most first."""
@@ -65,9 +65,9 @@ class Measured:
         return sorted(self.ours, key=order)
 
     def times(self, key, field, ran):
-        """{walk: µs a step} of the walks that ran as themselves; `ran` are the fields that tell."""
-        return {walk: line[field] for walk, line in self.ours[key].items()
-                if line["status"] == "ok" and field in line and all(line[r] == walk for r in ran)}
+        """{algorithm: µs a step} of the algorithms that ran as themselves; `ran` are the fields that tell."""
+        return {algorithm: line[field] for algorithm, line in self.ours[key].items()
+                if line["status"] == "ok" and field in line and all(line[r] == algorithm for r in ran)}
 
     def cudnn(self, key, field):
         shape, _, precision = key
@@ -91,20 +91,20 @@ def shape_text(key):
 
 
 def comparisons(measured, field, ran):
-    """[{key, best walk, its time, cuDNN's, the ratio}] of everything that was measured on both sides."""
+    """[{key, best algorithm, its time, cuDNN's, the ratio}] of everything that was measured on both sides."""
     rows = []
     for key in measured.keys():
         times = measured.times(key, field, ran)
         theirs = measured.cudnn(key, field)
         if times and theirs:
             best = min(times, key=times.get)
-            rows.append({"key": key, "walk": best, "us": times[best], "cudnn_us": theirs, "ratio": theirs / times[best]})
+            rows.append({"key": key, "algorithm": best, "us": times[best], "cudnn_us": theirs, "ratio": theirs / times[best]})
     return rows
 
 
-def walk_table(measured, field, ran, floor):
+def algorithm_table(measured, field, ran, floor):
     inference = field == "forward_us"
-    header = ["shape", "precision", "cuDNN", *(["cuDNN, no gradients"] if inference else []), "best", "ratio", *WALKS,
+    header = ["shape", "precision", "cuDNN", *(["cuDNN, no gradients"] if inference else []), "best", "ratio", *ALGORITHMS,
               "floor of the best"]
     rows = {row["key"]: row for row in comparisons(measured, field, ran)}
     lines = []
@@ -116,7 +116,7 @@ def walk_table(measured, field, ran, floor):
         ratio = f"{rows[key]['ratio']:.2f}" if key in rows else ""
         theirs = [measured.cudnn(key, field)] + ([measured.cudnn(key, "inference_us")] if inference else [])
         lines.append([shape_text(key), key[2], *map(figure, theirs), figure(times[best]), ratio,
-                      *(figure(times.get(walk)) for walk in WALKS), figure(measured.ours[key][best][floor])])
+                      *(figure(times.get(algorithm)) for algorithm in ALGORITHMS), figure(measured.ours[key][best][floor])])
     return table(header, lines)
 
 
@@ -147,10 +147,10 @@ def constants(measured):
             if L > 1 or wavefront or not times or (backward and precision == "fp16"):
                 continue
             first, *others = sorted(times, key=times.get)
-            seen = ", ".join([f"{times[first]:.2f}", *(f"{walk} {times[walk]:.2f}" for walk in others)])
+            seen = ", ".join([f"{times[first]:.2f}", *(f"{algorithm} {times[algorithm]:.2f}" for algorithm in others)])
             lines.append(f"{{{device['major']}, {device['minor']}, Precision::{precision}, {str(backward).lower()}, {H}, "
-                         f"{B}, LstmWalk::{first}}},  // µs a step: {seen}")
-    return "// {major, minor, precision, backward, H, B, fastest walk}\n" + "\n".join(lines) + "\n"
+                         f"{B}, RecurrentAlgorithm::{first}}},  // µs a step: {seen}")
+    return "// {major, minor, precision, backward, H, B, fastest algorithm}\n" + "\n".join(lines) + "\n"
 
 
 def about(measured, options):
@@ -172,14 +172,14 @@ def markdown(measured, options):
     text = f"# {facts['device']}: LSTM, Rondo and cuDNN\n\n"
     text += "; ".join(f"{key} {value}" for key, value in facts.items() if key != "device") + ".\n\n"
     text += ("Times are µs a time step, medians of events in the stream, T = 1024 and C = H unless stated, product of the\n"
-             "inputs included. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's best walk:\n"
+             "inputs included. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's best algorithm:\n"
              "above 1, Rondo is faster. tf32x3 is set against cuDNN in fp32. Rondo's inputs, outputs, states and gradients\n"
              "are fp32 in every precision; torch's are of the precision throughout. Empty: does not fit the device, or was\n"
              "not measured. The floor is counted from data sheets, not measured (bench/cuda_floor.cpp). The same inputs at\n"
              "every run: small ones stay in L2. Made by tests/run_gpu.sh.\n")
     text += "\n## In short\n\n" + means(measured)
     for (title, field, ran), floor in zip(DIRECTIONS, ("forward_floor_us", "forward_backward_floor_us")):
-        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + walk_table(measured, field, ran, floor)
+        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + algorithm_table(measured, field, ran, floor)
     text += "\n## The table for `automatic`\n\n```cpp\n" + constants(measured) + "```\n"
     if measured.faults:
         text += "\n## Faults\n\n" + "".join(f"- {fault_text(fault)}\n" for fault in measured.faults)
@@ -188,7 +188,7 @@ def markdown(measured, options):
 
 def fault_text(fault):
     shape = ", ".join(f"{k} {fault[k]}" for k in (*SHAPE, "wavefront"))
-    return f"{fault['precision']}, {fault['walk']}, {shape}: {fault['status']}"
+    return f"{fault['precision']}, {fault['algorithm']}, {shape}: {fault['status']}"
 
 
 def as_json(measured, options):

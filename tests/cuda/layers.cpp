@@ -175,7 +175,7 @@ TEMPLATE_TEST_CASE("CUDA: a token model that hears conditions computes and learn
     zero_grad(model);
     typename TokenModel<TestType, Device>::Cache cache;
     auto state = model.zero_state(B);
-    const double loss = model.forward_backward(ids, targets, B, T, state, cache).mean();
+    const double loss = model.forward_backward(ids, targets, B, T, state, cache, Inference{}).mean();
     return std::pair(loss, numbers(model, What::gradient));
   };
   const auto [loss, gradients] = learn(Cpu{});

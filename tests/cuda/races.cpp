@@ -3,26 +3,30 @@
 // reports what two of them do to one place without a barrier between. Without the sanitizer the numbers are checked.
 #include <host_cuda.hpp>
 
-#include "cuda/lstm_device.hpp"
+#include "cuda/recurrent_device.hpp"
 #include "support/catch.hpp"
 
 using namespace rondo;
 using namespace rondo_test;
 
-TEST_CASE("LSTM on CUDA, races: every walk and product") {
+TEST_CASE("Recurrent layer on CUDA, races: every algorithm and product") {
   host_cuda::set_device({9, 0, 3});
   {
     cuda::Context context;
     const cuda::Use use(context);
-    for (const LstmShape& shape : {LstmShape{2, 10, 3, 3}, {2, 10, 3, 3, {1, 3, 2}}, {1, 40, 1, 2}, {1, 10, 65, 2}})
-      for (LstmWalk walk : kWalks)
+    for (const CaseShape& shape : {CaseShape{2, 10, 3, 3},
+                                   {2, 10, 3, 3, {1, 3, 2}},
+                                   {1, 40, 1, 2},
+                                   {1, 10, 65, 2},
+                                   {2, 10, 3, 3, {1, 3, 0}, Direction::reverse}})
+      for (RecurrentAlgorithm algorithm : kAlgorithms)
         for (Precision precision : {Precision::fp32, Precision::bf16, Precision::tf32}) {
-          const LstmCase in(shape, 9);
-          const WalkGuard guard(walk);
-          LstmLayer<float, Cuda>::Cache cache;
-          const LstmResults got = run_on_device(in, cache, precision);
-          INFO(cuda::name(walk) << ": " << text(shape));
-          CHECK(cuda::name(context.last_walk()) == std::string(cuda::name(walk)));
+          const RecurrentCase<LstmCell> in(shape, 9);
+          const AlgorithmGuard guard(algorithm);
+          RecurrentCache<float, Cuda> cache;
+          const CaseResults got = run_on_device(in, cache, {.precision = precision});
+          INFO(cuda::name(algorithm) << ": " << text(shape));
+          CHECK(cuda::name(context.last_algorithm()) == std::string(cuda::name(algorithm)));
           if (precision == Precision::fp32) require_close(shape, got, reference(in));
         }
   }

@@ -32,7 +32,7 @@ struct Training {
     zero_grad(model);
     const auto all = std::span<const std::int32_t>(tokens);
     const auto loss =
-        model.forward_backward(all.first(tokens.size() / 2), all.last(tokens.size() / 2), kBatch, kTime, state, cache);
+        model.forward_backward(all.first(tokens.size() / 2), all.last(tokens.size() / 2), kBatch, kTime, state, cache, Inference{});
     adam.step(model);
     return loss.mean();
   }

@@ -119,12 +119,12 @@ class Devices(unittest.TestCase):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertTrue((out / "01.mid").is_file())
 
-    def test_every_walk_goes_the_same_way(self):
-        for walk in ("graph", "grid_persistent"):
-            self.train(walk, "cuda", "--lstm-walk", walk, "--steps", FIRST, "--judgements", FIRST, *SETTINGS)
-            self.assertEqual(self.reports[walk]["lstm_walk"], walk)
+    def test_every_algorithm_goes_the_same_way(self):
+        for algorithm in ("graph", "grid_persistent"):
+            self.train(algorithm, "cuda", "--recurrent-algorithm", algorithm, "--steps", FIRST, "--judgements", FIRST, *SETTINGS)
+            self.assertEqual(self.reports[algorithm]["recurrent_algorithm"], algorithm)
             for key in ("train_nll", "valid_nll"):
-                self.assert_one_curve("cpu", walk, key)
+                self.assert_one_curve("cpu", algorithm, key)
 
     def test_precision_is_heeded_and_not_kept(self):
         self.train("bf16", "cuda", "--precision", "bf16", "--steps", FIRST, "--judgements", FIRST, *SETTINGS)
@@ -135,7 +135,7 @@ class Devices(unittest.TestCase):
         self.assertEqual((self.folder / "bf16" / "config.json").read_text(), (self.folder / "cuda" / "config.json").read_text())
 
     def test_what_needs_a_gpu_is_refused_without(self):
-        for option in (["--precision", "tf32"], ["--precision", "fp16"], ["--lstm-walk", "graph"]):
+        for option in (["--precision", "tf32"], ["--precision", "fp16"], ["--recurrent-algorithm", "graph"]):
             result = run(PIANO_CUDA, "train", "--run-dir", self.folder / "no", *option, *SETTINGS)
             self.assertEqual(result.returncode, 2)
             self.assertIn(f"{' '.join(option)}: needs --device cuda", result.stderr)

@@ -6,6 +6,7 @@
 
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
+#include <rondo/layers/inference_token_model.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/pooling.hpp>
@@ -79,6 +80,12 @@ TEST_CASE("wrong shapes: a model of tokens") {
     auto state = state_from(s, 1);
     TokenModel<float>::Scratch scratch;
     model.step(ids(s[0]), state, scratch);
+  });
+  const InferenceTokenModel<float> fast(model);
+  check("", with_state<LstmCell>({{"ids", kB * kT}, {"B", kB}, {"T", kT}}, kH, 2), [&](const Sizes& s) {
+    auto state = state_from(s, 3);
+    InferenceTokenModel<float>::Workspace work;
+    fast.forward(ids(s[0]), s[1], s[2], state, work);
   });
   check_wrong("TokenModel::backward", [&] {
     TokenModel<float>::Cache empty;

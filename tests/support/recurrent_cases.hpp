@@ -29,14 +29,18 @@ struct CaseShape {
   std::vector<Index> lengths = {};
   rondo::Direction direction = rondo::Direction::forward;
   rondo::Precision precision = rondo::Precision::fp32;
+  Index projection = 0;
 
-  rondo::RecurrentConfig config() const { return {.input = C, .hidden = H, .precision = precision}; }
+  rondo::RecurrentConfig config() const {
+    return {.input = C, .hidden = H, .projection = projection, .precision = precision};
+  }
 };
 
 /// Lengths of every kind in no order, zeros among them; the longest is T.
 inline std::vector<Index> unsorted_lengths(Index B, Index T) {
+  const Index step = (T + 1) % 5 == 0 ? 3 : 5;
   std::vector<Index> lengths;
-  for (Index b = 0; b < B; ++b) lengths.push_back((b * 5 + T) % (T + 1));
+  for (Index b = 0; b < B; ++b) lengths.push_back((b * step + T) % (T + 1));
   return lengths;
 }
 
@@ -159,7 +163,7 @@ CaseResults run(const RecurrentCase<Cell>& in, rondo::RecurrentCache<Scalar>& ca
   rondo::fill(rondo::Cpu{}, y.flat(), kNan);
   rondo::fill(rondo::Cpu{}, dx.flat(), kNan);
   CaseResults out;
-  layer.forward(x, h.view(), c.view(), y.view(), cache);
+  layer.forward(x, h.view(), c.view(), y.view(), cache, rondo::Inference{});
   out.add<Scalar>("y", y.flat());
   rondo::RecurrentInputGradient<Scalar> to;
   if (with_dx) to.dx = dx.flat();
@@ -216,7 +220,8 @@ inline void require_close(const CaseShape& shape, const CaseResults& got, const 
 
 inline std::string text(const CaseShape& s) {
   return "C " + std::to_string(s.C) + ", H " + std::to_string(s.H) + ", B " + std::to_string(s.B) + ", T " +
-         std::to_string(s.T) + (s.lengths.empty() ? "" : ", ragged");
+         std::to_string(s.T) + (s.lengths.empty() ? "" : ", ragged") +
+         (s.projection > 0 ? ", projection " + std::to_string(s.projection) : "");
 }
 
 }  // namespace rondo_test

@@ -224,6 +224,12 @@ void recurrent_final_state(Cpu, Cell, Direction direction, SequenceView<const Sc
   }
 }
 
+/// f(d) for each direction of a layer. (A backend may run them side by side.)
+template <class F>
+void run_directions(Cpu, Index directions, F&& f) {
+  for (Index d = 0; d < directions; ++d) f(d);
+}
+
 /// One step that nobody looks back on: x is C x B; h (P x B) and c (H x B) become the next state, with the bits of
 /// recurrent_forward.
 template <class Cell, class Scalar>

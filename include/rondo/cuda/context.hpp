@@ -34,17 +34,17 @@ class error : public rondo::error {
 /// The same type as cudaStream_t.
 using Stream = CUstream_st*;
 
-/// How the LSTM walks through time. What is asked for and does not fit (the device, the shape, double) falls back to
-/// the next simpler one; Context::last_walk tells which one ran.
-enum class LstmWalk {
-  automatic,           // by the table of what was measured, in cuda/lstm/choose.cpp
+/// How a recurrent layer goes through time. What is asked for and does not fit (the device, the shape, the cell,
+/// double) falls back to the next simpler one; Context::last_algorithm says which one ran.
+enum class RecurrentAlgorithm {
+  automatic,           // by the table of what was measured, in cuda/recurrent/choose.cpp
   stepwise,            // for each step a cuBLAS product and one kernel for the cells
   graph,               // the same, launched as one CUDA graph
   grid_persistent,     // one kernel for all steps: weights stay on the chip, a grid-wide barrier each step
   cluster_persistent,  // the same with a thread-block cluster for some columns of the batch (sm_90 and newer)
 };
 
-const char* name(LstmWalk walk);
+const char* name(RecurrentAlgorithm algorithm);
 
 struct DeviceInfo {
   std::string name;
@@ -74,12 +74,12 @@ class Context {
   /// Waits for all work so far. Throws cuda::error if any of it failed.
   void synchronize();
 
-  void set_lstm_walk(LstmWalk walk);
-  LstmWalk lstm_walk() const;
-  /// The walk that the last LSTM pass took.
-  LstmWalk last_walk() const;
+  void set_recurrent_algorithm(RecurrentAlgorithm algorithm);
+  RecurrentAlgorithm recurrent_algorithm() const;
+  /// The algorithm that the last pass of a recurrent layer took.
+  RecurrentAlgorithm last_algorithm() const;
 
-  /// Layers of an Lstm as a wavefront: each goes ahead by so many steps, on a stream of its own, before the next one
+  /// Layers of a network as a wavefront: each goes ahead by so many steps, on a stream of its own, before the next one
   /// follows, so that several layers work at once. 0: layer after layer. Results agree to rounding.
   void set_wavefront(Index steps);
   Index wavefront() const;

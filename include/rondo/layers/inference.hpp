@@ -62,14 +62,14 @@ class InferenceRecurrent {
     const auto* below = &x;
     for (Index l = 0; l < depth(); ++l) {
       work.y.resize_like(x, output());
-      for (Index d = 0; d < directions(); ++d) {
+      run_directions(Device{}, directions(), [&](Index d) {
         const Index s = l * directions() + d;
         const auto n = static_cast<std::size_t>(s);
         MatrixView<Scalar> c{};
         if constexpr (Cell::kHasC) c = state.c.at(s);
         recurrent_infer(Device{}, Cell{}, layers_[n], below->view(), state.h.at(s), c,
                         work.y.view().row_block(d * config_.output(), config_.output()), work.layers[n]);
-      }
+      });
       if (l + 1 == depth()) break;
       std::swap(work.y, work.y_below);
       below = &work.y_below;

@@ -124,12 +124,12 @@ class Recurrent {
       if (l > 0)
         below = cache.dropped ? dropout(cache.layers[l - 1].y, config_.dropout, mode.rng(), cache.dropouts[l - 1])
                               : std::as_const(cache.layers[l - 1].y);
-      for (Index d = 0; d < directions(); ++d) {
+      run_directions(Device{}, directions(), [&](Index d) {
         const Index s = Index(l) * directions() + d;
         layer(Index(l), d)
             .forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
                      cache.layers[l].passes[std::size_t(d)], mode);
-      }
+      });
     }
     return cache.layers.back().y;
   }
@@ -164,13 +164,13 @@ class Recurrent {
         cache.dx_below.set_lengths(x.extent().lengths);
         d_below = {.dx = cache.dx_below.flat()};
       }
-      for (Index d = 0; d < directions(); ++d) {
+      run_directions(Device{}, directions(), [&](Index d) {
         const Index s = Index(l) * directions() + d;
         d_below.add = d > 0;  // both directions have the same input
         layer(Index(l), d)
             .backward(below, outputs_of(cache.layers[l].y, d), outputs_of(*d_above, d),
                       cache.layers[l].passes[std::size_t(d)], d_state.h.at(s), c_at(d_state, s), d_below);
-      }
+      });
       if (l == 0) return;
       if (cache.dropped) dropout_backward(cache.dropouts[l - 1], cache.dx_below);
       std::swap(cache.dx_above, cache.dx_below);

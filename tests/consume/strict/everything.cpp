@@ -37,6 +37,8 @@ template class rondo::Embedding<double>;
 template class rondo::TokenModel<float>;
 template class rondo::TokenModel<double>;
 template class rondo::TokenModel<float, rondo::Cpu, rondo::GruCell>;
+template class rondo::InferenceTokenModel<float>;
+template class rondo::InferenceTokenModel<double, rondo::Cpu, rondo::GruCell>;
 template class rondo::Recurrent<rondo::LstmCell, float, rondo::Cuda>;
 template class rondo::InferenceRecurrent<rondo::LstmCell, float, rondo::Cuda>;
 template class rondo::TokenModel<float, rondo::Cuda>;

@@ -4,11 +4,11 @@
 namespace rondo::inline v0::cuda {
 
 bool enqueue_grid_persistent(const BackwardArguments<float>& a, Precision precision, std::uint32_t* barrier) {
-  return launch_on_grid(BackwardCells<float>{a}, precision, barrier);
+  return launch_on_grid(BackwardCells<LstmCell, float>{a}, precision, barrier);
 }
 
 bool enqueue_cluster_persistent(const BackwardArguments<float>& a, Precision precision) {
-  return launch_on_clusters(BackwardCells<float>{a}, precision);
+  return launch_on_clusters(BackwardCells<LstmCell, float>{a}, precision);
 }
 
 }  // namespace rondo::inline v0::cuda

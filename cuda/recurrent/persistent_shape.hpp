@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a persistent walk divides an LSTM layer among blocks and what it keeps in their shared memory. Plain C++, so that
-// it can be tested without a GPU. The kernel is in persistent.cuh.
+// How a persistent algorithm divides an LSTM layer among blocks and what it keeps in their shared memory. Plain C++, so
+// that it can be tested without a GPU. The kernel is in persistent.cuh.
 //
 // A group of blocks (the whole grid, or one cluster) holds all recurrent weights; each of its blocks those of `units`
 // units, for the whole sequence. At each step it multiplies them by one vector for each of `columns` columns of the
@@ -64,11 +64,11 @@ constexpr int tile_depth(Precision precision) { return word_bytes(precision) == 
 std::optional<PersistentShape> persistent_shape(Precision precision, bool backward, bool cluster, Index H, int blocks,
                                                 int columns, std::size_t shared_bytes);
 
-/// For the grid-persistent walk: as many blocks as the device has multiprocessors, as many columns at once as fit.
+/// For the grid-persistent algorithm: as many blocks as the device has multiprocessors, as many columns at once as fit.
 std::optional<PersistentShape> grid_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
                                           Index B);
 
-/// For the cluster-persistent walk with clusters of `blocks`, of which so many run at once: the fewest columns for
+/// For the cluster-persistent algorithm with clusters of `blocks`, of which so many run at once: the fewest columns for
 /// which they take the batch together, or as many as fit.
 std::optional<PersistentShape> cluster_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
                                              Index B, int blocks, int clusters);

@@ -2,7 +2,7 @@
 // A pass's launches as a CUDA graph: T products and T kernels cost one launch.
 #include "../runtime.hpp"
 
-#include <rondo/cuda/lstm.hpp>
+#include <rondo/cuda/recurrent.hpp>
 
 namespace rondo::inline v0::cuda {
 

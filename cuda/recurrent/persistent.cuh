@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The persistent walk: one kernel for all steps of a layer. A group of blocks keeps the recurrent weights on the chip;
-// what one step hands to the next (h going forward, dz coming back) is all that moves, and one barrier a step orders
-// it. Three parts make a kernel:
+// The persistent algorithm: one kernel for all steps of an LSTM layer. A group of blocks keeps the recurrent weights on
+// the chip; what one step hands to the next (h going forward, dz coming back) is all that moves, and one barrier a step
+// orders it. Three parts make a kernel:
 //
 //   Product    a block's weights times the vectors of some columns    fma_product.cuh, tile_product.cuh
 //   Exchange   how a step's vectors reach all blocks of the group     persistent_exchange.cuh
@@ -19,38 +19,39 @@
 
 namespace rondo::inline v0::cuda {
 
-/// Where step s finds the vectors that it multiplies, in global memory: part p of column b begins at (b * parts + p) *
-/// H. Null: zeros. Forward h(t-1), H numbers a column.
+/// What step s multiplies. Forward h(t-1), H numbers a column.
 template <class Word>
-__device__ const Word* vectors_of(const ForwardCells<float>& cells, Index t) {
+__device__ Vectors<Word> vectors_of(const ForwardCells<LstmCell, float>& cells, Index s) {
   const auto& a = cells.a;
   if constexpr (sizeof(Word) == 2)
-    return a.h_words.data + a.H * a.B * t;
+    return {a.h_low.data + a.H * a.timing.B * s, a.H};
+  else if (s == 0)
+    return {a.h0, a.H};
   else
-    return t > 0 ? a.y + a.H * a.B * (t - 1) : a.h0;
+    return {&a.y(0, a.timing.B * a.timing.before(a.timing.time(s))), a.y.stride};
 }
 
-/// Backward: dz(t+1), 4H numbers a column; nothing comes before the last step.
+/// Backward dz(t+1), four parts of H numbers a column; nothing comes before the last step.
 template <class Word>
-__device__ const Word* vectors_of(const BackwardCells<float>& cells, Index s) {
+__device__ Vectors<Word> vectors_of(const BackwardCells<LstmCell, float>& cells, Index s) {
   const auto& a = cells.a;
-  if (s == 0) return nullptr;
-  const Index at = 4 * a.H * a.B * (a.T - s);
+  if (s == 0) return {nullptr, 0};
+  const Index at = 4 * a.H * a.timing.B * a.timing.time_back(s - 1);
   if constexpr (sizeof(Word) == 2)
-    return a.dz_words.data + at;
+    return {a.dz_low.data + at, 4 * a.H};
   else
-    return a.dz + at;
+    return {a.dz + at, 4 * a.H};
 }
 
 /// The weight in row r and at k of a block's product. Forward a row is a gate of a unit, r = 4 unit + gate.
-__device__ inline float weight_at(const ForwardCells<float>& cells, const PersistentShape&, int first_unit, int r,
-                                  int k) {
+__device__ inline float weight_at(const ForwardCells<LstmCell, float>& cells, const PersistentShape&, int first_unit,
+                                  int r, int k) {
   const Index u = first_unit + r / 4, H = cells.a.H;
   return u < H && k < H ? cells.a.R[r % 4 * H + u + 4 * H * k] : 0.0f;
 }
 /// Backward it is a unit, of R^T, and k counts units within gates.
-__device__ inline float weight_at(const BackwardCells<float>& cells, const PersistentShape& s, int first_unit, int r,
-                                  int k) {
+__device__ inline float weight_at(const BackwardCells<LstmCell, float>& cells, const PersistentShape& s, int first_unit,
+                                  int r, int k) {
   const Index u = first_unit + r, gate = k / s.padded, v = k % s.padded, H = cells.a.H;
   return u < H && gate < 4 && v < H ? cells.a.R[gate * H + v + 4 * H * u] : 0.0f;
 }
@@ -83,7 +84,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     units[i] = cell % s.units, columns[i] = cell / s.units;
     if (first_unit + units[i] >= s.hidden) columns[i] = s.columns;  // none
   }
-  const Index B = cells.a.B, first_step = cells.a.first, last_step = cells.a.last;
+  const Index B = cells.a.timing.B, first_step = cells.a.first, last_step = cells.a.last;
   for (Index group = exchange.first(); group < B; group += exchange.stride(B)) {
     const Index group_end = min(group + exchange.width(B), B);
     const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, group_end - first)); };
@@ -101,9 +102,9 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
       for_each_cell(
           first, [&](int i, int unit, int column) { inputs[i] = cells.load(step, first_unit + unit, first + column); });
     };
-    const auto hand_on = [&](Index step, Index first) {
+    const auto publish = [&](Index step, Index first) {
       for_each_cell(first, [&](int i, int unit, int column) {
-        cells.hand_on(step, first_unit + unit, first + column, results[i]);
+        cells.publish(step, first_unit + unit, first + column, results[i]);
       });
     };
     load(first_step, group);
@@ -123,11 +124,11 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
           for (int part = 0; part < Cells::kGiven; ++part)
             exchange.give(column, part, unit, Product::word(results[i].given[part]));
         });
-        if constexpr (Exchange::kByMemory) hand_on(step, first);
+        if constexpr (Exchange::kByMemory) publish(step, first);
         if (first + s.columns >= group_end && step + 1 < last_step) exchange.arrive(step);
-        if constexpr (!Exchange::kByMemory) hand_on(step, first);
+        if constexpr (!Exchange::kByMemory) publish(step, first);
         for_each_cell(first, [&](int i, int unit, int column) {
-          cells.keep(step, first_unit + unit, first + column, results[i]);
+          cells.store(step, first_unit + unit, first + column, results[i]);
         });
       }
       if (step + 1 == last_step) break;

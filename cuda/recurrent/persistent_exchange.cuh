@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How what a step gives reaches all blocks of a group of the persistent walk: by L2 and a barrier of the grid, or by
-// distributed shared memory and a barrier of the cluster. A vector has kParts parts of H words: 1 forward, 4 backward.
+// How what a step gives reaches all blocks of a group of the persistent algorithm: by L2 and a barrier of the grid, or
+// by distributed shared memory and a barrier of the cluster. A vector has kParts parts of H words: 1 forward, 4
+// backward.
 #pragma once
 
 #include "persistent_shape.hpp"
@@ -12,14 +13,22 @@
 
 namespace rondo::inline v0::cuda {
 
+/// Vectors in global memory: that of a column begins `stride` after that of the column before. Null: zeros.
+template <class Word>
+struct Vectors {
+  const Word* data;
+  Index stride;
+};
+
 /// Copies the vectors of columns [first, first + count) of B from global memory, past the first-level cache. What lies
-/// between H and the padded length of a part stays zero. 16 bytes at once where H allows, several on their way at once.
+/// between H and the padded length of a part stays zero. 16 bytes at once where H and the stride allow, several on
+/// their way at once.
 template <int kParts, class Word>
 class VectorCopy {
  public:
-  __device__ VectorCopy(const PersistentShape& s, const Word* from, Index first, int count, Word* vectors) : s_(s) {
+  __device__ VectorCopy(const PersistentShape& s, Vectors<Word> from, Index first, int count, Word* vectors) : s_(s) {
     constexpr int kWide = 16 / sizeof(Word);
-    if (s.hidden % kWide == 0)
+    if (s.hidden % kWide == 0 && from.stride % kWide == 0)
       copy<uint4, kWide>(from, first, count, vectors);
     else
       copy<Word, 1>(from, first, count, vectors);
@@ -27,10 +36,9 @@ class VectorCopy {
 
  private:
   template <class Group, int kWords>
-  __device__ void copy(const Word* from, Index first, int count, Word* vectors) const {
+  __device__ void copy(Vectors<Word> from, Index first, int count, Word* vectors) const {
     constexpr int kBatch = 4;
     const int length = s_.hidden / kWords, rows = count * kParts;  // a row: one part of one column
-    if (from) from += first * kParts * s_.hidden;
     int row = 0, at = static_cast<int>(threadIdx.x);
     while (at >= length && row < rows) at -= length, ++row;
     while (row < rows) {
@@ -41,8 +49,8 @@ class VectorCopy {
         to[i] = nullptr;
         if (row >= rows) continue;
         to[i] = vectors + row / kParts * s_.pitch + row % kParts * s_.padded + at * kWords;
-        values[i] =
-            from ? device::load_l2(reinterpret_cast<const Group*>(from + Index{row} * s_.hidden) + at) : Group{};
+        const Index part = from.stride * (first + row / kParts) + row % kParts * s_.hidden;
+        values[i] = from.data ? device::load_l2(reinterpret_cast<const Group*>(from.data + part) + at) : Group{};
         at += kPersistentThreads;
         while (at >= length && row < rows) at -= length, ++row;
       }
@@ -60,7 +68,7 @@ class VectorCopy {
 template <class Word, int kParts>
 struct GridExchange {
   static constexpr bool kPossible = true;
-  static constexpr bool kByMemory = true;  // what cells hand on is read from there at the next step
+  static constexpr bool kByMemory = true;  // what cells publish is read from there at the next step
   const PersistentShape& s;
   std::uint32_t* arrived;
   Word* vectors;
@@ -75,7 +83,7 @@ struct GridExchange {
   __device__ Index width(Index B) const { return B; }
   __device__ Index stride(Index B) const { return B; }
 
-  __device__ const Word* gather(bool, Index, const Word* from, Index first, int count) {
+  __device__ const Word* gather(bool, Index, Vectors<Word> from, Index first, int count) {
     VectorCopy<kParts, Word>(s, from, first, count, vectors);
     __syncthreads();
     return vectors;
@@ -108,7 +116,7 @@ struct ClusterExchange {
   __device__ Index width(Index) const { return s.columns; }
   __device__ Index stride(Index) const { return Index{gridDim.x} / s.blocks * s.columns; }
 
-  __device__ const Word* gather(bool at_start, Index step, const Word* from, Index first, int count) {
+  __device__ const Word* gather(bool at_start, Index step, Vectors<Word> from, Index first, int count) {
     if (at_start) {
       VectorCopy<kParts, Word>(s, from, first, count, of(step));
       __syncthreads();

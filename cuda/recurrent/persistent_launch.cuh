@@ -36,10 +36,11 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
   return false;
 }
 
-template <class Cells>
-bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
+/// f(kernel, its launch, its shape) for a layer of H units and B columns, if the grid holds it.
+template <class Cells, class F>
+bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
-  const auto shape = grid_shape(device, precision, Cells::kBackward, cells.a.H, cells.a.B);
+  const auto shape = grid_shape(device, precision, Cells::kBackward, H, B);
   if (!shape) return false;
   return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, GridExchange, Cells>;
@@ -49,10 +50,19 @@ bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barr
     check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, kernel, kPersistentThreads, shape->shared()),
           "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
     if (fit * device.multiprocessors < shape->blocks) return false;
-    check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream), "cudaMemsetAsync");
-    launch("lstm grid-persistent", kernel, launch_shape, *shape, cells, barrier);
+    f(kernel, launch_shape, *shape);
     return true;
   });
+}
+
+template <class Cells>
+bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
+  return with_grid_kernel<Cells>(cells.a.H, cells.a.timing.B, precision,
+                                 [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
+                                   check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream),
+                                         "cudaMemsetAsync");
+                                   launch("lstm grid-persistent", kernel, launch_shape, shape, cells, barrier);
+                                 });
 }
 
 /// How many clusters of such blocks run at once; 0 if none does.
@@ -73,14 +83,12 @@ int clusters_at_once(Kernel* kernel, const LaunchShape& shape) {
   return 0;
 }
 
-/// With clusters of `blocks`.
-template <class Cells>
-bool launch_on_clusters_of(int blocks, const Cells& cells, Precision precision) {
+/// f(kernel, its launch, its shape), with clusters of `blocks`.
+template <class Cells, class F>
+bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
-  const auto shape_for = [&](int clusters) {
-    return cluster_shape(device, precision, Cells::kBackward, cells.a.H, cells.a.B, blocks, clusters);
-  };
-  auto shape = shape_for(std::max(device.multiprocessors / blocks, 1));
+  const auto shape =
+      cluster_shape(device, precision, Cells::kBackward, H, B, blocks, std::max(device.multiprocessors / blocks, 1));
   if (!shape) return false;
   return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, ClusterExchange, Cells>;
@@ -91,20 +99,28 @@ bool launch_on_clusters_of(int blocks, const Cells& cells, Precision precision) 
     prepare(kernel, launch_shape(1));
     const int clusters = clusters_at_once(kernel, launch_shape(1));
     if (clusters == 0) return false;
-    const Index wanted = (cells.a.B + shape->columns - 1) / shape->columns;
-    launch("lstm cluster-persistent", kernel, launch_shape(static_cast<int>(std::min<Index>(clusters, wanted))), *shape,
-           cells, static_cast<std::uint32_t*>(nullptr));
+    const Index wanted = (B + shape->columns - 1) / shape->columns;
+    f(kernel, launch_shape(static_cast<int>(std::min<Index>(clusters, wanted))), *shape);
     return true;
   });
 }
 
 /// The largest clusters first: they divide a step's work most.
-template <class Cells>
-bool launch_on_clusters(const Cells& cells, Precision precision) {
+template <class Cells, class F>
+bool with_cluster_kernel(Index H, Index B, Precision precision, F&& f) {
   if (context().device.major < 9) return false;
   for (int blocks = 16; blocks >= 1; blocks /= 2)
-    if (launch_on_clusters_of(blocks, cells, precision)) return true;
+    if (with_cluster_kernel_of<Cells>(blocks, H, B, precision, f)) return true;
   return false;
+}
+
+template <class Cells>
+bool launch_on_clusters(const Cells& cells, Precision precision) {
+  return with_cluster_kernel<Cells>(cells.a.H, cells.a.timing.B, precision,
+                                    [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
+                                      launch("lstm cluster-persistent", kernel, launch_shape, shape, cells,
+                                             static_cast<std::uint32_t*>(nullptr));
+                                    });
 }
 
 }  // namespace rondo::inline v0::cuda

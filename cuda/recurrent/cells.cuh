@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// The cell of one unit of one column at one step, forward and backward, as every algorithm computes it:
+//
+//   load      what the recurrent product does not change, ahead of that product
+//   compute   the cell, of that and of the product
+//   publish   writes what the next product multiplies, before other threads learn that the step is done
+//   store     writes the rest
+#pragma once
+
+#include "arguments.hpp"
+
+#include <rondo/math/cells/gru.hpp>
+#include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
+
+#include <cuda_runtime.h>
+#include <rondo_ptx.cuh>
+
+#include <cmath>
+
+namespace rondo::inline v0::cuda {
+
+namespace device_equations {
+
+template <class Scalar>
+__host__ __device__ Scalar sigmoid(Scalar x) {
+  return 1 / (1 + ::exp(-x));
+}
+__host__ __device__ inline float sigmoid(float x) { return 1 / (1 + ::expf(-x)); }
+__host__ __device__ inline float tanh(float x) { return ::tanhf(x); }
+__host__ __device__ inline double tanh(double x) { return ::tanh(x); }
+
+template <class Cell>
+struct Equations;
+
+#include <rondo/math/cells/gru.inl>
+#include <rondo/math/cells/lstm.inl>
+#include <rondo/math/cells/lstm_variants.inl>
+
+}  // namespace device_equations
+
+__device__ inline void put_low(const LowPrecision& low, Index at, float value) {
+  if (low.data)
+    low.data[at] = low.fp16 ? device::round_to(device::Fp16{}, value) : device::round_to(device::Bf16{}, value);
+}
+
+/// The peepholes of one unit.
+template <class Cell, class Scalar>
+struct Peepholes {
+  Scalar p[Cell::kPeepholeCount > 0 ? Cell::kPeepholeCount : 1];
+
+  /// `all` is H x kPeepholeCount.
+  __device__ void load(const Scalar* all, Index H, Index u) {
+    for (int n = 0; n < Cell::kPeepholeCount; ++n) p[n] = all[u + H * n];
+  }
+};
+
+/// Forward. A unit takes one number of the product R h_before for each gate, and gives one: h(t), or m(t) to a
+/// projection.
+template <class Cell, class S>
+struct ForwardCells {
+  using Scalar = S;
+  static constexpr bool kBackward = false;
+  static constexpr int kTaken = Cell::kGates, kGiven = 1;
+  ForwardArguments<Scalar> a;
+
+  /// `before` is the state that the cell itself goes on from, c(t-1) or else h(t-1). In padding it is what R multiplies
+  /// at the next step: h0, where a reverse pass enters a sequence there.
+  struct Inputs {
+    Scalar z[Cell::kBlocks], before;
+    Peepholes<Cell, Scalar> peepholes;
+    bool active;
+  };
+  struct Results {
+    Scalar gates[Cell::kBlocks], c, tanh_c, given[1];  // given: h or m
+    bool active;
+  };
+
+  __device__ Inputs load(Index s, Index u, Index b) const {
+    const Index t = a.timing.time(s);
+    Inputs in{};
+    in.active = a.timing.active(b, t);
+    if (!in.active) {
+      if (!a.projection && a.timing.is_entrance(b, t)) in.before = a.h0[u + a.H * b];
+      return in;
+    }
+    const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.timing.B * t) + u;
+    for (int block = 0; block < Cell::kBlocks; ++block) in.z[block] = z[block * a.H] + a.bias[block * a.H + u];
+    in.peepholes.load(a.peepholes, a.H, u);
+    const bool begins = a.timing.begins(b, t);
+    const Index before = b + a.timing.B * a.timing.before(t);
+    if constexpr (Cell::kHasC)
+      in.before = begins ? a.c0[u + a.H * b] : a.c[u + a.H * before];
+    else
+      in.before = begins ? a.h0[u + a.H * b] : a.y(u, before);
+    return in;
+  }
+
+  __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[kTaken]) const {
+    Results r{};
+    r.active = in.active;
+    if (!in.active) {
+      r.given[0] = in.before;
+      return r;
+    }
+    for (int block = 0; block < Cell::kBlocks; ++block)
+      r.gates[block] = block < kTaken ? in.z[block] + product[block] : in.z[block];
+    using Equations = device_equations::Equations<Cell>;
+    if constexpr (Cell::kPacked) {
+      Equations::forward(r.gates, in.before, r.c, r.tanh_c, r.given[0]);  // (1)-(6)
+    } else {
+      Equations::update(r.gates, in.before, r.c, in.peepholes.p);
+      Equations::output(r.gates, r.c, r.c, r.tanh_c, r.given[0], in.peepholes.p);
+    }
+    return r;
+  }
+
+  __device__ void publish(Index s, Index u, Index b, const Results& r) const {
+    const Index column = b + a.timing.B * a.timing.time(s), state = u + a.H * b;
+    if (a.projection)
+      a.m[u + a.H * column] = r.given[0];
+    else
+      a.y(u, column) = r.given[0];  // (7)
+    if constexpr (sizeof(Scalar) == 4)
+      put_low(a.projection ? a.m_low : a.h_low, a.projection ? state : state + a.H * a.timing.B * (s + 1), r.given[0]);
+  }
+
+  __device__ void store(Index s, Index u, Index b, const Results& r) const {
+    const Index column = b + a.timing.B * a.timing.time(s), at = u + a.H * column;
+    if constexpr (Cell::kHasC) a.c[at] = r.c;
+    if (!r.active) return;
+    if constexpr (Cell::kHasC) a.tanh_c[at] = r.tanh_c;
+    Scalar* gates = a.gates + Cell::kBlocks * a.H * column + u;
+    for (int block = 0; block < Cell::kBlocks; ++block) gates[block * a.H] = r.gates[block];
+  }
+};
+
+/// Backward. A unit takes one number: of the product R^T dz(t+1), or of a projection dm(t); and gives all blocks of
+/// dz(t), of which the next product takes those of the gates. Step T is the one before the first: it takes the gradient
+/// of the initial state and gives nothing.
+template <class Cell, class S>
+struct BackwardCells {
+  using Scalar = S;
+  static constexpr bool kBackward = true;
+  static constexpr int kTaken = 1, kGiven = Cell::kBlocks;
+  BackwardArguments<Scalar> a;
+
+  struct Inputs {
+    Scalar gates[Cell::kBlocks], before, c, tanh_c, dy, dc, dh_end;
+    Peepholes<Cell, Scalar> peepholes;
+    bool active, ends, entrance;
+  };
+  struct Results {
+    Scalar given[Cell::kBlocks], dc, dh;  // given: dz
+    bool active, entrance;
+  };
+
+  __device__ Inputs load(Index s, Index u, Index b) const {
+    const Timing& timing = a.timing;
+    const Index t = timing.time_back(s), state = u + a.H * b;
+    Inputs in{};
+    in.active = s < timing.T && timing.active(b, t);
+    in.ends = !a.projection && timing.ends(b, t);
+    in.entrance = !a.projection && timing.is_entrance(b, t);
+    if (in.ends) in.dh_end = a.dh_end[state];
+    if (in.active || in.entrance) in.dc = a.dc[state];
+    if (!in.active) return in;
+    const Index column = b + timing.B * t, before = b + timing.B * timing.before(t);
+    const bool begins = timing.begins(b, t);
+    const Scalar* gates = a.gates + Cell::kBlocks * a.H * column + u;
+    for (int block = 0; block < Cell::kBlocks; ++block) in.gates[block] = gates[block * a.H];
+    if constexpr (Cell::kHasC) {
+      in.before = begins ? a.c0[state] : a.c[u + a.H * before];
+      in.tanh_c = a.tanh_c[u + a.H * column];
+      if constexpr (!Cell::kPacked) in.c = a.c[u + a.H * column];
+    } else {
+      in.before = begins ? a.h0[state] : a.y(u, before);
+    }
+    in.peepholes.load(a.peepholes, a.H, u);
+    if (!a.projection) in.dy = a.dy(u, column);
+    return in;
+  }
+
+  __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[1]) const {
+    Results r{};
+    r.active = in.active, r.entrance = in.entrance;
+    r.dh = in.ends ? in.dh_end : product[0];
+    if (in.entrance && !Cell::kHasC) r.dh += in.dc;  // the cell's own state is h
+    if (!in.active) return r;
+    const Scalar dh = in.dy + r.dh;  // (8) forward: y = h, and step t+1
+    r.dc = in.dc;
+    using Equations = device_equations::Equations<Cell>;
+    if constexpr (Cell::kPacked) {
+      Equations::backward(in.gates, in.before, in.tanh_c, dh, r.dc, r.given);
+    } else {
+      Peepholes<Cell, Scalar> dp{};  // of this step: BackwardPass::finish sums over all
+      Equations::output_backward(in.gates, in.c, in.tanh_c, dh, r.dc, r.dc, r.given, in.peepholes.p, dp.p);
+      Equations::update_backward(in.gates, in.before, r.dc, r.given, in.peepholes.p, dp.p);
+    }
+    return r;
+  }
+
+  __device__ void publish(Index s, Index u, Index b, const Results& r) const {
+    if (s == a.timing.T) return;
+    const Index first = Cell::kBlocks * a.H * (b + a.timing.B * a.timing.time_back(s)) + u;
+    for (int block = 0; block < Cell::kBlocks; ++block) {
+      a.dz[first + block * a.H] = r.given[block];
+      if constexpr (sizeof(Scalar) == 4) put_low(a.dz_low, first + block * a.H, r.given[block]);
+    }
+  }
+
+  __device__ void store(Index, Index u, Index b, const Results& r) const {
+    if (r.active)
+      a.dc[u + a.H * b] = r.dc;
+    else if (r.entrance)
+      a.dh_end[u + a.H * b] = r.dh;
+  }
+};
+
+}  // namespace rondo::inline v0::cuda

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "choose.hpp"
+
+#include "../runtime.hpp"
+#include "operands.hpp"
+
+#include <rondo/math/cells/gru.hpp>
+#include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
+
+#include <cstdint>
+#include <type_traits>
+
+namespace rondo::inline v0::cuda {
+
+/// Nothing was measured on a GPU yet. Until then the algorithm is the one that is right by the least means; another
+/// enters here with its figures, never before it has run.
+RecurrentAlgorithm measured_best(const DeviceInfo&, Precision, Index, Index, bool) {
+  return RecurrentAlgorithm::stepwise;
+}
+
+template <class Cell, class Scalar>
+bool persistent_supports(const RecurrentShape& shape) {
+  return std::is_same_v<Cell, LstmCell> && std::is_same_v<Scalar, float> && !shape.projects();
+}
+
+namespace {
+
+template <class Scalar>
+constexpr bool kBackward = false;
+template <class Scalar>
+constexpr bool kBackward<BackwardArguments<Scalar>> = true;
+
+template <class Arguments, class Scalar>
+Graph& graph_of(RecurrentWorkspace<Scalar, Cuda>& work) {
+  return kBackward<Arguments> ? work.backward_graph : work.forward_graph;
+}
+
+template <class Scalar>
+const LowPrecision& operands_of(const ForwardArguments<Scalar>& a) {
+  return a.h_low;
+}
+template <class Scalar>
+const LowPrecision& operands_of(const BackwardArguments<Scalar>& a) {
+  return a.dz_low;
+}
+
+/// The precision of an algorithm's products: that of its operands, where they are of 16 bits.
+template <class Arguments>
+Precision product_precision(const Arguments& a, Precision precision) {
+  if (!operands_of(a).data) return precision;
+  return operands_of(a).fp16 ? Precision::fp16 : Precision::bf16;
+}
+
+/// The persistent algorithms read 16 bytes at once from rows of y whose number allows it: a row has to begin there.
+template <class Scalar>
+bool is_aligned(const ForwardArguments<Scalar>& a) {
+  return a.H % 4 != 0 || a.y.stride % 4 != 0 || reinterpret_cast<std::uintptr_t>(a.y.data) % 16 == 0;
+}
+template <class Scalar>
+bool is_aligned(const BackwardArguments<Scalar>&) {
+  return true;
+}
+
+/// a, rounded as the operands are.
+const std::uint16_t* rounded(MatrixView<const float> a, bool fp16, Buffer<std::uint16_t, Cuda>& to) {
+  to.resize(a.rows * a.cols);
+  round_to_low(a, fp16, to.data());
+  return to.data();
+}
+
+/// What is asked for, if the layer is one for it.
+template <class Cell, class Scalar>
+RecurrentAlgorithm asked_for(const RecurrentShape& shape, Precision precision, Index B, bool backward) {
+  const Context::Impl& current = context();
+  const bool persistent = persistent_supports<Cell, Scalar>(shape);
+  RecurrentAlgorithm asked = current.algorithm;
+  if (asked == RecurrentAlgorithm::automatic)
+    asked =
+        persistent ? measured_best(current.device, precision, shape.hidden, B, backward) : RecurrentAlgorithm::stepwise;
+  return persistent || asked == RecurrentAlgorithm::stepwise ? asked : RecurrentAlgorithm::graph;
+}
+
+}  // namespace
+
+template <class Cell, class Scalar>
+RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
+  const RecurrentAlgorithm asked = asked_for<Cell, Scalar>(shape, precision, 1, false);
+  if (asked == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
+    return asked;
+  if (asked != RecurrentAlgorithm::cluster_persistent && asked != RecurrentAlgorithm::grid_persistent) return asked;
+  return grid_persistent_fits(shape.hidden, 1, precision) ? RecurrentAlgorithm::grid_persistent
+                                                          : RecurrentAlgorithm::graph;
+}
+
+template <class Cell, class Arguments, class Scalar>
+void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<const Scalar>& w,
+                   RecurrentWorkspace<Scalar, Cuda>& work) {
+  const Precision precision = product_precision(a, asked);
+  RecurrentAlgorithm& chosen = context().last_algorithm;
+  chosen = asked_for<Cell, Scalar>(w.shape, precision, a.timing.B, kBackward<Arguments>);
+  if (a.timing.T == 0 || a.timing.B == 0) chosen = RecurrentAlgorithm::stepwise;
+
+  if constexpr (std::is_same_v<Scalar, float>) {
+    if (chosen == RecurrentAlgorithm::cluster_persistent) {
+      if (is_aligned(a) && enqueue_cluster_persistent(a, precision)) return;
+      chosen = RecurrentAlgorithm::grid_persistent;
+    }
+    if (chosen == RecurrentAlgorithm::grid_persistent) {
+      work.barrier.resize(1);
+      if (is_aligned(a) && enqueue_grid_persistent(a, precision, work.barrier.data())) return;
+      chosen = RecurrentAlgorithm::graph;
+    }
+  }
+
+  LowPrecisionWeights low;
+  if constexpr (std::is_same_v<Scalar, float>)
+    if (const LowPrecision& operands = operands_of(a); operands.data) {
+      low.R = rounded(w.R, operands.fp16, work.R_low);
+      if (w.projection.data) low.projection = rounded(w.projection, operands.fp16, work.projection_low);
+    }
+  const bool whole = a.first == 0 && a.last == a.steps();
+  if (!whole) chosen = RecurrentAlgorithm::stepwise;  // of a piece of a wavefront a graph would be used once
+  if (chosen == RecurrentAlgorithm::stepwise) return enqueue_stepwise<Cell>(a, precision, low);
+  struct Key {
+    Arguments a;
+    Precision precision;
+    LowPrecisionWeights low;
+    bool operator==(const Key&) const = default;
+  };
+  graph_of<Arguments>(work).run(Key{a, precision, low}, [&] { enqueue_stepwise<Cell>(a, precision, low); });
+}
+
+/// To write it out for a cell is to write out the functions whose addresses it has.
+template <class Cell, class Scalar>
+struct AlgorithmInstances {
+  static constexpr auto* kRunForward = &run_algorithm<Cell, ForwardArguments<Scalar>, Scalar>;
+  static constexpr auto* kRunBackward = &run_algorithm<Cell, BackwardArguments<Scalar>, Scalar>;
+  static constexpr auto* kPredicted = &predicted_algorithm<Cell, Scalar>;
+};
+
+template struct AlgorithmInstances<LstmCell, float>;
+template struct AlgorithmInstances<LstmCell, double>;
+template struct AlgorithmInstances<GruCell, float>;
+template struct AlgorithmInstances<GruCell, double>;
+template struct AlgorithmInstances<PeepholeLstmCell, float>;
+template struct AlgorithmInstances<PeepholeLstmCell, double>;
+template struct AlgorithmInstances<CoupledLstmCell, float>;
+template struct AlgorithmInstances<CoupledLstmCell, double>;
+template struct AlgorithmInstances<CoupledPeepholeLstmCell, float>;
+template struct AlgorithmInstances<CoupledPeepholeLstmCell, double>;
+
+}  // namespace rondo::inline v0::cuda

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Lanes: contexts with a stream each, on which parts of one thread's work run side by side, ordered by events. Plain
+// C++.
+#pragma once
+
+#include "../runtime.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace rondo::inline v0::cuda {
+
+class Event {
+ public:
+  Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags"); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  cudaEvent_t handle() const { return event_; }
+
+  void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+  /// What comes next on `waiting` comes after all that is on `done` now.
+  void order(cudaStream_t done, cudaStream_t waiting) {
+    record(done);
+    check(cudaStreamWaitEvent(waiting, event_, 0), "cudaStreamWaitEvent");
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+/// The calling thread's context and as many more of its kind as it takes. They begin after what the caller's stream has
+/// to do now.
+class Lanes {
+ public:
+  explicit Lanes(std::size_t count) {
+    Context& caller = Context::current();
+    lanes_.push_back(&caller);
+    auto& more = caller.impl().lanes;
+    while (more.size() + 1 < count) more.push_back(std::make_unique<Context>());
+    for (std::size_t l = 1; l < count; ++l) {
+      more[l - 1]->set_recurrent_algorithm(caller.recurrent_algorithm());
+      lanes_.push_back(more[l - 1].get());
+      event_.order(caller.stream(), lanes_[l]->stream());
+    }
+  }
+
+  Context& operator[](std::size_t l) { return *lanes_[l]; }
+  std::size_t size() const { return lanes_.size(); }
+
+  /// Lane `later` goes on after all that `sooner` has to do now.
+  void order(std::size_t sooner, std::size_t later) { event_.order(lanes_[sooner]->stream(), lanes_[later]->stream()); }
+
+  /// The caller's stream goes on after all lanes.
+  void join() {
+    for (std::size_t l = lanes_.size() - 1; l > 0; --l) order(l, 0);
+    lanes_[0]->impl().last_algorithm = lanes_.back()->last_algorithm();
+  }
+
+ private:
+  std::vector<Context*> lanes_;
+  Event event_;
+};
+
+}  // namespace rondo::inline v0::cuda

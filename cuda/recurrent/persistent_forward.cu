@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "persistent_launch.cuh"
+
+namespace rondo::inline v0::cuda {
+
+bool enqueue_grid_persistent(const ForwardArguments<float>& a, Precision precision, std::uint32_t* barrier) {
+  return launch_on_grid(ForwardCells<LstmCell, float>{a}, precision, barrier);
+}
+
+bool enqueue_cluster_persistent(const ForwardArguments<float>& a, Precision precision) {
+  return launch_on_clusters(ForwardCells<LstmCell, float>{a}, precision);
+}
+
+bool grid_persistent_fits(Index H, Index B, Precision precision) {
+  return with_grid_kernel<ForwardCells<LstmCell, float>>(H, B, precision, [](auto&&...) {});
+}
+
+bool cluster_persistent_fits(Index H, Index B, Precision precision) {
+  return with_cluster_kernel<ForwardCells<LstmCell, float>>(H, B, precision, [](auto&&...) {});
+}
+
+}  // namespace rondo::inline v0::cuda

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// One recurrent layer over a sequence on a GPU: the operations. What they do stands in pass.hpp.
+#include "../runtime.hpp"
+#include "choose.hpp"
+#include "operands.hpp"
+#include "pass.hpp"
+
+#include <rondo/cuda/verbs.hpp>
+#include <rondo/math/cells/gru.hpp>
+#include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
+
+#include <cstddef>
+#include <utility>
+
+namespace rondo::inline v0 {
+
+template <class Cell, class Scalar>
+const char* recurrent_path(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w) {
+  return cuda::name(cuda::predicted_algorithm<Cell, Scalar>(w.shape, options.precision));
+}
+
+template <class Cell, class Scalar>
+void recurrent_forward(Cuda device, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                       const RecurrentInput<Scalar, Cuda>& x, SequenceView<Scalar> y,
+                       RecurrentCache<Scalar, Cuda>& cache) {
+  SequenceView<const Scalar> features = x.sequence();
+  if (x.is_tokens()) {
+    auto& looked_up = cache.workspace.x;
+    looked_up.resize(x.features(), x.batch(), x.time());
+    embedding_forward(device, x.tokens().E, x.tokens().tokens, looked_up.flat());
+    features = std::as_const(looked_up).view();
+  }
+  cuda::ForwardPass<Cell, Scalar>(options, w, features, y, cache).run(0, x.time());
+}
+
+template <class Cell, class Scalar>
+void recurrent_backward(Cuda device, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                        const RecurrentInput<Scalar, Cuda>& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy,
+                        RecurrentCache<Scalar, Cuda>& cache, const RecurrentWeights<Scalar>& grad,
+                        MatrixView<Scalar> dh_end, MatrixView<Scalar> dc_end,
+                        const RecurrentInputGradient<Scalar, Cuda>& to) {
+  auto& work = cache.workspace;
+  SequenceView<const Scalar> features = x.sequence();
+  RecurrentInputGradient<Scalar, Cuda> to_features = to;
+  if (x.is_tokens()) {
+    features = std::as_const(work.x).view();
+    to_features = {};
+    if (to.dE.data) {
+      work.dx.resize(x.features(), x.batch(), x.time());
+      to_features.dx = work.dx.flat();
+    }
+  }
+  cuda::BackwardPass<Cell, Scalar> pass(options, w, features, y, dy, cache, grad, dh_end, dc_end, to_features);
+  pass.run(0, x.time());
+  pass.finish();
+  if (!x.is_tokens() || !to.dE.data) return;
+  cuda::wait_before_adding();
+  embedding_backward(device, x.tokens().tokens, std::as_const(work.dx).flat(), to.dE);
+}
+
+template <class Cell, class Scalar>
+void recurrent_final_state(Cuda, Cell, Direction direction, SequenceView<const Scalar> y,
+                           const RecurrentCache<Scalar, Cuda>& cache, MatrixView<Scalar> h, MatrixView<Scalar> c) {
+  const cuda::Timing timing{y.batch(), y.time(), direction == Direction::reverse,
+                            y.extent.ragged() ? cache.workspace.lengths.data() : nullptr};
+  cuda::gather_final_state(timing, y.flat, cache.h0.data(), h);
+  if constexpr (Cell::kHasC) cuda::gather_final_state(timing, cache.c.flat(), cache.c0.data(), c);
+}
+
+template <class Cell, class Scalar>
+void recurrent_step(Cuda device, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                    MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
+                    StepScratch<Scalar, Cuda>& scratch) {
+  auto& cache = scratch.cache;
+  const Extent one_step{x.cols, 1, {}};
+  cache.template resize<Cell>(w.shape, one_step);
+  copy(device, h, cache.h0.at(0));
+  if constexpr (Cell::kHasC) copy(device, c, cache.c0.at(0));
+  recurrent_forward(device, cell, options, w, RecurrentInput<Scalar, Cuda>(SequenceView<const Scalar>{x, one_step}),
+                    SequenceView<Scalar>{h, one_step}, cache);
+  if constexpr (Cell::kHasC) copy(device, std::as_const(cache.c).at(0), c);
+}
+
+// ---- layers that only run
+
+namespace cuda {
+
+namespace {
+
+template <class Scalar>
+RecurrentWeights<const Scalar> weights_of(const InferenceWeights<Scalar, Cuda>& w) {
+  RecurrentWeights<const Scalar> all = w.views;
+  for (std::size_t n = 0; n < w.values.size(); ++n)
+    if (MatrixView<const Scalar>& a = *all.tensors()[n]; a.data) a.data = w.values[n].data(), a.stride = a.rows;
+  return all;
+}
+
+}  // namespace
+
+}  // namespace cuda
+
+template <class Cell, class Scalar>
+void recurrent_prepare_inference(Cuda device, Cell, const PassOptions& options,
+                                 const RecurrentWeights<const Scalar>& from, InferenceWeights<Scalar, Cuda>& to) {
+  to.options = options, to.views = from;
+  for (std::size_t n = 0; n < to.values.size(); ++n)
+    if (const MatrixView<const Scalar> a = *from.tensors()[n]; a.data)
+      copy(device, a, cuda::contiguous(to.values[n], a.rows, a.cols));
+}
+
+template <class Cell, class Scalar>
+void recurrent_infer(Cuda device, Cell cell, const InferenceWeights<Scalar, Cuda>& w, SequenceView<const Scalar> x,
+                     MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y,
+                     InferenceWorkspace<Scalar, Cuda>& work) {
+  auto& cache = work.cache;
+  const RecurrentWeights<const Scalar> weights = cuda::weights_of(w);
+  cache.template resize<Cell>(weights.shape, x.extent);
+  copy(device, h, cache.h0.at(0));
+  if constexpr (Cell::kHasC) copy(device, c, cache.c0.at(0));
+  recurrent_forward(device, cell, w.options, weights, RecurrentInput<Scalar, Cuda>(x), y, cache);
+  recurrent_final_state(device, cell, w.options.direction, SequenceView<const Scalar>(y), cache, h, c);
+}
+
+namespace cuda {
+
+/// To write it out for a cell is to write out the functions whose addresses it has.
+template <class Cell, class Scalar>
+struct RecurrentInstances {
+  static constexpr auto* kPath = &recurrent_path<Cell, Scalar>;
+  static constexpr auto* kForward = &recurrent_forward<Cell, Scalar>;
+  static constexpr auto* kBackward = &recurrent_backward<Cell, Scalar>;
+  static constexpr auto* kFinalState = &recurrent_final_state<Cell, Scalar>;
+  static constexpr auto* kStep = &recurrent_step<Cell, Scalar>;
+  static constexpr auto* kPrepareInference = &recurrent_prepare_inference<Cell, Scalar>;
+  static constexpr auto* kInfer = &recurrent_infer<Cell, Scalar>;
+};
+
+template struct RecurrentInstances<LstmCell, float>;
+template struct RecurrentInstances<LstmCell, double>;
+template struct RecurrentInstances<GruCell, float>;
+template struct RecurrentInstances<GruCell, double>;
+template struct RecurrentInstances<PeepholeLstmCell, float>;
+template struct RecurrentInstances<PeepholeLstmCell, double>;
+template struct RecurrentInstances<CoupledLstmCell, float>;
+template struct RecurrentInstances<CoupledLstmCell, double>;
+template struct RecurrentInstances<CoupledPeepholeLstmCell, float>;
+template struct RecurrentInstances<CoupledPeepholeLstmCell, double>;
+
+}  // namespace cuda
+
+}  // namespace rondo::inline v0

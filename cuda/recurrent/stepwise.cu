@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// The stepwise algorithm: for each step one product by cuBLAS and one kernel for all cells; of a projection a second
+// product. The simplest one; it takes any cell, direction and shape, and double.
+#include "../ops/elements.cuh"
+#include "../ops/gemm.hpp"
+#include "cells.cuh"
+
+namespace rondo::inline v0::cuda {
+
+namespace {
+
+/// The cells of step s, a thread each. `product` is kTaken x H x B for kTaken = 1, or null: zero, or already in the
+/// gates.
+template <class Cells>
+__global__ void step(Cells cells, Index s, const typename Cells::Scalar* product) {
+  using Scalar = typename Cells::Scalar;
+  for_each_element(cells.a.H, cells.a.timing.B, [&](Index u, Index b) {
+    Scalar taken[Cells::kTaken] = {};
+    if constexpr (Cells::kTaken == 1)
+      if (product) taken[0] = product[u + cells.a.H * b];
+    const auto results = cells.compute(s, cells.load(s, u, b), taken);
+    cells.publish(s, u, b, results);
+    cells.store(s, u, b, results);
+  });
+}
+
+/// After the projection: h of step s as the next step multiplies it, in padding h0 where a sequence enters next, else
+/// zero, which it already is.
+template <class Scalar>
+__global__ void finish_projection(ForwardArguments<Scalar> a, Index s) {
+  const Index t = a.timing.time(s);
+  for_each_element(a.P, a.timing.B, [&](Index p, Index b) {
+    Scalar& h = a.y(p, b + a.timing.B * t);
+    if (!a.timing.active(b, t) && a.timing.is_entrance(b, t)) h = a.h0[p + a.P * b];
+    if constexpr (sizeof(Scalar) == 4) put_low(a.h_low, p + a.P * (b + a.timing.B * (s + 1)), h);
+  });
+}
+
+/// Backward of a projection, before the product: the gradient of h(t), and past the first step that of h0.
+template <class Scalar>
+__global__ void sum_dh(BackwardArguments<Scalar> a, Index s) {
+  const Timing& timing = a.timing;
+  const Index t = timing.time_back(s);
+  for_each_element(a.P, timing.B, [&](Index p, Index b) {
+    const Index state = p + a.P * b;
+    const Scalar dh = timing.ends(b, t) ? a.dh_end[state] : a.dh[state];
+    if (timing.is_entrance(b, t)) a.dh_end[state] = dh;
+    if (s == timing.T) return;
+    const Index column = b + timing.B * t, at = p + a.P * column;
+    const Scalar total = timing.active(b, t) ? a.dy(p, column) + dh : Scalar(0);  // (8) forward: y = h, and step t+1
+    a.dh_total[at] = total;
+    if constexpr (sizeof(Scalar) == 4) put_low(a.dh_low, at, total);
+  });
+}
+
+/// The weights, and how to multiply by them.
+template <class Scalar>
+class StepProducts {
+ public:
+  /// R is GH x P, the projection P x H or null.
+  StepProducts(Precision precision, Index GH, Index P, Index H, const Scalar* R, const Scalar* projection,
+               const LowPrecisionWeights& low)
+      : low_(low.R != nullptr),
+        factors_(low_ ? factors_of_words(precision == Precision::fp16) : factors_of<Scalar>(precision)),
+        R_{low_ ? static_cast<const void*>(low.R) : R, GH, P, GH},
+        projection_{low_ ? static_cast<const void*>(low.projection) : projection, P, H, P} {}
+
+  /// `values` or, where products are of low precision, what stands at `at` of `low`.
+  Factor operand(Columns<const Scalar> values, const LowPrecision& low, Index at, Index low_stride, Index rows,
+                 Index cols) const {
+    if (low_) return {low.data + at, rows, cols, low_stride};
+    return {values.data, rows, cols, values.stride};
+  }
+  /// c = op(R) b + beta c, and the same of the projection with beta = 0.
+  void by_R(Op op, const Factor& b, double beta, Scalar* c, Index stride) const {
+    multiply(factors_, op, Op::none, R_, b, beta, c, stride, op == Op::none ? R_.rows : R_.cols, b.cols);
+  }
+  void by_projection(Op op, const Factor& b, Scalar* c, Index stride) const {
+    multiply(factors_, op, Op::none, projection_, b, 0, c, stride, op == Op::none ? projection_.rows : projection_.cols,
+             b.cols);
+  }
+
+ private:
+  bool low_;
+  Factors factors_;
+  Factor R_, projection_;
+};
+
+}  // namespace
+
+template <class Cell, class Scalar>
+void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
+  const Index H = a.H, P = a.P, B = a.timing.B, NH = Cell::kBlocks * H;
+  const StepProducts<Scalar> products(precision, Cell::kGates * H, P, H, a.R, a.projection, low);
+  const bool finishes = a.projection && (a.h_low.data || (a.timing.reverse && a.timing.lengths));
+  for (Index s = a.first; s < a.last; ++s) {
+    const Index t = a.timing.time(s);
+    const Columns<const Scalar> h_before =
+        s > 0 ? Columns<const Scalar>{&a.y(0, B * a.timing.before(t)), a.y.stride} : Columns<const Scalar>{a.h0, P};
+    // (0) z += R h(t-1)
+    products.by_R(Op::none, products.operand(h_before, a.h_low, P * B * s, P, P, B), 1, a.gates + NH * B * t, NH);
+    launch("recurrent forward step", step<ForwardCells<Cell, Scalar>>, over(H * B), ForwardCells<Cell, Scalar>{a}, s,
+           nullptr);
+    if (!a.projection) continue;
+    // h = projection * m
+    products.by_projection(Op::none, products.operand({a.m + H * B * t, H}, a.m_low, 0, H, H, B), &a.y(0, B * t),
+                           a.y.stride);
+    if (finishes) launch("finish projection", finish_projection<Scalar>, over(P * B), a, s);
+  }
+}
+
+template <class Cell, class Scalar>
+void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
+  const Index H = a.H, P = a.P, B = a.timing.B, GH = Cell::kGates * H, NH = Cell::kBlocks * H;
+  const StepProducts<Scalar> products(precision, GH, P, H, a.R, a.projection, low);
+  for (Index s = a.first; s < a.last; ++s) {
+    const Index t = a.timing.time_back(s);
+    if (a.projection) {
+      launch("recurrent backward step, dh", sum_dh<Scalar>, over(P * B), a, s);
+      if (s == a.timing.T) break;
+      // dm = projection^T dh; forward: h = projection * m
+      products.by_projection(Op::transpose, products.operand({a.dh_total + P * B * t, P}, a.dh_low, P * B * t, P, P, B),
+                             a.dm, H);
+    }
+    launch("recurrent backward step", step<BackwardCells<Cell, Scalar>>, over(H * B), BackwardCells<Cell, Scalar>{a}, s,
+           a.projection ? a.dm : a.dh);
+    if (s == a.timing.T) break;
+    // (15) dh(t-1) = R^T dz(t)
+    products.by_R(Op::transpose, products.operand({a.dz + NH * B * t, NH}, a.dz_low, NH * B * t, NH, GH, B), 0, a.dh,
+                  P);
+  }
+}
+
+template void enqueue_stepwise<LstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<LstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<LstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<LstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision,
+                                                 const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision,
+                                                 const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<double>&, Precision,
+                                                 const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision,
+                                                const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision,
+                                                        const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<double>&, Precision,
+                                                        const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision,
+                                                        const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<double>&, Precision,
+                                                        const LowPrecisionWeights&);
+
+}  // namespace rondo::inline v0::cuda

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// One recurrent layer over a sequence on a GPU, in one direction: the overloads of what cpu/recurrent.hpp and
+// cpu/recurrent_inference.hpp have, for float and double, with the same meaning. Which algorithm goes through time is
+// the context's RecurrentAlgorithm. bf16 and fp16 round the factors of all products; coming back fp16 rounds to bf16,
+// whose range holds any gradient. Legend: C input features, H hidden units, P outputs, G gates and N blocks of the
+// cell, B batch, T time steps.
+#pragma once
+
+#include <rondo/core/operations.hpp>
+#include <rondo/core/recurrent.hpp>
+#include <rondo/core/recurrent_cache.hpp>
+#include <rondo/core/recurrent_input.hpp>
+#include <rondo/cuda/buffer.hpp>
+
+#include <any>
+#include <array>
+#include <cstdint>
+#include <utility>
+
+struct CUgraphExec_st;
+
+namespace rondo::inline v0 {
+
+namespace cuda {
+
+/// The launches of one pass, captured once and replayed while nothing that they refer to moves. A copy is empty.
+class Graph {
+ public:
+  Graph() = default;
+  Graph(const Graph&) {}
+  Graph(Graph&& other) noexcept { *this = std::move(other); }
+  Graph& operator=(const Graph&) { return *this; }
+  Graph& operator=(Graph&& other) noexcept {
+    std::swap(executable_, other.executable_);
+    std::swap(key_, other.key_);
+    return *this;
+  }
+  ~Graph();
+
+  /// Replays what was captured for the same key, all that the launches depend on; else captures enqueue() first.
+  template <class Key, class Enqueue>
+  void run(const Key& key, Enqueue&& enqueue) {
+    if (const Key* captured = std::any_cast<Key>(&key_); !captured || *captured != key) {
+      key_.reset();
+      begin_capture();
+      try {
+        enqueue();
+      } catch (...) {
+        abandon_capture();
+        throw;
+      }
+      end_capture();
+      key_ = key;
+    }
+    replay();
+  }
+
+ private:
+  void begin_capture();
+  void abandon_capture();
+  void end_capture();
+  void replay();
+
+  CUgraphExec_st* executable_ = nullptr;
+  std::any key_;
+};
+
+}  // namespace cuda
+
+template <class Scalar>
+struct RecurrentWorkspace<Scalar, Cuda> {
+  Buffer<std::int32_t, Cuda> lengths;  // B, of a ragged batch
+  Buffer<Scalar, Cuda> bias;           // NH, of cells that add b and b_R to blocks of their own
+  Sequence<Scalar, Cuda> x, dx;        // C x B x T: of token inputs, what was looked up; of ragged ones, x with zeros
+                                       // in its padding
+  Sequence<Scalar, Cuda> dz;           // NH x B x T  gradients of the pre-activations
+  Sequence<Scalar, Cuda> dy;           // P x B x T: in a wavefront, what the layer above passes down
+  Buffer<Scalar, Cuda> dh;             // P x B       what step t+1 passes down to step t
+  Buffer<Scalar, Cuda> dc;             // H x B       the same of the cell's own state
+  Buffer<Scalar, Cuda> dh_end;         // P x B       the gradient of the final hidden state, then of the initial one
+  Buffer<Scalar, Cuda> dz_first;       // GH x B      dz where each sequence of a ragged batch enters in reverse
+  Sequence<Scalar, Cuda> dh_total;     // P x B x T   of a projection: the gradient of h(t)
+  Buffer<Scalar, Cuda> dm;             // H x B       of a projection: the gradient of what the cells show
+  Buffer<Scalar, Cuda> dz_by_c;        // H x B*T     of peepholes
+  Buffer<std::uint16_t, Cuda> W_low, R_low, projection_low, x_low, h_low, m_low;  // operands in bf16 or fp16
+  Buffer<std::uint16_t, Cuda> dz_low, dz_first_low, dh_low;
+  Buffer<std::uint32_t, Cuda> barrier;  // of the grid-persistent algorithm
+  cuda::Graph forward_graph, backward_graph;
+};
+
+/// Which algorithm a forward pass would take: the name of a RecurrentAlgorithm.
+template <class Cell, class Scalar>
+const char* recurrent_path(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w);
+
+template <class Cell, class Scalar>
+void recurrent_forward(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                       const RecurrentInput<Scalar, Cuda>& x, SequenceView<Scalar> y,
+                       RecurrentCache<Scalar, Cuda>& cache);
+
+template <class Cell, class Scalar>
+void recurrent_backward(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                        const RecurrentInput<Scalar, Cuda>& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy,
+                        RecurrentCache<Scalar, Cuda>& cache, const RecurrentWeights<Scalar>& grad,
+                        MatrixView<Scalar> dh_end, MatrixView<Scalar> dc_end,
+                        const RecurrentInputGradient<Scalar, Cuda>& to);
+
+template <class Cell, class Scalar>
+void recurrent_final_state(Cuda, Cell, Direction direction, SequenceView<const Scalar> y,
+                           const RecurrentCache<Scalar, Cuda>& cache, MatrixView<Scalar> h, MatrixView<Scalar> c);
+
+template <class Cell, class Scalar>
+void recurrent_step(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                    MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
+                    StepScratch<Scalar, Cuda>& scratch);
+
+// ---- layers that only run
+
+template <class Scalar>
+struct InferenceWeights<Scalar, Cuda> {
+  PassOptions options;
+  RecurrentWeights<const Scalar> views;  // for their shapes
+  std::array<Buffer<Scalar, Cuda>, RecurrentWeights<const Scalar>::kTensors> values;
+};
+
+template <class Scalar>
+struct InferenceWorkspace<Scalar, Cuda> {
+  RecurrentCache<Scalar, Cuda> cache;
+};
+
+template <class Cell, class Scalar>
+void recurrent_prepare_inference(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& from,
+                                 InferenceWeights<Scalar, Cuda>& to);
+template <class Cell, class Scalar>
+void recurrent_infer(Cuda, Cell, const InferenceWeights<Scalar, Cuda>& w, SequenceView<const Scalar> x,
+                     MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y,
+                     InferenceWorkspace<Scalar, Cuda>& work);
+
+}  // namespace rondo::inline v0
