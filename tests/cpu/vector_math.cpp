@@ -49,7 +49,7 @@ Functions gates_of(const std::vector<float>& x, Index units) {
   } else {
     for (Index b = 0; b < B; ++b) {
       const auto at = [&](float* s) { return column(s + b * units, units); };
-      detail::Blocks<float, 4> blocks(&gates[static_cast<std::size_t>(b * 4 * units)], units);
+      detail::Columns<float, 4> blocks(&gates[static_cast<std::size_t>(b * 4 * units)], units, units);
       auto c_b = at(c), tanh_c_b = at(tanh_c), h_b = at(h);
       equations::Equations<LstmCell>::forward(blocks.at, at(before), c_b, tanh_c_b, h_b);
     }
