@@ -107,7 +107,7 @@ TEST_CASE("checkpoint: what does not fit is named, with the file") {
   file.tensors.erase("training.second_moment.output.bias");
   file.tensors.erase("training.first_moment.lstm.weight_hh_l1");
   file.metadata.at("training.adam_steps") = "3 steps";
-  Training<float> fresh;
+  TrainingRun<float> fresh;
   fresh.model.for_each_parameter([](const Path&, auto& p) { fill(Cpu{}, p.first_moment(), 7); });
   CHECK(complaint_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }) ==
         "training.adam_steps is \"3 steps\", wanted a number of steps; "
