@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Measures the algorithms of the CUDA backend on this GPU, in µs a time step: a training forward pass, which keeps what
 // backward needs, and a forward pass with a backward one behind it, to dx and all gradients. Input products are in it.
-// Before a configuration is timed its results are compared with those of the stepwise algorithm in fp32, over memory full of
-// not-a-number. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its JSON.
+// Before a configuration is timed its results are compared with those of the stepwise algorithm in fp32, over memory
+// full of not-a-number. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its JSON.
 #include "cuda_case.hpp"
 #include "cuda_floor.hpp"
 #include "cuda_options.hpp"
@@ -123,10 +123,11 @@ struct Row {
       return rondo::detail::concat(name(), ": ok, off by ", forward_error.error, " and ", backward_error.error);
     char line[200];
     std::snprintf(line, sizeof line, "%-7s %-18s %9.3f %7.2f %7.2f  %9.3f %7.2f %7.2f   %.1e %.1e%s",
-                  bench::name(precision), rondo::cuda::name(algorithm), us(forward), tflops(forward, 1), floor_forward * 1e6,
-                  us(both), tflops(both, 3), floor_both * 1e6, forward_error.error, backward_error.error,
+                  bench::name(precision), rondo::cuda::name(algorithm), us(forward), tflops(forward, 1),
+                  floor_forward * 1e6, us(both), tflops(both, 3), floor_both * 1e6, forward_error.error,
+                  backward_error.error,
                   ran_forward == ran_backward ? ""
-                  : ran_forward == algorithm       ? "  (forward alone fits)"
+                  : ran_forward == algorithm  ? "  (forward alone fits)"
                                               : "  (backward alone fits)");
     return line;
   }
@@ -204,7 +205,8 @@ void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaO
   lstm.backward();
   row.ran_backward = context.last_algorithm();
   context.synchronize();
-  if (row.algorithm != RecurrentAlgorithm::automatic && row.ran_forward != row.algorithm && row.ran_backward != row.algorithm) {
+  if (row.algorithm != RecurrentAlgorithm::automatic && row.ran_forward != row.algorithm &&
+      row.ran_backward != row.algorithm) {
     row.status = "does not fit";
     return;
   }

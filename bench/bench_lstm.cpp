@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The LSTM's speed on this machine, and the machine's own peak beside it:
+// The speed of the LSTM, its variants and the GRU on this machine, and the machine's own peak beside it:
 //
 //   bench_lstm --benchmark_filter=lstm_inference/T:100/B:1/      see --help for the flags of Google Benchmark
 //
 // A benchmark is called operation/T:../B:../C:../H:../L:../threads:N, where N counts Rondo's own threads; _bf16 behind
-// the operation means products of bfloat16 factors (rondo::Precision). Counters: GFLOP/s (operations as in shape.hpp),
+// the operation means products of bfloat16 factors (rondo::Precision), and P stands behind H where there is a projection. Counters: GFLOP/s (operations as in shape.hpp),
 // us_per_step (of one time step of the whole batch), tokens/s (B * T in a call).
 // bench/run.sh runs it side by side with other libraries.
 #include "lstm_operations.hpp"
@@ -13,39 +13,58 @@
 
 #include <rondo/cpu/level.hpp>
 #include <rondo/cpu/threads.hpp>
+#include <rondo/math/cells/gru.hpp>
+#include <rondo/math/cells/lstm.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
 
 #include <string>
 #include <vector>
 
 namespace {
 
-using bench::Precision, bench::Shape;
+using bench::Precision, bench::RecurrentConfig, bench::Shape;
 
 struct Operation {
-  const char* name;
-  void (*run)(benchmark::State&, const Shape&, Precision);
+  std::string name;
+  void (*run)(benchmark::State&, const Shape&, const RecurrentConfig&);
   std::vector<Shape> shapes;
-  Precision precision = Precision::fp32;
+  RecurrentConfig options = {};
   benchmark::TimeUnit unit = benchmark::kMillisecond;
 };
 
+/// Inference, forward and backward, in fp32 at these shapes and in bf16 at those.
+template <class Cell>
+void add_network(std::vector<Operation>& all, const std::string& name, const std::vector<Shape>& shapes,
+                 const std::vector<Shape>& bf16_shapes, RecurrentConfig options = {}) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    options.precision = precision;
+    const bool bf16 = precision == Precision::bf16;
+    const std::string suffix = bf16 ? "_bf16" : "";
+    all.push_back({name + "_inference" + suffix, bench::inference<Cell>, bf16 ? bf16_shapes : shapes, options});
+    all.push_back({name + "_forward_backward" + suffix, bench::forward_backward<Cell>, bf16 ? bf16_shapes : shapes, options});
+  }
+}
+
 void add_operations() {
   using namespace bench;
-  const std::vector<Operation> operations{
-      {"lstm_inference", lstm_inference, sequence_shapes()},
-      {"lstm_inference_bf16", lstm_inference, compared_shapes(), Precision::bf16},
-      {"lstm_forward_backward", lstm_forward_backward, sequence_shapes()},
-      {"lstm_forward_backward_bf16", lstm_forward_backward, compared_shapes(), Precision::bf16},
-      {"lstm_step", lstm_step, step_shapes(), Precision::fp32, benchmark::kMicrosecond},
-      {"training_step", training_step, training_shapes()},
-      {"training_step_bf16", training_step, training_shapes(), Precision::bf16},
-  };
+  const std::vector<Shape> compared = compared_shapes(), projected = projection_shapes();
+  std::vector<Operation> operations;
+  add_network<rondo::LstmCell>(operations, "lstm", sequence_shapes(), compared);
+  add_network<rondo::LstmCell>(operations, "lstm_bidirectional", compared, compared, {.bidirectional = true});
+  add_network<rondo::LstmCell>(operations, "lstm_projection", projected, projected);
+  add_network<rondo::PeepholeLstmCell>(operations, "lstm_peephole", compared, {});
+  add_network<rondo::LstmCell>(operations, "lstm_layer_norm", compared, {}, {.layer_norm = true});
+  add_network<rondo::GruCell>(operations, "gru", compared, compared);
+  operations.push_back({"lstm_step", step<rondo::LstmCell>, step_shapes(), {}, benchmark::kMicrosecond});
+  operations.push_back({"gru_step", step<rondo::GruCell>, step_shapes(), {}, benchmark::kMicrosecond});
+  operations.push_back({"training_step", training_step, training_shapes()});
+  operations.push_back({"training_step_bf16", training_step, training_shapes(), {.precision = Precision::bf16}});
   for (const Operation& operation : operations)
     for (const Shape& shape : operation.shapes)
       bench::add(shape.name(operation.name), operation.unit,
-                 [shape, run = operation.run, precision = operation.precision](benchmark::State& state) {
+                 [shape, run = operation.run, options = operation.options](benchmark::State& state) {
                    if (rondo::set_threads(shape.threads) == shape.threads) {
-                     run(state, shape, precision);
+                     run(state, shape, options);
                    } else {
                      state.SkipWithError("this program or this machine has not so many threads");
                    }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One stream, one input, one step at a time: StreamingLstm beside an LSTM on Eigen matrices whose sizes are known when
-// compiling, which is how real-time audio libraries write it. Rondo's side is compiled as a user would (plain -O2, in
+// One stream, one input, one step at a time: StreamingLstm and StreamingGru beside cells on Eigen matrices whose sizes are
+// known when compiling, which is how real-time audio libraries write it. Rondo's side is compiled as a user would (plain -O2, in
 // bench_stream_rondo.cpp); Eigen's, here, for this machine. Run with --benchmark_enable_random_interleaving=true
 // --benchmark_repetitions=9 --benchmark_report_aggregates_only=true.
 #include "bench_stream.hpp"
@@ -39,26 +39,63 @@ class EigenLstm {
 };
 
 template <int H>
-void stream_eigen(benchmark::State& state) {
-  EigenLstm<H> lstm;
-  float x = 0.1f;
-  for (auto _ : state) x = 0.1f + 0.01f * lstm.step(x)[0];  // the next step waits for this one
-}
-BENCHMARK(stream_eigen<8>)->Name("stream_eigen/H:8");
-BENCHMARK(stream_eigen<16>)->Name("stream_eigen/H:16");
-BENCHMARK(stream_eigen<32>)->Name("stream_eigen/H:32");
-BENCHMARK(stream_eigen<64>)->Name("stream_eigen/H:64");
+class EigenGru {
+ public:
+  EigenGru() {
+    for (auto* w : {&W_[0], &W_[1], &W_[2], &b_[0], &b_[1], &b_[2], &b_n_}) w->setRandom();
+    for (auto& r : R_) r.setRandom(), r *= 0.2f;
+    h_.setZero();
+  }
 
-template <int H>
-void stream_rondo(benchmark::State& state) {
-  bench::RondoStream lstm(H);
+  const float* step(float x) {
+    const Vector* const bias[] = {&b_[0], &b_[1], &b_n_};  // of R h: that of the candidate apart
+    for (int g = 0; g < 3; ++g) {
+      z_[g].noalias() = *bias[g];
+      z_[g].noalias() += R_[g] * h_;
+    }
+    const auto logistic = [](const auto& z) { return 1.0f / (1.0f + (-z).exp()); };
+    reset_ = logistic(z_[0].array() + W_[0].array() * x);
+    update_ = logistic(z_[1].array() + W_[1].array() * x);
+    n_ = (b_[2].array() + W_[2].array() * x + reset_.array() * z_[2].array()).tanh();
+    h_ = n_.array() + update_.array() * (h_ - n_).array();
+    return h_.data();
+  }
+
+ private:
+  using Vector = Eigen::Matrix<float, H, 1>;
+  Vector W_[3], b_[3], b_n_, z_[3], reset_, update_, n_, h_;
+  Eigen::Matrix<float, H, H> R_[3];
+};
+
+template <class Network>
+void stream_eigen(benchmark::State& state) {
+  Network network;
   float x = 0.1f;
-  for (auto _ : state) x = 0.1f + 0.01f * lstm.step(x);
+  for (auto _ : state) x = 0.1f + 0.01f * network.step(x)[0];  // the next step waits for this one
 }
-BENCHMARK(stream_rondo<8>)->Name("stream_rondo/H:8");
-BENCHMARK(stream_rondo<16>)->Name("stream_rondo/H:16");
-BENCHMARK(stream_rondo<32>)->Name("stream_rondo/H:32");
-BENCHMARK(stream_rondo<64>)->Name("stream_rondo/H:64");
+BENCHMARK(stream_eigen<EigenLstm<8>>)->Name("stream_eigen/H:8");
+BENCHMARK(stream_eigen<EigenLstm<16>>)->Name("stream_eigen/H:16");
+BENCHMARK(stream_eigen<EigenLstm<32>>)->Name("stream_eigen/H:32");
+BENCHMARK(stream_eigen<EigenLstm<64>>)->Name("stream_eigen/H:64");
+BENCHMARK(stream_eigen<EigenGru<8>>)->Name("stream_eigen_gru/H:8");
+BENCHMARK(stream_eigen<EigenGru<16>>)->Name("stream_eigen_gru/H:16");
+BENCHMARK(stream_eigen<EigenGru<32>>)->Name("stream_eigen_gru/H:32");
+BENCHMARK(stream_eigen<EigenGru<64>>)->Name("stream_eigen_gru/H:64");
+
+template <class Stream, int H>
+void stream_rondo(benchmark::State& state) {
+  Stream stream(H);
+  float x = 0.1f;
+  for (auto _ : state) x = 0.1f + 0.01f * stream.step(x);
+}
+BENCHMARK(stream_rondo<bench::RondoStream, 8>)->Name("stream_rondo/H:8");
+BENCHMARK(stream_rondo<bench::RondoStream, 16>)->Name("stream_rondo/H:16");
+BENCHMARK(stream_rondo<bench::RondoStream, 32>)->Name("stream_rondo/H:32");
+BENCHMARK(stream_rondo<bench::RondoStream, 64>)->Name("stream_rondo/H:64");
+BENCHMARK(stream_rondo<bench::RondoGruStream, 8>)->Name("stream_rondo_gru/H:8");
+BENCHMARK(stream_rondo<bench::RondoGruStream, 16>)->Name("stream_rondo_gru/H:16");
+BENCHMARK(stream_rondo<bench::RondoGruStream, 32>)->Name("stream_rondo_gru/H:32");
+BENCHMARK(stream_rondo<bench::RondoGruStream, 64>)->Name("stream_rondo_gru/H:64");
 
 }  // namespace
 

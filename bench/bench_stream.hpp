@@ -6,13 +6,26 @@
 
 namespace bench {
 
-/// A stream of one input through H units of random weights.
+/// A stream of one input through an LSTM of H units of random weights.
 class RondoStream {
  public:
   explicit RondoStream(int hidden);
   ~RondoStream();
 
   /// The first of the H outputs.
+  float step(float x);
+
+ private:
+  struct Stream;
+  std::unique_ptr<Stream> stream_;
+};
+
+/// The same of a GRU.
+class RondoGruStream {
+ public:
+  explicit RondoGruStream(int hidden);
+  ~RondoGruStream();
+
   float step(float x);
 
  private:

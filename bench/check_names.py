@@ -14,9 +14,18 @@ LSTM_NAMES = [
     "lstm_inference/T:100/B:1/C:256/H:256/L:1/threads:1",
     "lstm_forward_backward/T:10/B:16/C:256/H:256/L:1/threads:1",
     "lstm_step/T:1/B:1/C:1/H:8/L:1/threads:1",
+    "lstm_bidirectional_inference/T:100/B:1/C:256/H:256/L:1/threads:1",
+    "lstm_projection_inference/T:100/B:1/C:256/H:256/P:128/L:1/threads:1",
+    "gru_inference/T:100/B:1/C:256/H:256/L:1/threads:1",
+    "gru_step/T:1/B:1/C:1/H:8/L:1/threads:1",
+    "lstm_peephole_inference/T:100/B:1/C:256/H:256/L:1/threads:1",
+    "lstm_layer_norm_forward_backward/T:100/B:1/C:256/H:256/L:1/threads:1",
 ]
 LSTM_COUNTERS = ["GFLOP/s", "us_per_step", "tokens/s"]
-LISTED = ["training_step/T:128/B:32/C:512/H:512/L:2/threads:1", "lstm_inference/T:100/B:32/C:512/H:512/L:3/threads:2"]
+LISTED = [f"{network}_{operation}/T:100/B:32/C:512/H:512{projection}/L:3/threads:2"
+          for network, projection in (("lstm_bidirectional", ""), ("lstm_projection", "/P:256"), ("gru", ""))
+          for operation in ("inference", "inference_bf16", "forward_backward", "forward_backward_bf16")]
+LISTED += ["training_step/T:128/B:32/C:512/H:512/L:2/threads:1", "lstm_inference/T:100/B:32/C:512/H:512/L:3/threads:2"]
 
 
 def run(program, names, counters):
@@ -50,9 +59,12 @@ def main():
     assert not missing, f"not registered: {missing}"
 
     results = run(bench_lstm, LSTM_NAMES, LSTM_COUNTERS)
-    inference, both = results[LSTM_NAMES[0]], results[LSTM_NAMES[1]]
+    inference, both, _, bidirectional, projection, gru = map(results.get, LSTM_NAMES[:6])
     check_rates(inference, 100, 1, 2e-9 * 1024 * 512 * 100)
     check_rates(both, 10, 16, 6e-9 * 1024 * 512 * 160)
+    check_rates(bidirectional, 100, 1, 2 * 2e-9 * 1024 * 512 * 100)
+    check_rates(projection, 100, 1, 2e-9 * (1024 * (256 + 128) + 128 * 256) * 100)
+    check_rates(gru, 100, 1, 2e-9 * 768 * 512 * 100)
 
     run(bench_midi, ["midi_read_ticks", "midi_read_seconds", "midi_write"], ["MB/s"])
 

@@ -35,8 +35,8 @@ double operations_a_clock(Precision precision) {
 
 }  // namespace
 
-double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision, RecurrentAlgorithm algorithm,
-                     bool backward) {
+double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision,
+                     RecurrentAlgorithm algorithm, bool backward) {
   const double H = static_cast<double>(shape.H), B = static_cast<double>(shape.B), L = static_cast<double>(shape.L);
   const double chip = device.multiprocessors, rate = operations_a_clock(precision) * kClock * chip;
   const double word = precision == Precision::bf16 || precision == Precision::fp16 ? 2 : 4;
@@ -54,8 +54,9 @@ double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, 
       memory = (weights + exchanged) / (kL2 * chip);
       wait = 2 * (algorithm == RecurrentAlgorithm::graph ? kGraphNode : kKernel);
       break;
-    case RecurrentAlgorithm::grid_persistent:  // half of the weights in registers, half in shared memory; everybody reads all of
-                                     // h
+    case RecurrentAlgorithm::grid_persistent:  // half of the weights in registers, half in shared memory; everybody
+                                               // reads all of
+                                               // h
       memory = weights / 2 / chip / kShared + exchanged / kL2;
       wait = kGridBarrier;
       break;

@@ -32,8 +32,9 @@ Exit status: 0; 1 if a result is wrong or a call failed; 2 if the command line i
 
 namespace {
 
-constexpr std::array kAlgorithms{RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph, RecurrentAlgorithm::grid_persistent,
-                            RecurrentAlgorithm::cluster_persistent, RecurrentAlgorithm::automatic};
+constexpr std::array kAlgorithms{RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
+                                 RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent,
+                                 RecurrentAlgorithm::automatic};
 constexpr std::array kPrecisions{Precision::fp32, Precision::tf32, Precision::tf32x3, Precision::bf16, Precision::fp16};
 constexpr Index kTime = 1024;
 

@@ -3,8 +3,10 @@
 
 #include "measure.hpp"
 
+#include <rondo/layers/gru.hpp>
 #include <rondo/layers/inference.hpp>
 #include <rondo/layers/lstm.hpp>
+#include <rondo/layers/lstm_variants.hpp>
 #include <rondo/layers/streaming.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
@@ -34,8 +36,11 @@ std::vector<std::int32_t> random_tokens(Index count, Rng& rng) {
   return tokens;
 }
 
-Lstm<float> make_lstm(const Shape& s, Precision precision, Rng& rng) {
-  return {{.input = s.C, .hidden = s.H, .layers = s.L, .precision = precision}, rng};
+template <class Cell>
+Recurrent<Cell, float> make_network(const Shape& s, RecurrentConfig options, Precision precision, Rng& rng) {
+  options.input = s.C, options.hidden = s.H, options.layers = s.L, options.projection = s.P;
+  options.precision = precision;
+  return {options, rng};
 }
 
 /// Rates of a call that takes `seconds` and `gflop` * 10^9 operations.
@@ -47,59 +52,62 @@ void report(benchmark::State& state, const Shape& s, double gflop, double second
 
 }  // namespace
 
-void lstm_inference(benchmark::State& state, const Shape& s, Precision precision) {
+template <class Cell>
+void inference(benchmark::State& state, const Shape& s, const RecurrentConfig& options) {
   Rng rng(1);
-  const auto learned = make_lstm(s, Precision::fp32, rng);
-  const InferenceLstm<float> lstm(learned, precision);
+  const auto learned = make_network<Cell>(s, options, Precision::fp32, rng);
+  const InferenceRecurrent<Cell, float> network(learned, options.precision);
   const auto x = random_sequence(s.C, s.B, s.T, rng);
   auto hc = learned.zero_state(s.B);
-  InferenceLstm<float>::Workspace work;
+  typename InferenceRecurrent<Cell, float>::Workspace work;
   const double seconds = seconds_per_call(state, [&] {
     hc.set_zero();
-    lstm.forward(x, hc, work);
+    network.forward(x, hc, work);
   });
-  report(state, s, s.forward_gflop(), seconds);
+  report(state, s, s.forward_gflop(Cell::kGates, options.directions()), seconds);
 }
 
-void lstm_forward_backward(benchmark::State& state, const Shape& s, Precision precision) {
+template <class Cell>
+void forward_backward(benchmark::State& state, const Shape& s, const RecurrentConfig& options) {
   Rng rng(1);
-  auto lstm = make_lstm(s, precision, rng);
-  const auto x = random_sequence(s.C, s.B, s.T, rng), dy = random_sequence(s.H, s.B, s.T, rng);
-  auto hc = lstm.zero_state(s.B), d_hc = hc;
-  Lstm<float>::Cache cache;
+  auto network = make_network<Cell>(s, options, options.precision, rng);
+  const auto x = random_sequence(s.C, s.B, s.T, rng), dy = random_sequence(network.output(), s.B, s.T, rng);
+  auto hc = network.zero_state(s.B), d_hc = hc;
+  typename Recurrent<Cell, float>::Cache cache;
   Sequence<float> dx;
   const double seconds = seconds_per_call(state, [&] {
-    zero_grad(lstm);
+    zero_grad(network);
     hc.set_zero();
-    lstm.forward(x, hc, cache, Inference{});
+    network.forward(x, hc, cache, Inference{});
     d_hc.set_zero();
-    lstm.backward(x, dy, cache, d_hc, &dx);
+    network.backward(x, dy, cache, d_hc, &dx);
   });
-  report(state, s, 3 * s.forward_gflop(), seconds);
+  report(state, s, 3 * s.forward_gflop(Cell::kGates, options.directions()), seconds);
 }
 
-void lstm_step(benchmark::State& state, const Shape& s, Precision precision) {
+template <class Cell>
+void step(benchmark::State& state, const Shape& s, const RecurrentConfig& options) {
   Rng rng(1);
-  const auto learned = make_lstm(s, Precision::fp32, rng);
+  const auto learned = make_network<Cell>(s, options, Precision::fp32, rng);
   const auto x = random_sequence(s.C, s.B, 1, rng);
   double seconds = 0;
-  if (s.B == 1 && precision == Precision::fp32) {
-    StreamingLstm<float> stream(learned);
+  if (s.B == 1 && options.precision == Precision::fp32) {
+    StreamingRecurrent<Cell, float> stream(learned);
     const std::span<const float> now(x.data(), static_cast<std::size_t>(s.C));
     seconds = seconds_per_call(state, [&] { stream.step(now); });
   } else {
-    const InferenceLstm<float> lstm(learned, precision);
-    InferenceLstm<float>::Workspace work;
+    const InferenceRecurrent<Cell, float> network(learned, options.precision);
+    typename InferenceRecurrent<Cell, float>::Workspace work;
     auto hc = learned.zero_state(s.B);
-    seconds = seconds_per_call(state, [&] { lstm.forward(x, hc, work); });
+    seconds = seconds_per_call(state, [&] { network.forward(x, hc, work); });
   }
-  report(state, s, s.forward_gflop(), seconds);
+  report(state, s, s.forward_gflop(Cell::kGates), seconds);
 }
 
-void training_step(benchmark::State& state, const Shape& s, Precision precision) {
+void training_step(benchmark::State& state, const Shape& s, const RecurrentConfig& options) {
   Rng rng(1);
   TokenModel<float> model(
-      {.vocabulary = kVocabulary, .embedding = s.C, .hidden = s.H, .layers = s.L, .precision = precision}, rng);
+      {.vocabulary = kVocabulary, .embedding = s.C, .hidden = s.H, .layers = s.L, .precision = options.precision}, rng);
   const auto tokens = random_tokens(s.tokens(), rng), targets = random_tokens(s.tokens(), rng);
   auto hc = model.zero_state(s.B);
   TokenModel<float>::Cache cache;
@@ -115,5 +123,14 @@ void training_step(benchmark::State& state, const Shape& s, Precision precision)
   const double output_gflop = 2e-9 * static_cast<double>(kVocabulary * s.H * s.tokens());
   report(state, s, 3 * (s.forward_gflop() + output_gflop), seconds);
 }
+
+template void inference<LstmCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
+template void forward_backward<LstmCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
+template void inference<GruCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
+template void forward_backward<GruCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
+template void inference<PeepholeLstmCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
+template void forward_backward<PeepholeLstmCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
+template void step<LstmCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
+template void step<GruCell>(benchmark::State&, const Shape&, const RecurrentConfig&);
 
 }  // namespace bench

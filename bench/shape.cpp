@@ -8,13 +8,17 @@ namespace bench {
 std::string Shape::name(std::string_view operation) const {
   std::string name(operation);
   const auto put = [&](const char* argument, Index value) { name += argument + std::to_string(value); };
-  put("/T:", T), put("/B:", B), put("/C:", C), put("/H:", H), put("/L:", L), put("/threads:", threads);
+  put("/T:", T), put("/B:", B), put("/C:", C), put("/H:", H);
+  if (P > 0) put("/P:", P);
+  put("/L:", L), put("/threads:", threads);
   return name;
 }
 
-double Shape::forward_gflop() const {
-  const double inputs = static_cast<double>(C + (L - 1) * H);  // of all layers
-  return 2e-9 * 4 * static_cast<double>(H) * (inputs + static_cast<double>(L * H)) * static_cast<double>(tokens());
+double Shape::forward_gflop(Index gates, Index directions) const {
+  const Index outputs = P > 0 ? P : H;                            // of one direction
+  const Index inputs = C + (L - 1) * directions * outputs;        // of all layers
+  const Index weights = H * (gates * (inputs + L * outputs) + L * P);  // of one direction
+  return 2e-9 * static_cast<double>(directions * weights) * static_cast<double>(tokens());
 }
 
 namespace {
@@ -41,6 +45,12 @@ std::vector<Shape> sequence_shapes() {
   };
   for (Index T = 10; T <= 640; T *= 2) add_unless_there({T, 16, 256, 256, 1});
   for (Index B = 1; B <= 64; B *= 2) add_unless_there({100, B, 256, 256, 1});
+  return shapes;
+}
+
+std::vector<Shape> projection_shapes() {
+  std::vector<Shape> shapes = compared_shapes();
+  for (Shape& shape : shapes) shape.P = shape.H / 2;
   return shapes;
 }
 

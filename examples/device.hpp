@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// --device, --precision and --recurrent-algorithm of the programs. A program is written once for any device; here is the only
-// place that asks whether it was built with CUDA (RONDO_EXAMPLES_CUDA, which CMake sets where it links rondo::cuda).
+// --device, --precision and --recurrent-algorithm of the programs. A program is written once for any device; here is
+// the only place that asks whether it was built with CUDA (RONDO_EXAMPLES_CUDA, which CMake sets where it links
+// rondo::cuda).
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -43,7 +44,8 @@ inline void add_device_options(CLI::App& app, DeviceOptions& o) {
     if (o.device == "cuda") return;
     if (o.precision != "fp32" && o.precision != "bf16")
       throw CLI::ValidationError("--precision " + o.precision, "needs --device cuda");
-    if (o.recurrent_algorithm != "automatic") throw CLI::ValidationError("--recurrent-algorithm " + o.recurrent_algorithm, "needs --device cuda");
+    if (o.recurrent_algorithm != "automatic")
+      throw CLI::ValidationError("--recurrent-algorithm " + o.recurrent_algorithm, "needs --device cuda");
   });
 }
 

@@ -40,7 +40,8 @@ int run() {
   std::printf("the LSTM ran %s\n", rondo::cuda::name(gpu.last_algorithm()));
 
   auto state = model.zero_state(kBatch);
-  const rondo::Sequence<float> said = rondo::to<rondo::Cpu>(model.forward(heard, kBatch, kTime, state, cache, rondo::Inference{}));
+  const rondo::Sequence<float> said =
+      rondo::to<rondo::Cpu>(model.forward(heard, kBatch, kTime, state, cache, rondo::Inference{}));
 
   rondo::TokenModel<float> model_here(kConfig, rng);
   rondo::copy_weights(model, model_here);

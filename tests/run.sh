@@ -58,6 +58,10 @@ if [ ! -x "$python" ]; then
   python3 -m venv build/python
 fi
 "$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido selenium || echo "symusic or selenium could not be installed: its tests are skipped"
+# PyTorch is the reference of recurrent networks. It is large; without CUDA, from its own index, a tenth of that.
+torch() { "$python" -m pip install --quiet --disable-pip-version-check --retries 1 torch "$@"; }
+"$python" -c "import torch" 2> /dev/null || torch --index-url https://download.pytorch.org/whl/cpu || torch ||
+  echo "torch could not be installed: comparisons of random networks and of a training run with PyTorch are skipped"
 
 logs=build/test-logs
 mkdir -p "$logs"

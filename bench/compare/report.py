@@ -6,12 +6,26 @@ import statistics
 
 from worker import parse
 
+# What stands before the title of a network's operation.
+NETWORKS = {
+    "lstm": "",
+    "lstm_bidirectional": "Bidirectional LSTM: ",
+    "lstm_projection": "LSTM with projection: ",
+    "lstm_peephole": "LSTM with peepholes (PyTorch: written with its operations): ",
+    "lstm_layer_norm": "LSTM with layer norm (PyTorch: written with its operations): ",
+    "gru": "GRU: ",
+}
+
 TITLES = {
-    "lstm_inference": "Inference",
-    "lstm_inference_bf16": "Inference, bf16",
-    "lstm_forward_backward": "Forward and backward",
-    "lstm_forward_backward_bf16": "Forward and backward, bf16",
-    "lstm_step": "One step of a stream",
+    **{f"{network}_{operation}": prefix + title
+       for network, prefix in NETWORKS.items()
+       for operation, title in {
+           "inference": "Inference",
+           "inference_bf16": "Inference, bf16",
+           "forward_backward": "Forward and backward",
+           "forward_backward_bf16": "Forward and backward, bf16",
+           "step": "One step of a stream",
+       }.items()},
     "training_step": "Training step of the token model (388 tokens, Adam, clipped)",
     "training_step_bf16": "Training step of the token model, bf16",
 }
@@ -33,7 +47,7 @@ def group(row):
 
 def compared(row):
     operation, a = parse(row["name"])
-    if operation.startswith(("lstm_inference", "lstm_forward_backward")):
+    if "_inference" in operation or "_forward_backward" in operation:
         return a["T"] == 100 and (a["B"], a["H"], a["L"]) in COMPARED
     return True
 
@@ -75,13 +89,14 @@ def shape(row):
     a = arguments(row["name"])
     layers = f", L {a['L']}" if a["L"] > 1 else ""
     inputs = f", C {a['C']}" if a["C"] != a["H"] else ""
-    return f"T {a['T']}, B {a['B']}, H {a['H']}{inputs}{layers}"
+    outputs = f", P {a['P']}" if "P" in a else ""
+    return f"T {a['T']}, B {a['B']}, H {a['H']}{outputs}{inputs}{layers}"
 
 
 def lstm_table(rows, means):
     """Times in ms, or in µs where a call is a single step; ratios are the other's time over Rondo's."""
     sides = sorted({side for row in rows for side in row["ratio"]}, reverse=True)  # PyTorch before ONNX Runtime
-    unit, scale = ("µs", 1e3) if group(rows[0])[0] == "lstm_step" else ("ms", 1)
+    unit, scale = ("µs", 1e3) if group(rows[0])[0] in ("lstm_step", "gru_step") else ("ms", 1)
     training = group(rows[0])[0].startswith("training_step")
     header = ["shape", f"Rondo {unit}", "GFLOP/s", "share of peak"] + (["tokens/s"] if training else [])
     for side in sides:

@@ -74,7 +74,7 @@ def run_group(rondo, peers, options, threads=1):
         sides = {"Rondo": rondo}
         if not name.startswith("peak"):
             sides |= {worker.name: worker for worker in workers}
-        if name.startswith(("lstm_", "training_")):
+        if name.startswith(("lstm_", "gru_", "training_")):
             sides["peak"] = Peak(rondo, threads)
         replies = measure(name, sides, rounds, seconds)
         if "Rondo" not in replies:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PyTorch's side of bench_lstm: the same operations on the same shapes. Usage: torch_lstm.py THREADS, then worker.py's
+"""PyTorch's side of bench_lstm: LSTMs, GRUs and what it has no cell of, written with its own operations; the same operations on the same shapes. Usage: torch_lstm.py THREADS, then worker.py's
 protocol on stdin.
 
 Equal work: inference keeps nothing for backward; forward_backward computes dx and every parameter's gradient; gradients
@@ -16,40 +16,94 @@ import worker
 VOCABULARY = 388
 
 
-def make_lstm(a, dtype):
-    return torch.nn.LSTM(a["C"], a["H"], a["L"]).to(dtype)
+class WrittenLstm(torch.nn.Module):
+    """One direction, with peepholes or a layer norm, as a user of PyTorch writes it: a loop over time. W x is one product
+    for all steps, and so is its norm."""
+
+    def __init__(self, a, peepholes=False, layer_norm=False):
+        super().__init__()
+        self.H, self.L, self.peepholes, self.layer_norm = a["H"], a["L"], peepholes, layer_norm
+        for l in range(self.L):
+            inputs = a["C"] if l == 0 else self.H
+            shapes = {"W": (4 * self.H, inputs), "R": (4 * self.H, self.H), "b": (4 * self.H,), "p": (3, self.H),
+                      "norm_x": (4 * self.H,), "norm_h": (4 * self.H,), "norm_c": (self.H,), "shift_c": (self.H,)}
+            for name, shape in shapes.items():
+                if name.startswith(("norm", "shift")) and not layer_norm or name == "p" and not peepholes:
+                    continue
+                values = torch.empty(shape).uniform_(-self.H**-0.5, self.H**-0.5)
+                self.register_parameter(f"{name}{l}", torch.nn.Parameter(values))
+
+    def forward(self, x):
+        F = torch.nn.functional
+        for l in range(self.L):
+            w = {name: getattr(self, f"{name}{l}", None) for name in
+                 ("W", "R", "b", "p", "norm_x", "norm_h", "norm_c", "shift_c")}
+            if self.layer_norm:
+                z = F.layer_norm(F.linear(x, w["W"]), (4 * self.H,), w["norm_x"], w["b"])
+            else:
+                z = F.linear(x, w["W"], w["b"])
+            h = c = x.new_zeros(x.shape[1], self.H)
+            R, y = w["R"].t(), []
+            for t in range(x.shape[0]):
+                if self.layer_norm:
+                    zt = z[t] + F.layer_norm(h @ R, (4 * self.H,), w["norm_h"])
+                else:
+                    zt = torch.addmm(z[t], h, R)
+                i, f, g, o = zt.chunk(4, 1)
+                if self.peepholes:
+                    i, f = torch.addcmul(i, w["p"][0], c), torch.addcmul(f, w["p"][1], c)
+                c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+                if self.peepholes:
+                    o = torch.addcmul(o, w["p"][2], c)
+                shown = F.layer_norm(c, (self.H,), w["norm_c"], w["shift_c"]) if self.layer_norm else c
+                h = torch.sigmoid(o) * torch.tanh(shown)
+                y.append(h)
+            x = torch.stack(y)
+        return x, None
 
 
-def inference(a, dtype):
-    lstm = make_lstm(a, dtype)
+NETWORKS = {
+    "lstm": lambda a: torch.nn.LSTM(a["C"], a["H"], a["L"]),
+    "lstm_bidirectional": lambda a: torch.nn.LSTM(a["C"], a["H"], a["L"], bidirectional=True),
+    "lstm_projection": lambda a: torch.nn.LSTM(a["C"], a["H"], a["L"], proj_size=a["P"]),
+    "lstm_peephole": lambda a: WrittenLstm(a, peepholes=True),
+    "lstm_layer_norm": lambda a: WrittenLstm(a, layer_norm=True),
+    "gru": lambda a: torch.nn.GRU(a["C"], a["H"], a["L"]),
+}
+CELLS = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell}
+
+
+def inference(network, a, dtype):
+    network = NETWORKS[network](a).to(dtype)
     x = torch.randn(a["T"], a["B"], a["C"], dtype=dtype)
 
     @torch.inference_mode()
     def call():
-        lstm(x)
+        network(x)
 
     return call
 
 
-def forward_backward(a, dtype):
-    lstm = make_lstm(a, dtype)
+def forward_backward(network, a, dtype):
+    network = NETWORKS[network](a).to(dtype)
     x = torch.randn(a["T"], a["B"], a["C"], dtype=dtype, requires_grad=True)
-    dy = torch.randn(a["T"], a["B"], a["H"], dtype=dtype)
+    dy = torch.randn_like(network(x)[0])
 
     def call():
-        lstm.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         x.grad = None
-        y, _ = lstm(x)
+        y, _ = network(x)
         y.backward(dy)
 
     return call
 
 
-def step(a, dtype):
+def step(network, a, dtype):
     assert a["L"] == 1
-    cell = torch.nn.LSTMCell(a["C"], a["H"]).to(dtype)  # a quarter of what torch.nn.LSTM takes for one step
+    cell = CELLS[network](a["C"], a["H"]).to(dtype)  # a quarter of what torch.nn.LSTM takes for one step
     x = torch.randn(a["B"], a["C"], dtype=dtype)
-    state = tuple(torch.zeros(a["B"], a["H"], dtype=dtype) for _ in range(2))
+    h = torch.zeros(a["B"], a["H"], dtype=dtype)
+    state = (h, h.clone()) if network == "lstm" else h
 
     @torch.inference_mode()
     def call():
@@ -71,7 +125,7 @@ class TokenModel(torch.nn.Module):
         return self.output(y)
 
 
-def training_step(a, dtype):
+def training_step(network, a, dtype):
     model = TokenModel(a).to(dtype)
     tokens, targets = torch.randint(VOCABULARY, (2, a["T"], a["B"]))
     adam = torch.optim.Adam(model.parameters(), fused=True)  # one pass; the quickest of PyTorch's three on a CPU
@@ -86,22 +140,19 @@ def training_step(a, dtype):
     return call
 
 
-OPERATIONS = {
-    "lstm_inference": (inference, torch.float32),
-    "lstm_inference_bf16": (inference, torch.bfloat16),
-    "lstm_forward_backward": (forward_backward, torch.float32),
-    "lstm_forward_backward_bf16": (forward_backward, torch.bfloat16),
-    "lstm_step": (step, torch.float32),
-    "training_step": (training_step, torch.float32),
-    "training_step_bf16": (training_step, torch.bfloat16),
-}
+OPERATIONS = {"_inference": inference, "_forward_backward": forward_backward, "_step": step}
 
 
 def make_call(operation, arguments):
-    if operation not in OPERATIONS:
-        return None
-    make, dtype = OPERATIONS[operation]
-    return make(arguments, dtype), {}
+    plain = operation.removesuffix("_bf16")
+    dtype = torch.float32 if plain == operation else torch.bfloat16
+    if plain == "training_step":
+        return training_step("lstm", arguments, dtype), {}
+    for suffix, make in OPERATIONS.items():
+        network = plain.removesuffix(suffix)
+        if network != plain and network in NETWORKS:
+            return make(network, arguments, dtype), {}
+    return None
 
 
 if __name__ == "__main__":

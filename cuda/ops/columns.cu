@@ -25,6 +25,11 @@ __global__ void set_columns_kernel(MatrixView<Scalar> a, const Scalar* bias) {
   for_each_element(a.rows, a.cols, [&](Index i, Index j) { a(i, j) = bias[i]; });
 }
 
+template <class Scalar>
+__global__ void add_kernel(MatrixView<const Scalar> from, MatrixView<Scalar> to) {
+  for_each_element(to.rows, to.cols, [&](Index i, Index j) { to(i, j) += from(i, j); });
+}
+
 constexpr Index kRows = 32, kPhases = kThreads / kRows;
 constexpr Index kPartColumns = 64, kMostParts = 128;  // a part has at least so many columns, unless it is the only one
 
@@ -68,6 +73,12 @@ void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
 }
 
 template <class Scalar>
+void add(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
+  cuda::join_columns(from, to);
+  cuda::launch("add", cuda::add_kernel<Scalar>, cuda::over(to.rows * to.cols), from, to);
+}
+
+template <class Scalar>
 void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum) {
   if (a.rows == 0) return;
   const Index parts = std::clamp<Index>(a.cols / cuda::kPartColumns, 1, cuda::kMostParts);
@@ -83,6 +94,8 @@ template void fill<float>(Cuda, MatrixView<float>, float);
 template void fill<double>(Cuda, MatrixView<double>, double);
 template void set_columns<float>(Cuda, MatrixView<float>, ConstView<float>);
 template void set_columns<double>(Cuda, MatrixView<double>, ConstView<double>);
+template void add<float>(Cuda, ConstView<float>, MatrixView<float>);
+template void add<double>(Cuda, ConstView<double>, MatrixView<double>);
 template void add_columns<float>(Cuda, ConstView<float>, MatrixView<float>);
 template void add_columns<double>(Cuda, ConstView<double>, MatrixView<double>);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What the algorithms take: plain data, the same for all of them. Legend: H hidden units, P outputs (H, unless there is a
-// projection), G gates and N blocks of the cell, B batch, T time steps. Matrices are contiguous, column-major, unless
+// What the algorithms take: plain data, the same for all of them. Legend: H hidden units, P outputs (H, unless there is
+// a projection), G gates and N blocks of the cell, B batch, T time steps. Matrices are contiguous, column-major, unless
 // they have a stride.
 //
-// Steps are counted in the order in which a pass visits them: step s of a forward direction is time s, that of a reverse
-// one T - 1 - s; coming back it is the other way round. See core/steps.hpp.
+// Steps are counted in the order in which a pass visits them: step s of a forward direction is time s, that of a
+// reverse one T - 1 - s; coming back it is the other way round. See core/steps.hpp.
 #pragma once
 
 #include <rondo/core/precision.hpp>
@@ -117,8 +117,8 @@ void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, co
 template <class Cell, class Scalar>
 void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low);
 
-/// The persistent algorithms, of the LSTM in float without a projection. They give false, and do nothing, where device or
-/// shape are not for them.
+/// The persistent algorithms, of the LSTM in float without a projection. They give false, and do nothing, where device
+/// or shape are not for them.
 bool enqueue_grid_persistent(const ForwardArguments<float>& a, Precision precision, std::uint32_t* barrier);
 bool enqueue_grid_persistent(const BackwardArguments<float>& a, Precision precision, std::uint32_t* barrier);
 bool enqueue_cluster_persistent(const ForwardArguments<float>& a, Precision precision);

@@ -55,7 +55,8 @@ struct Peepholes {
   }
 };
 
-/// Forward. A unit takes one number of the product R h_before for each gate, and gives one: h(t), or m(t) to a projection.
+/// Forward. A unit takes one number of the product R h_before for each gate, and gives one: h(t), or m(t) to a
+/// projection.
 template <class Cell, class S>
 struct ForwardCells {
   using Scalar = S;
@@ -134,9 +135,9 @@ struct ForwardCells {
   }
 };
 
-/// Backward. A unit takes one number: of the product R^T dz(t+1), or of a projection dm(t); and gives all blocks of dz(t),
-/// of which the next product takes those of the gates. Step T is the one before the first: it takes the gradient of the
-/// initial state and gives nothing.
+/// Backward. A unit takes one number: of the product R^T dz(t+1), or of a projection dm(t); and gives all blocks of
+/// dz(t), of which the next product takes those of the gates. Step T is the one before the first: it takes the gradient
+/// of the initial state and gives nothing.
 template <class Cell, class S>
 struct BackwardCells {
   using Scalar = S;

@@ -76,7 +76,8 @@ RecurrentAlgorithm asked_for(const RecurrentShape& shape, Precision precision, I
   const bool persistent = persistent_supports<Cell, Scalar>(shape);
   RecurrentAlgorithm asked = current.algorithm;
   if (asked == RecurrentAlgorithm::automatic)
-    asked = persistent ? measured_best(current.device, precision, shape.hidden, B, backward) : RecurrentAlgorithm::stepwise;
+    asked =
+        persistent ? measured_best(current.device, precision, shape.hidden, B, backward) : RecurrentAlgorithm::stepwise;
   return persistent || asked == RecurrentAlgorithm::stepwise ? asked : RecurrentAlgorithm::graph;
 }
 
@@ -85,7 +86,8 @@ RecurrentAlgorithm asked_for(const RecurrentShape& shape, Precision precision, I
 template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
   const RecurrentAlgorithm asked = asked_for<Cell, Scalar>(shape, precision, 1, false);
-  if (asked == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision)) return asked;
+  if (asked == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
+    return asked;
   if (asked != RecurrentAlgorithm::cluster_persistent && asked != RecurrentAlgorithm::grid_persistent) return asked;
   return grid_persistent_fits(shape.hidden, 1, precision) ? RecurrentAlgorithm::grid_persistent
                                                           : RecurrentAlgorithm::graph;
@@ -132,8 +134,8 @@ void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<c
 /// To write it out for a cell is to write out the functions whose addresses it has.
 template <class Cell, class Scalar>
 struct AlgorithmInstances {
-  static constexpr auto* kForward = &run_algorithm<Cell, ForwardArguments<Scalar>, Scalar>;
-  static constexpr auto* kBackwards = &run_algorithm<Cell, BackwardArguments<Scalar>, Scalar>;
+  static constexpr auto* kRunForward = &run_algorithm<Cell, ForwardArguments<Scalar>, Scalar>;
+  static constexpr auto* kRunBackward = &run_algorithm<Cell, BackwardArguments<Scalar>, Scalar>;
   static constexpr auto* kPredicted = &predicted_algorithm<Cell, Scalar>;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The product of a persistent algorithm in true fp32: a block's rows of the weights, loaded once, times the vectors of some
-// columns, at every step. Part of the weights stays in registers, the rest in shared memory. What comes out are partial
-// sums, one for each split of the depth, which the cells add in their order:
+// The product of a persistent algorithm in true fp32: a block's rows of the weights, loaded once, times the vectors of
+// some columns, at every step. Part of the weights stays in registers, the rest in shared memory. What comes out are
+// partial sums, one for each split of the depth, which the cells add in their order:
 //
 //   partial[(split * columns + column) * row_pitch + row]
 //

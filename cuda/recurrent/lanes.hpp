@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Lanes: contexts with a stream each, on which parts of one thread's work run side by side, ordered by events. Plain C++.
+// Lanes: contexts with a stream each, on which parts of one thread's work run side by side, ordered by events. Plain
+// C++.
 #pragma once
 
 #include "../runtime.hpp"

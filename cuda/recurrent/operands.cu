@@ -50,7 +50,7 @@ __global__ void multiply_by_c_kernel(Timing timing, bool before, MatrixView<cons
     const Index b = j % timing.B, t = j / timing.B;
     Scalar product = 0;
     if (timing.active(b, t)) {
-      const Scalar seen = !before                  ? c(u, j)
+      const Scalar seen = !before               ? c(u, j)
                           : timing.begins(b, t) ? c0[u + products.rows * b]
                                                 : c(u, b + timing.B * timing.before(t));
       product = dz(u, j) * seen;

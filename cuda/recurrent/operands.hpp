@@ -22,8 +22,8 @@ void copy_active(MatrixView<const Scalar> from, const Timing& timing, MatrixView
 template <class Scalar>
 void clear_padding(const Timing& timing, MatrixView<Scalar> a);
 
-/// final (rows x B) = `states` (rows x B x T) at the last step that is visited of each sequence, or `initial` where it has
-/// none.
+/// final (rows x B) = `states` (rows x B x T) at the last step that is visited of each sequence, or `initial` where it
+/// has none.
 template <class Scalar>
 void gather_final_state(const Timing& timing, MatrixView<const Scalar> states, const Scalar* initial,
                         MatrixView<Scalar> final);

@@ -45,7 +45,8 @@ Timing timing_of(const PassOptions& options, const Extent& x, RecurrentWorkspace
 
 /// x, or of a ragged batch a copy with zeros where it may hold anything: sums over all columns go over padding too.
 template <class Scalar>
-MatrixView<const Scalar> clean(MatrixView<const Scalar> x, const Timing& timing, RecurrentWorkspace<Scalar, Cuda>& work) {
+MatrixView<const Scalar> clean(MatrixView<const Scalar> x, const Timing& timing,
+                               RecurrentWorkspace<Scalar, Cuda>& work) {
   if (!timing.lengths) return x;
   work.x.resize(x.rows, timing.B, timing.T);
   copy_active(x, timing, work.x.flat());
@@ -58,6 +59,17 @@ void require_contiguous(const RecurrentWeights<const Scalar>& w) {
   for (const auto& [name, a] : {std::pair{"R", w.R}, {"the projection", w.projection}, {"the peepholes", w.peepholes}})
     require_shape(!a.data || a.stride == a.rows, "rondo::cuda: the columns of ", name, " lie ", a.stride,
                   " apart, wanted ", a.rows);
+}
+
+/// What no algorithm here computes is an error, not left out.
+template <class Scalar>
+void require_supported(const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                       const RecurrentCache<Scalar, Cuda>& cache) {
+  const char* const what = w.norm_x.data                                    ? "layer normalisation"
+                           : options.zoneout_h > 0 || options.zoneout_c > 0 ? "zoneout"
+                           : cache.h_mask.size() > 0                        ? "recurrent dropout"
+                                                                            : nullptr;
+  if (what) throw error(rondo::detail::concat("rondo::cuda: ", what, " runs on the CPU alone"));
 }
 
 /// f(gates of a (GH x n), blocks of Z (NH x n)) where the first are added to the second.
@@ -136,6 +148,7 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
                                        SequenceView<const Scalar> x, SequenceView<Scalar> y,
                                        RecurrentCache<Scalar, Cuda>& cache)
     : precision_(options.precision), products_(options.precision, false), w_(w), x_(x), y_(y), cache_(cache) {
+  require_supported(options, w, cache);
   require_contiguous(w);
   auto& work = cache.workspace;
   const Index H = w.shape.hidden, P = w.shape.output, B = x.batch(), T = x.time();
@@ -300,8 +313,8 @@ void BackwardPass<Cell, Scalar>::finish() {
   }
 }
 
-/// (17) dR = sum of dz(t) h(t-1)^T. h(t-1) stands in y, a step away from dz(t); but h0, which sequences enter with, stands
-/// apart.
+/// (17) dR = sum of dz(t) h(t-1)^T. h(t-1) stands in y, a step away from dz(t); but h0, which sequences enter with,
+/// stands apart.
 template <class Cell, class Scalar>
 void BackwardPass<Cell, Scalar>::add_to_dR() {
   auto& work = cache_.workspace;
@@ -319,7 +332,8 @@ void BackwardPass<Cell, Scalar>::add_to_dR() {
   };
   multiply(dz_first, std::as_const(cache_.h0).flat());
   if (T > 1)
-    multiply(dz_block(0, GH, timing.reverse ? 0 : B, B * (T - 1)), y_.flat.columns(timing.reverse ? B : 0, B * (T - 1)));
+    multiply(dz_block(0, GH, timing.reverse ? 0 : B, B * (T - 1)),
+             y_.flat.columns(timing.reverse ? B : 0, B * (T - 1)));
 }
 
 template class Products<float>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The persistent algorithm: one kernel for all steps of an LSTM layer. A group of blocks keeps the recurrent weights on the chip;
-// what one step hands to the next (h going forward, dz coming back) is all that moves, and one barrier a step orders
-// it. Three parts make a kernel:
+// The persistent algorithm: one kernel for all steps of an LSTM layer. A group of blocks keeps the recurrent weights on
+// the chip; what one step hands to the next (h going forward, dz coming back) is all that moves, and one barrier a step
+// orders it. Three parts make a kernel:
 //
 //   Product    a block's weights times the vectors of some columns    fma_product.cuh, tile_product.cuh
 //   Exchange   how a step's vectors reach all blocks of the group     persistent_exchange.cuh

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How what a step gives reaches all blocks of a group of the persistent algorithm: by L2 and a barrier of the grid, or by
-// distributed shared memory and a barrier of the cluster. A vector has kParts parts of H words: 1 forward, 4 backward.
+// How what a step gives reaches all blocks of a group of the persistent algorithm: by L2 and a barrier of the grid, or
+// by distributed shared memory and a barrier of the cluster. A vector has kParts parts of H words: 1 forward, 4
+// backward.
 #pragma once
 
 #include "persistent_shape.hpp"
@@ -20,8 +21,8 @@ struct Vectors {
 };
 
 /// Copies the vectors of columns [first, first + count) of B from global memory, past the first-level cache. What lies
-/// between H and the padded length of a part stays zero. 16 bytes at once where H and the stride allow, several on their
-/// way at once.
+/// between H and the padded length of a part stays zero. 16 bytes at once where H and the stride allow, several on
+/// their way at once.
 template <int kParts, class Word>
 class VectorCopy {
  public:

@@ -57,12 +57,12 @@ bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
 
 template <class Cells>
 bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
-  return with_grid_kernel<Cells>(
-      cells.a.H, cells.a.timing.B, precision,
-      [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
-        check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream), "cudaMemsetAsync");
-        launch("lstm grid-persistent", kernel, launch_shape, shape, cells, barrier);
-      });
+  return with_grid_kernel<Cells>(cells.a.H, cells.a.timing.B, precision,
+                                 [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
+                                   check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream),
+                                         "cudaMemsetAsync");
+                                   launch("lstm grid-persistent", kernel, launch_shape, shape, cells, barrier);
+                                 });
 }
 
 /// How many clusters of such blocks run at once; 0 if none does.
@@ -87,8 +87,8 @@ int clusters_at_once(Kernel* kernel, const LaunchShape& shape) {
 template <class Cells, class F>
 bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
-  const auto shape = cluster_shape(device, precision, Cells::kBackward, H, B, blocks,
-                                   std::max(device.multiprocessors / blocks, 1));
+  const auto shape =
+      cluster_shape(device, precision, Cells::kBackward, H, B, blocks, std::max(device.multiprocessors / blocks, 1));
   if (!shape) return false;
   return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, ClusterExchange, Cells>;
@@ -116,11 +116,11 @@ bool with_cluster_kernel(Index H, Index B, Precision precision, F&& f) {
 
 template <class Cells>
 bool launch_on_clusters(const Cells& cells, Precision precision) {
-  return with_cluster_kernel<Cells>(
-      cells.a.H, cells.a.timing.B, precision,
-      [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
-        launch("lstm cluster-persistent", kernel, launch_shape, shape, cells, static_cast<std::uint32_t*>(nullptr));
-      });
+  return with_cluster_kernel<Cells>(cells.a.H, cells.a.timing.B, precision,
+                                    [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
+                                      launch("lstm cluster-persistent", kernel, launch_shape, shape, cells,
+                                             static_cast<std::uint32_t*>(nullptr));
+                                    });
 }
 
 }  // namespace rondo::inline v0::cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a persistent algorithm divides an LSTM layer among blocks and what it keeps in their shared memory. Plain C++, so that
-// it can be tested without a GPU. The kernel is in persistent.cuh.
+// How a persistent algorithm divides an LSTM layer among blocks and what it keeps in their shared memory. Plain C++, so
+// that it can be tested without a GPU. The kernel is in persistent.cuh.
 //
 // A group of blocks (the whole grid, or one cluster) holds all recurrent weights; each of its blocks those of `units`
 // units, for the whole sequence. At each step it multiplies them by one vector for each of `columns` columns of the

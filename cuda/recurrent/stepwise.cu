@@ -119,15 +119,15 @@ void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, c
       launch("recurrent backward step, dh", sum_dh<Scalar>, over(P * B), a, s);
       if (s == a.timing.T) break;
       // dm = projection^T dh; forward: h = projection * m
-      products.by_projection(Op::transpose,
-                             products.operand({a.dh_total + P * B * t, P}, a.dh_low, P * B * t, P, P, B), a.dm, H);
+      products.by_projection(Op::transpose, products.operand({a.dh_total + P * B * t, P}, a.dh_low, P * B * t, P, P, B),
+                             a.dm, H);
     }
     launch("recurrent backward step", step<BackwardCells<Cell, Scalar>>, over(H * B), BackwardCells<Cell, Scalar>{a}, s,
            a.projection ? a.dm : a.dh);
     if (s == a.timing.T) break;
     // (15) dh(t-1) = R^T dz(t)
-    products.by_R(Op::transpose, products.operand({a.dz + NH * B * t, NH}, a.dz_low, NH * B * t, NH, GH, B), 0,
-                  a.dh, P);
+    products.by_R(Op::transpose, products.operand({a.dz + NH * B * t, NH}, a.dz_low, NH * B * t, NH, GH, B), 0, a.dh,
+                  P);
   }
 }
 
@@ -140,16 +140,24 @@ template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precisi
 template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision,
+                                                 const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision,
+                                                 const LowPrecisionWeights&);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<double>&, Precision,
+                                                 const LowPrecisionWeights&);
 template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
 template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision,
+                                                const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision,
+                                                        const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<double>&, Precision,
+                                                        const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision,
+                                                        const LowPrecisionWeights&);
+template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<double>&, Precision,
+                                                        const LowPrecisionWeights&);
 
 }  // namespace rondo::inline v0::cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The product of a persistent algorithm on tensor cores: what fma_product.cuh is for fp32. An arithmetic says what a word
-// is, and multiplies one tile.
+// The product of a persistent algorithm on tensor cores: what fma_product.cuh is for fp32. An arithmetic says what a
+// word is, and multiplies one tile.
 #pragma once
 
 #include "persistent_shape.hpp"

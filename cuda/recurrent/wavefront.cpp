@@ -50,7 +50,8 @@ template <class Scalar>
 SequenceView<const Scalar> input_of(const RecurrentStack<Scalar, Cuda>& stack, std::size_t l,
                                     SequenceView<const Scalar> x) {
   if (l == 0) return x;
-  return stack.dropout > 0 ? std::as_const(stack.dropouts[l - 1].y).view() : std::as_const(stack.caches[l - 1].y).view();
+  return stack.dropout > 0 ? std::as_const(stack.dropouts[l - 1].y).view()
+                           : std::as_const(stack.caches[l - 1].y).view();
 }
 
 template <class Cell, class Scalar>
@@ -127,8 +128,9 @@ void backward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scal
     const auto& d_above = n == 0 ? dy : passed_down_to(l);
     MatrixView<Scalar> dc_l{};
     if constexpr (Cell::kHasC) dc_l = dc.at(static_cast<Index>(l));
-    passes.emplace_back(stack.options, stack.weights[l], input_of(stack, l, x), stack.caches[l].y.view(), d_above.view(),
-                        stack.caches[l].passes[0], stack.gradients[l], dh.at(static_cast<Index>(l)), dc_l, d_below);
+    passes.emplace_back(stack.options, stack.weights[l], input_of(stack, l, x), stack.caches[l].y.view(),
+                        d_above.view(), stack.caches[l].passes[0], stack.gradients[l], dh.at(static_cast<Index>(l)),
+                        dc_l, d_below);
   }
   for_each_piece(T, lanes[0].wavefront(), [&](Index first, Index last) {
     for (std::size_t n = 0; n < L; ++n) {
@@ -157,8 +159,8 @@ bool layers_run_together(Cuda, Index layers) { return layers > 1 && cuda::Contex
 
 template <class Cell, class Scalar>
 void recurrent_stack_forward(Cuda device, Cell, const RecurrentStack<Scalar, Cuda>& stack,
-                             const RecurrentInput<Scalar, Cuda>& x, Sequence<Scalar, Cuda>& h, Sequence<Scalar, Cuda>& c,
-                             Rng* dropout_rng) {
+                             const RecurrentInput<Scalar, Cuda>& x, Sequence<Scalar, Cuda>& h,
+                             Sequence<Scalar, Cuda>& c, Rng* dropout_rng) {
   if (!x.is_tokens()) return cuda::forward<Cell>(stack, x.sequence(), h, c, dropout_rng);
   auto& features = stack.caches[0].passes[0].workspace.x;
   features.resize(x.features(), x.batch(), x.time());

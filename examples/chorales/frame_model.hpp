@@ -66,7 +66,7 @@ class FrameModel {
 
     const auto loss = rondo::bernoulli_cross_entropy(cache.logits, cache.y, &cache.d_logits);
     output_.backward(*h, cache.d_logits, &cache.dy);
-    if (drops) dropout_backward(Device{}, cache.dropout.mask.flat(), cache.dy.flat());
+    if (drops) rondo::dropout_backward(cache.dropout, cache.dy);
     state.set_zero();  // the loss does not look at the final state
     lstm_.backward(cache.x, cache.dy, cache.lstm, state);
     return loss;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Somebody else's program: learn to say the next sample of a sine wave, then let the network go on alone.
+// A program of your own: the network learns to predict the next sample of a sine wave.
 #include <rondo/rondo.hpp>
 
 #include <cmath>
@@ -20,13 +20,13 @@ int main() {
   double loss = 0;
   for (int step = 0; step < 300; ++step) {
     auto state = lstm.zero_state(1);
-    const auto& h = lstm.forward(x, state, cache, rondo::Inference{});
+    const auto& h = lstm.forward(x, state, cache, rondo::Training{rng});
     readout.forward(h, y);
     loss = rondo::mean_squared_error(y, target, &dy).mean();
     rondo::zero_grad(model);
     readout.backward(h, dy, &dh);
-    state.set_zero();
-    lstm.backward(x, dh, cache, state);
+    auto d_state = lstm.zero_state(1);
+    lstm.backward(x, dh, cache, d_state);
     adam.step(model);
   }
   std::printf("mean squared error after 300 steps: %.5f\n", loss);

@@ -14,8 +14,11 @@ TEST_CASE("Recurrent layer on CUDA, races: every algorithm and product") {
   {
     cuda::Context context;
     const cuda::Use use(context);
-    for (const CaseShape& shape : {CaseShape{2, 10, 3, 3}, {2, 10, 3, 3, {1, 3, 2}}, {1, 40, 1, 2}, {1, 10, 65, 2},
-          {2, 10, 3, 3, {1, 3, 0}, Direction::reverse}})
+    for (const CaseShape& shape : {CaseShape{2, 10, 3, 3},
+                                   {2, 10, 3, 3, {1, 3, 2}},
+                                   {1, 40, 1, 2},
+                                   {1, 10, 65, 2},
+                                   {2, 10, 3, 3, {1, 3, 0}, Direction::reverse}})
       for (RecurrentAlgorithm algorithm : kAlgorithms)
         for (Precision precision : {Precision::fp32, Precision::bf16, Precision::tf32}) {
           const RecurrentCase<LstmCell> in(shape, 9);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A recurrent layer of every algorithm, direction and precision against the plain pass in double: sizes around a warp, a
-// tile and a quad, ragged and dense, from states and to gradients that are not zero.
+// A recurrent layer of every algorithm, direction and precision against the plain pass in double: sizes around a warp,
+// a tile and a quad, ragged and dense, from states and to gradients that are not zero.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -62,8 +62,8 @@ double relative_error(const std::vector<double>& got, const std::vector<double>&
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, units by columns", "", LstmCell,
-                   GruCell, PeepholeLstmCell, CoupledLstmCell, CoupledPeepholeLstmCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, units by columns", "", LstmCell, GruCell,
+                   PeepholeLstmCell, CoupledLstmCell, CoupledPeepholeLstmCell) {
   if (!gpu_is_here()) return;
   EveryAlgorithm<TestType> every;
   for (Index H : {1, 5, 31, 33, 100})
@@ -81,8 +81,7 @@ TEST_CASE("Recurrent layer on CUDA: every algorithm, large layers and batches") 
   every.check({2, 20, 65, 3, unsorted_lengths(65, 3)});
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long sequences, and none", "", LstmCell,
-                   GruCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long sequences, and none", "", LstmCell, GruCell) {
   if (!gpu_is_here()) return;
   EveryAlgorithm<TestType> every;
   every.check({3, 7, 2, 300});
@@ -98,7 +97,8 @@ TEST_CASE("Recurrent layer on CUDA: more steps than 16 bits count") {
   const CaseResults exact = reference(in);
   for (RecurrentAlgorithm algorithm : kAlgorithms) {
     // Half a billion turns of fibres are too many.
-    if (algorithm != RecurrentAlgorithm::stepwise && cuda::Context::current().device().name == "host executor") continue;
+    if (algorithm != RecurrentAlgorithm::stepwise && cuda::Context::current().device().name == "host executor")
+      continue;
     const AlgorithmGuard guard(algorithm);
     RecurrentCache<float, Cuda> cache;
     const CaseResults got = run_on_device(in, cache);
@@ -126,8 +126,8 @@ TEST_CASE("Recurrent layer on CUDA: an algorithm that is asked for and fits is t
       if (name == exact.tensors[n].first) CHECK(relative_error(values, exact.tensors[n].second) < 1e-14);
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also with other bits left in the cache", "", LstmCell,
-                   GruCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also with other bits left in the cache", "",
+                   LstmCell, GruCell) {
   if (!gpu_is_here()) return;
   for (bool ragged : {false, true}) {
     const CaseShape shape{5, 37, 9, 6, ragged ? unsorted_lengths(9, 6) : std::vector<Index>{}};
@@ -148,8 +148,8 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also w
   }
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its mantissa allows, and not nearer", "", LstmCell,
-                   GruCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its mantissa allows, and not nearer", "",
+                   LstmCell, GruCell) {
   if (!gpu_is_here()) return;
   struct Expected {
     Precision precision;

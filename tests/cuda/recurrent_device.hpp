@@ -132,7 +132,7 @@ CaseResults run_on_device(const RecurrentCase<Cell>& in, rondo::RecurrentCache<S
     const Matrix<Scalar> host = on_device.get();
     out.add<Scalar>(name, host.view());
   };
-  layer.forward(x, h.view(), c.view(), y.view(), cache);
+  layer.forward(x, h.view(), c.view(), y.view(), cache, rondo::Inference{});
   add("y", y.view().flat);
   rondo::RecurrentInputGradient<Scalar, Cuda> to;
   if (how.with_dx) to = {.dx = dx.flat(), .add = how.add_to_dx};
@@ -140,8 +140,8 @@ CaseResults run_on_device(const RecurrentCase<Cell>& in, rondo::RecurrentCache<S
   add("y after backward", y.view().flat);
   add_matrix("h", h);
   if (Cell::kHasC) add_matrix("c", c);
-  layer.for_each_parameter(
-      [&](const rondo::Path& path, auto& p) { add("d " + std::string(path.text()), p.grad()); }, {}, 0);
+  layer.for_each_parameter([&](const rondo::Path& path, auto& p) { add("d " + std::string(path.text()), p.grad()); },
+                           {}, 0);
   if (how.with_dx) {
     add("dx", std::as_const(dx).flat());
     if (how.add_to_dx)

@@ -91,8 +91,8 @@ template <class Cell>
 void check(const NetworkShape& s) {
   const Index C = 5, D = s.bidirectional ? 2 : 1;
   Rng rng(static_cast<std::uint64_t>(s.H + 1000 * s.B + 100000 * s.T));
-  const RecurrentConfig config{.input = C, .hidden = s.H, .layers = s.L, .bidirectional = s.bidirectional,
-                               .projection = s.projection};
+  const RecurrentConfig config{
+      .input = C, .hidden = s.H, .layers = s.L, .bidirectional = s.bidirectional, .projection = s.projection};
   Recurrent<Cell, double> exact(config, rng);
   const auto random = [&](Index features, Index time) {
     Sequence<double> sequence(features, s.B, time);
@@ -121,9 +121,8 @@ void check(const NetworkShape& s) {
       }
       INFO(cuda::name(algorithm) << ", ran " << cuda::name(cuda::Context::current().last_algorithm()) << ": "
                                  << Cell::kName << ", H " << s.H << ", B " << s.B << ", T " << s.T << ", L " << s.L
-                                 << (s.ragged ? ", ragged" : "") << (s.bidirectional ? ", bidirectional" : "") << ", projection "
-                                 << s.projection << ": "
-                                 << got.names[n] << " is off by " << worst);
+                                 << (s.ragged ? ", ragged" : "") << (s.bidirectional ? ", bidirectional" : "")
+                                 << ", projection " << s.projection << ": " << got.names[n] << " is off by " << worst);
       CHECK(worst <= bound * std::max(1.0, largest(wanted.values[n])));
     }
   }
@@ -221,6 +220,52 @@ TEST_CASE("Recurrent network on CUDA: a network says which algorithm it takes") 
   CHECK(path(Lstm<double, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::stepwise) == "stepwise");
+}
+
+TEST_CASE("Recurrent network on CUDA: the mask of weight dropout is on R and on its gradient, as on the CPU") {
+  if (!gpu_is_here()) return;
+  constexpr Index B = 3, T = 5, C = 4, H = 8;
+  const auto run = [&]<class Device>(Device device) {
+    Rng rng(3), masks(5);
+    Lstm<double, Device> lstm({.input = C, .hidden = H, .weight_dropout = 0.4}, rng);
+    Sequence<double> x(C, B, T), dy(H, B, T);
+    for (auto* s : {&x, &dy}) initialise_normal(s->flat(), 1, rng);
+    auto state = lstm.zero_state(B), d_state = lstm.zero_state(B);
+    typename Lstm<double, Device>::Cache cache;
+    zero_grad(lstm);
+    const auto x_there = to<Device>(x);
+    lstm.forward(x_there, state, cache, Training{masks});
+    lstm.backward(x_there, to<Device>(dy), cache, d_state);
+    Outcome out;
+    out.add<double>(device, "dR", MatrixView<const double>(lstm.layer(0).R().grad()));
+    return out.values[0];
+  };
+  const auto wanted = run(Cpu{}), got = run(Cuda{});
+  CHECK(std::count(wanted.begin(), wanted.end(), 0) > H * H / 2);
+  CHECK(largest(wanted) > 0.01);
+  for (std::size_t n = 0; n < wanted.size(); ++n) CHECK(std::abs(got[n] - wanted[n]) < 1e-13);
+}
+
+TEST_CASE("Recurrent network on CUDA: what runs on the CPU alone is an error") {
+  if (!gpu_is_here()) return;
+  const auto complaint = [](const RecurrentConfig& config) {
+    Rng rng(1);
+    Lstm<float, Cuda> lstm(config, rng);
+    auto state = lstm.zero_state(2);
+    Lstm<float, Cuda>::Cache cache;
+    try {
+      lstm.forward(to<Cuda>(Sequence<float>(3, 2, 4)), state, cache, Training{rng});
+    } catch (const cuda::error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  CHECK(complaint({.input = 3, .hidden = 4}).empty());
+  CHECK(complaint({.input = 3, .hidden = 4, .layer_norm = true}) ==
+        "rondo::cuda: layer normalisation runs on the CPU alone");
+  CHECK(complaint({.input = 3, .hidden = 4, .zoneout_c = 0.1}) == "rondo::cuda: zoneout runs on the CPU alone");
+  CHECK(complaint({.input = 3, .hidden = 4, .recurrent_dropout = 0.1}) ==
+        "rondo::cuda: recurrent dropout runs on the CPU alone");
 }
 
 TEST_CASE("Recurrent network on CUDA: every size by every other", "[.full]") {

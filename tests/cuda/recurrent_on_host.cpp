@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// On the host executor alone: persistent algorithms on a device with more multiprocessors than the executor's usual one, so that
-// layers are divided as on a large GPU; on one without clusters; and with threads and blocks in one order or another.
+// On the host executor alone: persistent algorithms on a device with more multiprocessors than the executor's usual
+// one, so that layers are divided as on a large GPU; on one without clusters; and with threads and blocks in one order
+// or another.
 #include <string>
 #include <vector>
 
@@ -90,7 +91,8 @@ TEST_CASE("Recurrent layer on CUDA, host: a device without clusters, or too smal
 }
 
 TEST_CASE("Recurrent layer on CUDA, host: the same bits in any order of threads and blocks") {
-  for (const CaseShape& shape : {CaseShape{3, 37, 5, 4}, {4, 70, 3, 3, {3, 1, 2}}, {3, 36, 4, 3, {1, 3, 0, 2}, Direction::reverse}})
+  for (const CaseShape& shape :
+       {CaseShape{3, 37, 5, 4}, {4, 70, 3, 3, {3, 1, 2}}, {3, 36, 4, 3, {1, 3, 0, 2}, Direction::reverse}})
     for (RecurrentAlgorithm algorithm : kAlgorithms)
       for (Precision precision : {Precision::fp32, Precision::bf16}) {
         const RecurrentCase<LstmCell> in(shape, 9);

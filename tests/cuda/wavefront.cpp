@@ -114,7 +114,7 @@ void check(const Case& in) {
           worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
         }
         INFO(cuda::name(algorithm) << ", pieces of " << steps << ", " << in.config.layers << " layers, T " << in.T
-                              << (in.lengths.empty() ? "" : ", ragged") << ": " << name << " is off by " << worst);
+                                   << (in.lengths.empty() ? "" : ", ragged") << ": " << name << " is off by " << worst);
         // The products of a piece may be summed in another order than those of the whole.
         CHECK(worst <= 1e-5 * std::fmax(1, largest(wanted)));
         if (in.T > 0 && !wanted.empty() && name != "random numbers drawn") CHECK(largest(wanted) > 1e-3);

@@ -17,9 +17,10 @@ rondo::Sequence<Scalar> random_sequence(rondo::Index features, rondo::Index batc
 }
 
 /// A state away from zero, so that what it meets (R, the forget gate) shows in every gradient.
-template <class Scalar>
-rondo::LstmState<Scalar> random_state(const rondo::Lstm<Scalar>& lstm, rondo::Index batch, rondo::Rng& rng) {
-  auto state = lstm.zero_state(batch);
+template <class Cell, class Scalar>
+rondo::RecurrentState<Scalar> random_state(const rondo::Recurrent<Cell, Scalar>& network, rondo::Index batch,
+                                           rondo::Rng& rng) {
+  auto state = network.zero_state(batch);
   rondo::initialise_uniform(state.h.flat(), 0.9, rng);
   rondo::initialise_normal(state.c.flat(), 1, rng);
   return state;

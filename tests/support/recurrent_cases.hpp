@@ -163,7 +163,7 @@ CaseResults run(const RecurrentCase<Cell>& in, rondo::RecurrentCache<Scalar>& ca
   rondo::fill(rondo::Cpu{}, y.flat(), kNan);
   rondo::fill(rondo::Cpu{}, dx.flat(), kNan);
   CaseResults out;
-  layer.forward(x, h.view(), c.view(), y.view(), cache);
+  layer.forward(x, h.view(), c.view(), y.view(), cache, rondo::Inference{});
   out.add<Scalar>("y", y.flat());
   rondo::RecurrentInputGradient<Scalar> to;
   if (with_dx) to.dx = dx.flat();

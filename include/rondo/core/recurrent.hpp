@@ -35,14 +35,18 @@ struct RecurrentWeights {
 
   MatrixView<T> peepholes = {};  // H x 3   from c to the gates that see it
 
-  static constexpr std::size_t kTensors = 6;
+  MatrixView<T> norm_x = {};  // GH x 1  gain of a layer norm of W x
+  MatrixView<T> norm_h = {};  // GH x 1  gain of one of R h
+  MatrixView<T> norm_c = {};  // H x 2   gain and shift of one of c, on its way to the output
+
+  static constexpr std::size_t kTensors = 9;
   std::array<MatrixView<T>*, kTensors> tensors() { return list(*this); }
   std::array<const MatrixView<T>*, kTensors> tensors() const { return list(*this); }
 
  private:
   template <class Self>
   static auto list(Self& w) {
-    return std::array{&w.W, &w.R, &w.b, &w.b_R, &w.projection, &w.peepholes};
+    return std::array{&w.W, &w.R, &w.b, &w.b_R, &w.projection, &w.peepholes, &w.norm_x, &w.norm_h, &w.norm_c};
   }
 };
 
@@ -50,6 +54,8 @@ struct RecurrentWeights {
 struct PassOptions {
   Direction direction = Direction::forward;
   Precision precision = Precision::fp32;
+  double zoneout_h = 0, zoneout_c = 0;  // probability that a unit keeps its state
+  double recurrent_dropout = 0;         // probability of a mask on what R is multiplied by; drawn by the layer
 };
 
 }  // namespace rondo::inline v0

@@ -23,6 +23,22 @@ struct RecurrentCache {
   Sequence<Scalar, Device> tanh_c;  // H x B x T
   Sequence<Scalar, Device> m;       // H x B x T   what the cells show, where a projection makes h of it
 
+  // Of weight dropout, where the last pass had it: R's mask and R under it; backward: the gradient of that.
+  bool R_dropped = false;
+  Sequence<Scalar, Device> R_mask, R, dR;  // GH x P x 1
+
+  // Of recurrent dropout, where the last pass had it: the mask on h(t-1), the same at every step.
+  Sequence<Scalar, Device> h_mask;   // P x B x 1
+  Sequence<Scalar, Device> scratch;  // in which masks are drawn
+
+  // Of zoneout: the masks of the last pass in training, 0 where a unit keeps its state, else 1 / (1 - p); c as the cell
+  // computed it.
+  Sequence<Scalar, Device> zone_h, zone_c, c_new;  // P x B x T, H x B x T, H x B x T
+
+  // Of a layer norm: what was normalised, and the inverse of what it was divided by.
+  Sequence<Scalar, Device> x_hat, h_hat, c_hat;  // GH x B x T, GH x B x T, H x B x T
+  Sequence<Scalar, Device> inverses;             // 3 x B x T: of W x, of R h, of c
+
   RecurrentWorkspace<Scalar, Device> workspace;
 
   /// Makes room for a pass of `Cell` over steps of this extent. Contents are unspecified.

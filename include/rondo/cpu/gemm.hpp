@@ -118,6 +118,12 @@ void add_columns(Cpu, ConstView<Scalar> a, MatrixView<Scalar> sum) {
   for (Index j = 0; j < a.cols; ++j) total += column(a.data + j * a.stride, a.rows);
 }
 
+/// to += from.
+template <class Scalar>
+void add(Cpu, ConstView<Scalar> from, MatrixView<Scalar> to) {
+  matrix(to) += matrix(from);
+}
+
 template <class Scalar>
 void copy(Cpu, ConstView<Scalar> from, MatrixView<Scalar> to) {
   matrix(to) = matrix(from);

@@ -4,6 +4,7 @@
 // plain one (recurrent_plain.hpp), which is the text to read.
 #pragma once
 
+#include <rondo/core/error.hpp>
 #include <rondo/core/operations.hpp>
 #include <rondo/core/recurrent_cache.hpp>
 #include <rondo/core/recurrent_input.hpp>
@@ -132,11 +133,21 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
   if (!in_place) add_block_sums<Cell>(db, grad);
 }
 
+/// What forward left in the workspace is of `rows` and x: the same kind of input went through the same pass.
+template <class Scalar>
+void require_left(const char* who, const Sequence<Scalar>& left, Index rows, const Extent& x) {
+  require_shape(left.features() == rows && left.batch() == x.batch && left.time() == x.time, who,
+                "::backward: the cache is of a forward pass over another kind of input, or by another pass; x is ",
+                SequenceShape{rows, x.batch, x.time});
+}
+
 /// The kernels that a pass over this layer runs on; null: the plain pass.
 template <class Cell, class Scalar>
-const Kernels* packed_kernels(const RecurrentWeights<const Scalar>&) {
+const Kernels* packed_kernels([[maybe_unused]] const RecurrentWeights<const Scalar>& w,
+                              [[maybe_unused]] const PassOptions& options) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    return kernels();
+    return w.norm_x.data || options.recurrent_dropout > 0 || options.zoneout_h > 0 || options.zoneout_c > 0 ? nullptr
+                                                                                                            : kernels();
   else
     return nullptr;
 }
@@ -145,15 +156,15 @@ const Kernels* packed_kernels(const RecurrentWeights<const Scalar>&) {
 
 /// Which pass runs such a layer: "packed" or "plain".
 template <class Cell, class Scalar>
-const char* recurrent_path(Cpu, Cell, const PassOptions&, const RecurrentWeights<const Scalar>& w) {
-  return detail::packed_kernels<Cell>(w) ? "packed" : "plain";
+const char* recurrent_path(Cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w) {
+  return detail::packed_kernels<Cell>(w, options) ? "packed" : "plain";
 }
 
 /// y (P x B x T) of x from the state in cache.h0 and cache.c0; cache's buffers have their shapes. Zeros in padding.
 template <class Cell, class Scalar>
 void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                        const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, RecurrentCache<Scalar>& cache) {
-  const detail::Kernels* const k = detail::packed_kernels<Cell>(w);
+  const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
   if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
     auto& features = cache.workspace.x;
     features.resize(x.features(), x.batch(), x.time());
@@ -165,7 +176,7 @@ void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const Rec
       return detail::with_word(options.precision, [&](auto word) {
         detail::packed_forward<Cell, decltype(word)>(*k, options.direction, w, x, y, cache);
       });
-  recurrent_forward_plain(cpu, cell, options.direction, w, x.sequence(), y, cache);
+  recurrent_forward_plain(cpu, cell, options, w, x.sequence(), y, cache);
 }
 
 /// Gradients of everything, given dy = dL/dy (P x B x T); y, x and cache are those of the forward pass. dh_end (P x B)
@@ -176,12 +187,14 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
                         const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy,
                         RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad, MatrixView<Scalar> dh_end,
                         MatrixView<Scalar> dc_end, const RecurrentInputGradient<Scalar>& to) {
-  const detail::Kernels* const k = detail::packed_kernels<Cell>(w);
+  const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
   if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
+    const auto& features = cache.workspace.x;
+    detail::require_left(Cell::kName, features, x.features(), x.extent());
     auto& d_features = cache.workspace.dx;
     d_features.resize(x.features(), x.batch(), x.time());
-    recurrent_backward(cpu, cell, options, w, RecurrentInput<Scalar>(std::as_const(cache.workspace.x)), y, dy, cache,
-                       grad, dh_end, dc_end, RecurrentInputGradient<Scalar>{d_features.flat()});
+    recurrent_backward(cpu, cell, options, w, RecurrentInput<Scalar>(features), y, dy, cache, grad, dh_end, dc_end,
+                       RecurrentInputGradient<Scalar>{d_features.flat()});
     if (to.dE.data) embedding_backward(cpu, x.tokens().tokens, d_features.flat(), to.dE);
     return;
   }
@@ -191,7 +204,9 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
         detail::packed_backward<Cell, decltype(word)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
                                                       to);
       });
-  recurrent_backward_plain(cpu, cell, options.direction, w, x.sequence(), dy, cache, grad, dh_end, dc_end, to);
+  detail::require_left(Cell::kName, cache.workspace.plain.h_before, w.shape.output, x.extent());
+  recurrent_backward_plain(cpu, cell, options, w, x.sequence(), SequenceView<const Scalar>(y), dy, cache, grad, dh_end,
+                           dc_end, to);
 }
 
 /// The state after each sequence's last step: h (P x B), c (H x B).
@@ -221,7 +236,7 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
                     StepScratch<Scalar, Cpu>& scratch) {
   const Index H = w.shape.hidden, B = x.cols;
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if (detail::packed_kernels<Cell>(w)) {
+    if (detail::packed_kernels<Cell>(w, options)) {
       const float* const bias = detail::block_bias<Cell>(w, scratch.cache.workspace.bias);
       auto& gates = scratch.cache.gates;
       gates.resize(Cell::kBlocks * H, B, 1);
@@ -258,7 +273,7 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
   cache.template resize<Cell>(w.shape, one_step);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
-  recurrent_forward_plain(cpu, cell, options.direction, w, {x, one_step}, {h, one_step}, cache);
+  recurrent_forward_plain(cpu, cell, options, w, {x, one_step}, {h, one_step}, cache);
   if constexpr (Cell::kHasC) copy(cpu, cache.c.at(0), c);
 }
 

@@ -22,7 +22,7 @@ struct InferenceWeights<Scalar, Cpu> {
   detail::PackedWeights<float> packed;
   detail::PackedWeights<std::uint32_t> packed_bf16;
   detail::WeightCopy<Scalar> plain;  // of the plain pass
-  Buffer<Scalar> bias;                      // NH, of the packed one
+  Buffer<Scalar> bias;               // NH, of the packed one
 
   /// The packed weights of a pass whose products multiply such words.
   template <class Word, class Self>
@@ -57,7 +57,7 @@ void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const Re
                                  InferenceWeights<Scalar, Cpu>& to) {
   to.shape = from.shape, to.options = options;
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if ((to.kernels = detail::packed_kernels<Cell>(from)) != nullptr) {
+    if ((to.kernels = detail::packed_kernels<Cell>(from, options)) != nullptr) {
       Buffer<float> copy;
       const float* const bias = detail::block_bias<Cell>(from, copy);
       to.bias.resize(Cell::kBlocks * from.shape.hidden);
@@ -122,7 +122,7 @@ void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w,
   cache.template resize<Cell>(w.shape, x.extent);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
-  recurrent_forward_plain(cpu, cell, w.options.direction, w.plain.weights(), x, y, cache);
+  recurrent_forward_plain(cpu, cell, w.options, w.plain.weights(), x, y, cache);
   recurrent_final_state(cpu, cell, w.options.direction, SequenceView<const Scalar>(y), cache, h, c);
 }
 

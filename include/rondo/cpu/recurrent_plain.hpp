@@ -13,61 +13,14 @@
 #include <rondo/core/recurrent_input.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/gemm.hpp>
+#include <rondo/cpu/plain_cell.hpp>
+#include <rondo/cpu/plain_products.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 #include <rondo/math/equations.hpp>
-
-#include <cstddef>
-#include <type_traits>
-#include <utility>
 
 namespace rondo::inline v0 {
 
 namespace detail {
-
-/// One column of a matrix.
-template <class T>
-auto column_of(MatrixView<T> a, Index j) {
-  return column(a.data + j * a.stride, a.rows);
-}
-
-/// The N blocks of one column, each `H` contiguous values.
-template <class T, std::size_t N>
-struct Blocks {
-  decltype(column(static_cast<T*>(nullptr), 0)) at[N];
-
-  Blocks(T* z, Index H) : Blocks(z, H, std::make_index_sequence<N>{}) {}
-
- private:
-  template <std::size_t... I>
-  Blocks(T* z, Index H, std::index_sequence<I...>) : at{column(z + static_cast<Index>(I) * H, H)...} {}
-};
-
-/// f(rows of a (GH x n), rows of Z (NH x n)) for the gates of W and the blocks that they are added to.
-template <class Cell, class T, class U, class F>
-void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
-  for (const GateRun& run : Cell::kInputRuns)
-    f(a.row_block(run.gate * H, run.count * H), Z.row_block(run.block * H, run.count * H));
-}
-
-/// The N columns of a matrix, e.g. the peepholes.
-template <class T, std::size_t N>
-struct Columns {
-  decltype(column(static_cast<T*>(nullptr), 0)) at[N > 0 ? N : 1];
-
-  explicit Columns(MatrixView<T> a) : Columns(a, std::make_index_sequence<(N > 0 ? N : 1)>{}) {}
-
- private:
-  template <std::size_t... I>
-  Columns(MatrixView<T> a, std::index_sequence<I...>)
-      : at{column(a.data ? a.data + static_cast<Index>(I) * a.stride : nullptr, a.rows)...} {}
-};
-
-/// The state (H x B) that the cell itself goes on from at step t of sequence b: c(t-1), or h(t-1) of a cell without c.
-template <class Cell, class Scalar>
-MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, const Steps& steps, Index b, Index t) {
-  if constexpr (!Cell::kHasC) return cache.workspace.plain.h_before.at(t);
-  return steps.begins(b, t) ? cache.c0.at(0) : cache.c.at(steps.before(t));
-}
 
 /// Every column of Z (NH x n) = the biases that W x and R h are added to.
 template <class Cell, class Scalar>
@@ -83,90 +36,100 @@ void set_to_bias(Cpu cpu, const RecurrentWeights<const Scalar>& w, MatrixView<Sc
 
 /// See recurrent_forward in cpu/recurrent.hpp.
 template <class Cell, class Scalar>
-void recurrent_forward_plain(Cpu cpu, Cell, Direction direction, const RecurrentWeights<const Scalar>& w,
+void recurrent_forward_plain(Cpu cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                              SequenceView<const Scalar> x, SequenceView<Scalar> y, RecurrentCache<Scalar>& cache) {
-  using detail::column_of, equations::Equations;
-  const Steps steps{direction, x.extent};
+  using detail::column_of;
+  const Steps steps{options.direction, x.extent};
   const Index H = w.shape.hidden, GH = Cell::kGates * H, B = x.batch();
-  auto &gates = cache.gates, &c = cache.c, &tanh_c = cache.tanh_c;
+  if (w.norm_x.data) detail::resize_norms<Cell>(w, x.extent, cache);
+  if (Cell::kHasC && options.zoneout_c > 0) cache.c_new.resize(H, B, x.time());
   auto& h_before = cache.workspace.plain.h_before;  // for backward, too
   h_before.resize(y.features(), B, x.time());
 
   // (0) Z = W X + b, all steps in one product
   for_each_active_run(x.extent, [&](Index first, Index count) {
-    const auto Z = gates.flat().columns(first, count);
+    const auto Z = cache.gates.flat().columns(first, count);
     detail::set_to_bias<Cell>(cpu, w, Z);
-    detail::for_each_input_run<Cell>(
-        w.W, Z, H, [&](auto W, auto rows) { gemm(cpu, Op::none, Op::none, W, x.flat.columns(first, count), rows); });
+    detail::add_input<Cell>(cpu, w, x.flat.columns(first, count), Z, cache, first);
   });
 
   auto& R = cache.workspace.plain.R;
   pack(cpu, Op::none, w.R, R);
   for (Index n = 0; n < steps.count(); ++n) {
     const Index t = steps.at(n), columns = x.extent.active_columns(t);
-    for (Index b = 0; b < columns; ++b)
-      column_of(h_before.at(t), b) = steps.begins(b, t) || !x.extent.active(b, t) ? column_of(cache.h0.at(0), b)
-                                                                                  : column_of(y.at(steps.before(t)), b);
-    const auto z = gates.at(t).columns(0, columns), shown = w.projection.data ? cache.m.at(t) : y.at(t);
-    gemm(cpu, R, h_before.at(t).columns(0, columns), z.row_block(0, GH));  // and R h(t-1)
+    const auto h_before_of = [&](Index b) {
+      return column_of(steps.begins(b, t) ? MatrixView<Scalar>(cache.h0.at(0)) : y.at(steps.before(t)), b);
+    };
+    for (Index b = 0; b < columns; ++b) {
+      auto to = column_of(h_before.at(t), b);
+      to.setZero();
+      if (x.extent.active(b, t)) to = h_before_of(b);
+      if (cache.h_mask.size() > 0) to *= column_of(cache.h_mask.at(0), b);  // recurrent dropout
+    }
+    const auto z = cache.gates.at(t).columns(0, columns);
+    detail::add_recurrent<Scalar>(cpu, w, R, h_before.at(t).columns(0, columns), z.row_block(0, GH), cache, t);
+
+    const auto shown = w.projection.data ? cache.m.at(t) : y.at(t);
     for (Index b = 0; b < B; ++b) {
       auto h = column_of(shown, b);
-      if (!x.extent.active(b, t)) {
+      if (x.extent.active(b, t))  // (1)-(6), and (7) y(t) = h(t)
+        detail::cell_forward<Cell>(w, options, z, detail::state_before<Cell, Scalar>(cache, y, steps, b, t), cache, h,
+                                   b, t);
+      else
         h.setZero();
-        continue;
-      }
-      detail::Blocks<Scalar, Cell::kBlocks> blocks(&z(0, b), H);
-      auto c_b = column_of(c.at(t), b), tanh_c_b = column_of(tanh_c.at(t), b);
-      const auto before = column_of(detail::state_before<Cell>(cache, steps, b, t), b);
-      if constexpr (Cell::kPacked) {
-        Equations<Cell>::forward(blocks.at, before, c_b, tanh_c_b, h);  // (1)-(6), and (7) y(t) = h(t)
-      } else {
-        const detail::Columns<const Scalar, Cell::kPeepholeCount> p(w.peepholes);
-        Equations<Cell>::update(blocks.at, before, c_b, p.at);
-        Equations<Cell>::output(blocks.at, c_b, c_b, tanh_c_b, h, p.at);
-      }
     }
     if (w.projection.data) {  // (7a) h(t) = projection * m(t), of zeros in padding
       fill(cpu, y.at(t), Scalar(0));
       gemm(cpu, Op::none, Op::none, w.projection, shown, y.at(t));
     }
+    for (Index b = 0; options.zoneout_h > 0 && b < columns; ++b)
+      if (x.extent.active(b, t))
+        detail::zone_out(column_of(y.at(t), b), h_before_of(b), options.zoneout_h, cache.zone_h, b, t);
   }
 }
 
 /// See recurrent_backward in cpu/recurrent.hpp.
 template <class Cell, class Scalar>
-void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const RecurrentWeights<const Scalar>& w,
-                              SequenceView<const Scalar> x, SequenceView<const Scalar> dy,
+void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                              SequenceView<const Scalar> x, SequenceView<const Scalar> y, SequenceView<const Scalar> dy,
                               RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad,
                               MatrixView<Scalar> dh_end, MatrixView<Scalar> dc_end,
                               const RecurrentInputGradient<Scalar>& to) {
-  using detail::column_of, equations::Equations;
-  const Steps steps{direction, x.extent};
-  const Index B = x.batch(), H = w.shape.hidden, GH = Cell::kGates * H;
+  using detail::column_of;
+  const Steps steps{options.direction, x.extent};
+  const Index B = x.batch(), H = w.shape.hidden, P = w.shape.output, GH = Cell::kGates * H;
   const RecurrentCache<Scalar>& saved = cache;  // what forward left
   auto& work = cache.workspace.plain;
   work.dz.resize(Cell::kBlocks * H, B, x.time());
-  work.dh.resize(w.shape.output, B, 1);
-  work.dh_total.resize(w.shape.output, B, x.time());
-  for (auto* s : {&work.dc, &work.dm}) s->resize(H, B, 1);
-  const auto dh = work.dh.at(0), dc = work.dc.at(0), dm = work.dm.at(0);
+  for (auto* s : {&work.d_normed_x, &work.d_normed_h}) s->resize(w.norm_x.data ? GH : 0, B, x.time());
+  work.dh_total.resize(P, B, x.time());
+  for (auto* s : {&work.dh, &work.dh_kept}) s->resize(P, B, 1);
+  for (auto* s : {&work.dc, &work.dm, &work.dc_kept, &work.d_shown_c}) s->resize(H, B, 1);
+  const auto dh = work.dh.at(0), dc = work.dc.at(0), dm = work.dm.at(0), dh_kept = work.dh_kept.at(0);
   fill(cpu, dh, Scalar(0));
   fill(cpu, dc, Scalar(0));
 
   pack(cpu, Op::transpose, w.R, work.R_transposed);
   for (Index n = 0; n < steps.count(); ++n) {
     const Index t = steps.back(n), columns = x.extent.active_columns(t);
+    const auto active = [&](Index b) { return x.extent.active(b, t); };
     const auto dz = work.dz.at(t).columns(0, columns), dh_total = work.dh_total.at(t).columns(0, columns);
     for (Index b = 0; b < columns; ++b) {
-      if (!x.extent.active(b, t)) {
-        column_of(dh_total, b).setZero();
-        continue;
-      }
+      auto total = column_of(dh_total, b);
+      total.setZero();
+      if (!active(b)) continue;
       if (steps.ends(b, t)) {  // the way back enters this sequence here
         column_of(dh, b) = column_of(dh_end, b);
         if constexpr (Cell::kHasC) column_of(dc, b) = column_of(dc_end, b);
       }
-      column_of(dh_total, b) = column_of(dy.at(t), b) + column_of(dh, b);  // (8) forward: y = h, and step t+1
+      total = column_of(dy.at(t), b) + column_of(dh, b);  // (8) forward: y = h, and step t+1
+      if (options.zoneout_h > 0) {
+        if constexpr (!Cell::kHasC) {  // the cell's own state is h, after zoneout
+          total += column_of(dc, b);
+          column_of(dc, b).setZero();
+        }
+        detail::zone_out_backward(total, column_of(dh_kept, b), options.zoneout_h, saved.zone_h, b, t);
+      }
     }
     if (w.projection.data) {  // (8a) forward: h = projection * m
       fill(cpu, dm, Scalar(0));
@@ -174,30 +137,22 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
     }
     const MatrixView<const Scalar> d_shown = w.projection.data ? dm.columns(0, columns) : dh_total;
     for (Index b = 0; b < columns; ++b) {
-      detail::Blocks<Scalar, Cell::kBlocks> dz_b(&dz(0, b), H);
-      if (!x.extent.active(b, t)) {
-        column_of(dz, b).setZero();
-        continue;
-      }
       auto dc_b = column_of(dc, b);
-      const detail::Blocks<const Scalar, Cell::kBlocks> gates(&saved.gates(0, b, t), H);
-      const auto before = column_of(detail::state_before<Cell>(saved, steps, b, t), b);
-      const auto tanh_c = column_of(saved.tanh_c.at(t), b), dh_b = column_of(d_shown, b);
-      if constexpr (Cell::kPacked) {
-        Equations<Cell>::backward(gates.at, before, tanh_c, dh_b, dc_b, dz_b.at);
-      } else {
-        const detail::Columns<const Scalar, Cell::kPeepholeCount> p(w.peepholes);
-        detail::Columns<Scalar, Cell::kPeepholeCount> dp(grad.peepholes);
-        Equations<Cell>::output_backward(gates.at, column_of(saved.c.at(t), b), tanh_c, dh_b, dc_b, dc_b, dz_b.at, p.at,
-                                         dp.at);
-        Equations<Cell>::update_backward(gates.at, before, dc_b, dz_b.at, p.at, dp.at);
-      }
+      if (active(b))  // (9)-(14)
+        detail::cell_backward<Cell>(w, options, detail::state_before<Cell, Scalar>(saved, y, steps, b, t), cache, grad,
+                                    column_of(d_shown, b), dc_b, dz, b, t);
+      else
+        column_of(dz, b).setZero();
     }
     // (15) dh(t-1) = R^T dz(t)
+    const auto d_Rh = detail::recurrent_gradient<Scalar>(cpu, w, x.extent, dz.row_block(0, GH), cache, grad, t);
     fill(cpu, dh.columns(0, columns), Scalar(0));
-    gemm(cpu, work.R_transposed, dz.row_block(0, GH), dh.columns(0, columns));
+    gemm(cpu, work.R_transposed, d_Rh, dh.columns(0, columns));
+    if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));  // forward: R (mask * h(t-1))
     for (Index b = 0; b < columns; ++b) {
-      if (!steps.begins(b, t) || !x.extent.active(b, t)) continue;  // else dh and dc are those of the initial state
+      if (!active(b)) continue;
+      if (options.zoneout_h > 0) column_of(dh, b) += column_of(dh_kept, b);
+      if (!steps.begins(b, t)) continue;  // else dh and dc are those of the initial state
       column_of(dh_end, b) = column_of(dh, b);
       if constexpr (Cell::kHasC)
         column_of(dc_end, b) = column_of(dc, b);
@@ -209,11 +164,11 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
   if (to.to_features() && !to.add) fill(cpu, to.dx, Scalar(0));
   for_each_active_run(x.extent, [&](Index first, Index count) {
     const MatrixView<const Scalar> dZ = work.dz.flat().columns(first, count), dZ_R = dZ.row_block(0, GH);
-    const auto X = x.flat.columns(first, count);
-    detail::for_each_input_run<Cell>(grad.W, dZ, H, [&](auto dW, auto rows) {  // (16) dW = dZ X^T
-      gemm(cpu, Op::none, Op::transpose, rows, X, dW);
-    });
-    gemm(cpu, Op::none, Op::transpose, dZ_R, work.h_before.flat().columns(first, count),
+    const auto dX = to.to_features() ? to.dx.columns(first, count) : MatrixView<Scalar>{};
+    detail::input_backward<Cell, Scalar>(cpu, w, x.flat.columns(first, count), dZ, cache, grad, dX,
+                                         first);  // (16), (19)
+    const MatrixView<const Scalar> d_RH = w.norm_h.data ? work.d_normed_h.flat().columns(first, count) : dZ_R;
+    gemm(cpu, Op::none, Op::transpose, d_RH, work.h_before.flat().columns(first, count),
          grad.R);     // (17) dR = dZ Hbefore^T
     if (grad.b.data)  // (18) db = sum of dz
       detail::for_each_input_run<Cell>(grad.b, dZ, H, [&](auto db, auto rows) { add_columns(cpu, rows, db); });
@@ -221,10 +176,6 @@ void recurrent_backward_plain(Cpu cpu, Cell, Direction direction, const Recurren
     if (grad.projection.data)  // (18a) dprojection = dH M^T
       gemm(cpu, Op::none, Op::transpose, work.dh_total.flat().columns(first, count),
            saved.m.flat().columns(first, count), grad.projection);
-    if (to.to_features())  // (19) dX = W^T dZ
-      detail::for_each_input_run<Cell>(w.W, dZ, H, [&](auto W, auto rows) {
-        gemm(cpu, Op::transpose, Op::none, W, rows, to.dx.columns(first, count));
-      });
   });
 }
 

@@ -18,14 +18,17 @@ namespace detail {
 
 template <class Scalar>
 struct PlainWorkspace {
-  PackedMatrix<Scalar, Cpu> R;             // the recurrent weights, made ready for T products
-  PackedMatrix<Scalar, Cpu> R_transposed;  // the same for backward
-  Sequence<Scalar> h_before;               // P x B x T   what R is multiplied by at each step
-  Sequence<Scalar> dz;                     // NH x B x T  gradients of the pre-activations
-  Sequence<Scalar> dh;                     // P x B x 1   what step t+1 passes down to step t
-  Sequence<Scalar> dc;                     // H x B x 1   the same of the cell's own state
-  Sequence<Scalar> dh_total;               // P x B x T   dh and the gradient from the layer above
-  Sequence<Scalar> dm;                     // H x B x 1   the same before a projection
+  PackedMatrix<Scalar, Cpu> R;              // the recurrent weights, made ready for T products
+  PackedMatrix<Scalar, Cpu> R_transposed;   // the same for backward
+  Sequence<Scalar> h_before;                // P x B x T   what R is multiplied by at each step
+  Sequence<Scalar> d_normed_x, d_normed_h;  // GH x B x T  gradients of W x and R h, where a layer norm follows
+  Sequence<Scalar> dh_kept, dc_kept;        // P x B x 1, H x B x 1   what zoneout passes by the cell
+  Sequence<Scalar> shown_c, d_shown_c;      // H x B x 1   c after its layer norm
+  Sequence<Scalar> dz;                      // NH x B x T  gradients of the pre-activations
+  Sequence<Scalar> dh;                      // P x B x 1   what step t+1 passes down to step t
+  Sequence<Scalar> dc;                      // H x B x 1   the same of the cell's own state
+  Sequence<Scalar> dh_total;                // P x B x T   dh and the gradient from the layer above
+  Sequence<Scalar> dm;                      // H x B x 1   the same before a projection
 };
 
 /// A layer's weights in panels of gates, and its projection in panels of rows.

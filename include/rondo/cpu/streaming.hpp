@@ -58,9 +58,10 @@ class StreamLinear {
 template <class Cell, class Scalar>
 class StreamLayer {
  public:
-  StreamLayer(const RecurrentWeights<const Scalar>& w) : shape_(w.shape) {
+  StreamLayer(const RecurrentWeights<const Scalar>& w, const PassOptions& options)
+      : shape_(w.shape), options_(options) {
     if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-      if (const Kernels* k = packed_kernels<Cell>(w)) {
+      if (const Kernels* k = packed_kernels<Cell>(w, options)) {
         kernels_ = cell_kernels<Cell>();
         lanes_ = k->lanes;
       }
@@ -111,7 +112,7 @@ class StreamLayer {
  private:
   const Scalar* step_plain(const Scalar* x) {
     const Index H = shape_.hidden;
-    recurrent_step(Cpu{}, Cell{}, {}, plain_.weights(), {x, shape_.input, 1, shape_.input},
+    recurrent_step(Cpu{}, Cell{}, options_, plain_.weights(), {x, shape_.input, 1, shape_.input},
                    {h_.data(), shape_.output, 1, shape_.output}, {c_.data(), H, 1, H}, scratch_);
     return h_.data();
   }
@@ -135,6 +136,7 @@ class StreamLayer {
   }
 
   RecurrentShape shape_;
+  PassOptions options_;
   bool reverse_unit_order_ = false;
   const CellKernels* kernels_ = nullptr;  // null: the plain way
   Index lanes_ = 1;

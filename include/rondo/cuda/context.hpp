@@ -34,8 +34,8 @@ class error : public rondo::error {
 /// The same type as cudaStream_t.
 using Stream = CUstream_st*;
 
-/// How a recurrent layer goes through time. What is asked for and does not fit (the device, the shape, the cell, double)
-/// falls back to the next simpler one; Context::last_algorithm says which one ran.
+/// How a recurrent layer goes through time. What is asked for and does not fit (the device, the shape, the cell,
+/// double) falls back to the next simpler one; Context::last_algorithm says which one ran.
 enum class RecurrentAlgorithm {
   automatic,           // by the table of what was measured, in cuda/recurrent/choose.cpp
   stepwise,            // for each step a cuBLAS product and one kernel for the cells

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // One recurrent layer over a sequence on a GPU, in one direction: the overloads of what cpu/recurrent.hpp and
-// cpu/recurrent_inference.hpp have, for float and double, with the same meaning. Which algorithm goes through time is the
-// context's RecurrentAlgorithm. bf16 and fp16 round the factors of all products; coming back fp16 rounds to bf16, whose
-// range holds any gradient. Legend: C input features, H hidden units, P outputs, G gates and N blocks of the cell, B
-// batch, T time steps.
+// cpu/recurrent_inference.hpp have, for float and double, with the same meaning. Which algorithm goes through time is
+// the context's RecurrentAlgorithm. bf16 and fp16 round the factors of all products; coming back fp16 rounds to bf16,
+// whose range holds any gradient. Legend: C input features, H hidden units, P outputs, G gates and N blocks of the
+// cell, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/operations.hpp>

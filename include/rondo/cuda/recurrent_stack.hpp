@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Several recurrent passes at once on a GPU: the directions of a layer, and layers as a wavefront (Context::set_wavefront).
-// Legend: P outputs, H hidden units, B batch, L layers, D features.
+// Several recurrent passes at once on a GPU: the directions of a layer, and layers as a wavefront
+// (Context::set_wavefront). Legend: P outputs, H hidden units, B batch, L layers, D features.
 #pragma once
 
 #include <rondo/core/random.hpp>
@@ -24,8 +24,8 @@ class Fork {
   Fork(const Fork&) = delete;
   Fork& operator=(const Fork&) = delete;
 
-  /// The context of part n, once the part before it is enqueued. Where its passes add to the gradient of their input, they
-  /// wait for that part, since both may add to the same one.
+  /// The context of part n, once the part before it is enqueued. Where its passes add to the gradient of their input,
+  /// they wait for that part, since both may add to the same one.
   Context& part(Index n);
 
   /// What comes next on the thread's own stream comes after all parts.
@@ -55,11 +55,12 @@ inline constexpr bool kRunsLayersTogether<Cuda, Cell> = true;
 
 bool layers_run_together(Cuda, Index layers);
 
-/// As RecurrentLayer::forward of each layer upon the other, with dropout between them where there is a generator. h (P x
-/// B x L) and c (H x B x L) move to each sequence's end; the top layer's outputs are in its cache.
+/// As RecurrentLayer::forward of each layer upon the other, with dropout between them where there is a generator. h (P
+/// x B x L) and c (H x B x L) move to each sequence's end; the top layer's outputs are in its cache.
 template <class Cell, class Scalar>
-void recurrent_stack_forward(Cuda, Cell, const RecurrentStack<Scalar, Cuda>& stack, const RecurrentInput<Scalar, Cuda>& x,
-                             Sequence<Scalar, Cuda>& h, Sequence<Scalar, Cuda>& c, Rng* dropout_rng);
+void recurrent_stack_forward(Cuda, Cell, const RecurrentStack<Scalar, Cuda>& stack,
+                             const RecurrentInput<Scalar, Cuda>& x, Sequence<Scalar, Cuda>& h,
+                             Sequence<Scalar, Cuda>& c, Rng* dropout_rng);
 
 /// As RecurrentLayer::backward of each layer, the top one first.
 template <class Cell, class Scalar>

@@ -53,6 +53,9 @@ void gemm(Cuda, const PackedMatrix<Scalar, Cuda>& a, ConstView<Scalar> b, Matrix
 /// Every column of a = bias (rows x 1).
 template <class Scalar>
 void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias);
+/// to += from.
+template <class Scalar>
+void add(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
 /// sum (rows x 1) += the sum of the columns of a.
 template <class Scalar>
 void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum);

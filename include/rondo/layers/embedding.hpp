@@ -5,8 +5,8 @@
 
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
-#include <rondo/core/sequence.hpp>
 #include <rondo/core/recurrent_input.hpp>
+#include <rondo/core/sequence.hpp>
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/gemm.hpp>
@@ -37,10 +37,17 @@ class Embedding {
   /// kNoToken adds nothing. Throws shape_error for a foreign id. It refers to the tokens and to E.
   TokenInput<Scalar, Device> input(std::span<const std::int32_t> tokens, Index batch, Index time,
                                    Index per_step = 1) const {
-    require_count("Embedding", tokens, batch, time, per_step);
+    const auto x = checked_input(tokens, batch, time, per_step);
     for (std::int32_t token : tokens)
       require_shape((0 <= token && token < vocabulary()) || (per_step > 1 && token == kNoToken), "Embedding: token ",
                     token, " with V = ", vocabulary());
+    return x;
+  }
+
+  /// The same of ids that input() has already seen, e.g. for backward: only their count is checked.
+  TokenInput<Scalar, Device> checked_input(std::span<const std::int32_t> tokens, Index batch, Index time,
+                                           Index per_step = 1) const {
+    require_count("Embedding", tokens, batch, time, per_step);
     return {E_.value(), tokens, batch, time, per_step};
   }
 

@@ -41,6 +41,7 @@ class InferenceRecurrent {
       const auto& layer = network.layer(Index(n) / directions(), Index(n) % directions());
       PassOptions options = layer.options();
       options.precision = precision;
+      options.recurrent_dropout = 0;
       recurrent_prepare_inference(Device{}, Cell{}, options, layer.weights(), layers_[n]);
     }
   }
@@ -55,8 +56,7 @@ class InferenceRecurrent {
   /// x: C x B x T. state (as Recurrent's) moves to each sequence's end. Returns the top layer's outputs, D*P x B x T,
   /// which live in `work` until its next use; zeros in padding.
   const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, State& state, Workspace& work) const {
-    require_shape(x.features() == input(), "Inference", Cell::kName, "::forward: x is ", x.shape(),
-                  ", this layer wants C = ", input());
+    detail::require_input<Scalar, Device>({"Inference", Cell::kName, "::forward"}, x, input());
     detail::require_state<Cell>("Inference", "::forward", "state", state, config_, x.batch());
     work.layers.resize(layers_.size());
     const auto* below = &x;

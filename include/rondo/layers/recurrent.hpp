@@ -3,9 +3,9 @@
 // One type trains, infers and streams:
 //
 //   LstmState<float> state = lstm.zero_state(B);
-//   const auto& y = lstm.forward(x, state, cache, Training{rng});   // D*P x B x T; state moves to the end of the
-//   sequence lstm.backward(x, dy, cache, d_state, &dx);                      // adds to the gradients const auto h =
-//   lstm.step(x_now, state, scratch);                // one step, P x B
+//   const auto& y = lstm.forward(x, state, cache, Training{rng});   // D*P x B x T; state moves to the end
+//   lstm.backward(x, dy, cache, d_state, &dx);                      // adds to the gradients
+//   const auto h = lstm.step(x_now, state, scratch);                // one step, P x B
 //
 // Truncated backpropagation through time is: keep `state` from one forward to the next, give backward a zero d_state.
 // Legend: C input features, H hidden units, P outputs of a direction (H, unless there is a projection), D directions, L
@@ -18,6 +18,7 @@
 #include <rondo/core/recurrent_stack.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/layers/dropout.hpp>
+#include <rondo/layers/recurrent_checks.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 #include <rondo/layers/recurrent_layer.hpp>
 #include <rondo/layers/recurrent_state.hpp>
@@ -51,7 +52,6 @@ class Recurrent {
   /// Throws shape_error where the configuration makes no network.
   Recurrent(const RecurrentConfig& config, Rng& rng) : config_(config) {
     config.check(Cell::kName);
-    require_shape(config.projection == 0 || Cell::kHasC, Cell::kName, ": this cell has no projection");
     for (Index l = 0; l < config.layers; ++l)
       for (Direction direction : {Direction::forward, Direction::reverse})
         if (direction == Direction::forward || config.bidirectional)
@@ -78,6 +78,22 @@ class Recurrent {
     return state;
   }
 
+  /// What a sequence begins from: the learned state of every layer where the configuration asks for one, else zeros.
+  State initial_state(Index batch) const {
+    State state = zero_state(batch);
+    for (std::size_t n = 0; n < layers_.size(); ++n)
+      layers_[n].set_initial_state(state.h.at(Index(n)), c_at(state, Index(n)));
+    return state;
+  }
+
+  /// Adds to the gradients of the learned initial state: d_state is what backward left, the gradient of a state that
+  /// initial_state gave.
+  void backward_initial_state(State& d_state) {
+    detail::require_state<Cell>("", "::backward_initial_state", "d_state", d_state, config_, d_state.h.batch());
+    for (std::size_t n = 0; n < layers_.size(); ++n)
+      layers_[n].add_initial_state_gradient(d_state.h.at(Index(n)), c_at(d_state, Index(n)));
+  }
+
   /// Makes `state` one of this network's, of unspecified contents.
   void resize(State& state, Index batch) const {
     state.h.resize(config_.output(), batch, depth() * directions());
@@ -87,8 +103,7 @@ class Recurrent {
   /// x: C x B x T, or tokens and their embeddings (D = C). state: the initial state on entry, the state after each
   /// sequence's end on return. Returns the top layer's outputs, D*P x B x T, which live in `cache`; zeros in padding.
   const Sequence<Scalar, Device>& forward(const Input& x, State& state, Cache& cache, Mode mode) const {
-    require_shape(x.features() == input(), Cell::kName, "::forward: x is ", x.shape(),
-                  ", this layer wants C = ", input());
+    detail::require_input({"", Cell::kName, "::forward"}, x, input());
     detail::require_state<Cell>("", "::forward", "state", state, config_, x.batch());
     const std::size_t L = static_cast<std::size_t>(depth());
     cache.layers.resize(L);
@@ -113,7 +128,7 @@ class Recurrent {
         const Index s = Index(l) * directions() + d;
         layer(Index(l), d)
             .forward(below, state.h.at(s), c_at(state, s), outputs_of(cache.layers[l].y, d),
-                     cache.layers[l].passes[std::size_t(d)]);
+                     cache.layers[l].passes[std::size_t(d)], mode);
       });
     }
     return cache.layers.back().y;
@@ -157,7 +172,7 @@ class Recurrent {
                       cache.layers[l].passes[std::size_t(d)], d_state.h.at(s), c_at(d_state, s), d_below);
       });
       if (l == 0) return;
-      if (cache.dropped) dropout_backward(Device{}, cache.dropouts[l - 1].mask.flat(), cache.dx_below.flat());
+      if (cache.dropped) dropout_backward(cache.dropouts[l - 1], cache.dx_below);
       std::swap(cache.dx_above, cache.dx_below);
       d_above = &cache.dx_above;
     }
@@ -202,7 +217,9 @@ class Recurrent {
       return {};
   }
 
-  bool runs_together() const { return !config_.bidirectional && layers_run_together(Device{}, depth()); }
+  bool runs_together() const {
+    return !config_.bidirectional && !config_.drops_within_layers() && layers_run_together(Device{}, depth());
+  }
 
   RecurrentStack<Scalar, Device> stack(Cache& cache) const {
     RecurrentStack<Scalar, Device> all{layers_[0].options(), {}, {}, cache.layers, cache.dropped ? config_.dropout : 0,
@@ -213,25 +230,19 @@ class Recurrent {
 
   void require_backward(const Input& x, const Sequence<Scalar, Device>& dy, const Cache& cache, const State& d_state,
                         const InputGradient<Scalar, Device>& to) const {
-    require_shape(x.features() == input(), Cell::kName, "::backward: x is ", x.shape(),
-                  ", this layer wants C = ", input());
-    require_shape(dy.features() == output() && dy.batch() == x.batch() && dy.time() == x.time(), Cell::kName,
-                  "::backward: dy is ", dy.shape(), ", wanted ", output(), " x ", x.batch(), " x ", x.time());
-    bool same = cache.layers.size() == static_cast<std::size_t>(depth());
+    const detail::Speaker who{"", Cell::kName, "::backward"};
+    detail::require_input(who, x, input());
+    detail::require_beside(who, "dy", dy.view(), output(), x.extent());
+    bool same = cache.layers.size() == static_cast<std::size_t>(depth()) &&
+                cache.dropouts.size() + 1 == static_cast<std::size_t>(depth());
     for (const auto& layer : cache.layers) {
       const Extent y = layer.y.extent();
       same = same && layer.y.features() == output() && y.batch == x.batch() && y.time == x.time() &&
              std::ranges::equal(y.lengths, x.extent().lengths);
     }
-    require_shape(same, Cell::kName, "::backward: the cache is not that of a forward pass over x, ", x.shape());
+    require_shape(same, who, ": the cache is not that of a forward pass over x, ", x.shape());
     detail::require_state<Cell>("", "::backward", "d_state", d_state, config_, x.batch());
-    if (to.dE().data) {
-      const Index V = x.is_tokens() ? x.tokens().E.cols : 0;
-      require_shape(x.is_tokens() && to.dE().rows == input() && to.dE().cols == V, Cell::kName, "::backward: dE is ",
-                    to.dE().rows, " x ", to.dE().cols, ", wanted ", input(), " x ", V, " (D x V) of tokens");
-    }
-    require_shape(!(x.is_tokens() && to.dx()), Cell::kName,
-                  "::backward: x is tokens, whose gradient goes to a matrix dE");
+    detail::require_dE(who, x, to.dE(), to.dx() != nullptr);
   }
 
   RecurrentConfig config_;

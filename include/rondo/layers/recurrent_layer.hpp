@@ -11,11 +11,15 @@
 #include <rondo/core/recurrent_input.hpp>
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/layers/dropout.hpp>
 #include <rondo/layers/initialise.hpp>
+#include <rondo/layers/recurrent_checks.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 
 #include <cmath>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace rondo::inline v0 {
 
@@ -26,16 +30,24 @@ class RecurrentLayer {
   using Cache = RecurrentCache<Scalar, Device>;
 
   /// Weights uniform in +-1/sqrt(H), as PyTorch; biases zero, but `forget_bias` for a forget gate (Jozefowicz, Zaremba,
-  /// Sutskever 2015: start at 1, so that a fresh cell remembers).
+  /// Sutskever 2015: start at 1, so that a fresh cell remembers). C is `input`. Throws shape_error where the sizes make
+  /// no layer.
   RecurrentLayer(const RecurrentConfig& config, Index input, Direction direction, Rng& rng)
-      : shape_{input, config.hidden, config.output(), Cell::kGates},
-        options_{direction, config.precision},
+      : shape_(checked_shape(config, input)),
+        options_{direction, config.precision, config.zoneout_h, Cell::kHasC ? config.zoneout_c : 0,
+                 config.recurrent_dropout},
+        weight_dropout_(config.weight_dropout),
         W_(Cell::kGates * config.hidden, input),
         R_(Cell::kGates * config.hidden, config.output()),
         b_(config.bias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
         b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
         projection_(config.projection, config.hidden),
-        peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount) {
+        peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount),
+        norm_x_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        norm_h_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        norm_c_(config.layer_norm && Cell::kHasC ? config.hidden : 0, 2),
+        h0_(config.learned_initial_state ? config.output() : 0, 1, TorchShape::vector),
+        c0_(config.learned_initial_state && Cell::kHasC ? config.hidden : 0, 1, TorchShape::vector) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.hidden));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
     set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });
@@ -43,6 +55,8 @@ class RecurrentLayer {
       set_from_host(Device{}, projection_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
     if (peepholes_.size() > 0)
       set_from_host(Device{}, peepholes_.value(), [&](auto p) { initialise_uniform(p, bound, rng); });
+    for (auto* gain : {&norm_x_, &norm_h_, &norm_c_})
+      if (gain->size() > 0) fill(Device{}, gain->value().columns(0, 1), Scalar(1));
     if constexpr (Cell::kForgetGate >= 0)
       if (config.bias)
         fill(Device{}, b_.value().row_block(Cell::kForgetGate * config.hidden, config.hidden),
@@ -61,12 +75,30 @@ class RecurrentLayer {
   Parameter<Scalar, Device>& projection() { return projection_; }  // P x H, or empty
 
   /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there.
-  /// y becomes the outputs, P x B x T.
-  void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache) const {
+  /// y, which has the lengths of x, becomes the outputs, P x B x T. A cell without c ignores c. Throws shape_error, as
+  /// all that follow.
+  void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache,
+               Mode mode) const {
+    const detail::Speaker who{Cell::kName, "Layer", "::forward"};
+    detail::require_input(who, x, input());
+    require_state(who, "h", h, "c", c, x.batch());
+    detail::require_outputs(who, "y", y, shape_.output, x.extent());
     cache.template resize<Cell>(shape_, x.extent());
     copy(Device{}, h, cache.h0.at(0));
     if constexpr (Cell::kHasC) copy(Device{}, c, cache.c0.at(0));
-    recurrent_forward(Device{}, Cell{}, options_, weights(), x, y, cache);
+    cache.R_dropped = mode.training() && weight_dropout_ > 0;
+    if (cache.R_dropped) {
+      for (auto* s : {&cache.R_mask, &cache.R}) s->resize(R_.rows(), R_.cols(), 1);
+      dropout_forward(Device{}, weight_dropout_, mode.rng(), R_.value(), cache.R_mask.flat(), cache.R.flat());
+    }
+    const auto draw = [&](double p, Index rows, Index time, Sequence<Scalar, Device>& mask) {
+      mask.resize(mode.training() && p > 0 ? rows : 0, x.batch(), time);
+      if (mask.size() > 0) draw_mask(p, mode.rng(), mask, cache.scratch);
+    };
+    draw(options_.recurrent_dropout, shape_.output, 1, cache.h_mask);
+    draw(options_.zoneout_h, shape_.output, x.time(), cache.zone_h);
+    draw(options_.zoneout_c, shape_.hidden, x.time(), cache.zone_c);
+    recurrent_forward(Device{}, Cell{}, options_, weights(cache), x, y, cache);
     recurrent_final_state(Device{}, Cell{}, options_.direction, SequenceView<const Scalar>(y), cache, h, c);
   }
 
@@ -75,25 +107,62 @@ class RecurrentLayer {
   /// pass.
   void backward(const Input& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, const RecurrentInputGradient<Scalar, Device>& to) {
-    recurrent_backward(Device{}, Cell{}, options_, weights(), x, y, dy, cache, gradients(), dh, dc, to);
+    const detail::Speaker who{Cell::kName, "Layer", "::backward"};
+    detail::require_input(who, x, input());
+    detail::require_outputs(who, "y", y, shape_.output, x.extent());
+    detail::require_beside(who, "dy", dy, shape_.output, x.extent());
+    detail::require_cache<Cell>(who, cache, weights(), x.extent());
+    require_state(who, "dh", dh, "dc", dc, x.batch());
+    detail::require_dE(who, x, to.dE, to.to_features());
+    if (to.to_features()) detail::require_matrix(who, "dx", to.dx, input(), x.batch() * x.time(), "C x B*T");
+    RecurrentWeights<Scalar> grad = gradients();
+    if (cache.R_dropped) {
+      cache.dR.resize(R_.rows(), R_.cols(), 1);
+      fill(Device{}, cache.dR.flat(), 0);
+      grad.R = cache.dR.flat();
+    }
+    recurrent_backward(Device{}, Cell{}, options_, weights(cache), x, y, dy, cache, grad, dh, dc, to);
+    if (cache.R_dropped) {  // forward: R under the mask
+      dropout_backward(Device{}, cache.R_mask.flat(), cache.dR.flat());
+      add(Device{}, std::as_const(cache.dR).flat(), R_.grad());
+    }
   }
 
   /// One step without memory for backward: h, c become the next state.
   void step(MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
             StepScratch<Scalar, Device>& scratch) const {
+    const detail::Speaker who{Cell::kName, "Layer", "::step"};
+    detail::require_matrix(who, "x", x, input(), x.cols, "C x B");
+    require_state(who, "h", h, "c", c, x.cols);
     recurrent_step(Device{}, Cell{}, options_, weights(), x, h, c, scratch);
+  }
+
+  // ---- the learned initial state, where the layer has one
+
+  /// Every column of h (P x B) and c (H x B) = that state.
+  void set_initial_state(MatrixView<Scalar> h, MatrixView<Scalar> c) const {
+    require_state({Cell::kName, "Layer", "::set_initial_state"}, "h", h, "c", c, h.cols);
+    if (h0_.size() > 0) set_columns(Device{}, h, h0_.value());
+    if (c0_.size() > 0) set_columns(Device{}, c, c0_.value());
+  }
+
+  /// Adds to its gradient those of a whole batch.
+  void add_initial_state_gradient(MatrixView<const Scalar> dh, MatrixView<const Scalar> dc) {
+    require_state({Cell::kName, "Layer", "::add_initial_state_gradient"}, "dh", dh, "dc", dc, dh.cols);
+    if (h0_.size() > 0) add_columns(Device{}, dh, h0_.grad());
+    if (c0_.size() > 0) add_columns(Device{}, dc, c0_.grad());
   }
 
   /// All of them to look at.
   RecurrentWeights<const Scalar> weights() const {
     RecurrentWeights<const Scalar> all{.shape = shape_};
-    for_each_tensor(*this, [&](const char*, const auto& p, auto&& view_in) { view_in(all) = p.value(); });
+    for_each_tensor(*this, [&](const char*, const auto& p, auto view) { all.*view = p.value(); });
     return all;
   }
 
   RecurrentWeights<Scalar> gradients() {
     RecurrentWeights<Scalar> all{.shape = shape_};
-    for_each_tensor(*this, [&](const char*, auto& p, auto&& view_in) { view_in(all) = p.grad(); });
+    for_each_tensor(*this, [&](const char*, auto& p, auto view) { all.*view = p.grad(); });
     return all;
   }
 
@@ -109,40 +178,67 @@ class RecurrentLayer {
   }
 
  private:
+  static RecurrentShape checked_shape(const RecurrentConfig& config, Index input) {
+    RecurrentConfig own = config;  // its input may be that of another layer
+    own.input = input;
+    own.check(Cell::kName);
+    require_shape(config.projection == 0 || Cell::kHasC, Cell::kName, ": this cell has no projection");
+    require_shape(config.zoneout_c == 0 || Cell::kHasC, Cell::kName, ": this cell has no c for zoneout_c");
+    return {input, config.hidden, config.output(), Cell::kGates};
+  }
+
+  void require_state(const detail::Speaker& who, const char* h_name, MatrixView<const Scalar> h, const char* c_name,
+                     MatrixView<const Scalar> c, Index batch) const {
+    detail::require_matrix(who, h_name, h, shape_.output, batch, "P x B");
+    if constexpr (Cell::kHasC) detail::require_matrix(who, c_name, c, shape_.hidden, batch, "H x B");
+  }
+
+  /// The weights of a pass that this cache is for.
+  RecurrentWeights<const Scalar> weights(const Cache& cache) const {
+    RecurrentWeights<const Scalar> all = weights();
+    if (cache.R_dropped) all.R = cache.R.flat();
+    return all;
+  }
+
   template <class Self, class F>
   static void visit(Self& self, F& f, const Path& path, Index l) {
     const std::string_view suffix = self.options_.direction == Direction::reverse ? "_reverse" : "";
-    for_each_tensor(self, [&](const char* name, auto& p, auto&&) { f((path / name + l).with_suffix(suffix), p); });
+    const auto show = [&](const char* name, auto& p) { f((path / name + l).with_suffix(suffix), p); };
+    for_each_tensor(self, [&](const char* name, auto& p, auto) { show(name, p); });
+    if (self.h0_.size() > 0) show("h0_l", self.h0_);
+    if (self.c0_.size() > 0) show("c0_l", self.c0_);
   }
 
   /// f(name, parameter, the view of it in RecurrentWeights) for every tensor that the layer has: the one list of them.
   template <class Self, class F>
   static void for_each_tensor(Self& self, F&& f) {
-    const auto show = [&](const char* name, auto& p, auto&& view_in) {
-      if (p.size() > 0) f(name, p, view_in);
+    const auto show = [&](const char* name, auto& p, auto view) {
+      if (p.size() > 0) f(name, p, view);
     };
-    show(
-        "weight_ih_l", self.W_, [](auto& all) -> auto& { return all.W; });
-    show(
-        "weight_hh_l", self.R_, [](auto& all) -> auto& { return all.R; });
-    show(
-        "bias_ih_l", self.b_, [](auto& all) -> auto& { return all.b; });
-    show(
-        "bias_hh_l", self.b_R_, [](auto& all) -> auto& { return all.b_R; });
-    show(
-        "weight_hr_l", self.projection_, [](auto& all) -> auto& { return all.projection; });
-    show(
-        "peephole_l", self.peepholes_, [](auto& all) -> auto& { return all.peepholes; });
+    using View = RecurrentWeights<std::conditional_t<std::is_const_v<Self>, const Scalar, Scalar>>;
+    show("weight_ih_l", self.W_, &View::W);
+    show("weight_hh_l", self.R_, &View::R);
+    show("bias_ih_l", self.b_, &View::b);
+    show("bias_hh_l", self.b_R_, &View::b_R);
+    show("weight_hr_l", self.projection_, &View::projection);
+    show("peephole_l", self.peepholes_, &View::peepholes);
+    show("norm_ih_l", self.norm_x_, &View::norm_x);
+    show("norm_hh_l", self.norm_h_, &View::norm_h);
+    show("norm_c_l", self.norm_c_, &View::norm_c);
   }
 
   RecurrentShape shape_;
   PassOptions options_;
-  Parameter<Scalar, Device> W_;           // GH x C
-  Parameter<Scalar, Device> R_;           // GH x P
-  Parameter<Scalar, Device> b_;           // GH x 1
-  Parameter<Scalar, Device> b_R_;         // GH x 1
-  Parameter<Scalar, Device> projection_;  // P x H
-  Parameter<Scalar, Device> peepholes_;   // H x 2 or 3
+  double weight_dropout_;
+  Parameter<Scalar, Device> W_;                // GH x C
+  Parameter<Scalar, Device> R_;                // GH x P
+  Parameter<Scalar, Device> b_;                // GH x 1
+  Parameter<Scalar, Device> b_R_;              // GH x 1
+  Parameter<Scalar, Device> projection_;       // P x H
+  Parameter<Scalar, Device> peepholes_;        // H x 2 or 3
+  Parameter<Scalar, Device> norm_x_, norm_h_;  // GH x 1
+  Parameter<Scalar, Device> norm_c_;           // H x 2
+  Parameter<Scalar, Device> h0_, c0_;          // P x 1, H x 1: the learned initial state
 };
 
 }  // namespace rondo::inline v0

@@ -2,12 +2,12 @@
 // StreamingRecurrent: one stream, one step at a time, as an audio callback or a control loop wants it:
 //
 //   StreamingLstm<float, 1, 16> stream(lstm, head);   // sizes known when compiling; or StreamingLstm<float>(lstm)
-//   float y = stream.step(x)[0];                      // C numbers in, K (or, without a head, H) numbers out
+//   float y = stream.step(x)[0];                      // C numbers in, K (or, without a head, P) numbers out
 //
 // It copies and packs the weights of a network of any depth, and of a Linear behind it, and holds the state. step()
-// allocates nothing, takes no lock, makes no system call and throws nothing; one object belongs to one thread. Its sums
-// are ordered for latency: it agrees with Lstm::step to rounding, not to the bit. On the CPU. Legend: C inputs, H
-// hidden units, K outputs, L layers.
+// allocates nothing, takes no lock, makes no system call and, given C numbers, throws nothing; one object belongs to
+// one thread. Its sums are ordered for latency: it agrees with Lstm::step to rounding, not to the bit. On the CPU.
+// Legend: C inputs, H hidden units, P outputs of the network, K outputs of the head, L layers.
 #pragma once
 
 #include <rondo/cpu/streaming.hpp>
@@ -15,7 +15,7 @@
 #include <rondo/layers/lstm.hpp>
 #include <rondo/layers/recurrent.hpp>
 
-#include <cassert>
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -37,7 +37,11 @@ class StreamingRecurrent {
                   "<C = ", C, ", H = ", H, ">: the network has C = ", input(), ", H = ", hidden());
     require_shape(!network.config().bidirectional, "Streaming", Cell::kName,
                   ": a bidirectional network needs whole sequences");
-    for (Index l = 0; l < network.depth(); ++l) layers_.emplace_back(network.layer(l).weights());
+    for (Index l = 0; l < network.depth(); ++l) {
+      PassOptions options = network.layer(l).options();
+      options.recurrent_dropout = 0;
+      layers_.emplace_back(network.layer(l).weights(), options);
+    }
   }
 
   /// With a linear layer behind it.
@@ -50,12 +54,15 @@ class StreamingRecurrent {
   Index input() const { return config_.input; }
   Index hidden() const { return config_.hidden; }
   Index depth() const { return static_cast<Index>(layers_.size()); }
-  /// Numbers that a step gives: K of the head, H without one.
+  /// Numbers that a step gives: K of the head, P without one.
   Index output() const { return head_.outputs() > 0 ? head_.outputs() : config_.output(); }
 
-  /// One step. x has C numbers. What is returned stays until the next step.
-  std::span<const Scalar> step(Input x) noexcept {
-    assert(static_cast<Index>(x.size()) == input());
+  /// One step. x has C numbers. What is returned stays until the next step. Where C is part of the type, so is the size
+  /// of x, and step throws nothing; else it throws shape_error for an x of another size.
+  std::span<const Scalar> step(Input x) noexcept(C != kDynamic) {
+    if constexpr (C == kDynamic)
+      require_shape(static_cast<Index>(x.size()) == input(), "Streaming", Cell::kName, "::step: x has ", x.size(),
+                    " numbers, this layer wants C = ", input());
     const Scalar* values = x.data();
     for (auto& layer : layers_) values = layer.step(values);
     if (head_.outputs() > 0) values = head_.step(values);
@@ -67,7 +74,8 @@ class StreamingRecurrent {
     for (auto& layer : layers_) layer.reset();
   }
 
-  /// Goes on from `state`, H x 1 x L, e.g. where Lstm::forward left it. Throws shape_error if it has another shape.
+  /// Goes on from `state` (P x 1 x L and H x 1 x L), e.g. where Lstm::forward left it. Throws shape_error if it has
+  /// another shape.
   void set_state(const RecurrentState<Scalar>& state) {
     detail::require_state<Cell>("Streaming", "::set_state", "state", state, config_, 1);
     for (Index l = 0; l < depth(); ++l) {

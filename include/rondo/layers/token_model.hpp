@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TokenModel: embedding, recurrent layers, linear: the probability of the next token given all before it. What `piano` trains.
-// Legend: V vocabulary, D features of the embedding, H hidden units, L layers, B batch, T time steps.
+// TokenModel: embedding, recurrent layers, linear: the probability of the next token given all before it. What `piano`
+// trains. Legend: V vocabulary, D features of the embedding, H hidden units, L layers, B batch, T time steps.
 #pragma once
 
 #include <rondo/layers/dropout.hpp>
@@ -36,8 +36,8 @@ class TokenModel {
   struct Cache {
     typename Network::Cache recurrent;
     DropoutCache<Scalar, Device> output_dropout;
-    bool dropped = false;              // whether the last forward pass dropped before the output layer
-    Sequence<Scalar, Device> logits;   // V x B x T
+    bool dropped = false;             // whether the last forward pass dropped before the output layer
+    Sequence<Scalar, Device> logits;  // V x B x T
     Sequence<Scalar, Device> d_logits, dy;
     State d_state;
 
@@ -75,23 +75,26 @@ class TokenModel {
   /// `cache`. `state` moves on.
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
                                           Cache& cache, Mode mode) const {
-    const auto& y = recurrent_.forward(embedding_.input(tokens, batch, time, config_.per_step), state, cache.recurrent, mode);
+    const auto& y =
+        recurrent_.forward(embedding_.input(tokens, batch, time, config_.per_step), state, cache.recurrent, mode);
     cache.dropped = mode.training() && config_.dropout > 0;
     if (cache.dropped) dropout(y, config_.dropout, mode.rng(), cache.output_dropout);
     output_.forward(cache.features(), cache.logits);
     return cache.logits;
   }
 
-  /// Adds to the gradients, given d_logits = dL/dlogits (V x B x T), of whatever loss. tokens and cache are those of the
-  /// forward pass. The gradient stops at the window's start (truncated backpropagation through time).
+  /// Adds to the gradients, given d_logits = dL/dlogits (V x B x T), of whatever loss. tokens and cache are those of
+  /// the forward pass. The gradient stops at the window's start (truncated backpropagation through time).
   void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& d_logits, Cache& cache) {
-    output_.backward(cache.features(), d_logits, &cache.dy);
-    if (cache.dropped) dropout_backward(Device{}, cache.output_dropout.mask.flat(), cache.dy.flat());
     const Index B = cache.logits.batch(), T = cache.logits.time();
+    require_shape(cache.recurrent.layers.size() == static_cast<std::size_t>(recurrent_.depth()),
+                  "TokenModel::backward: the cache is not that of a forward pass");
+    const auto x = embedding_.checked_input(tokens, B, T, config_.per_step);
+    output_.backward(cache.features(), d_logits, &cache.dy);
+    if (cache.dropped) dropout_backward(cache.output_dropout, cache.dy);
     recurrent_.resize(cache.d_state, B);
     cache.d_state.set_zero();
-    recurrent_.backward(embedding_.input(tokens, B, T, config_.per_step), cache.dy, cache.recurrent, cache.d_state,
-                        embedding_.E().grad());
+    recurrent_.backward(x, cache.dy, cache.recurrent, cache.d_state, embedding_.E().grad());
   }
 
   /// Forward, the loss of predicting `targets` (softmax_cross_entropy), and backward over one window. Returns the loss.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <utility>
 #include <vector>
 
 // All members of the class templates.
@@ -12,17 +13,30 @@ template class rondo::Sequence<float>;
 template class rondo::Sequence<double>;
 template class rondo::Lstm<float>;
 template class rondo::Lstm<double>;
+template class rondo::Gru<float>;
+template class rondo::Gru<double>;
+template class rondo::Recurrent<rondo::PeepholeLstmCell, float>;
+template class rondo::Recurrent<rondo::CoupledLstmCell, double>;
+template class rondo::Recurrent<rondo::CoupledPeepholeLstmCell, double>;
+template class rondo::RecurrentLayer<rondo::LstmCell, float>;
+template class rondo::RecurrentLayer<rondo::GruCell, double>;
 template class rondo::InferenceLstm<float>;
 template class rondo::InferenceLstm<double>;
+template class rondo::InferenceGru<float>;
+template class rondo::InferenceGru<double>;
 template class rondo::StreamingLstm<float>;
 template class rondo::StreamingLstm<float, 3, 16>;
 template class rondo::StreamingLstm<double>;
+template class rondo::StreamingGru<float>;
+template class rondo::StreamingGru<float, 3, 16>;
+template class rondo::StreamingGru<double>;
 template class rondo::Linear<float>;
 template class rondo::Linear<double>;
 template class rondo::Embedding<float>;
 template class rondo::Embedding<double>;
 template class rondo::TokenModel<float>;
 template class rondo::TokenModel<double>;
+template class rondo::TokenModel<float, rondo::Cpu, rondo::GruCell>;
 template class rondo::Lstm<float, rondo::Cuda>;
 template class rondo::InferenceLstm<float, rondo::Cuda>;
 template class rondo::TokenModel<float, rondo::Cuda>;
@@ -37,7 +51,7 @@ double train(std::span<const std::int32_t> tokens, rondo::Rng& rng, const std::f
   auto state = model.zero_state(1);
   rondo::zero_grad(model);
   const auto time = static_cast<rondo::Index>(tokens.size());
-  const rondo::Loss loss = model.forward_backward(tokens, tokens, 1, time, state, cache, &rng);
+  const rondo::Loss loss = model.forward_backward(tokens, tokens, 1, time, state, cache, rondo::Training{rng});
   const double norm = rondo::clip_grad_norm(model, 1);
   adam.step(model, rondo::WarmupCosine{}(0.5));
   adam.step(model);
@@ -67,6 +81,38 @@ double forward_and_losses(rondo::Rng& rng) {
 }
 template double forward_and_losses<float>(rondo::Rng&);
 template double forward_and_losses<double>(rondo::Rng&);
+
+// Many-to-one, in both directions, under names; then one step of a network in one direction.
+template <class Cell, class Scalar>
+double forecast(rondo::Rng& rng) {
+  rondo::Recurrent<Cell, Scalar> network({.input = 3, .hidden = 4, .bidirectional = true, .dropout = 0.1}, rng);
+  rondo::Linear<Scalar> fc(network.output(), 1, rng);
+  auto model = rondo::named("network", network, "fc", fc);
+  typename rondo::Recurrent<Cell, Scalar>::Cache cache;
+  rondo::Sequence<Scalar> x(3, 2, 5), target(1, 2, 1), last, mean, out, d_out, d_last, dy, dx;
+  x.set_lengths(std::vector<rondo::Index>{5, 3});
+  auto state = network.zero_state(2), d_state = network.zero_state(2);
+  const auto& y = network.forward(x, state, cache, rondo::Training{rng});
+  rondo::last_step(y, last, network.hidden());
+  rondo::mean_over_time(y, mean);
+  fc.forward(last, out);
+  const double loss =
+      rondo::mean_squared_error(out, target, &d_out).mean() + rondo::huber(out, target, 1.0, &d_out).mean();
+  rondo::zero_grad(model);
+  fc.backward(last, d_out, &d_last);
+  rondo::last_step_backward(y, d_last, dy, network.hidden());
+  rondo::mean_over_time_backward(y, d_last, dy);
+  network.backward(x, dy, cache, d_state, &dx);
+
+  rondo::Recurrent<Cell, Scalar> causal({.input = 3, .hidden = 4}, rng);
+  typename rondo::Recurrent<Cell, Scalar>::Scratch scratch;
+  auto now = causal.zero_state(2);
+  causal.step(x.at(0), now, scratch);
+  return loss + static_cast<double>(rondo::parameter_count(std::as_const(model)));
+}
+template double forecast<rondo::LstmCell, float>(rondo::Rng&);
+template double forecast<rondo::GruCell, double>(rondo::Rng&);
+template double forecast<rondo::PeepholeLstmCell, float>(rondo::Rng&);
 
 int sample(rondo::Rng& rng, std::span<const float> logits, std::span<const std::uint8_t> allowed) {
   rondo::Sampler sampler({.temperature = 0.9, .top_k = 3, .top_p = 0.9, .min_p = 0.01});

@@ -2,6 +2,7 @@
 // The LSTM cell: four gates, a cell c beside the hidden state h.
 #pragma once
 
+#include <rondo/math/cells/lstm_variants.hpp>
 #include <rondo/math/equations.hpp>
 
 namespace rondo::inline v0 {
@@ -16,6 +17,7 @@ struct LstmCell {
   static constexpr bool kRecurrentBias = false;   // two biases, since R h is not just added to W x
   static constexpr int kForgetGate = 1;           // or -1
   static constexpr int kPeepholeCount = 0;        // weights from c to gates
+  using InParts = LstmVariantCell<false, false>;  // the same in two texts: what is remembered, what is shown of it
 
   /// Which blocks W x is added to. R h is always added to the first kGates.
   static constexpr GateRun kInputRuns[] = {{0, 0, 4}};

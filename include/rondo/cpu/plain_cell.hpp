@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// One column of cells in the plain pass, forward and backward: the equations of the cell, and what may stand around
+// them: peepholes, the layer norm of c between what is remembered and what is shown, zoneout.
+#pragma once
+
+#include <rondo/core/recurrent_cache.hpp>
+#include <rondo/cpu/eigen.hpp>
+#include <rondo/cpu/plain_products.hpp>
+#include <rondo/cpu/recurrent_workspace.hpp>
+#include <rondo/math/cells/lstm_variants.hpp>
+#include <rondo/math/equations.hpp>
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace rondo::inline v0::detail {
+
+/// N columns of `rows` values that lie `stride` apart: the blocks of a step, the peepholes.
+template <class T, std::size_t N>
+struct Columns {
+  decltype(column(static_cast<T*>(nullptr), 0)) at[N > 0 ? N : 1];
+
+  Columns(T* data, Index rows, Index stride)
+      : Columns(data, rows, stride, std::make_index_sequence<(N > 0 ? N : 1)>{}) {}
+
+ private:
+  template <std::size_t... I>
+  Columns(T* data, Index rows, Index stride, std::index_sequence<I...>)
+      : at{column(data ? data + static_cast<Index>(I) * stride : data, data ? rows : 0)...} {}
+};
+
+template <class Cell, class T>
+Columns<T, Cell::kPeepholeCount> peepholes(MatrixView<T> p) {
+  return {p.data, p.rows, p.stride};
+}
+
+/// The state (H x B) that the cell itself goes on from at step t of sequence b: c(t-1), or h(t-1) of a cell without c.
+template <class Cell, class Scalar>
+MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, SequenceView<const Scalar> y,
+                                      const Steps& steps, Index b, Index t) {
+  const bool begins = steps.begins(b, t);
+  if constexpr (Cell::kHasC)
+    return begins ? cache.c0.at(0) : cache.c.at(steps.before(t));
+  else
+    return begins ? cache.h0.at(0) : y.at(steps.before(t));
+}
+
+/// Zoneout: state = before + share * (state - before), with the share that the mask leaves or, without one, its mean.
+template <class State, class Before, class Scalar>
+void zone_out(State&& state, const Before& before, double p, const Sequence<Scalar>& mask, Index b, Index t) {
+  const auto mean = static_cast<Scalar>(1 - p);
+  if (mask.size() > 0)
+    state = before + column_of(mask.at(t), b) * mean * (state - before);
+  else
+    state = before + mean * (state - before);
+}
+
+/// Its backward: d, of the state after it, becomes that of the state before it, and `kept` that of the step before.
+template <class D, class Kept, class Scalar>
+void zone_out_backward(D&& d, Kept&& kept, double p, const Sequence<Scalar>& mask, Index b, Index t) {
+  const auto mean = static_cast<Scalar>(1 - p);
+  kept = d;
+  if (mask.size() > 0)
+    d *= column_of(mask.at(t), b) * mean;
+  else
+    d *= mean;
+  kept -= d;
+}
+
+/// Whether the pass takes the cell in its two parts: where it has no other text, or a layer norm stands between them.
+template <class Cell, class Scalar>
+bool in_parts(const RecurrentWeights<const Scalar>& w) {
+  return std::is_same_v<Cell, typename Cell::InParts> || (w.norm_c.data && !std::is_void_v<typename Cell::InParts>);
+}
+
+/// c as the cell itself makes it at each step, before zoneout.
+template <class Sequence>
+auto& new_c(Sequence& c, Sequence& c_new, const PassOptions& options) {
+  return options.zoneout_c > 0 ? c_new : c;
+}
+
+/// Step t of sequence b: z (NH x B) becomes gates, c and tanh c are written to the cache, h is what the cell shows.
+template <class Cell, class Scalar, class H>
+void cell_forward(const RecurrentWeights<const Scalar>& w, const PassOptions& options, MatrixView<Scalar> z,
+                  MatrixView<const Scalar> state_before, RecurrentCache<Scalar>& cache, H& h, Index b, Index t) {
+  using equations::Equations;
+  Columns<Scalar, Cell::kBlocks> gates(&z(0, b), w.shape.hidden, w.shape.hidden);
+  const auto before = column_of(state_before, b);
+  auto c = column_of(new_c(cache.c, cache.c_new, options).at(t), b), tanh_c = column_of(cache.tanh_c.at(t), b);
+  if constexpr (!std::is_same_v<Cell, typename Cell::InParts>)
+    if (!in_parts<Cell>(w)) Equations<Cell>::forward(gates.at, before, c, tanh_c, h);  // (1)-(6)
+  if constexpr (!std::is_void_v<typename Cell::InParts>)
+    if (in_parts<Cell>(w)) {
+      using Parts = Equations<typename Cell::InParts>;
+      const auto p = peepholes<Cell>(w.peepholes);
+      Parts::update(gates.at, before, c, p.at);
+      if (w.norm_c.data) {
+        auto c_hat = column_of(cache.c_hat.at(t), b), shown = column_of(cache.workspace.plain.shown_c.at(0), b);
+        c_hat = c;
+        inverses_of(cache.inverses, Norm::c)(0, b + cache.c_hat.batch() * t) = layer_norm(c_hat);
+        shown = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);
+        Parts::output(gates.at, c, shown, tanh_c, h, p.at);
+      } else {
+        Parts::output(gates.at, c, c, tanh_c, h, p.at);
+      }
+    }
+  if (Cell::kHasC && options.zoneout_c > 0) {
+    column_of(cache.c.at(t), b) = c;
+    zone_out(column_of(cache.c.at(t), b), before, options.zoneout_c, cache.zone_c, b, t);
+  }
+}
+
+/// Its backward, of what the cell showed: dz (NH x B) is written, dc goes on to the step before.
+template <class Cell, class Scalar, class Dh, class Dc>
+void cell_backward(const RecurrentWeights<const Scalar>& w, const PassOptions& options,
+                   MatrixView<const Scalar> state_before, RecurrentCache<Scalar>& cache,
+                   const RecurrentWeights<Scalar>& grad, const Dh& dh, Dc& dc, MatrixView<Scalar> dz_t, Index b,
+                   Index t) {
+  using equations::Equations;
+  const RecurrentCache<Scalar>& saved = cache;
+  auto& work = cache.workspace.plain;
+  const Index H = w.shape.hidden;
+  const Columns<const Scalar, Cell::kBlocks> gates(&saved.gates(0, b, t), H, H);
+  Columns<Scalar, Cell::kBlocks> dz(&dz_t(0, b), H, H);
+  const auto before = column_of(state_before, b), tanh_c = column_of(saved.tanh_c.at(t), b);
+  if (Cell::kHasC && options.zoneout_c > 0)
+    zone_out_backward(dc, column_of(work.dc_kept.at(0), b), options.zoneout_c, saved.zone_c, b, t);
+  if constexpr (!std::is_same_v<Cell, typename Cell::InParts>)
+    if (!in_parts<Cell>(w)) Equations<Cell>::backward(gates.at, before, tanh_c, dh, dc, dz.at);  // (9)-(14)
+  if constexpr (!std::is_void_v<typename Cell::InParts>)
+    if (in_parts<Cell>(w)) {
+      using Parts = Equations<typename Cell::InParts>;
+      const auto p = peepholes<Cell>(w.peepholes);
+      auto dp = peepholes<Cell>(grad.peepholes);
+      const auto c = column_of(new_c(saved.c, saved.c_new, options).at(t), b);
+      if (w.norm_c.data) {  // forward: shown = gain * c_hat + shift
+        const auto d_shown_c = work.d_shown_c.at(0).columns(b, 1);
+        auto d_shown = column_of(d_shown_c, 0);
+        d_shown.setZero();
+        Parts::output_backward(gates.at, c, tanh_c, dh, d_shown, dc, dz.at, p.at, dp.at);
+        column_of(grad.norm_c, 1) += d_shown;
+        normed_backward<Scalar>(w.norm_c.columns(0, 1), saved.c_hat.at(t).columns(b, 1),
+                                inverses_of(saved.inverses, Norm::c).columns(b + saved.c_hat.batch() * t, 1), d_shown_c,
+                                grad.norm_c.columns(0, 1), [](Index) { return true; });
+        dc += d_shown;
+      } else {
+        Parts::output_backward(gates.at, c, tanh_c, dh, dc, dc, dz.at, p.at, dp.at);
+      }
+      Parts::update_backward(gates.at, before, dc, dz.at, p.at, dp.at);
+    }
+  if (Cell::kHasC && options.zoneout_c > 0) dc += column_of(work.dc_kept.at(0), b);
+}
+
+}  // namespace rondo::inline v0::detail

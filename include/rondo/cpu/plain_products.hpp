@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// The two products of a layer with what it multiplies, W x and R h, forward and backward: as they are or, where the
+// layer has a layer norm (Ba, Kiros, Hinton 2016, equations 20 to 22), each normalised by itself over all gates, with a
+// gain. Legend: H hidden units, G gates, N blocks of the cell, n columns.
+#pragma once
+
+#include <rondo/core/recurrent_cache.hpp>
+#include <rondo/cpu/eigen.hpp>
+#include <rondo/cpu/gemm.hpp>
+#include <rondo/cpu/recurrent_workspace.hpp>
+#include <rondo/math/equations.hpp>
+#include <rondo/math/layer_norm.hpp>
+
+namespace rondo::inline v0::detail {
+
+/// One column of a matrix.
+template <class T>
+auto column_of(MatrixView<T> a, Index j) {
+  return column(a.data + j * a.stride, a.rows);
+}
+
+/// f(rows of a (GH x n), rows of Z (NH x n)) for the gates of W and the blocks that they are added to.
+template <class Cell, class T, class U, class F>
+void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
+  for (const GateRun& run : Cell::kInputRuns)
+    f(a.row_block(run.gate * H, run.count * H), Z.row_block(run.block * H, run.count * H));
+}
+
+/// Which of the three norms: a row of RecurrentCache::inverses.
+enum class Norm { x, h, c };
+
+template <class Sequence>
+auto inverses_of(Sequence& inverses, Norm norm) {
+  return inverses.flat().row_block(static_cast<Index>(norm), 1);
+}
+
+/// Makes room for what a layer norm keeps.
+template <class Cell, class Scalar>
+void resize_norms(const RecurrentWeights<const Scalar>& w, const Extent& x, RecurrentCache<Scalar>& cache) {
+  const Index H = w.shape.hidden, GH = Cell::kGates * H;
+  for (auto* s : {&cache.x_hat, &cache.h_hat}) s->resize(GH, x.batch, x.time);
+  cache.c_hat.resize(Cell::kHasC ? H : 0, x.batch, x.time);
+  cache.inverses.resize(3, x.batch, x.time);
+  cache.workspace.plain.shown_c.resize(H, x.batch, 1);
+}
+
+/// normalised = the normalised columns of a * b (GH x n), which are kept with their `inverses` (1 x n).
+template <class Scalar>
+void normed_product(Cpu cpu, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> normalised,
+                    MatrixView<Scalar> inverses) {
+  fill(cpu, normalised, Scalar(0));
+  gemm(cpu, Op::none, Op::none, a, b, normalised);
+  for (Index j = 0; j < normalised.cols; ++j) {
+    auto column = column_of(normalised, j);
+    inverses(0, j) = layer_norm(column);
+  }
+}
+
+/// rows += gain * normalised, column by column.
+template <class Scalar>
+void add_scaled(ConstView<Scalar> gain, ConstView<Scalar> normalised, MatrixView<Scalar> rows) {
+  for (Index j = 0; j < rows.cols; ++j) column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);
+}
+
+/// d = dL/d(gain * normalised) (rows x n) becomes dL/d(what was normalised); adds to d_gain. `active(j)` says whether
+/// column j is a real step.
+template <class Scalar, class Active>
+void normed_backward(ConstView<Scalar> gain, ConstView<Scalar> normalised, ConstView<Scalar> inverses,
+                     MatrixView<Scalar> d, MatrixView<Scalar> d_gain, Active&& active) {
+  for (Index j = 0; j < d.cols; ++j) {
+    if (!active(j)) continue;
+    auto column = column_of(d, j);
+    column_of(d_gain, 0) += column * column_of(normalised, j);  // forward: gain * normalised
+    column *= column_of(gain, 0);
+    layer_norm_backward(column, column_of(normalised, j), inverses(0, j));
+  }
+}
+
+/// Z (NH x n) += W X, for columns of the sequence from `first` on.
+template <class Cell, class Scalar>
+void add_input(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<Scalar> X, MatrixView<Scalar> Z,
+               RecurrentCache<Scalar>& cache, Index first) {
+  const Index H = w.shape.hidden;
+  if (!w.norm_x.data) {
+    for_each_input_run<Cell>(w.W, Z, H, [&](auto W, auto rows) { gemm(cpu, Op::none, Op::none, W, X, rows); });
+    return;
+  }
+  const auto x_hat = cache.x_hat.flat().columns(first, Z.cols);
+  normed_product(cpu, w.W, X, x_hat, inverses_of(cache.inverses, Norm::x).columns(first, Z.cols));
+  for_each_input_run<Cell>(x_hat, Z, H, [&](auto hat, auto rows) {
+    add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);
+  });
+}
+
+/// z (GH x n) += R h, for the first columns of step t. R: packed.
+template <class Scalar>
+void add_recurrent(Cpu cpu, const RecurrentWeights<const Scalar>& w, const PackedMatrix<Scalar, Cpu>& R,
+                   ConstView<Scalar> h, MatrixView<Scalar> z, RecurrentCache<Scalar>& cache, Index t) {
+  if (!w.norm_h.data) return gemm(cpu, R, h, z);
+  const auto h_hat = cache.h_hat.at(t).columns(0, z.cols);
+  normed_product(cpu, w.R, h, h_hat, inverses_of(cache.inverses, Norm::h).columns(t * cache.h_hat.batch(), z.cols));
+  add_scaled<Scalar>(w.norm_h, h_hat, z);
+}
+
+/// The gradient of R h (GH x n) at step t, given that of what was added, dz.
+template <class Scalar>
+MatrixView<const Scalar> recurrent_gradient(Cpu cpu, const RecurrentWeights<const Scalar>& w, const Extent& x,
+                                            MatrixView<const Scalar> dz, RecurrentCache<Scalar>& cache,
+                                            const RecurrentWeights<Scalar>& grad, Index t) {
+  if (!w.norm_h.data) return dz;
+  const auto d = cache.workspace.plain.d_normed_h.at(t).columns(0, dz.cols);
+  copy(cpu, dz, d);
+  normed_backward<Scalar>(w.norm_h, cache.h_hat.at(t).columns(0, dz.cols),
+                          inverses_of(cache.inverses, Norm::h).columns(t * x.batch, dz.cols), d, grad.norm_h,
+                          [&](Index b) { return x.active(b, t); });
+  return d;
+}
+
+/// dW += d(W X) X^T and, unless dX is empty, dX += W^T d(W X), given dZ (NH x n) of columns from `first` on.
+template <class Cell, class Scalar>
+void input_backward(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<Scalar> X, MatrixView<const Scalar> dZ,
+                    RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad, MatrixView<Scalar> dX,
+                    Index first) {
+  const Index H = w.shape.hidden;
+  if (w.norm_x.data) {
+    const auto d = cache.workspace.plain.d_normed_x.flat().columns(first, dZ.cols);
+    for_each_input_run<Cell>(d, dZ, H, [&](auto gates, auto rows) { copy(cpu, rows, gates); });
+    normed_backward<Scalar>(w.norm_x, cache.x_hat.flat().columns(first, dZ.cols),
+                            inverses_of(cache.inverses, Norm::x).columns(first, dZ.cols), d, grad.norm_x,
+                            [](Index) { return true; });
+    gemm(cpu, Op::none, Op::transpose, d, X, grad.W);
+    if (dX.data) gemm(cpu, Op::transpose, Op::none, w.W, d, dX);
+    return;
+  }
+  for_each_input_run<Cell>(grad.W, dZ, H, [&](auto dW, auto rows) {  // (16) dW = dZ X^T
+    gemm(cpu, Op::none, Op::transpose, rows, X, dW);
+  });
+  if (dX.data)  // (19) dX = W^T dZ
+    for_each_input_run<Cell>(w.W, dZ, H, [&](auto W, auto rows) { gemm(cpu, Op::transpose, Op::none, W, rows, dX); });
+}
+
+}  // namespace rondo::inline v0::detail

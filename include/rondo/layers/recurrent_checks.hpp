@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// What every entry of a recurrent network checks before it reads or writes anything: shapes, in time that does not
+// depend on them (lengths of a ragged batch are compared one by one). All throw shape_error in named dimensions.
+#pragma once
+
+#include <rondo/core/error.hpp>
+#include <rondo/core/recurrent.hpp>
+#include <rondo/core/recurrent_cache.hpp>
+#include <rondo/core/recurrent_input.hpp>
+
+#include <algorithm>
+#include <string_view>
+
+namespace rondo::inline v0::detail {
+
+/// Who speaks, e.g. "Inference", "Lstm", "::forward". Written only once a message needs it.
+struct Speaker {
+  std::string_view kind, cell, entry;
+  friend std::ostream& operator<<(std::ostream& out, const Speaker& s) { return out << s.kind << s.cell << s.entry; }
+};
+
+/// `letters` names the dimensions, e.g. "P x B".
+template <class T>
+void require_matrix(const Speaker& who, const char* what, MatrixView<T> a, Index rows, Index cols,
+                    const char* letters) {
+  require_shape(a.rows == rows && a.cols == cols, who, ": ", what, " is ", a.rows, " x ", a.cols, " (", letters,
+                "), wanted ", rows, " x ", cols);
+}
+
+/// x has C features, and as many columns, lengths or ids as its B x T wants.
+template <class Scalar, class Device>
+void require_input(const Speaker& who, const RecurrentInput<Scalar, Device>& x, Index C) {
+  require_shape(x.features() == C && x.batch() >= 0 && x.time() >= 0, who, ": x is ", x.shape(),
+                ", this layer wants C = ", C);
+  const Index steps = x.batch() * x.time(), lengths = static_cast<Index>(x.extent().lengths.size());
+  require_shape(lengths == 0 || lengths == x.batch(), who, ": x has ", lengths, " lengths for B = ", x.batch());
+  if (!x.is_tokens())
+    return require_shape(x.sequence().flat.cols == steps, who, ": x has ", x.sequence().flat.cols, " columns for ",
+                         x.shape());
+  const auto& tokens = x.tokens();
+  require_shape(tokens.per_step > 0 && static_cast<Index>(tokens.tokens.size()) == steps * tokens.per_step, who,
+                ": x has ", tokens.tokens.size(), " ids for B x T = ", x.batch(), " x ", x.time(), ", ",
+                tokens.per_step, " a step");
+}
+
+/// A sequence beside x: of `rows` features, and of the B and T of x.
+template <class T>
+void require_beside(const Speaker& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
+  require_shape(y.features() == rows && y.batch() == x.batch && y.time() == x.time && y.flat.cols == x.batch * x.time,
+                who, ": ", what, " is ", SequenceShape{y.features(), y.batch(), y.time()}, ", wanted ", rows, " x ",
+                x.batch, " x ", x.time);
+}
+
+/// The same, and with the lengths of x.
+template <class T>
+void require_outputs(const Speaker& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
+  require_beside(who, what, y, rows, x);
+  require_shape(std::ranges::equal(y.extent.lengths, x.lengths), who, ": ", what, " has not the lengths of x");
+}
+
+/// Where the gradient of x goes: nowhere, or to a matrix of its shape.
+template <class Scalar, class Device>
+void require_dE(const Speaker& who, const RecurrentInput<Scalar, Device>& x, MatrixView<Scalar> dE, bool to_features) {
+  require_shape(!(x.is_tokens() && to_features), who, ": x is tokens, whose gradient goes to a matrix dE");
+  if (!dE.data) return;
+  require_shape(x.is_tokens(), who, ": x is features, whose gradient goes to dx, not to a matrix dE");
+  require_matrix(who, "dE", dE, x.features(), x.tokens().E.cols, "D x V");
+}
+
+/// The cache is that of a forward pass over x of a layer with such weights.
+template <class Cell, class Scalar, class Device>
+void require_cache(const Speaker& who, const RecurrentCache<Scalar, Device>& cache,
+                   const RecurrentWeights<const Scalar>& w, const Extent& x) {
+  const RecurrentShape& shape = w.shape;
+  const Index H = shape.hidden, GH = Cell::kGates * H, cell = Cell::kHasC ? H : 0;
+  const auto fits = [&](const Sequence<Scalar, Device>& s, Index rows, Index time) {
+    return s.features() == rows && s.batch() == x.batch && s.time() == time;
+  };
+  const bool normed = !w.norm_x.data || (fits(cache.x_hat, GH, x.time) && fits(cache.h_hat, GH, x.time) &&
+                                         (!Cell::kHasC || fits(cache.c_hat, H, x.time)));
+  require_shape(normed && fits(cache.h0, shape.output, 1) && fits(cache.c0, cell, 1) &&
+                    fits(cache.gates, Cell::kBlocks * H, x.time) && fits(cache.c, cell, x.time) &&
+                    fits(cache.tanh_c, cell, x.time) && fits(cache.m, shape.projects() ? H : 0, x.time) &&
+                    std::ranges::equal(cache.gates.lengths(), x.lengths),
+                who, ": the cache is not that of a forward pass over x, ", SequenceShape{shape.input, x.batch, x.time});
+}
+
+}  // namespace rondo::inline v0::detail

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Layer normalisation of one column (Ba, Kiros, Hinton 2016): (x - mean) / sqrt(variance + epsilon), to which the caller
+// applies gain and shift. For Eigen arrays.
+#pragma once
+
+#include <cmath>
+
+namespace rondo::inline v0 {
+
+inline constexpr double kLayerNormEpsilon = 1e-5;
+
+/// x becomes its normalised self; returns what it was divided by, inverted.
+template <class Column>
+auto layer_norm(Column& x) {
+  using Scalar = typename Column::Scalar;
+  x -= x.mean();
+  const Scalar inverse = 1 / std::sqrt(x.square().mean() + static_cast<Scalar>(kLayerNormEpsilon));
+  x *= inverse;
+  return inverse;
+}
+
+/// d = dL/d(normalised) becomes dL/dx; `normalised` and `inverse` are those of layer_norm.
+template <class Column, class Normalised>
+void layer_norm_backward(Column& d, const Normalised& normalised, typename Column::Scalar inverse) {
+  const auto along = (d * normalised).mean();
+  d = (d - d.mean() - normalised * along) * inverse;  // forward: normalised = (x - mean) * inverse
+}
+
+}  // namespace rondo::inline v0
