@@ -32,3 +32,22 @@ TEST_CASE("Recurrent layer on CUDA, races: every algorithm and product") {
   }
   host_cuda::set_device({});
 }
+
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA, races: other cells, and projections", "", LstmCell, GruCell,
+                   CoupledPeepholeLstmCell) {
+  for (Direction direction : {Direction::forward, Direction::reverse})
+    for (Precision precision : {Precision::fp32, Precision::bf16}) {
+      const RecurrentCase<TestType> in({.C = 2,
+                                        .H = 10,
+                                        .B = 3,
+                                        .T = 3,
+                                        .lengths = {1, 3, 0},
+                                        .direction = direction,
+                                        .projection = TestType::kHasC ? 4 : 0},
+                                       9);
+      const AlgorithmGuard guard(RecurrentAlgorithm::stepwise);
+      RecurrentCache<float, Cuda> cache;
+      const CaseResults got = run_on_device(in, cache, {.precision = precision});
+      if (precision == Precision::fp32) require_close(in.shape, got, reference(in));
+    }
+}
