@@ -116,43 +116,41 @@ inline constexpr CellKernels kCellKernels{avx512::kCellProductKernels<avx512::Fp
 
 #endif  // RONDO_X86_LEVELS
 
-/// The kernels of a level; null at the baseline, where Eigen serves.
-inline const Kernels* kernels_of(CpuLevel level) {
 #if RONDO_X86_LEVELS
+/// The table of a level among those of all; null at the baseline.
+template <class Table>
+const Table* of_level(CpuLevel level, const Table& at_avx2, const Table& at_avx512, const Table& at_avx512_bf16) {
   switch (level) {
     case CpuLevel::avx512_bf16:
-      return &avx512_bf16::kKernels;
+      return &at_avx512_bf16;
     case CpuLevel::avx512:
-      return &avx512::kKernels;
+      return &at_avx512;
     case CpuLevel::avx2:
-      return &avx2::kKernels;
+      return &at_avx2;
     case CpuLevel::baseline:
       break;
   }
-#else
-  (void)level;
-#endif
   return nullptr;
+}
+#endif
+
+/// The kernels of a level; null at the baseline, where Eigen serves.
+inline const Kernels* kernels_of([[maybe_unused]] CpuLevel level) {
+#if RONDO_X86_LEVELS
+  return of_level(level, avx2::kKernels, avx512::kKernels, avx512_bf16::kKernels);
+#else
+  return nullptr;
+#endif
 }
 
 /// The kernels of a level for one kind of cell, compiled where they are first asked for; null at the baseline.
 template <class Cell>
-const CellKernels* cell_kernels_of(CpuLevel level) {
+const CellKernels* cell_kernels_of([[maybe_unused]] CpuLevel level) {
 #if RONDO_X86_LEVELS
-  switch (level) {
-    case CpuLevel::avx512_bf16:
-      return &avx512_bf16::kCellKernels<Cell>;
-    case CpuLevel::avx512:
-      return &avx512::kCellKernels<Cell>;
-    case CpuLevel::avx2:
-      return &avx2::kCellKernels<Cell>;
-    case CpuLevel::baseline:
-      break;
-  }
+  return of_level(level, avx2::kCellKernels<Cell>, avx512::kCellKernels<Cell>, avx512_bf16::kCellKernels<Cell>);
 #else
-  (void)level;
-#endif
   return nullptr;
+#endif
 }
 
 }  // namespace rondo::inline v0::detail

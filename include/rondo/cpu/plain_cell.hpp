@@ -143,7 +143,7 @@ void cell_backward(const RecurrentWeights<const Scalar>& w, const PassOptions& o
         column_of(grad.norm_c, 1) += d_shown;
         normed_backward<Scalar>(w.norm_c.columns(0, 1), saved.c_hat.at(t).columns(b, 1),
                                 inverses_of(saved.inverses, Norm::c).columns(b + saved.c_hat.batch() * t, 1), d_shown_c,
-                                grad.norm_c.columns(0, 1), [](Index) { return true; });
+                                grad.norm_c.columns(0, 1));
         dc += d_shown;
       } else {
         Parts::output_backward(gates.at, c, tanh_c, dh, dc, dc, dz.at, p.at, dp.at);

@@ -62,13 +62,11 @@ void add_scaled(ConstView<Scalar> gain, ConstView<Scalar> normalised, MatrixView
   for (Index j = 0; j < rows.cols; ++j) column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);
 }
 
-/// d = dL/d(gain * normalised) (rows x n) becomes dL/d(what was normalised); adds to d_gain. `active(j)` says whether
-/// column j is a real step.
-template <class Scalar, class Active>
+/// d = dL/d(gain * normalised) (rows x n), zero in padding, becomes dL/d(what was normalised); adds to d_gain.
+template <class Scalar>
 void normed_backward(ConstView<Scalar> gain, ConstView<Scalar> normalised, ConstView<Scalar> inverses,
-                     MatrixView<Scalar> d, MatrixView<Scalar> d_gain, Active&& active) {
+                     MatrixView<Scalar> d, MatrixView<Scalar> d_gain) {
   for (Index j = 0; j < d.cols; ++j) {
-    if (!active(j)) continue;
     auto column = column_of(d, j);
     column_of(d_gain, 0) += column * column_of(normalised, j);  // forward: gain * normalised
     column *= column_of(gain, 0);
@@ -104,15 +102,15 @@ void add_recurrent(Cpu cpu, const RecurrentWeights<const Scalar>& w, const Packe
 
 /// The gradient of R h (GH x n) at step t, given that of what was added, dz.
 template <class Scalar>
-MatrixView<const Scalar> recurrent_gradient(Cpu cpu, const RecurrentWeights<const Scalar>& w, const Extent& x,
+MatrixView<const Scalar> recurrent_gradient(Cpu cpu, const RecurrentWeights<const Scalar>& w,
                                             MatrixView<const Scalar> dz, RecurrentCache<Scalar>& cache,
                                             const RecurrentWeights<Scalar>& grad, Index t) {
   if (!w.norm_h.data) return dz;
   const auto d = cache.workspace.plain.d_normed_h.at(t).columns(0, dz.cols);
   copy(cpu, dz, d);
   normed_backward<Scalar>(w.norm_h, cache.h_hat.at(t).columns(0, dz.cols),
-                          inverses_of(cache.inverses, Norm::h).columns(t * x.batch, dz.cols), d, grad.norm_h,
-                          [&](Index b) { return x.active(b, t); });
+                          inverses_of(cache.inverses, Norm::h).columns(t * cache.h_hat.batch(), dz.cols), d,
+                          grad.norm_h);
   return d;
 }
 
@@ -126,8 +124,7 @@ void input_backward(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<
     const auto d = cache.workspace.plain.d_normed_x.flat().columns(first, dZ.cols);
     for_each_input_run<Cell>(d, dZ, H, [&](auto gates, auto rows) { copy(cpu, rows, gates); });
     normed_backward<Scalar>(w.norm_x, cache.x_hat.flat().columns(first, dZ.cols),
-                            inverses_of(cache.inverses, Norm::x).columns(first, dZ.cols), d, grad.norm_x,
-                            [](Index) { return true; });
+                            inverses_of(cache.inverses, Norm::x).columns(first, dZ.cols), d, grad.norm_x);
     gemm(cpu, Op::none, Op::transpose, d, X, grad.W);
     if (dX.data) gemm(cpu, Op::transpose, Op::none, w.W, d, dX);
     return;

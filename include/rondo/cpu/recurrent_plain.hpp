@@ -145,7 +145,7 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
         column_of(dz, b).setZero();
     }
     // (15) dh(t-1) = R^T dz(t)
-    const auto d_Rh = detail::recurrent_gradient<Scalar>(cpu, w, x.extent, dz.row_block(0, GH), cache, grad, t);
+    const auto d_Rh = detail::recurrent_gradient<Scalar>(cpu, w, dz.row_block(0, GH), cache, grad, t);
     fill(cpu, dh.columns(0, columns), Scalar(0));
     gemm(cpu, work.R_transposed, d_Rh, dh.columns(0, columns));
     if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));  // forward: R (mask * h(t-1))

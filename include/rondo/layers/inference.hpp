@@ -39,9 +39,8 @@ class InferenceRecurrent {
     config_.precision = precision;
     for (std::size_t n = 0; n < layers_.size(); ++n) {
       const auto& layer = network.layer(Index(n) / directions(), Index(n) % directions());
-      PassOptions options = layer.options();
+      PassOptions options = layer.inference_options();
       options.precision = precision;
-      options.recurrent_dropout = 0;
       recurrent_prepare_inference(Device{}, Cell{}, options, layer.weights(), layers_[n]);
     }
   }

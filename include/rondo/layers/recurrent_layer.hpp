@@ -67,6 +67,12 @@ class RecurrentLayer {
   Index input() const { return shape_.input; }
   Index hidden() const { return shape_.hidden; }
   const PassOptions& options() const { return options_; }
+  /// The same where nothing is dropped, so that a faster pass may run.
+  PassOptions inference_options() const {
+    PassOptions options = options_;
+    options.recurrent_dropout = 0;
+    return options;
+  }
 
   Parameter<Scalar, Device>& W() { return W_; }
   Parameter<Scalar, Device>& R() { return R_; }

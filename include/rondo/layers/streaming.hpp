@@ -37,11 +37,8 @@ class StreamingRecurrent {
                   "<C = ", C, ", H = ", H, ">: the network has C = ", input(), ", H = ", hidden());
     require_shape(!network.config().bidirectional, "Streaming", Cell::kName,
                   ": a bidirectional network needs whole sequences");
-    for (Index l = 0; l < network.depth(); ++l) {
-      PassOptions options = network.layer(l).options();
-      options.recurrent_dropout = 0;
-      layers_.emplace_back(network.layer(l).weights(), options);
-    }
+    for (Index l = 0; l < network.depth(); ++l)
+      layers_.emplace_back(network.layer(l).weights(), network.layer(l).inference_options());
   }
 
   /// With a linear layer behind it.
