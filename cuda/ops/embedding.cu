@@ -4,8 +4,8 @@
 // Backward: several columns of dy belong to one token, and their sum must not depend on who comes first. The host sorts
 // the columns by token (counting sort: those of one token keep their order); each token that occurs gets a block, whose
 // threads share the features and add the token's columns one after the other, as the CPU does, to the same bits.
-#include <rondo/core/recurrent_input.hpp>
 #include <rondo/cuda/verbs.hpp>
+#include <rondo/recurrent/input.hpp>
 
 #include "reduce.cuh"
 

@@ -4,7 +4,7 @@
 // they have a stride.
 //
 // Steps are counted in the order in which a pass visits them: step s of a forward direction is time s, that of a
-// reverse one T - 1 - s; coming back it is the other way round. See core/steps.hpp.
+// reverse one T - 1 - s; coming back it is the other way round. See recurrent/steps.hpp.
 #pragma once
 
 #include <rondo/core/precision.hpp>

@@ -3,45 +3,44 @@
 // Exit status 0: equal up to the exceptions that the score logs. 1: not, or a file is faulty. 2: wrong command line.
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/reader.hpp>
-#include <rondo/music/score/abc_parser.hpp>
-#include <rondo/music/score/compare.hpp>
+#include "piano/notation/abc_parser.hpp"
+#include "piano/notation/compare.hpp"
 
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string>
 
-namespace {
+using namespace piano;
 
-namespace midi = rondo::midi;
-namespace music = rondo::music;
+namespace {
 
 std::string name_of(int pitch) {
   static constexpr const char* names[] = {"C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"};
   return names[pitch % 12] + std::to_string(pitch / 12 - 1);
 }
 
-std::string describe(const music::ScoreDifference& d) {
+std::string describe(const ScoreDifference& d) {
   if (!d.reference) return "ours alone, lasts " + d.ours->to_string();
   if (!d.ours) return "reference alone, lasts " + d.reference->to_string();
   return "lasts " + d.ours->to_string() + ", in the reference " + d.reference->to_string();
 }
 
 int compare_files(const std::string& abc, const std::string& reference_path) {
-  music::Score score = music::read_abc(abc);
-  const music::LoggedReference log = music::logged_reference(score).value_or(music::LoggedReference{});
-  if (log.without_repeats) score = music::read_abc(abc, music::Repeats::ignore);
+  Score score = read_abc(abc);
+  const LoggedReference log = logged_reference(score).value_or(LoggedReference{});
+  if (log.without_repeats) score = read_abc(abc, Repeats::ignore);
 
   const midi::File file = midi::read_file(reference_path).file;
   if (file.division.ticks_per_quarter == 0)
     throw std::runtime_error(reference_path + ": counts frames, not quarter notes");
   const auto reference = midi::extract<midi::Ticks>(file).notes;
-  const auto differences = music::compare(score, reference, file.division.ticks_per_quarter, log);
+  const auto differences = compare(score, reference, file.division.ticks_per_quarter, log);
 
-  for (const music::ScoreDifference& d : differences)
+  for (const ScoreDifference& d : differences)
     std::printf("bar %d, quarter %s: %s %s\n", d.bar, d.onset.to_string().c_str(), name_of(d.pitch).c_str(),
                 describe(d).c_str());
-  const auto unexpected = music::unexpected(differences, log);
+  const auto unexpected = piano::unexpected(differences, log);
   for (const auto& [bar, counts] : unexpected)
     std::printf("bar %d: %zu differences, %zu logged\n", bar, counts.first, counts.second);
   std::printf("%zu notes, %zu in the reference, %zu differences, %s\n", score.notes.size(), reference.size(),

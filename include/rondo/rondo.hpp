@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Everything that needs no more than the standard library and Eigen: the network on the CPU, and the music.
+// The network, on the CPU: everything that needs only the standard library and Eigen. MIDI and music:
+// <rondo/music.hpp>.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -22,26 +23,6 @@
 #include <rondo/layers/regression_losses.hpp>
 #include <rondo/layers/streaming.hpp>
 #include <rondo/layers/token_model.hpp>
-#include <rondo/midi/compose.hpp>
-#include <rondo/midi/notes.hpp>
-#include <rondo/midi/reader.hpp>
-#include <rondo/midi/writer.hpp>
-#include <rondo/music/augment.hpp>
-#include <rondo/music/batches.hpp>
-#include <rondo/music/calibration.hpp>
-#include <rondo/music/condition.hpp>
-#include <rondo/music/dataset.hpp>
-#include <rondo/music/grammar.hpp>
-#include <rondo/music/load.hpp>
-#include <rondo/music/memorisation.hpp>
-#include <rondo/music/ngram.hpp>
-#include <rondo/music/pedal.hpp>
-#include <rondo/music/score/library.hpp>
-#include <rondo/music/statistics.hpp>
-#include <rondo/music/style.hpp>
-#include <rondo/music/tokens.hpp>
-#include <rondo/music/vocabulary.hpp>
-#include <rondo/music/yardstick.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
 #include <rondo/optim/schedule.hpp>

@@ -29,7 +29,7 @@ TEST_CASE("a parameter starts at zero, and so do its gradient and moments") {
 TEST_CASE("weights decay, biases do not") {
   CHECK(Parameter<float>(3, 2).decays());
   CHECK(Parameter<float>(3, 1).decays());  // the weights of one input are weights
-  CHECK_FALSE(Parameter<float>(3, 1, TorchShape::vector).decays());
+  CHECK_FALSE(Parameter<float>(3, 1, ParameterKind::bias).decays());
 }
 
 TEST_CASE("a path joins its parts with dots and its indices without") {
@@ -53,7 +53,7 @@ namespace {
 
 /// With the mutable visitor alone.
 struct Plain {
-  Parameter<float> a{3, 2}, b{4, 1, TorchShape::vector};
+  Parameter<float> a{3, 2}, b{4, 1, ParameterKind::bias};
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     f(path / "a", a);
@@ -90,7 +90,7 @@ TEST_CASE("copy_weights copies from a const model, or writes nothing") {
 
   Plain source, target;
   fill(Cpu{}, source.a.value(), 1);
-  target.b = Parameter<float>(5, 1, TorchShape::vector);  // the second parameter does not fit
+  target.b = Parameter<float>(5, 1, ParameterKind::bias);  // the second parameter does not fit
   CHECK_THROWS_WITH(copy_weights(source, target), "copy_weights: the models differ at b, 5 x 1");
   CHECK(matrix(target.a.value()).norm() == 0);
   target.b = Parameter<float>(2, 2);  // as many numbers

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The packed pass of every level and cell against the plain one in double, in both directions: every count of units and of columns from 1 to
-// 70, ragged and dense; the same bits for any number of threads; decay into denormals.
+// The packed pass of every level and cell against the plain one in double, in both directions: every count of units and
+// of columns from 1 to 70, ragged and dense; the same bits for any number of threads; decay into denormals.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -96,7 +96,11 @@ TEMPLATE_LIST_TEST_CASE("packed pass: the same bits for one thread and for more"
     for (Index H : {1, 17, 40, 129})  // units split evenly, unevenly, or leave a thread without any
       for (Index B : {1, 3, 25, 70})  // few columns, and enough to divide by them
         for (bool ragged : {false, true}) {
-          const CaseShape shape{H % 5 + 2, H, B, 5, ragged ? unsorted_lengths(B, 5) : std::vector<Index>{},
+          const CaseShape shape{H % 5 + 2,
+                                H,
+                                B,
+                                5,
+                                ragged ? unsorted_lengths(B, 5) : std::vector<Index>{},
                                 H % 2 == B % 2 ? Direction::forward : Direction::reverse};
           const RecurrentCase<Cell> in(shape, static_cast<std::uint64_t>(H));
           INFO("level " << name(level) << ": " << text(shape));
@@ -137,7 +141,8 @@ TEST_CASE("packed pass: a cell that decays into denormals, whatever the caller's
   RecurrentCase<LstmCell> in(shape, 3);
   for (auto* zero : {&in.x, &in.dy}) fill(Cpu{}, zero->flat(), 0.0f);
   in.layer.for_each_parameter([](const Path&, auto& p) { fill(Cpu{}, p.value(), 0.0f); }, {}, 0);
-  for (Index u = 0; u < shape.H; ++u) in.layer.b().value()(shape.H + u, 0) = -4;  // forget: c loses a factor of 56 at each step
+  for (Index u = 0; u < shape.H; ++u)
+    in.layer.b().value()(shape.H + u, 0) = -4;  // forget: c loses a factor of 56 at each step
   const CaseResults exact = reference(in);
   // The reference does pass through what are denormals in float.
   const auto is_denormal = [](double v) { return v != 0 && std::abs(v) < 0x1p-126 && std::abs(v) > 0x1p-149; };

@@ -42,9 +42,19 @@ Functions gates_of(const std::vector<float>& x, Index units) {
     step.columns = B;
     step.R = c;
     step.h_before = {c, 1, 0};
-    step.cells = {.bias = c, .bias_column = 0, .gates = gates.data(), .gates_column = 4 * units, .block = units,
-                  .before = before, .before_column = units, .c = c, .tanh_c = tanh_c, .c_column = units, .h = h,
-                  .h_column = units, .keep = true};
+    step.cells = {.bias = c,
+                  .bias_column = 0,
+                  .gates = gates.data(),
+                  .gates_column = 4 * units,
+                  .block = units,
+                  .before = before,
+                  .before_column = units,
+                  .c = c,
+                  .tanh_c = tanh_c,
+                  .c_column = units,
+                  .h = h,
+                  .h_column = units,
+                  .keep = true};
     k->fp32.step(step, 0, units);
   } else {
     for (Index b = 0; b < B; ++b) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Look-up and its gradient: both are exact, so that they are compared to the bit.
-#include <rondo/core/recurrent_input.hpp>
+#include <rondo/recurrent/input.hpp>
 
 #include "cuda/device_matrix.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the piano program makes of files, as JSON on stdout, for data_test.py to compare with what others make of them.
+// What the piano program makes of files, as JSON on stdout, for data.py to compare with what others make of them.
 // Usage: data_tool load CACHE|- THREADS PEDAL PATH... | primer FILE SECONDS PEDAL | notes TEXT TEMPO | bars FILE
 //        | wav MIDI WAV | font
 // Exit status 1 with one line on stderr where the program would say so.
@@ -8,7 +8,7 @@
 #include "piano/data/primer.hpp"
 
 #include <rondo/music/hash.hpp>
-#include <rondo/music/load.hpp>
+#include "piano/data/read_piece.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -77,7 +77,7 @@ json run(const std::string& what, const std::vector<std::string>& arguments) {
   if (what == "primer")
     return of(piano::read_primer(arguments.at(0), std::stod(arguments.at(1)), music::pedal_mode(arguments.at(2))));
   if (what == "notes") return of(piano::parse_primer_notes(arguments.at(0), std::stod(arguments.at(1))));
-  if (what == "bars") return bars_of(music::read_piece(arguments.at(0)));
+  if (what == "bars") return bars_of(piano::read_piece(arguments.at(0)));
   if (what == "font") return piano::find_soundfont().string();
   if (what == "wav") {
     piano::render_wav(arguments.at(0), arguments.at(1), piano::find_soundfont());

@@ -27,7 +27,8 @@ struct TrainingRun {
     for (auto& token : tokens) token = static_cast<std::int32_t>(data.below(kVocabulary));
     zero_grad(model);
     const auto half = std::span<const std::int32_t>(tokens);
-    model.forward_backward(half.first(tokens.size() / 2), half.last(tokens.size() / 2), kBatch, kTime, state, cache, Inference{});
+    model.forward_backward(half.first(tokens.size() / 2), half.last(tokens.size() / 2), kBatch, kTime, state, cache,
+                           Inference{});
     adam.step(model);
   }
 

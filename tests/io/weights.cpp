@@ -172,8 +172,8 @@ namespace {
 /// As many biases as asked for, forward and reverse; the names are those of PyTorch's recurrent layers.
 struct Biases {
   bool both;
-  Parameter<float> ih{2, 1, TorchShape::vector}, hh{2, 1, TorchShape::vector}, ih_reverse{2, 1, TorchShape::vector},
-      hh_reverse{2, 1, TorchShape::vector};
+  Parameter<float> ih{2, 1, ParameterKind::bias}, hh{2, 1, ParameterKind::bias}, ih_reverse{2, 1, ParameterKind::bias},
+      hh_reverse{2, 1, ParameterKind::bias};
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     f(path / "bias_ih_l0", ih);

@@ -168,8 +168,8 @@ TEMPLATE_TEST_CASE("ten training steps: PyTorch's losses, gradient norms and fin
   for (std::size_t step = 0; step < 10; ++step) {
     const auto window = std::span(tokens).subspan(step * std::size_t(T * B), std::size_t((T + 1) * B));
     zero_grad(model);
-    const Loss loss =
-        model.forward_backward(window.first(std::size_t(T * B)), window.last(std::size_t(T * B)), B, T, state, cache, Inference{});
+    const Loss loss = model.forward_backward(window.first(std::size_t(T * B)), window.last(std::size_t(T * B)), B, T,
+                                             state, cache, Inference{});
     CHECK(std::abs(loss.mean() - golden["losses"][step]) <= bound);
     CHECK(std::abs(clip_grad_norm(model, 0.15) - golden["norms"][step]) <= bound);
     adam.step(model);

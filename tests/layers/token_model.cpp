@@ -72,7 +72,8 @@ TEST_CASE("gradients of the token model, with and without dropout, with masked t
   check_parameter_gradients(model, [&] {
     auto s = initial;
     Rng same(2);
-    return softmax_cross_entropy<double>(model.forward(tokens, B, T, s, other, Training{same}), targets, nullptr).mean();
+    return softmax_cross_entropy<double>(model.forward(tokens, B, T, s, other, Training{same}), targets, nullptr)
+        .mean();
   });
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 /// A weight matrix, which decays, and a bias, which does not.
 struct Pair {
-  Parameter<double> W{3, 2}, b{3, 1, TorchShape::vector};
+  Parameter<double> W{3, 2}, b{3, 1, ParameterKind::bias};
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     f(path / "W", W);

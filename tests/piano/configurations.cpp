@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/training/configurations.hpp"
+#include "piano/run/configurations.hpp"
 
 #include <set>
 #include <string>

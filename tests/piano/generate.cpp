@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Whatever a model foretells, what is played is well-formed, and what was given stays as it was.
-#include "piano/playing/generate.hpp"
+#include "piano/generation/generate.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/playing/outline.hpp"
+#include "piano/generation/outline.hpp"
 
 #include <algorithm>
 #include <set>

@@ -14,7 +14,7 @@
 #include <rondo/music/tokens.hpp>
 
 #include "piano/data/primer.hpp"
-#include "piano/playing/stream.hpp"
+#include "piano/generation/stream.hpp"
 #include "support/fill.hpp"
 
 namespace rondo_test {

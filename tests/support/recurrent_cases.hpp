@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer, forward and backward, on numbers that every backend, level and precision shares; and how near to the
-// plain pass in double what came out has to be.
+// One recurrent layer, forward and backward, on numbers that every backend, level and precision shares; and how near to
+// the plain pass in double what came out has to be.
 #pragma once
 
 #include <algorithm>
@@ -98,7 +98,8 @@ struct RecurrentCase {
   RecurrentCase(const CaseShape& s, rondo::Rng rng) : shape(s), layer(s.config(), s.C, s.direction, rng) {
     const double small = 1 / std::sqrt(static_cast<double>(s.C + s.H));
     layer.for_each_parameter(
-        [&](const rondo::Path&, auto& p) { rondo::initialise_normal(p.value(), p.cols() > 1 ? small : 0.5, rng); }, {}, 0);
+        [&](const rondo::Path&, auto& p) { rondo::initialise_normal(p.value(), p.cols() > 1 ? small : 0.5, rng); }, {},
+        0);
     const Index P = layer.shape().output;
     const auto draw = [&](rondo::Sequence<float>& to, Index rows, Index time, double deviation) {
       to.resize(rows, s.B, time);

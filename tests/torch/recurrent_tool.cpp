@@ -82,7 +82,7 @@ const char* compute(const Safetensors& in, Safetensors& out) {
   write_sequence(out, "dx", dx);
   write_state("dh0", "dc0", d_state);
   network.for_each_parameter([&](const Path& path, auto& p) {
-    detail::add_matrix<Scalar>(out, "grad." + std::string(path.text()), p.grad(), p.torch_shape());
+    detail::add_matrix<Scalar>(out, "grad." + std::string(path.text()), p.grad(), p.kind());
   });
 
   const InferenceRecurrent<Cell, Scalar> inference(network);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/eval.hpp"
-#include "piano/data/corpus.hpp"
-#include "piano/judging/evaluate.hpp"
-#include "piano/judging/figures.hpp"
-#include "piano/judging/report.hpp"
-#include "piano/playing/generate.hpp"
-#include "piano/training/run_dir.hpp"
+#include "piano/evaluation/evaluate.hpp"
+#include "piano/evaluation/figures.hpp"
+#include "piano/evaluation/report.hpp"
+#include "piano/generation/generate.hpp"
+#include "piano/run/corpus.hpp"
+#include "piano/run/run_dir.hpp"
 
-#include <rondo/music/ngram.hpp>
 #include <rondo/music/tokens.hpp>
+#include "piano/evaluation/ngram.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -96,7 +96,7 @@ json numbers(const Options& o) {
   result["pieces_learned"] = judged.size() - unheard(judged, train).size();
   result["floors"] = nullptr;
   if (!train.empty()) {
-    const auto f = music::ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
+    const auto f = ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
     result["floors"] = to_json(f);
     result["floors"]["counted_without"] = f.counted_without;
   }

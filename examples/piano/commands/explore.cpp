@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/explore.hpp"
 #include "piano/commands/sampling_options.hpp"
-#include "piano/data/corpus.hpp"
-#include "piano/exploring/exploration.hpp"
-#include "piano/training/configurations.hpp"
+#include "piano/exploration/exploration.hpp"
+#include "piano/run/configurations.hpp"
+#include "piano/run/corpus.hpp"
 
 #include <cstdio>
 #include <filesystem>

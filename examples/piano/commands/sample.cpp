@@ -2,14 +2,14 @@
 #include "piano/commands/sample.hpp"
 #include "piano/audio/wav.hpp"
 #include "piano/commands/sampling_options.hpp"
-#include "piano/data/corpus.hpp"
 #include "piano/data/load.hpp"
 #include "piano/data/primer.hpp"
-#include "piano/judging/describe.hpp"
+#include "piano/evaluation/describe.hpp"
+#include "piano/generation/generate.hpp"
 #include "piano/page/data.hpp"
 #include "piano/page/page.hpp"
-#include "piano/playing/generate.hpp"
-#include "piano/training/run_dir.hpp"
+#include "piano/run/corpus.hpp"
+#include "piano/run/run_dir.hpp"
 
 #include <rondo/io/replace_file.hpp>
 #include <rondo/midi/compose.hpp>

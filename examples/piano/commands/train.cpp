@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/train.hpp"
-#include "piano/data/corpus.hpp"
-#include "piano/training/configurations.hpp"
+#include "piano/run/configurations.hpp"
+#include "piano/run/corpus.hpp"
 #include "piano/training/run.hpp"
 
 #include <cstdio>

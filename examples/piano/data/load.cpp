@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "piano/data/load.hpp"
 #include "piano/data/cache.hpp"
+#include "piano/data/read_piece.hpp"
 
 #include <rondo/cpu/threads.hpp>
-#include <rondo/music/find_music.hpp>
+#include <rondo/music/find_files.hpp>
 #include <rondo/music/hash.hpp>
-#include <rondo/music/load.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -88,7 +88,7 @@ class Loader {
 
  private:
   void find(const fs::path& path) {
-    auto found = music::find_music(path);
+    auto found = music::find_files(path, is_music_name);
     std::ranges::move(found.problems, std::back_inserter(result_.problems));
     std::error_code code;
     fs::path home = fs::weakly_canonical(path, code);

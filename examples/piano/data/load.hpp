@@ -38,7 +38,7 @@ void add_load_options(CLI::App& command, LoadOptions& options);
 /// below each in order of its files' names; the same for any number of threads, with a cache or without. Left out with
 /// a line are files that cannot be read, and music that is there already: the same file by another path, or another
 /// file with the same notes and pedal, so that no piece is both learned from and judged by. Throws std::runtime_error
-/// if there is no piece at all, std::filesystem::filesystem_error if a path does not exist.
+/// if there is no piece at all or a path does not exist.
 Pieces load(const std::vector<std::string>& paths, rondo::music::PedalMode pedal, const LoadOptions& options = {});
 
 }  // namespace piano

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "piano/data/primer.hpp"
+#include "piano/data/read_piece.hpp"
 
 #include <rondo/music/augment.hpp>
 #include <rondo/music/grammar.hpp>
-#include <rondo/music/load.hpp>
+#include <rondo/music/pedal.hpp>
 #include <rondo/music/tokens.hpp>
 
 #include <algorithm>
@@ -130,7 +131,7 @@ double beats_of(std::string_view text, const Word& word) {
 }  // namespace
 
 Primer read_primer(const std::filesystem::path& path, double seconds, music::PedalMode pedal, double from) {
-  Primer primer = primer_of(music::load_performance(path, pedal), seconds, from);
+  Primer primer = primer_of(music::apply_pedal(read_piece(path).performance, pedal), seconds, from);
   if (primer.performance.notes.empty())
     throw std::runtime_error(path.string() + ": no note begins at " + std::to_string(from) + " s or later");
   return primer;

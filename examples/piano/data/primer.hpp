@@ -18,8 +18,8 @@ struct Primer {
 };
 
 /// `seconds` (> 0) of a MIDI file or an ABC score, from its first note at or after `from` seconds, as a model of that
-/// pedal mode hears it: tracks and channels as one piano, without the drums (channel 10). Throws what read_piece throws,
-/// and std::runtime_error if no note begins so late: one line that names the file.
+/// pedal mode hears it: tracks and channels as one piano, without the drums (channel 10). Throws what read_piece
+/// throws, and std::runtime_error if no note begins so late: one line that names the file.
 Primer read_primer(const std::filesystem::path& path, double seconds, rondo::music::PedalMode pedal, double from = 0);
 
 /// The same of a performance; one without notes gives an empty primer.

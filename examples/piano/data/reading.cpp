@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "piano/data/reading.hpp"
+#include "piano/data/read_piece.hpp"
 
 #include <rondo/music/hash.hpp>
-#include <rondo/music/load.hpp>
 
 #include <bit>
 #include <cstddef>
@@ -52,7 +52,7 @@ std::string behind(const std::string& path, const std::string& complaint) {
 Reading read_music(const std::filesystem::path& path) {
   Reading reading;
   try {
-    reading.piece = music::read_piece(path);
+    reading.piece = read_piece(path);
     reading.silent_at = silences(reading.piece.performance);
     reading.music = hash_of(reading.piece.performance);
   } catch (const std::exception& problem) {

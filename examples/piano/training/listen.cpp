@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/listen.hpp"
-#include "piano/data/corpus.hpp"
 #include "piano/data/primer.hpp"
+#include "piano/generation/generate.hpp"
 #include "piano/page/data.hpp"
 #include "piano/page/page.hpp"
-#include "piano/playing/generate.hpp"
+#include "piano/run/corpus.hpp"
 #include "piano/training/metrics.hpp"
 
 #include <rondo/midi/compose.hpp>

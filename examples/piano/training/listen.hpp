@@ -2,7 +2,7 @@
 // How a run sounds and looks on its way: a sample of each checkpoint, and report.html, which plays them.
 #pragma once
 
-#include "piano/training/run_dir.hpp"
+#include "piano/run/run_dir.hpp"
 
 #include <rondo/music/dataset.hpp>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
-#include "piano/judging/figures.hpp"
+#include "piano/evaluation/figures.hpp"
 #include "piano/training/listen.hpp"
 #include "piano/training/metrics.hpp"
 #include "piano/training/trainer.hpp"
 
 #include <rondo/io/replace_file.hpp>
-#include <rondo/music/ngram.hpp>
+#include "piano/evaluation/ngram.hpp"
 
 #include <chrono>
 #include <cmath>
@@ -145,10 +145,10 @@ class Run {
                   : music::split_by_name(std::move(loaded.pieces), config_.validation);
     config_.validation.clear();  // from here on by name, so that other programs find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
-    facts_ = {{"tokens_train", music::count_tokens(corpus_.train)},
-              {"tokens_valid", music::count_tokens(corpus_.valid)},
-              {"floors",
-               to_json(music::ngram_floors(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
+    facts_ = {
+        {"tokens_train", music::count_tokens(corpus_.train)},
+        {"tokens_valid", music::count_tokens(corpus_.valid)},
+        {"floors", to_json(ngram_floors(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
   }
 
   void describe(const std::string& device) {

@@ -5,8 +5,8 @@
 
 #include "device.hpp"
 #include "piano/data/load.hpp"
+#include "piano/run/run_dir.hpp"
 #include "piano/training/progress.hpp"
-#include "piano/training/run_dir.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -3,9 +3,9 @@
 // another device, is in the run's folder.
 #pragma once
 
-#include "piano/judging/evaluate.hpp"
-#include "piano/training/run_dir.hpp"
-#include "piano/training/streams.hpp"
+#include "piano/evaluation/evaluate.hpp"
+#include "piano/evaluation/streams.hpp"
+#include "piano/run/run_dir.hpp"
 
 #include <rondo/core/random.hpp>
 #include <rondo/io/checkpoint.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The words that the verbs of all backends share. A verb takes its device's tag first; layers call it by that:
-// `gemm(Device{}, Op::none, Op::transpose, dz, x, dW)`.
+// Types that the operations of all backends share. An operation takes its device's tag as its first argument, and that
+// chooses the backend: `gemm(Device{}, Op::none, Op::transpose, dz, x, dW)`.
 #pragma once
 
 #include <rondo/core/view.hpp>
@@ -14,14 +14,6 @@ enum class Op { none, transpose };
 /// used T times.
 template <class Scalar, class Device>
 struct PackedMatrix;
-
-/// The weights of an LSTM layer that only runs, made ready once.
-template <class Scalar, class Device>
-struct InferenceWeights;
-
-/// What one caller's passes over such a layer work in.
-template <class Scalar, class Device>
-struct InferenceWorkspace;
 
 /// The numbers of one Adam step, the same for every parameter.
 struct AdamStep {

@@ -18,25 +18,26 @@
 
 namespace rondo::inline v0 {
 
-/// How PyTorch keeps the same weights, and so our files: `as_is` a rows x cols tensor, `transposed` a cols x rows one,
-/// `vector` (a bias: one column) a tensor of one dimension.
-enum class TorchShape { as_is, transposed, vector };
+/// What a parameter is for. It decides whether weight decay applies (not to a bias) and how files store it
+/// (io/weights.hpp). A `bias` has one column; an `embedding` has one column for each token.
+enum class ParameterKind { weight, embedding, bias };
 
 /// A matrix that a layer learns. Gradient and moments take memory only once somebody asks for them.
 template <class Scalar, class Device = Cpu>
 class Parameter {
  public:
-  /// A vector (a bias) is exempt from weight decay.
-  Parameter(Index rows, Index cols, TorchShape torch_shape = TorchShape::as_is)
-      : rows_(rows), cols_(cols), torch_shape_(torch_shape), value_(rows * cols) {
+  /// rows x cols zeros.
+  Parameter(Index rows, Index cols, ParameterKind kind = ParameterKind::weight)
+      : rows_(rows), cols_(cols), kind_(kind), value_(rows * cols) {
     fill(Device{}, value(), Scalar(0));
   }
 
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   Index size() const { return rows_ * cols_; }
-  TorchShape torch_shape() const { return torch_shape_; }
-  bool decays() const { return torch_shape_ != TorchShape::vector; }
+  ParameterKind kind() const { return kind_; }
+  /// Whether weight decay applies.
+  bool decays() const { return kind_ != ParameterKind::bias; }
 
   MatrixView<Scalar> value() { return view(value_); }
   MatrixView<const Scalar> value() const { return {value_.data(), rows_, cols_, rows_}; }
@@ -60,7 +61,7 @@ class Parameter {
   }
 
   Index rows_, cols_;
-  TorchShape torch_shape_;
+  ParameterKind kind_;
   Storage value_, grad_, first_moment_, second_moment_;
 };
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <rondo/core/device.hpp>
-#include <rondo/core/recurrent_input.hpp>
+#include <rondo/core/token_input.hpp>
 #include <rondo/cpu/eigen.hpp>
 
 #include <cstdint>

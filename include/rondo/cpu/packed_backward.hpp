@@ -5,12 +5,12 @@
 // docs/04-cpu-kernels.md.
 #pragma once
 
-#include <rondo/core/recurrent_cache.hpp>
 #include <rondo/cpu/flush_denormals.hpp>
 #include <rondo/cpu/operands.hpp>
 #include <rondo/cpu/packed_inputs.hpp>
 #include <rondo/cpu/packed_partition.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
+#include <rondo/recurrent/cache.hpp>
 
 #include <algorithm>
 #include <cstdint>

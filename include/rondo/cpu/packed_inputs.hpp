@@ -6,12 +6,12 @@
 #pragma once
 
 #include <rondo/core/buffer.hpp>
-#include <rondo/core/recurrent.hpp>
-#include <rondo/core/recurrent_input.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/operands.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 #include <rondo/math/equations.hpp>
+#include <rondo/recurrent/input.hpp>
+#include <rondo/recurrent/weights.hpp>
 
 #include <algorithm>
 #include <cstdint>

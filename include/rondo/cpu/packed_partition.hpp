@@ -2,9 +2,9 @@
 // How a team shares one packed pass, and how many steps it takes at a time. Legend: H hidden units, P outputs, B batch.
 #pragma once
 
-#include <rondo/core/steps.hpp>
 #include <rondo/cpu/kernel_arguments.hpp>
 #include <rondo/cpu/threads.hpp>
+#include <rondo/recurrent/steps.hpp>
 
 #include <algorithm>
 

@@ -3,12 +3,12 @@
 // them: peepholes, the layer norm of c between what is remembered and what is shown, zoneout.
 #pragma once
 
-#include <rondo/core/recurrent_cache.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/plain_products.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
 #include <rondo/math/equations.hpp>
+#include <rondo/recurrent/cache.hpp>
 
 #include <cstddef>
 #include <type_traits>

@@ -4,12 +4,12 @@
 // gain. Legend: H hidden units, G gates, N blocks of the cell, n columns.
 #pragma once
 
-#include <rondo/core/recurrent_cache.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 #include <rondo/math/equations.hpp>
 #include <rondo/math/layer_norm.hpp>
+#include <rondo/recurrent/cache.hpp>
 
 namespace rondo::inline v0::detail {
 

@@ -6,12 +6,12 @@
 
 #include <rondo/core/error.hpp>
 #include <rondo/core/operations.hpp>
-#include <rondo/core/recurrent_cache.hpp>
-#include <rondo/core/recurrent_input.hpp>
 #include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/packed_backward.hpp>
 #include <rondo/cpu/packed_forward.hpp>
 #include <rondo/cpu/recurrent_plain.hpp>
+#include <rondo/recurrent/cache.hpp>
+#include <rondo/recurrent/input.hpp>
 
 #include <type_traits>
 

@@ -3,9 +3,9 @@
 // layers/inference.hpp. Legend: H hidden units, P outputs, G gates, N blocks of the cell, B batch.
 #pragma once
 
-#include <rondo/core/operations.hpp>
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/cpu/weight_copy.hpp>
+#include <rondo/recurrent/inference.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -9,14 +9,14 @@
 // t-1 is the step visited before t: in a reverse pass, t+1. See docs/01-lstm.md and docs/02-backprop-through-time.md.
 #pragma once
 
-#include <rondo/core/recurrent_cache.hpp>
-#include <rondo/core/recurrent_input.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/plain_cell.hpp>
 #include <rondo/cpu/plain_products.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 #include <rondo/math/equations.hpp>
+#include <rondo/recurrent/cache.hpp>
+#include <rondo/recurrent/input.hpp>
 
 namespace rondo::inline v0 {
 

@@ -3,10 +3,10 @@
 // Legend: C input features, H hidden units, P outputs, G gates, N blocks of the cell, B batch, T time steps.
 #pragma once
 
-#include <rondo/core/recurrent_cache.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/operands.hpp>
 #include <rondo/math/equations.hpp>
+#include <rondo/recurrent/cache.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <rondo/core/buffer.hpp>
-#include <rondo/core/recurrent_cache.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/cpu/weight_copy.hpp>
+#include <rondo/recurrent/cache.hpp>
 
 #include <algorithm>
 #include <type_traits>

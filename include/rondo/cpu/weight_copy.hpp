@@ -3,7 +3,7 @@
 #pragma once
 
 #include <rondo/core/buffer.hpp>
-#include <rondo/core/recurrent.hpp>
+#include <rondo/recurrent/weights.hpp>
 
 #include <algorithm>
 #include <array>

@@ -6,11 +6,11 @@
 // cell, B batch, T time steps.
 #pragma once
 
-#include <rondo/core/operations.hpp>
-#include <rondo/core/recurrent.hpp>
-#include <rondo/core/recurrent_cache.hpp>
-#include <rondo/core/recurrent_input.hpp>
 #include <rondo/cuda/buffer.hpp>
+#include <rondo/recurrent/cache.hpp>
+#include <rondo/recurrent/inference.hpp>
+#include <rondo/recurrent/input.hpp>
+#include <rondo/recurrent/weights.hpp>
 
 #include <any>
 #include <array>

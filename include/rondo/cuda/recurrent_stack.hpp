@@ -4,10 +4,10 @@
 #pragma once
 
 #include <rondo/core/random.hpp>
-#include <rondo/core/recurrent_input.hpp>
-#include <rondo/core/recurrent_stack.hpp>
 #include <rondo/cuda/context.hpp>
 #include <rondo/cuda/recurrent.hpp>
+#include <rondo/recurrent/input.hpp>
+#include <rondo/recurrent/stack.hpp>
 
 #include <memory>
 

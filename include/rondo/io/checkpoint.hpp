@@ -57,7 +57,7 @@ void add_optimizer(Safetensors& file, Model& model, const Adam& adam) {
   model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
     const auto add = [&](const char* kind, MatrixView<Scalar> moment) {
       const std::string name = kind + std::string(path.text());
-      look_on_host(Device{}, moment, [&](auto m) { detail::add_matrix<Scalar>(file, name, m, p.torch_shape()); });
+      look_on_host(Device{}, moment, [&](auto m) { detail::add_matrix<Scalar>(file, name, m, p.kind()); });
     };
     add(detail::kFirstMoment, p.first_moment());
     add(detail::kSecondMoment, p.second_moment());
@@ -79,7 +79,7 @@ void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
   detail::read_parameters(model, [&](const Path& path, const auto& p) {
     for (const char* kind : {detail::kFirstMoment, detail::kSecondMoment})
       problems.add(detail::tensor_problem(file, kind + std::string(path.text()),
-                                          detail::torch_extents(p.rows(), p.cols(), p.torch_shape())));
+                                          detail::torch_extents(p.rows(), p.cols(), p.kind())));
   });
   problems.raise();
 
@@ -87,7 +87,7 @@ void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
   model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
     const auto read = [&](const char* kind, MatrixView<Scalar> moment) {
       const std::string name = kind + std::string(path.text());
-      set_from_host(Device{}, moment, [&](auto m) { detail::read_matrix(file, name, m, p.torch_shape()); });
+      set_from_host(Device{}, moment, [&](auto m) { detail::read_matrix(file, name, m, p.kind()); });
     };
     read(detail::kFirstMoment, p.first_moment());
     read(detail::kSecondMoment, p.second_moment());

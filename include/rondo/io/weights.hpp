@@ -18,9 +18,9 @@ namespace rondo::inline v0 {
 namespace detail {
 
 /// PyTorch's shape of a rows x cols matrix.
-inline std::vector<Index> torch_extents(Index rows, Index cols, TorchShape shape) {
-  if (shape == TorchShape::vector) return {rows};
-  return shape == TorchShape::as_is ? std::vector<Index>{rows, cols} : std::vector<Index>{cols, rows};
+inline std::vector<Index> torch_extents(Index rows, Index cols, ParameterKind kind) {
+  if (kind == ParameterKind::bias) return {rows};
+  return kind == ParameterKind::weight ? std::vector<Index>{rows, cols} : std::vector<Index>{cols, rows};
 }
 
 /// What PyTorch calls the second bias of a recurrent layer, where `name` is the first: lstm.bias_ih_l0_reverse has
@@ -53,17 +53,17 @@ inline std::string extents_text(const std::vector<Index>& extents) {
 }
 
 template <class Scalar>
-void add_matrix(Safetensors& file, const std::string& name, MatrixView<const Scalar> a, TorchShape shape) {
+void add_matrix(Safetensors& file, const std::string& name, MatrixView<const Scalar> a, ParameterKind kind) {
   std::vector<Scalar> values;  // row-major in PyTorch's shape
   values.reserve(static_cast<std::size_t>(a.rows * a.cols));
-  if (shape != TorchShape::transposed) {
+  if (kind != ParameterKind::embedding) {
     for (Index i = 0; i < a.rows; ++i)
       for (Index j = 0; j < a.cols; ++j) values.push_back(a(i, j));
   } else {
     for (Index j = 0; j < a.cols; ++j)
       for (Index i = 0; i < a.rows; ++i) values.push_back(a(i, j));
   }
-  file.add<Scalar>(name, torch_extents(a.rows, a.cols, shape), values);
+  file.add<Scalar>(name, torch_extents(a.rows, a.cols, kind), values);
 }
 
 /// What speaks against reading a tensor in this shape; empty if nothing does.
@@ -101,11 +101,11 @@ std::vector<Scalar> values_of(const Safetensors& file, const std::string& name, 
 }
 
 template <class Scalar>
-void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Scalar> a, TorchShape shape) {
-  const auto values = values_of<Scalar>(file, name, torch_extents(a.rows, a.cols, shape));
+void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Scalar> a, ParameterKind kind) {
+  const auto values = values_of<Scalar>(file, name, torch_extents(a.rows, a.cols, kind));
   for (Index j = 0; j < a.cols; ++j)
     for (Index i = 0; i < a.rows; ++i)
-      a(i, j) = values[static_cast<std::size_t>(shape == TorchShape::transposed ? j * a.rows + i : i * a.cols + j)];
+      a(i, j) = values[static_cast<std::size_t>(kind == ParameterKind::embedding ? j * a.rows + i : i * a.cols + j)];
 }
 
 }  // namespace detail
@@ -116,7 +116,7 @@ void add_weights(Safetensors& file, const Model& model) {
   const std::set<std::string> names = detail::parameter_names(model);
   detail::read_parameters(model, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
     const std::string name(path.text());
-    look_on_host(Device{}, p.value(), [&](auto w) { detail::add_matrix<Scalar>(file, name, w, p.torch_shape()); });
+    look_on_host(Device{}, p.value(), [&](auto w) { detail::add_matrix<Scalar>(file, name, w, p.kind()); });
     if (const std::string other = detail::summed_bias(names, name); !other.empty())
       file.add<Scalar>(other, {p.rows()}, std::vector<Scalar>(static_cast<std::size_t>(p.rows()), Scalar(0)));
   });
@@ -138,7 +138,7 @@ void read_weights(const Safetensors& file, Model& model, const std::string& igno
   };
   detail::read_parameters(model, [&](const Path& path, const auto& p) {
     const std::string name(path.text()), other = detail::summed_bias(names, name);
-    check(name, detail::torch_extents(p.rows(), p.cols(), p.torch_shape()));
+    check(name, detail::torch_extents(p.rows(), p.cols(), p.kind()));
     if (!other.empty() && file.tensors.contains(other)) check(other, {p.rows()});
   });
   for (const std::string& name : unread) problems.add("tensor " + name + " has no place in this model");
@@ -147,7 +147,7 @@ void read_weights(const Safetensors& file, Model& model, const std::string& igno
   model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
     const std::string name(path.text()), other = detail::summed_bias(names, name);
     set_from_host(Device{}, p.value(), [&](MatrixView<Scalar> w) {
-      detail::read_matrix(file, name, w, p.torch_shape());
+      detail::read_matrix(file, name, w, p.kind());
       if (other.empty() || !file.tensors.contains(other)) return;
       const auto second = detail::values_of<Scalar>(file, other, {p.rows()});
       for (Index i = 0; i < p.rows(); ++i) w(i, 0) += second[static_cast<std::size_t>(i)];

@@ -3,59 +3,15 @@
 // scaled by 1/(1-p), so that nothing need be done afterwards. Fresh masks at every step of the sequence.
 #pragma once
 
+#include <rondo/core/dropout_cache.hpp>
 #include <rondo/core/error.hpp>
 #include <rondo/core/random.hpp>
-#include <rondo/core/recurrent_stack.hpp>
 #include <rondo/core/sequence.hpp>
-#include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/sum_of_parts.hpp>
+#include <rondo/cpu/dropout.hpp>
 
-#include <cstdint>
-#include <type_traits>
 #include <utility>
 
 namespace rondo::inline v0 {
-
-namespace detail {
-
-template <class... Views>
-bool all_contiguous(const Views&... a) {
-  return ((a.stride == a.rows) && ...);
-}
-
-}  // namespace detail
-
-/// mask's values become 0 with probability p, else 1/(1-p); y = x * mask. Each value takes one number of the generator,
-/// in their order.
-template <class Scalar>
-void dropout_forward(Cpu, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
-                     MatrixView<Scalar> y) {
-  const auto threshold = static_cast<std::uint32_t>(p * 0x1p32);
-  const auto kept = static_cast<Scalar>(1 / (1 - p));
-  if constexpr (std::is_same_v<Scalar, float>)
-    if (const detail::Kernels* fast = detail::kernels(); fast && detail::all_contiguous(x, mask, y)) {
-      const Rng::State from = rng.state();
-      const auto draw = [&](Index first, Index last) {
-        const detail::DropoutDraw numbers{from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(first),
-                                          threshold, kept};
-        fast->elementwise.dropout(numbers, last - first, x.data + first, mask.data + first, y.data + first);
-      };
-      const Index size = x.rows * x.cols;
-      detail::for_each_share(size, 64, size, draw);
-      rng = Rng({from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(size)});
-      return;
-    }
-  for (Index j = 0; j < x.cols; ++j)
-    for (Index i = 0; i < x.rows; ++i) mask(i, j) = rng() < threshold ? Scalar(0) : kept;
-  array(y) = array(x) * array(mask);
-}
-
-/// d *= mask: the gradient of y becomes that of x.
-template <class Scalar>
-void dropout_backward(Cpu, ConstView<Scalar> mask, MatrixView<Scalar> d) {
-  array(d) *= array(mask);
-}
 
 /// Draws a mask alone, of the shape that it has. `scratch` is kept between calls.
 template <class Scalar, class Device>

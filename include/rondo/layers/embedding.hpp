@@ -5,8 +5,8 @@
 
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
-#include <rondo/core/recurrent_input.hpp>
 #include <rondo/core/sequence.hpp>
+#include <rondo/core/token_input.hpp>
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/gemm.hpp>
@@ -22,7 +22,7 @@ class Embedding {
  public:
   /// Normal with the given deviation (torch.nn.Embedding: 1). Throws shape_error unless V and D are positive.
   Embedding(Index vocabulary, Index features, Rng& rng, double deviation = 1)
-      : E_(features, vocabulary, TorchShape::transposed) {
+      : E_(features, vocabulary, ParameterKind::embedding) {
     require_shape(vocabulary > 0 && features > 0, "Embedding: V = ", vocabulary, ", D = ", features,
                   ", wanted positive numbers");
     set_from_host(Device{}, E_.value(), [&](auto E) { initialise_normal(E, deviation, rng); });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// InferenceTokenModel: a TokenModel that has learned and now only runs, on an InferenceRecurrent: packed weights, in fp32
-// or bf16, and nothing kept for backward. Legend as in token_model.hpp.
+// InferenceTokenModel: a TokenModel that has learned and now only runs, on an InferenceRecurrent: packed weights, in
+// fp32 or bf16, and nothing kept for backward. Legend as in token_model.hpp.
 #pragma once
 
 #include <rondo/layers/inference.hpp>

@@ -25,7 +25,7 @@ class Linear {
  public:
   /// Weights uniform in +-1/sqrt(C), bias zero. Throws shape_error unless C and K are positive.
   Linear(const LinearConfig& config, Rng& rng)
-      : W_(checked(config).output, config.input), b_(config.output, 1, TorchShape::vector), has_bias_(config.bias) {
+      : W_(checked(config).output, config.input), b_(config.output, 1, ParameterKind::bias), has_bias_(config.bias) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.input));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
   }

@@ -15,13 +15,13 @@
 #include <rondo/core/mode.hpp>
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
-#include <rondo/core/recurrent_stack.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/recurrent_checks.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 #include <rondo/layers/recurrent_layer.hpp>
 #include <rondo/layers/recurrent_state.hpp>
+#include <rondo/recurrent/stack.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <rondo/core/error.hpp>
-#include <rondo/core/recurrent.hpp>
-#include <rondo/core/recurrent_cache.hpp>
-#include <rondo/core/recurrent_input.hpp>
+#include <rondo/recurrent/cache.hpp>
+#include <rondo/recurrent/input.hpp>
+#include <rondo/recurrent/weights.hpp>
 
 #include <algorithm>
 #include <string_view>

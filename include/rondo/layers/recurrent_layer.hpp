@@ -7,14 +7,14 @@
 #include <rondo/core/mode.hpp>
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
-#include <rondo/core/recurrent_cache.hpp>
-#include <rondo/core/recurrent_input.hpp>
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/initialise.hpp>
 #include <rondo/layers/recurrent_checks.hpp>
 #include <rondo/layers/recurrent_config.hpp>
+#include <rondo/recurrent/cache.hpp>
+#include <rondo/recurrent/input.hpp>
 
 #include <cmath>
 #include <string_view>
@@ -39,15 +39,15 @@ class RecurrentLayer {
         weight_dropout_(config.weight_dropout),
         W_(Cell::kGates * config.hidden, input),
         R_(Cell::kGates * config.hidden, config.output()),
-        b_(config.bias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
-        b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        b_(config.bias ? Cell::kGates * config.hidden : 0, 1, ParameterKind::bias),
+        b_R_(config.bias && Cell::kRecurrentBias ? Cell::kGates * config.hidden : 0, 1, ParameterKind::bias),
         projection_(config.projection, config.hidden),
         peepholes_(Cell::kPeepholeCount > 0 ? config.hidden : 0, Cell::kPeepholeCount),
-        norm_x_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
-        norm_h_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, TorchShape::vector),
+        norm_x_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, ParameterKind::bias),
+        norm_h_(config.layer_norm ? Cell::kGates * config.hidden : 0, 1, ParameterKind::bias),
         norm_c_(config.layer_norm && Cell::kHasC ? config.hidden : 0, 2),
-        h0_(config.learned_initial_state ? config.output() : 0, 1, TorchShape::vector),
-        c0_(config.learned_initial_state && Cell::kHasC ? config.hidden : 0, 1, TorchShape::vector) {
+        h0_(config.learned_initial_state ? config.output() : 0, 1, ParameterKind::bias),
+        c0_(config.learned_initial_state && Cell::kHasC ? config.hidden : 0, 1, ParameterKind::bias) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.hidden));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
     set_from_host(Device{}, R_.value(), [&](auto R) { initialise_uniform(R, bound, rng); });

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Pieces from files: a MIDI file or an ABC score, or all that lie below a folder. A file that cannot be read never
-// stops the rest.
+// Pieces from MIDI files, one by one or all that lie below a folder. A file that cannot be read is reported; the others
+// are still read.
 #pragma once
 
 #include <rondo/midi/reader.hpp>
 #include <rondo/music/bars.hpp>
 #include <rondo/music/dataset.hpp>
-#include <rondo/music/find_music.hpp>
+#include <rondo/music/find_files.hpp>
 #include <rondo/music/pedal.hpp>
-#include <rondo/music/score/abc_parser.hpp>
-#include <rondo/music/score/performance.hpp>
 
 #include <algorithm>
 #include <array>
@@ -87,20 +85,13 @@ inline Piece read_midi_piece(const std::filesystem::path& path) {
           bar_starts(file)};
 }
 
-inline Piece read_score_piece(const std::filesystem::path& path) {
-  const Score score = read_abc(path.string());
-  if (score.notes.empty()) throw std::runtime_error(path.string() + ": no notes in it");
-  return {path.stem().string(), perform(score), bar_starts(score)};
-}
-
 }  // namespace detail
 
-/// A piece as its file has it, before a PedalMode is applied: notes of all tracks and channels but the drums (channel
-/// 10), and of the controllers the sustain pedal, where it goes down or up. A name that ends in .abc is a score's, any
-/// other a MIDI file's. Throws midi::error, AbcError, std::runtime_error or std::system_error, each naming the file, if
-/// it cannot be read, has no notes, is larger than kLargestMusicFile, has more than kMostOnOneKey notes of one pitch at
-/// once or lasts longer than kLongestPerformance.
-inline Piece read_piece(const std::filesystem::path& path) {
+/// Calls read(path), which returns a Piece, and checks what it returns. Throws what `read` throws, and
+/// std::runtime_error, which names the file, if the path is no regular file, is larger than kLargestMusicFile, or if
+/// the piece lasts longer than kLongestPerformance.
+template <class Read>
+Piece read_checked(const std::filesystem::path& path, Read&& read) {
   namespace fs = std::filesystem;
   std::error_code code;
   const fs::file_status status = fs::status(path, code);
@@ -109,7 +100,7 @@ inline Piece read_piece(const std::filesystem::path& path) {
     throw std::runtime_error(path.string() + ": " + std::to_string(size) + " bytes, where " +
                              std::to_string(kLargestMusicFile) + " are the most");
   try {
-    Piece piece = is_score_name(path) ? detail::read_score_piece(path) : detail::read_midi_piece(path);
+    Piece piece = read(path);
     if (!(piece.performance.duration.value <= kLongestPerformance))
       throw std::runtime_error(path.string() + ": lasts " + std::to_string(piece.performance.duration.value) +
                                " s, past the limit of " + std::to_string(kLongestPerformance) + " s");
@@ -119,7 +110,13 @@ inline Piece read_piece(const std::filesystem::path& path) {
   }
 }
 
-/// The same as a model of that mode hears it.
+/// A piece as its MIDI file has it, before a PedalMode is applied: notes of all tracks and channels but the drums
+/// (channel 10), and of the controllers the sustain pedal, where it goes down or up. Throws midi::error,
+/// std::runtime_error or std::system_error, each naming the file, if it cannot be read, has no notes, has more than
+/// kMostOnOneKey notes of one pitch at once or fails a check of read_checked.
+inline Piece read_piece(const std::filesystem::path& path) { return read_checked(path, detail::read_midi_piece); }
+
+/// The same with a PedalMode applied.
 inline Performance load_performance(const std::filesystem::path& path, PedalMode mode) {
   return apply_pedal(read_piece(path).performance, mode);
 }
@@ -129,11 +126,11 @@ struct LoadedPieces {
   std::vector<std::string> problems;  // one line for each file that was left out
 };
 
-/// All pieces in these files and folders.
+/// All pieces in these files and folders. Throws std::runtime_error if a path does not exist.
 inline LoadedPieces load_pieces(std::span<const std::filesystem::path> paths, PedalMode mode) {
   LoadedPieces loaded;
   for (const auto& path : paths) {
-    FoundMusic found = find_music(path);
+    FoundFiles found = find_files(path, is_midi_name);
     std::ranges::move(found.problems, std::back_inserter(loaded.problems));
     for (const auto& file : found.files) try {
         Piece piece = read_piece(file);

@@ -31,7 +31,7 @@ struct Capture {
 }  // namespace host_cuda
 
 struct CUstream_st {
-  std::uint64_t number = 0;  // of those made
+  std::uint64_t number = 0;      // of those made
   bool waits_for_legacy = true;  // and the legacy stream for it
   std::deque<host_cuda::Work> queue;
   std::uint64_t submitted = 0, done = 0;        // pieces of work since the stream was made

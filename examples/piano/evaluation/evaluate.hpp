@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// How well a model foretells pieces: negative log-likelihood in nats, in all and by kind of event, and whether it is
+// right as often as it believes.
+#pragma once
+
+#include "piano/evaluation/streams.hpp"
+
+#include <rondo/core/transfer.hpp>
+#include <rondo/cpu/losses.hpp>
+#include <rondo/layers/token_model.hpp>
+#include <rondo/music/batches.hpp>
+#include <rondo/music/dataset.hpp>
+#include <rondo/music/vocabulary.hpp>
+#include "piano/evaluation/calibration.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace piano {
+
+struct Likelihood {
+  static constexpr std::size_t kKinds = 5;  // of rondo::music::EventKind
+  std::array<double, kKinds> nats{};
+  std::array<std::size_t, kKinds> tokens{};
+  double seconds = 0;       // of the time shifts among them
+  Calibration calibration;  // of the likeliest token, under all before it
+
+  double total_nats() const;
+  std::size_t total_tokens() const;
+  double per_token() const { return total_nats() / static_cast<double>(total_tokens()); }
+  double of(rondo::music::EventKind kind) const;  // per token of that kind; 0 where there is none
+};
+
+/// Every token of every piece but its first, given all before it. The model runs on its device, the logits of a batch
+/// at a time come to the host. A model with conditions hears those of `hearing`, those that look ahead only if `tell`:
+/// then its likelihood is not to be compared with others'.
+template <class Device>
+Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces,
+                    const rondo::music::Hearing& hearing, bool tell = false) {
+  constexpr int kBatch = 16, kSteps = 128;
+  rondo::music::Sweep sweep(pieces, kBatch, kSteps, hearing, tell);
+  const rondo::Index B = sweep.batch(), V = model.config().vocabulary;
+  auto state = model.zero_state(B);
+  typename rondo::TokenModel<float, Device>::Cache cache;
+  Likelihood result;
+  while (const auto* batch = sweep.next()) {
+    restart(state, batch->reset);
+    const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{});
+    rondo::look_on_host(Device{}, logits.flat(), [&](rondo::MatrixView<const float> on_host) {
+      for (rondo::Index j = 0; j < B * kSteps; ++j) {
+        const auto target = batch->targets[static_cast<std::size_t>(j)];
+        if (target == rondo::kIgnore) continue;
+        const float* z = &on_host(0, j);
+        const auto event = rondo::music::event_of(target);
+        const auto kind = static_cast<std::size_t>(event.kind);
+        const auto nats =
+            rondo::softmax_cross_entropy_column(rondo::Cpu{}, z, V, target, 0.0f, static_cast<float*>(nullptr));
+        result.nats[kind] += nats;
+        result.tokens[kind] += 1;
+        if (event.kind == rondo::music::EventKind::time_shift)
+          result.seconds += event.value * rondo::music::kStepSeconds;
+        rondo::Index likeliest = 0;
+        const float highest = rondo::column(z, V).maxCoeff(&likeliest);
+        // -ln p(target) = ln sum e^z - z_target, so p(likeliest) = e^(z_likeliest - z_target) p(target)
+        result.calibration.add(std::exp(static_cast<double>(highest) - z[target] - nats), likeliest == target);
+      }
+    });
+  }
+  return result;
+}
+
+}  // namespace piano

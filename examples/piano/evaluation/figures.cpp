@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "piano/evaluation/figures.hpp"
+
+#include <rondo/music/vocabulary.hpp>
+#include "piano/evaluation/recurrence.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+namespace piano {
+namespace {
+
+namespace music = rondo::music;
+using nlohmann::json;
+
+double number(const json& value) { return value.is_number() ? value.get<double>() : 0; }
+
+void line(const char* what, const json& value, const char* unit = "") {
+  if (value.is_number()) std::printf("  %-32s %8.3f%s\n", what, number(value), unit);
+}
+
+void print_likelihood(const json& n) {
+  std::printf("likelihood: %zu pieces, %zu tokens, %zu notes, %.0f s\n", n["pieces"].get<std::size_t>(),
+              n["tokens"].get<std::size_t>(), n["notes"].get<std::size_t>(), number(n["seconds"]));
+  if (const auto learned = n["pieces_learned"].get<std::size_t>(); learned > 0)
+    std::printf("  %zu of these pieces the model has learned from: its likelihood of them says little\n", learned);
+  line("nats per token", n["nll_per_token"]);
+  if (n.contains("nll_per_token_told")) line("  told density and key", n["nll_per_token_told"]);
+  line("nats per note", n["nll_per_note"]);
+  line("nats per second", n["nll_per_second"]);
+  for (const auto& [kind, value] : n["nll_by_event"].items()) line(("nats per " + kind + " token").c_str(), value);
+  if (const json& floors = n["floors"]; floors.is_object()) {
+    for (const char* order : {"uniform", "unigram", "bigram", "trigram", "fourgram"})
+      line((std::string("floor: ") + order).c_str(), floors[order]);
+    if (const auto out = floors["counted_without"].size(); out > 0)
+      std::printf("  floors of %zu pieces that are training pieces, too, are counted without them\n", out);
+  }
+  line("likeliest token was right", n["accuracy"]);
+  line("calibration error", n["calibration"]["ece"]);
+  std::printf("    %-12s %10s %10s %10s\n", "confidence", "mean", "right", "tokens");
+  for (const json& bin : n["calibration"]["bins"])
+    if (bin["count"] > 0)
+      std::printf("    %.2f to %.2f %10.3f %10.3f %10zu\n", number(bin["low"]), number(bin["high"]),
+                  number(bin["confidence"]), number(bin["accuracy"]), bin["count"].get<std::size_t>());
+}
+
+void print_bars(const json& bars) {
+  if (!bars.is_object()) return;
+  std::printf("\nby their own bars: %zu of the pieces\n", bars["pieces"].get<std::size_t>());
+  line("pitch-class entropy, 1 bar", bars["bar_entropy"], " bits");
+  line("pitch-class entropy, 4 bars", bars["four_bar_entropy"], " bits");
+  line("groove similarity", bars["groove_similarity"]);
+}
+
+void print_distribution(const json& d) {
+  if (!d.is_object()) return;
+  std::printf("\nsamples beside the %s, in windows of %.0f s: %zu and %zu\n", d["style"].get<std::string>().c_str(),
+              number(d["window_seconds"]), d["windows"]["outputs"].get<std::size_t>(),
+              d["windows"]["style"].get<std::size_t>());
+  line("overlap area", d["overlap_area"]);
+  line("KL divergence", d["kl"], " nats");
+  if (d["human"].is_object()) {
+    line("overlap area of held-out music", d["human"]["overlap_area"]);
+    line("KL divergence of held-out music", d["human"]["kl"], " nats");
+  }
+  std::printf("    %-24s %7s %7s   %-18s %-18s\n", "feature", "overlap", "KL", "samples", "style");
+  for (const auto& [name, f] : d["features"].items()) {
+    std::printf("    %-24s %7.3f %7.3f", name.c_str(), number(f["overlap_area"]), number(f["kl"]));
+    if (f.contains("outputs"))
+      for (const char* side : {"outputs", "style"})
+        std::printf("   %7.2f +- %-5.2f", number(f[side]["mean"]), number(f[side]["deviation"]));
+    std::printf("\n");
+  }
+  for (const auto& [name, band] : d["training_band"].items())
+    std::printf("  %s: %.2f, %s %.2f to %.2f, where four fifths of the windows are\n", name.c_str(),
+                number(d["outputs"][name]), d["inside_band"][name] ? "inside" : "outside", number(band[0]),
+                number(band[1]));
+}
+
+std::string place(const json& run) {
+  if (run["piece"].is_null()) return "nowhere";
+  std::string where = run["piece"].get<std::string>();
+  if (run["bar"].is_number()) return where + ", bar " + std::to_string(run["bar"].get<int>());
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, ", %.1f s", number(run["piece_seconds"]));
+  return where + seconds;
+}
+
+void print_memorisation(const json& m) {
+  if (!m.is_object()) return;
+  const json& outputs = m["outputs"];
+  const auto copied = std::ranges::count_if(outputs, [](const json& o) { return o["copied"].get<bool>(); });
+  std::printf("\nmemorisation: %td of %zu samples copied; notes in runs of 8 or more shared with a training piece\n",
+              copied, outputs.size());
+  const auto row = [](const std::string& who, const json& exact) {
+    const json& moved = exact["transposed"];
+    std::printf("    %-16s %5zu %6.1f %% %8zu %6.1f %%", who.c_str(), exact["longest_run"].get<std::size_t>(),
+                100 * number(exact["share"]), moved["longest_run"].get<std::size_t>(), 100 * number(moved["share"]));
+  };
+  std::printf("    %-16s %5s %8s %8s %8s\n", "", "run", "share", "any key", "share");
+  if (const json& human = m["human"]; human.is_object()) {
+    row("held-out music", human);
+    std::printf("   longest of %zu excerpts, mean share\n", human["windows"].get<std::size_t>());
+    if (const auto out = human["left_out"].get<std::size_t>(); out > 0)
+      std::printf("    %zu more are in the training pieces themselves, and no yardstick\n", out);
+  }
+  row("copied from", m["limits"]);
+  std::printf("   run and share together%s\n",
+              m["limits"]["measured"] ? "" : "; fixed, for there is too little held-out music to go by");
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    row("sample " + std::to_string(i + 1), outputs[i]);
+    std::printf("   %s%s\n", outputs[i]["copied"] ? "COPIED: " : "", place(outputs[i]).c_str());
+  }
+}
+
+}  // namespace
+
+json to_json(const Floors& floors) {
+  return {{"uniform", floors.uniform},
+          {"unigram", floors.unigram},
+          {"bigram", floors.bigram},
+          {"trigram", floors.trigram},
+          {"fourgram", floors.fourgram}};
+}
+
+json to_json(const Likelihood& likelihood) {
+  const double total = likelihood.total_nats();
+  json by_event = json::object(), bins = json::array();
+  for (std::size_t k = 0; k < Likelihood::kKinds; ++k) {
+    const auto kind = static_cast<music::EventKind>(k);
+    const bool any = likelihood.tokens[k] > 0;
+    if (any || kind != music::EventKind::pedal) by_event[music::name(kind)] = any ? json(likelihood.of(kind)) : json();
+  }
+  const auto notes = likelihood.tokens[static_cast<std::size_t>(music::EventKind::note_on)];
+  const auto& all = likelihood.calibration.bins();
+  for (std::size_t k = 0; k < all.size(); ++k)
+    bins.push_back({{"low", static_cast<double>(k) / static_cast<double>(all.size())},
+                    {"high", static_cast<double>(k + 1) / static_cast<double>(all.size())},
+                    {"confidence", all[k].confidence()},
+                    {"accuracy", all[k].accuracy()},
+                    {"count", all[k].count}});
+  return {{"tokens", likelihood.total_tokens()},
+          {"notes", notes},
+          {"seconds", likelihood.seconds},
+          {"nll_per_token", likelihood.per_token()},
+          {"nll_per_note", notes > 0 ? json(total / static_cast<double>(notes)) : json()},
+          {"nll_per_second", likelihood.seconds > 0 ? json(total / likelihood.seconds) : json()},
+          {"nll_by_event", by_event},
+          {"accuracy", likelihood.calibration.accuracy()},
+          {"calibration", {{"ece", likelihood.calibration.error()}, {"bins", bins}}}};
+}
+
+json in_bars(std::span<const music::Piece> pieces) {
+  double one = 0, four = 0, groove = 0;
+  std::size_t known = 0;
+  for (const music::Piece& piece : pieces) {
+    const auto lines = bar_lines(piece);
+    if (lines.empty()) continue;
+    one += bar_entropy(piece.performance, lines);
+    four += bar_entropy(piece.performance, lines, 4);
+    groove += groove_similarity(piece.performance, lines);
+    ++known;
+  }
+  if (known == 0) return nullptr;
+  const auto n = static_cast<double>(known);
+  return {
+      {"pieces", known}, {"bar_entropy", one / n}, {"four_bar_entropy", four / n}, {"groove_similarity", groove / n}};
+}
+
+void print_figures(const json& figures) {
+  print_likelihood(figures);
+  print_bars(figures["bars"]);
+  print_distribution(figures["distribution"]);
+  print_memorisation(figures["memorisation"]);
+}
+
+}  // namespace piano

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// n-gram models: what a table of counts can predict, and so the floor that a network has to get well below before it
+// has learned anything of music. Interpolated absolute discounting (Ney, Essen and Kneser 1994):
+//
+//   p_n(w | h) = max(c(h w) - D, 0) / c(h) + D N(h) / c(h) p_{n-1}(w | h')      p_0(w) = 1 / V
+//
+// h are the n - 1 tokens before w, h' the n - 2 before it, c counts in the training part, N(h) the number of different
+// tokens seen after h, V the size of the vocabulary. Where h was never seen, p_n is p_{n-1}.
+#pragma once
+
+#include <rondo/music/dataset.hpp>
+#include <rondo/music/hash.hpp>
+#include <rondo/music/vocabulary.hpp>
+#include "piano/music_names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace piano {
+
+class NGram {
+ public:
+  static constexpr int kMaxOrder = 6;  // six tokens of ten bits and a length fit in a key
+
+  /// Throws std::invalid_argument unless 1 <= order <= kMaxOrder, 0 < vocabulary <= 1024 and 0 < discount < 1.
+  NGram(int order, int vocabulary, double discount = 0.75)
+      : order_(order), vocabulary_(vocabulary), discount_(discount) {
+    if (order < 1 || order > kMaxOrder || vocabulary < 1 || vocabulary > 1024 || !(discount > 0 && discount < 1))
+      throw std::invalid_argument("NGram: order " + std::to_string(order) + ", vocabulary " +
+                                  std::to_string(vocabulary) + ", discount " + std::to_string(discount));
+  }
+
+  int order() const { return order_; }
+
+  /// Counts one piece; no n-gram spans two.
+  void count(std::span<const Token> tokens) {
+    visit(tokens, [this](Key history, Key whole) {
+      Context& context = contexts_[history];
+      ++context.total;
+      context.types += counts_[whole]++ == 0;
+    });
+  }
+
+  /// Takes a piece out again that was counted before.
+  void forget(std::span<const Token> tokens) {
+    visit(tokens, [this](Key history, Key whole) {
+      const auto context = contexts_.find(history);
+      const auto seen = counts_.find(whole);
+      if (context == contexts_.end() || seen == counts_.end())
+        throw std::logic_error("NGram: a piece is to be forgotten that was not counted");
+      if (--seen->second == 0) counts_.erase(seen), --context->second.types;
+      if (--context->second.total == 0) contexts_.erase(context);
+    });
+  }
+
+  /// p(next | history), of the model of order `n` (1..order) within this one; only the last n - 1 tokens count.
+  double probability(std::span<const Token> history, Token next, int n) const {
+    check(next);
+    double p = 1.0 / vocabulary_;
+    Key key = kEmpty;
+    for (int k = 1; k <= n && static_cast<std::size_t>(k) <= history.size() + 1; ++k) {
+      if (k > 1) key = extend(key, history[history.size() - static_cast<std::size_t>(k) + 1]);
+      const auto context = contexts_.find(key);
+      if (context == contexts_.end()) break;  // nor was any longer one seen
+      const auto seen = counts_.find(extend(key, next));
+      const double count = seen == counts_.end() ? 0.0 : seen->second;
+      p = (std::max(count - discount_, 0.0) + discount_ * context->second.types * p) / context->second.total;
+    }
+    return p;
+  }
+  double probability(std::span<const Token> history, Token next) const { return probability(history, next, order_); }
+
+  /// -ln p of a whole piece, in nats, every token from the first.
+  double nll(std::span<const Token> tokens, int n) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) sum -= std::log(probability(tokens.first(i), tokens[i], n));
+    return sum;
+  }
+
+ private:
+  // A leading 1, then ten bits for each token: a history from its latest token to its oldest, so that the key of a
+  // longer history extends that of the shorter; then the token that follows it, if any.
+  using Key = std::uint64_t;
+  static constexpr Key kEmpty = 1;
+  static Key extend(Key key, Token token) { return key << 10 | static_cast<Key>(token); }
+
+  // Each token after each of its histories, from none to order - 1 tokens long.
+  template <class Visit>
+  void visit(std::span<const Token> tokens, Visit&& each) const {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      check(tokens[i]);
+      Key history = kEmpty;
+      for (int n = 1; n <= order_ && static_cast<std::size_t>(n) <= i + 1; ++n) {
+        if (n > 1) history = extend(history, tokens[i - static_cast<std::size_t>(n) + 1]);
+        each(history, extend(history, tokens[i]));
+      }
+    }
+  }
+
+  struct Hash {
+    std::size_t operator()(Key key) const { return static_cast<std::size_t>(rondo::music::mix(key)); }
+  };
+  struct Context {
+    std::uint32_t total = 0, types = 0;
+  };
+
+  void check(Token token) const {
+    if (token < 0 || token >= vocabulary_)
+      throw std::out_of_range("NGram: token " + std::to_string(token) + ", this vocabulary has 0.." +
+                              std::to_string(vocabulary_ - 1));
+  }
+
+  int order_, vocabulary_;
+  double discount_;
+  std::unordered_map<Key, Context, Hash> contexts_;
+  std::unordered_map<Key, std::uint32_t, Hash> counts_;
+};
+
+/// Nats per token on the pieces judged, by counting the training pieces as they are (no augmentation).
+struct Floors {
+  double uniform = 0, unigram = 0, bigram = 0, trigram = 0, fourgram = 0;
+  std::vector<std::string> counted_without;  // names of judged pieces that are training pieces, too
+};
+
+/// A judged piece that is also among the training pieces (the same tokens, whatever its name) is judged by what the
+/// others teach: a table that has counted a piece foretells it too well to be a floor. Throws std::invalid_argument
+/// if there is nothing to judge by.
+inline Floors ngram_floors(std::span<const Piece> train, std::span<const Piece> judged, int vocabulary) {
+  NGram model(4, vocabulary);
+  std::vector<std::vector<Token>> learned;
+  for (const Piece& piece : train) model.count(learned.emplace_back(tokens_of(piece)));
+  Floors floors;
+  std::array<double, 5> nll{};
+  std::size_t tokens = 0;
+  for (const Piece& piece : judged) {
+    const auto heard = tokens_of(piece);
+    const auto copies = std::ranges::count(learned, heard);
+    for (auto k = copies; k > 0; --k) model.forget(heard);
+    tokens += heard.size();
+    for (int n = 1; n <= 4; ++n) nll[static_cast<std::size_t>(n)] += model.nll(heard, n);
+    for (auto k = copies; k > 0; --k) model.count(heard);
+    if (copies > 0) floors.counted_without.push_back(piece.name);
+  }
+  if (tokens == 0) throw std::invalid_argument("ngram_floors: no tokens to judge by");
+  const auto per_token = [&](std::size_t n) { return nll[n] / static_cast<double>(tokens); };
+  floors.uniform = std::log(vocabulary);
+  floors.unigram = per_token(1), floors.bigram = per_token(2), floors.trigram = per_token(3);
+  floors.fourgram = per_token(4);
+  return floors;
+}
+
+}  // namespace piano

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// How near outputs are to a style, as Yang and Lerch 2018 measure it (https://doi.org/10.1007/s00521-018-3849-7): for
+// each feature, the distances between outputs and the style's own windows, beside those among the style's windows. If
+// the outputs were more of the same, the two would be distributed alike: overlap 1, divergence 0.
+#pragma once
+
+#include "piano/evaluation/density.hpp"
+#include "piano/evaluation/features.hpp"
+#include "piano/evaluation/statistics.hpp"
+#include "piano/evaluation/windows.hpp"
+#include "piano/music_names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <iterator>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace piano {
+
+/// Where most of some numbers lie.
+struct Band {
+  double low = 0, high = 0;
+
+  bool holds(double x) const { return x >= low && x <= high; }
+};
+
+/// From the 10th to the 90th percentile, interpolated linearly between neighbours. Zero for no samples.
+inline Band band(std::vector<double> samples) {
+  if (samples.empty()) return {};
+  std::ranges::sort(samples);
+  const auto quantile = [&](double share) {
+    const double place = share * static_cast<double>(samples.size() - 1);
+    const auto k = static_cast<std::size_t>(place);
+    return std::lerp(samples[k], samples[std::min(k + 1, samples.size() - 1)], place - static_cast<double>(k));
+  };
+  return {quantile(0.1), quantile(0.9)};
+}
+
+struct Moments {
+  double mean = 0, deviation = 0;  // standard deviation
+};
+
+inline Moments moments(std::span<const double> samples) {
+  Moments m;
+  const auto n = static_cast<double>(samples.size());
+  for (double x : samples) m.mean += x / n;
+  for (double x : samples) m.deviation += (x - m.mean) * (x - m.mean) / n;
+  m.deviation = std::sqrt(m.deviation);
+  return m;
+}
+
+/// A feature's first value in each of some windows; all there is to it, unless it is a histogram.
+inline std::vector<double> values_in(const Feature& feature, std::span<const Statistics> windows) {
+  std::vector<double> values;
+  for (const Statistics& s : windows) values.push_back(feature.values(s)[0]);
+  return values;
+}
+
+/// At most so many of some things, evenly spread.
+template <class T>
+std::vector<const T*> spread(std::span<const T> all, std::size_t most) {
+  const std::size_t count = std::min(all.size(), most);
+  std::vector<const T*> some;
+  for (std::size_t i = 0; i < count; ++i) some.push_back(&all[i * all.size() / count]);
+  return some;
+}
+
+/// Performances cut into windows of that length, at most `most` of them described, evenly spread.
+inline std::vector<Statistics> describe_windows(std::span<const Performance> performances, double seconds,
+                                                std::size_t most = 4096) {
+  std::vector<Performance> windows;
+  for (const Performance& performance : performances) {
+    auto own = cut_windows(performance, seconds);
+    std::ranges::move(own, std::back_inserter(windows));
+  }
+  std::vector<Statistics> described;
+  for (const Performance* window : spread(std::span<const Performance>(windows), most))
+    described.push_back(describe(*window, window->duration.value));
+  return described;
+}
+
+class Style {
+ public:
+  /// Of the windows of all performances. Pairs of windows grow with the square: of more than 256, so many stand for
+  /// all. Throws std::invalid_argument if there are fewer than three windows.
+  Style(std::span<const Performance> performances, double window_seconds)
+      : seconds_(window_seconds), windows_(describe_windows(performances, window_seconds)) {
+    if (windows_.size() < 3)
+      throw std::invalid_argument("Style: " + std::to_string(windows_.size()) + " window(s) of " +
+                                  std::to_string(window_seconds) + " s; a style wants three or more");
+    const auto some = spread(this->windows(), kMost);
+    for (std::size_t f = 0; f < kFeatures.size(); ++f)
+      for (std::size_t i = 0; i < some.size(); ++i)
+        for (std::size_t j = i + 1; j < some.size(); ++j) within_[f].push_back(apart(kFeatures[f], *some[i], *some[j]));
+  }
+
+  double window_seconds() const { return seconds_; }
+  std::span<const Statistics> windows() const { return windows_; }
+
+  /// For each of kFeatures, in their order: overlap of the distances between these windows and the style's with those
+  /// within the style, and divergence of the latter from the former. `windows` must be as long as the style's, and not
+  /// none: throws std::invalid_argument.
+  std::array<Distance, kFeatures.size()> compare(std::span<const Statistics> windows) const {
+    std::array<Distance, kFeatures.size()> distances;
+    const auto ours = spread(windows, kMost), theirs = spread(this->windows(), kMost);
+    std::vector<double> between;
+    for (std::size_t f = 0; f < kFeatures.size(); ++f) {
+      between.clear();
+      for (const Statistics* a : ours)
+        for (const Statistics* b : theirs) between.push_back(apart(kFeatures[f], *a, *b));
+      distances[f] = compare_samples(within_[f], between);
+    }
+    return distances;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 256;
+
+  double seconds_;
+  std::vector<Statistics> windows_;
+  std::array<std::vector<double>, kFeatures.size()> within_;  // distances of all pairs of windows
+};
+
+/// The mean over features.
+inline Distance mean(std::span<const Distance> distances) {
+  Distance sum;
+  for (const auto& [overlap, kl] : distances) {
+    sum.overlap += overlap / static_cast<double>(distances.size());
+    sum.kl += kl / static_cast<double>(distances.size());
+  }
+  return sum;
+}
+
+}  // namespace piano

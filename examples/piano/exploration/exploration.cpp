@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "piano/exploration/exploration.hpp"
+#include "piano/data/primer.hpp"
+#include "piano/evaluation/describe.hpp"
+#include "piano/page/page.hpp"
+#include "piano/run/configurations.hpp"
+#include "piano/run/corpus.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+namespace piano {
+namespace {
+
+namespace fs = std::filesystem;
+namespace music = rondo::music;
+using nlohmann::json;
+
+/// `wanted`, with a number behind it if another of `all` has that name.
+template <class Named>
+std::string name_beside(const std::vector<Named>& all, const std::string& wanted) {
+  std::string name = wanted;
+  for (int n = 2; std::ranges::find(all, name, &Named::name) != all.end(); ++n) name = wanted + "-" + std::to_string(n);
+  return name;
+}
+
+/// What a cell depends on beside its place in the grid.
+json settings(const ExplorationOptions& o) {
+  return {{"primer_seconds", o.primer_seconds},
+          {"seconds", o.seconds},
+          {"top_k", o.sampling.top_k},
+          {"top_p", o.sampling.top_p},
+          {"min_p", o.sampling.min_p}};
+}
+
+}  // namespace
+
+Exploration::Exploration(const ExplorationOptions& options)
+    : o_(options), folder_(options.output_dir), cells_(folder_, settings(options)) {
+  for (const std::string& dir : o_.run_dirs)
+    models_.push_back({name_beside(models_, fs::path(dir).lexically_normal().filename().string()), RunDir(dir)});
+  for (const std::string& config : o_.configs)
+    models_.push_back({name_beside(models_, config), RunDir(folder_ / config)});
+}
+
+bool Exploration::run() {
+  for (std::size_t i = 0; i < o_.configs.size(); ++i)
+    if (!train_model(models_[o_.run_dirs.size() + i], o_.configs[i])) return false;
+  const InterruptGuard interrupt;
+  for (const Model& model : models_)
+    if (!sample(model, interrupt)) return false;
+  write_page();
+  progress_.finish();
+  return true;
+}
+
+json Exploration::result() const { return {{"models", models()}, {"cells", cells_.all()}, {"pending", pending()}}; }
+
+bool Exploration::train_model(const Model& model, const std::string& config) {
+  if (fs::exists(model.run.result())) return true;
+  const Config& asked = o_.training.config;
+  TrainingOptions training = o_.training;
+  training.config = configuration(config);
+  training.config.pedal = asked.pedal;
+  training.config.data = asked.data;
+  training.config.validation = asked.validation;
+  training.config.steps = asked.steps;
+  training.config.minutes = asked.minutes;
+  training.config.seed = asked.seed;
+  training.run_dir = model.run.folder().string();
+  training.resume = fs::exists(model.run.last());
+  progress_.line("training " + config);
+  return train(training, progress_)["stopped"] != "interrupt";
+}
+
+std::vector<Exploration::NamedPrimer> Exploration::primers_of(const Config& config) const {
+  std::vector<NamedPrimer> primers;
+  for (const std::string& path : o_.primers)
+    primers.push_back({name_beside(primers, fs::path(path).stem().string()), path});
+  if (o_.primers.empty())
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, config.validation.size()); ++i)
+      primers.push_back({config.validation[i], {}});
+  return primers;
+}
+
+bool Exploration::sample(const Model& model, const InterruptGuard& interrupt) {
+  const Config config = model.run.read_config();
+  const auto network = model.run.read_model(config);
+  const music::Corpus corpus = corpus_of(config, o_.training.loading);
+  const Judge judge(corpus.train, corpus.valid, o_.seconds);
+  for (const NamedPrimer& named : primers_of(config)) {
+    if (interrupt.asked()) return false;
+    if (std::ranges::find(primer_names_, named.name) == primer_names_.end()) primer_names_.push_back(named.name);
+    const Primer primer = named.path.empty()
+                              ? primer_of(std::ranges::find(corpus.valid, named.name, &music::Piece::name)->performance,
+                                          o_.primer_seconds)
+                              : read_primer(named.path, o_.primer_seconds, config.pedal);
+    std::vector<Request> asked;
+    for (double temperature : o_.temperatures)
+      for (std::uint64_t seed : o_.seeds) {
+        Request request{.outline = continuation(primer, o_.seconds),
+                        .sampling = o_.sampling,
+                        .seed = seed,
+                        .told = told_by(primer.performance)};
+        request.sampling.temperature = temperature;
+        if (!cells_.has(model.name, named.name, temperature, seed)) asked.push_back(std::move(request));
+      }
+    if (asked.empty()) continue;
+    const auto takes = generate(network, config.hearing(), asked, opening_velocity(corpus.train));
+    for (std::size_t i = 0; i < takes.size(); ++i)
+      cells_.add(model.name, named.name, describe(asked[i], takes[i], judge), takes[i]);
+    write_page();
+    const double all = static_cast<double>(wanted());
+    progress_.show(1 - static_cast<double>(pending()) / all,
+                   model.name + ", " + named.name + ": " + std::to_string(takes.size()) + " outputs");
+  }
+  return true;
+}
+
+std::size_t Exploration::wanted() const {
+  std::size_t primers = 0;
+  for (const Model& model : models_) primers += primers_of(model.run.read_config()).size();
+  return primers * o_.temperatures.size() * o_.seeds.size();
+}
+
+std::size_t Exploration::pending() const { return wanted() - std::min(wanted(), cells_.all().size()); }
+
+json Exploration::models() const {
+  json all = json::array();
+  for (const Model& model : models_) {
+    json entry = {{"name", model.name}, {"parameters", nullptr}, {"valid_nll", nullptr}, {"seconds", nullptr}};
+    std::ifstream in(model.run.result());
+    if (const json result = json::parse(in, nullptr, false); result.is_object())
+      entry.update({{"parameters", result.value("parameters", json())},
+                    {"valid_nll", result.value("best_valid_nll", json())},
+                    {"seconds", result.value("seconds", json())}});
+    if (fs::exists(model.run.config())) entry["config"] = model.run.read_config().to_json()["model"];
+    all.push_back(std::move(entry));
+  }
+  return all;
+}
+
+void Exploration::write_page() const {
+  piano::write_page(folder_ / "explore.html", Page::explore,
+                    {{"title", "Exploring " + folder_.lexically_normal().filename().string()},
+                     {"models", models()},
+                     {"primers", primer_names_},
+                     {"temperatures", o_.temperatures},
+                     {"seeds", o_.seeds},
+                     {"cells", cells_.with_performances()},
+                     {"pending", pending()}});
+}
+
+}  // namespace piano

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "piano/generation/outline.hpp"
+
+#include <rondo/music/hash.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <iterator>
+#include <numeric>
+
+namespace piano {
+namespace {
+
+namespace music = rondo::music;
+
+/// The primer less what begins in these spans; behind each the pedal is as the primer has it there.
+Outline anew(const Primer& primer, std::vector<Span> spans) {
+  const auto inside = [&](double time) {
+    return std::ranges::any_of(spans, [&](const Span& s) { return s.begin <= time && time < s.end; });
+  };
+  auto notes = primer.performance.notes;
+  std::erase_if(notes, [&](const music::Note& note) { return inside(note.start.value); });
+  const auto& changes = primer.performance.controls;
+  std::vector<music::ControlChange> controls;
+  for (const Span& span : spans) {
+    const auto next = std::ranges::find_if(changes, [&](const auto& change) { return change.time.value >= span.end; });
+    if (next == changes.begin() || span.end >= primer.seconds) continue;
+    controls.push_back(*std::prev(next));
+    controls.back().time = {span.end};
+  }
+  std::ranges::remove_copy_if(changes, std::back_inserter(controls),
+                              [&](const auto& change) { return inside(change.time.value); });
+  std::ranges::stable_sort(controls, {}, &music::ControlChange::time);
+  return {music::make_performance(std::move(notes), std::move(controls)), std::move(spans)};
+}
+
+}  // namespace
+
+Outline continuation(const Primer& primer, double seconds) {
+  return {primer.performance, {{primer.seconds, primer.seconds + seconds}}};
+}
+
+Outline second_half_anew(const Primer& primer) { return anew(primer, {{primer.seconds / 2, primer.seconds}}); }
+
+Outline share_anew(const Primer& primer, double share, std::uint64_t seed, double stretch) {
+  const auto count = static_cast<std::size_t>(std::max(1L, std::lround(primer.seconds / stretch)));
+  const auto wanted =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(share * static_cast<double>(count))), 1, count);
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  music::CountedRandom random(seed, 0);
+  for (std::size_t i = 0; i < wanted; ++i) std::swap(order[i], order[i + random.below(count - i)]);
+  std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted));
+  std::vector<Span> spans;
+  const double each = primer.seconds / static_cast<double>(count);
+  for (std::size_t i = 0; i < wanted; ++i) {
+    const Span span{each * static_cast<double>(order[i]), each * static_cast<double>(order[i] + 1)};
+    if (i > 0 && order[i] == order[i - 1] + 1)
+      spans.back().end = span.end;
+    else
+      spans.push_back(span);
+  }
+  return anew(primer, std::move(spans));
+}
+
+Outline free_play(double seconds) { return {{}, {{0, seconds}}}; }
+
+}  // namespace piano

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "piano/generation/stream.hpp"
+
+#include <rondo/music/tokens.hpp>
+#include "piano/generation/kind_mass.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace piano {
+
+namespace music = rondo::music;
+using music::EventKind;
+
+namespace {
+
+constexpr std::int64_t kRing = music::kStepsPerSecond / 2;  // as at the end of a take: Grammar::finish
+constexpr std::int64_t kLongestNote = music::GrammarLimits{}.longest_note;
+
+}  // namespace
+
+std::vector<Stream::Given> Stream::events_of(const music::Performance& given) {
+  std::vector<Given> events;
+  std::int64_t now = 0;
+  int bin = -1;
+  for (const music::Token token : music::encode(given)) {
+    const music::Event event = music::event_of(token);
+    if (event.kind == EventKind::time_shift)
+      now += event.value;
+    else if (event.kind == EventKind::velocity)
+      bin = event.value;
+    else
+      events.push_back({now, event, bin});
+  }
+  return events;
+}
+
+Stream::Stream(const Request& request, const music::Hearing& hearing, music::Token opening)
+    : hearing_(hearing),
+      told_(request.told),
+      grammar_({.pedal = hearing.vocabulary == music::kVocabularyWithPedal}),
+      sampler_(request.sampling),
+      rng_(request.seed),
+      given_(events_of(request.outline.given)),
+      opening_(opening),
+      held_(music::kPitches),
+      struck_(music::kPitches, -1) {
+  for (const Span& span : request.outline.free)
+    free_.emplace_back(music::to_step({span.begin}), music::to_step({span.end}));
+  go_on();
+}
+
+void Stream::speak(std::size_t t, std::span<music::Token> to) {
+  const music::Token token = t < tokens_.size() ? tokens_[t] : music::Token{0};
+  heard_.feed(token);
+  music::write_step(hearing_.conditions, hearing_.vocabulary, token, told_, heard_, 0, to);
+}
+
+void Stream::hear(std::size_t t, std::span<const float> logits) {
+  if (done_ || t + 1 < tokens_.size()) return;
+  allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
+  for (int pitch = 0; pitch < music::kPitches; ++pitch)
+    if (held_[static_cast<std::size_t>(pitch)]) allowed_[static_cast<std::size_t>(music::note_off(pitch))] = 0;
+  if (std::ranges::count(allowed_, 1) == 0)  // a given key is overdue
+    allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
+  masked_.assign(logits.begin(), logits.end());
+  keep_kind_mass(masked_, allowed_);
+  const music::Token token = sampler_(std::span<const float>(masked_), allowed_, rng_).token;
+  nats_ -= rondo::log_probability(logits, token);
+  ++sampled_;
+  const music::Event event = music::event_of(token);
+  if (event.kind != EventKind::time_shift) {
+    put(token);
+  } else {
+    const std::int64_t now = grammar_.steps();
+    const auto span = span_at(now);
+    const std::int64_t limit = std::min(span->second, next_given());
+    if (now + event.value < limit)
+      put(token);
+    else if (span + 1 == free_.end() && given_at_ == given_.size())
+      finish();
+    else
+      put(music::time_shift(static_cast<int>(limit - now)));
+  }
+  if (!done_) go_on();
+}
+
+void Stream::put(music::Token token) {
+  const music::Event event = music::event_of(token);
+  tokens_.push_back(token);
+  grammar_.feed(token);
+  played_.feed(token);
+  if (event.kind == EventKind::velocity) bin_ = event.value;
+  if (event.kind == EventKind::note_on) struck_[static_cast<std::size_t>(event.value)] = grammar_.steps();
+  if (event.kind == EventKind::note_off) held_[static_cast<std::size_t>(event.value)] = false;
+}
+
+void Stream::play_given(const Given& given) {
+  const auto [kind, value] = given.event;
+  const auto pitch = static_cast<std::size_t>(value);
+  switch (kind) {
+    case EventKind::note_off:
+      if (held_[pitch]) put(music::note_off(value));
+      break;
+    case EventKind::pedal:
+      given_pedal_ = value != 0;
+      if (given_pedal_ != played_.pedal()) put(music::pedal(value != 0));
+      break;
+    case EventKind::note_on:
+      if (played_.key(value)) {
+        if (struck_[pitch] == given.step) break;  // the model strikes it at this moment
+        put(music::note_off(value));
+      }
+      if (given.bin != bin_) put(music::velocity(given.bin));
+      put(music::note_on(value));
+      held_[pitch] = true;
+      given_notes_.emplace(given.step, value);
+      break;
+    default:
+      break;
+  }
+}
+
+std::int64_t Stream::next_given() const {
+  return given_at_ < given_.size() ? given_[given_at_].step : std::numeric_limits<std::int64_t>::max();
+}
+
+bool Stream::is_own(int pitch) const { return played_.key(pitch) && !held_[static_cast<std::size_t>(pitch)]; }
+
+std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator Stream::span_at(std::int64_t step) const {
+  return std::ranges::find_if(free_, [&](const auto& span) { return span.first <= step && step < span.second; });
+}
+
+std::int64_t Stream::due(std::int64_t now, int pitch) const {
+  std::int64_t left = 0;
+  for (const auto& span : free_)
+    if (span.second <= now) left = span.second;
+  return std::min(left + kRing, struck_[static_cast<std::size_t>(pitch)] + kLongestNote);
+}
+
+void Stream::leave_off(std::int64_t now) {
+  for (int pitch = 0; pitch < music::kPitches; ++pitch)
+    if (is_own(pitch) && due(now, pitch) <= now) put(music::note_off(pitch));
+  bool pedal = given_pedal_;
+  for (std::size_t i = given_at_; i < given_.size() && given_[i].step <= now; ++i)
+    if (given_[i].event.kind == EventKind::pedal) pedal = given_[i].event.value != 0;
+  if (played_.pedal() != pedal) put(music::pedal(pedal));
+}
+
+void Stream::go_on() {
+  while (!done_) {
+    const std::int64_t now = grammar_.steps();
+    if (!is_free(now)) leave_off(now);
+    if (next_given() <= now) {
+      // Keys that must come up for others to go down do so first, as every step has it.
+      for (std::size_t i = given_at_; i < given_.size() && given_[i].step <= now; ++i)
+        if (const auto [kind, pitch] = given_[i].event; kind == EventKind::note_on && played_.key(pitch) &&
+                                                        !held_[static_cast<std::size_t>(pitch)] &&
+                                                        struck_[static_cast<std::size_t>(pitch)] < now)
+          put(music::note_off(pitch));
+      while (next_given() <= now) play_given(given_[given_at_++]);
+      continue;
+    }
+    if (is_free(now)) {
+      if (tokens_.empty()) put(opening_);
+      return;
+    }
+    std::int64_t until = next_given();
+    for (const auto& span : free_)
+      if (span.first > now) until = std::min(until, span.first);
+    if (until == std::numeric_limits<std::int64_t>::max()) {
+      finish();
+      return;
+    }
+    for (int pitch = 0; pitch < music::kPitches; ++pitch)
+      if (is_own(pitch)) until = std::min(until, due(now, pitch));
+    if (tokens_.empty()) put(opening_);
+    put(music::time_shift(static_cast<int>(std::min<std::int64_t>(until - now, music::kMaxShift))));
+  }
+}
+
+void Stream::finish() {
+  for (const music::Token token : grammar_.finish()) tokens_.push_back(token);
+  done_ = true;
+}
+
+Take Stream::take() const {
+  Take take;
+  take.performance = music::decode(tokens_);
+  const auto& notes = take.performance.notes;
+  take.performance = music::make_performance(notes, take.performance.controls);  // without silence at its end
+  for (const music::Note& note : notes)
+    take.given.push_back(given_notes_.contains({music::to_step(note.start), note.pitch}));
+  take.nats = nats_;
+  take.sampled = sampled_;
+  return take;
+}
+
+}  // namespace piano

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// The library's names of music that the whole program uses, without their namespace.
+#pragma once
+
+#include <rondo/midi/note.hpp>
+#include <rondo/music/bars.hpp>
+#include <rondo/music/dataset.hpp>
+#include <rondo/music/performance.hpp>
+#include <rondo/music/vocabulary.hpp>
+
+namespace piano {
+
+namespace midi = rondo::midi;
+namespace music = rondo::music;
+
+using music::BarStart;
+using music::ControlChange;
+using music::kPitches;
+using music::Note;
+using music::Performance;
+using music::Piece;
+using music::Token;
+
+}  // namespace piano

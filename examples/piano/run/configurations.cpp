@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "piano/run/configurations.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace piano {
+namespace {
+
+constexpr rondo::music::Conditions kAll{.notes_per_second = true, .key = true, .sounding = true};
+
+Config network(int layers, int hidden, int embedding, double dropout, rondo::music::Conditions conditions = {}) {
+  Config c;
+  c.model.layers = layers;
+  c.model.hidden = hidden;
+  c.model.embedding = embedding;
+  c.model.dropout = dropout;
+  c.conditions = conditions;
+  return c;
+}
+
+/// The network and the batches of Performance RNN (Oore et al. 2018): an Adam without warmup to speak of, long windows.
+Config performance_rnn() {
+  Config c = network(3, 512, 512, 0);
+  c.batch_size = 64;
+  c.sequence_length = 512;
+  c.windows = 1;
+  c.learning_rate = 1e-3;
+  c.beta2 = 0.999;
+  c.clip = 3;
+  return c;
+}
+
+}  // namespace
+
+const std::vector<Configuration>& configurations() {
+  static const std::vector<Configuration> all = {
+      {"default", "2 x 256: what the options' own defaults say", network(2, 256, 128, 0.1)},
+      {"tiny", "1 x 64: a first try, seconds on any machine", network(1, 64, 64, 0)},
+      {"small", "1 x 256, told density, key and sounding keys: the most for a few minutes",
+       network(1, 256, 256, 0, kAll)},
+      {"medium", "2 x 512, the same: for an hour and more of music", network(2, 512, 256, 0.1, kAll)},
+      {"performance-rnn", "3 x 512, windows of 512 tokens, batches of 64: as Performance RNN", performance_rnn()},
+  };
+  return all;
+}
+
+std::vector<std::string> configuration_names() {
+  std::vector<std::string> names;
+  for (const Configuration& c : configurations()) names.push_back(c.name);
+  return names;
+}
+
+const Config& configuration(const std::string& name) {
+  const auto found = std::ranges::find(configurations(), name, &Configuration::name);
+  if (found != configurations().end()) return found->config;
+  std::string names;
+  for (const Configuration& c : configurations()) names += (names.empty() ? "" : ", ") + c.name;
+  throw std::invalid_argument("configuration '" + name + "': there is none; wanted one of " + names);
+}
+
+}  // namespace piano

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Configures a fresh clone as the README's commands do, one after the other and in the opposite order, and checks what
+each would build. Commands share build folders, and CMake remembers there what an earlier one asked for.
+
+Usage: fresh_clone.py SOURCE_DIR
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PIANO = ["bash", "examples/piano/run.sh", "--configure-only"]
+TESTS = ["bash", "tests/run.sh", "--quick", "--configure-only"]
+BENCH = ["bash", "bench/run.sh", "--configure-only"]
+BY_HAND = ["cmake", "--preset", "release"]
+
+
+def output(*command, cwd):
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command} ended with status {done.returncode}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def clone(source, folder):
+    """The files that git tracks or would add, as they are now: a change is tested before it is committed."""
+    if not (source / ".git").exists():  # an archive
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("build", "runs"), dirs_exist_ok=True)
+        return
+    listed = output("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=source)
+    for name in filter(None, listed.split("\0")):
+        if (source / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, folder / name)
+
+
+class Build:
+    """What a configured build folder holds."""
+
+    def __init__(self, folder):
+        cache = (folder / "CMakeCache.txt").read_text()
+        targets = output("cmake", "--build", folder, "--target", "help", cwd=folder)
+        self.options = dict(re.findall(r"^(\w+):BOOL=(\w+)$", cache, re.MULTILINE))
+        self.targets = set(re.findall(r"^(\w+):", targets, re.MULTILINE))
+
+
+def check(name, folder, wanted, options):
+    build = Build(folder)
+    missing = set(wanted) - build.targets
+    assert not missing, f"{name}: {sorted(missing)} would not be built"
+    wrong = {key: build.options.get(key) for key, value in options.items() if build.options.get(key) != value}
+    assert not wrong, f"{name}: the options are {wrong}, wanted {options}"
+    if options.get("RONDO_BUILD_TESTS") == "ON":
+        assert "Total Tests: 0\n" not in output("ctest", "-N", cwd=folder), f"{name}: ctest finds no tests"
+
+
+def check_piano(folder, after):
+    check(f"examples/piano/run.sh {after}", folder / "build/release", {"piano"},
+          {"RONDO_BUILD_EXAMPLES": "ON", "RONDO_BUILD_TESTS": "OFF", "RONDO_BUILD_BENCHMARKS": "OFF",
+           "RONDO_WARNINGS_AS_ERRORS": "OFF", "RONDO_CUDA": "OFF", "RONDO_NATIVE": "ON"})
+
+
+def check_tests(folder, after):
+    check(f"tests/run.sh {after}", folder / "build/release",
+          {"piano", "chorales", "bench_lstm", "bench_midi", "test_midi", "test_layers", "test_piano"},
+          {"RONDO_BUILD_EXAMPLES": "ON", "RONDO_BUILD_TESTS": "ON", "RONDO_BUILD_BENCHMARKS": "ON",
+           "RONDO_WARNINGS_AS_ERRORS": "ON", "RONDO_NATIVE": "ON"})
+
+
+def check_by_hand(folder, after):
+    check(f"cmake --preset release {after}", folder / "build/release", {"piano", "test_midi"},
+          {"RONDO_BUILD_TESTS": "ON", "RONDO_BUILD_BENCHMARKS": "OFF", "RONDO_WARNINGS_AS_ERRORS": "OFF"})
+
+
+def check_bench(folder, after):
+    check(f"bench/run.sh {after}", folder / "build/bench", {"bench_lstm", "bench_midi"},
+          {"RONDO_BUILD_EXAMPLES": "OFF", "RONDO_BUILD_TESTS": "OFF", "RONDO_BUILD_BENCHMARKS": "ON",
+           "RONDO_NATIVE": "OFF", "RONDO_CUDA": "OFF", "RONDO_OPENMP": "ON"})
+
+
+def check_presets(folder):
+    """Every option that CMake files declare is set in the preset that the others inherit: the cache never decides."""
+    default = json.loads((folder / "CMakePresets.json").read_text())["configurePresets"][0]
+    assert default["name"] == "default", default["name"]
+    declared = {option for path in folder.rglob("CMakeLists.txt") if "build" not in path.relative_to(folder).parts
+                for option in re.findall(r"^\s*option\((RONDO_\w+)", path.read_text(), re.MULTILINE)}
+    missing = declared - set(default["cacheVariables"])
+    assert declared and not missing, f"CMakePresets.json: the default preset does not state {sorted(missing)}"
+
+
+def main():
+    source = pathlib.Path(sys.argv[1])
+    for variable in ("CXXFLAGS", "CMAKE_BUILD_TYPE", "CMAKE_GENERATOR"):
+        os.environ.pop(variable, None)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name).resolve()
+        clone(source, folder)
+        check_presets(folder)
+        steps = [(PIANO, check_piano), (TESTS, check_tests), (PIANO, check_piano), (BY_HAND, check_by_hand)]
+        after = "in a fresh clone"
+        for command, check_it in steps:
+            output(*command, cwd=folder)
+            check_it(folder, after)
+            after = f"after {' '.join(command[:2])}"
+        output("cmake", "-S", ".", "-B", "build/bench", "-G", "Ninja", "-DRONDO_BUILD_BENCHMARKS=OFF",
+               "-DRONDO_BUILD_TESTS=ON", "-DRONDO_NATIVE=ON", "-DRONDO_OPENMP=OFF", cwd=folder)
+        output(*BENCH, cwd=folder)
+        check_bench(folder, "after other options")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""What `piano eval` says of models: one that learned two pieces by heart, and one that has only begun to learn.
+
+Usage: eval.py PIANO SCORES_DIR. The likelihood is computed anew with numpy, where Python has it.
+"""
+
+import json
+import math
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PIANO, SCORES = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+BY_HEART = ["bach-bwv772-invention-1", "bach-bwv846-prelude"]
+LEARN_BY_HEART = ["--judgements", 1, "--no-augment", "--dropout", 0]  # the last weights, not those best on validation
+HELD_OUT = ["beethoven-woo59-fuer-elise", "petzold-anh114-minuet"]
+
+
+def run(*arguments):
+    result = subprocess.run([PIANO, *map(str, arguments)], capture_output=True, text=True, timeout=600)
+    if result.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, arguments))}: status {result.returncode}: {result.stderr}")
+    return result.stdout
+
+
+def train(run_dir, data, validation, *arguments):
+    run("train", "--run-dir", run_dir, "--data", *data, "--validation", *validation, "--layers", 1, "--threads", 1,
+        *arguments)
+
+
+def judge(run_dir, *arguments):
+    return json.loads(run("eval", "--run-dir", run_dir, "--json", *arguments))
+
+
+def paths(names):
+    return [SCORES / f"{name}.abc" for name in names]
+
+
+def write_midi(path, notes):
+    """Notes as (start, end, pitch, velocity) in steps of 10 ms, of which a quarter note here has 50."""
+    ups = [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
+    moments = sorted([(start, 1, pitch, velocity) for start, _, pitch, velocity in notes] + ups)
+    track, now = bytearray(), 0
+    for step, down, pitch, velocity in moments:
+        delta = step - now
+        now = step
+        track += bytes([0x80 | delta >> 7, delta & 127] if delta > 127 else [delta])
+        track += bytes([0x90 if down else 0x80, pitch, velocity])
+    track += b"\0\xff\x2f\0"
+    path.write_bytes(b"MThd" + struct.pack(">IHHH", 6, 0, 1, 50) + b"MTrk" + struct.pack(">I", len(track)) + track)
+
+
+def tokens_of(notes):
+    """The tokens of such notes: at one step keys come up, then go down, each from the lowest."""
+    ups = [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
+    moments = sorted([(start, 1, pitch, (velocity - 1) // 4) for start, _, pitch, velocity in notes] + ups)
+    tokens, now, loud = [], moments[0][0], None
+    for step, down, pitch, velocity in moments:
+        while step > now:
+            shift = min(100, step - now)
+            tokens.append(255 + shift)
+            now += shift
+        if down and velocity != loud:
+            tokens.append(356 + velocity)
+            loud = velocity
+        tokens.append(pitch if down else 128 + pitch)
+    return tokens
+
+
+def some_notes(state=1, count=150):
+    """A tune over chords, a little uneven; no key is struck while it is down, some rests are longer than a second."""
+    notes, now = [], 0
+    for i in range(count):
+        state = (state * 1103515245 + 12345) % 2**31
+        chance = state >> 8
+        length = 10 + chance % 23
+        notes.append((now, now + length, 60 + chance // 23 % 20, 40 + chance // 460 % 60))
+        if i % 4 == 0:
+            notes.append((now, now + length - 3, 40 + i % 12, 50))
+        now += length + (chance % 5) + (130 if i % 37 == 36 else 0)
+    return notes
+
+
+def struck(notes):
+    """Of notes (start, pitch) in order, those within 35 ms of a chord's first from the lowest up: pitch, and whether
+    struck with the one before."""
+    result, chord, begun = [], [], -1
+    for start, pitch in sorted(notes):
+        if chord and start > begun + 0.035:
+            result += [(p, i > 0) for i, p in enumerate(sorted(chord))]
+            chord = []
+        begun = begun if chord else start
+        chord.append(pitch)
+    return result + [(p, i > 0) for i, p in enumerate(sorted(chord))]
+
+
+def shared(output, pieces, any_key=False):
+    """Longest run of notes that stands in a piece, too, and the share of the output in runs of 8 or more, by trying all
+    pairs of places."""
+    longest, inside = 0, set()
+    for piece in pieces:
+        for i in range(len(output)):
+            for j in range(len(piece)):
+                n, shift = 0, output[i][0] - piece[j][0] if any_key else 0
+                while (i + n < len(output) and j + n < len(piece) and output[i + n][0] - piece[j + n][0] == shift
+                       and (n == 0 or output[i + n][1] == piece[j + n][1])):
+                    n += 1
+                longest = max(longest, n if n > 1 else 0)
+                if n >= 8:
+                    inside.update(range(i, i + n))
+    return longest, len(inside) / len(output)
+
+
+class Judged(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.by_heart, cls.fresh = cls.folder / "by_heart", cls.folder / "fresh"
+        train(cls.by_heart, paths(BY_HEART + HELD_OUT[1:]), HELD_OUT[1:], *LEARN_BY_HEART, "--steps", 1600,
+              "--hidden", 192, "--embedding", 64, "--batch-size", 16)
+        train(cls.fresh, paths(BY_HEART + HELD_OUT), HELD_OUT, "--steps", 300, "--hidden", 64, "--embedding", 32,
+              "--batch-size", 16)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def test_a_model_that_knows_pieces_by_heart_is_caught(self):
+        report = judge(self.by_heart, "--data", *paths(BY_HEART + HELD_OUT), "--only", *BY_HEART, "--samples", 12)
+        m = report["memorisation"]
+        self.assertTrue(m["limits"]["measured"])
+        self.assertEqual(m["human"]["left_out"], 0)  # none of the pieces learned by heart is among the others
+        self.assertGreaterEqual(m["human"]["windows"], 8)
+        self.assertLess(m["human"]["longest_run"], 16)
+        copied = [o for o in m["outputs"] if o["copied"]]
+        self.assertGreaterEqual(len(copied), 6, [(o["longest_run"], o["share"]) for o in m["outputs"]])
+        for o in copied:
+            self.assertIn(o["piece"], BY_HEART)
+            self.assertTrue(1 <= o["bar"] <= 35, o)  # the prelude's number of bars; the invention has 22
+            self.assertGreaterEqual(max(o["share"] - m["limits"]["share"],
+                                        o["transposed"]["share"] - m["limits"]["transposed"]["share"]), 0)
+        # Fixed limits catch it, too.
+        alone = judge(self.by_heart, "--data", *paths(BY_HEART), "--samples", 12)["memorisation"]
+        self.assertFalse(alone["limits"]["measured"])
+        self.assertIsNone(alone["human"])
+        self.assertGreaterEqual(sum(o["copied"] for o in alone["outputs"]), 6)
+        # Its likelihood of what it has learned is told as such, and its floors count without the piece.
+        self.assertEqual(report["pieces_learned"], 2)
+        self.assertEqual(sorted(report["floors"]["counted_without"]), BY_HEART)
+        self.assertLess(report["nll_per_token"], 1)
+        self.assertGreater(report["floors"]["trigram"], 3)
+        text = run("eval", "--run-dir", self.by_heart, "--data", *paths(BY_HEART), "--samples", 12)
+        self.assertIn("2 of these pieces the model has learned from", text)
+        self.assertIn("COPIED: bach-bwv", text)
+
+    def test_a_model_that_has_only_begun_is_not_accused(self):
+        for temperature in (0.5, 1):
+            m = judge(self.fresh, "--data", *paths(BY_HEART + HELD_OUT), "--samples", 16, "--temperature", temperature)
+            self.assertEqual([o["longest_run"] for o in m["memorisation"]["outputs"] if o["copied"]], [])
+
+    def test_a_manifest_tells_what_a_search_through_all_notes_finds(self):
+        tunes = {f"tune{k}": some_notes(k, 60) for k in (1, 2, 3)}
+        for name, notes in tunes.items():
+            write_midi(self.folder / f"{name}.mid", notes)
+        run_dir, out = self.folder / "tunes", self.folder / "tunes_out"
+        train(run_dir, [self.folder / f"{name}.mid" for name in tunes], ["tune3"], *LEARN_BY_HEART, "--steps", 800,
+              "--hidden", 96, "--embedding", 32, "--batch-size", 8)
+        run("sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", self.folder / "tune1.mid",
+            "--primer-seconds", 5, "--seconds", 10, "--num-outputs", 4, "--temperature", 0.7)
+        learned = [struck([(start / 100, pitch) for start, _, pitch, _ in tunes[name]]) for name in ("tune1", "tune2")]
+        runs = []
+        for o in json.loads((out / "manifest.json").read_text())["outputs"]:
+            notes = json.loads(run("inspect", "--json", "--notes", out / o["file"]))["files"][0]["notes"]
+            fresh = struck([(n[0], n[2]) for n in notes if n[0] > o["primer_seconds"] - 0.001])
+            longest, share = shared(fresh, learned)
+            self.assertEqual(o["memorisation"]["longest_run"], longest)
+            self.assertAlmostEqual(o["memorisation"]["share"], share, places=9)
+            longest_moved, share_moved = shared(fresh, learned, any_key=True)
+            self.assertEqual(o["memorisation"]["transposed"]["longest_run"], longest_moved)
+            self.assertAlmostEqual(o["memorisation"]["transposed"]["share"], share_moved, places=9)
+            self.assertIsNone(o["memorisation"]["bar"])  # files without a time signature
+            runs.append(longest)
+        self.assertGreater(max(runs), 10)
+
+    def test_the_report_agrees_with_itself(self):
+        report = judge(self.fresh, "--data", *paths(HELD_OUT), "--samples", 8)
+        total = report["nll_per_token"] * report["tokens"]
+        self.assertAlmostEqual(report["nll_per_note"] * report["notes"], total, places=6)
+        self.assertAlmostEqual(report["nll_per_second"] * report["seconds"], total, places=6)
+        self.assertEqual(report["pieces_learned"], 0)
+        self.assertEqual(report["floors"]["counted_without"], [])
+        self.assertEqual(report["bars"]["pieces"], 2)
+        d = report["distribution"]
+        self.assertEqual(d["style"], "training pieces")
+        for key in ("overlap_area", "kl"):
+            values = [f[key] for f in d["features"].values()]
+            self.assertAlmostEqual(d[key], sum(values) / len(values), places=9)
+            self.assertTrue(all(math.isfinite(v) and v >= 0 for v in values))
+        self.assertGreater(d["human"]["overlap_area"], 0)
+        for name in ("notes_per_second", "velocity", "polyphony"):
+            low, high = d["training_band"][name]
+            self.assertEqual(d["inside_band"][name], low <= d["outputs"][name] <= high)
+            style = d["features"][name]["style"]
+            self.assertTrue(low < style["mean"] < high)
+        outputs = report["memorisation"]["outputs"]
+        self.assertEqual(len(outputs), 8)
+        self.assertTrue(all(0 < o["overlap_area"] < 1 and o["polyphony"] >= 1 for o in outputs))
+        faster = sum(o["notes_per_second"] for o in outputs) / 8  # of whole outputs: not the windows' mean, but near
+        self.assertAlmostEqual(faster, d["outputs"]["notes_per_second"], delta=0.3 * faster)
+        self.assertIsNone(judge(self.fresh, "--data", *paths(HELD_OUT), "--samples", 0)["distribution"])
+
+    def test_likelihood_and_calibration_are_those_that_numpy_computes(self):
+        try:
+            import numpy as np
+        except ImportError:
+            self.skipTest("no numpy")
+        notes = some_notes()
+        write_midi(self.folder / "plain.mid", notes)
+        report = judge(self.fresh, "--data", self.folder / "plain.mid", "--samples", 0)
+
+        raw = (self.fresh / "model.safetensors").read_bytes()
+        size = struct.unpack("<Q", raw[:8])[0]
+        weights = {}
+        for name, entry in json.loads(raw[8 : 8 + size]).items():
+            if name != "__metadata__":
+                begin, end = entry["data_offsets"]
+                values = np.frombuffer(raw[8 + size + begin : 8 + size + end], "<f4").astype(float)
+                weights[name] = values.reshape(entry["shape"])
+        tokens = tokens_of(notes)
+        h = c = np.zeros(weights["lstm.weight_hh_l0"].shape[1])
+        nats, sure, right = [], [], []
+        for heard, target in zip(tokens, tokens[1:]):
+            gates = weights["lstm.weight_ih_l0"] @ weights["embedding.weight"][heard] + weights["lstm.weight_hh_l0"] @ h
+            i, f, g, o = np.split(gates + weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"], 4)
+            c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+            h = np.tanh(c) / (1 + np.exp(-o))
+            z = weights["output.weight"] @ h + weights["output.bias"]
+            p = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+            nats.append(-np.log(p[target]))
+            sure.append(p.max())
+            right.append(p.argmax() == target)
+        nats, sure, right, target = np.array(nats), np.array(sure), np.array(right), np.array(tokens[1:])
+        self.assertGreater(len(tokens), 500)
+        self.assertEqual(report["tokens"], len(tokens) - 1)
+        self.assertEqual(report["notes"], len(notes))
+        self.assertAlmostEqual(report["nll_per_token"], nats.mean(), places=4)
+        self.assertAlmostEqual(report["accuracy"], right.mean(), delta=0.003)
+        shifts = target[(target >= 256) & (target < 356)] - 255
+        self.assertAlmostEqual(report["seconds"], shifts.sum() / 100, places=6)
+        kinds = {"note_on": (0, 128), "note_off": (128, 256), "time_shift": (256, 356), "velocity": (356, 388)}
+        for kind, (low, high) in kinds.items():
+            own = nats[(target >= low) & (target < high)]
+            self.assertAlmostEqual(report["nll_by_event"][kind], own.mean(), places=4)
+        bins, error = report["calibration"]["bins"], 0
+        self.assertEqual(sum(b["count"] for b in bins), len(nats))
+        for b in bins:
+            inside = (sure > b["low"]) & (sure <= b["high"])
+            self.assertAlmostEqual(b["count"], inside.sum(), delta=2)  # one on the edge may fall to either side
+            if inside.any():
+                error += abs(right[inside].mean() - sure[inside].mean()) * inside.mean()
+        self.assertGreater(error, 0.01)
+        self.assertAlmostEqual(report["calibration"]["ece"], error, delta=0.004)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,475 @@
+# SPDX-License-Identifier: MIT
+"""The piano program as its users meet it: what it writes, what it says when something is wrong, what it keeps.
+
+Usage: piano.py PIANO CHORALES SCORES_DIR
+"""
+
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PIANO, CHORALES, SCORES = sys.argv.pop(1), sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+PRELUDE = SCORES / "bach-bwv846-prelude.abc"
+TINY = ["--layers", "1", "--hidden", "16", "--embedding", "8", "--batch-size", "4", "--sequence-length", "16"]
+
+
+ALONE = ["--threads", "1"]  # more gain nothing on such networks, and lose much where others want the cores too
+
+
+def run(*arguments, program=PIANO, **options):
+    alone = ALONE if arguments[0] == "train" else []
+    return subprocess.run([program, *map(str, arguments), *alone], capture_output=True, text=True, timeout=600, **options)
+
+
+def page_data(path):
+    """What a page was given to show."""
+    text = path.read_text()
+    start = text.index('id="data">') + len('id="data">')
+    return json.loads(text[start : text.index("</script>", start)])
+
+
+def lines_of(run_dir):
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def notes_of(path):
+    """Start, end, pitch, velocity of each note, times in whole milliseconds."""
+    file = json.loads(run("inspect", "--json", "--notes", path).stdout)["files"][0]
+    return sorted((round(1000 * start), round(1000 * end), pitch, velocity) for start, end, pitch, velocity, *_ in file["notes"])
+
+
+def weights(path):
+    """The bytes of a safetensors file behind its header, which holds the seconds."""
+    whole = path.read_bytes()
+    return whole[8 + int.from_bytes(whole[:8], "little") :]
+
+
+def complaint(result):
+    """The one line of a failure."""
+    lines = [line for line in result.stderr.splitlines() if line]
+    return lines[-1] if lines else ""
+
+
+class Trained(unittest.TestCase):
+    """Things that want a trained model; one is trained for all of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.run_dir = cls.folder / "run"
+        cls.trained = run("train", "--scores", "--run-dir", cls.run_dir, "--steps", 12, "--judgements", 2, "--json", *TINY)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def test_train_reports_and_writes_what_it_promises(self):
+        self.assertEqual(self.trained.returncode, 0, self.trained.stderr)
+        report = json.loads(self.trained.stdout)
+        for key in ("tokens_train", "tokens_valid", "floors", "steps", "seconds", "tokens_per_second", "train_nll", "valid_nll"):
+            self.assertIn(key, report)
+        self.assertEqual(report["steps"], 12)
+        self.assertLess(report["valid_nll"], report["floors"]["uniform"])
+        for name in ("model.safetensors", "last.safetensors", "config.json", "metrics.jsonl"):
+            self.assertTrue((self.run_dir / name).stat().st_size > 0, name)
+        self.assertEqual(report["stopped"], "done")
+        self.assertEqual(json.loads((self.run_dir / "result.json").read_text()), report)
+        lines = lines_of(self.run_dir)
+        self.assertEqual([line["step"] for line in lines], list(range(1, 13)))
+        self.assertEqual([line["step"] for line in lines if line["valid_nll"] is not None], [6, 12])
+        self.assertEqual(lines[-1]["valid_nll"], report["valid_nll"])
+        self.assertEqual(min(line["valid_nll"] for line in lines if line["valid_nll"]), report["best_valid_nll"])
+
+    def test_the_same_seed_gives_the_same_bytes(self):
+        again = self.folder / "again"
+        run("train", "--scores", "--run-dir", again, "--steps", 12, "--judgements", 2, *TINY)
+        self.assertEqual((again / "model.safetensors").read_bytes(), (self.run_dir / "model.safetensors").read_bytes())
+        other = self.folder / "other"
+        run("train", "--scores", "--run-dir", other, "--steps", 12, "--judgements", 2, "--seed", 2, *TINY)
+        self.assertNotEqual((other / "model.safetensors").read_bytes(), (self.run_dir / "model.safetensors").read_bytes())
+
+    def test_resume_goes_on_bit_for_bit(self):
+        # The learning rate follows the whole run, so the first half is trained as part of one of the same length.
+        whole = self.folder / "whole"
+        settings = ["--scores", "--steps", 400, "--judgements", 1, "--dropout", 0.2, "--condition", "sounding,key", *TINY]
+        self.assertEqual(run("train", "--run-dir", whole, *settings).returncode, 0)
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            parts = self.folder / stop.name
+            # with the lowest priority: on a busy machine, too, this reader is faster than the steps that are left
+            process = subprocess.Popen([PIANO, "train", "--run-dir", str(parts), *ALONE, *map(str, settings)],
+                                       stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(19))
+            for line in process.stderr:  # stop it once it has begun
+                if "loss" in line:
+                    process.send_signal(stop)
+                    break
+            _, rest = process.communicate()
+            self.assertEqual(process.returncode, 0, rest)
+            self.assertIn("--resume --run-dir", rest)
+            self.assertFalse((parts / "result.json").exists())  # the run has not ended
+            stopped = lines_of(parts)[-1]
+            self.assertLess(stopped["step"], 400)
+            self.assertIsNotNone(stopped["valid_nll"])
+            resumed = run("train", "--run-dir", parts, "--resume", "--json")
+            self.assertEqual(resumed.returncode, 0, resumed.stderr)
+            self.assertEqual(json.loads(resumed.stdout)["steps"], 400)
+            self.assertEqual(weights(parts / "last.safetensors"), weights(whole / "last.safetensors"))
+            steps = [line["step"] for line in lines_of(parts)]
+            self.assertEqual(steps, sorted(set(steps)))
+            self.assertLessEqual(set(line["step"] for line in lines_of(whole)), set(steps))
+
+    def test_sample_writes_files_and_manifest(self):
+        out = self.folder / "samples"
+        result = run("sample", "--run-dir", self.run_dir, "--output-dir", out, "--primer-midi", PRELUDE, "--primer-seconds", 5,
+                     "--seconds", 5, "--num-outputs", 2, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual(json.loads(result.stdout), manifest)
+        self.assertEqual(manifest["checkpoint"], str(self.run_dir / "model.safetensors"))
+        self.assertEqual([o["file"] for o in manifest["outputs"]], ["01.mid", "02.mid"])
+        self.assertEqual([o["seed"] for o in manifest["outputs"]], [1, 2])
+        for output in manifest["outputs"]:
+            self.assertGreater(output["notes"], 0)
+            self.assertEqual(set(output["memorisation"]) & {"longest_run", "piece", "share"}, {"longest_run", "piece", "share"})
+            self.assertGreater(output["nll_per_token"], 0)
+            self.assertEqual(output["temperature"], 1)
+            self.assertEqual(output["primer_seconds"], 5)
+            self.assertTrue(5 < output["seconds"] <= 10.5, output["seconds"])
+        shown = page_data(out / "index.html")
+        self.assertEqual([o["file"] for o in shown["outputs"]], ["01.mid", "02.mid"])
+        for output in shown["outputs"]:  # the page has the notes of the files, and which of them are the primer's
+            notes = output["performance"]["notes"]
+            self.assertEqual(sorted((round(1000 * s), round(1000 * e), p, v) for s, e, p, v, _ in notes),
+                             notes_of(out / output["file"]))
+            self.assertEqual([given for _, _, _, _, given in notes], [int(note[0] < 5) for note in notes])
+            self.assertEqual(sum(1 - note[4] for note in notes), output["notes"])
+        inspected = json.loads(run("inspect", "--json", "--notes", out / "01.mid", out / "02.mid").stdout)["files"]
+        for file in inspected:
+            self.assertTrue(file["ok"])
+            self.assertEqual(file["diagnostics"], [])
+            for start, end, *_ in file["notes"]:
+                self.assertGreater(end, start)
+                self.assertLessEqual(end - start, 5.011)  # the grammar's longest note
+        self.assertNotEqual((out / "01.mid").read_bytes(), (out / "02.mid").read_bytes())
+
+    def test_a_seed_gives_one_performance_whatever_stands_beside_it(self):
+        one, three = self.folder / "one", self.folder / "three"
+        common = ["--run-dir", self.run_dir, "--seconds", 4, "--seed", 5]
+        run("sample", "--output-dir", one, "--num-outputs", 1, *common)
+        run("sample", "--output-dir", three, "--num-outputs", 3, *common)
+        notes = [json.loads(run("inspect", "--json", "--notes", d / "01.mid").stdout)["files"][0]["notes"] for d in (one, three)]
+        self.assertEqual(notes[0], notes[1])
+
+    def test_modes(self):
+        for mode, extra in (("free", []), ("vary", ["--primer-midi", PRELUDE]), ("continue", ["--primer-midi", PRELUDE])):
+            out = self.folder / mode
+            result = run("sample", "--run-dir", self.run_dir, "--output-dir", out, "--mode", mode, "--seconds", 4, *extra)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            manifest = json.loads((out / "manifest.json").read_text())
+            temperatures = [output["temperature"] for output in manifest["outputs"]]
+            bolder = mode == "vary"
+            self.assertEqual([round(t, 3) for t in temperatures], [1, 1.1, 1.2] if bolder else [1, 1, 1])
+
+    def test_variations_keep_what_is_not_played_anew(self):
+        out = self.folder / "share"
+        sampled = run("sample", "--run-dir", self.run_dir, "--output-dir", out, "--primer-midi", PRELUDE, "--primer-seconds", 12,
+                      "--mode", "vary", "--vary-share", 0.25, "--vary-step", 0.5)
+        self.assertEqual(sampled.returncode, 0, sampled.stderr)
+        shown = page_data(out / "index.html")["outputs"]
+        self.assertEqual([output["temperature"] for output in shown], [1, 1.5, 2])
+        kept = [{tuple(n[:4]) for n in output["performance"]["notes"] if n[4]} for output in shown]
+        self.assertEqual(len(set(map(frozenset, kept))), 3)  # another share each time
+        primer = set.union(*kept)
+        for notes in kept:
+            self.assertTrue(0.5 < len(notes) / len(primer) < 1, (len(notes), len(primer)))
+
+    def test_notes_to_begin_with(self):
+        out = self.folder / "typed"
+        sampled = run("sample", "--run-dir", self.run_dir, "--output-dir", out, "--primer-notes", "C4 E4+G4 r C5:2", "--seconds", 3)
+        self.assertEqual(sampled.returncode, 0, sampled.stderr)
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual(manifest["primer"], "C4 E4+G4 r C5:2")
+        for output in manifest["outputs"]:
+            self.assertEqual(output["primer_seconds"], 2.5)
+            given = [(start, end, pitch) for start, end, pitch, _ in notes_of(out / output["file"]) if start < 2500]
+            self.assertEqual(given, [(0, 500, 60), (500, 1000, 64), (500, 1000, 67), (1500, 2500, 72)])
+        sample = ["sample", "--run-dir", self.run_dir, "--output-dir", out]
+        self.assert_fails(run(*sample, "--primer-notes", "C4 X4"), 1, "word 2", "X4")
+        self.assertEqual(run(*sample, "--primer-notes", "C4", "--primer-midi", PRELUDE).returncode, 2)
+
+    def test_eval(self):
+        result = run("eval", "--run-dir", self.run_dir, "--data", PRELUDE, "--samples", 2, "--sample-seconds", 10, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        numbers = json.loads(result.stdout)
+        for key in ("nll_per_token", "nll_per_note", "nll_per_second", "nll_by_event", "floors", "accuracy", "distribution"):
+            self.assertIn(key, numbers)
+        self.assertEqual(set(numbers["nll_by_event"]), {"note_on", "note_off", "time_shift", "velocity"})
+
+    def test_pedal_as_tokens_reaches_the_file(self):
+        run_dir, out = self.folder / "pedal", self.folder / "pedal-out"
+        self.assertEqual(run("train", "--scores", "--run-dir", run_dir, "--steps", 4, "--pedal", "tokens", *TINY).returncode, 0)
+        self.assertEqual(json.loads((run_dir / "config.json").read_text())["model"]["vocabulary"], 390)
+        result = run("sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", PRELUDE, "--seconds", 2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        inspected = json.loads(run("inspect", "--json", out / "01.mid").stdout)["files"][0]
+        self.assertGreater(inspected["pedal_events"], 0)
+
+    # ---- what goes wrong
+
+    def assert_fails(self, result, status, *words):
+        self.assertEqual(result.returncode, status, result.stderr)
+        for word in words:
+            self.assertIn(word, complaint(result))
+
+    def test_a_folder_without_midi(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.assert_fails(run("train", "--data", empty, "--run-dir", self.folder / "x"), 1, str(empty), "no MIDI file")
+
+    def test_a_path_that_is_not_there(self):
+        self.assert_fails(run("train", "--data", self.folder / "nowhere", "--run-dir", self.folder / "y"), 1, "nowhere")
+
+    def test_a_run_is_not_overwritten(self):
+        before = (self.run_dir / "last.safetensors").read_bytes()
+        self.assert_fails(run("train", "--scores", "--run-dir", self.run_dir, "--steps", 2), 1, str(self.run_dir), "--resume")
+        self.assertEqual((self.run_dir / "last.safetensors").read_bytes(), before)
+
+    def test_a_truncated_file_is_left_out_by_name(self):
+        data = self.folder / "mixed"
+        data.mkdir(exist_ok=True)
+        for name in ("petzold-anh114-minuet.abc", "bach-bwv846-prelude.abc"):
+            shutil.copy(SCORES / name, data)
+        (data / "broken.mid").write_bytes(b"MThd\0\0")
+        result = run("train", "--data", data, "--run-dir", self.folder / "mixed-run", "--steps", 2, *TINY)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("broken.mid", result.stderr)
+
+    def test_a_truncated_checkpoint(self):
+        damaged = self.folder / "damaged"
+        shutil.copytree(self.run_dir, damaged)
+        whole = (damaged / "model.safetensors").read_bytes()
+        (damaged / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+        self.assert_fails(run("sample", "--run-dir", damaged, "--output-dir", self.folder / "z"), 1, "model.safetensors", "at byte")
+
+    def test_a_checkpoint_of_another_shape(self):
+        other = self.folder / "shape"
+        shutil.copytree(self.run_dir, other)
+        config = json.loads((other / "config.json").read_text())
+        config["model"]["hidden"] = 17
+        (other / "config.json").write_text(json.dumps(config))
+        self.assert_fails(run("sample", "--run-dir", other, "--output-dir", self.folder / "z"), 1, "weight_ih_l0", "64 x 8",
+                          "68 x 8")
+
+    def test_a_primer_without_notes(self):
+        silent = self.folder / "silent.mid"
+        silent.write_bytes(b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0")
+        self.assert_fails(run("sample", "--run-dir", self.run_dir, "--output-dir", self.folder / "z", "--primer-midi", silent), 1,
+                          "silent.mid", "no notes")
+
+    def test_wrong_command_lines(self):
+        sample = ["sample", "--run-dir", self.run_dir, "--output-dir", self.folder / "z"]
+        self.assert_fails(run(*sample, "--temperature", -1), 2)
+        self.assertIn("--temperature", run(*sample, "--temperature", -1).stderr)
+        self.assert_fails(run(*sample, "--mode", "sideways"), 2)
+        self.assert_fails(run(*sample, "--mode", "continue"), 1, "--primer-midi")
+        self.assert_fails(run("train", "--scores"), 2)
+        self.assert_fails(run("sing"), 2)
+        self.assert_fails(run("train", "--scores", "--run-dir", "x", "--steps", 1, "--minutes", 1), 2)
+
+    def test_a_full_disk_leaves_the_former_file_whole(self):
+        full = self.folder / "full"
+        full.mkdir()
+        (full / "01.mid").write_bytes(b"former")
+
+        def no_room():  # a file may have 64 bytes, then writing fails
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+        result = run("sample", "--run-dir", self.run_dir, "--output-dir", full, "--seconds", 2, preexec_fn=no_room)
+        self.assert_fails(result, 1, "01.mid")
+        self.assertEqual((full / "01.mid").read_bytes(), b"former")
+        self.assertEqual(sorted(p.name for p in full.iterdir()), ["01.mid"])
+        trained = run("train", "--scores", "--run-dir", self.folder / "noroom", "--steps", 2, *TINY, preexec_fn=no_room)
+        self.assert_fails(trained, 1, "config.json")
+
+    def test_conditions_that_a_model_lacks(self):
+        sample = ["sample", "--run-dir", self.run_dir, "--output-dir", self.folder / "z", "--seconds", 2]
+        self.assert_fails(run(*sample, "--notes-per-second", 4), 1, str(self.run_dir), "--condition")
+        self.assert_fails(run(*sample, "--key", "C major"), 1, str(self.run_dir), "--condition")
+        self.assert_fails(run(*sample, "--key", "H"), 2)
+        self.assertIn("'H' is none", run(*sample, "--key", "H").stderr)
+
+    def test_a_training_that_breaks_down_says_what_to_change_and_leaves_the_checkpoint_whole(self):
+        for judgements in (1, 24):  # broken weights are met by the next step; by a judgement
+            broken = self.folder / f"broken-{judgements}"
+            shutil.copytree(self.run_dir, broken)
+            config = json.loads((broken / "config.json").read_text())
+            config["learning_rate"] = config["clip"] = 1e38
+            (broken / "config.json").write_text(json.dumps(config))
+            result = run("train", "--resume", "--run-dir", broken, "--steps", 24, "--judgements", judgements)
+            self.assert_fails(result, 1, "broke down", "no longer a number", "--learning-rate (now 1e+38)", "--clip (now 1e+38)")
+            for name in ("model.safetensors", "last.safetensors"):
+                self.assertEqual((broken / name).read_bytes(), (self.run_dir / name).read_bytes())
+
+    def test_help_names_units_and_defaults(self):
+        for command, words in (("train", ["--steps", "--minutes", "=32"]), ("sample", ["in seconds", "=30"]), ("eval", ["--only"]),
+                               ("inspect", ["--notes"])):
+            text = run(command, "--help").stdout
+            for word in words:
+                self.assertIn(word, text)
+
+
+class Training(unittest.TestCase):
+    """Runs of their own settings."""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        self.data = self.folder / "data"  # two short pieces: judging them takes no time
+        self.data.mkdir()
+        for name in ("petzold-anh114-minuet.abc", "bach-bwv846-prelude.abc"):
+            shutil.copy(SCORES / name, self.data)
+
+    def train(self, *arguments, status=0):
+        result = run("train", "--data", self.data, "--run-dir", self.folder / "run", "--json", *arguments)
+        self.assertEqual(result.returncode, status, result.stderr)
+        return json.loads(result.stdout) if status == 0 else result
+
+    def config(self):
+        return json.loads((self.folder / "run" / "config.json").read_text())
+
+    def test_a_configuration_by_name_and_flags_that_override_it(self):
+        small = ["--hidden", 8, "--batch-size", 2, "--sequence-length", 8, "--steps", 1]
+        self.train("--config", "performance-rnn", "--embedding", 6, "--layers", 2, *small)
+        config = self.config()
+        self.assertEqual(config["model"], {"vocabulary": 388, "embedding": 6, "hidden": 8, "layers": 2, "dropout": 0})
+        named = {"windows": 1, "learning_rate": 1e-3, "beta2": 0.999, "clip": 3, "batch_size": 2, "sequence_length": 8}
+        self.assertEqual({key: config[key] for key in named}, named)
+        self.assertEqual(config["conditions"], [])
+        shutil.rmtree(self.folder / "run")
+        self.train("--config", "small", *small)
+        config = self.config()
+        self.assertEqual(config["conditions"], ["notes-per-second", "key", "sounding"])
+        self.assertEqual((config["model"]["layers"], config["model"]["embedding"], config["model"]["dropout"]), (1, 256, 0))
+        shutil.rmtree(self.folder / "run")
+        self.train(*small, "--condition", "key", "--config", "small", "--learning-rate", 0.25)
+        config = self.config()
+        self.assertEqual((config["conditions"], config["learning_rate"]), (["key"], 0.25))
+        self.assertEqual(self.train("--config", "huge", status=2).returncode, 2)
+
+    def test_patience_ends_a_run_that_gets_no_better(self):
+        # Steps too small to move a float: each judgement is like the first, and three more are one too many.
+        report = self.train("--steps", 200, "--judgements", 20, "--patience", 3, "--learning-rate", 1e-30, *TINY)
+        self.assertEqual((report["stopped"], report["steps"]), ("patience", 40))
+        judged = [line for line in lines_of(self.folder / "run") if line["valid_nll"] is not None]
+        self.assertEqual([line["step"] for line in judged], [10, 20, 30, 40])
+        self.assertEqual(len({line["valid_nll"] for line in judged}), 1)
+        self.assertEqual(json.loads((self.folder / "run" / "result.json").read_text()), report)
+        self.assertTrue(page_data(self.folder / "run" / "report.html")["done"])
+
+    def test_metrics_samples_and_report_tell_one_story(self):
+        report = self.train("--steps", 300, "--judgements", 4, *TINY)
+        run_dir = self.folder / "run"
+        lines = lines_of(run_dir)
+        self.assertEqual([line["step"] for line in lines], list(range(3, 301, 3)))  # a hundred in all
+        judged = [line for line in lines if line["valid_nll"] is not None]
+        self.assertEqual([line["step"] for line in judged], [75, 150, 225, 300])
+        for line in lines:
+            self.assertEqual("sample" in line, line["valid_nll"] is not None)
+            self.assertGreater(line["tokens_per_second"], 0)
+            self.assertTrue(0 <= line["data_share"] < 1, line["data_share"])
+            self.assertTrue(0 <= line["learning_rate"] <= 5e-3)
+            self.assertGreater(line["grad_norm"], 0)
+            self.assertTrue(0 < line["train_nll"] < 7)
+        for a, b in zip(lines, lines[1:]):
+            self.assertTrue(0 < b["tokens"] - a["tokens"] <= 4 * 16 * (b["step"] - a["step"]))
+        self.assertLess(lines[-1]["train_nll"], lines[0]["train_nll"] - 0.5)
+
+        shown = page_data(run_dir / "report.html")
+        self.assertEqual(shown["metrics"], lines)
+        self.assertEqual(shown["config"], self.config())
+        for key in ("floors", "tokens_train", "tokens_valid", "parameters"):
+            self.assertEqual(shown[key], report[key])
+        self.assertEqual(sorted(path.name for path in (run_dir / "samples").iterdir()),
+                         ["step-000075.mid", "step-000150.mid", "step-000225.mid", "step-000300.mid"])
+        self.assertEqual(len(shown["samples"]), 4)
+        for sample, line in zip(shown["samples"], judged):
+            self.assertEqual({key: sample[key] for key in line["sample"]}, line["sample"])
+            self.assertEqual((sample["step"], sample["valid_nll"]), (line["step"], line["valid_nll"]))
+            self.assertEqual(sorted((round(1000 * s), round(1000 * e), p, v) for s, e, p, v in sample["performance"]["notes"]),
+                             notes_of(run_dir / sample["file"]))
+            self.assertTrue(any(note[0] > sample["primer_seconds"] for note in sample["performance"]["notes"]))
+
+    def test_each_judgement_comes_once(self):
+        # 15 / 22 * 22 is less than 15 to a computer: the 15th part of a run must not end twice.
+        self.train("--steps", 44, "--judgements", 22, *TINY)
+        judged = [line["step"] for line in lines_of(self.folder / "run") if line["valid_nll"] is not None]
+        self.assertEqual(judged, list(range(2, 45, 2)))
+
+    def test_batches_never_starve_training(self):
+        self.train("--config", "small", "--steps", 8, "--judgements", 1)
+        shares = [line["data_share"] for line in lines_of(self.folder / "run")][2:]
+        self.assertLess(statistics.median(shares), 0.03)
+
+    def test_resuming_drops_lines_past_the_checkpoint(self):
+        run_dir = self.folder / "run"
+        self.train("--steps", 10, "--judgements", 1, *TINY)
+        former = lines_of(run_dir)
+        with (run_dir / "metrics.jsonl").open("a") as file:  # as if it had gone on, and crashed before it saved
+            file.write(json.dumps({**former[-1], "step": 11, "train_nll": 123}) + "\n" + '{"step": 12, "tra')
+        result = run("train", "--resume", "--run-dir", run_dir, "--steps", 20, "--judgements", 1)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = lines_of(run_dir)
+        self.assertEqual(lines[: len(former)], former)
+        self.assertEqual([line["step"] for line in lines], list(range(1, 21)))
+        self.assertNotIn(123, [line["train_nll"] for line in lines])
+
+    def test_conditions_are_set_when_sampling(self):
+        self.train("--steps", 30, "--judgements", 1, "--condition", "notes-per-second,key", "--learning-rate", 0.05, *TINY)
+        self.assertEqual(self.config()["conditions"], ["notes-per-second", "key"])
+        outputs = {}
+        # Among what it was told in training, of which there is little: the pieces are in G and C, moved by up to three.
+        for name, asked in (("nothing", []), ("density", ["--notes-per-second", 5]), ("key", ["--key", "Bb major"]),
+                            ("both", ["--key", "Bb major", "--notes-per-second", 5])):
+            out = self.folder / name
+            result = run("sample", "--run-dir", self.folder / "run", "--output-dir", out, "--seconds", 5, "--num-outputs", 1,
+                         *asked)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            conditions = json.loads((out / "manifest.json").read_text())["conditions"]
+            self.assertEqual(conditions["key"], "Bb major" if "--key" in asked else None)
+            self.assertEqual(conditions["notes_per_second"], asked[-1] if "--notes-per-second" in asked else None)
+            outputs[name] = tuple(notes_of(out / "01.mid"))
+        self.assertEqual(len(set(outputs.values())), 4)  # each is heard
+
+
+class Chorales(unittest.TestCase):
+    def test_learns_a_small_set_and_reports(self):
+        piece = [[60, 64, 67], [62, 65, 69], [64, 67, 71], [60, 64, 67]] * 4
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "data.json"
+            path.write_text(json.dumps({"train": [piece] * 8, "valid": [piece], "test": [piece]}))
+            arguments = ["--data", path, "--hidden", 16, "--epochs", 4, "--transpose", 0, "--json"]
+            first, second = (run(*arguments, program=CHORALES) for _ in range(2))
+            self.assertEqual(first.returncode, 0, first.stderr)
+            report = json.loads(first.stdout)
+            self.assertEqual(set(report) & {"valid_nll", "test_nll", "seconds", "epochs", "parameters"},
+                             {"valid_nll", "test_nll", "seconds", "epochs", "parameters"})
+            self.assertEqual(report["test_nll"], json.loads(second.stdout)["test_nll"])
+            self.assertLess(report["test_nll"], 61)
+
+            path.write_text(json.dumps({"train": [[[200]] * 2], "valid": [piece], "test": [piece]}))
+            wrong = run("--data", path, program=CHORALES)
+            self.assertEqual(wrong.returncode, 1)
+            self.assertIn("pitch 200", wrong.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
