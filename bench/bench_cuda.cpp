@@ -4,7 +4,7 @@
 // Before a configuration is timed its results are compared with those of the stepwise algorithm in fp32, over memory
 // full of not-a-number. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its JSON.
 #include "cuda_case.hpp"
-#include "cuda_floor.hpp"
+#include "cuda_lower_bound.hpp"
 #include "cuda_options.hpp"
 
 #include <rondo/cuda.hpp>
@@ -71,8 +71,8 @@ struct Row {
   CudaShape at;
   Precision precision;
   RecurrentAlgorithm algorithm, ran_forward = RecurrentAlgorithm::stepwise, ran_backward = RecurrentAlgorithm::stepwise;
-  double forward = 0, forward_least = 0, backward = 0, both = 0, both_least = 0;  // seconds a call; 0: not timed
-  double floor_forward = 0, floor_both = 0;                                       // seconds a step
+  double forward = 0, forward_min = 0, backward = 0, both = 0, both_min = 0;  // seconds a call; 0: not timed
+  double lower_bound_forward = 0, lower_bound_both = 0;                       // seconds a step
   Difference forward_error{}, backward_error{};
   std::string status = "ok";  // or "does not fit", "WRONG: ...", "FAILED: ..."
 
@@ -100,11 +100,12 @@ struct Row {
     const auto add_time = [&](const char* key, double seconds) {
       if (seconds > 0) line.add(key, us(seconds));
     };
-    add_time("forward_us", forward), add_time("forward_us_least", forward_least);
+    add_time("forward_us", forward), add_time("forward_us_min", forward_min);
     add_time("backward_us", backward);
-    add_time("forward_backward_us", both), add_time("forward_backward_us_least", both_least);
+    add_time("forward_backward_us", both), add_time("forward_backward_us_min", both_min);
     line.add("forward_tflops", tflops(forward, 1)), line.add("forward_backward_tflops", tflops(both, 3));
-    line.add("forward_floor_us", floor_forward * 1e6), line.add("forward_backward_floor_us", floor_both * 1e6);
+    line.add("forward_lower_bound_us", lower_bound_forward * 1e6),
+        line.add("forward_backward_lower_bound_us", lower_bound_both * 1e6);
     line.add("forward_error", forward_error.error), line.add("backward_error", backward_error.error);
     return line.text();
   }
@@ -112,7 +113,7 @@ struct Row {
   static std::string table_header() {
     char lines[300];
     std::snprintf(lines, sizeof lines, "%-26s %25s  %25s   %s\n%-26s %10s %7s %7s  %10s %7s %7s   %s", "", "forward",
-                  "forward + backward", "error of", "", "µs/step", "TFLOP/s", "floor", "µs/step", "TFLOP/s", "floor",
+                  "forward + backward", "error of", "", "µs/step", "TFLOP/s", "bound", "µs/step", "TFLOP/s", "bound",
                   "forward backward");  // µ has two bytes
     return lines;
   }
@@ -124,7 +125,7 @@ struct Row {
     char line[200];
     std::snprintf(line, sizeof line, "%-7s %-18s %9.3f %7.2f %7.2f  %9.3f %7.2f %7.2f   %.1e %.1e%s",
                   bench::name(precision), rondo::cuda::name(algorithm), us(forward), tflops(forward, 1),
-                  floor_forward * 1e6, us(both), tflops(both, 3), floor_both * 1e6, forward_error.error,
+                  lower_bound_forward * 1e6, us(both), tflops(both, 3), lower_bound_both * 1e6, forward_error.error,
                   backward_error.error,
                   ran_forward == ran_backward ? ""
                   : ran_forward == algorithm  ? "  (forward alone fits)"
@@ -141,11 +142,11 @@ class Report {
     json_.open(json, std::ios::app);
     if (!json_) throw std::runtime_error("cannot write to " + json);
   }
-  void say(const std::string& line) { std::cout << line << std::endl; }
+  void print(const std::string& line) { std::cout << line << std::endl; }
   void json(const std::string& line) {
     if (json_.is_open()) json_ << line << std::endl;
   }
-  void add(const Row& row) { say(row.table_line()), json(row.json()); }
+  void add(const Row& row) { print(row.table_line()), json(row.json()); }
 
  private:
   std::ofstream json_;
@@ -154,13 +155,13 @@ class Report {
 /// Ends the process if a configuration does not come to an end: a GPU that waits for itself cannot be interrupted.
 class Watchdog {
  public:
-  Watchdog(double patience, Report& report) : patience_(patience) {
-    if (patience > 0) thread_ = std::jthread([this, &report](std::stop_token stop) { watch(stop, report); });
+  Watchdog(double timeout, Report& report) : timeout_(timeout) {
+    if (timeout > 0) thread_ = std::jthread([this, &report](std::stop_token stop) { watch(stop, report); });
   }
   /// From now on it is this one's time that counts.
   void expect(const Row& row) {
     Row late = row;
-    late.status = rondo::detail::concat("FAILED: no answer for ", patience_, " s");
+    late.status = rondo::detail::concat("FAILED: no answer for ", timeout_, " s");
     const std::lock_guard lock(mutex_);
     late_ = late, since_ = Clock::now();
   }
@@ -174,13 +175,13 @@ class Watchdog {
     while (!stop.stop_requested()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
       const std::lock_guard lock(mutex_);
-      if (!late_ || seconds_since(since_) < patience_) continue;
+      if (!late_ || seconds_since(since_) < timeout_) continue;
       report.add(*late_);
       std::_Exit(1);
     }
   }
 
-  double patience_;
+  double timeout_;
   std::mutex mutex_;
   std::optional<Row> late_;
   Clock::time_point since_;
@@ -217,24 +218,24 @@ void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaO
     row.status = wrong;
     return;
   }
-  const auto floor = [&](RecurrentAlgorithm ran, bool backward) {
-    return floor_seconds(context.device(), row.at.shape, row.precision, ran, backward);
+  const auto bound = [&](RecurrentAlgorithm ran, bool backward) {
+    return lower_bound_seconds(context.device(), row.at.shape, row.precision, ran, backward);
   };
-  row.floor_forward = floor(row.ran_forward, false);
-  row.floor_both = row.floor_forward + floor(row.ran_backward, true);
+  row.lower_bound_forward = bound(row.ran_forward, false);
+  row.lower_bound_both = row.lower_bound_forward + bound(row.ran_backward, true);
   if (options.check_only) return;
   const std::function<void()> parts[] = {[&] { lstm.forward(); }, [&] { lstm.backward(); }};
   const auto alone = time_parts(context, options.plan, std::span(parts, 1));
-  row.forward = alone.back().median, row.forward_least = alone.back().least;
+  row.forward = alone.back().median, row.forward_min = alone.back().min;
   const auto pair = time_parts(context, options.plan, parts);
-  row.backward = pair[1].median, row.both = pair[2].median, row.both_least = pair[2].least;
+  row.backward = pair[1].median, row.both = pair[2].median, row.both_min = pair[2].min;
 }
 
 /// How many configurations went wrong.
 int run(const CudaOptions& options, Context& context, Report& report) {
   const auto start = Clock::now();
   const auto time_is_up = [&] { return options.seconds > 0 && seconds_since(start) > options.seconds; };
-  Watchdog watchdog(options.patience, report);
+  Watchdog watchdog(options.timeout, report);
   int ran = 0, bad = 0;
   for (const CudaShape& at : options.shapes) {
     std::vector<Row> rows;
@@ -245,13 +246,13 @@ int run(const CudaOptions& options, Context& context, Report& report) {
           rows.push_back(row);
     if (rows.empty()) continue;
     if (time_is_up()) {
-      report.say("the time is up: some shapes are left out");
+      report.print("the time is up: some shapes are left out");
       break;
     }
     const Shape& s = at.shape;
-    report.say(rondo::detail::concat("\nT ", s.T, ", B ", s.B, ", H ", s.H, " (C = H), L ", s.L,
-                                     at.wavefront > 0 ? rondo::detail::concat(", wavefront ", at.wavefront) : ""));
-    if (!options.check_only) report.say(Row::table_header());
+    report.print(rondo::detail::concat("\nT ", s.T, ", B ", s.B, ", H ", s.H, " (C = H), L ", s.L,
+                                       at.wavefront > 0 ? rondo::detail::concat(", wavefront ", at.wavefront) : ""));
+    if (!options.check_only) report.print(Row::table_header());
     const Inputs inputs(s, options.seed + static_cast<std::uint64_t>(s.T * s.B + s.H));
     watchdog.expect(rows.front());
     context.set_recurrent_algorithm(RecurrentAlgorithm::stepwise), context.set_wavefront(0);
@@ -274,15 +275,15 @@ int run(const CudaOptions& options, Context& context, Report& report) {
     watchdog.rest();
     context.set_wavefront(0);
   }
-  report.say(rondo::detail::concat("\n", ran, " configurations, ", bad, " bad"));
+  report.print(rondo::detail::concat("\n", ran, " configurations, ", bad, " bad"));
   if (ran == 0) throw std::invalid_argument("no configuration has a name in which '" + options.filter + "' is found");
   return bad;
 }
 
 void introduce(const CudaOptions& options, const rondo::cuda::DeviceInfo& device, Report& report) {
-  report.say(rondo::detail::concat(device.name, ", sm_", device.major, device.minor, ", ", device.multiprocessors,
-                                   " multiprocessors, driver ", device.driver, ", CUDA runtime ", device.runtime,
-                                   "; seed ", options.seed));
+  report.print(rondo::detail::concat(device.name, ", sm_", device.major, device.minor, ", ", device.multiprocessors,
+                                     " multiprocessors, driver ", device.driver, ", CUDA runtime ", device.runtime,
+                                     "; seed ", options.seed));
   JsonLine line;
   line.add("side", "device"), line.add("device", device.name);
   line.add("major", device.major), line.add("minor", device.minor), line.add("multiprocessors", device.multiprocessors);

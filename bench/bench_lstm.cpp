@@ -64,7 +64,7 @@ void add_operations() {
     for (const Shape& shape : operation.shapes)
       bench::add(shape.name(operation.name), operation.unit,
                  [shape, run = operation.run, options = operation.options](benchmark::State& state) {
-                   if (rondo::set_threads(shape.threads) == shape.threads) {
+                   if (rondo::set_num_threads(shape.threads) == shape.threads) {
                      run(state, shape, options);
                    } else {
                      state.SkipWithError("this program or this machine has not so many threads");

@@ -24,7 +24,7 @@ def run(*command, status=0):
 def measure(bench, path, *options):
     """The lines of JSON that a run leaves: the device, then configurations."""
     path.unlink(missing_ok=True)
-    run(bench, "--patience", 0, "--json", path, *options)
+    run(bench, "--timeout", 0, "--json", path, *options)
     device, *rows = map(json.loads, path.read_text().splitlines())
     assert device["side"] == "device" and device["multiprocessors"] > 0, device
     return device, rows
@@ -34,9 +34,9 @@ def check_rows(rows, precisions):
     assert {(row["precision"], row["algorithm"]) for row in rows} == {(p, a) for p in precisions for a in ALGORITHMS}
     for row in rows:
         assert row["status"] == "ok" and row["ran_forward"] == row["ran_backward"] == row["algorithm"], row
-        assert 0 < row["forward_us_least"] <= row["forward_us"], row
+        assert 0 < row["forward_us_min"] <= row["forward_us"], row
         assert row["backward_us"] > 0 and row["forward_backward_us"] > 0, row
-        assert 0 < row["forward_floor_us"] < row["forward_backward_floor_us"], row
+        assert 0 < row["forward_lower_bound_us"] < row["forward_backward_lower_bound_us"], row
         operations = 2 * 4 * row["H"] * (row["C"] + row["H"]) * row["B"]  # of a step
         assert abs(row["forward_tflops"] / (operations / row["forward_us"] * 1e-6) - 1) < 1e-3, row
     errors = {row["precision"]: (row["forward_error"], row["backward_error"]) for row in rows if row["algorithm"] == "stepwise"}

@@ -34,7 +34,7 @@ constexpr Index kSteps = 16;
 
 void add(std::vector<Outputs::Tensor>& to, std::string name, MatrixView<float> a) {
   Outputs::Tensor tensor{std::move(name), std::sqrt(squared_norm(Cuda{}, a)), {}};
-  look_on_host(Cuda{}, a, [&](auto host) { tensor.values.assign(host.data, host.data + host.rows * host.cols); });
+  with_host_copy(Cuda{}, a, [&](auto host) { tensor.values.assign(host.data, host.data + host.rows * host.cols); });
   to.push_back(std::move(tensor));
 }
 
@@ -42,7 +42,7 @@ void add(std::vector<Outputs::Tensor>& to, std::string name, Sequence<float, Cud
   Outputs::Tensor tensor{std::move(name), std::sqrt(squared_norm(Cuda{}, a.flat())), {}};
   const Index last = a.time() - 1, count = std::min(kSteps, a.time());
   for (Index i = 0; i < count; ++i)
-    look_on_host(Cuda{}, a.at(count > 1 ? i * last / (count - 1) : 0), [&](auto host) {
+    with_host_copy(Cuda{}, a.at(count > 1 ? i * last / (count - 1) : 0), [&](auto host) {
       tensor.values.insert(tensor.values.end(), host.data, host.data + host.rows * host.cols);
     });
   to.push_back(std::move(tensor));

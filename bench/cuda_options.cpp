@@ -25,7 +25,7 @@ const char kCudaUsage[] =
   --check             compare, time nothing
   --json FILE         append a line of JSON for each configuration
   --seconds N         begin nothing after N seconds
-  --patience N        give up, with status 1, if one configuration takes N seconds (60; 0: never)
+  --timeout N        give up, with status 1, if one configuration takes N seconds (60; 0: never)
   --seed N            of weights and inputs (a fresh one each time, which the first line names)
 Exit status: 0; 1 if a result is wrong or a call failed; 2 if the command line is.
 )";
@@ -97,7 +97,7 @@ std::vector<CudaShape> all_shapes() {
 void make_quick(CudaOptions& options) {
   options.shapes = {one_layer(16, 768), one_layer(16, 256), one_layer(64, 1024), one_layer(1, 512)};
   options.precisions = {Precision::fp32, Precision::bf16, Precision::fp16};
-  options.plan = {.warm_up = 2, .least = 5, .most = 30, .seconds = 0.05};
+  options.plan = {.warm_up = 2, .min_runs = 5, .max_runs = 30, .seconds = 0.05};
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ CudaOptions parse_cuda_options(int argc, char** argv) {
       {"--filter", [&](auto text) { o.filter = text; }},
       {"--json", [&](auto text) { o.json = text; }},
       {"--seconds", [&](auto text) { o.seconds = number<double>(text, "--seconds", 0); }},
-      {"--patience", [&](auto text) { o.patience = number<double>(text, "--patience", 0); }},
+      {"--timeout", [&](auto text) { o.timeout = number<double>(text, "--timeout", 0); }},
       {"--seed", [&](auto text) { o.seed = number<std::uint64_t>(text, "--seed", 0); }}};
 
   for (int i = 1; i < argc; ++i) {

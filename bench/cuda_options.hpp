@@ -28,8 +28,8 @@ struct CudaOptions {
   std::string json;    // file to append to; empty: none
   Plan plan;
   bool check_only = false;
-  double seconds = 0;    // after which nothing more is begun; 0: no end
-  double patience = 60;  // seconds for one configuration, after which the GPU is taken to hang; 0: no end
+  double seconds = 0;   // after which nothing more is begun; 0: no end
+  double timeout = 60;  // seconds for one configuration, after which the GPU is taken to hang; 0: no end
   std::uint64_t seed = 0;
 };
 

@@ -62,7 +62,7 @@ std::vector<Time> time_parts(rondo::cuda::Context& context, const Plan& plan,
   run(plan.warm_up, marks);
   const double last = marks[marks.size() - 1 - parts.size()].seconds_until(marks.back());
   const int times =
-      static_cast<int>(std::clamp(plan.seconds / std::max(last, 1e-9), 1.0 * plan.least, 1.0 * plan.most));
+      static_cast<int>(std::clamp(plan.seconds / std::max(last, 1e-9), 1.0 * plan.min_runs, 1.0 * plan.max_runs));
   marks = marks_for(times);
   run(times, marks);
 

@@ -14,12 +14,12 @@ namespace bench {
 /// How long to repeat a call.
 struct Plan {
   int warm_up = 2;
-  int least = 7, most = 100;  // runs that count
-  double seconds = 0.15;      // for which it goes on between the two
+  int min_runs = 7, max_runs = 100;  // runs that count
+  double seconds = 0.15;             // for which it goes on between the two
 };
 
 struct Time {
-  double median = 0, least = 0;  // seconds
+  double median = 0, min = 0;  // seconds
 };
 
 /// Times of the parts of a call, which run one after the other on the context's stream, and last that of the whole.

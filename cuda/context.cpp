@@ -119,8 +119,8 @@ Context& Context::current() {
   return own;
 }
 
-Use::Use(Context& context) : former_(used) { used = &context; }
-Use::~Use() { used = former_; }
+ContextGuard::ContextGuard(Context& context) : former_(used) { used = &context; }
+ContextGuard::~ContextGuard() { used = former_; }
 
 namespace detail {
 

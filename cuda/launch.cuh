@@ -12,7 +12,7 @@
 
 namespace rondo::inline v0::cuda {
 
-struct LaunchShape {
+struct LaunchConfig {
   unsigned blocks = 1;
   unsigned threads = 256;    // of a block
   std::size_t shared = 0;    // bytes of dynamic shared memory of a block
@@ -25,20 +25,20 @@ inline constexpr unsigned kThreads = 256;
 
 /// Blocks for `count` elements, one thread each, but no more than fill a large GPU several times over: kernels go on
 /// with a stride of the whole grid, so that any count works.
-inline LaunchShape over(Index count) {
+inline LaunchConfig per_element_config(Index count) {
   const Index blocks = (count + kThreads - 1) / kThreads;
   return {static_cast<unsigned>(std::clamp<Index>(blocks, 1, 4096)), kThreads};
 }
 
 /// A block for each of `count` columns, again going on with a stride of the whole grid.
-inline LaunchShape over_columns(Index count) {
+inline LaunchConfig per_column_config(Index count) {
   return {static_cast<unsigned>(std::clamp<Index>(count, 1, 1 << 16)), kThreads};
 }
 
 /// For `shape` of a kernel that asks for much shared memory or for a large cluster: call before launch, or before
 /// asking how many blocks fit.
 template <class... Parameters>
-void prepare(void (*kernel)(Parameters...), const LaunchShape& shape) {
+void prepare(void (*kernel)(Parameters...), const LaunchConfig& shape) {
   const auto* function = reinterpret_cast<const void*>(kernel);
   if (shape.shared > 48 * 1024)
     check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared)),
@@ -49,7 +49,7 @@ void prepare(void (*kernel)(Parameters...), const LaunchShape& shape) {
 
 /// kernel<<<shape>>>(arguments...). `name` is for messages.
 template <class... Parameters, class... Arguments>
-void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, Arguments&&... arguments) {
+void launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
   std::array<cudaLaunchAttribute, 2> attributes{};
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(shape.blocks);

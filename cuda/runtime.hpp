@@ -28,8 +28,8 @@ struct SourceLine {
 void check(cudaError_t status, const char* call, SourceLine where = SourceLine::current());
 void check(cublasStatus_t status, const char* call, SourceLine where = SourceLine::current());
 
-/// Memory that a verb works in, by what it is for. A verb may use one slot for one thing at a time; what lies there is
-/// lost to the next verb on the stream.
+/// Memory that an operation works in, by what it is for. An operation may use one slot for one thing at a time; what
+/// lies there is lost to the next operation on the stream.
 enum class Scratch { tokens, order, lengths, partial_sums, result, count };
 
 struct Context::Impl {
@@ -40,8 +40,8 @@ struct Context::Impl {
   DeviceInfo device;
   RecurrentAlgorithm algorithm = RecurrentAlgorithm::automatic, last_algorithm = RecurrentAlgorithm::stepwise;
   Index wavefront = 0;
-  std::vector<std::unique_ptr<Context>> lanes;  // what further layers and directions run on
-  cudaEvent_t adds_after = nullptr;             // what adds to a gradient of several waits for it: see Fork
+  std::vector<std::unique_ptr<Context>> contexts;  // what further layers and directions run on
+  cudaEvent_t accumulate_after = nullptr;          // what adds to a gradient of several waits for it: see Fork
   std::array<detail::Memory, static_cast<std::size_t>(Scratch::count)> scratch;
 };
 

@@ -1,7 +1,7 @@
 # The sources of rondo::cuda. They also compile for the host, kernels and all, against tests/support/host_cuda.
 set(RONDO_CUDA_SOURCES
   context.cpp
-  recurrent/choose.cpp
+  recurrent/algorithm_selection.cpp
   recurrent/directions.cpp
   recurrent/graph.cpp
   recurrent/operands.cu

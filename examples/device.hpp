@@ -84,7 +84,7 @@ void with_device(const DeviceOptions& o, F&& f) {
   if (!rondo::cuda::available()) throw std::runtime_error("--device cuda: there is no GPU, or no driver for it");
   rondo::cuda::Context context;
   context.set_recurrent_algorithm(recurrent_algorithm(o));
-  const rondo::cuda::Use use(context);
+  const rondo::cuda::ContextGuard use(context);
   f(rondo::Cuda{});
 #else
   throw std::runtime_error("--device cuda: built without CUDA; configure with -DRONDO_CUDA=ON");

@@ -21,7 +21,7 @@ int main() {
   for (int step = 0; step <= kSteps; ++step) {
     for (auto& symbol : symbols) symbol = static_cast<std::int32_t>(rng.below(kSymbols));
     for (std::size_t n = 0; n < symbols.size(); ++n)
-      targets[n] = n < kDelay * kBatch ? rondo::kIgnore : symbols[n - kDelay * kBatch];
+      targets[n] = n < kDelay * kBatch ? rondo::kIgnoreIndex : symbols[n - kDelay * kBatch];
 
     auto state = model.zero_state(kBatch);
     rondo::zero_grad(model);

@@ -2,7 +2,7 @@
 # Everything that wants a GPU, in one call and in order of worth: builds the CUDA backend for the GPU that is there, runs
 # its tests, looks for faults with compute-sanitizer, and measures it beside torch.nn.LSTM (cuDNN). Needs no network.
 #
-#   bash tests/run_gpu.sh [--out DIR] [--minutes N] [--only STAGE,...] [--headers DIR] [--rehearse]
+#   bash tests/run_gpu.sh [--out DIR] [--minutes N] [--only STAGE,...] [--headers DIR] [--dry-run]
 #   bash tests/run_gpu.sh --collect DIR
 #
 #   --out DIR      where logs and results go, as few files in one folder (build/gpu-results)
@@ -11,7 +11,7 @@
 #                  for every size by every other, some minutes. A build that is there is used.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; RONDO_GPU_DEPS says the same
 #   --collect DIR  writes such a folder, from this machine's Debian or Ubuntu packages, and does nothing else
-#   --rehearse     where there is no GPU: run the measurements on the CPU, on tiny shapes. The figures mean nothing.
+#   --dry-run     where there is no GPU: run the measurements on the CPU, on tiny shapes. The figures mean nothing.
 #
 # Needs nvcc (CUDA Toolkit 12 or later), cmake, ninja, a C++20 compiler; for the comparison python3 with PyTorch
 # (RONDO_BENCH_PYTHON names another interpreter); compute-sanitizer where it is to be had. RONDO_JOBS: compilers at once.
@@ -23,7 +23,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-headers=${RONDO_GPU_DEPS:-} out=build/gpu-results minutes=9 only=build,tests,quick,sanitizer,full rehearse=0
+headers=${RONDO_GPU_DEPS:-} out=build/gpu-results minutes=9 only=build,tests,quick,sanitizer,full dry_run=0
 build=${RONDO_GPU_BUILD:-build/gpu}
 
 fail() { echo "tests/run_gpu.sh: $1" >&2; exit "${2:-1}"; }
@@ -44,9 +44,9 @@ collect() {
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --rehearse) rehearse=1; shift; continue ;;
+    --dry-run) dry_run=1; shift; continue ;;
     --headers | --collect | --out | --minutes | --only) [ $# -ge 2 ] || fail "$1 wants a value" 2 ;;
-    *) fail "unknown option $1; wanted --out, --minutes, --only, --headers, --rehearse, --collect" 2 ;;
+    *) fail "unknown option $1; wanted --out, --minutes, --only, --headers, --dry-run, --collect" 2 ;;
   esac
   case $1 in
     --headers) headers=$2 ;;
@@ -155,7 +155,7 @@ if wanted build; then
   mapfile -t options < <(toolkit_options)
   read -r -a more <<< "${RONDO_GPU_CMAKE:-}"
   targets=(bench_cuda test_cuda_device)
-  [ $rehearse -eq 1 ] && targets+=(bench_cuda_on_host)
+  [ $dry_run -eq 1 ] && targets+=(bench_cuda_on_host)
   check configure 120 build.log cmake --preset default -B "$build" -DCMAKE_BUILD_TYPE=Release \
     -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=ON \
     -DRONDO_CUDA=ON -DRONDO_CUDA_ARCHITECTURES="$architecture" \
@@ -201,11 +201,11 @@ fi
 # ---- measurements
 
 bench=$build/bin/bench_cuda device=cuda shapes=() measured=$out/measured.jsonl
-if [ $rehearse -eq 1 ]; then
+if [ $dry_run -eq 1 ]; then
   bench=$build/bin/bench_cuda_on_host device=cpu shapes=(--shapes 6x5x40,4x3x12x2x2)
-  [ -x "$bench" ] || fail "$bench is not there: the stage build comes first, with --rehearse"
+  [ -x "$bench" ] || fail "$bench is not there: the stage build comes first, with --dry-run"
 fi
-measures() { [ $gpu -eq 1 ] || [ $rehearse -eq 1 ]; }
+measures() { [ $gpu -eq 1 ] || [ $dry_run -eq 1 ]; }
 algorithm_groups=(stepwise,graph grid_persistent cluster_persistent)
 
 report() {  # what was measured so far, as tables; its own faults are those of bench_cuda, which were counted
@@ -231,7 +231,7 @@ if measures && wanted quick; then
   : > "$measured"
   : > "$out/bench.log"
   for algorithms in "${algorithm_groups[@]}"; do  # each in a process of its own: one that hangs or crashes spoils no other
-    check "bench_cuda --quick --algorithms $algorithms" 60 bench.log "$bench" --quick --algorithms "$algorithms" --patience 20 --json "$measured" \
+    check "bench_cuda --quick --algorithms $algorithms" 60 bench.log "$bench" --quick --algorithms "$algorithms" --timeout 20 --json "$measured" \
       "${shapes[@]}"
     if tail -n 1 "$out/bench.log" | grep -q ' configurations, '; then sound+=("$algorithms"); fi
   done
@@ -239,7 +239,7 @@ if measures && wanted quick; then
   report
 fi
 
-# ---- compute-sanitizer, on small cases of every algorithm, precision and verb
+# ---- compute-sanitizer, on small cases of every algorithm, precision and operation
 
 if [ $gpu -eq 1 ] && wanted sanitizer; then
   sanitizer=$(command -v compute-sanitizer || find /opt/nvidia /usr/local/cuda* -name compute-sanitizer -type f 2> /dev/null | head -n 1)
@@ -249,8 +249,8 @@ if [ $gpu -eq 1 ] && wanted sanitizer; then
     : > "$out/sanitizer.log"
     for tool in memcheck racecheck synccheck initcheck; do
       command=("$sanitizer" --tool "$tool" --error-exitcode 86 --print-limit 20)
-      check "$tool, LSTM" 45 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --patience 0 --shapes 4x9x36,3x2x20x2x2
-      check "$tool, the other verbs" 45 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every verb*'
+      check "$tool, LSTM" 45 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --timeout 0 --shapes 4x9x36,3x2x20x2x2
+      check "$tool, the other operations" 45 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every operation*'
     done
   fi
 fi
@@ -265,7 +265,7 @@ if measures && wanted full; then
     compare "torch.nn.LSTM" $((share + 20)) --seconds $share
     share=$(($(left) - 30))
     [ $share -gt 10 ] && check "bench_cuda" $((share + 25)) bench.log "$bench" --algorithms "$(IFS=,; echo "${sound[*]}")" \
-      --seconds $share --patience 30 --json "$measured" "${shapes[@]}"
+      --seconds $share --timeout 30 --json "$measured" "${shapes[@]}"
   else
     echo "-- all shapes: left out"
   fi

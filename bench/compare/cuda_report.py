@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Makes tables of what bench_cuda and torch_cuda_lstm.py measured: Rondo's algorithms beside cuDNN, and the constants of
-measured_best in cuda/recurrent/choose.cpp.
+measured_best in cuda/recurrent/algorithm_selection.cpp.
 
 Usage: cuda_report.py FILE.jsonl... [--results DIR] [--commit C] [--driver V]. Without --results the tables go to stdout
 alone; with it also to DIR/<GPU>.md and DIR/<GPU>.json. Where a configuration was measured twice the later one counts; a
@@ -75,7 +75,7 @@ class Measured:
         return line[field] if line else None
 
 
-def figure(value):
+def format_number(value):
     return "" if value is None else f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
@@ -102,10 +102,10 @@ def comparisons(measured, field, ran):
     return rows
 
 
-def algorithm_table(measured, field, ran, floor):
+def algorithm_table(measured, field, ran, lower_bound):
     inference = field == "forward_us"
     header = ["shape", "precision", "cuDNN", *(["cuDNN, no gradients"] if inference else []), "best", "ratio", *ALGORITHMS,
-              "floor of the best"]
+              "lower bound of the best"]
     rows = {row["key"]: row for row in comparisons(measured, field, ran)}
     lines = []
     for key in measured.keys():
@@ -115,8 +115,8 @@ def algorithm_table(measured, field, ran, floor):
         best = min(times, key=times.get)
         ratio = f"{rows[key]['ratio']:.2f}" if key in rows else ""
         theirs = [measured.cudnn(key, field)] + ([measured.cudnn(key, "inference_us")] if inference else [])
-        lines.append([shape_text(key), key[2], *map(figure, theirs), figure(times[best]), ratio,
-                      *(figure(times.get(algorithm)) for algorithm in ALGORITHMS), figure(measured.ours[key][best][floor])])
+        lines.append([shape_text(key), key[2], *map(format_number, theirs), format_number(times[best]), ratio,
+                      *(format_number(times.get(algorithm)) for algorithm in ALGORITHMS), format_number(measured.ours[key][best][lower_bound])])
     return table(header, lines)
 
 
@@ -175,11 +175,11 @@ def markdown(measured, options):
              "inputs included. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's best algorithm:\n"
              "above 1, Rondo is faster. tf32x3 is set against cuDNN in fp32. Rondo's inputs, outputs, states and gradients\n"
              "are fp32 in every precision; torch's are of the precision throughout. Empty: does not fit the device, or was\n"
-             "not measured. The floor is counted from data sheets, not measured (bench/cuda_floor.cpp). The same inputs at\n"
+             "not measured. The lower bound is counted from data sheets, not measured (bench/cuda_lower_bound.cpp). The same inputs at\n"
              "every run: small ones stay in L2. Made by tests/run_gpu.sh.\n")
     text += "\n## In short\n\n" + means(measured)
-    for (title, field, ran), floor in zip(DIRECTIONS, ("forward_floor_us", "forward_backward_floor_us")):
-        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + algorithm_table(measured, field, ran, floor)
+    for (title, field, ran), lower_bound in zip(DIRECTIONS, ("forward_lower_bound_us", "forward_backward_lower_bound_us")):
+        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + algorithm_table(measured, field, ran, lower_bound)
     text += "\n## The table for `automatic`\n\n```cpp\n" + constants(measured) + "```\n"
     if measured.faults:
         text += "\n## Faults\n\n" + "".join(f"- {fault_text(fault)}\n" for fault in measured.faults)

@@ -64,7 +64,7 @@ def geometric_means(rows):
     return means
 
 
-def figure(value, digits=3):
+def format_number(value, digits=3):
     """Three significant digits, without an exponent."""
     if value >= 10 ** (digits - 1):
         return f"{value:.0f}"
@@ -73,9 +73,9 @@ def figure(value, digits=3):
 
 def in_short(row):
     """One line for somebody who watches."""
-    ms = ", ".join(f"{side} {figure(ms)} ms" for side, ms in row["ms"].items())
+    ms = ", ".join(f"{side} {format_number(ms)} ms" for side, ms in row["ms"].items())
     ratios = "".join(f"; {ratio:.2f} x {side}" for side, ratio in row["ratio"].items())
-    rate = "".join(f" ({figure(row['counters'][unit])} {unit})" for unit in ("GFLOP/s", "GB/s", "MB/s")
+    rate = "".join(f" ({format_number(row['counters'][unit])} {unit})" for unit in ("GFLOP/s", "GB/s", "MB/s")
                    if unit in row["counters"])
     return ms + rate + ratios
 
@@ -105,10 +105,10 @@ def lstm_table(rows, means):
     for row in rows:
         gflops = row["counters"]["GFLOP/s"]
         share = "" if "bf16" in row["name"] else f"{gflops / row['peak GFLOP/s']:.0%}"  # the peak is that of fp32
-        line = [shape(row), figure(row["ms"]["Rondo"] * scale), figure(gflops), share]
-        line += [figure(row["counters"]["tokens/s"])] if training else []
+        line = [shape(row), format_number(row["ms"]["Rondo"] * scale), format_number(gflops), share]
+        line += [format_number(row["counters"]["tokens/s"])] if training else []
         for side in sides:
-            line += [figure(row["ms"][side] * scale), f"{row['ratio'][side]:.2f}"] if side in row["ratio"] else ["", ""]
+            line += [format_number(row["ms"][side] * scale), f"{row['ratio'][side]:.2f}"] if side in row["ratio"] else ["", ""]
         lines.append(line)
     if any(compared(row) for row in rows) and len(rows) > 1:
         line = ["geometric mean of the ratios"] + [""] * (len(header) - 1)
@@ -119,7 +119,7 @@ def lstm_table(rows, means):
 
 
 def peaks(rows):
-    lines = [[row["name"], figure(value), unit] for row in rows for unit, value in row["counters"].items()]
+    lines = [[row["name"], format_number(value), unit] for row in rows for unit, value in row["counters"].items()]
     return table(["measured", "peak", "unit"], lines)
 
 
@@ -129,9 +129,9 @@ def midi_table(rows):
     lines = []
     for row in rows:
         ours = row["counters"]["MB/s"]
-        line = [row["name"], figure(ours)]
+        line = [row["name"], format_number(ours)]
         for side in sides:
-            line += [figure(ours / row["ratio"][side]), f"{row['ratio'][side]:.2f}"]
+            line += [format_number(ours / row["ratio"][side]), f"{row['ratio'][side]:.2f}"]
         lines.append(line)
     return table(header, lines)
 

@@ -132,9 +132,9 @@ def measure(clock, device, shape, precision, quick):
         (inference, _) = time_parts(clock, [forward], quick)
     assert y.isfinite().all()
     us = 1e6 / T
-    return {"forward_us": training["median"] * us, "forward_us_least": training["least"] * us,
+    return {"forward_us": training["median"] * us, "forward_us_min": training["least"] * us,
             "backward_us": back["median"] * us, "forward_backward_us": both["median"] * us,
-            "forward_backward_us_least": both["least"] * us, "inference_us": inference["median"] * us}
+            "forward_backward_us_min": both["least"] * us, "inference_us": inference["median"] * us}
 
 
 def main():

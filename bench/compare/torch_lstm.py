@@ -55,8 +55,8 @@ class WrittenLstm(torch.nn.Module):
                 c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
                 if self.peepholes:
                     o = torch.addcmul(o, w["p"][2], c)
-                shown = F.layer_norm(c, (self.H,), w["norm_c"], w["shift_c"]) if self.layer_norm else c
-                h = torch.sigmoid(o) * torch.tanh(shown)
+                c_out = F.layer_norm(c, (self.H,), w["norm_c"], w["shift_c"]) if self.layer_norm else c
+                h = torch.sigmoid(o) * torch.tanh(c_out)
                 y.append(h)
             x = torch.stack(y)
         return x, None

@@ -4,7 +4,7 @@
 // The sum of all columns is the gradient of a bias: few rows, very many columns (4H and B * T). Thread (row, phase) of
 // a block of 32 rows x 8 phases adds every eighth column of a part; the phases meet in shared memory, and a second
 // kernel adds the parts in their order. How many parts there are, the number of columns decides.
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
 
@@ -63,19 +63,19 @@ __global__ void add_partial_kernel(MatrixView<const Scalar> partial, Scalar* sum
 
 template <class Scalar>
 void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value) {
-  cuda::join_columns(a);
-  cuda::launch("fill", cuda::fill_kernel<Scalar>, cuda::over(a.rows * a.cols), a, value);
+  cuda::flatten_contiguous(a);
+  cuda::launch("fill", cuda::fill_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a, value);
 }
 
 template <class Scalar>
 void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
-  cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::over(a.rows * a.cols), a, bias.data);
+  cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a, bias.data);
 }
 
 template <class Scalar>
 void add(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
-  cuda::join_columns(from, to);
-  cuda::launch("add", cuda::add_kernel<Scalar>, cuda::over(to.rows * to.cols), from, to);
+  cuda::flatten_contiguous(from, to);
+  cuda::launch("add", cuda::add_kernel<Scalar>, cuda::per_element_config(to.rows * to.cols), from, to);
 }
 
 template <class Scalar>
@@ -86,8 +86,8 @@ void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum) {
                                    a.rows};
   const Index blocks = (a.rows + cuda::kRows - 1) / cuda::kRows * parts;
   cuda::launch("add_columns", cuda::add_part_kernel<Scalar>,
-               cuda::LaunchShape{static_cast<unsigned>(blocks), cuda::kThreads}, a, partial);
-  cuda::launch("add_columns", cuda::add_partial_kernel<Scalar>, cuda::over(a.rows), partial, sum.data);
+               cuda::LaunchConfig{static_cast<unsigned>(blocks), cuda::kThreads}, a, partial);
+  cuda::launch("add_columns", cuda::add_partial_kernel<Scalar>, cuda::per_element_config(a.rows), partial, sum.data);
 }
 
 template void fill<float>(Cuda, MatrixView<float>, float);

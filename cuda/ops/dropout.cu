@@ -5,7 +5,7 @@
 // go by shuffles to the threads that hold the elements: in round r thread l takes element 32 r + l, so that all
 // accesses to memory are of neighbours, and no number is made twice.
 #include <rondo/core/random.hpp>
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
 #include "reduce.cuh"
@@ -26,7 +26,7 @@ __device__ std::array<std::uint32_t, 4> draw_block(const Rng::State& from, std::
 
 /// An element is dropped if its number is below `threshold`. `skip` numbers of the first block are already drawn.
 template <class Scalar>
-__global__ void dropout_kernel(Rng::State from, std::uint32_t threshold, Scalar kept, MatrixView<const Scalar> x,
+__global__ void dropout_kernel(Rng::State from, std::uint32_t threshold, Scalar scale, MatrixView<const Scalar> x,
                                MatrixView<Scalar> mask, MatrixView<Scalar> y) {
   const Index count = x.rows * x.cols, skip = static_cast<Index>(from.drawn % kBlock), lane = Warp::rank();
   for (Index w = Warp::index(); w * kWarpNumbers < skip + count; w += Warp::count()) {
@@ -41,7 +41,7 @@ __global__ void dropout_kernel(Rng::State from, std::uint32_t threshold, Scalar 
       const Index n = w * kWarpNumbers + kWarp * round + lane - skip;
       if (n < 0 || n >= count) continue;
       const Index j = x.cols == 1 ? 0 : n / x.rows, i = n - j * x.rows;
-      const Scalar m = number < threshold ? Scalar(0) : kept;
+      const Scalar m = number < threshold ? Scalar(0) : scale;
       mask(i, j) = m;
       y(i, j) = x(i, j) * m;
     }
@@ -61,7 +61,7 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
                      MatrixView<Scalar> y) {
   const Rng::State from = rng.state();
   const Index count = x.rows * x.cols, warps = count / cuda::kWarpNumbers + 2;  // the first and the last may be broken
-  cuda::join_columns(x, mask, y);
+  cuda::flatten_contiguous(x, mask, y);
   cuda::launch("dropout_forward", cuda::dropout_kernel<Scalar>, cuda::Warp::shape(warps), from,
                static_cast<std::uint32_t>(p * 0x1p32), static_cast<Scalar>(1 / (1 - p)), x, mask, y);
   rng = Rng({from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(count)});
@@ -69,8 +69,8 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
 
 template <class Scalar>
 void dropout_backward(Cuda, ConstView<Scalar> mask, MatrixView<Scalar> d) {
-  cuda::join_columns(mask, d);
-  cuda::launch("dropout_backward", cuda::dropout_backward_kernel<Scalar>, cuda::over(d.rows * d.cols), mask, d);
+  cuda::flatten_contiguous(mask, d);
+  cuda::launch("dropout_backward", cuda::dropout_backward_kernel<Scalar>, cuda::per_element_config(d.rows * d.cols), mask, d);
 }
 
 template void dropout_forward<float>(Cuda, double, Rng&, MatrixView<const float>, MatrixView<float>, MatrixView<float>);

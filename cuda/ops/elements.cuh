@@ -10,12 +10,12 @@ namespace rondo::inline v0::cuda {
 /// Views of one shape become one long column each, if none has a gap between its columns: an element is then found
 /// without a division.
 template <class... Views>
-void join_columns(Views&... a) {
+void flatten_contiguous(Views&... a) {
   const bool gapless = ((a.stride == a.rows) && ...);
   if (gapless) ((a = Views{a.data, a.rows * a.cols, 1, a.rows * a.cols}), ...);
 }
 
-/// f(i, j) for every element of a rows x cols matrix. Launch it over(rows * cols).
+/// f(i, j) for every element of a rows x cols matrix. Launch it with per_element_config(rows * cols).
 template <class F>
 __device__ void for_each_element(Index rows, Index cols, F&& f) {
   const Index count = rows * cols, stride = Index{gridDim.x} * blockDim.x;

@@ -4,7 +4,7 @@
 // Backward: several columns of dy belong to one token, and their sum must not depend on who comes first. The host sorts
 // the columns by token (counting sort: those of one token keep their order); each token that occurs gets a block, whose
 // threads share the features and add the token's columns one after the other, as the CPU does, to the same bits.
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 #include <rondo/recurrent/input.hpp>
 
 #include "reduce.cuh"
@@ -87,7 +87,7 @@ void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Sc
   const auto* occurring = cuda::upload_scratch(cuda::Scratch::tokens, sorted.occurring.data(), count);
   const auto* order =
       cuda::upload_scratch(cuda::Scratch::order, sorted.order.data(), static_cast<Index>(tokens.size()));
-  cuda::launch("embedding_backward", cuda::embedding_backward_kernel<Scalar>, cuda::LaunchShape{count, cuda::kThreads},
+  cuda::launch("embedding_backward", cuda::embedding_backward_kernel<Scalar>, cuda::LaunchConfig{count, cuda::kThreads},
                occurring, order, dy, dE);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "gemm.hpp"
 
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 #include <limits>
 
@@ -21,17 +21,17 @@ cublasOperation_t operation(Op op) { return op == Op::none ? CUBLAS_OP_N : CUBLA
 
 }  // namespace
 
-void multiply(const Factors& factors, Op op_a, Op op_b, const Factor& a, const Factor& b, double beta, void* c,
-              Index stride_c, Index rows, Index cols) {
+void multiply(const GemmTypes& types, Op op_a, Op op_b, const GemmOperand& a, const GemmOperand& b, double beta,
+              void* c, Index stride_c, Index rows, Index cols) {
   const Index depth = op_a == Op::none ? a.cols : a.rows;
   if (rows == 0 || cols == 0 || (depth == 0 && beta == 1)) return;
-  const bool wide = factors.type == CUDA_R_64F;
+  const bool wide = types.type == CUDA_R_64F;
   const double alpha64 = 1, beta64 = beta;
   const float alpha32 = 1, beta32 = static_cast<float>(beta);
   check(cublasGemmEx(context().blas, operation(op_a), operation(op_b), narrow(rows), narrow(cols), narrow(depth),
-                     wide ? static_cast<const void*>(&alpha64) : &alpha32, a.data, factors.type, narrow(a.stride),
-                     b.data, factors.type, narrow(b.stride), wide ? static_cast<const void*>(&beta64) : &beta32, c,
-                     wide ? CUDA_R_64F : CUDA_R_32F, narrow(stride_c), factors.compute, CUBLAS_GEMM_DEFAULT),
+                     wide ? static_cast<const void*>(&alpha64) : &alpha32, a.data, types.type, narrow(a.stride), b.data,
+                     types.type, narrow(b.stride), wide ? static_cast<const void*>(&beta64) : &beta32, c,
+                     wide ? CUDA_R_64F : CUDA_R_32F, narrow(stride_c), types.compute, CUBLAS_GEMM_DEFAULT),
         "cublasGemmEx");
 }
 
@@ -39,8 +39,8 @@ void multiply(const Factors& factors, Op op_a, Op op_b, const Factor& a, const F
 
 template <class Scalar>
 void gemm(Cuda, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> c) {
-  cuda::multiply(cuda::factors_of<Scalar>(), op_a, op_b, cuda::factor(a), cuda::factor(b), 1, c.data, c.stride, c.rows,
-                 c.cols);
+  cuda::multiply(cuda::gemm_types_of<Scalar>(), op_a, op_b, cuda::gemm_operand(a), cuda::gemm_operand(b), 1, c.data,
+                 c.stride, c.rows, c.cols);
 }
 
 template <class Scalar>

@@ -10,7 +10,7 @@
 namespace rondo::inline v0::cuda {
 
 /// What the factors of a product are, and how cuBLAS is to multiply them.
-struct Factors {
+struct GemmTypes {
   cudaDataType_t type;
   cublasComputeType_t compute;
 };
@@ -18,7 +18,7 @@ struct Factors {
 /// Of floats or doubles in memory as they are; `tf32` lets the tensor cores round them. tf32x3 is ours alone: here
 /// fp32.
 template <class Scalar>
-Factors factors_of(Precision precision = Precision::fp32) {
+GemmTypes gemm_types_of(Precision precision = Precision::fp32) {
   if constexpr (sizeof(Scalar) == 8)
     return {CUDA_R_64F, CUBLAS_COMPUTE_64F};
   else
@@ -26,21 +26,21 @@ Factors factors_of(Precision precision = Precision::fp32) {
 }
 
 /// Of words of 16 bits, fp16 or else bf16, summed in float.
-inline Factors factors_of_words(bool fp16) { return {fp16 ? CUDA_R_16F : CUDA_R_16BF, CUBLAS_COMPUTE_32F}; }
+inline GemmTypes gemm_types_of_16_bit(bool fp16) { return {fp16 ? CUDA_R_16F : CUDA_R_16BF, CUBLAS_COMPUTE_32F}; }
 
-/// A matrix whose type the Factors tell.
-struct Factor {
+/// A matrix whose type the GemmTypes tell.
+struct GemmOperand {
   const void* data;
   Index rows, cols, stride;
 };
 
 template <class T>
-Factor factor(MatrixView<T> a) {
+GemmOperand gemm_operand(MatrixView<T> a) {
   return {a.data, a.rows, a.cols, a.stride};
 }
 
 /// c = op(a) * op(b) + beta c, beta 0 or 1; c is not read where beta is 0. C is float, or double where the factors are.
-void multiply(const Factors& factors, Op op_a, Op op_b, const Factor& a, const Factor& b, double beta, void* c,
-              Index stride_c, Index rows, Index cols);
+void multiply(const GemmTypes& types, Op op_a, Op op_b, const GemmOperand& a, const GemmOperand& b, double beta,
+              void* c, Index stride_c, Index rows, Index cols);
 
 }  // namespace rondo::inline v0::cuda

@@ -3,7 +3,7 @@
 // after that. A warp takes a column, or a whole block where columns are long. Each column leaves its loss as a double;
 // one block adds them, in an order that their number alone decides.
 #include <rondo/core/loss.hpp>
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 #include "lengths.cuh"
 #include "reduce.cuh"
@@ -25,68 +25,68 @@ Lengths lengths_of(const Sequence<Scalar, Cuda>& z) {
 }
 
 /// A column that does not count.
-template <class Team, class Scalar>
+template <class ThreadGroup, class Scalar>
 __device__ void mask_column(Scalar* d, Index rows, double* loss) {
   if (d != nullptr)
-    for (Index v = Team::rank(); v < rows; v += Team::size()) d[v] = 0;
-  if (Team::rank() == 0) *loss = 0;
+    for (Index v = ThreadGroup::rank(); v < rows; v += ThreadGroup::size()) d[v] = 0;
+  if (ThreadGroup::rank() == 0) *loss = 0;
 }
 
 /// loss = -log softmax(z)[target];  d = scale * (softmax(z) - one_hot(target)).
-template <class Team, class Scalar>
+template <class ThreadGroup, class Scalar>
 __device__ void softmax_column(const Scalar* z, Index V, Index target, Scalar scale, Scalar* d, double* loss) {
   using std::exp;
   Scalar highest = -std::numeric_limits<Scalar>::infinity();
-  for (Index v = Team::rank(); v < V; v += Team::size()) highest = z[v] > highest ? z[v] : highest;
-  highest = Team::reduce(highest, [](Scalar a, Scalar b) { return a > b ? a : b; });
+  for (Index v = ThreadGroup::rank(); v < V; v += ThreadGroup::size()) highest = z[v] > highest ? z[v] : highest;
+  highest = ThreadGroup::reduce(highest, [](Scalar a, Scalar b) { return a > b ? a : b; });
   Scalar total = 0;
-  for (Index v = Team::rank(); v < V; v += Team::size()) total += exp(z[v] - highest);
-  total = Team::reduce(total, Add{});
+  for (Index v = ThreadGroup::rank(); v < V; v += ThreadGroup::size()) total += exp(z[v] - highest);
+  total = ThreadGroup::reduce(total, Add{});
   if (d != nullptr)
-    for (Index v = Team::rank(); v < V; v += Team::size()) {
+    for (Index v = ThreadGroup::rank(); v < V; v += ThreadGroup::size()) {
       const Scalar p = exp(z[v] - highest) * (scale / total);
       d[v] = v == target ? p - scale : p;
     }
-  if (Team::rank() == 0)
+  if (ThreadGroup::rank() == 0)
     *loss = std::log(static_cast<double>(total)) + (static_cast<double>(highest) - static_cast<double>(z[target]));
 }
 
-template <class Team, class Scalar>
+template <class ThreadGroup, class Scalar>
 __global__ void softmax_kernel(MatrixView<const Scalar> z, const std::int32_t* targets, Lengths lengths, Scalar scale,
                                Scalar* d, double* losses) {
-  for (Index j = Team::index(); j < z.cols; j += Team::count()) {
+  for (Index j = ThreadGroup::index(); j < z.cols; j += ThreadGroup::count()) {
     Scalar* gradient = d != nullptr ? d + j * z.rows : nullptr;
-    if (targets[j] == kIgnore || !lengths.active(j))
-      mask_column<Team>(gradient, z.rows, &losses[j]);
+    if (targets[j] == kIgnoreIndex || !lengths.active(j))
+      mask_column<ThreadGroup>(gradient, z.rows, &losses[j]);
     else
-      softmax_column<Team>(&z(0, j), z.rows, targets[j], scale, gradient, &losses[j]);
+      softmax_column<ThreadGroup>(&z(0, j), z.rows, targets[j], scale, gradient, &losses[j]);
   }
 }
 
 /// loss = the sum of max(z, 0) - y z + log(1 + e), e = exp(-|z|), which overflows for no z;  d = scale (sigmoid(z) -
 /// y).
-template <class Team, class Scalar>
+template <class ThreadGroup, class Scalar>
 __device__ void bernoulli_column(const Scalar* z, const Scalar* y, Index K, Scalar scale, Scalar* d, double* loss) {
   using std::abs, std::exp, std::log1p;
   Scalar sum = 0;
-  for (Index k = Team::rank(); k < K; k += Team::size()) {
+  for (Index k = ThreadGroup::rank(); k < K; k += ThreadGroup::size()) {
     const Scalar e = exp(-abs(z[k]));
     sum += (z[k] > 0 ? z[k] : Scalar(0)) - y[k] * z[k] + log1p(e);
     if (d != nullptr) d[k] = scale * ((z[k] > 0 ? 1 : e) / (1 + e) - y[k]);
   }
-  sum = Team::reduce(sum, Add{});
-  if (Team::rank() == 0) *loss = sum;
+  sum = ThreadGroup::reduce(sum, Add{});
+  if (ThreadGroup::rank() == 0) *loss = sum;
 }
 
-template <class Team, class Scalar>
+template <class ThreadGroup, class Scalar>
 __global__ void bernoulli_kernel(MatrixView<const Scalar> z, const Scalar* targets, Lengths lengths, Scalar scale,
                                  Scalar* d, double* losses) {
-  for (Index j = Team::index(); j < z.cols; j += Team::count()) {
+  for (Index j = ThreadGroup::index(); j < z.cols; j += ThreadGroup::count()) {
     Scalar* gradient = d != nullptr ? d + j * z.rows : nullptr;
     if (!lengths.active(j))
-      mask_column<Team>(gradient, z.rows, &losses[j]);
+      mask_column<ThreadGroup>(gradient, z.rows, &losses[j]);
     else
-      bernoulli_column<Team>(&z(0, j), targets + j * z.rows, z.rows, scale, gradient, &losses[j]);
+      bernoulli_column<ThreadGroup>(&z(0, j), targets + j * z.rows, z.rows, scale, gradient, &losses[j]);
   }
 }
 
@@ -99,8 +99,8 @@ double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std
   const MatrixView<const Scalar> z = logits.flat();
   const auto* ids = cuda::upload_scratch(cuda::Scratch::tokens, targets.data(), z.cols);
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
-  const auto run = [&]<class Team>(Team) {
-    cuda::launch("softmax_cross_entropy", cuda::softmax_kernel<Team, Scalar>, Team::shape(z.cols), z, ids,
+  const auto run = [&]<class ThreadGroup>(ThreadGroup) {
+    cuda::launch("softmax_cross_entropy", cuda::softmax_kernel<ThreadGroup, Scalar>, ThreadGroup::shape(z.cols), z, ids,
                  cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
@@ -112,8 +112,8 @@ double bernoulli_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, c
                                    Scalar scale, Sequence<Scalar, Cuda>* d_logits) {
   const MatrixView<const Scalar> z = logits.flat();
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
-  const auto run = [&]<class Team>(Team) {
-    cuda::launch("bernoulli_cross_entropy", cuda::bernoulli_kernel<Team, Scalar>, Team::shape(z.cols), z,
+  const auto run = [&]<class ThreadGroup>(ThreadGroup) {
+    cuda::launch("bernoulli_cross_entropy", cuda::bernoulli_kernel<ThreadGroup, Scalar>, ThreadGroup::shape(z.cols), z,
                  targets.data(), cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});

@@ -2,7 +2,7 @@
 // Matrices between host and device, and within the device.
 #include "../runtime.hpp"
 
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 namespace rondo::inline v0 {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the optimiser does to one parameter, each in one pass over memory.
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
 #include "reduce.cuh"
@@ -15,24 +15,24 @@ namespace {
 
 /// An AdamStep's numbers, rounded once from double: in float 1 - beta2 is wrong by 1.3e-5, and so would be every step.
 template <class Scalar>
-struct AdamNumbers {
-  Scalar rest1, rest2, rate, epsilon, root, shrink;
+struct AdamConstants {
+  Scalar one_minus_beta1, one_minus_beta2, step_size, epsilon, inv_bias_correction2_sqrt, weight_decay_factor;
 };
 
-/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = shrink w - rate m / (sqrt(v) / root_correction + epsilon).
+/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = weight_decay_factor w - step_size m / (sqrt(v) / bias_correction2_sqrt + epsilon).
 /// Where to round only once is written out, so that no compiler chooses: the CPU's kernel gives the same bits.
 template <class Scalar>
-__global__ void adam_kernel(AdamNumbers<Scalar> s, MatrixView<Scalar> w, MatrixView<const Scalar> g,
+__global__ void adam_kernel(AdamConstants<Scalar> s, MatrixView<Scalar> w, MatrixView<const Scalar> g,
                             MatrixView<Scalar> m, MatrixView<Scalar> v) {
   using std::fma, std::sqrt;
   for_each_element(w.rows, w.cols, [&](Index i, Index j) {
     const Scalar gradient = g(i, j);
-    const Scalar first = fma(s.rest1, gradient - m(i, j), m(i, j));
-    const Scalar second = fma(s.rest2, fma(gradient, gradient, -v(i, j)), v(i, j));
-    const Scalar move = s.rate * first / fma(sqrt(second), s.root, s.epsilon);
+    const Scalar first = fma(s.one_minus_beta1, gradient - m(i, j), m(i, j));
+    const Scalar second = fma(s.one_minus_beta2, fma(gradient, gradient, -v(i, j)), v(i, j));
+    const Scalar move = s.step_size * first / fma(sqrt(second), s.inv_bias_correction2_sqrt, s.epsilon);
     m(i, j) = first;
     v(i, j) = second;
-    w(i, j) = fma(s.shrink, w(i, j), -move);
+    w(i, j) = fma(s.weight_decay_factor, w(i, j), -move);
   });
 }
 
@@ -63,30 +63,30 @@ __global__ void scale_kernel(MatrixView<Scalar> a, Scalar factor) {
 template <class Scalar>
 void adam_update(Cuda, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v) {
-  const cuda::AdamNumbers<Scalar> numbers{.rest1 = Scalar(1 - s.beta1),
-                                          .rest2 = Scalar(1 - s.beta2),
-                                          .rate = Scalar(s.rate),
+  const cuda::AdamConstants<Scalar> numbers{.one_minus_beta1 = Scalar(1 - s.beta1),
+                                          .one_minus_beta2 = Scalar(1 - s.beta2),
+                                          .step_size = Scalar(s.step_size),
                                           .epsilon = Scalar(s.epsilon),
-                                          .root = Scalar(1 / s.root_correction),
-                                          .shrink = Scalar(s.shrink)};
-  cuda::join_columns(w, g, m, v);
-  cuda::launch("adam_update", cuda::adam_kernel<Scalar>, cuda::over(w.rows * w.cols), numbers, w, g, m, v);
+                                          .inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
+                                          .weight_decay_factor = Scalar(s.weight_decay_factor)};
+  cuda::flatten_contiguous(w, g, m, v);
+  cuda::launch("adam_update", cuda::adam_kernel<Scalar>, cuda::per_element_config(w.rows * w.cols), numbers, w, g, m, v);
 }
 
 template <class Scalar>
 double squared_norm(Cuda, MatrixView<Scalar> a) {
   const Index parts = std::clamp<Index>(a.rows * a.cols / cuda::kPartNumbers, 1, cuda::kMostParts);
   double* partial = cuda::scratch<double>(cuda::Scratch::partial_sums, parts);
-  cuda::join_columns(a);
+  cuda::flatten_contiguous(a);
   cuda::launch("squared_norm", cuda::squared_norm_kernel<Scalar>,
-               cuda::LaunchShape{static_cast<unsigned>(parts), cuda::kThreads}, a, partial);
+               cuda::LaunchConfig{static_cast<unsigned>(parts), cuda::kThreads}, a, partial);
   return cuda::fetch_sum(partial, parts);
 }
 
 template <class Scalar>
 void scale(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor) {
-  cuda::join_columns(a);
-  cuda::launch("scale", cuda::scale_kernel<Scalar>, cuda::over(a.rows * a.cols), a, factor);
+  cuda::flatten_contiguous(a);
+  cuda::launch("scale", cuda::scale_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a, factor);
 }
 
 template void adam_update<float>(Cuda, const AdamStep&, MatrixView<float>, ConstView<float>, MatrixView<float>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pooling over time. Forward, a thread takes one feature of one sequence, and for the mean adds its steps up one after
 // the other, as the CPU does, to the same bits; backward, a thread takes one element of the gradient.
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
 #include "lengths.cuh"
@@ -63,26 +63,26 @@ Lengths lengths_of(std::span<const Index> lengths, Index batch, Index columns) {
 template <class Scalar>
 void last_step_forward(Cuda, ConstView<Scalar> y, std::span<const Index> lengths, Index reverse_rows,
                        MatrixView<Scalar> out) {
-  cuda::launch("last_step_forward", cuda::last_step_kernel<Scalar>, cuda::over(out.rows * out.cols), y,
+  cuda::launch("last_step_forward", cuda::last_step_kernel<Scalar>, cuda::per_element_config(out.rows * out.cols), y,
                cuda::lengths_of(lengths, out.cols, y.cols), cuda::LastStep{y.rows - reverse_rows}, out);
 }
 
 template <class Scalar>
 void last_step_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, Index reverse_rows,
                         MatrixView<Scalar> dy) {
-  cuda::launch("last_step_backward", cuda::last_step_backward_kernel<Scalar>, cuda::over(dy.rows * dy.cols), d_out,
+  cuda::launch("last_step_backward", cuda::last_step_backward_kernel<Scalar>, cuda::per_element_config(dy.rows * dy.cols), d_out,
                cuda::lengths_of(lengths, d_out.cols, dy.cols), cuda::LastStep{dy.rows - reverse_rows}, dy);
 }
 
 template <class Scalar>
 void mean_over_time_forward(Cuda, ConstView<Scalar> y, std::span<const Index> lengths, MatrixView<Scalar> out) {
-  cuda::launch("mean_over_time_forward", cuda::mean_kernel<Scalar>, cuda::over(out.rows * out.cols), y,
+  cuda::launch("mean_over_time_forward", cuda::mean_kernel<Scalar>, cuda::per_element_config(out.rows * out.cols), y,
                cuda::lengths_of(lengths, out.cols, y.cols), out);
 }
 
 template <class Scalar>
 void mean_over_time_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, MatrixView<Scalar> dy) {
-  cuda::launch("mean_over_time_backward", cuda::mean_backward_kernel<Scalar>, cuda::over(dy.rows * dy.cols), d_out,
+  cuda::launch("mean_over_time_backward", cuda::mean_backward_kernel<Scalar>, cuda::per_element_config(dy.rows * dy.cols), d_out,
                cuda::lengths_of(lengths, d_out.cols, dy.cols), dy);
 }
 

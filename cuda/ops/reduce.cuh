@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Teams of threads that bring many numbers down to one: a warp, by shuffles, or a block. What a team computes depends
+// Groups of threads that bring many numbers down to one: a warp, by shuffles, or a block. What a group computes depends
 // on its size alone, never on the grid: the same bits on every GPU.
 #pragma once
 
@@ -11,15 +11,15 @@ inline constexpr unsigned kWarp = 32;
 
 /// The 32 threads of a warp.
 struct Warp {
-  static __device__ unsigned rank() { return threadIdx.x % kWarp; }  // of this thread, in its team
+  static __device__ unsigned rank() { return threadIdx.x % kWarp; }  // of this thread, in its group
   static __device__ constexpr unsigned size() { return kWarp; }
-  static __device__ Index index() { return (Index{blockIdx.x} * blockDim.x + threadIdx.x) / kWarp; }  // of the team
+  static __device__ Index index() { return (Index{blockIdx.x} * blockDim.x + threadIdx.x) / kWarp; }  // of the group
   static __device__ Index count() { return Index{gridDim.x} * (blockDim.x / kWarp); }
 
-  /// A launch of `teams` teams, or fewer that take several turns each.
-  static LaunchShape shape(Index teams) { return over(teams * kWarp); }
+  /// A launch of `groups` groups, or fewer that take several turns each.
+  static LaunchConfig shape(Index groups) { return per_element_config(groups * kWarp); }
 
-  /// All values of the team by `combine`, which commutes; every thread gets the same bits. All threads must call.
+  /// All values of the group by `combine`, which commutes; every thread gets the same bits. All threads must call.
   template <class T, class F>
   static __device__ T reduce(T value, F&& combine) {
     for (unsigned apart = kWarp / 2; apart > 0; apart /= 2)
@@ -34,7 +34,7 @@ struct Block {
   static __device__ constexpr unsigned size() { return kThreads; }
   static __device__ Index index() { return blockIdx.x; }
   static __device__ Index count() { return gridDim.x; }
-  static LaunchShape shape(Index teams) { return over_columns(teams); }
+  static LaunchConfig shape(Index groups) { return per_column_config(groups); }
 
   template <class T, class F>
   static __device__ T reduce(T value, F&& combine) {
@@ -69,7 +69,7 @@ __global__ void sum_kernel(const T* values, Index count, T* total) {
 template <class T>
 T fetch_sum(const T* values, Index count) {
   T* total = scratch<T>(Scratch::result, 1);
-  launch("sum", sum_kernel<T>, LaunchShape{}, values, count, total);
+  launch("sum", sum_kernel<T>, LaunchConfig{}, values, count, total);
   T sum;
   fetch(total, &sum, 1);
   return sum;

@@ -2,7 +2,7 @@
 // Regression losses: value and gradient in one pass, a thread an element. The elements fall into parts, a block each;
 // a block adds its own up in double, and one more block adds up the parts, in an order that their number alone decides.
 #include <rondo/core/regression_loss.hpp>
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
 #include "lengths.cuh"
@@ -33,7 +33,7 @@ __global__ void regression_kernel(Error error, MatrixView<const Scalar> y, Matri
     }
     const Scalar e = y(i, j) - targets(i, j);
     sum += static_cast<double>(weight) * static_cast<double>(error.loss(e));
-    if (d.data != nullptr) d(i, j) = scale * weight * error.slope(e);
+    if (d.data != nullptr) d(i, j) = scale * weight * error.derivative(e);
   }
   sum = Block::reduce(sum, Add{});
   if (threadIdx.x == 0) partial[p] = sum;
@@ -51,7 +51,7 @@ double regression_loss_sum(Cuda, const Error<Scalar>& error, ConstView<Scalar> y
       mask.weights.empty() ? nullptr : cuda::upload_scratch(cuda::Scratch::tokens, mask.weights.data(), y.cols);
   const Index time = mask.batch > 0 ? y.cols / mask.batch : 0;
   cuda::launch("regression_loss", cuda::regression_kernel<Scalar, Error<Scalar>>,
-               cuda::LaunchShape{static_cast<unsigned>(parts), cuda::kThreads}, error, y, targets,
+               cuda::LaunchConfig{static_cast<unsigned>(parts), cuda::kThreads}, error, y, targets,
                cuda::upload_lengths(mask.lengths, mask.batch, time), weights, scale, d, partial);
   return cuda::fetch_sum(partial, parts);
 }

@@ -32,7 +32,7 @@ struct LowPrecision {
 };
 
 /// What a pass needs to know of time.
-struct Timing {
+struct StepOrder {
   Index B, T;
   bool reverse;                 // direction of the layer
   const std::int32_t* lengths;  // B; null: dense
@@ -41,22 +41,22 @@ struct Timing {
   constexpr bool active(Index b, Index t) const { return t < length(b); }
   /// The time of step s of the forward pass, and of the pass that comes back.
   constexpr Index time(Index s) const { return reverse ? T - 1 - s : s; }
-  constexpr Index time_back(Index s) const { return reverse ? s : T - 1 - s; }
+  constexpr Index backward_time(Index s) const { return reverse ? s : T - 1 - s; }
   /// The time that is visited before t.
   constexpr Index before(Index t) const { return reverse ? t + 1 : t - 1; }
   /// Whether sequence b enters at time t, from its initial state.
   constexpr bool begins(Index b, Index t) const { return reverse ? t + 1 == length(b) : t == 0; }
   /// Whether time t is the one before that: coming back, where the gradient of the initial state is.
-  constexpr bool is_entrance(Index b, Index t) const { return reverse ? t == length(b) : t < 0; }
+  constexpr bool holds_initial_state(Index b, Index t) const { return reverse ? t == length(b) : t < 0; }
   /// Whether the way back enters sequence b at time t, or finds it empty.
   constexpr bool ends(Index b, Index t) const { return reverse ? t == 0 : t + 1 == length(b); }
-  bool operator==(const Timing&) const = default;
+  bool operator==(const StepOrder&) const = default;
 };
 
 template <class Scalar>
 struct ForwardArguments {
   Index H, P;
-  Timing timing;
+  StepOrder step_order;
   Index first, last;         // steps of this run: [first, last) of T
   const Scalar* R;           // GH x P
   const Scalar* projection;  // P x H; null: P = H, and h is what the cell gives
@@ -73,13 +73,13 @@ struct ForwardArguments {
   LowPrecision m_low;        // H x B       of one step
   bool operator==(const ForwardArguments&) const = default;
 
-  constexpr Index steps() const { return timing.T; }
+  constexpr Index steps() const { return step_order.T; }
 };
 
 template <class Scalar>
 struct BackwardArguments {
   Index H, P;
-  Timing timing;
+  StepOrder step_order;
   Index first, last;         // steps of this run, the last time step first: [first, last) of T + 1
   const Scalar* R;           // GH x P
   const Scalar* projection;  // P x H, or null
@@ -101,7 +101,7 @@ struct BackwardArguments {
   LowPrecision dh_low;       // P x B x T   dh_total's
   bool operator==(const BackwardArguments&) const = default;
 
-  constexpr Index steps() const { return timing.T + 1; }
+  constexpr Index steps() const { return step_order.T + 1; }
 };
 
 /// The factors that the stepwise algorithm multiplies by, rounded to bf16 or fp16 where the precision says so.

@@ -39,7 +39,7 @@ struct Equations;
 
 }  // namespace device_equations
 
-__device__ inline void put_low(const LowPrecision& low, Index at, float value) {
+__device__ inline void store_low_precision(const LowPrecision& low, Index at, float value) {
   if (low.data)
     low.data[at] = low.fp16 ? device::round_to(device::Fp16{}, value) : device::round_to(device::Bf16{}, value);
 }
@@ -61,7 +61,7 @@ template <class Cell, class S>
 struct ForwardCells {
   using Scalar = S;
   static constexpr bool kBackward = false;
-  static constexpr int kTaken = Cell::kGates, kGiven = 1;
+  static constexpr int kProductsPerUnit = Cell::kGates, kOutputsPerUnit = 1;
   ForwardArguments<Scalar> a;
 
   /// `before` is the state that the cell itself goes on from, c(t-1) or else h(t-1). In padding it is what R multiplies
@@ -72,23 +72,23 @@ struct ForwardCells {
     bool active;
   };
   struct Results {
-    Scalar gates[Cell::kBlocks], c, tanh_c, given[1];  // given: h or m
+    Scalar gates[Cell::kBlocks], c, tanh_c, outputs[1];  // outputs: h or m
     bool active;
   };
 
   __device__ Inputs load(Index s, Index u, Index b) const {
-    const Index t = a.timing.time(s);
+    const Index t = a.step_order.time(s);
     Inputs in{};
-    in.active = a.timing.active(b, t);
+    in.active = a.step_order.active(b, t);
     if (!in.active) {
-      if (!a.projection && a.timing.is_entrance(b, t)) in.before = a.h0[u + a.H * b];
+      if (!a.projection && a.step_order.holds_initial_state(b, t)) in.before = a.h0[u + a.H * b];
       return in;
     }
-    const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.timing.B * t) + u;
+    const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.step_order.B * t) + u;
     for (int block = 0; block < Cell::kBlocks; ++block) in.z[block] = z[block * a.H] + a.bias[block * a.H + u];
     in.peepholes.load(a.peepholes, a.H, u);
-    const bool begins = a.timing.begins(b, t);
-    const Index before = b + a.timing.B * a.timing.before(t);
+    const bool begins = a.step_order.begins(b, t);
+    const Index before = b + a.step_order.B * a.step_order.before(t);
     if constexpr (Cell::kHasC)
       in.before = begins ? a.c0[u + a.H * b] : a.c[u + a.H * before];
     else
@@ -96,37 +96,37 @@ struct ForwardCells {
     return in;
   }
 
-  __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[kTaken]) const {
+  __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[kProductsPerUnit]) const {
     Results r{};
     r.active = in.active;
     if (!in.active) {
-      r.given[0] = in.before;
+      r.outputs[0] = in.before;
       return r;
     }
     for (int block = 0; block < Cell::kBlocks; ++block)
-      r.gates[block] = block < kTaken ? in.z[block] + product[block] : in.z[block];
+      r.gates[block] = block < kProductsPerUnit ? in.z[block] + product[block] : in.z[block];
     using Equations = device_equations::Equations<Cell>;
     if constexpr (Cell::kPacked) {
-      Equations::forward(r.gates, in.before, r.c, r.tanh_c, r.given[0]);  // (1)-(6)
+      Equations::forward(r.gates, in.before, r.c, r.tanh_c, r.outputs[0]);  // (1)-(6)
     } else {
       Equations::update(r.gates, in.before, r.c, in.peepholes.p);
-      Equations::output(r.gates, r.c, r.c, r.tanh_c, r.given[0], in.peepholes.p);
+      Equations::output(r.gates, r.c, r.c, r.tanh_c, r.outputs[0], in.peepholes.p);
     }
     return r;
   }
 
   __device__ void publish(Index s, Index u, Index b, const Results& r) const {
-    const Index column = b + a.timing.B * a.timing.time(s), state = u + a.H * b;
+    const Index column = b + a.step_order.B * a.step_order.time(s), state = u + a.H * b;
     if (a.projection)
-      a.m[u + a.H * column] = r.given[0];
+      a.m[u + a.H * column] = r.outputs[0];
     else
-      a.y(u, column) = r.given[0];  // (7)
+      a.y(u, column) = r.outputs[0];  // (7)
     if constexpr (sizeof(Scalar) == 4)
-      put_low(a.projection ? a.m_low : a.h_low, a.projection ? state : state + a.H * a.timing.B * (s + 1), r.given[0]);
+      store_low_precision(a.projection ? a.m_low : a.h_low, a.projection ? state : state + a.H * a.step_order.B * (s + 1), r.outputs[0]);
   }
 
   __device__ void store(Index s, Index u, Index b, const Results& r) const {
-    const Index column = b + a.timing.B * a.timing.time(s), at = u + a.H * column;
+    const Index column = b + a.step_order.B * a.step_order.time(s), at = u + a.H * column;
     if constexpr (Cell::kHasC) a.c[at] = r.c;
     if (!r.active) return;
     if constexpr (Cell::kHasC) a.tanh_c[at] = r.tanh_c;
@@ -142,31 +142,31 @@ template <class Cell, class S>
 struct BackwardCells {
   using Scalar = S;
   static constexpr bool kBackward = true;
-  static constexpr int kTaken = 1, kGiven = Cell::kBlocks;
+  static constexpr int kProductsPerUnit = 1, kOutputsPerUnit = Cell::kBlocks;
   BackwardArguments<Scalar> a;
 
   struct Inputs {
     Scalar gates[Cell::kBlocks], before, c, tanh_c, dy, dc, dh_end;
     Peepholes<Cell, Scalar> peepholes;
-    bool active, ends, entrance;
+    bool active, ends, initial_state;
   };
   struct Results {
-    Scalar given[Cell::kBlocks], dc, dh;  // given: dz
-    bool active, entrance;
+    Scalar outputs[Cell::kBlocks], dc, dh;  // outputs: dz
+    bool active, initial_state;
   };
 
   __device__ Inputs load(Index s, Index u, Index b) const {
-    const Timing& timing = a.timing;
-    const Index t = timing.time_back(s), state = u + a.H * b;
+    const StepOrder& step_order = a.step_order;
+    const Index t = step_order.backward_time(s), state = u + a.H * b;
     Inputs in{};
-    in.active = s < timing.T && timing.active(b, t);
-    in.ends = !a.projection && timing.ends(b, t);
-    in.entrance = !a.projection && timing.is_entrance(b, t);
+    in.active = s < step_order.T && step_order.active(b, t);
+    in.ends = !a.projection && step_order.ends(b, t);
+    in.initial_state = !a.projection && step_order.holds_initial_state(b, t);
     if (in.ends) in.dh_end = a.dh_end[state];
-    if (in.active || in.entrance) in.dc = a.dc[state];
+    if (in.active || in.initial_state) in.dc = a.dc[state];
     if (!in.active) return in;
-    const Index column = b + timing.B * t, before = b + timing.B * timing.before(t);
-    const bool begins = timing.begins(b, t);
+    const Index column = b + step_order.B * t, before = b + step_order.B * step_order.before(t);
+    const bool begins = step_order.begins(b, t);
     const Scalar* gates = a.gates + Cell::kBlocks * a.H * column + u;
     for (int block = 0; block < Cell::kBlocks; ++block) in.gates[block] = gates[block * a.H];
     if constexpr (Cell::kHasC) {
@@ -183,36 +183,36 @@ struct BackwardCells {
 
   __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[1]) const {
     Results r{};
-    r.active = in.active, r.entrance = in.entrance;
+    r.active = in.active, r.initial_state = in.initial_state;
     r.dh = in.ends ? in.dh_end : product[0];
-    if (in.entrance && !Cell::kHasC) r.dh += in.dc;  // the cell's own state is h
+    if (in.initial_state && !Cell::kHasC) r.dh += in.dc;  // the cell's own state is h
     if (!in.active) return r;
     const Scalar dh = in.dy + r.dh;  // (8) forward: y = h, and step t+1
     r.dc = in.dc;
     using Equations = device_equations::Equations<Cell>;
     if constexpr (Cell::kPacked) {
-      Equations::backward(in.gates, in.before, in.tanh_c, dh, r.dc, r.given);
+      Equations::backward(in.gates, in.before, in.tanh_c, dh, r.dc, r.outputs);
     } else {
       Peepholes<Cell, Scalar> dp{};  // of this step: BackwardPass::finish sums over all
-      Equations::output_backward(in.gates, in.c, in.tanh_c, dh, r.dc, r.dc, r.given, in.peepholes.p, dp.p);
-      Equations::update_backward(in.gates, in.before, r.dc, r.given, in.peepholes.p, dp.p);
+      Equations::output_backward(in.gates, in.c, in.tanh_c, dh, r.dc, r.dc, r.outputs, in.peepholes.p, dp.p);
+      Equations::update_backward(in.gates, in.before, r.dc, r.outputs, in.peepholes.p, dp.p);
     }
     return r;
   }
 
   __device__ void publish(Index s, Index u, Index b, const Results& r) const {
-    if (s == a.timing.T) return;
-    const Index first = Cell::kBlocks * a.H * (b + a.timing.B * a.timing.time_back(s)) + u;
+    if (s == a.step_order.T) return;
+    const Index first = Cell::kBlocks * a.H * (b + a.step_order.B * a.step_order.backward_time(s)) + u;
     for (int block = 0; block < Cell::kBlocks; ++block) {
-      a.dz[first + block * a.H] = r.given[block];
-      if constexpr (sizeof(Scalar) == 4) put_low(a.dz_low, first + block * a.H, r.given[block]);
+      a.dz[first + block * a.H] = r.outputs[block];
+      if constexpr (sizeof(Scalar) == 4) store_low_precision(a.dz_low, first + block * a.H, r.outputs[block]);
     }
   }
 
   __device__ void store(Index, Index u, Index b, const Results& r) const {
     if (r.active)
       a.dc[u + a.H * b] = r.dc;
-    else if (r.entrance)
+    else if (r.initial_state)
       a.dh_end[u + a.H * b] = r.dh;
   }
 };

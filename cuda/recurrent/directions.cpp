@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The directions of a layer side by side, each on a lane. They share nothing that is written but the gradient of their
-// input: the second one's is added once the first one's is there.
-#include "lanes.hpp"
+// The directions of a layer side by side, each on a stream. They share nothing that is written but the gradient of
+// their input: the second one's is added once the first one's is there.
+#include "context_pool.hpp"
 #include "pass.hpp"
 
 #include <rondo/cuda/recurrent_stack.hpp>
@@ -12,32 +12,33 @@
 namespace rondo::inline v0::cuda {
 
 struct Fork::Impl {
-  explicit Impl(std::size_t parts) : lanes(parts), enqueued(parts) {}
-  Lanes lanes;
+  explicit Impl(std::size_t parts) : contexts(parts), enqueued(parts) {}
+  ContextPool contexts;
   std::vector<Event> enqueued;  // [n]: all of part n - 1
 };
 
 Fork::Fork(Index parts) : impl_(std::make_unique<Impl>(static_cast<std::size_t>(parts))) {}
 
 Fork::~Fork() {
-  for (std::size_t n = 0; n < impl_->lanes.size(); ++n) impl_->lanes[n].impl().adds_after = nullptr;
+  for (std::size_t n = 0; n < impl_->contexts.size(); ++n) impl_->contexts[n].impl().accumulate_after = nullptr;
 }
 
 Context& Fork::part(Index part) {
   const auto n = static_cast<std::size_t>(part);
-  auto& [lanes, enqueued] = *impl_;
+  auto& [contexts, enqueued] = *impl_;
   if (n > 0) {
-    enqueued[n].record(lanes[n - 1].stream());
-    lanes[n].impl().adds_after = enqueued[n].handle();
+    enqueued[n].record(contexts[n - 1].stream());
+    contexts[n].impl().accumulate_after = enqueued[n].handle();
   }
-  return lanes[n];
+  return contexts[n];
 }
 
-void Fork::join() { impl_->lanes.join(); }
+void Fork::join() { impl_->contexts.join(); }
 
-void wait_before_adding() {
+void wait_before_accumulating() {
   const Context::Impl& current = context();
-  if (current.adds_after) check(cudaStreamWaitEvent(current.stream, current.adds_after, 0), "cudaStreamWaitEvent");
+  if (current.accumulate_after)
+    check(cudaStreamWaitEvent(current.stream, current.accumulate_after, 0), "cudaStreamWaitEvent");
 }
 
 }  // namespace rondo::inline v0::cuda

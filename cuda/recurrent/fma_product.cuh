@@ -45,14 +45,14 @@ __device__ void sum_over_lanes(float (&sums)[N]) {
 template <int kColumns, int kLanes>
 class FmaProduct {
  public:
-  using Word = float;
-  static __device__ Word word(float value) { return value; }
+  using Element = float;
+  static __device__ Element to_element(float value) { return value; }
 
   template <class Weight>
   __device__ void load(const PersistentShape& s, float4* shared, const Weight& weight) {
     parts_ = s.splits * kLanes;
     slice_ = s.depth / parts_;
-    in_registers_ = slice_ < kHeldByFma ? slice_ : kHeldByFma;
+    in_registers_ = slice_ < kFmaRegisterWeights ? slice_ : kFmaRegisterWeights;
     const int thread = static_cast<int>(threadIdx.x);
     quad_ = thread / parts_, part_ = thread % parts_;
     idle_ = 4 * quad_ >= s.rows;  // runs along with its warp, whose shuffles want all lanes
@@ -63,8 +63,8 @@ class FmaProduct {
       return float4{weight(row, at), weight(row + 1, at), weight(row + 2, at), weight(row + 3, at)};
     };
 #pragma unroll
-    for (int k = 0; k < kHeldByFma; ++k)
-      if (k < in_registers_) held_[k] = rows_at(k);
+    for (int k = 0; k < kFmaRegisterWeights; ++k)
+      if (k < in_registers_) register_weights_[k] = rows_at(k);
     if (idle_) return;
     for (int k = in_registers_; k < slice_; ++k) weights_[(k - in_registers_) * stride_] = rows_at(k);
   }
@@ -77,8 +77,8 @@ class FmaProduct {
       for (int c = 0; c < kColumns; ++c)  // beyond the last column any other one: nobody asks for its sums
         v[c] = vectors + (column + c < s.columns ? column + c : column) * s.pitch + 4 * part_;
 #pragma unroll
-      for (int k = 0; k < kHeldByFma; k += 4)
-        if (k < in_registers_) add(sums, v, k, held_[k], held_[k + 1], held_[k + 2], held_[k + 3]);
+      for (int k = 0; k < kFmaRegisterWeights; k += 4)
+        if (k < in_registers_) add(sums, v, k, register_weights_[k], register_weights_[k + 1], register_weights_[k + 2], register_weights_[k + 3]);
       if (!idle_)
         for (int k = in_registers_; k < slice_; k += 4) {
           const float4* w = weights_ + (k - in_registers_) * stride_;
@@ -114,7 +114,7 @@ class FmaProduct {
   int parts_, slice_, in_registers_, quad_, part_, stride_;
   bool idle_;                // more threads than quads and parts
   float4* weights_;          // this thread's, in shared memory: every stride_-th
-  float4 held_[kHeldByFma];  // its first k's
+  float4 register_weights_[kFmaRegisterWeights];  // its first k's
 };
 
 }  // namespace rondo::inline v0::cuda

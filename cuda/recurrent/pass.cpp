@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "pass.hpp"
 
-#include "choose.hpp"
+#include "algorithm_selection.hpp"
 #include "operands.hpp"
 
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
@@ -39,17 +39,17 @@ const std::int32_t* device_lengths(const Extent& x, Buffer<std::int32_t, Cuda>& 
 }
 
 template <class Scalar>
-Timing timing_of(const PassOptions& options, const Extent& x, RecurrentWorkspace<Scalar, Cuda>& work) {
+StepOrder step_order_of(const PassOptions& options, const Extent& x, RecurrentWorkspace<Scalar, Cuda>& work) {
   return {x.batch, x.time, options.direction == Direction::reverse, device_lengths(x, work.lengths)};
 }
 
 /// x, or of a ragged batch a copy with zeros where it may hold anything: sums over all columns go over padding too.
 template <class Scalar>
-MatrixView<const Scalar> clean(MatrixView<const Scalar> x, const Timing& timing,
+MatrixView<const Scalar> clean(MatrixView<const Scalar> x, const StepOrder& step_order,
                                RecurrentWorkspace<Scalar, Cuda>& work) {
-  if (!timing.lengths) return x;
-  work.x.resize(x.rows, timing.B, timing.T);
-  copy_active(x, timing, work.x.flat());
+  if (!step_order.lengths) return x;
+  work.x.resize(x.rows, step_order.B, step_order.T);
+  copy_active(x, step_order, work.x.flat());
   return std::as_const(work.x).flat();
 }
 
@@ -83,7 +83,7 @@ void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
 template <class Cell, class F>
 void for_each_block_without_input(F&& f) {
   for (int block = 0; block < Cell::kBlocks; ++block)
-    if (input_gate<Cell>(block) < 0) f(block);
+    if (gate_of_block<Cell>(block) < 0) f(block);
 }
 
 /// The biases of all blocks (NH): those of `w` where they are alike, else a copy with zeros where there is none.
@@ -103,7 +103,7 @@ const Scalar* block_bias(const RecurrentWeights<const Scalar>& w, Buffer<Scalar,
 template <class Scalar>
 Products<Scalar>::Products(Precision precision, bool backward)
     : rounding_(rounding_of<Scalar>(precision, backward)),
-      factors_(rounding_ == Rounding::none ? factors_of<Scalar>(precision) : factors_of_words(fp16())) {}
+      types_(rounding_ == Rounding::none ? gemm_types_of<Scalar>(precision) : gemm_types_of_16_bit(fp16())) {}
 
 template <class Scalar>
 LowPrecision Products<Scalar>::operands(Buffer<std::uint16_t, Cuda>& buffer, Index count) const {
@@ -113,27 +113,27 @@ LowPrecision Products<Scalar>::operands(Buffer<std::uint16_t, Cuda>& buffer, Ind
 }
 
 template <class Scalar>
-Factor Products<Scalar>::operator()(MatrixView<const Scalar> a, Buffer<std::uint16_t, Cuda>& low) const {
+GemmOperand Products<Scalar>::operator()(MatrixView<const Scalar> a, Buffer<std::uint16_t, Cuda>& low) const {
   if constexpr (std::is_same_v<Scalar, float>)
     if (rounding_ != Rounding::none) {
       low.resize(a.rows * a.cols);
       round_to_low(a, fp16(), low.data());
       return {low.data(), a.rows, a.cols, a.rows};
     }
-  return factor(a);
+  return gemm_operand(a);
 }
 
 template <class Scalar>
-void Products<Scalar>::multiply(Op op_a, Op op_b, const Factor& a, const Factor& b, double beta,
+void Products<Scalar>::multiply(Op op_a, Op op_b, const GemmOperand& a, const GemmOperand& b, double beta,
                                 MatrixView<Scalar> c) const {
-  cuda::multiply(factors_, op_a, op_b, a, b, beta, c.data, c.stride, c.rows, c.cols);
+  cuda::multiply(types_, op_a, op_b, a, b, beta, c.data, c.stride, c.rows, c.cols);
 }
 
 namespace {
 
 /// Rows [first, first + count) of a factor of Scalars or, if `low`, of 16 bits.
 template <class Scalar>
-Factor rows_of(const Factor& a, bool low, Index first, Index count) {
+GemmOperand rows_of(const GemmOperand& a, bool low, Index first, Index count) {
   const void* data = low ? static_cast<const void*>(static_cast<const std::uint16_t*>(a.data) + first)
                          : static_cast<const Scalar*>(a.data) + first;
   return {data, count, a.cols, a.stride};
@@ -154,7 +154,7 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
   const Index H = w.shape.hidden, P = w.shape.output, B = x.batch(), T = x.time();
   a_ = {.H = H,
         .P = P,
-        .timing = timing_of(options, x.extent, work),
+        .step_order = step_order_of(options, x.extent, work),
         .first = 0,
         .last = 0,
         .R = w.R.data,
@@ -179,11 +179,11 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
 template <class Cell, class Scalar>
 void ForwardPass<Cell, Scalar>::run(Index first, Index last) {
   auto& work = cache_.workspace;
-  const Timing& timing = a_.timing;
-  const Index H = a_.H, from = timing.reverse ? timing.T - last : first;  // the earliest time of this piece
-  const Index column = timing.B * from, count = timing.B * (last - first);
+  const StepOrder& step_order = a_.step_order;
+  const Index H = a_.H, from = step_order.reverse ? step_order.T - last : first;  // the earliest time of this piece
+  const Index column = step_order.B * from, count = step_order.B * (last - first);
   // (0) Z = W X, all steps in one product; the cells add b, and leave padding alone
-  const Factor X = products_(x_.flat.columns(column, count), work.x_low);
+  const GemmOperand X = products_(x_.flat.columns(column, count), work.x_low);
   const auto Z = cache_.gates.flat().columns(column, count);
   for (const GateRun& run : Cell::kInputRuns)
     products_.multiply(Op::none, Op::none,
@@ -192,7 +192,7 @@ void ForwardPass<Cell, Scalar>::run(Index first, Index last) {
   for_each_block_without_input<Cell>([&](int block) { fill(Cuda{}, Z.row_block(block * H, H), Scalar(0)); });
   a_.first = first, a_.last = last;
   run_algorithm<Cell>(a_, precision_, w_, work);
-  if (last == timing.T && timing.reverse && timing.lengths) clear_padding(timing, y_.flat);
+  if (last == step_order.T && step_order.reverse && step_order.lengths) clear_padding(step_order, y_.flat);
 }
 
 // ---- backward
@@ -226,7 +226,7 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
     fill(Cuda{}, dc, Scalar(0));
   a_ = {.H = H,
         .P = P,
-        .timing = timing_of(options, x.extent, work),
+        .step_order = step_order_of(options, x.extent, work),
         .first = 0,
         .last = 0,
         .R = w.R.data,
@@ -258,7 +258,7 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
 
 /// Some of dZ, as products take it.
 template <class Cell, class Scalar>
-Factor BackwardPass<Cell, Scalar>::dz_block(Index first_row, Index rows, Index first_column, Index count) const {
+GemmOperand BackwardPass<Cell, Scalar>::dz_block(Index first_row, Index rows, Index first_column, Index count) const {
   const Index NH = Cell::kBlocks * a_.H, at = NH * first_column + first_row;
   const void* data = a_.dz_low.data ? static_cast<const void*>(a_.dz_low.data + at) : a_.dz + at;
   return {data, rows, count, NH};
@@ -266,13 +266,13 @@ Factor BackwardPass<Cell, Scalar>::dz_block(Index first_row, Index rows, Index f
 
 template <class Cell, class Scalar>
 void BackwardPass<Cell, Scalar>::run(Index first, Index last) {
-  const Timing& timing = a_.timing;
-  a_.first = first, a_.last = last == timing.T ? timing.T + 1 : last;
+  const StepOrder& step_order = a_.step_order;
+  a_.first = first, a_.last = last == step_order.T ? step_order.T + 1 : last;
   run_algorithm<Cell>(a_, precision_, w_, cache_.workspace);
   if (!to_.to_features()) return;
-  if (to_.add) wait_before_adding();
-  const Index from = timing.reverse ? first : timing.T - last;  // the earliest time of this piece
-  const Index H = a_.H, column = timing.B * from, count = timing.B * (last - first);
+  if (to_.add) wait_before_accumulating();
+  const Index from = step_order.reverse ? first : step_order.T - last;  // the earliest time of this piece
+  const Index H = a_.H, column = step_order.B * from, count = step_order.B * (last - first);
   double beta = to_.add ? 1 : 0;
   for (const GateRun& run : Cell::kInputRuns) {  // (19) dX = W^T dZ
     products_.multiply(Op::transpose, Op::none,
@@ -285,10 +285,10 @@ void BackwardPass<Cell, Scalar>::run(Index first, Index last) {
 template <class Cell, class Scalar>
 void BackwardPass<Cell, Scalar>::finish() {
   auto& work = cache_.workspace;
-  const Index H = a_.H, GH = Cell::kGates * H, columns = a_.timing.B * a_.timing.T;
-  copy(Cuda{}, {a_.dh_end, a_.P, a_.timing.B, a_.P}, dh_end_);
-  if constexpr (Cell::kHasC) copy(Cuda{}, {a_.dc, H, a_.timing.B, H}, dc_end_);
-  const Factor X = products_(clean(x_.flat, a_.timing, work), work.x_low);
+  const Index H = a_.H, GH = Cell::kGates * H, columns = a_.step_order.B * a_.step_order.T;
+  copy(Cuda{}, {a_.dh_end, a_.P, a_.step_order.B, a_.P}, dh_end_);
+  if constexpr (Cell::kHasC) copy(Cuda{}, {a_.dc, H, a_.step_order.B, H}, dc_end_);
+  const GemmOperand X = products_(clean(x_.flat, a_.step_order, work), work.x_low);
   for (const GateRun& run : Cell::kInputRuns)  // (16) dW = dZ X^T
     products_.multiply(Op::none, Op::transpose, dz_block(run.block * H, run.count * H, 0, columns), X, 1,
                        grad_.W.row_block(run.gate * H, run.count * H));
@@ -306,7 +306,7 @@ void BackwardPass<Cell, Scalar>::finish() {
     const auto seen = contiguous(work.dz_by_c, H, columns);
     for (int n = 0; n < Cell::kPeepholeCount; ++n) {
       const bool last = n + 1 == Cell::kPeepholeCount;
-      multiply_by_c(a_.timing, !last, dZ.row_block((last ? Cell::kBlocks - 1 : n) * H, H), a_.c0,
+      multiply_by_c(a_.step_order, !last, dZ.row_block((last ? Cell::kBlocks - 1 : n) * H, H), a_.c0,
                     std::as_const(cache_.c).flat(), seen);
       add_columns(Cuda{}, seen, grad_.peepholes.columns(n, 1));
     }
@@ -318,22 +318,22 @@ void BackwardPass<Cell, Scalar>::finish() {
 template <class Cell, class Scalar>
 void BackwardPass<Cell, Scalar>::add_to_dR() {
   auto& work = cache_.workspace;
-  const Timing& timing = a_.timing;
-  const Index B = timing.B, T = timing.T, GH = Cell::kGates * a_.H;
+  const StepOrder& step_order = a_.step_order;
+  const Index B = step_order.B, T = step_order.T, GH = Cell::kGates * a_.H;
   if (T == 0) return;
-  Factor dz_first = dz_block(0, GH, timing.reverse ? B * (T - 1) : 0, B);
-  if (timing.reverse && timing.lengths) {  // each at its own step, where y has the zeros of padding beside it
+  GemmOperand dz_first = dz_block(0, GH, step_order.reverse ? B * (T - 1) : 0, B);
+  if (step_order.reverse && step_order.lengths) {  // each at its own step, where y has the zeros of padding beside it
     const auto first = contiguous(work.dz_first, GH, B);
-    gather_first_steps(timing, std::as_const(work.dz).flat().row_block(0, GH), first);
+    gather_first_steps(step_order, std::as_const(work.dz).flat().row_block(0, GH), first);
     dz_first = products_(first, work.dz_first_low);
   }
-  const auto multiply = [&](const Factor& dz, MatrixView<const Scalar> h_before) {
+  const auto multiply = [&](const GemmOperand& dz, MatrixView<const Scalar> h_before) {
     products_.multiply(Op::none, Op::transpose, dz, products_(h_before, work.h_low), 1, grad_.R);
   };
   multiply(dz_first, std::as_const(cache_.h0).flat());
   if (T > 1)
-    multiply(dz_block(0, GH, timing.reverse ? 0 : B, B * (T - 1)),
-             y_.flat.columns(timing.reverse ? B : 0, B * (T - 1)));
+    multiply(dz_block(0, GH, step_order.reverse ? 0 : B, B * (T - 1)),
+             y_.flat.columns(step_order.reverse ? B : 0, B * (T - 1)));
 }
 
 template class Products<float>;

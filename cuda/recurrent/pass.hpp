@@ -37,13 +37,13 @@ class Products {
   /// Makes room for `count` operands in 16 bits, if that is what these products take.
   LowPrecision operands(Buffer<std::uint16_t, Cuda>& buffer, Index count) const;
   /// `a`, or a copy rounded into `low`.
-  Factor operator()(MatrixView<const Scalar> a, Buffer<std::uint16_t, Cuda>& low) const;
+  GemmOperand operator()(MatrixView<const Scalar> a, Buffer<std::uint16_t, Cuda>& low) const;
   /// c = op(a) op(b) + beta c.
-  void multiply(Op op_a, Op op_b, const Factor& a, const Factor& b, double beta, MatrixView<Scalar> c) const;
+  void multiply(Op op_a, Op op_b, const GemmOperand& a, const GemmOperand& b, double beta, MatrixView<Scalar> c) const;
 
  private:
   Rounding rounding_;
-  Factors factors_;
+  GemmTypes types_;
 };
 
 /// All that it refers to must outlive it. cache.h0 and cache.c0 hold the state before the first step, and cache's
@@ -64,7 +64,7 @@ class ForwardPass {
   SequenceView<Scalar> y_;
   RecurrentCache<Scalar, Cuda>& cache_;
   ForwardArguments<Scalar> a_;
-  Factor W_;
+  GemmOperand W_;
 };
 
 /// dh_end (P x B) and dc_end (H x B) come in as the gradients of the final state and leave, after finish(), as those of
@@ -82,7 +82,7 @@ class BackwardPass {
   void finish();
 
  private:
-  Factor dz_block(Index first_row, Index rows, Index first_column, Index count) const;
+  GemmOperand dz_block(Index first_row, Index rows, Index first_column, Index count) const;
   void add_to_dR();
 
   Precision precision_;
@@ -95,10 +95,10 @@ class BackwardPass {
   MatrixView<Scalar> dh_end_, dc_end_;
   RecurrentInputGradient<Scalar, Cuda> to_;
   BackwardArguments<Scalar> a_;
-  Factor W_;
+  GemmOperand W_;
 };
 
 /// What add to a gradient that another stream adds to as well waits here for that one: see directions.cpp.
-void wait_before_adding();
+void wait_before_accumulating();
 
 }  // namespace rondo::inline v0::cuda

@@ -20,24 +20,24 @@
 namespace rondo::inline v0::cuda {
 
 /// What step s multiplies. Forward h(t-1), H numbers a column.
-template <class Word>
-__device__ Vectors<Word> vectors_of(const ForwardCells<LstmCell, float>& cells, Index s) {
+template <class Element>
+__device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float>& cells, Index s) {
   const auto& a = cells.a;
-  if constexpr (sizeof(Word) == 2)
-    return {a.h_low.data + a.H * a.timing.B * s, a.H};
+  if constexpr (sizeof(Element) == 2)
+    return {a.h_low.data + a.H * a.step_order.B * s, a.H};
   else if (s == 0)
     return {a.h0, a.H};
   else
-    return {&a.y(0, a.timing.B * a.timing.before(a.timing.time(s))), a.y.stride};
+    return {&a.y(0, a.step_order.B * a.step_order.before(a.step_order.time(s))), a.y.stride};
 }
 
 /// Backward dz(t+1), four parts of H numbers a column; nothing comes before the last step.
-template <class Word>
-__device__ Vectors<Word> vectors_of(const BackwardCells<LstmCell, float>& cells, Index s) {
+template <class Element>
+__device__ Vectors<Element> vectors_of(const BackwardCells<LstmCell, float>& cells, Index s) {
   const auto& a = cells.a;
   if (s == 0) return {nullptr, 0};
-  const Index at = 4 * a.H * a.timing.B * a.timing.time_back(s - 1);
-  if constexpr (sizeof(Word) == 2)
+  const Index at = 4 * a.H * a.step_order.B * a.step_order.backward_time(s - 1);
+  if constexpr (sizeof(Element) == 2)
     return {a.dz_low.data + at, 4 * a.H};
   else
     return {a.dz + at, 4 * a.H};
@@ -59,23 +59,23 @@ __device__ inline float weight_at(const BackwardCells<LstmCell, float>& cells, c
 template <class Product, template <class, int> class ExchangeOf, class Cells>
 __global__ void __launch_bounds__(kPersistentThreads, 1)
     persistent(PersistentShape s, Cells cells, std::uint32_t* barrier) {
-  using Word = typename Product::Word;
-  using Exchange = ExchangeOf<Word, Cells::kGiven>;
-  if constexpr (!Exchange::kPossible) return;  // compiled for an architecture that is never asked for it
+  using Element = typename Product::Element;
+  using Exchange = ExchangeOf<Element, Cells::kOutputsPerUnit>;
+  if constexpr (!Exchange::kSupported) return;  // compiled for an architecture that is never asked for it
   auto* const memory = device::shared_memory<unsigned char>();
-  auto* const vectors = reinterpret_cast<Word*>(memory + s.weights);
+  auto* const vectors = reinterpret_cast<Element*>(memory + s.weights);
   auto* const partial = reinterpret_cast<float*>(memory + s.weights + s.vectors);
-  auto* const outbox = reinterpret_cast<Word*>(memory + s.weights + s.vectors + s.partial);
+  auto* const exchange_buffer = reinterpret_cast<Element*>(memory + s.weights + s.vectors + s.partial);
   const int thread = static_cast<int>(threadIdx.x);
-  for (int i = thread; i < static_cast<int>((s.vectors + s.partial + s.outbox) / 4); i += kPersistentThreads)
+  for (int i = thread; i < static_cast<int>((s.vectors + s.partial + s.exchange_buffer) / 4); i += kPersistentThreads)
     reinterpret_cast<std::uint32_t*>(vectors)[i] = 0;
 
-  Exchange exchange(s, barrier, vectors, outbox);
+  Exchange exchange(s, barrier, vectors, exchange_buffer);
   const int first_unit = exchange.rank() * s.units;
   Product product;
   product.load(s, reinterpret_cast<float4*>(memory),
                [&](int row, int k) { return weight_at(cells, s, first_unit, row, k); });
-  exchange.settle();
+  exchange.sync();
 
   int units[kCells], columns[kCells];  // a thread's cells, the same at every step
 #pragma unroll
@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     units[i] = cell % s.units, columns[i] = cell / s.units;
     if (first_unit + units[i] >= s.hidden) columns[i] = s.columns;  // none
   }
-  const Index B = cells.a.timing.B, first_step = cells.a.first, last_step = cells.a.last;
+  const Index B = cells.a.step_order.B, first_step = cells.a.first, last_step = cells.a.last;
   for (Index group = exchange.first(); group < B; group += exchange.stride(B)) {
     const Index group_end = min(group + exchange.width(B), B);
     const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, group_end - first)); };
@@ -111,22 +111,22 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     for (Index step = first_step; step < last_step; ++step) {
       for (Index first = group; first < group_end; first += s.columns) {
         if (first > group) load(step, first);
-        const Word* v =
-            exchange.gather(step == first_step, step, vectors_of<Word>(cells, step), first, columns_from(first));
+        const Element* v =
+            exchange.gather(step == first_step, step, vectors_of<Element>(cells, step), first, columns_from(first));
         product.multiply(s, v, partial);
         __syncthreads();
         for_each_cell(first, [&](int i, int unit, int column) {
-          float taken[Cells::kTaken] = {};
+          float products[Cells::kProductsPerUnit] = {};
           for (int split = 0; split < s.splits; ++split)
-            for (int n = 0; n < Cells::kTaken; ++n)
-              taken[n] += partial[(split * s.columns + column) * s.row_pitch + Cells::kTaken * unit + n];
-          results[i] = cells.compute(step, inputs[i], taken);
-          for (int part = 0; part < Cells::kGiven; ++part)
-            exchange.give(column, part, unit, Product::word(results[i].given[part]));
+            for (int n = 0; n < Cells::kProductsPerUnit; ++n)
+              products[n] += partial[(split * s.columns + column) * s.row_pitch + Cells::kProductsPerUnit * unit + n];
+          results[i] = cells.compute(step, inputs[i], products);
+          for (int part = 0; part < Cells::kOutputsPerUnit; ++part)
+            exchange.store(column, part, unit, Product::to_element(results[i].outputs[part]));
         });
-        if constexpr (Exchange::kByMemory) publish(step, first);
+        if constexpr (Exchange::kThroughGlobalMemory) publish(step, first);
         if (first + s.columns >= group_end && step + 1 < last_step) exchange.arrive(step);
-        if constexpr (!Exchange::kByMemory) publish(step, first);
+        if constexpr (!Exchange::kThroughGlobalMemory) publish(step, first);
         for_each_cell(first, [&](int i, int unit, int column) {
           cells.store(step, first_unit + unit, first + column, results[i]);
         });
@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
       load(step + 1, group);
       exchange.wait();
     }
-    exchange.settle();
+    exchange.sync();
   }
 }
 

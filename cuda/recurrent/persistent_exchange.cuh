@@ -14,41 +14,41 @@
 namespace rondo::inline v0::cuda {
 
 /// Vectors in global memory: that of a column begins `stride` after that of the column before. Null: zeros.
-template <class Word>
+template <class Element>
 struct Vectors {
-  const Word* data;
+  const Element* data;
   Index stride;
 };
 
 /// Copies the vectors of columns [first, first + count) of B from global memory, past the first-level cache. What lies
 /// between H and the padded length of a part stays zero. 16 bytes at once where H and the stride allow, several on
 /// their way at once.
-template <int kParts, class Word>
+template <int kParts, class Element>
 class VectorCopy {
  public:
-  __device__ VectorCopy(const PersistentShape& s, Vectors<Word> from, Index first, int count, Word* vectors) : s_(s) {
-    constexpr int kWide = 16 / sizeof(Word);
+  __device__ VectorCopy(const PersistentShape& s, Vectors<Element> from, Index first, int count, Element* vectors) : s_(s) {
+    constexpr int kWide = 16 / sizeof(Element);
     if (s.hidden % kWide == 0 && from.stride % kWide == 0)
       copy<uint4, kWide>(from, first, count, vectors);
     else
-      copy<Word, 1>(from, first, count, vectors);
+      copy<Element, 1>(from, first, count, vectors);
   }
 
  private:
-  template <class Group, int kWords>
-  __device__ void copy(Vectors<Word> from, Index first, int count, Word* vectors) const {
+  template <class Group, int kElements>
+  __device__ void copy(Vectors<Element> from, Index first, int count, Element* vectors) const {
     constexpr int kBatch = 4;
-    const int length = s_.hidden / kWords, rows = count * kParts;  // a row: one part of one column
+    const int length = s_.hidden / kElements, rows = count * kParts;  // a row: one part of one column
     int row = 0, at = static_cast<int>(threadIdx.x);
     while (at >= length && row < rows) at -= length, ++row;
     while (row < rows) {
       Group values[kBatch];
-      Word* to[kBatch];
+      Element* to[kBatch];
 #pragma unroll
       for (int i = 0; i < kBatch; ++i) {
         to[i] = nullptr;
         if (row >= rows) continue;
-        to[i] = vectors + row / kParts * s_.pitch + row % kParts * s_.padded + at * kWords;
+        to[i] = vectors + row / kParts * s_.pitch + row % kParts * s_.padded + at * kElements;
         const Index part = from.stride * (first + row / kParts) + row % kParts * s_.hidden;
         values[i] = from.data ? device::load_l2(reinterpret_cast<const Group*>(from.data + part) + at) : Group{};
         at += kPersistentThreads;
@@ -65,16 +65,16 @@ class VectorCopy {
 
 /// Group: the whole grid, and the whole batch with it. Cells have written what the next step multiplies to global
 /// memory anyway; a barrier of the grid, and every block reads all of it from L2.
-template <class Word, int kParts>
+template <class Element, int kParts>
 struct GridExchange {
-  static constexpr bool kPossible = true;
-  static constexpr bool kByMemory = true;  // what cells publish is read from there at the next step
+  static constexpr bool kSupported = true;
+  static constexpr bool kThroughGlobalMemory = true;  // what cells publish is read from there at the next step
   const PersistentShape& s;
   std::uint32_t* arrived;
-  Word* vectors;
+  Element* vectors;
   unsigned round = 0;
 
-  __device__ GridExchange(const PersistentShape& shape, std::uint32_t* barrier, Word* memory, Word*)
+  __device__ GridExchange(const PersistentShape& shape, std::uint32_t* barrier, Element* memory, Element*)
       : s(shape), arrived(barrier), vectors(memory) {}
 
   __device__ int rank() const { return static_cast<int>(blockIdx.x); }
@@ -83,58 +83,58 @@ struct GridExchange {
   __device__ Index width(Index B) const { return B; }
   __device__ Index stride(Index B) const { return B; }
 
-  __device__ const Word* gather(bool, Index, Vectors<Word> from, Index first, int count) {
-    VectorCopy<kParts, Word>(s, from, first, count, vectors);
+  __device__ const Element* gather(bool, Index, Vectors<Element> from, Index first, int count) {
+    VectorCopy<kParts, Element>(s, from, first, count, vectors);
     __syncthreads();
     return vectors;
   }
-  __device__ void give(int, int, int, Word) {}
+  __device__ void store(int, int, int, Element) {}
   __device__ void arrive(Index) { device::grid_arrive(arrived, round); }
   __device__ void wait() { device::grid_wait(arrived, gridDim.x, round); }
-  __device__ void settle() { __syncthreads(); }
+  __device__ void sync() { __syncthreads(); }
 };
 
 /// Group: a cluster, with a few columns of the batch; nothing couples columns. Vectors are in shared memory, those of
 /// even and of odd steps apart; a block writes what its units give into every block's.
-template <class Word, int kParts>
+template <class Element, int kParts>
 struct ClusterExchange {
-  static constexpr bool kPossible = device::kHasClusters;
-  static constexpr bool kByMemory = false;
-  struct alignas(4 * sizeof(Word)) Packet {
-    Word words[4];
+  static constexpr bool kSupported = device::kHasClusters;
+  static constexpr bool kThroughGlobalMemory = false;
+  struct alignas(4 * sizeof(Element)) Packet {
+    Element words[4];
   };
 
   const PersistentShape& s;
-  Word* vectors;
-  Word* outbox;  // columns x parts x units
+  Element* vectors;
+  Element* exchange_buffer;  // columns x parts x units
 
-  __device__ ClusterExchange(const PersistentShape& shape, std::uint32_t*, Word* memory, Word* out)
-      : s(shape), vectors(memory), outbox(out) {}
+  __device__ ClusterExchange(const PersistentShape& shape, std::uint32_t*, Element* memory, Element* out)
+      : s(shape), vectors(memory), exchange_buffer(out) {}
 
   __device__ int rank() const { return static_cast<int>(device::cluster_rank()); }
   __device__ Index first() const { return Index{blockIdx.x} / s.blocks * s.columns; }
   __device__ Index width(Index) const { return s.columns; }
   __device__ Index stride(Index) const { return Index{gridDim.x} / s.blocks * s.columns; }
 
-  __device__ const Word* gather(bool at_start, Index step, Vectors<Word> from, Index first, int count) {
+  __device__ const Element* gather(bool at_start, Index step, Vectors<Element> from, Index first, int count) {
     if (at_start) {
-      VectorCopy<kParts, Word>(s, from, first, count, of(step));
+      VectorCopy<kParts, Element>(s, from, first, count, of(step));
       __syncthreads();
     }
     return of(step);
   }
-  __device__ void give(int column, int part, int unit, Word word) {
-    outbox[(column * kParts + part) * s.units + unit] = word;
+  __device__ void store(int column, int part, int unit, Element word) {
+    exchange_buffer[(column * kParts + part) * s.units + unit] = word;
   }
   __device__ void arrive(Index step) {
     __syncthreads();
-    Word* next = of(step + 1);
+    Element* next = of(step + 1);
     const int first_unit = rank() * s.units, groups = s.units / 4;
     for (int i = static_cast<int>(threadIdx.x); i < s.columns * kParts * groups; i += kPersistentThreads) {
       const int place = i / groups, unit = i % groups * 4;  // a place: one part of one column
       if (first_unit + unit >= s.padded) continue;
-      const Packet packet = *reinterpret_cast<const Packet*>(outbox + place * s.units + unit);
-      Word* to = next + place / kParts * s.pitch + place % kParts * s.padded + first_unit + unit;
+      const Packet packet = *reinterpret_cast<const Packet*>(exchange_buffer + place * s.units + unit);
+      Element* to = next + place / kParts * s.pitch + place % kParts * s.padded + first_unit + unit;
       for (int block = 0; block < s.blocks; ++block)
         device::store_peer(reinterpret_cast<Packet*>(to), static_cast<unsigned>(block), packet);
     }
@@ -142,10 +142,10 @@ struct ClusterExchange {
   }
   __device__ void wait() { device::cluster_wait(); }
   /// Nobody writes into the vectors of a block that is not ready, or that still reads those of other columns.
-  __device__ void settle() { device::cluster_barrier(); }
+  __device__ void sync() { device::cluster_barrier(); }
 
  private:
-  __device__ Word* of(Index step) const { return vectors + step % 2 * s.columns * s.pitch; }
+  __device__ Element* of(Index step) const { return vectors + step % 2 * s.columns * s.pitch; }
 };
 
 }  // namespace rondo::inline v0::cuda

@@ -24,13 +24,13 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
                                   : f.template operator()<FmaProduct<4, 32>>();
       return shape.columns == 1 ? f.template operator()<FmaProduct<1, 4>>() : f.template operator()<FmaProduct<4, 4>>();
     case Precision::tf32:
-      return f.template operator()<TileProduct<Tf32Words<1>>>();
+      return f.template operator()<TileProduct<Tf32Arithmetic<1>>>();
     case Precision::tf32x3:
-      return f.template operator()<TileProduct<Tf32Words<2>>>();
+      return f.template operator()<TileProduct<Tf32Arithmetic<2>>>();
     case Precision::bf16:
-      return f.template operator()<TileProduct<Bf16Words>>();
+      return f.template operator()<TileProduct<Bf16Arithmetic>>();
     case Precision::fp16:
-      if constexpr (!kBackward) return f.template operator()<TileProduct<Fp16Words>>();
+      if constexpr (!kBackward) return f.template operator()<TileProduct<Fp16Arithmetic>>();
       break;
   }
   return false;
@@ -44,7 +44,7 @@ bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
   if (!shape) return false;
   return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, GridExchange, Cells>;
-    const LaunchShape launch_shape{static_cast<unsigned>(shape->blocks), kPersistentThreads, shape->shared(), 0, true};
+    const LaunchConfig launch_shape{static_cast<unsigned>(shape->blocks), kPersistentThreads, shape->shared(), 0, true};
     prepare(kernel, launch_shape);
     int fit = 0;
     check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, kernel, kPersistentThreads, shape->shared()),
@@ -57,8 +57,8 @@ bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
 
 template <class Cells>
 bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
-  return with_grid_kernel<Cells>(cells.a.H, cells.a.timing.B, precision,
-                                 [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
+  return with_grid_kernel<Cells>(cells.a.H, cells.a.step_order.B, precision,
+                                 [&](auto kernel, const LaunchConfig& launch_shape, const PersistentShape& shape) {
                                    check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream),
                                          "cudaMemsetAsync");
                                    launch("lstm grid-persistent", kernel, launch_shape, shape, cells, barrier);
@@ -67,7 +67,7 @@ bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barr
 
 /// How many clusters of such blocks run at once; 0 if none does.
 template <class Kernel>
-int clusters_at_once(Kernel* kernel, const LaunchShape& shape) {
+int clusters_at_once(Kernel* kernel, const LaunchConfig& shape) {
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeClusterDimension;
   attribute.val.clusterDim.x = shape.cluster, attribute.val.clusterDim.y = 1, attribute.val.clusterDim.z = 1;
@@ -93,7 +93,7 @@ bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F
   return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, ClusterExchange, Cells>;
     const auto launch_shape = [&](int clusters) {
-      return LaunchShape{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
+      return LaunchConfig{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
                          static_cast<unsigned>(blocks)};
     };
     prepare(kernel, launch_shape(1));
@@ -116,8 +116,8 @@ bool with_cluster_kernel(Index H, Index B, Precision precision, F&& f) {
 
 template <class Cells>
 bool launch_on_clusters(const Cells& cells, Precision precision) {
-  return with_cluster_kernel<Cells>(cells.a.H, cells.a.timing.B, precision,
-                                    [&](auto kernel, const LaunchShape& launch_shape, const PersistentShape& shape) {
+  return with_cluster_kernel<Cells>(cells.a.H, cells.a.step_order.B, precision,
+                                    [&](auto kernel, const LaunchConfig& launch_shape, const PersistentShape& shape) {
                                       launch("lstm cluster-persistent", kernel, launch_shape, shape, cells,
                                              static_cast<std::uint32_t*>(nullptr));
                                     });

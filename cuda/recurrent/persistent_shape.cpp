@@ -9,37 +9,37 @@ namespace {
 
 constexpr Index kMostColumns = 64;
 
-constexpr int up_to(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
-constexpr int over(int n, int by) { return (n + by - 1) / by; }
+constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
+constexpr int ceil_div(int n, int by) { return (n + by - 1) / by; }
 constexpr std::size_t bytes(int a, int b, int c, int width) {
   return (static_cast<std::size_t>(a) * b * c * width + 15) / 16 * 16;
 }
 
 /// How rows, depth and weights lie for FMA: four rows (a quad) to some lanes, and splits as long as there are threads
 /// left and k's to take.
-void divide_for_fma(PersistentShape& s, int rows, int depth) {
-  s.rows = up_to(rows, 4);
+void partition_for_fma(PersistentShape& s, int rows, int depth) {
+  s.rows = round_up(rows, 4);
   const int quads = s.rows / 4;
   s.lanes = quads <= kWarps ? 32 : 4;
-  s.splits = std::max(std::min(kPersistentThreads / quads, over(depth, 4)) / s.lanes, 1);
+  s.splits = std::max(std::min(kPersistentThreads / quads, ceil_div(depth, 4)) / s.lanes, 1);
   const int parts = s.splits * s.lanes;
-  s.depth = up_to(depth, 4 * parts);
+  s.depth = round_up(depth, 4 * parts);
   const int slice = s.depth / parts;
-  s.weights = bytes(std::max(slice - kHeldByFma, 0), parts, s.rows, 4);
+  s.weights = bytes(std::max(slice - kFmaRegisterWeights, 0), parts, s.rows, 4);
   s.pitch = s.depth + 4;
 }
 
 /// For tiles of 16 rows: a warp takes a row of tiles, or one split of it.
-void divide_for_tiles(PersistentShape& s, Precision precision, int rows, int depth) {
-  s.rows = up_to(rows, 16);
+void partition_for_tiles(PersistentShape& s, Precision precision, int rows, int depth) {
+  s.rows = round_up(rows, 16);
   const int tile_rows = s.rows / 16, grain = tile_depth(precision);
-  s.splits = std::clamp(kWarps / tile_rows, 1, over(depth, grain));
-  s.depth = up_to(depth, grain * s.splits);
+  s.splits = std::clamp(kWarps / tile_rows, 1, ceil_div(depth, grain));
+  s.depth = round_up(depth, grain * s.splits);
   const int tiles = s.depth / grain / s.splits, items = tile_rows * s.splits;
   const int holding = std::min(items, kWarps);  // the first item of each warp holds tiles in registers
-  const int shared_tiles = holding * std::max(tiles - held_tiles(precision), 0) + (items - holding) * tiles;
+  const int shared_tiles = holding * std::max(tiles - register_tiles(precision), 0) + (items - holding) * tiles;
   s.weights = bytes(shared_tiles, 32, 4, 4);
-  s.pitch = s.depth + 16 / word_bytes(precision);  // 16 bytes more: rows of a tile fall into different banks
+  s.pitch = s.depth + 16 / element_bytes(precision);  // 16 bytes more: rows of a tile fall into different banks
 }
 
 }  // namespace
@@ -49,20 +49,20 @@ std::optional<PersistentShape> persistent_shape(Precision precision, bool backwa
   if (H < 1 || H > (1 << 16) || blocks < 1) return std::nullopt;
   PersistentShape s;
   s.hidden = static_cast<int>(H);
-  s.padded = up_to(s.hidden, 4);
+  s.padded = round_up(s.hidden, 4);
   s.parts = backward ? 4 : 1;
-  s.units = up_to(over(s.hidden, blocks), 4);
-  s.blocks = cluster ? blocks : over(s.hidden, s.units);
+  s.units = round_up(ceil_div(s.hidden, blocks), 4);
+  s.blocks = cluster ? blocks : ceil_div(s.hidden, s.units);
   s.columns = columns;
   const int rows = backward ? s.units : 4 * s.units, depth = s.parts * s.padded;
   if (on_tensor_cores(precision))
-    divide_for_tiles(s, precision, rows, depth);
+    partition_for_tiles(s, precision, rows, depth);
   else
-    divide_for_fma(s, rows, depth);
+    partition_for_fma(s, rows, depth);
   s.row_pitch = s.rows + 4;
-  s.vectors = bytes(columns, s.pitch, cluster ? 2 : 1, word_bytes(precision));
+  s.vectors = bytes(columns, s.pitch, cluster ? 2 : 1, element_bytes(precision));
   s.partial = bytes(s.splits, columns, s.row_pitch, 4);
-  s.outbox = cluster ? bytes(columns, s.parts, s.units, word_bytes(precision)) : 0;
+  s.exchange_buffer = cluster ? bytes(columns, s.parts, s.units, element_bytes(precision)) : 0;
   if (s.units * columns > kCells * kPersistentThreads || s.rows / 4 * s.lanes > kPersistentThreads ||
       s.shared() > shared_bytes)
     return std::nullopt;

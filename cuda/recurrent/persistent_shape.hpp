@@ -21,9 +21,9 @@ inline constexpr int kWarps = kPersistentThreads / 32;
 inline constexpr int kCells = 2;  // units times columns that one thread keeps the cells of, at most
 
 /// k's of the weights that a thread holds in registers; the rest is in shared memory.
-inline constexpr int kHeldByFma = 20;
+inline constexpr int kFmaRegisterWeights = 20;
 /// The same on tensor cores, in tiles of k's: as many as nvcc holds without spilling. Of tf32x3 it holds both parts.
-constexpr int held_tiles(Precision precision) {
+constexpr int register_tiles(Precision precision) {
   return precision == Precision::tf32x3 ? 8 : precision == Precision::tf32 ? 28 : 32;
 }
 
@@ -42,22 +42,22 @@ struct PersistentShape {
   int row_pitch = 0;  // floats from one column's partial sums to the next
 
   // bytes in shared memory, in this order, each a multiple of 16
-  std::size_t weights = 0;  // what registers do not hold
-  std::size_t vectors = 0;  // columns x pitch words; twice that for a cluster
-  std::size_t partial = 0;  // splits x columns x row_pitch floats
-  std::size_t outbox = 0;   // of a cluster: columns x parts x units words on their way to the other blocks
+  std::size_t weights = 0;          // what registers do not hold
+  std::size_t vectors = 0;          // columns x pitch words; twice that for a cluster
+  std::size_t partial = 0;          // splits x columns x row_pitch floats
+  std::size_t exchange_buffer = 0;  // of a cluster: columns x parts x units words on their way to the other blocks
 
-  std::size_t shared() const { return weights + vectors + partial + outbox; }
+  std::size_t shared() const { return weights + vectors + partial + exchange_buffer; }
 };
 
 /// The products that persistent kernels have: FMA on floats, or tiles on tensor cores.
 constexpr bool on_tensor_cores(Precision precision) { return precision != Precision::fp32; }
 /// Bytes of a word of a vector.
-constexpr int word_bytes(Precision precision) {
+constexpr int element_bytes(Precision precision) {
   return precision == Precision::bf16 || precision == Precision::fp16 ? 2 : 4;
 }
 /// The k's of one tile.
-constexpr int tile_depth(Precision precision) { return word_bytes(precision) == 2 ? 16 : 8; }
+constexpr int tile_depth(Precision precision) { return element_bytes(precision) == 2 ? 16 : 8; }
 
 /// A group of exactly or (where fewer do) up to `blocks` blocks with `columns` columns at once. Nothing if a block's
 /// shared memory or a thread's cells do not suffice.

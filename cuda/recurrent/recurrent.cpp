@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // One recurrent layer over a sequence on a GPU: the operations. What they do stands in pass.hpp.
 #include "../runtime.hpp"
-#include "choose.hpp"
+#include "algorithm_selection.hpp"
 #include "operands.hpp"
 #include "pass.hpp"
 
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
@@ -55,17 +55,17 @@ void recurrent_backward(Cuda device, Cell, const PassOptions& options, const Rec
   pass.run(0, x.time());
   pass.finish();
   if (!x.is_tokens() || !to.dE.data) return;
-  cuda::wait_before_adding();
+  cuda::wait_before_accumulating();
   embedding_backward(device, x.tokens().tokens, std::as_const(work.dx).flat(), to.dE);
 }
 
 template <class Cell, class Scalar>
 void recurrent_final_state(Cuda, Cell, Direction direction, SequenceView<const Scalar> y,
                            const RecurrentCache<Scalar, Cuda>& cache, MatrixView<Scalar> h, MatrixView<Scalar> c) {
-  const cuda::Timing timing{y.batch(), y.time(), direction == Direction::reverse,
-                            y.extent.ragged() ? cache.workspace.lengths.data() : nullptr};
-  cuda::gather_final_state(timing, y.flat, cache.h0.data(), h);
-  if constexpr (Cell::kHasC) cuda::gather_final_state(timing, cache.c.flat(), cache.c0.data(), c);
+  const cuda::StepOrder step_order{y.batch(), y.time(), direction == Direction::reverse,
+                                   y.extent.ragged() ? cache.workspace.lengths.data() : nullptr};
+  cuda::gather_final_state(step_order, y.flat, cache.h0.data(), h);
+  if constexpr (Cell::kHasC) cuda::gather_final_state(step_order, cache.c.flat(), cache.c0.data(), c);
 }
 
 template <class Cell, class Scalar>

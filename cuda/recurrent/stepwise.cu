@@ -9,16 +9,16 @@ namespace rondo::inline v0::cuda {
 
 namespace {
 
-/// The cells of step s, a thread each. `product` is kTaken x H x B for kTaken = 1, or null: zero, or already in the
+/// The cells of step s, a thread each. `product` is kProductsPerUnit x H x B for kProductsPerUnit = 1, or null: zero, or already in the
 /// gates.
 template <class Cells>
 __global__ void step(Cells cells, Index s, const typename Cells::Scalar* product) {
   using Scalar = typename Cells::Scalar;
-  for_each_element(cells.a.H, cells.a.timing.B, [&](Index u, Index b) {
-    Scalar taken[Cells::kTaken] = {};
-    if constexpr (Cells::kTaken == 1)
-      if (product) taken[0] = product[u + cells.a.H * b];
-    const auto results = cells.compute(s, cells.load(s, u, b), taken);
+  for_each_element(cells.a.H, cells.a.step_order.B, [&](Index u, Index b) {
+    Scalar products[Cells::kProductsPerUnit] = {};
+    if constexpr (Cells::kProductsPerUnit == 1)
+      if (product) products[0] = product[u + cells.a.H * b];
+    const auto results = cells.compute(s, cells.load(s, u, b), products);
     cells.publish(s, u, b, results);
     cells.store(s, u, b, results);
   });
@@ -28,28 +28,28 @@ __global__ void step(Cells cells, Index s, const typename Cells::Scalar* product
 /// zero, which it already is.
 template <class Scalar>
 __global__ void finish_projection(ForwardArguments<Scalar> a, Index s) {
-  const Index t = a.timing.time(s);
-  for_each_element(a.P, a.timing.B, [&](Index p, Index b) {
-    Scalar& h = a.y(p, b + a.timing.B * t);
-    if (!a.timing.active(b, t) && a.timing.is_entrance(b, t)) h = a.h0[p + a.P * b];
-    if constexpr (sizeof(Scalar) == 4) put_low(a.h_low, p + a.P * (b + a.timing.B * (s + 1)), h);
+  const Index t = a.step_order.time(s);
+  for_each_element(a.P, a.step_order.B, [&](Index p, Index b) {
+    Scalar& h = a.y(p, b + a.step_order.B * t);
+    if (!a.step_order.active(b, t) && a.step_order.holds_initial_state(b, t)) h = a.h0[p + a.P * b];
+    if constexpr (sizeof(Scalar) == 4) store_low_precision(a.h_low, p + a.P * (b + a.step_order.B * (s + 1)), h);
   });
 }
 
 /// Backward of a projection, before the product: the gradient of h(t), and past the first step that of h0.
 template <class Scalar>
 __global__ void sum_dh(BackwardArguments<Scalar> a, Index s) {
-  const Timing& timing = a.timing;
-  const Index t = timing.time_back(s);
-  for_each_element(a.P, timing.B, [&](Index p, Index b) {
+  const StepOrder& step_order = a.step_order;
+  const Index t = step_order.backward_time(s);
+  for_each_element(a.P, step_order.B, [&](Index p, Index b) {
     const Index state = p + a.P * b;
-    const Scalar dh = timing.ends(b, t) ? a.dh_end[state] : a.dh[state];
-    if (timing.is_entrance(b, t)) a.dh_end[state] = dh;
-    if (s == timing.T) return;
-    const Index column = b + timing.B * t, at = p + a.P * column;
-    const Scalar total = timing.active(b, t) ? a.dy(p, column) + dh : Scalar(0);  // (8) forward: y = h, and step t+1
+    const Scalar dh = step_order.ends(b, t) ? a.dh_end[state] : a.dh[state];
+    if (step_order.holds_initial_state(b, t)) a.dh_end[state] = dh;
+    if (s == step_order.T) return;
+    const Index column = b + step_order.B * t, at = p + a.P * column;
+    const Scalar total = step_order.active(b, t) ? a.dy(p, column) + dh : Scalar(0);  // (8) forward: y = h, and step t+1
     a.dh_total[at] = total;
-    if constexpr (sizeof(Scalar) == 4) put_low(a.dh_low, at, total);
+    if constexpr (sizeof(Scalar) == 4) store_low_precision(a.dh_low, at, total);
   });
 }
 
@@ -61,70 +61,70 @@ class StepProducts {
   StepProducts(Precision precision, Index GH, Index P, Index H, const Scalar* R, const Scalar* projection,
                const LowPrecisionWeights& low)
       : low_(low.R != nullptr),
-        factors_(low_ ? factors_of_words(precision == Precision::fp16) : factors_of<Scalar>(precision)),
+        types_(low_ ? gemm_types_of_16_bit(precision == Precision::fp16) : gemm_types_of<Scalar>(precision)),
         R_{low_ ? static_cast<const void*>(low.R) : R, GH, P, GH},
         projection_{low_ ? static_cast<const void*>(low.projection) : projection, P, H, P} {}
 
   /// `values` or, where products are of low precision, what stands at `at` of `low`.
-  Factor operand(Columns<const Scalar> values, const LowPrecision& low, Index at, Index low_stride, Index rows,
+  GemmOperand operand(Columns<const Scalar> values, const LowPrecision& low, Index at, Index low_stride, Index rows,
                  Index cols) const {
     if (low_) return {low.data + at, rows, cols, low_stride};
     return {values.data, rows, cols, values.stride};
   }
   /// c = op(R) b + beta c, and the same of the projection with beta = 0.
-  void by_R(Op op, const Factor& b, double beta, Scalar* c, Index stride) const {
-    multiply(factors_, op, Op::none, R_, b, beta, c, stride, op == Op::none ? R_.rows : R_.cols, b.cols);
+  void by_R(Op op, const GemmOperand& b, double beta, Scalar* c, Index stride) const {
+    multiply(types_, op, Op::none, R_, b, beta, c, stride, op == Op::none ? R_.rows : R_.cols, b.cols);
   }
-  void by_projection(Op op, const Factor& b, Scalar* c, Index stride) const {
-    multiply(factors_, op, Op::none, projection_, b, 0, c, stride, op == Op::none ? projection_.rows : projection_.cols,
+  void by_projection(Op op, const GemmOperand& b, Scalar* c, Index stride) const {
+    multiply(types_, op, Op::none, projection_, b, 0, c, stride, op == Op::none ? projection_.rows : projection_.cols,
              b.cols);
   }
 
  private:
   bool low_;
-  Factors factors_;
-  Factor R_, projection_;
+  GemmTypes types_;
+  GemmOperand R_, projection_;
 };
 
 }  // namespace
 
 template <class Cell, class Scalar>
 void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
-  const Index H = a.H, P = a.P, B = a.timing.B, NH = Cell::kBlocks * H;
+  const Index H = a.H, P = a.P, B = a.step_order.B, NH = Cell::kBlocks * H;
   const StepProducts<Scalar> products(precision, Cell::kGates * H, P, H, a.R, a.projection, low);
-  const bool finishes = a.projection && (a.h_low.data || (a.timing.reverse && a.timing.lengths));
+  const bool finishes = a.projection && (a.h_low.data || (a.step_order.reverse && a.step_order.lengths));
   for (Index s = a.first; s < a.last; ++s) {
-    const Index t = a.timing.time(s);
+    const Index t = a.step_order.time(s);
     const Columns<const Scalar> h_before =
-        s > 0 ? Columns<const Scalar>{&a.y(0, B * a.timing.before(t)), a.y.stride} : Columns<const Scalar>{a.h0, P};
+        s > 0 ? Columns<const Scalar>{&a.y(0, B * a.step_order.before(t)), a.y.stride} : Columns<const Scalar>{a.h0, P};
     // (0) z += R h(t-1)
     products.by_R(Op::none, products.operand(h_before, a.h_low, P * B * s, P, P, B), 1, a.gates + NH * B * t, NH);
-    launch("recurrent forward step", step<ForwardCells<Cell, Scalar>>, over(H * B), ForwardCells<Cell, Scalar>{a}, s,
+    launch("recurrent forward step", step<ForwardCells<Cell, Scalar>>, per_element_config(H * B), ForwardCells<Cell, Scalar>{a}, s,
            nullptr);
     if (!a.projection) continue;
     // h = projection * m
     products.by_projection(Op::none, products.operand({a.m + H * B * t, H}, a.m_low, 0, H, H, B), &a.y(0, B * t),
                            a.y.stride);
-    if (finishes) launch("finish projection", finish_projection<Scalar>, over(P * B), a, s);
+    if (finishes) launch("finish projection", finish_projection<Scalar>, per_element_config(P * B), a, s);
   }
 }
 
 template <class Cell, class Scalar>
 void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
-  const Index H = a.H, P = a.P, B = a.timing.B, GH = Cell::kGates * H, NH = Cell::kBlocks * H;
+  const Index H = a.H, P = a.P, B = a.step_order.B, GH = Cell::kGates * H, NH = Cell::kBlocks * H;
   const StepProducts<Scalar> products(precision, GH, P, H, a.R, a.projection, low);
   for (Index s = a.first; s < a.last; ++s) {
-    const Index t = a.timing.time_back(s);
+    const Index t = a.step_order.backward_time(s);
     if (a.projection) {
-      launch("recurrent backward step, dh", sum_dh<Scalar>, over(P * B), a, s);
-      if (s == a.timing.T) break;
+      launch("recurrent backward step, dh", sum_dh<Scalar>, per_element_config(P * B), a, s);
+      if (s == a.step_order.T) break;
       // dm = projection^T dh; forward: h = projection * m
       products.by_projection(Op::transpose, products.operand({a.dh_total + P * B * t, P}, a.dh_low, P * B * t, P, P, B),
                              a.dm, H);
     }
-    launch("recurrent backward step", step<BackwardCells<Cell, Scalar>>, over(H * B), BackwardCells<Cell, Scalar>{a}, s,
+    launch("recurrent backward step", step<BackwardCells<Cell, Scalar>>, per_element_config(H * B), BackwardCells<Cell, Scalar>{a}, s,
            a.projection ? a.dm : a.dh);
-    if (s == a.timing.T) break;
+    if (s == a.step_order.T) break;
     // (15) dh(t-1) = R^T dz(t)
     products.by_R(Op::transpose, products.operand({a.dz + NH * B * t, NH}, a.dz_low, NH * B * t, NH, GH, B), 0, a.dh,
                   P);

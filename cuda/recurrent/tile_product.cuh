@@ -14,13 +14,13 @@ namespace rondo::inline v0::cuda {
 
 /// Words of 16 bits.
 template <class Kind, Precision kPrecision>
-struct HalfWords {
-  using Word = std::uint16_t;
-  static constexpr int kHeld = held_tiles(kPrecision);
+struct HalfArithmetic {
+  using Element = std::uint16_t;
+  static constexpr int kRegisterTiles = register_tiles(kPrecision);
   static constexpr int kDepth = 16;
-  static __device__ Word word(float value) { return device::round_to(Kind{}, value); }
+  static __device__ Element to_element(float value) { return device::round_to(Kind{}, value); }
   static __device__ std::uint32_t pair(float low, float high) {
-    return std::uint32_t{word(low)} | std::uint32_t{word(high)} << 16;
+    return std::uint32_t{to_element(low)} | std::uint32_t{to_element(high)} << 16;
   }
   /// Registers of a lane's part of `a`: rows g, g + 8; k 2p, 2p + 1 and the same + 8.
   template <class Weight>
@@ -31,29 +31,29 @@ struct HalfWords {
     }
   }
   /// `column`: the k's of the tile in this lane's column; null: zeros.
-  static __device__ void multiply(float (&d)[4], const std::uint32_t (&a)[4], const Word* column, int p) {
+  static __device__ void multiply(float (&d)[4], const std::uint32_t (&a)[4], const Element* column, int p) {
     const auto* pairs = reinterpret_cast<const std::uint32_t*>(column);
     const std::uint32_t b[2] = {column ? pairs[p] : 0, column ? pairs[p + 4] : 0};
     device::multiply_tile(Kind{}, d, a, b);
   }
 };
 
-using Bf16Words = HalfWords<device::Bf16, Precision::bf16>;
-using Fp16Words = HalfWords<device::Fp16, Precision::fp16>;
+using Bf16Arithmetic = HalfArithmetic<device::Bf16, Precision::bf16>;
+using Fp16Arithmetic = HalfArithmetic<device::Fp16, Precision::fp16>;
 
 /// Words are floats, of which the tensor cores take 11 bits of mantissa. With kParts = 2 each is split into such a part
 /// and one of what is left, and three of their four products are added, the small ones first.
 template <int kParts>
-struct Tf32Words {
-  using Word = float;
-  static constexpr int kHeld = held_tiles(kParts == 2 ? Precision::tf32x3 : Precision::tf32);
+struct Tf32Arithmetic {
+  using Element = float;
+  static constexpr int kRegisterTiles = register_tiles(kParts == 2 ? Precision::tf32x3 : Precision::tf32);
   static constexpr int kDepth = 8;
-  static __device__ Word word(float value) { return value; }
+  static __device__ Element to_element(float value) { return value; }
   template <class Weight>
   static __device__ void load_a(std::uint32_t (&a)[4], const Weight& w, int row, int k, int g, int p) {
     for (int i = 0; i < 4; ++i) a[i] = __float_as_uint(w(row + g + i % 2 * 8, k + p + i / 2 * 4));
   }
-  static __device__ void multiply(float (&d)[4], const std::uint32_t (&a)[4], const Word* column, int p) {
+  static __device__ void multiply(float (&d)[4], const std::uint32_t (&a)[4], const Element* column, int p) {
     const float b[2] = {column ? column[p] : 0, column ? column[p + 4] : 0};
     std::uint32_t a_high[4], b_high[2];
     for (int i = 0; i < 4; ++i) a_high[i] = high(__uint_as_float(a[i]));
@@ -73,12 +73,12 @@ struct Tf32Words {
 };
 
 /// An item is a row of 16 x kDepth tiles, or one split of it; a warp takes every kWarps-th. Its first one holds
-/// kHeld tiles in registers; the others lie in shared memory as registers do: 16 bytes a lane.
+/// kRegisterTiles tiles in registers; the others lie in shared memory as registers do: 16 bytes a lane.
 template <class Arithmetic>
 class TileProduct {
  public:
-  using Word = typename Arithmetic::Word;
-  static __device__ Word word(float value) { return Arithmetic::word(value); }
+  using Element = typename Arithmetic::Element;
+  static __device__ Element to_element(float value) { return Arithmetic::to_element(value); }
 
   template <class Weight>
   __device__ void load(const PersistentShape& s, float4* shared, const Weight& weight) {
@@ -86,7 +86,7 @@ class TileProduct {
     lane_ = static_cast<int>(threadIdx.x) % 32, warp_ = static_cast<int>(threadIdx.x) / 32;
     items_ = s.rows / 16 * s.splits;
     tiles_ = s.depth / Arithmetic::kDepth / s.splits;
-    in_registers_ = tiles_ < Arithmetic::kHeld ? tiles_ : Arithmetic::kHeld;
+    in_registers_ = tiles_ < Arithmetic::kRegisterTiles ? tiles_ : Arithmetic::kRegisterTiles;
     for (int item = warp_; item < items_; item += kWarps) {
       const Place place = of(s, item);
       const auto tile = [&](int i) {
@@ -96,8 +96,8 @@ class TileProduct {
       };
       if (item == warp_) {
 #pragma unroll
-        for (int i = 0; i < Arithmetic::kHeld; ++i)
-          if (i < in_registers_) held_[i] = tile(i);
+        for (int i = 0; i < Arithmetic::kRegisterTiles; ++i)
+          if (i < in_registers_) register_weights_[i] = tile(i);
       }
       for (int i = first_shared(item); i < tiles_; ++i) {
         const Registers a = tile(i);
@@ -106,18 +106,18 @@ class TileProduct {
     }
   }
 
-  __device__ void multiply(const PersistentShape& s, const Word* vectors, float* partial) const {
+  __device__ void multiply(const PersistentShape& s, const Element* vectors, float* partial) const {
     const int group = lane_ / 4, place_in_group = lane_ % 4;
     for (int item = warp_; item < items_; item += kWarps) {
       const Place place = of(s, item);
       for (int column = 0; column < s.columns; column += 8) {
-        const Word* v = column + group < s.columns ? vectors + (column + group) * s.pitch + place.k : nullptr;
+        const Element* v = column + group < s.columns ? vectors + (column + group) * s.pitch + place.k : nullptr;
         const auto at = [&](int i) { return v ? v + i * Arithmetic::kDepth : nullptr; };
         float d[4] = {};
         if (item == warp_) {
 #pragma unroll
-          for (int i = 0; i < Arithmetic::kHeld; ++i)
-            if (i < in_registers_) Arithmetic::multiply(d, held_[i].words, at(i), place_in_group);
+          for (int i = 0; i < Arithmetic::kRegisterTiles; ++i)
+            if (i < in_registers_) Arithmetic::multiply(d, register_weights_[i].words, at(i), place_in_group);
         }
         for (int i = first_shared(item); i < tiles_; ++i) {
           const uint4 t = shared_tile(item, i);
@@ -154,7 +154,7 @@ class TileProduct {
 
   int lane_, warp_, items_, tiles_, in_registers_;
   uint4* weights_;
-  Registers held_[Arithmetic::kHeld];
+  Registers register_weights_[Arithmetic::kRegisterTiles];
 };
 
 }  // namespace rondo::inline v0::cuda

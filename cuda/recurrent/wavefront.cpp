@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Layers as a wavefront: the sequence is cut into pieces, and layer l may run piece k once it has run piece k-1 and the
-// layer below has run piece k. Every layer has a lane, a context with a stream of its own; events order the lanes.
+// layer below has run piece k. Every layer has a stream, a context with a stream of its own; events order the contexts.
 // Coming back the same from the top and from the end.
 //
-//   lane 0   piece 0   piece 1   piece 2
-//   lane 1             piece 0   piece 1   piece 2
-#include "lanes.hpp"
+//   stream 0   piece 0   piece 1   piece 2
+//   stream 1             piece 0   piece 1   piece 2
+#include "context_pool.hpp"
 #include "pass.hpp"
 
+#include <rondo/cuda/operations.hpp>
 #include <rondo/cuda/recurrent_stack.hpp>
-#include <rondo/cuda/verbs.hpp>
 #include <rondo/math/cells/gru.hpp>
 #include <rondo/math/cells/lstm.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
@@ -61,12 +61,12 @@ void forward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scala
   const std::size_t L = stack.weights.size();
   const Index P = stack.weights[0].shape.output, B = x.batch(), T = x.time();
   const bool drops = stack.dropout > 0;
-  Lanes lanes(L);
+  ContextPool contexts(L);
   std::vector<ForwardPass<Cell, Scalar>> passes;
   std::vector<Rng> generators;  // of the masks below each layer but the lowest: each draws P numbers a column
   passes.reserve(L);
   for (std::size_t l = 0; l < L; ++l) {
-    const Use use(lanes[l]);
+    const ContextGuard use(contexts[l]);
     auto& cache = stack.caches[l].passes[0];
     cache.template resize<Cell>(stack.weights[l].shape, x.extent);
     copy(device, h.at(static_cast<Index>(l)), cache.h0.at(0));
@@ -80,10 +80,10 @@ void forward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scala
     }
     passes.emplace_back(stack.options, stack.weights[l], input_of(stack, l, x), stack.caches[l].y.view(), cache);
   }
-  for_each_piece(T, lanes[0].wavefront(), [&](Index first, Index last) {
+  for_each_piece(T, contexts[0].wavefront(), [&](Index first, Index last) {
     for (std::size_t l = 0; l < L; ++l) {
-      const Use use(lanes[l]);
-      if (l > 0) lanes.order(l - 1, l);
+      const ContextGuard use(contexts[l]);
+      if (l > 0) contexts.order(l - 1, l);
       if (l > 0 && drops) {
         const auto piece = [&](auto&& s) { return steps_of(s, first, last); };
         auto& between = stack.dropouts[l - 1];
@@ -94,13 +94,13 @@ void forward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scala
     }
   });
   for (std::size_t l = 0; l < L; ++l) {
-    const Use use(lanes[l]);
+    const ContextGuard use(contexts[l]);
     MatrixView<Scalar> c_l{};
     if constexpr (Cell::kHasC) c_l = c.at(static_cast<Index>(l));
     recurrent_final_state(device, Cell{}, stack.options.direction, std::as_const(stack.caches[l].y).view(),
                           stack.caches[l].passes[0], h.at(static_cast<Index>(l)), c_l);
   }
-  lanes.join();
+  contexts.join();
   if (drops) *dropout_rng = ahead(*dropout_rng, static_cast<Index>(L - 1) * P * B * T);
 }
 
@@ -110,8 +110,8 @@ void backward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scal
   const std::size_t L = stack.weights.size();
   const Index P = stack.weights[0].shape.output, B = x.batch(), T = x.time();
   const bool drops = stack.dropout > 0;
-  // Lane n has layer L - 1 - n. What a layer passes down, P x B x T, is in the workspace of the one below.
-  Lanes lanes(L);
+  // Stream n has layer L - 1 - n. What a layer passes down, P x B x T, is in the workspace of the one below.
+  ContextPool contexts(L);
   std::vector<BackwardPass<Cell, Scalar>> passes;
   passes.reserve(L);
   const auto passed_down_to = [&](std::size_t l) -> Sequence<Scalar, Cuda>& {
@@ -119,7 +119,7 @@ void backward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scal
   };
   for (std::size_t n = 0; n < L; ++n) {
     const std::size_t l = L - 1 - n;
-    const Use use(lanes[n]);
+    const ContextGuard use(contexts[n]);
     RecurrentInputGradient<Scalar, Cuda> d_below = to;
     if (l > 0) {
       passed_down_to(l - 1).resize(P, B, T);
@@ -132,11 +132,11 @@ void backward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scal
                         d_above.view(), stack.caches[l].passes[0], stack.gradients[l], dh.at(static_cast<Index>(l)),
                         dc_l, d_below);
   }
-  for_each_piece(T, lanes[0].wavefront(), [&](Index first, Index last) {
+  for_each_piece(T, contexts[0].wavefront(), [&](Index first, Index last) {
     for (std::size_t n = 0; n < L; ++n) {
       const std::size_t l = L - 1 - n;
-      const Use use(lanes[n]);
-      if (n > 0) lanes.order(n - 1, n);
+      const ContextGuard use(contexts[n]);
+      if (n > 0) contexts.order(n - 1, n);
       passes[n].run(first, last);
       if (l > 0 && drops) {
         const auto piece = [&](auto&& s) { return steps_of(s, T - last, T - first); };
@@ -145,17 +145,17 @@ void backward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scal
     }
   });
   for (std::size_t n = 0; n < L; ++n) {
-    const Use use(lanes[n]);
+    const ContextGuard use(contexts[n]);
     passes[n].finish();
   }
-  lanes.join();
+  contexts.join();
 }
 
 }  // namespace
 
 }  // namespace cuda
 
-bool layers_run_together(Cuda, Index layers) { return layers > 1 && cuda::Context::current().wavefront() > 0; }
+bool wavefront_enabled(Cuda, Index layers) { return layers > 1 && cuda::Context::current().wavefront() > 0; }
 
 template <class Cell, class Scalar>
 void recurrent_stack_forward(Cuda device, Cell, const RecurrentStack<Scalar, Cuda>& stack,

@@ -15,7 +15,7 @@ namespace chorales {
 struct FrameModelConfig {
   rondo::LstmConfig lstm;
   double output_dropout = 0;  // before the linear layer
-  double input_deviation = 0.35;
+  double input_std = 0.35;
 };
 
 template <class Device>
@@ -37,7 +37,7 @@ class FrameModel {
     for (rondo::Index l = 0; l < lstm_.depth(); ++l)
       rondo::set_from_host(Device{}, lstm_.layer(l).R().value(), [&](auto R) { rondo::initialise_orthogonal(R, rng); });
     rondo::set_from_host(Device{}, lstm_.layer(0).W().value(),
-                         [&](auto W) { rondo::initialise_normal(W, config.input_deviation, rng); });
+                         [&](auto W) { rondo::initialise_normal(W, config.input_std, rng); });
     double frames = 0;
     std::vector<double> sounding(kPitches, 0.5);  // half a frame: a key never heard stays possible
     for (const Piece& piece : train)

@@ -21,8 +21,8 @@ struct Options {
   std::string data;
   int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
   double dropout = 0.3, output_dropout = 0.3, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
-  double clip = 0.3, weight_decay = 0.1, input_deviation = 0.35;
-  int threads = rondo::most_threads();
+  double clip = 0.3, weight_decay = 0.1, input_std = 0.35;
+  int threads = rondo::max_threads();
   std::uint64_t seed = 1;
   bool json = false;
 };
@@ -51,7 +51,7 @@ class Best {
   void keep(FrameModel<Device>& model) {
     values_.clear();
     model.for_each_parameter([&](const rondo::Path&, auto& p) {
-      look_on_host(Device{}, p.value(), [&](auto w) { values_.emplace_back(w.data, w.data + p.size()); });
+      with_host_copy(Device{}, p.value(), [&](auto w) { values_.emplace_back(w.data, w.data + p.size()); });
     });
   }
   template <class Device>
@@ -69,7 +69,7 @@ class Best {
 
 template <class Device>
 void run(Device device, const Options& options) {
-  rondo::set_threads(options.threads);
+  rondo::set_num_threads(options.threads);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const Data data = read(options.data);
@@ -81,14 +81,14 @@ void run(Device device, const Options& options) {
                  .dropout = options.dropout,
                  .precision = options.device.lstm_precision()};
   config.output_dropout = options.output_dropout;
-  config.input_deviation = options.input_deviation;
+  config.input_std = options.input_std;
   FrameModel<Device> model(config, data.train, rng);
   std::fprintf(stderr, "%td parameters on %s\n", rondo::parameter_count(model), examples::name_of(device).c_str());
   typename FrameModel<Device>::Cache cache;
   Batch batch;
   rondo::Adam adam(
       {.learning_rate = options.learning_rate, .beta2 = options.beta2, .weight_decay = options.weight_decay});
-  const rondo::WarmupCosine rate{.peak = options.learning_rate, .warmup = options.warmup, .floor = 0.01};
+  const rondo::WarmupCosine rate{.peak = options.learning_rate, .warmup = options.warmup, .min_ratio = 0.01};
 
   std::vector<std::size_t> order(data.train.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -159,7 +159,7 @@ int main(int argc, char** argv) {
   app.add_option("--clip", o.clip, "largest norm of the gradient")->check(CLI::PositiveNumber);
   app.add_option("--transpose", o.transpose, "transpose training pieces by up to this many semitones")
       ->check(CLI::Range(0, 12));
-  app.add_option("--input-deviation", o.input_deviation, "standard deviation of the first layer's input weights")
+  app.add_option("--input-std", o.input_std, "standard deviation of the first layer's input weights")
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", o.warmup, "share of the run in which the learning rate rises")
       ->check(CLI::Range(0.0, 0.99));

@@ -11,6 +11,6 @@
 #include <rondo/core/transfer.hpp>
 #include <rondo/cuda/buffer.hpp>
 #include <rondo/cuda/context.hpp>
+#include <rondo/cuda/operations.hpp>
 #include <rondo/cuda/recurrent.hpp>
 #include <rondo/cuda/recurrent_stack.hpp>
-#include <rondo/cuda/verbs.hpp>

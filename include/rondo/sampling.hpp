@@ -17,10 +17,10 @@
 namespace rondo::inline v0 {
 
 struct SamplingConfig {
-  double temperature = 1;  // > 0; below 1 plays safe, above 1 dares; 0 takes the likeliest
-  int top_k = 0;           // keep the k likeliest; 0 keeps all
+  double temperature = 1;  // > 0; below 1 plays safe, above 1 dares; 0 takes the most likely
+  int top_k = 0;           // keep the k most likely; 0 keeps all
   double top_p = 1;        // keep the fewest whose probabilities sum to p (Holtzman et al. 2020); 1 keeps all
-  double min_p = 0;  // keep those at least min_p times as likely as the likeliest (Nguyen et al. 2024); 0 keeps all
+  double min_p = 0;  // keep those at least min_p times as likely as the most likely (Nguyen et al. 2024); 0 keeps all
 
   /// Throws rondo::error, naming the setting that is out of range.
   void validate() const {
@@ -55,7 +55,7 @@ class Sampler {
   template <class Scalar>
   Choice operator()(std::span<const Scalar> logits, std::span<const std::uint8_t> allowed, Rng& rng) {
     distribution(logits, allowed);
-    double at = rng.uniform();  // inverse of the cumulative distribution, likeliest first
+    double at = rng.uniform();  // inverse of the cumulative distribution, most likely first
     std::size_t chosen = 0;
     while (chosen + 1 < candidates_.size() && at >= candidates_[chosen].probability)
       at -= candidates_[chosen++].probability;
@@ -68,8 +68,8 @@ class Sampler {
     double probability;
   };
 
-  /// What is left to choose from, likeliest first; probabilities sum to 1. Throws rondo::error if no token is allowed,
-  /// or the logit of one that is allowed is not a number.
+  /// What is left to choose from, most likely first; probabilities sum to 1. Throws rondo::error if no token is
+  /// allowed, or the logit of one that is allowed is not a number.
   template <class Scalar>
   std::span<const Candidate> distribution(std::span<const Scalar> logits, std::span<const std::uint8_t> allowed) {
     candidates_.clear();

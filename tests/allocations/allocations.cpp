@@ -49,7 +49,7 @@ TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) 
   TokenModel<Scalar> deep({.vocabulary = 20, .embedding = 8, .hidden = 300, .layers = 3, .dropout = 0.1}, rng);
   Adam adam;
   const auto during_warm_step = [&](TokenModel<Scalar>& m, Index batch, Index time) {
-    const Index K = m.config().per_step;
+    const Index K = m.config().ids_per_step;
     std::vector<std::int32_t> targets(static_cast<std::size_t>(batch * time)), ids;
     for (auto& target : targets) {
       target = std::int32_t(rng.below(std::uint32_t(m.config().vocabulary)));
@@ -76,9 +76,10 @@ TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) 
   CHECK(during_warm_step(model, B, T) == 0);
   CHECK(during_warm_step(deep, 7, 5) == 0);
   CHECK(during_warm_step(deep, 1, 3) == 0);
-  TokenModel<Scalar> told({.vocabulary = 60, .conditions = 165, .per_step = 20, .embedding = 30, .hidden = 100}, rng);
-  CHECK(during_warm_step(told, 16, 20) == 0);  // of float by table
-  CHECK(during_warm_step(told, 4, 10) == 0);   // by look-up
+  TokenModel<Scalar> conditioned(
+      {.vocabulary = 60, .conditions = 165, .ids_per_step = 20, .embedding = 30, .hidden = 100}, rng);
+  CHECK(during_warm_step(conditioned, 16, 20) == 0);  // of float by table
+  CHECK(during_warm_step(conditioned, 4, 10) == 0);   // by look-up
 }
 
 namespace {
@@ -168,9 +169,9 @@ TEMPLATE_TEST_CASE("a warm step and a draw allocate nothing", "", float, double)
 }
 
 TEST_CASE("warm inference and a stream allocate nothing, with threads too") {
-  const int threads_before = threads();
+  const int threads_before = num_threads();
   const int count = GENERATE(1, 2);
-  if (set_threads(count) != count) return;
+  if (set_num_threads(count) != count) return;
   Rng rng(4);
   Lstm<float> lstm({.input = 30, .hidden = 100, .layers = 2}, rng);
   Linear<float> head(100, 3, rng);
@@ -200,7 +201,7 @@ TEST_CASE("warm inference and a stream allocate nothing, with threads too") {
     gru_stream.step(x);
   }
   CHECK(allocations() == before);
-  set_threads(threads_before);
+  set_num_threads(threads_before);
 }
 
 TEST_CASE("the memory of training is the documented formula") {

@@ -27,9 +27,9 @@ TEST_CASE("a parameter starts at zero, and so do its gradient and moments") {
 }
 
 TEST_CASE("weights decay, biases do not") {
-  CHECK(Parameter<float>(3, 2).decays());
-  CHECK(Parameter<float>(3, 1).decays());  // the weights of one input are weights
-  CHECK_FALSE(Parameter<float>(3, 1, ParameterKind::bias).decays());
+  CHECK(Parameter<float>(3, 2).has_weight_decay());
+  CHECK(Parameter<float>(3, 1).has_weight_decay());  // the weights of one input are weights
+  CHECK_FALSE(Parameter<float>(3, 1, ParameterKind::bias).has_weight_decay());
 }
 
 TEST_CASE("a path joins its parts with dots and its indices without") {
@@ -40,7 +40,7 @@ TEST_CASE("a path joins its parts with dots and its indices without") {
 }
 
 TEST_CASE("a path that would be too long is an error that names it, not another name") {
-  const std::string part(Path::kLongest - 4, 'a');
+  const std::string part(Path::kMaxLength - 4, 'a');
   const Path full = Path{} / part / "end";
   CHECK(full.text() == part + ".end");
   CHECK_THROWS_WITH(full + 7, "Path: " + part + ".end7 has 121 characters, a parameter's name may have 120");

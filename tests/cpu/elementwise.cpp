@@ -102,7 +102,12 @@ TEST_CASE("softmax of infinities and not-a-number, at every level") {
 TEST_CASE("Adam of every small size, at every level, number by number") {
   const LevelGuard guard;
   Rng rng(2);
-  const AdamStep s{.rate = 0.3, .beta1 = 0.9, .beta2 = 0.99, .root_correction = 0.7, .epsilon = 1e-3, .shrink = 0.95};
+  const AdamStep s{.step_size = 0.3,
+                   .beta1 = 0.9,
+                   .beta2 = 0.99,
+                   .bias_correction2_sqrt = 0.7,
+                   .epsilon = 1e-3,
+                   .weight_decay_factor = 0.95};
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
     for (Index n : sizes()) {
@@ -118,8 +123,9 @@ TEST_CASE("Adam of every small size, at every level, number by number") {
                      v_exact = second + (1 - s.beta2) * (square - second);
         REQUIRE(std::abs(m.values[i] - m_exact) <= 4 * kRoundoff * std::max(std::abs(first), std::abs(gradient)));
         REQUIRE(std::abs(v.values[i] - v_exact) <= 4 * kRoundoff * std::max(second, square));
-        const double move = s.rate * m.values[i] / (std::sqrt(double{v.values[i]}) / s.root_correction + s.epsilon);
-        REQUIRE(std::abs(w.values[i] - (s.shrink * weight - move)) <=
+        const double move =
+            s.step_size * m.values[i] / (std::sqrt(double{v.values[i]}) / s.bias_correction2_sqrt + s.epsilon);
+        REQUIRE(std::abs(w.values[i] - (s.weight_decay_factor * weight - move)) <=
                 kRoundoff * (10 * std::abs(move) + 4 * std::abs(weight)));
       }
     }
@@ -148,12 +154,12 @@ TEST_CASE("the sum of squares is one of doubles, at every level, of any matrix")
 }
 
 TEST_CASE("losses, Adam, norm and dropout: the same bits for one thread and for more") {
-  if (most_threads() == 1) {
+  if (max_threads() == 1) {
     WARN("skipped: this program has one thread");
     return;
   }
   const LevelGuard guard;
-  const int before = threads();
+  const int before = num_threads();
   const Index V = 131, B = 13, T = 29;  // enough numbers to be worth sharing, in uneven parts
   struct Results {
     double softmax, bernoulli, norm;
@@ -164,13 +170,13 @@ TEST_CASE("losses, Adam, norm and dropout: the same bits for one thread and for 
     set_cpu_level(level);
     INFO("level " << name(level));
     const auto results = [&](int count) {
-      set_threads(count);
+      set_num_threads(count);
       Rng rng(4);
       const auto logits = random_sequence<float>(V, B, T, rng);
       Sequence<float> half(V, B, T), d;
       fill(Cpu{}, half.flat(), 0.5f);
       std::vector<std::int32_t> targets;
-      for (Index n = 0; n < B * T; ++n) targets.push_back(n % 7 == 3 ? kIgnore : std::int32_t(n % V));
+      for (Index n = 0; n < B * T; ++n) targets.push_back(n % 7 == 3 ? kIgnoreIndex : std::int32_t(n % V));
       auto m = random_sequence<float>(V, B, T, rng), v = m, w = m;
       array(v.flat()) = array(v.flat()).square();
       Results r;
@@ -187,7 +193,7 @@ TEST_CASE("losses, Adam, norm and dropout: the same bits for one thread and for 
       keep(dropout(logits, 0.4, rng, dropped));
       for (const auto* s : {&w, &m, &v}) keep(*s);
       r.norm = squared_norm(Cpu{}, w.flat());
-      set_threads(before);
+      set_num_threads(before);
       return r;
     };
     const Results alone = results(1);

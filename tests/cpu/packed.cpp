@@ -85,12 +85,12 @@ TEMPLATE_LIST_TEST_CASE("packed pass: steps beyond a chunk, columns beyond a sum
 
 TEMPLATE_LIST_TEST_CASE("packed pass: the same bits for one thread and for more", "", PackedCells) {
   using Cell = TestType;
-  if (most_threads() == 1) {
+  if (max_threads() == 1) {
     WARN("skipped: this program has one thread");
     return;
   }
   const LevelGuard guard;
-  const int before = threads();
+  const int before = num_threads();
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
     for (Index H : {1, 17, 40, 129})  // units split evenly, unevenly, or leave a thread without any
@@ -106,11 +106,11 @@ TEMPLATE_LIST_TEST_CASE("packed pass: the same bits for one thread and for more"
           INFO("level " << name(level) << ": " << text(shape));
           // A cache each: what one run left behind would hide that the other did not wait.
           RecurrentCache<float> cache_alone, cache_shared;
-          set_threads(1);
+          set_num_threads(1);
           const CaseResults alone = run<float>(in, cache_alone);
-          set_threads(2);
+          set_num_threads(2);
           const CaseResults shared = run<float>(in, cache_shared);
-          set_threads(before);
+          set_num_threads(before);
           REQUIRE(shared.guards_untouched);
           for (std::size_t n = 0; n < alone.tensors.size(); ++n) {
             INFO(alone.tensors[n].first);

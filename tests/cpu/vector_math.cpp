@@ -54,7 +54,7 @@ Functions gates_of(const std::vector<float>& x, Index units) {
                   .c_column = units,
                   .h = h,
                   .h_column = units,
-                  .keep = true};
+                  .save_for_backward = true};
     k->fp32.step(step, 0, units);
   } else {
     for (Index b = 0; b < B; ++b) {

@@ -28,7 +28,7 @@ std::vector<Shape> shapes() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: fill", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   for (auto [rows, cols] : shapes())
     for (Index gap : {0, 5}) {
       INFO(rows << " x " << cols << ", gap " << gap);
@@ -39,7 +39,7 @@ TEMPLATE_TEST_CASE("CUDA: fill", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("CUDA: every column becomes the bias", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   for (auto [rows, cols] : shapes())
     for (Index gap : {0, 5}) {
@@ -56,7 +56,7 @@ TEMPLATE_TEST_CASE("CUDA: every column becomes the bias", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("CUDA: the sum of all columns is added", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(2);
   for (auto [rows, cols] : shapes())
     for (Index gap : {0, 5}) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Matrices to try the verbs of the CUDA backend on: on the host, and on the device with a frame that nobody may write.
+// Matrices to try the operations of the CUDA backend on: on the host, and on the device with a frame that nobody may
+// write.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 
 #include <rondo/core/transfer.hpp>
 #include <rondo/cuda/buffer.hpp>
-#include <rondo/cuda/verbs.hpp>
+#include <rondo/cuda/operations.hpp>
 #include <rondo/layers/initialise.hpp>
 
 #include "support/catch.hpp"
@@ -23,7 +24,7 @@ using rondo::Cuda;
 using rondo::Index;
 
 /// Whether these tests can run; says so where they cannot.
-inline bool gpu_is_here() {
+inline bool gpu_available() {
   const bool here = rondo::cuda::available();
   if (!here) WARN("skipped: there is no GPU");
   return here;
@@ -60,7 +61,7 @@ Matrix<Scalar> random_matrix(Index rows, Index cols, rondo::Rng& rng) {
   return a;
 }
 
-/// What no verb computes: not-a-number, with bits of its own.
+/// What no operation computes: not-a-number, with bits of its own.
 template <class Scalar>
 Scalar canary() {
   if constexpr (sizeof(Scalar) == 4)

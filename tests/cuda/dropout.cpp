@@ -9,7 +9,7 @@ using namespace rondo_test;
 
 TEMPLATE_TEST_CASE("CUDA: dropout draws the generator's numbers in their order, from anywhere in a block", "", float,
                    double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng data(1);
   for (Index rows : kSizes)
     for (Index cols : {0, 1, 5})
@@ -39,7 +39,7 @@ TEMPLATE_TEST_CASE("CUDA: dropout draws the generator's numbers in their order, 
 }
 
 TEST_CASE("CUDA: dropout of more numbers than a grid has threads for is that of the CPU") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr Index count = (Index{1} << 22) + 1000;
   const Matrix<float> x(count, 1, 1);
   Matrix<float> wanted(count, 1), wanted_mask(count, 1);
@@ -52,7 +52,7 @@ TEST_CASE("CUDA: dropout of more numbers than a grid has threads for is that of 
 }
 
 TEMPLATE_TEST_CASE("CUDA: the gradient of dropout is that of what was kept", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng data(2);
   for (Index rows : kSizes)
     for (Index gap : {0, 3}) {

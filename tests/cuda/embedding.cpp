@@ -46,7 +46,7 @@ std::vector<Case> cases() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: a token looks up its column", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   for (auto [D, V, columns] : cases())
     for (Index gap : {0, 3}) {
@@ -64,7 +64,7 @@ TEMPLATE_TEST_CASE("CUDA: a token looks up its column", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("CUDA: the gradient of an embedding is added in the order of the columns", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(2);
   for (auto [D, V, columns] : cases())
     for (Index gap : {0, 3}) {
@@ -82,7 +82,7 @@ TEMPLATE_TEST_CASE("CUDA: the gradient of an embedding is added in the order of 
 
 TEMPLATE_TEST_CASE("CUDA: a bag of tokens adds up their columns in order, and gives each its gradient", "", float,
                    double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(3);
   for (const auto& [D, V, columns] : {Case{1, 1, 33}, {33, 388, 33}, {257, 40, 100}, {3, 553, 2000}})
     for (Index K : {2, 3, 20})
@@ -106,7 +106,7 @@ TEMPLATE_TEST_CASE("CUDA: a bag of tokens adds up their columns in order, and gi
 }
 
 TEST_CASE("CUDA: bags that hold nothing are zeros, and no gradient comes of them") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(4);
   const std::vector<std::int32_t> nothing(2 * 33, kNoToken);
   const auto E = random_matrix<float>(5, 7, rng), dy = random_matrix<float>(5, 33, rng);

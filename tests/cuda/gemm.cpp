@@ -39,7 +39,7 @@ void check_product(const Matrix<Scalar>& result, const Matrix<Scalar>& c, Op op_
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: gemm adds a product, by all four combinations", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   for (auto [rows, cols, depth] : kShapes)
     for (Op op_a : {Op::none, Op::transpose})
@@ -58,7 +58,7 @@ TEMPLATE_TEST_CASE("CUDA: gemm adds a product, by all four combinations", "", fl
 }
 
 TEMPLATE_TEST_CASE("CUDA: a packed factor is a copy, transposed or not", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(2);
   PackedMatrix<TestType, Cuda> packed;
   for (Op op : {Op::none, Op::transpose})

@@ -61,8 +61,8 @@ template <class M>
 std::vector<double> numbers(M& model, What what) {
   std::vector<double> all;
   model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
-    look_on_host(Device{}, what == What::value ? p.value() : p.grad(),
-                 [&](auto host) { all.insert(all.end(), host.data, host.data + p.size()); });
+    with_host_copy(Device{}, what == What::value ? p.value() : p.grad(),
+                   [&](auto host) { all.insert(all.end(), host.data, host.data + p.size()); });
   });
   return all;
 }
@@ -79,7 +79,7 @@ void check_close(const std::vector<double>& a, const std::vector<double>& b, dou
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the CPU", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   // Both devices sum at most B T = 51 products, in orders of their own; softmax and its exponentials round besides.
   constexpr double bound = 200 * std::numeric_limits<TestType>::epsilon();
   Rng rng_host(1), rng_device(1), rng(2);
@@ -90,7 +90,7 @@ TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the C
   std::vector<std::int32_t> tokens, targets;
   for (Index n = 0; n < B * T; ++n) {
     tokens.push_back(static_cast<std::int32_t>(rng.below(V)));
-    targets.push_back(n % 7 == 3 ? kIgnore : static_cast<std::int32_t>(rng.below(K)));
+    targets.push_back(n % 7 == 3 ? kIgnoreIndex : static_cast<std::int32_t>(rng.below(K)));
   }
   for (const std::vector<Index>& lengths : {std::vector<Index>{}, {17, 9, 0}, {4, 17, 12}}) {
     INFO(lengths.size() << " lengths");
@@ -120,7 +120,7 @@ TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the C
 }
 
 TEMPLATE_TEST_CASE("CUDA: a step of Linear is that of its sequence, and so to the CPU", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr double bound = 2 * (D + 2) * std::numeric_limits<TestType>::epsilon();
   Rng rng(3), same(3);
   const Linear<TestType> host(D, K, rng);
@@ -135,7 +135,7 @@ TEMPLATE_TEST_CASE("CUDA: a step of Linear is that of its sequence, and so to th
 }
 
 TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and refuses another shape") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(4);
   Linear<double> host(D, K, rng);
   Linear<float, Cuda> device(D, K, rng);
@@ -153,11 +153,11 @@ TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and
 }
 
 TEMPLATE_TEST_CASE("CUDA: a token model that hears conditions computes and learns as on the CPU", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   // Sums of up to K B T = 204 terms in orders of their own, through T steps of two layers and back.
   constexpr double bound = 2000 * std::numeric_limits<TestType>::epsilon();
   const TokenModelConfig config{
-      .vocabulary = 30, .conditions = 10, .per_step = 4, .embedding = 9, .hidden = 17, .layers = 2};
+      .vocabulary = 30, .conditions = 10, .ids_per_step = 4, .embedding = 9, .hidden = 17, .layers = 2};
   Rng rng(3);
   std::vector<std::int32_t> ids, targets;
   for (Index step = 0; step < B * T; ++step) {

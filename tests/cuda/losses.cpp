@@ -60,7 +60,7 @@ bool canaries_stand_behind(Sequence<Scalar, Cuda>& d) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: softmax cross-entropy, value and gradient", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr double epsilon = std::numeric_limits<TestType>::epsilon();
   Rng rng(1);
   for (const Shape& s : shapes())
@@ -70,7 +70,8 @@ TEMPLATE_TEST_CASE("CUDA: softmax cross-entropy, value and gradient", "", float,
       const auto z = random_logits<TestType>(s, spread, rng);
       std::vector<std::int32_t> targets;
       for (Index n = 0; n < s.B * s.T; ++n)
-        targets.push_back(n % 4 == 1 ? kIgnore : static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(V))));
+        targets.push_back(n % 4 == 1 ? kIgnoreIndex
+                                     : static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(V))));
       const auto on_device = to<Cuda>(z);
       auto gradient = with_canaries_behind<TestType>(V, s.B, s.T);
       const Loss loss = softmax_cross_entropy(on_device, targets, &gradient);
@@ -87,7 +88,7 @@ TEMPLATE_TEST_CASE("CUDA: softmax cross-entropy, value and gradient", "", float,
       for (Index t = 0; t < s.T; ++t)
         for (Index b = 0; b < s.B; ++b) {
           const auto target = targets[static_cast<std::size_t>(b + s.B * t)];
-          const bool counts = target != kIgnore && z.active(b, t);
+          const bool counts = target != kIgnoreIndex && z.active(b, t);
           count += counts;
           double highest = z(0, b, t), total = 0;
           for (Index v = 1; v < V; ++v) highest = std::max<double>(highest, z(v, b, t));
@@ -107,7 +108,7 @@ TEMPLATE_TEST_CASE("CUDA: softmax cross-entropy, value and gradient", "", float,
 }
 
 TEMPLATE_TEST_CASE("CUDA: softmax of very large, infinite and undefined logits", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr TestType infinity = std::numeric_limits<TestType>::infinity();
   for (Index V : {388, 2000}) {
     Sequence<TestType> z(V, 1, 1);
@@ -131,7 +132,7 @@ TEMPLATE_TEST_CASE("CUDA: softmax of very large, infinite and undefined logits",
 }
 
 TEMPLATE_TEST_CASE("CUDA: Bernoulli cross-entropy, value and gradient", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr double epsilon = std::numeric_limits<TestType>::epsilon();
   Rng rng(2);
   for (const Shape& s : shapes())
@@ -166,7 +167,7 @@ TEMPLATE_TEST_CASE("CUDA: Bernoulli cross-entropy, value and gradient", "", floa
 }
 
 TEST_CASE("CUDA: losses of more columns than a grid has blocks in its second dimension") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   const Index B = 23, T = 3000;
   Rng rng(3);
   Sequence<float> z(2, B, T), y(2, B, T);

@@ -8,7 +8,7 @@ using namespace rondo;
 using namespace rondo_test;
 
 TEMPLATE_TEST_CASE("CUDA: matrices go to the device, within it and back, gaps and all", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   for (Index rows : kSizes)
     for (Index cols : {0, 1, 7})
@@ -32,7 +32,7 @@ TEMPLATE_TEST_CASE("CUDA: matrices go to the device, within it and back, gaps an
 }
 
 TEST_CASE("CUDA: what was uploaded may change at once, and copies of buffers are deep") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Matrix<float> host(50000, 1, 3);
   DeviceMatrix<float> a(host.rows, 1);
   upload(Cuda{}, host.view(), a.view());
@@ -49,7 +49,7 @@ TEST_CASE("CUDA: what was uploaded may change at once, and copies of buffers are
 }
 
 TEST_CASE("CUDA: an error names the call that failed, its file and its line") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   std::string message;
   try {
     Buffer<float, Cuda> large(Index{1} << 50);
@@ -67,7 +67,7 @@ TEST_CASE("CUDA: an error names the call that failed, its file and its line") {
 }
 
 TEMPLATE_TEST_CASE("CUDA: a sequence keeps its lengths on the way", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(2);
   Sequence<TestType> x(5, 3, 4);
   initialise_normal(x.flat(), 1, rng);

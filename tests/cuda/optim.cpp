@@ -21,8 +21,13 @@ constexpr Shape kShapes[] = {{0, 3},  {3, 0},   {1, 1},     {31, 1},    {33, 7},
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, double) {
-  if (!gpu_is_here()) return;
-  const AdamStep s{.rate = 0.3, .beta1 = 0.9, .beta2 = 0.99, .root_correction = 0.7, .epsilon = 1e-3, .shrink = 0.95};
+  if (!gpu_available()) return;
+  const AdamStep s{.step_size = 0.3,
+                   .beta1 = 0.9,
+                   .beta2 = 0.99,
+                   .bias_correction2_sqrt = 0.7,
+                   .epsilon = 1e-3,
+                   .weight_decay_factor = 0.95};
   constexpr double u = std::numeric_limits<TestType>::epsilon() / 2;
   Rng rng(1);
   for (auto [rows, cols] : kShapes)
@@ -43,21 +48,23 @@ TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, dou
         const double grad = g.values[n], square = grad * grad, before = w.values[n];
         const double m_exact = m.values[n] + (1 - s.beta1) * (grad - m.values[n]);
         const double v_exact = v.values[n] + (1 - s.beta2) * (square - v.values[n]);
-        const double move = s.rate * m1.values[n] / (std::sqrt(double{v1.values[n]}) / s.root_correction + s.epsilon);
-        const auto judge = [&](double value, double exact, double bound) {
+        const double move =
+            s.step_size * m1.values[n] / (std::sqrt(double{v1.values[n]}) / s.bias_correction2_sqrt + s.epsilon);
+        const auto check_error = [&](double value, double exact, double bound) {
           wrong += !(std::abs(value - exact) <= bound);
         };
-        judge(m1.values[n], m_exact, 4 * u * std::max(std::abs(double{m.values[n]}), std::abs(grad)));
-        judge(v1.values[n], v_exact, 4 * u * std::max(double{v.values[n]}, square));
-        judge(w1.values[n], s.shrink * before - move, u * (10 * std::abs(move) + 4 * std::abs(before)));
+        check_error(m1.values[n], m_exact, 4 * u * std::max(std::abs(double{m.values[n]}), std::abs(grad)));
+        check_error(v1.values[n], v_exact, 4 * u * std::max(double{v.values[n]}, square));
+        check_error(w1.values[n], s.weight_decay_factor * before - move,
+                    u * (10 * std::abs(move) + 4 * std::abs(before)));
         // And with every rounding where it was promised.
         const auto scalar = [](double x) { return static_cast<TestType>(x); };
         TestType &weight_n = w_bits.values[n], &m_n = m_bits.values[n], &v_n = v_bits.values[n];
         const TestType g_n = g.values[n];
         m_n = std::fma(scalar(1 - s.beta1), g_n - m_n, m_n);
         v_n = std::fma(scalar(1 - s.beta2), std::fma(g_n, g_n, -v_n), v_n);
-        const TestType divisor = std::fma(std::sqrt(v_n), scalar(1 / s.root_correction), scalar(s.epsilon));
-        weight_n = std::fma(scalar(s.shrink), weight_n, -(scalar(s.rate) * m_n / divisor));
+        const TestType divisor = std::fma(std::sqrt(v_n), scalar(1 / s.bias_correction2_sqrt), scalar(s.epsilon));
+        weight_n = std::fma(scalar(s.weight_decay_factor), weight_n, -(scalar(s.step_size) * m_n / divisor));
       }
       CHECK(wrong == 0);
       CHECK(m1 == m_bits);
@@ -67,12 +74,17 @@ TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, dou
 }
 
 TEST_CASE("CUDA: Adam moves weights to the same bits as the CPU's vector kernels") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   if (detail::kernels() == nullptr) {
     WARN("skipped: this machine has none");
     return;
   }
-  const AdamStep s{.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .root_correction = 0.3, .epsilon = 1e-8, .shrink = 1};
+  const AdamStep s{.step_size = 1e-3,
+                   .beta1 = 0.9,
+                   .beta2 = 0.999,
+                   .bias_correction2_sqrt = 0.3,
+                   .epsilon = 1e-8,
+                   .weight_decay_factor = 1};
   Rng rng(2);
   auto w = random_matrix<float>(1000, 3, rng), m = random_matrix<float>(1000, 3, rng);
   const auto g = random_matrix<float>(1000, 3, rng);
@@ -88,7 +100,7 @@ TEST_CASE("CUDA: Adam moves weights to the same bits as the CPU's vector kernels
 }
 
 TEMPLATE_TEST_CASE("CUDA: the sum of squares is one of doubles", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(3);
   for (auto [rows, cols] : kShapes)
     for (Index gap : {0, 3}) {
@@ -107,7 +119,7 @@ TEMPLATE_TEST_CASE("CUDA: the sum of squares is one of doubles", "", float, doub
 }
 
 TEST_CASE("CUDA: the sum of squares of large floats does not overflow, and shows what is not finite") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Matrix<float> a(300, 2, 1e30f);
   CHECK(squared_norm(Cuda{}, DeviceMatrix<float>(a).view()) == Approx(600 * 1e60));
   a(299, 1) = std::numeric_limits<float>::quiet_NaN();
@@ -115,7 +127,7 @@ TEST_CASE("CUDA: the sum of squares of large floats does not overflow, and shows
 }
 
 TEMPLATE_TEST_CASE("CUDA: scale", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(4);
   for (auto [rows, cols] : kShapes)
     for (Index gap : {0, 3}) {

@@ -23,7 +23,7 @@ Matrix<Scalar> copy_of(const Sequence<Scalar>& x) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: last step and mean over time, forward and backward, as on the CPU", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   const Index B = 3, T = 7;
   for (Index P : {1, 2, 33, 300})
@@ -58,7 +58,7 @@ TEMPLATE_TEST_CASE("CUDA: last step and mean over time, forward and backward, as
 }
 
 TEST_CASE("CUDA: pooling of no steps and of no sequences") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Sequence<float, Cuda> none(2, 3, 0), nobody(2, 0, 3), out, dy;
   last_step(none, out);
   const auto zeros = to<Cpu>(out);
@@ -70,7 +70,7 @@ TEST_CASE("CUDA: pooling of no steps and of no sequences") {
 }
 
 TEST_CASE("CUDA: a sequence on the device is made of values on the host, and filled") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   const std::vector<float> values = {1, 2, 3, 4, 5, 6, 7, 8};
   Sequence<float, Cuda> x(2, 1, 4, values);
   CHECK(to<Cpu>(x)(1, 0, 3) == 8);

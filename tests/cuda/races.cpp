@@ -13,7 +13,7 @@ TEST_CASE("Recurrent layer on CUDA, races: every algorithm and product") {
   host_cuda::set_device({9, 0, 3});
   {
     cuda::Context context;
-    const cuda::Use use(context);
+    const cuda::ContextGuard use(context);
     for (const CaseShape& shape : {CaseShape{2, 10, 3, 3},
                                    {2, 10, 3, 3, {1, 3, 2}},
                                    {1, 40, 1, 2},

@@ -64,7 +64,7 @@ double relative_error(const std::vector<double>& got, const std::vector<double>&
 
 TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, units by columns", "", LstmCell, GruCell,
                    PeepholeLstmCell, CoupledLstmCell, CoupledPeepholeLstmCell) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   EveryAlgorithm<TestType> every;
   for (Index H : {1, 5, 31, 33, 100})
     for (Index B : {1, 3, 16}) {
@@ -74,7 +74,7 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, units by columns",
 }
 
 TEST_CASE("Recurrent layer on CUDA: every algorithm, large layers and batches") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   EveryAlgorithm<LstmCell> every;
   for (const CaseShape& s : {CaseShape{3, 128, 3, 2}, {9, 257, 2, 2}, {4, 512, 1, 2}, {2, 33, 65, 2}, {40, 8, 5, 17}})
     every.check(s);
@@ -82,7 +82,7 @@ TEST_CASE("Recurrent layer on CUDA: every algorithm, large layers and batches") 
 }
 
 TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long sequences, and none", "", LstmCell, GruCell) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   EveryAlgorithm<TestType> every;
   every.check({3, 7, 2, 300});
   every.check({2, 33, 3, 17, {17, 1, 9}});
@@ -91,7 +91,7 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long sequences, an
 }
 
 TEST_CASE("Recurrent layer on CUDA: more steps than 16 bits count") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   const CaseShape shape{1, 2, 1, 70000};
   const RecurrentCase<LstmCell> in(shape, 1);
   const CaseResults exact = reference(in);
@@ -108,7 +108,7 @@ TEST_CASE("Recurrent layer on CUDA: more steps than 16 bits count") {
 }
 
 TEST_CASE("Recurrent layer on CUDA: an algorithm that is asked for and fits is the one that runs") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   const RecurrentCase<LstmCell> in({3, 40, 5, 3}, 1);
   RecurrentCache<float, Cuda> cache;
   for (RecurrentAlgorithm algorithm : kAlgorithms) {
@@ -128,7 +128,7 @@ TEST_CASE("Recurrent layer on CUDA: an algorithm that is asked for and fits is t
 
 TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also with other bits left in the cache", "",
                    LstmCell, GruCell) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   for (bool ragged : {false, true}) {
     const CaseShape shape{5, 37, 9, 6, ragged ? unsorted_lengths(9, 6) : std::vector<Index>{}};
     const RecurrentCase<TestType> in(shape, 2), other({4, 50, 11, 7}, 3);
@@ -150,7 +150,7 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also w
 
 TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its mantissa allows, and not nearer", "",
                    LstmCell, GruCell) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   struct Expected {
     Precision precision;
     double forward, backward;  // unit roundoff of the factors
@@ -189,7 +189,7 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its manti
 
 TEMPLATE_TEST_CASE("Recurrent layer on CUDA: tf32x3 is nearly fp32 where the tensor cores are ours", "", LstmCell,
                    GruCell) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   RecurrentCache<float, Cuda> cache;
   for (const CaseShape& s : {CaseShape{9, 33, 5, 6}, {30, 100, 17, 4}, {6, 12, 9, 5, unsorted_lengths(9, 5)}}) {
     const RecurrentCase<TestType> in(s, 5);

@@ -26,7 +26,7 @@ struct Outcome {
 
   template <class Scalar, class Device>
   void add(Device, const std::string& name, MatrixView<const Scalar> on_device) {
-    look_on_host(Device{}, on_device, [&](auto host) {
+    with_host_copy(Device{}, on_device, [&](auto host) {
       names.push_back(name);
       values.emplace_back(host.data, host.data + host.rows * host.cols);
     });
@@ -131,7 +131,7 @@ void check(const NetworkShape& s) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("Recurrent network on CUDA: three layers against the CPU in double", "", LstmCell, GruCell) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   for (bool ragged : {false, true}) {
     check<TestType>({31, 3, 2, 3, ragged});
     check<TestType>({33, 1, 17, 3, ragged});
@@ -150,11 +150,11 @@ void rondo_test::check_bidirectional() {
 }
 
 TEST_CASE("Recurrent network on CUDA: bidirectional layers against the CPU in double") {
-  if (gpu_is_here()) check_bidirectional();
+  if (gpu_available()) check_bidirectional();
 }
 
 TEST_CASE("Recurrent network on CUDA: both directions add to the gradient of the embeddings of their tokens") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr Index B = 5, T = 6, V = 7, D = 4, H = 8;
   const auto run = [&]<class Device>(Device device) {
     Rng rng(3);
@@ -179,7 +179,7 @@ TEST_CASE("Recurrent network on CUDA: both directions add to the gradient of the
 }
 
 TEMPLATE_TEST_CASE("Recurrent network on CUDA: a step is a forward pass over one step", "", LstmCell, GruCell) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr Index C = 5, H = 12, B = 3;
   Rng rng(1);
   Recurrent<TestType, float, Cuda> network({.input = C, .hidden = H, .layers = 2}, rng);
@@ -205,7 +205,7 @@ TEMPLATE_TEST_CASE("Recurrent network on CUDA: a step is a forward pass over one
 }
 
 TEST_CASE("Recurrent network on CUDA: a network says which algorithm it takes") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   const auto path = [&](auto network, RecurrentAlgorithm algorithm) {
     const AlgorithmGuard guard(algorithm);
@@ -223,7 +223,7 @@ TEST_CASE("Recurrent network on CUDA: a network says which algorithm it takes") 
 }
 
 TEST_CASE("Recurrent network on CUDA: the mask of weight dropout is on R and on its gradient, as on the CPU") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr Index B = 3, T = 5, C = 4, H = 8;
   const auto run = [&]<class Device>(Device device) {
     Rng rng(3), masks(5);
@@ -247,7 +247,7 @@ TEST_CASE("Recurrent network on CUDA: the mask of weight dropout is on R and on 
 }
 
 TEST_CASE("Recurrent network on CUDA: what runs on the CPU alone is an error") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   const auto complaint = [](const RecurrentConfig& config) {
     Rng rng(1);
     Lstm<float, Cuda> lstm(config, rng);
@@ -269,7 +269,7 @@ TEST_CASE("Recurrent network on CUDA: what runs on the CPU alone is an error") {
 }
 
 TEST_CASE("Recurrent network on CUDA: every size by every other", "[.full]") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   for (Index H : {1, 31, 33, 100, 128, 257, 512})
     for (Index B : {1, 3, 16, 65})
       for (Index T : {1, 2, 17, 300})

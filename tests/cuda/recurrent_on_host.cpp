@@ -27,7 +27,7 @@ class DeviceGuard {
     explicit Set(host_cuda::Device device) { host_cuda::set_device(device); }
   } set_;
   cuda::Context context_;
-  cuda::Use use_;
+  cuda::ContextGuard use_;
 };
 
 std::string ran() { return cuda::name(cuda::Context::current().last_algorithm()); }

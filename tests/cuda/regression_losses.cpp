@@ -28,7 +28,7 @@ Loss run(bool squared, const Sequence<Scalar, Device>& y, const Sequence<Scalar,
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: squared and Huber's error, value and gradient, as on the CPU", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   constexpr double kUnit = std::numeric_limits<TestType>::epsilon() / 2;
   Rng rng(1);
   struct Shape {
@@ -62,7 +62,7 @@ TEMPLATE_TEST_CASE("CUDA: squared and Huber's error, value and gradient, as on t
 }
 
 TEST_CASE("CUDA: a regression loss of one step writes within its view") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(2);
   const auto y = random_matrix<double>(5, 4, rng), target = random_matrix<double>(5, 4, rng);
   DeviceMatrix<double> y_device(y, 2), target_device(target, 1), d_device(5, 4, 3);

@@ -81,7 +81,7 @@ Tensors run(const Case& in) {
   }
   Tensors out;
   const auto add = [&](const std::string& name, MatrixView<const float> on_device) {
-    look_on_host(Cuda{}, on_device, [&](auto values) {
+    with_host_copy(Cuda{}, on_device, [&](auto values) {
       out.emplace_back(name, std::vector<double>(values.data, values.data + values.rows * values.cols));
     });
   };
@@ -137,13 +137,13 @@ void rondo_test::check_wavefront() {
 }
 
 TEST_CASE("a wavefront of layers gives what the layers give one after the other") {
-  if (gpu_is_here()) check_wavefront();
+  if (gpu_available()) check_wavefront();
 }
 
 TEST_CASE("a wavefront runs where there are layers to run together") {
-  if (!gpu_is_here()) return;
-  CHECK_FALSE(layers_run_together(Cuda{}, 3));
+  if (!gpu_available()) return;
+  CHECK_FALSE(wavefront_enabled(Cuda{}, 3));
   const WavefrontGuard wavefront(2);
-  CHECK(layers_run_together(Cuda{}, 3));
-  CHECK_FALSE(layers_run_together(Cuda{}, 1));
+  CHECK(wavefront_enabled(Cuda{}, 3));
+  CHECK_FALSE(wavefront_enabled(Cuda{}, 1));
 }

@@ -61,7 +61,7 @@ def main():
         faults, worst_pitch, worst_silence, manifests = [], 0, 0, []
         for k in range(PRIMERS):
             primer, out = files[k % len(files)], folder / f"{k:02}"
-            run(piano, "sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", primer, "--primer-from",
+            run(piano, "sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", primer, "--primer-start",
                 60 * (k // len(files)), "--primer-seconds", 10, "--seconds", 30, "--num-outputs", OUTPUTS, "--temperature", 1,
                 "--seed", 1 + OUTPUTS * k)
             manifest = json.loads((out / "manifest.json").read_text())
@@ -83,7 +83,7 @@ def main():
                 faults += [f"{primer.stem}, {path.name}: {fault}" for fault in wrong]
     outputs = [o for m in manifests for o in m["outputs"]]
     mean = lambda key: sum(o[key] for o in outputs) / len(outputs)
-    band = manifests[0]["distribution"]["training_band"]
+    band = manifests[0]["distribution"]["training_p10_p90"]
     for fault in faults:
         print(fault)
     print(f"{len(outputs)} files, {len(faults)} faults; read by symusic, mido{', FluidSynth' if fluidsynth else ''}")

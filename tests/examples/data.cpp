@@ -221,9 +221,9 @@ TEST_CASE("A damaged, cut or foreign cache is as good as none, and is made anew"
 
 TEST_CASE("A checksum does not make a lie true") {
   const std::string path = "/music/piece.mid";
-  piano::Reading reading;
+  piano::ParsedPiece reading;
   reading.piece.performance = music::make_performance({{{0}, {1}, 60, 64}});
-  reading.silent_at = {{1}};
+  reading.sounding_end = {{1}};
   const auto back = [&] { return piano::Cache::decode(piano::Cache::encode(path, {1, 2}, reading)); };
   auto& note = reading.piece.performance.notes[0];
   CHECK(back());
@@ -235,14 +235,14 @@ TEST_CASE("A checksum does not make a lie true") {
   note.pitch = 128;
   CHECK_FALSE(back());
   note.pitch = 60;
-  reading.silent_at[0] = {-2};
+  reading.sounding_end[0] = {-2};
   CHECK_FALSE(back());
-  reading.silent_at[0] = piano::Reading::kNeverHeard;
+  reading.sounding_end[0] = piano::ParsedPiece::kNeverSounds;
   CHECK(back());
   reading.piece.performance.controls = {{{1}, 64, 200}};
   CHECK_FALSE(back());
   reading.piece.performance = {};
-  reading.silent_at = {};
+  reading.sounding_end = {};
   CHECK_FALSE(back());  // neither music nor a reason why not
   reading.problem = ": why not";
   CHECK(back());

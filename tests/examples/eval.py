@@ -16,7 +16,7 @@ import unittest
 
 PIANO, SCORES = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
 BY_HEART = ["bach-bwv772-invention-1", "bach-bwv846-prelude"]
-LEARN_BY_HEART = ["--judgements", 1, "--no-augment", "--dropout", 0]  # the last weights, not those best on validation
+LEARN_BY_HEART = ["--evaluations", 1, "--no-augment", "--dropout", 0]  # the last weights, not those best on validation
 HELD_OUT = ["beethoven-woo59-fuer-elise", "petzold-anh114-minuet"]
 
 
@@ -130,36 +130,36 @@ class Judged(unittest.TestCase):
         shutil.rmtree(cls.folder)
 
     def test_a_model_that_knows_pieces_by_heart_is_caught(self):
-        report = judge(self.by_heart, "--data", *paths(BY_HEART + HELD_OUT), "--only", *BY_HEART, "--samples", 12)
+        report = judge(self.by_heart, "--data", *paths(BY_HEART + HELD_OUT), "--only", *BY_HEART, "--num-outputs", 12)
         m = report["memorisation"]
-        self.assertTrue(m["limits"]["measured"])
-        self.assertEqual(m["human"]["left_out"], 0)  # none of the pieces learned by heart is among the others
-        self.assertGreaterEqual(m["human"]["windows"], 8)
-        self.assertLess(m["human"]["longest_run"], 16)
+        self.assertTrue(m["copy_thresholds"]["from_held_out"])
+        self.assertEqual(m["held_out"]["excluded"], 0)  # none of the pieces learned by heart is among the others
+        self.assertGreaterEqual(m["held_out"]["windows"], 8)
+        self.assertLess(m["held_out"]["longest_run"], 16)
         copied = [o for o in m["outputs"] if o["copied"]]
         self.assertGreaterEqual(len(copied), 6, [(o["longest_run"], o["share"]) for o in m["outputs"]])
         for o in copied:
             self.assertIn(o["piece"], BY_HEART)
             self.assertTrue(1 <= o["bar"] <= 35, o)  # the prelude's number of bars; the invention has 22
-            self.assertGreaterEqual(max(o["share"] - m["limits"]["share"],
-                                        o["transposed"]["share"] - m["limits"]["transposed"]["share"]), 0)
+            self.assertGreaterEqual(max(o["share"] - m["copy_thresholds"]["share"],
+                                        o["transposed"]["share"] - m["copy_thresholds"]["transposed"]["share"]), 0)
         # Fixed limits catch it, too.
-        alone = judge(self.by_heart, "--data", *paths(BY_HEART), "--samples", 12)["memorisation"]
-        self.assertFalse(alone["limits"]["measured"])
-        self.assertIsNone(alone["human"])
+        alone = judge(self.by_heart, "--data", *paths(BY_HEART), "--num-outputs", 12)["memorisation"]
+        self.assertFalse(alone["copy_thresholds"]["from_held_out"])
+        self.assertIsNone(alone["held_out"])
         self.assertGreaterEqual(sum(o["copied"] for o in alone["outputs"]), 6)
         # Its likelihood of what it has learned is told as such, and its floors count without the piece.
-        self.assertEqual(report["pieces_learned"], 2)
-        self.assertEqual(sorted(report["floors"]["counted_without"]), BY_HEART)
+        self.assertEqual(report["pieces_in_training_set"], 2)
+        self.assertEqual(sorted(report["floors"]["leave_one_out"]), BY_HEART)
         self.assertLess(report["nll_per_token"], 1)
         self.assertGreater(report["floors"]["trigram"], 3)
-        text = run("eval", "--run-dir", self.by_heart, "--data", *paths(BY_HEART), "--samples", 12)
+        text = run("eval", "--run-dir", self.by_heart, "--data", *paths(BY_HEART), "--num-outputs", 12)
         self.assertIn("2 of these pieces the model has learned from", text)
         self.assertIn("COPIED: bach-bwv", text)
 
     def test_a_model_that_has_only_begun_is_not_accused(self):
         for temperature in (0.5, 1):
-            m = judge(self.fresh, "--data", *paths(BY_HEART + HELD_OUT), "--samples", 16, "--temperature", temperature)
+            m = judge(self.fresh, "--data", *paths(BY_HEART + HELD_OUT), "--num-outputs", 16, "--temperature", temperature)
             self.assertEqual([o["longest_run"] for o in m["memorisation"]["outputs"] if o["copied"]], [])
 
     def test_a_manifest_tells_what_a_search_through_all_notes_finds(self):
@@ -187,12 +187,12 @@ class Judged(unittest.TestCase):
         self.assertGreater(max(runs), 10)
 
     def test_the_report_agrees_with_itself(self):
-        report = judge(self.fresh, "--data", *paths(HELD_OUT), "--samples", 8)
+        report = judge(self.fresh, "--data", *paths(HELD_OUT), "--num-outputs", 8)
         total = report["nll_per_token"] * report["tokens"]
         self.assertAlmostEqual(report["nll_per_note"] * report["notes"], total, places=6)
         self.assertAlmostEqual(report["nll_per_second"] * report["seconds"], total, places=6)
-        self.assertEqual(report["pieces_learned"], 0)
-        self.assertEqual(report["floors"]["counted_without"], [])
+        self.assertEqual(report["pieces_in_training_set"], 0)
+        self.assertEqual(report["floors"]["leave_one_out"], [])
         self.assertEqual(report["bars"]["pieces"], 2)
         d = report["distribution"]
         self.assertEqual(d["style"], "training pieces")
@@ -200,10 +200,10 @@ class Judged(unittest.TestCase):
             values = [f[key] for f in d["features"].values()]
             self.assertAlmostEqual(d[key], sum(values) / len(values), places=9)
             self.assertTrue(all(math.isfinite(v) and v >= 0 for v in values))
-        self.assertGreater(d["human"]["overlap_area"], 0)
+        self.assertGreater(d["held_out"]["overlap_area"], 0)
         for name in ("notes_per_second", "velocity", "polyphony"):
-            low, high = d["training_band"][name]
-            self.assertEqual(d["inside_band"][name], low <= d["outputs"][name] <= high)
+            low, high = d["training_p10_p90"][name]
+            self.assertEqual(d["inside_p10_p90"][name], low <= d["outputs"][name] <= high)
             style = d["features"][name]["style"]
             self.assertTrue(low < style["mean"] < high)
         outputs = report["memorisation"]["outputs"]
@@ -211,7 +211,7 @@ class Judged(unittest.TestCase):
         self.assertTrue(all(0 < o["overlap_area"] < 1 and o["polyphony"] >= 1 for o in outputs))
         faster = sum(o["notes_per_second"] for o in outputs) / 8  # of whole outputs: not the windows' mean, but near
         self.assertAlmostEqual(faster, d["outputs"]["notes_per_second"], delta=0.3 * faster)
-        self.assertIsNone(judge(self.fresh, "--data", *paths(HELD_OUT), "--samples", 0)["distribution"])
+        self.assertIsNone(judge(self.fresh, "--data", *paths(HELD_OUT), "--num-outputs", 0)["distribution"])
 
     def test_likelihood_and_calibration_are_those_that_numpy_computes(self):
         try:
@@ -220,7 +220,7 @@ class Judged(unittest.TestCase):
             self.skipTest("no numpy")
         notes = some_notes()
         write_midi(self.folder / "plain.mid", notes)
-        report = judge(self.fresh, "--data", self.folder / "plain.mid", "--samples", 0)
+        report = judge(self.fresh, "--data", self.folder / "plain.mid", "--num-outputs", 0)
 
         raw = (self.fresh / "model.safetensors").read_bytes()
         size = struct.unpack("<Q", raw[:8])[0]

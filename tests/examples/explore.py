@@ -27,7 +27,7 @@ def page_data(folder):
 
 
 def contents(folder):
-    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in (folder / "cells").iterdir()}
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in (folder / "outputs").iterdir()}
 
 
 class Explore(unittest.TestCase):
@@ -46,12 +46,12 @@ class Explore(unittest.TestCase):
         self.assertEqual(self.first.returncode, 0, self.first.stderr)
         report = json.loads(self.first.stdout)
         self.assertEqual(report["pending"], 0)
-        places = {(c["model"], c["primer"], c["temperature"], c["seed"]) for c in report["cells"]}
+        places = {(c["model"], c["primer"], c["temperature"], c["seed"]) for c in report["outputs"]}
         self.assertEqual(places, {("tiny", p.stem, t, 1) for p in PRIMERS for t in (0.9, 1.1)})
         self.assertGreater(report["models"][0]["valid_nll"], 0)
         data = page_data(self.tour)
-        self.assertEqual(len(data["cells"]), 4)
-        for cell in data["cells"]:
+        self.assertEqual(len(data["outputs"]), 4)
+        for cell in data["outputs"]:
             self.assertTrue((self.tour / cell["file"]).is_file())
             read = subprocess.run([PIANO, "inspect", "--json", "--notes", str(self.tour / cell["file"])], capture_output=True, text=True)
             notes = json.loads(read.stdout)["files"][0]["notes"]
@@ -69,17 +69,17 @@ class Explore(unittest.TestCase):
         self.assertEqual(len(after), 8)
         self.assertEqual({name: after[name] for name in before}, before)
         self.assertEqual((again / "tiny" / "last.safetensors").stat().st_mtime_ns, weights)
-        self.assertEqual(len(page_data(again)["cells"]), 8)
+        self.assertEqual(len(page_data(again)["outputs"]), 8)
 
     def test_a_loaded_run_beside(self):
         both = self.folder / "both"
         result = explore(both, "--run-dirs", self.tour / "tiny", "--seeds", 3, "--json")
         self.assertEqual(result.returncode, 0, result.stderr)
-        cells = json.loads(result.stdout)["cells"]
+        cells = json.loads(result.stdout)["outputs"]
         self.assertEqual({cell["primer"] for cell in cells}, {"folk-sakura"})  # its validation piece
 
     def test_it_stops_and_goes_on(self):
-        folder = self.folder / "stopped"
+        folder = self.folder / "stop_reason"
         arguments = [PIANO, "explore", "--output-dir", folder, *GRID, *self.train[:4], "--steps", 4000, "--validation", "folk-sakura",
                      "--seeds", 1]
         process = subprocess.Popen([*map(str, arguments)], stderr=subprocess.PIPE, text=True)

@@ -65,7 +65,7 @@ class Trained(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.run_dir = cls.folder / "run"
-        cls.trained = run("train", "--scores", "--run-dir", cls.run_dir, "--steps", 12, "--judgements", 2, "--json", *TINY)
+        cls.trained = run("train", "--scores", "--run-dir", cls.run_dir, "--steps", 12, "--evaluations", 2, "--json", *TINY)
 
     @classmethod
     def tearDownClass(cls):
@@ -80,7 +80,7 @@ class Trained(unittest.TestCase):
         self.assertLess(report["valid_nll"], report["floors"]["uniform"])
         for name in ("model.safetensors", "last.safetensors", "config.json", "metrics.jsonl"):
             self.assertTrue((self.run_dir / name).stat().st_size > 0, name)
-        self.assertEqual(report["stopped"], "done")
+        self.assertEqual(report["stop_reason"], "done")
         self.assertEqual(json.loads((self.run_dir / "result.json").read_text()), report)
         lines = lines_of(self.run_dir)
         self.assertEqual([line["step"] for line in lines], list(range(1, 13)))
@@ -90,16 +90,16 @@ class Trained(unittest.TestCase):
 
     def test_the_same_seed_gives_the_same_bytes(self):
         again = self.folder / "again"
-        run("train", "--scores", "--run-dir", again, "--steps", 12, "--judgements", 2, *TINY)
+        run("train", "--scores", "--run-dir", again, "--steps", 12, "--evaluations", 2, *TINY)
         self.assertEqual((again / "model.safetensors").read_bytes(), (self.run_dir / "model.safetensors").read_bytes())
         other = self.folder / "other"
-        run("train", "--scores", "--run-dir", other, "--steps", 12, "--judgements", 2, "--seed", 2, *TINY)
+        run("train", "--scores", "--run-dir", other, "--steps", 12, "--evaluations", 2, "--seed", 2, *TINY)
         self.assertNotEqual((other / "model.safetensors").read_bytes(), (self.run_dir / "model.safetensors").read_bytes())
 
     def test_resume_goes_on_bit_for_bit(self):
         # The learning rate follows the whole run, so the first half is trained as part of one of the same length.
         whole = self.folder / "whole"
-        settings = ["--scores", "--steps", 400, "--judgements", 1, "--dropout", 0.2, "--condition", "sounding,key", *TINY]
+        settings = ["--scores", "--steps", 400, "--evaluations", 1, "--dropout", 0.2, "--condition", "sounding,key", *TINY]
         self.assertEqual(run("train", "--run-dir", whole, *settings).returncode, 0)
         for stop in (signal.SIGINT, signal.SIGTERM):
             parts = self.folder / stop.name
@@ -180,7 +180,7 @@ class Trained(unittest.TestCase):
     def test_variations_keep_what_is_not_played_anew(self):
         out = self.folder / "share"
         sampled = run("sample", "--run-dir", self.run_dir, "--output-dir", out, "--primer-midi", PRELUDE, "--primer-seconds", 12,
-                      "--mode", "vary", "--vary-share", 0.25, "--vary-step", 0.5)
+                      "--mode", "vary", "--vary-fraction", 0.25, "--vary-temperature-step", 0.5)
         self.assertEqual(sampled.returncode, 0, sampled.stderr)
         shown = page_data(out / "index.html")["outputs"]
         self.assertEqual([output["temperature"] for output in shown], [1, 1.5, 2])
@@ -307,13 +307,13 @@ class Trained(unittest.TestCase):
         self.assertIn("'H' is none", run(*sample, "--key", "H").stderr)
 
     def test_a_training_that_breaks_down_says_what_to_change_and_leaves_the_checkpoint_whole(self):
-        for judgements in (1, 24):  # broken weights are met by the next step; by a judgement
-            broken = self.folder / f"broken-{judgements}"
+        for evaluations in (1, 24):  # broken weights are met by the next step; by a judgement
+            broken = self.folder / f"broken-{evaluations}"
             shutil.copytree(self.run_dir, broken)
             config = json.loads((broken / "config.json").read_text())
             config["learning_rate"] = config["clip"] = 1e38
             (broken / "config.json").write_text(json.dumps(config))
-            result = run("train", "--resume", "--run-dir", broken, "--steps", 24, "--judgements", judgements)
+            result = run("train", "--resume", "--run-dir", broken, "--steps", 24, "--evaluations", evaluations)
             self.assert_fails(result, 1, "broke down", "no longer a number", "--learning-rate (now 1e+38)", "--clip (now 1e+38)")
             for name in ("model.safetensors", "last.safetensors"):
                 self.assertEqual((broken / name).read_bytes(), (self.run_dir / name).read_bytes())
@@ -367,8 +367,8 @@ class Training(unittest.TestCase):
 
     def test_patience_ends_a_run_that_gets_no_better(self):
         # Steps too small to move a float: each judgement is like the first, and three more are one too many.
-        report = self.train("--steps", 200, "--judgements", 20, "--patience", 3, "--learning-rate", 1e-30, *TINY)
-        self.assertEqual((report["stopped"], report["steps"]), ("patience", 40))
+        report = self.train("--steps", 200, "--evaluations", 20, "--patience", 3, "--learning-rate", 1e-30, *TINY)
+        self.assertEqual((report["stop_reason"], report["steps"]), ("patience", 40))
         judged = [line for line in lines_of(self.folder / "run") if line["valid_nll"] is not None]
         self.assertEqual([line["step"] for line in judged], [10, 20, 30, 40])
         self.assertEqual(len({line["valid_nll"] for line in judged}), 1)
@@ -376,7 +376,7 @@ class Training(unittest.TestCase):
         self.assertTrue(page_data(self.folder / "run" / "report.html")["done"])
 
     def test_metrics_samples_and_report_tell_one_story(self):
-        report = self.train("--steps", 300, "--judgements", 4, *TINY)
+        report = self.train("--steps", 300, "--evaluations", 4, *TINY)
         run_dir = self.folder / "run"
         lines = lines_of(run_dir)
         self.assertEqual([line["step"] for line in lines], list(range(3, 301, 3)))  # a hundred in all
@@ -385,7 +385,7 @@ class Training(unittest.TestCase):
         for line in lines:
             self.assertEqual("sample" in line, line["valid_nll"] is not None)
             self.assertGreater(line["tokens_per_second"], 0)
-            self.assertTrue(0 <= line["data_share"] < 1, line["data_share"])
+            self.assertTrue(0 <= line["data_time_fraction"] < 1, line["data_time_fraction"])
             self.assertTrue(0 <= line["learning_rate"] <= 5e-3)
             self.assertGreater(line["grad_norm"], 0)
             self.assertTrue(0 < line["train_nll"] < 7)
@@ -410,22 +410,22 @@ class Training(unittest.TestCase):
 
     def test_each_judgement_comes_once(self):
         # 15 / 22 * 22 is less than 15 to a computer: the 15th part of a run must not end twice.
-        self.train("--steps", 44, "--judgements", 22, *TINY)
+        self.train("--steps", 44, "--evaluations", 22, *TINY)
         judged = [line["step"] for line in lines_of(self.folder / "run") if line["valid_nll"] is not None]
         self.assertEqual(judged, list(range(2, 45, 2)))
 
     def test_batches_never_starve_training(self):
-        self.train("--config", "small", "--steps", 8, "--judgements", 1)
-        shares = [line["data_share"] for line in lines_of(self.folder / "run")][2:]
+        self.train("--config", "small", "--steps", 8, "--evaluations", 1)
+        shares = [line["data_time_fraction"] for line in lines_of(self.folder / "run")][2:]
         self.assertLess(statistics.median(shares), 0.03)
 
     def test_resuming_drops_lines_past_the_checkpoint(self):
         run_dir = self.folder / "run"
-        self.train("--steps", 10, "--judgements", 1, *TINY)
+        self.train("--steps", 10, "--evaluations", 1, *TINY)
         former = lines_of(run_dir)
         with (run_dir / "metrics.jsonl").open("a") as file:  # as if it had gone on, and crashed before it saved
             file.write(json.dumps({**former[-1], "step": 11, "train_nll": 123}) + "\n" + '{"step": 12, "tra')
-        result = run("train", "--resume", "--run-dir", run_dir, "--steps", 20, "--judgements", 1)
+        result = run("train", "--resume", "--run-dir", run_dir, "--steps", 20, "--evaluations", 1)
         self.assertEqual(result.returncode, 0, result.stderr)
         lines = lines_of(run_dir)
         self.assertEqual(lines[: len(former)], former)
@@ -433,7 +433,7 @@ class Training(unittest.TestCase):
         self.assertNotIn(123, [line["train_nll"] for line in lines])
 
     def test_conditions_are_set_when_sampling(self):
-        self.train("--steps", 30, "--judgements", 1, "--condition", "notes-per-second,key", "--learning-rate", 0.05, *TINY)
+        self.train("--steps", 30, "--evaluations", 1, "--condition", "notes-per-second,key", "--learning-rate", 0.05, *TINY)
         self.assertEqual(self.config()["conditions"], ["notes-per-second", "key"])
         outputs = {}
         # Among what it was told in training, of which there is little: the pieces are in G and C, moved by up to three.

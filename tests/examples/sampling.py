@@ -99,7 +99,7 @@ def main():
         for primer in PRIMERS[:2]:
             out = folder / f"{primer}-varied"
             run(piano, "sample", "--run-dir", folder / "run", "--output-dir", out, "--primer-midi", scores / f"{primer}.abc",
-                "--primer-seconds", 15, "--mode", "vary", "--vary-share", 0.4, "--temperature", 2, "--num-outputs", OUTPUTS)
+                "--primer-seconds", 15, "--mode", "vary", "--vary-fraction", 0.4, "--temperature", 2, "--num-outputs", OUTPUTS)
             varied = set()
             for output in json.loads((out / "manifest.json").read_text())["outputs"]:
                 faults, notes = check(out / output["file"], output, mido, symusic, continued=False)

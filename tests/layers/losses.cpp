@@ -23,14 +23,15 @@ TEST_CASE("softmax cross-entropy: value, count and gradient, with both masks") {
   auto logits = random_sequence<double>(V, B, T, rng);
   logits.set_lengths(lengths);
   std::vector<std::int32_t> targets;
-  for (Index n = 0; n < B * T; ++n) targets.push_back(n % 4 == 1 ? kIgnore : std::int32_t(rng.below(std::uint32_t(V))));
+  for (Index n = 0; n < B * T; ++n)
+    targets.push_back(n % 4 == 1 ? kIgnoreIndex : std::int32_t(rng.below(std::uint32_t(V))));
 
   double sum = 0;
   Index count = 0;
   for (Index t = 0; t < T; ++t)
     for (Index b = 0; b < B; ++b) {
       const auto target = targets[std::size_t(b + B * t)];
-      if (target == kIgnore || !logits.active(b, t)) continue;
+      if (target == kIgnoreIndex || !logits.active(b, t)) continue;
       double total = 0;
       for (Index v = 0; v < V; ++v) total += std::exp(logits(v, b, t));
       sum -= std::log(std::exp(logits(target, b, t)) / total);
@@ -48,7 +49,7 @@ TEST_CASE("softmax cross-entropy: value, count and gradient, with both masks") {
   for (Index t = 0; t < T; ++t)
     for (Index b = 0; b < B; ++b) {
       const auto slope = column(&d(0, b, t), V);
-      if (targets[std::size_t(b + B * t)] == kIgnore || !logits.active(b, t))
+      if (targets[std::size_t(b + B * t)] == kIgnoreIndex || !logits.active(b, t))
         CHECK((slope == 0).all());
       else
         CHECK(std::abs(slope.sum()) < 1e-16);  // probabilities and the one-hot target both sum to one
@@ -69,7 +70,7 @@ TEST_CASE("softmax cross-entropy of uniform logits is log V, whatever their leve
 TEST_CASE("softmax cross-entropy with nothing that counts is zero, gradient and all") {
   Rng rng(2);
   const auto logits = random_sequence<double>(4, 2, 1, rng);
-  const std::vector<std::int32_t> targets = {kIgnore, kIgnore};
+  const std::vector<std::int32_t> targets = {kIgnoreIndex, kIgnoreIndex};
   Sequence<double> d;
   const Loss loss = softmax_cross_entropy(logits, targets, &d);
   CHECK(loss.mean() == 0);

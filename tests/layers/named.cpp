@@ -108,6 +108,6 @@ TEST_CASE("named: refuses an empty name, two of one name, and two names of one p
   CHECK_THROWS_WITH(named("a", named("b", l.fc), "a.b", second), "named: two parameters are called a.b.weight");
   CHECK_THROWS_WITH(named("fc", l.fc, "head", l.fc), "named: one parameter is called fc.weight and head.weight");
   CHECK_THROWS_WITH(named("", l.fc), "named: a name is empty");
-  CHECK_THROWS_AS(named(std::string(Path::kLongest, 'n'), l.fc), error);
+  CHECK_THROWS_AS(named(std::string(Path::kMaxLength, 'n'), l.fc), error);
   CHECK_NOTHROW(named("a", l.fc, "b", second));
 }

@@ -20,7 +20,7 @@ namespace {
 /// Every number that comes out of training and of inference.
 template <class Cell, class Scalar>
 std::vector<Scalar> all_numbers(RecurrentConfig config, const std::vector<Index>& lengths, int threads) {
-  if (set_threads(threads) != threads) return {};
+  if (set_num_threads(threads) != threads) return {};
   const Index B = 3, T = 5;
   config.input = 21, config.hidden = 40, config.projection = config.projection > 0 ? 23 : 0;  // work for every thread
   Rng rng(5), masks(6);
@@ -57,14 +57,14 @@ std::vector<Scalar> all_numbers(RecurrentConfig config, const std::vector<Index>
 template <class Cell, class Scalar>
 void check_threads(RecurrentConfig config, const std::vector<Index>& lengths, Precision precision) {
   config.precision = precision;
-  const int before = threads();
+  const int before = num_threads();
   const auto one = all_numbers<Cell, Scalar>(config, lengths, 1);
   for (int count : {2, 3}) {
     const auto many = all_numbers<Cell, Scalar>(config, lengths, count);
     INFO(count << " threads");
     CHECK((many.empty() || many == one));
   }
-  set_threads(before);
+  set_num_threads(before);
   Scalar norm = 0;
   for (Scalar v : one) norm += v * v;
   CHECK(norm > 1);

@@ -171,12 +171,12 @@ TEST_CASE("regression losses: the same bits by any number of threads") {
   Rng rng(4);
   const auto y = random_sequence<float>(9, 30, 200, rng), target = random_sequence<float>(9, 30, 200, rng);
   Sequence<float> one, several;
-  const int before = threads();
-  set_threads(1);
+  const int before = num_threads();
+  set_num_threads(1);
   const double alone = mean_squared_error(y, target, &one).sum;
-  set_threads(most_threads());
+  set_num_threads(max_threads());
   const double together = mean_squared_error(y, target, &several).sum;
-  set_threads(before);
+  set_num_threads(before);
   CHECK(alone == together);
   CHECK(matrix(one.flat()) == matrix(several.flat()));
 }

@@ -34,7 +34,7 @@ std::vector<std::int32_t> random_bags(Index steps, const TokenModelConfig& confi
   std::vector<std::int32_t> ids;
   for (Index step = 0; step < steps; ++step) {
     ids.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(config.vocabulary))));
-    for (Index k = 1; k < config.per_step; ++k) {
+    for (Index k = 1; k < config.ids_per_step; ++k) {
       const auto condition = static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(config.conditions)));
       ids.push_back(k > 1 && rng.below(2) == 0 ? kNoToken : static_cast<std::int32_t>(config.vocabulary) + condition);
     }
@@ -60,7 +60,7 @@ TEST_CASE("gradients of the token model, with and without dropout, with masked t
   randomise(model, rng);
   const auto tokens = random_tokens(B * T, V, rng);
   auto targets = random_tokens(B * T, V, rng);
-  targets[4] = targets[9] = kIgnore;
+  targets[4] = targets[9] = kIgnoreIndex;
   const auto initial = state_away_from_zero(model, B, rng);
 
   TokenModel<double>::Cache cache;
@@ -98,7 +98,8 @@ TEST_CASE("gradients of a token model that hears conditions, with and without dr
   const Index V = 7, B = 3, T = 5;
   Rng rng(4);
   TokenModel<double> model(
-      {.vocabulary = V, .conditions = 5, .per_step = 4, .embedding = 4, .hidden = 5, .layers = 2, .dropout = p}, rng);
+      {.vocabulary = V, .conditions = 5, .ids_per_step = 4, .embedding = 4, .hidden = 5, .layers = 2, .dropout = p},
+      rng);
   randomise(model, rng);
   const auto ids = random_bags(B * T, model.config(), rng);
   const auto targets = random_tokens(B * T, V, rng);
@@ -128,7 +129,7 @@ TEST_CASE("gradients of a token model that hears conditions, with and without dr
 TEST_CASE("conditions begin silent: a fresh model says the same with and without them") {
   const Index V = 9, B = 2, T = 6;
   Rng rng(5);
-  TokenModel<double> model({.vocabulary = V, .conditions = 30, .per_step = 5, .embedding = 4, .hidden = 5}, rng);
+  TokenModel<double> model({.vocabulary = V, .conditions = 30, .ids_per_step = 5, .embedding = 4, .hidden = 5}, rng);
   auto ids = random_bags(B * T, model.config(), rng);
   TokenModel<double>::Cache cache;
   auto state = model.zero_state(B);
@@ -151,7 +152,8 @@ TEMPLATE_TEST_CASE("a token model that hears conditions streams what it computes
       set_cpu_level(level);
       INFO("level " << name(level) << ", V " << V);
       Rng rng(6);
-      TokenModel<Scalar> model({.vocabulary = V, .conditions = 8, .per_step = 4, .embedding = 6, .hidden = 21}, rng);
+      TokenModel<Scalar> model({.vocabulary = V, .conditions = 8, .ids_per_step = 4, .embedding = 6, .hidden = 21},
+                               rng);
       randomise(model, rng);
       const auto ids = random_bags(B * T, model.config(), rng);
       auto state = state_away_from_zero(model, B, rng), streamed = state;

@@ -19,8 +19,9 @@ using rondo::test::random_performance;
 
 namespace {
 
-/// What conditions_of says, without any memory of the token before: looks through all onsets at each token.
-std::vector<Told> told_by_force(const std::vector<Token>& tokens) {
+/// What condition_values_per_token says, without any memory of the token before: looks through all onsets at each
+/// token.
+std::vector<ConditionValues> told_by_force(const std::vector<Token>& tokens) {
   std::vector<std::int64_t> after;  // time after each token, in steps
   std::vector<std::pair<std::int64_t, int>> onsets;
   std::int64_t now = 0;
@@ -36,7 +37,7 @@ std::vector<Told> told_by_force(const std::vector<Token>& tokens) {
     const double seconds = std::clamp(static_cast<double>(now - step) / 100, 1.0, 5.0);
     return density_bin(coming / seconds);
   };
-  std::vector<Told> told;
+  std::vector<ConditionValues> told;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     std::size_t j = i;  // in the last second what was told before it goes on
     while (j > 0 && now - after[j] < 100) --j;
@@ -48,9 +49,9 @@ std::vector<Told> told_by_force(const std::vector<Token>& tokens) {
   return told;
 }
 
-std::vector<Token> ids(const Conditions& conditions, int vocabulary, Token token, Told told, const KeysDown& sounding,
-                       int semitones = 0) {
-  std::vector<Token> to(static_cast<std::size_t>(conditions.per_step()), 12345);
+std::vector<Token> ids(const Conditions& conditions, int vocabulary, Token token, ConditionValues told,
+                       const ActiveNotes& sounding, int semitones = 0) {
+  std::vector<Token> to(static_cast<std::size_t>(conditions.ids_per_step()), 12345);
   write_step(conditions, vocabulary, token, told, sounding, semitones, to);
   return to;
 }
@@ -73,19 +74,19 @@ TEST_CASE("Conditions by name, and how many ids they take") {
   const Conditions all = Conditions::named(std::vector<std::string>{"sounding", "key", "notes-per-second"});
   CHECK(all.names() == std::vector<std::string>{"notes-per-second", "key", "sounding"});
   CHECK(all.ids() == 12 + 24 + 129);
-  CHECK(all.per_step() == 1 + 1 + 1 + 17);
-  CHECK(all.looks_ahead());
+  CHECK(all.ids_per_step() == 1 + 1 + 1 + 17);
+  CHECK(all.needs_lookahead());
   const Conditions none, sounding{.sounding = true}, key{.key = true};
-  CHECK((none.ids() == 0 && none.per_step() == 1 && !none.any()));
-  CHECK((sounding.ids() == 129 && sounding.per_step() == 18 && sounding.any() && !sounding.looks_ahead()));
-  CHECK((key.ids() == 24 && key.per_step() == 2 && key.looks_ahead()));
+  CHECK((none.ids() == 0 && none.ids_per_step() == 1 && !none.any()));
+  CHECK((sounding.ids() == 129 && sounding.ids_per_step() == 18 && sounding.any() && !sounding.needs_lookahead()));
+  CHECK((key.ids() == 24 && key.ids_per_step() == 2 && key.needs_lookahead()));
   for (const Conditions& c : {all, none, sounding, key}) CHECK(Conditions::named(c.names()) == c);
   CHECK_THROWS_WITH(Conditions::named(std::vector<std::string>{"key", "tempo"}),
                     "condition: 'tempo' is none of notes-per-second, key, sounding");
 }
 
 TEST_CASE("Keys are down from their note-on to their note-off, the pedal likewise") {
-  KeysDown down;
+  ActiveNotes down;
   CHECK_FALSE(down.any());
   for (Token token : {velocity(3), note_on(60), time_shift(9), note_on(64), kPedalDown}) down.feed(token);
   CHECK((down.key(60) && down.key(64) && !down.key(62) && down.pedal()));
@@ -97,16 +98,16 @@ TEST_CASE("Keys are down from their note-on to their note-off, the pedal likewis
 
 TEST_CASE("A step is its token, then density, key, keys that sound from the lowest up, and the pedal") {
   const Conditions all{.notes_per_second = true, .key = true, .sounding = true};
-  KeysDown down;
+  ActiveNotes down;
   for (Token token : {note_on(64), note_on(60), kPedalDown}) down.feed(token);
-  std::vector<Token> wanted(20, kUntold);
+  std::vector<Token> wanted(20, kNoCondition);
   // ids: 388.. densities, 400.. keys, 424.. sounding pitches, 552 the pedal
   wanted[0] = note_on(64), wanted[1] = 388 + 7, wanted[2] = 400 + 11;
   wanted[3] = 424 + 60, wanted[4] = 424 + 64, wanted[5] = 424 + 128;
   CHECK(ids(all, kVocabulary, note_on(64), {7, 11}, down) == wanted);
   wanted[0] = note_on(66), wanted[2] = 400 + 1, wanted[3] += 2, wanted[4] += 2;  // B major up to C sharp major
   CHECK(ids(all, kVocabulary, note_on(64), {7, 11}, down, 2) == wanted);
-  wanted[0] = note_off(62), wanted[1] = wanted[2] = kUntold;
+  wanted[0] = note_off(62), wanted[1] = wanted[2] = kNoCondition;
   CHECK(ids(all, kVocabulary, note_off(60), {}, down, 2) == wanted);
   wanted[0] = kPedalDown;  // time, velocity and pedal do not move
   CHECK(ids(all, kVocabulary, kPedalDown, {}, down, 2) == wanted);
@@ -120,11 +121,11 @@ TEST_CASE("A step is its token, then density, key, keys that sound from the lowe
 
 TEST_CASE("Of more keys than there is room for the lowest are told, and the pedal still") {
   const Conditions sounding{.sounding = true};
-  KeysDown down;
+  ActiveNotes down;
   for (int pitch = 30; pitch < 50; ++pitch) down.feed(note_on(pitch));
   std::vector<Token> wanted{time_shift(1)};
   for (int pitch = 30; pitch < 46; ++pitch) wanted.push_back(388 + pitch);
-  wanted.push_back(kUntold);
+  wanted.push_back(kNoCondition);
   CHECK(ids(sounding, kVocabulary, time_shift(1), {}, down) == wanted);
   down.feed(kPedalDown);
   wanted.back() = 388 + 128;
@@ -137,7 +138,7 @@ TEST_CASE("What is told of a piece is what looking at all its onsets says") {
     for (int notes : {3, 40, 400}) {
       INFO("seed " << seed << ", " << notes << " notes");
       const auto tokens = encode(random_performance(seed, notes, 40, seed % 2 == 0));
-      const auto told = conditions_of(tokens), wanted = told_by_force(tokens);
+      const auto told = condition_values_per_token(tokens), wanted = told_by_force(tokens);
       REQUIRE(told.size() == tokens.size());
       for (std::size_t i = 0; i < tokens.size(); ++i) {
         INFO("token " << i);
@@ -148,7 +149,7 @@ TEST_CASE("What is told of a piece is what looking at all its onsets says") {
   int heard = 0;
   for (int count : densities) heard += count > 0;
   CHECK(heard >= 5);
-  CHECK(conditions_of({}).empty());
+  CHECK(condition_values_per_token({}).empty());
 }
 
 TEST_CASE("Density looks five seconds ahead, and a rest before the end keeps the music's") {
@@ -158,7 +159,7 @@ TEST_CASE("Density looks five seconds ahead, and a rest before the end keeps the
         {.start = {i < 20 ? i * 0.5 : 10 + (i - 20) * 0.25}, .pitch = static_cast<std::uint8_t>(60 + i % 5)});
   for (Note& note : notes) note.end = {note.start.value + 0.2};
   const auto tokens = encode(make_performance(notes));
-  const auto told = conditions_of(tokens);
+  const auto told = condition_values_per_token(tokens);
   std::int64_t now = 0;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (kind_of(tokens[i]) == EventKind::time_shift) now += event_of(tokens[i]).value;

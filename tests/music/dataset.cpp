@@ -31,8 +31,8 @@ std::set<std::string> names(const std::vector<Piece>& list) {
 constexpr Conditions kAll{.notes_per_second = true, .key = true, .sounding = true};
 
 /// All steps of a piece as a model with all conditions hears it, worked out from its tokens alone.
-std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool tell) {
-  const auto told = conditions_of(tokens);
+std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool conditioned) {
+  const auto told = condition_values_per_token(tokens);
   std::set<int> down;
   bool pedal = false;
   std::vector<std::vector<Token>> steps;
@@ -41,14 +41,14 @@ std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool tel
     if (event.kind == EventKind::note_on) down.insert(event.value);
     if (event.kind == EventKind::note_off) down.erase(event.value);
     if (event.kind == EventKind::pedal) pedal = event.value != 0;
-    std::vector<Token> ids = {tokens[i], kUntold, kUntold};
-    if (tell) ids[1] = kVocabularyWithPedal + told[i].density;
-    if (tell && told[i].key >= 0) ids[2] = kVocabularyWithPedal + kDensityBins + told[i].key;
+    std::vector<Token> ids = {tokens[i], kNoCondition, kNoCondition};
+    if (conditioned) ids[1] = kVocabularyWithPedal + told[i].density;
+    if (conditioned && told[i].key >= 0) ids[2] = kVocabularyWithPedal + kDensityBins + told[i].key;
     const Token first = kVocabularyWithPedal + kDensityBins + kKeys;
     for (int pitch : down)
       if (ids.size() < 19) ids.push_back(first + pitch);
     if (pedal) ids.push_back(first + kPitches);
-    ids.resize(20, kUntold);
+    ids.resize(20, kNoCondition);
     steps.push_back(std::move(ids));
   }
   return steps;
@@ -77,7 +77,7 @@ TEST_CASE("Stable hashing gives the published values") {
   CHECK(stable_hash("a") != stable_hash("b"));
   CHECK(stable_hash("a", 1) != stable_hash("a", 2));
   CHECK(stable_hash("a") == mix(0xaf63dc4c8601ec8cu ^ mix(0)));  // FNV-1a of "a"
-  CountedRandom random(3, 4);
+  CounterRng random(3, 4);
   std::vector<int> seen(10);
   for (int i = 0; i < 10000; ++i) ++seen[random.below(10)];
   for (int count : seen) CHECK(std::abs(count - 1000) < 150);  // five standard deviations
@@ -95,18 +95,18 @@ TEST_CASE("A split by name takes the named pieces, whole") {
 
 TEST_CASE("A split by share depends on seed and names, not on order") {
   const auto all = pieces(10);
-  const auto corpus = split_by_share(all, 0.3, 7);
+  const auto corpus = split_by_fraction(all, 0.3, 7);
   CHECK(corpus.valid.size() == 3);
   CHECK(corpus.train.size() == 7);
-  const auto backwards = split_by_share({all.rbegin(), all.rend()}, 0.3, 7);
+  const auto backwards = split_by_fraction({all.rbegin(), all.rend()}, 0.3, 7);
   CHECK(names(backwards.valid) == names(corpus.valid));
   std::set<std::set<std::string>> splits;
-  for (std::uint64_t seed = 0; seed < 20; ++seed) splits.insert(names(split_by_share(all, 0.3, seed).valid));
+  for (std::uint64_t seed = 0; seed < 20; ++seed) splits.insert(names(split_by_fraction(all, 0.3, seed).valid));
   CHECK(splits.size() > 10);
-  CHECK(split_by_share(all, 0).valid.size() == 1);  // at least one
-  CHECK(split_by_share(all, 1).train.size() == 1);  // never all
-  CHECK_THROWS(split_by_share(pieces(1), 0.5));
-  CHECK_THROWS(split_by_share(all, -0.1));
+  CHECK(split_by_fraction(all, 0).valid.size() == 1);  // at least one
+  CHECK(split_by_fraction(all, 1).train.size() == 1);  // never all
+  CHECK_THROWS(split_by_fraction(pieces(1), 0.5));
+  CHECK_THROWS(split_by_fraction(all, -0.1));
 }
 
 TEST_CASE("Transposing tokens equals transposing notes; a pitch out of range is refused") {
@@ -120,9 +120,9 @@ TEST_CASE("Transposing tokens equals transposing notes; a pitch out of range is 
                     "transpose: pitch 126 by 2 semitones leaves 0..127");
   CHECK_THROWS(transpose(make_performance({{.pitch = 1}}), -2));
   const std::vector<Note> high = {{.pitch = 60}, {.pitch = 107}}, beyond = {{.pitch = 20}, {.pitch = 110}};
-  CHECK(transpositions_that_fit(high, {-3, 3}) == std::pair(-3, 1));
-  CHECK(transpositions_that_fit(beyond, {-3, 3}) == std::pair(0, 0));
-  CHECK(transpositions_that_fit({}, {-3, 3}) == std::pair(-3, 3));
+  CHECK(allowed_transpositions(high, {-3, 3}) == std::pair(-3, 1));
+  CHECK(allowed_transpositions(beyond, {-3, 3}) == std::pair(0, 0));
+  CHECK(allowed_transpositions({}, {-3, 3}) == std::pair(-3, 3));
 }
 
 TEST_CASE("Stretching multiplies every time") {
@@ -147,7 +147,7 @@ TEST_CASE("A sweep reads every token of every piece once, in order") {
     if (!piece.performance.notes.empty()) expected.insert(tokens_of(piece)), targets += tokens_of(piece).size() - 1;
 
   const int steps = 50;
-  Sweep sweep(list, 3, steps);
+  EvaluationBatches sweep(list, 3, steps);
   REQUIRE(sweep.batch() == 3);
   CHECK(sweep.targets() == targets);
   std::vector<std::vector<Token>> open(3);
@@ -265,8 +265,8 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
                            .windows = windows,
                            .seed = 4,
                            .augmentation = {-3, 3, {1.0, 1.05}},
-                           .hearing = {kVocabularyWithPedal, kAll},
-                           .untold = 4});
+                           .input_spec = {kVocabularyWithPedal, kAll},
+                           .unconditioned_one_in = 4});
     std::vector<bool> told_now(3);
     int jumps = 0, silent = 0;
     std::set<std::size_t> variants;
@@ -280,11 +280,11 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
         const auto in_told = static_cast<std::size_t>(place(told)), in_untold = static_cast<std::size_t>(place(untold));
         INFO("windows " << windows << ", batch " << i << ", stream " << b);
         REQUIRE((in_told < told.size()) != (in_untold < untold.size()));
-        const bool tell = in_told < told.size();
-        variants.insert(tell ? in_told : in_untold);
-        if (batch.reset[b]) ++jumps, silent += !tell;
-        if (!batch.reset[b]) REQUIRE(told_now[b] == tell);  // until the next jump
-        told_now[b] = tell;
+        const bool conditioned = in_told < told.size();
+        variants.insert(conditioned ? in_told : in_untold);
+        if (batch.reset[b]) ++jumps, silent += !conditioned;
+        if (!batch.reset[b]) REQUIRE(told_now[b] == conditioned);  // until the next jump
+        told_now[b] = conditioned;
         for (std::size_t t = 0; t + 1 < window.size(); ++t) REQUIRE(batch.targets[t * 3 + b] == window[t + 1][0]);
       }
     }
@@ -292,10 +292,11 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
     if (windows == 1) CHECK((silent > jumps / 4 - 40 && silent < jumps / 4 + 40));  // 450 jumps: 9 is one deviation
   }
   for (int rarity : {0, 1}) {  // never untold; always
-    Batches batches(list, {.batch = 2, .windows = 1, .hearing = {kVocabularyWithPedal, kAll}, .untold = rarity});
+    Batches batches(
+        list, {.batch = 2, .windows = 1, .input_spec = {kVocabularyWithPedal, kAll}, .unconditioned_one_in = rarity});
     for (int i = 0; i < 60; ++i) {
       const Batch& batch = batches.next();
-      for (std::size_t b = 0; b < 2; ++b) REQUIRE((column(batch, b).front()[1] != kUntold) == (rarity == 0));
+      for (std::size_t b = 0; b < 2; ++b) REQUIRE((column(batch, b).front()[1] != kNoCondition) == (rarity == 0));
     }
   }
 }
@@ -306,7 +307,7 @@ TEST_CASE("Batches with conditions are a function of seed and step, what sounds 
     for (int steps : {1, 3, 57}) {
       INFO("windows " << windows << ", seek to " << steps);
       const BatchOptions options{
-          .batch = 4, .steps = 16, .windows = windows, .seed = 9, .hearing = {kVocabularyWithPedal, kAll}};
+          .batch = 4, .steps = 16, .windows = windows, .seed = 9, .input_spec = {kVocabularyWithPedal, kAll}};
       Batches walked(list, options), sought(list, options);
       for (int i = 0; i < steps; ++i) walked.next();
       for (int i = 0; i < 9; ++i) sought.next();  // seeks back as well
@@ -322,31 +323,31 @@ TEST_CASE("Batches with conditions are a function of seed and step, what sounds 
     }
 }
 
-TEST_CASE("A sweep leaves conditions that look ahead untold unless it is to tell them; what sounds it always tells") {
+TEST_CASE("A sweep leaves conditions that look ahead untold unless asked for; the active notes are always given") {
   const std::vector<Piece> list = {{"one", random_performance(7, 150, 30)}};
   const auto tokens = tokens_of(list[0]);
-  for (bool tell : {false, true}) {
-    Sweep sweep(list, 2, 40, {kVocabularyWithPedal, kAll}, tell);
+  for (bool conditioned : {false, true}) {
+    EvaluationBatches sweep(list, 2, 40, {kVocabularyWithPedal, kAll}, conditioned);
     std::vector<std::vector<Token>> seen;
     while (const Batch* batch = sweep.next())
       for (auto& step : column(*batch, 0)) seen.push_back(std::move(step));
-    auto wanted = heard(tokens, tell);
+    auto wanted = heard(tokens, conditioned);
     wanted.pop_back();  // nothing follows the last
     CHECK((seen == wanted));
   }
-  Sweep sweep(list, 1, 40, {kVocabularyWithPedal, kAll});
+  EvaluationBatches sweep(list, 1, 40, {kVocabularyWithPedal, kAll});
   CHECK((column(*sweep.next(), 0).front() == heard(tokens, false).front()));
 }
 
 TEST_CASE("Past the end of a stream inputs are 0, their conditions untold") {
   const std::vector<Piece> list = {{"short", random_performance(7, 4)}};
-  Sweep sweep(list, 1, 200, {kVocabularyWithPedal, kAll}, true);
+  EvaluationBatches sweep(list, 1, 200, {kVocabularyWithPedal, kAll}, true);
   const Batch* batch = sweep.next();
   REQUIRE(batch != nullptr);
   const int end = batch->lengths[0];
   REQUIRE((end > 2 && end < 200));
   for (auto t = static_cast<std::size_t>(end); t < 200; ++t) {
     REQUIRE(batch->targets[t] == kNoTarget);
-    for (std::size_t k = 0; k < 20; ++k) REQUIRE(batch->inputs[t * 20 + k] == (k == 0 ? 0 : kUntold));
+    for (std::size_t k = 0; k < 20; ++k) REQUIRE(batch->inputs[t * 20 + k] == (k == 0 ? 0 : kNoCondition));
   }
 }

@@ -170,9 +170,11 @@ TEST_CASE("A piece is read with its bars, without drums; what cannot be a piece 
   const auto huge = folder.write("huge.mid", "MThd");
   fs::resize_file(huge, kLargestMusicFile + 1);  // a hole: it takes no room
   CHECK_THROWS_WITH(read_piece(huge), huge.string() + ": 8388609 bytes, where 8388608 are the most");
-  const auto stuck = folder.write("stuck.mid", bytes_of(file_of({notes_at(every(10, 10 * kMostOnOneKey + 10))})));
+  const auto stuck =
+      folder.write("stuck.mid", bytes_of(file_of({notes_at(every(10, 10 * kMaxOverlappingNotes + 10))})));
   CHECK_THROWS_WITH(read_piece(stuck), stuck.string() + ": 257 notes sound at once on one key, where 256 are the most");
-  CHECK_NOTHROW(read_piece(folder.write("thick.mid", bytes_of(file_of({notes_at(every(10, 10 * kMostOnOneKey))})))));
+  CHECK_NOTHROW(
+      read_piece(folder.write("thick.mid", bytes_of(file_of({notes_at(every(10, 10 * kMaxOverlappingNotes))})))));
   midi::Track scale;
   for (int i = 0; i < 1000; ++i)
     scale.add(midi::note_on({10 * i}, 0, 60, 64)), scale.add(midi::note_off({10 * i + 10}, 0, 60));

@@ -101,7 +101,7 @@ TEST_CASE("clip reports a norm that is not finite and touches nothing") {
 }
 
 TEST_CASE("the schedule climbs, descends on half a cosine, and stays on its floor") {
-  const WarmupCosine rate{.peak = 2, .warmup = 0.2, .floor = 0.1};
+  const WarmupCosine rate{.peak = 2, .warmup = 0.2, .min_ratio = 0.1};
   CHECK(rate(0) == 0);
   CHECK(rate(0.1) == Approx(1));
   CHECK(rate(0.2) == Approx(2));

@@ -10,7 +10,8 @@ using namespace piano;
 TEST_CASE("Calibration error, worked by hand") {
   Calibration c;
   CHECK(c.error() == 0);
-  // bin 9, (.6, .667]: four at .65, one right: .25 against .65. bin 14: two at 1, both right. bin 0: one at .02, wrong.
+  // bin 9, (.6, .667]: four at .65, one correct: .25 against .65. bin 14: two at 1, both correct. bin 0: one at .02,
+  // wrong.
   for (int i = 0; i < 4; ++i) c.add(0.65, i == 0);
   c.add(1.0, true);
   c.add(1.0, true);
@@ -28,15 +29,15 @@ TEST_CASE("Calibration error, worked by hand") {
   CHECK(c.bins()[2].count == 1);
 }
 
-TEST_CASE("A model as sure as it is right has no calibration error, one too sure the difference") {
+TEST_CASE("A model as sure as it is correct has no calibration error, one too sure the difference") {
   std::mt19937 random(1);
   std::uniform_real_distribution<double> uniform(0, 1);
   Calibration honest, boastful;
   for (int i = 0; i < 200000; ++i) {
     const double p = uniform(random);
-    const bool right = uniform(random) < p;
-    honest.add(p, right);
-    boastful.add(p + 0.5 * (1 - p), right);  // on average a quarter too sure
+    const bool correct = uniform(random) < p;
+    honest.add(p, correct);
+    boastful.add(p + 0.5 * (1 - p), correct);  // on average a quarter too sure
   }
   CHECK(honest.error() < 0.01);
   CHECK(boastful.error() == Approx(0.25).margin(0.01));

@@ -35,20 +35,20 @@ TEST_CASE("A configuration survives its file, whatever is in it") {
     c.pedal = rondo::music::PedalMode::tokens;
     c.data = {"/a/b.mid", "c"};
     c.validation = {"x"};
-    c.validation_share = 0.25;
+    c.validation_fraction = 0.25;
     c.augmentation = {-5, 2, {0.9, 1.1}};
     c.batch_size = 7, c.sequence_length = 8, c.windows = 9;
     c.learning_rate = 0.125, c.warmup = 0.5, c.beta2 = 0.75, c.weight_decay = 0.0625, c.clip = 11;
     c.steps = 12, c.minutes = 1.5, c.seed = 13, c.model.dropout = 0.375;
-    c.settle();
+    c.complete();
     CHECK(c.model.vocabulary == rondo::music::kVocabularyWithPedal);
     CHECK(c.model.conditions == c.conditions.ids());
-    CHECK(c.model.per_step == c.conditions.per_step());
+    CHECK(c.model.ids_per_step == c.conditions.per_step());
     const Config back = Config::from_json(c.to_json());
     CHECK(back.to_json() == c.to_json());
     CHECK(back.to_json() != named.config.to_json());
     CHECK(back.model.conditions == c.model.conditions);
-    CHECK(back.model.per_step == c.model.per_step);
+    CHECK(back.model.ids_per_step == c.model.per_step);
     CHECK((back.batch_size == 7 && back.windows == 9 && back.beta2 == 0.75 && back.clip == 11 && back.seed == 13));
   }
 }

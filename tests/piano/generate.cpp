@@ -11,7 +11,7 @@
 #include <tuple>
 #include <vector>
 
-#include "piano/players.hpp"
+#include "piano/random_models.hpp"
 #include "support/catch.hpp"
 
 using namespace piano;
@@ -20,8 +20,8 @@ using music::EventKind;
 
 namespace {
 
-constexpr music::Hearing kPlain{}, kPedal{music::kVocabularyWithPedal, {}};
-constexpr music::Hearing kTold{music::kVocabulary, {.notes_per_second = true, .key = true, .sounding = true}};
+constexpr music::InputSpec kPlain{}, kPedal{music::kVocabularyWithPedal, {}};
+constexpr music::InputSpec kTold{music::kVocabulary, {.notes_per_second = true, .key = true, .sounding = true}};
 constexpr std::array<double, 5> kTemperatures = {0, 0.5, 1, 2, 5};
 constexpr double kGrid = 1e-9;  // times are whole steps, but for a double's rounding
 
@@ -63,7 +63,7 @@ void require_playable(const std::vector<music::Token>& tokens) {
 
 /// Requires of a take what holds for every outline: given notes as they were and in their place, new ones beginning in
 /// free spans alone, on a piano's keys, for 5 s at most, and no silence behind the last.
-void require_kept(const Outline& outline, const Take& take) {
+void require_kept(const GenerationPlan& outline, const GeneratedPiece& take) {
   std::multiset<OnGrid> given, wanted;
   for (const music::Note& note : outline.given.notes) wanted.insert(on_grid(note));
   const auto& notes = take.performance.notes;
@@ -97,13 +97,13 @@ void require_kept(const Outline& outline, const Take& take) {
 }
 
 /// Outlines of all kinds.
-std::vector<Outline> outlines(bool pedal) {
-  std::vector<Outline> all = {free_play(9)};
+std::vector<GenerationPlan> outlines(bool pedal) {
+  std::vector<GenerationPlan> all = {free_play(9)};
   for (unsigned seed : {1u, 2u}) {
     const Primer primer = random_primer(seed, 12, pedal);
     all.push_back(continuation(primer, 6));
-    all.push_back(second_half_anew(primer));
-    for (double share : {0.1, 0.4, 0.8}) all.push_back(share_anew(primer, share, seed));
+    all.push_back(regenerate_second_half(primer));
+    for (double share : {0.1, 0.4, 0.8}) all.push_back(regenerate_fraction(primer, share, seed));
   }
   return all;
 }
@@ -111,23 +111,24 @@ std::vector<Outline> outlines(bool pedal) {
 }  // namespace
 
 TEST_CASE("Untrained models at any temperature play what can be played, and keep what is given") {
-  for (const music::Hearing& hearing : {kPlain, kPedal, kTold}) {
-    const bool pedal = hearing.vocabulary == music::kVocabularyWithPedal;
+  for (const music::InputSpec& input_spec : {kPlain, kPedal, kTold}) {
+    const bool pedal = input_spec.vocabulary == music::kVocabularyWithPedal;
     std::size_t fresh = 0, pedal_moves = 0;
     for (std::uint64_t seed : {1u, 2u})
       for (double temperature : kTemperatures) {
-        const auto model = random_model(hearing, seed);
+        const auto model = random_model(input_spec, seed);
         const auto all = outlines(pedal);
         for (std::size_t k = 0; k < all.size(); ++k) {
-          INFO("model " << seed << ", V " << hearing.vocabulary << ", " << hearing.conditions.ids()
+          INFO("model " << seed << ", V " << input_spec.vocabulary << ", " << input_spec.conditions.ids()
                         << " conditions, temperature " << temperature << ", outline " << k);
-          const Played played =
-              play(model, hearing,
-                   {.outline = all[k], .sampling = {.temperature = temperature}, .seed = seed + k, .told = {5, 3}});
+          const Played played = play(
+              model, input_spec,
+              {.plan = all[k], .sampling = {.temperature = temperature}, .seed = seed + k, .condition_values = {5, 3}});
           require_playable(played.tokens);
           require_kept(all[k], played.take);
-          REQUIRE(played.take.fresh().notes.size() + all[k].given.notes.size() == played.take.performance.notes.size());
-          fresh += played.take.fresh().notes.size();
+          REQUIRE(played.take.new_notes().notes.size() + all[k].given.notes.size() ==
+                  played.take.performance.notes.size());
+          fresh += played.take.new_notes().notes.size();
           pedal_moves += played.take.performance.controls.size();
         }
       }
@@ -147,13 +148,14 @@ TEST_CASE("Outside of free spans the pedal is the primer's") {
   int down = 0, up = 0, moved = 0;
   for (unsigned seed = 1; seed <= 4; ++seed) {
     const Primer primer = random_primer(seed, 12, true);
-    const Outline outline = share_anew(primer, 0.4, seed);
+    const GenerationPlan outline = regenerate_fraction(primer, 0.4, seed);
     auto model = random_model(kPedal, seed);
     model.for_each_parameter([](const rondo::Path& path, auto& p) {
       if (path.text() == "output.bias")
         p.value()(music::kPedalDown, 0) = p.value()(music::kPedalUp, 0) = 5;  // restless
     });
-    const Take take = generate(model, kPedal, {{.outline = outline, .sampling = {}, .seed = seed}}, kOpening).front();
+    const GeneratedPiece take =
+        generate(model, kPedal, {{.plan = outline, .sampling = {}, .seed = seed}}, kOpening).front();
     for (std::int64_t step = 0; step < music::to_step({primer.seconds}); ++step) {
       const bool free = std::ranges::any_of(outline.free, [&](const Span& span) {
         return music::to_step({span.begin}) <= step && step < music::to_step({span.end});
@@ -172,9 +174,9 @@ TEST_CASE("Given notes that overlap on one key come one after the other") {
   const auto note = [](double start, double end, int velocity) {
     return music::Note{.start = {start}, .end = {end}, .pitch = 60, .velocity = static_cast<std::uint8_t>(velocity)};
   };
-  const Outline outline{music::make_performance({note(0, 2, 50), note(1, 3, 90), note(1, 1.5, 20)}), {{3, 5}}};
+  const GenerationPlan outline{music::make_performance({note(0, 2, 50), note(1, 3, 90), note(1, 1.5, 20)}), {{3, 5}}};
   const auto model = random_model(kPlain, 2);
-  const Played played = play(model, kPlain, {.outline = outline, .sampling = {}, .seed = 1});
+  const Played played = play(model, kPlain, {.plan = outline, .sampling = {}, .seed = 1});
   require_playable(played.tokens);
   CHECK(played.take.performance.notes.size() > 2);
   CHECK(on_grid(played.take.performance.notes[0]) == OnGrid{0, 100, 60, music::velocity_bin(50)});
@@ -183,8 +185,8 @@ TEST_CASE("Given notes that overlap on one key come one after the other") {
 TEST_CASE("Given notes are not new: a continuation's are all of the primer's, and only they") {
   const Primer primer = random_primer(4, 10);
   const auto model = random_model(kPlain, 3);
-  const Take take =
-      generate(model, kPlain, {{.outline = continuation(primer, 8), .sampling = {}, .seed = 5}}, kOpening).front();
+  const GeneratedPiece take =
+      generate(model, kPlain, {{.plan = continuation(primer, 8), .sampling = {}, .seed = 5}}, kOpening).front();
   std::size_t given = 0;
   for (std::size_t i = 0; i < take.given.size(); ++i) {
     const bool before = music::to_step(take.performance.notes[i].start) < music::to_step({primer.seconds});
@@ -192,7 +194,7 @@ TEST_CASE("Given notes are not new: a continuation's are all of the primer's, an
     given += before;
   }
   CHECK(given == primer.performance.notes.size());
-  CHECK(take.fresh().notes.size() == take.performance.notes.size() - given);
+  CHECK(take.new_notes().notes.size() == take.performance.notes.size() - given);
   CHECK(take.performance.duration.value <= primer.seconds + 8 + 0.5);  // the last notes ring for half a second
   CHECK(take.performance.duration.value > primer.seconds + 3);
 }
@@ -201,18 +203,18 @@ TEST_CASE("A take is the same whatever is played beside it") {
   const auto model = random_model(kTold, 6);
   const Primer primer = random_primer(5, 6);
   const std::vector<Request> requests = {
-      {.outline = continuation(primer, 5), .sampling = {.temperature = 1.3}, .seed = 1, .told = {3, 4}},
-      {.outline = free_play(8), .sampling = {.top_k = 20}, .seed = 2, .told = {}},
-      {.outline = share_anew(primer, 0.5, 3), .sampling = {.top_p = 0.8}, .seed = 3, .told = {9, 20}},
+      {.plan = continuation(primer, 5), .sampling = {.temperature = 1.3}, .seed = 1, .condition_values = {3, 4}},
+      {.plan = free_play(8), .sampling = {.top_k = 20}, .seed = 2, .condition_values = {}},
+      {.plan = regenerate_fraction(primer, 0.5, 3), .sampling = {.top_p = 0.8}, .seed = 3, .condition_values = {9, 20}},
   };
   const auto together = generate(model, kTold, requests, kOpening);
   const auto backwards = generate(model, kTold, {requests.rbegin(), requests.rend()}, kOpening);
   REQUIRE(together.size() == 3);
   for (std::size_t i = 0; i < 3; ++i) {
     INFO("request " << i);
-    const Take alone = generate(model, kTold, {requests[i]}, kOpening).front(), other = backwards[2 - i];
+    const GeneratedPiece alone = generate(model, kTold, {requests[i]}, kOpening).front(), other = backwards[2 - i];
     CHECK(alone.performance.notes.size() > 5);
-    for (const Take* take : {&alone, &other}) {
+    for (const GeneratedPiece* take : {&alone, &other}) {
       CHECK((take->performance.notes == together[i].performance.notes));
       CHECK((take->given == together[i].given));
       CHECK(take->sampled == together[i].sampled);
@@ -227,7 +229,8 @@ TEST_CASE("A take is the same whatever is played beside it") {
 
 TEST_CASE("A model hears what it is told, and which keys are down") {
   const auto model = random_model(kTold, 7);
-  const Request request{.outline = share_anew(random_primer(6, 9), 0.5, 1), .sampling = {}, .seed = 4, .told = {7, 13}};
+  const Request request{
+      .plan = regenerate_fraction(random_primer(6, 9), 0.5, 1), .sampling = {}, .seed = 4, .condition_values = {7, 13}};
   const Played played = play(model, kTold, request);
   std::set<int> down;
   for (std::size_t t = 0; t < played.tokens.size(); ++t) {
@@ -237,12 +240,13 @@ TEST_CASE("A model hears what it is told, and which keys are down") {
     std::vector<music::Token> wanted = {played.tokens[t], 388 + 7, 388 + 12 + 13};
     for (int key : down)
       if (wanted.size() < 19) wanted.push_back(388 + 12 + 24 + key);
-    wanted.resize(20, music::kUntold);
+    wanted.resize(20, music::kNoCondition);
     REQUIRE(played.heard[t] == wanted);
   }
-  for (const music::Told& other : {music::Told{8, 13}, music::Told{7, 14}, music::Told{-1, 13}}) {
+  for (const music::ConditionValues& other :
+       {music::ConditionValues{8, 13}, music::ConditionValues{7, 14}, music::ConditionValues{-1, 13}}) {
     Request asked = request;
-    asked.told = other;
+    asked.condition_values = other;
     const Played told = play(model, kTold, asked);
     REQUIRE(told.tokens.front() == played.tokens.front());
     CHECK(told.logits.front() != played.logits.front());
@@ -257,7 +261,8 @@ TEST_CASE("Nats are those of the model itself, whatever filters and masks do") {
   });
   for (const rondo::SamplingConfig& sampling :
        {rondo::SamplingConfig{}, {.temperature = 3}, {.top_k = 4}, {.top_p = 0.5, .min_p = 0.2}}) {
-    const Take take = generate(model, kPlain, {{.outline = free_play(5), .sampling = sampling}}, kOpening).front();
+    const GeneratedPiece take =
+        generate(model, kPlain, {{.plan = free_play(5), .sampling = sampling}}, kOpening).front();
     CHECK(take.sampled > 10);
     CHECK(take.nats == Approx(static_cast<double>(take.sampled) * std::log(388.0)).epsilon(1e-6));
   }
@@ -265,14 +270,14 @@ TEST_CASE("Nats are those of the model itself, whatever filters and masks do") {
 
 TEST_CASE("Density and key of a primer") {
   const Primer scale = parse_primer_notes("D4:0.5 E4:0.5 F#4:0.5 G4:0.5 A4:0.5 B4:0.5 C#5:0.5 D5:0.5");
-  const music::Told told = told_by(scale.performance);
+  const music::ConditionValues told = condition_values_of(scale.performance);
   CHECK(told.density == music::density_bin(8 / 1.75));  // the last begins at 1.75 s
   CHECK(told.key == music::key_named("D major"));
 }
 
 TEST_CASE("Settings out of range are refused before anything is played") {
   const auto model = random_model(kPlain, 1);
-  CHECK_THROWS_AS(generate(model, kPlain, {{.outline = free_play(1), .sampling = {.temperature = -1}}}, kOpening),
+  CHECK_THROWS_AS(generate(model, kPlain, {{.plan = free_play(1), .sampling = {.temperature = -1}}}, kOpening),
                   rondo::error);
   CHECK(generate(model, kPlain, {}, kOpening).empty());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "piano/evaluation/memorisation.hpp"
 #include <rondo/music/augment.hpp>
-#include "piano/evaluation/yardstick.hpp"
+#include "piano/evaluation/copy_detector.hpp"
 
 #include <random>
 
@@ -60,7 +60,7 @@ Brute brute(const std::vector<Piece>& pieces, const Performance& output, bool tr
           ++n;
         if (n < 2) continue;
         result.longest = std::max(result.longest, n);
-        if (n >= kTellingRun) std::fill_n(inside.begin() + static_cast<long>(i), n, true);
+        if (n >= kMinRunLength) std::fill_n(inside.begin() + static_cast<long>(i), n, true);
       }
   }
   result.share = static_cast<double>(std::count(inside.begin(), inside.end(), true)) / static_cast<double>(out.size());
@@ -97,7 +97,7 @@ TEST_CASE("Memorisation agrees with a search by brute force") {
     std::vector<Piece> pieces;
     for (unsigned i = 0; i < 3; ++i) pieces.push_back({std::to_string(i), melody(100 * seed + i, 150, 4)});
     const Performance output = melody(100 * seed + 50, 120, 4);
-    const Memorisation found = TrainingNotes(pieces).compare(output);
+    const Memorisation found = TrainingSetIndex(pieces).compare(output);
     const Brute exact = brute(pieces, output, false), transposed = brute(pieces, output, true);
     CHECK(exact.longest > 3);
     CHECK(found.exact.length == exact.longest);
@@ -125,7 +125,7 @@ TEST_CASE("A copied passage is found: where it stands, how long it is, how far i
     note.pitch = static_cast<std::uint8_t>(note.pitch + 3);
     output.notes.push_back(note);
   }
-  const Memorisation found = TrainingNotes(pieces).compare(output);
+  const Memorisation found = TrainingSetIndex(pieces).compare(output);
   CHECK(found.transposed.length == 30);
   CHECK(found.transposed.piece == "2");
   CHECK(found.transposed.piece_note == 100);
@@ -136,10 +136,10 @@ TEST_CASE("A copied passage is found: where it stands, how long it is, how far i
   CHECK(found.exact.length < 8);
   CHECK(found.exact_share == 0);
 
-  CHECK(TrainingNotes(pieces).compare(transpose(output, -3)).exact.length == 30);
-  CHECK(TrainingNotes(pieces).compare(pieces[1].performance).exact_share == 1);
-  CHECK(TrainingNotes(pieces).compare({}).exact.length == 0);
-  CHECK(TrainingNotes({}).compare(output).transposed.length == 0);
+  CHECK(TrainingSetIndex(pieces).compare(transpose(output, -3)).exact.length == 30);
+  CHECK(TrainingSetIndex(pieces).compare(pieces[1].performance).exact_share == 1);
+  CHECK(TrainingSetIndex(pieces).compare({}).exact.length == 0);
+  CHECK(TrainingSetIndex({}).compare(output).transposed.length == 0);
 }
 
 TEST_CASE("What is struck together does not hang on the last bit of a time") {
@@ -153,14 +153,14 @@ TEST_CASE("What is struck together does not hang on the last bit of a time") {
       }
     return make_performance(std::move(notes));
   };
-  const TrainingNotes training(std::vector<Piece>{{"early", spread(0)}});
+  const TrainingSetIndex training(std::vector<Piece>{{"early", spread(0)}});
   for (int later = 1; later < 60; ++later) CHECK(training.compare(spread(later)).exact.length == 80);
 }
 
 TEST_CASE("A corpus that repeats itself costs no more than any other") {
   std::vector<Piece> pieces;
   for (int i = 0; i < 10; ++i) pieces.push_back({"copy", melody(1, 3000, 30)});
-  const TrainingNotes notes(pieces);
+  const TrainingSetIndex notes(pieces);
   CHECK(notes.compare(pieces[0].performance).exact.length == 3000);
 }
 
@@ -171,7 +171,7 @@ TEST_CASE("A copied passage is found by bar where the piece knows its bars") {
   for (std::size_t n : {0u, 10u, 30u, 50u, 70u}) piece.bars.push_back({notes[n].start.value, 0});
   const int numbers[] = {0, 1, 2, 2, 3};
   for (std::size_t b = 0; b < 5; ++b) piece.bars[b].number = numbers[b];
-  const TrainingNotes training(std::vector<Piece>{piece, {"unknown", melody(4, 200, 40)}});
+  const TrainingSetIndex training(std::vector<Piece>{piece, {"unknown", melody(4, 200, 40)}});
   const auto bar_of_copy = [&](const Performance& source, long from) {
     return training.compare(make_performance({source.notes.begin() + from, source.notes.begin() + from + 15})).exact;
   };
@@ -190,10 +190,10 @@ TEST_CASE("The yardstick accuses copies, not music that shares what held-out mus
   std::vector<Piece> train, held_out;
   for (unsigned i = 0; i < 4; ++i) train.push_back({std::to_string(i), melody(i, 600, 30)});
   for (unsigned i = 10; i < 14; ++i) held_out.push_back({std::to_string(i), melody(i, 600, 30)});
-  const TrainingNotes training(train);
-  const Yardstick yardstick(training, held_out, 10);
-  CHECK(yardstick.excerpts() >= 16);
-  CHECK(yardstick.left_out() == 0);
+  const TrainingSetIndex training(train);
+  const CopyDetector detector(training, held_out, 10);
+  CHECK(detector.excerpts() >= 16);
+  CHECK(detector.excluded() == 0);
   // What the excerpts share, measured one by one.
   std::size_t longest = 0, count = 0;
   double share = 0, run = 0;
@@ -205,9 +205,9 @@ TEST_CASE("The yardstick accuses copies, not music that shares what held-out mus
       run += static_cast<double>(m.transposed.length);
       ++count;
     }
-  CHECK(yardstick.transposed().longest_run == longest);
-  CHECK(yardstick.transposed().highest_share == share);
-  CHECK(yardstick.transposed().mean_run == Approx(run / static_cast<double>(count)));
+  CHECK(detector.transposed().longest_run == longest);
+  CHECK(detector.transposed().highest_share == share);
+  CHECK(detector.transposed().mean_run == Approx(run / static_cast<double>(count)));
 
   const auto with_copy = [&](int copied, int own, int semitones) {
     Performance p = melody(99, own, 30);
@@ -220,30 +220,30 @@ TEST_CASE("The yardstick accuses copies, not music that shares what held-out mus
     }
     return training.compare(p);
   };
-  CHECK_FALSE(yardstick.copied(with_copy(0, 100, 0)));
-  CHECK_FALSE(yardstick.copied(with_copy(12, 20, 0)));   // a long share, but of a short run
-  CHECK_FALSE(yardstick.copied(with_copy(20, 200, 0)));  // a long run, but little of the whole
-  CHECK(yardstick.copied(with_copy(40, 60, 0)));
-  CHECK(yardstick.copied(with_copy(80, 20, 0)));
-  CHECK_FALSE(yardstick.copied(with_copy(30, 60, 2)));
-  CHECK(yardstick.copied(with_copy(80, 20, 2)));
+  CHECK_FALSE(detector.copied(with_copy(0, 100, 0)));
+  CHECK_FALSE(detector.copied(with_copy(12, 20, 0)));   // a long share, but of a short run
+  CHECK_FALSE(detector.copied(with_copy(20, 200, 0)));  // a long run, but little of the whole
+  CHECK(detector.copied(with_copy(40, 60, 0)));
+  CHECK(detector.copied(with_copy(80, 20, 0)));
+  CHECK_FALSE(detector.copied(with_copy(30, 60, 2)));
+  CHECK(detector.copied(with_copy(80, 20, 2)));
 
   // Held-out pieces that were learned in another file do not raise the limits.
   held_out.push_back({"again", train[2].performance});
-  const Yardstick careful(training, held_out, 10);
-  CHECK(careful.left_out() >= 4);
-  CHECK(careful.exact_limit().run == yardstick.exact_limit().run);
-  CHECK(careful.excerpts() == yardstick.excerpts());
+  const CopyDetector careful(training, held_out, 10);
+  CHECK(careful.excluded() >= 4);
+  CHECK(careful.exact_threshold().run == detector.exact_threshold().run);
+  CHECK(careful.excerpts() == detector.excerpts());
 
   // Music that shares much by nature raises them: the same few notes everywhere.
   std::vector<Piece> narrow_train = {{"a", melody(1, 600, 2)}}, narrow = {{"b", melody(2, 2000, 2)}};
-  const Yardstick wide(TrainingNotes(narrow_train), narrow, 10);
-  CHECK(wide.transposed_limit().share > Yardstick::kLeastTransposed.share);
+  const CopyDetector wide(TrainingSetIndex(narrow_train), narrow, 10);
+  CHECK(wide.transposed_threshold().share > CopyDetector::kMinThresholdTransposed.share);
 
   // Nobody to compare with: fixed limits.
-  const Yardstick alone(training, {}, 10);
+  const CopyDetector alone(training, {}, 10);
   CHECK(alone.excerpts() == 0);
-  CHECK(alone.exact_limit().run == Yardstick::kLeast.run);
+  CHECK(alone.exact_threshold().run == CopyDetector::kMinThreshold.run);
   CHECK(alone.copied(with_copy(40, 60, 0)));
   CHECK_FALSE(alone.copied(with_copy(0, 100, 0)));
 }

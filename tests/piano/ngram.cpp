@@ -90,7 +90,7 @@ TEST_CASE("What is forgotten was never counted") {
   CHECK_THROWS_AS(only.forget(a), std::logic_error);
 }
 
-TEST_CASE("Floors of a piece that is also learned are those without it") {
+TEST_CASE("Baselines of a piece that is also learned are those without it") {
   const auto piece = [](const char* name, unsigned seed) {
     Piece made{name, rondo::test::random_performance(seed, 200, 12, true)};
     made.performance.controls.clear();
@@ -98,25 +98,25 @@ TEST_CASE("Floors of a piece that is also learned are those without it") {
   };
   const std::vector<Piece> pieces = {piece("a", 1), piece("b", 2), piece("c", 3)};
   const auto renamed = std::vector<Piece>{piece("another name", 1)};
-  const auto honest = ngram_floors(std::span(pieces).subspan(1), renamed, kVocabulary);
-  const auto floors = ngram_floors(pieces, renamed, kVocabulary);
-  CHECK((floors.counted_without == std::vector<std::string>{"another name"}));
-  CHECK(floors.trigram == Approx(honest.trigram).epsilon(1e-12));
-  CHECK(honest.counted_without.empty());
+  const auto honest = ngram_baselines(std::span(pieces).subspan(1), renamed, kVocabulary);
+  const auto baselines = ngram_baselines(pieces, renamed, kVocabulary);
+  CHECK((baselines.leave_one_out == std::vector<std::string>{"another name"}));
+  CHECK(baselines.trigram == Approx(honest.trigram).epsilon(1e-12));
+  CHECK(honest.leave_one_out.empty());
   // Counting the piece would make it look easy.
   NGram unfair(4, kVocabulary);
   for (const Piece& p : pieces) unfair.count(tokens_of(p));
   const auto tokens = tokens_of(pieces[0]);
   CHECK(unfair.nll(tokens, 3) / static_cast<double>(tokens.size()) < honest.trigram - 0.5);
   // Judged together, each is told by the other two.
-  const auto all = ngram_floors(pieces, pieces, kVocabulary);
-  CHECK(all.counted_without.size() == 3);
+  const auto all = ngram_baselines(pieces, pieces, kVocabulary);
+  CHECK(all.leave_one_out.size() == 3);
   CHECK(all.uniform == Approx(std::log(kVocabulary)));
-  CHECK(all.bigram > floors.bigram - 1);
-  CHECK_THROWS_AS(ngram_floors(pieces, {}, kVocabulary), std::invalid_argument);
+  CHECK(all.bigram > baselines.bigram - 1);
+  CHECK_THROWS_AS(ngram_baselines(pieces, {}, kVocabulary), std::invalid_argument);
 }
 
-TEST_CASE("MAESTRO: n-gram floors") {
+TEST_CASE("MAESTRO: n-gram baselines") {
   const std::vector<std::filesystem::path> folder = {std::filesystem::path(RONDO_TEST_DATA) / "maestro10"};
   if (!std::filesystem::exists(folder[0])) {
     WARN("skipped: no data in " RONDO_TEST_DATA);
@@ -124,10 +124,10 @@ TEST_CASE("MAESTRO: n-gram floors") {
   }
   const Corpus corpus = split_by_name(load_pieces(folder, PedalMode::extend).pieces,
                                       std::vector<std::string>{"Maestro_8", "Maestro_9.mid"});
-  const Floors floors = ngram_floors(corpus.train, corpus.valid, kVocabulary);
-  CHECK(floors.uniform == Approx(5.961).margin(0.001));
-  CHECK(floors.unigram == Approx(4.801).margin(0.001));
-  CHECK(floors.bigram == Approx(4.094).margin(0.001));
-  CHECK(floors.trigram == Approx(4.087).margin(0.001));
-  CHECK(floors.fourgram == Approx(4.207).margin(0.001));
+  const Baselines baselines = ngram_baselines(corpus.train, corpus.valid, kVocabulary);
+  CHECK(baselines.uniform == Approx(5.961).margin(0.001));
+  CHECK(baselines.unigram == Approx(4.801).margin(0.001));
+  CHECK(baselines.bigram == Approx(4.094).margin(0.001));
+  CHECK(baselines.trigram == Approx(4.087).margin(0.001));
+  CHECK(baselines.fourgram == Approx(4.207).margin(0.001));
 }

@@ -9,7 +9,7 @@
 
 #include <rondo/music/grammar.hpp>
 
-#include "piano/players.hpp"
+#include "piano/random_models.hpp"
 #include "support/catch.hpp"
 
 using namespace piano;
@@ -63,10 +63,10 @@ std::set<music::Token> left_over(const std::vector<float>& logits, const music::
 }  // namespace
 
 TEST_CASE("Every sampled token is one that the grammar and all filters leave") {
-  const music::Hearing hearing{music::kVocabularyWithPedal, {.sounding = true}};
+  const music::InputSpec input_spec{music::kVocabularyWithPedal, {.sounding = true}};
   std::size_t sampled = 0, choices = 0, most = 0;
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-    const auto model = random_model(hearing, seed);
+    const auto model = random_model(input_spec, seed);
     for (const rondo::SamplingConfig& config : {rondo::SamplingConfig{.temperature = 0.7, .top_k = 12, .top_p = 0.9},
                                                 {.temperature = 1.5, .top_k = 40, .top_p = 0.8, .min_p = 0.1},
                                                 {.temperature = 1, .top_p = 0.3},
@@ -74,7 +74,7 @@ TEST_CASE("Every sampled token is one that the grammar and all filters leave") {
                                                 {.temperature = 1.2, .top_k = 2}}) {
       INFO("model " << seed << ", temperature " << config.temperature << ", top-k " << config.top_k << ", top-p "
                     << config.top_p << ", min-p " << config.min_p);
-      const Played played = play(model, hearing, {.outline = free_play(12), .sampling = config, .seed = seed});
+      const Played played = play(model, input_spec, {.plan = free_play(12), .sampling = config, .seed = seed});
       music::Grammar grammar({.pedal = true});
       // The first token is the opening; the last one sampled is a time shift to the end, in whose place the end is.
       for (std::size_t t = 0; t + 1 < played.take.sampled; ++t) {
@@ -91,10 +91,10 @@ TEST_CASE("Every sampled token is one that the grammar and all filters leave") {
   CHECK(most > 50);
 }
 
-TEST_CASE("At temperature 0 the likeliest token that is left is played") {
-  const music::Hearing hearing{};
-  const auto model = random_model(hearing, 9);
-  const Played played = play(model, hearing, {.outline = free_play(8), .sampling = {.temperature = 0}, .seed = 1});
+TEST_CASE("At temperature 0 the most likely token that is left is played") {
+  const music::InputSpec input_spec{};
+  const auto model = random_model(input_spec, 9);
+  const Played played = play(model, input_spec, {.plan = free_play(8), .sampling = {.temperature = 0}, .seed = 1});
   music::Grammar grammar;
   REQUIRE(played.take.sampled > 20);
   for (std::size_t t = 0; t + 1 < played.take.sampled; ++t) {
@@ -104,16 +104,16 @@ TEST_CASE("At temperature 0 the likeliest token that is left is played") {
 }
 
 TEST_CASE("A take's nats are those of its sampled tokens, that of the time shift to the end among them") {
-  const music::Hearing hearing{music::kVocabulary, {.key = true, .sounding = true}};
+  const music::InputSpec input_spec{music::kVocabulary, {.key = true, .sounding = true}};
   const auto nats = [](const std::vector<float>& logits, music::Token token) {
     double sum = 0;
     for (float z : logits) sum += std::exp(static_cast<double>(z));
     return std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(token)]);
   };
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    const auto model = random_model(hearing, seed);
+    const auto model = random_model(input_spec, seed);
     const Played played =
-        play(model, hearing, {.outline = free_play(6), .sampling = {.temperature = 1.5, .top_k = 30}, .seed = seed});
+        play(model, input_spec, {.plan = free_play(6), .sampling = {.temperature = 1.5, .top_k = 30}, .seed = seed});
     double sum = 0;
     const std::size_t last = played.take.sampled - 1;
     std::int64_t now = 0;

@@ -23,7 +23,7 @@ TEST_CASE("Statistics of a small performance, worked by hand") {
   CHECK(s.notes_per_second == Approx(1));
   CHECK(s.mean_polyphony == Approx(3.99 / 2.5));  // 1..2.5 and 4..5 are covered
   CHECK(s.mean_velocity == Approx(70));
-  CHECK(s.velocity_deviation == Approx(std::sqrt(50)));
+  CHECK(s.velocity_std == Approx(std::sqrt(50)));
   CHECK(s.mean_duration == Approx(3.99 / 4));
   CHECK(s.mean_onset_interval == Approx(1.5));  // 1 -> 1.5 -> 4; the chord is one onset
   CHECK(s.mean_pitch_step == Approx((4 + 8 + 24) / 3.0));

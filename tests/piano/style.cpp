@@ -41,7 +41,7 @@ const std::vector<Golden> kGolden = {
     {"notes_per_second", 0.4441, 1.2190, 3.525000, 5.442342},
     {"polyphony", 0.6000, 0.4697, 2.629411, 4.077435},
     {"velocity", 0.9036, 0.0384, 66.339025, 64.774026},
-    {"velocity_deviation", 0.8740, 0.0551, 25.804016, 25.476948},
+    {"velocity_std", 0.8740, 0.0551, 25.804016, 25.476948},
     {"duration", 0.9026, 0.0610, 0.765258, 0.783052},
     {"durations", 0.8526, 0.1100, 0.000000, 0.000000},
     {"duration_transitions", 0.7390, 0.2404, 0.000000, 0.000000},
@@ -99,13 +99,13 @@ TEST_CASE("Music of one kind is nearer to a style than faster, louder music") {
 
 TEST_CASE("Bands hold four fifths of the samples, as numpy's percentiles do") {
   // numpy.percentile([5, 1, 4, 2, 8, 9, 3], [10, 90]) is [1.6, 8.4]
-  const Band b = band({5, 1, 4, 2, 8, 9, 3});
+  const PercentileRange b = percentile_range({5, 1, 4, 2, 8, 9, 3});
   CHECK(b.low == Approx(1.6));
   CHECK(b.high == Approx(8.4));
-  CHECK(b.holds(1.6));
-  CHECK_FALSE(b.holds(8.5));
-  CHECK(band({7}).high == 7);
-  CHECK(band({}).high == 0);
+  CHECK(b.contains(1.6));
+  CHECK_FALSE(b.contains(8.5));
+  CHECK(percentile_range({7}).high == 7);
+  CHECK(percentile_range({}).high == 0);
 }
 
 TEST_CASE("Windows hold every note once, in time that begins with them") {

@@ -92,7 +92,7 @@ def features(window):
         "notes_per_second": len(notes) / seconds,
         "polyphony": (heard * width).sum() / width[heard > 0].sum(),
         "velocity": velocity.mean(),
-        "velocity_deviation": velocity.std(),
+        "velocity_std": velocity.std(),
         "duration": length.mean(),
         "durations": np.bincount(kind, minlength=12) / len(notes),
         "duration_transitions": matrix(kind),

@@ -23,7 +23,7 @@ std::vector<double> logits() {
 
 using Shares = std::vector<std::pair<std::int32_t, double>>;
 
-/// What a configuration leaves, likeliest first, against what was worked out by hand.
+/// What a configuration leaves, most likely first, against what was worked out by hand.
 void check_distribution(const SamplingConfig& config, const Shares& wanted,
                         const std::vector<std::uint8_t>& allowed = {}) {
   Sampler sampler(config);
@@ -38,11 +38,11 @@ void check_distribution(const SamplingConfig& config, const Shares& wanted,
 
 }  // namespace
 
-TEST_CASE("nothing filtered: the model's own distribution, likeliest first") {
+TEST_CASE("nothing filtered: the model's own distribution, most likely first") {
   check_distribution({}, {{1, 0.4}, {3, 0.3}, {4, 0.15}, {0, 0.1}, {2, 0.05}});
 }
 
-TEST_CASE("temperature raises probabilities to a power; zero takes the likeliest") {
+TEST_CASE("temperature raises probabilities to a power; zero takes the most likely") {
   const double sum = 0.16 + 0.09 + 0.0225 + 0.01 + 0.0025;  // squares: temperature 1/2
   check_distribution({.temperature = 0.5},
                      {{1, 0.16 / sum}, {3, 0.09 / sum}, {4, 0.0225 / sum}, {0, 0.01 / sum}, {2, 0.0025 / sum}});
@@ -54,7 +54,7 @@ TEST_CASE("temperature raises probabilities to a power; zero takes the likeliest
     CHECK(candidate.probability == Approx(0.2).epsilon(1e-5));
 }
 
-TEST_CASE("top-k keeps the k likeliest") {
+TEST_CASE("top-k keeps the k most likely") {
   check_distribution({.top_k = 2}, {{1, 4 / 7.0}, {3, 3 / 7.0}});
   check_distribution({.top_k = 9}, {{1, 0.4}, {3, 0.3}, {4, 0.15}, {0, 0.1}, {2, 0.05}});
 }
@@ -65,7 +65,7 @@ TEST_CASE("top-p keeps the fewest that reach p") {
   check_distribution({.top_p = 1e-9}, {{1, 1}});
 }
 
-TEST_CASE("min-p keeps those near enough to the likeliest") {
+TEST_CASE("min-p keeps those near enough to the most likely") {
   check_distribution({.min_p = 0.35}, {{1, 0.4 / 0.85}, {3, 0.3 / 0.85}, {4, 0.15 / 0.85}});
   check_distribution({.min_p = 0.99}, {{1, 1}});
 }

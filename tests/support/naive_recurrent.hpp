@@ -90,7 +90,7 @@ struct NaiveCell {
       const std::string name = "peephole_l" + suffix;
       return weights.has(name) ? weights.at(name, u, column) : 0;
     };
-    NaiveVector c_next(H()), shown(H());
+    NaiveVector c_next(H()), cell_output(H());
     for (std::size_t u = 0; u < H(); ++u) {
       const double f = naive_logistic(z[forget][u] + peephole(u, forget) * c[u]);
       const double i = coupled ? 1 - f : naive_logistic(z[0][u] + peephole(u, 0) * c[u]);
@@ -101,11 +101,12 @@ struct NaiveCell {
     for (std::size_t u = 0; u < H(); ++u) {
       const double seen =
           weights.has(norm) ? weights.at(norm, u, 0) * normalised[u] + weights.at(norm, u, 1) : c_next[u];
-      shown[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c_next[u]) * std::tanh(seen);
+      cell_output[u] = naive_logistic(z[output][u] + peephole(u, forget + 1) * c_next[u]) * std::tanh(seen);
     }
     const std::string projection = "weight_hr_l" + suffix;
     move(c, c_next, config.zoneout_c);
-    move(h, config.projection > 0 ? weights.product(projection, 0, h.size(), shown) : shown, config.zoneout_h);
+    move(h, config.projection > 0 ? weights.product(projection, 0, h.size(), cell_output) : cell_output,
+         config.zoneout_h);
   }
 
   void gru(const NaiveVector& x) {

@@ -116,7 +116,7 @@ int main() {
     try {
       const Safetensors in = Safetensors::read(input);
       Safetensors out;
-      set_threads(std::stoi(in.metadata.at("threads")));
+      set_num_threads(std::stoi(in.metadata.at("threads")));
       const bool gru = in.metadata.at("cell") == "gru";
       const char* const path = gru ? compute<GruCell>(in, out, scalar) : compute<LstmCell>(in, out, scalar);
       out.write(output);

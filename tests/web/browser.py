@@ -162,7 +162,7 @@ def samples(count=3, **changes):
         "mode": "continue",
         "primer": "minuet.mid",
         "sampling": {"top_k": 0, "min_p": 0.02},
-        "human": {"share": 0.03, "longest_run": 11},
+        "held_out": {"share": 0.03, "longest_run": 11},
         "outputs": listed,
         **changes,
     }
@@ -181,7 +181,7 @@ def report():
             "valid_nll": v,
             "learning_rate": 0.005,
             "grad_norm": 0.4,
-            "data_share": 0.012,
+            "data_time_fraction": 0.012,
         }
         for s, t, v in zip(steps, seconds, valid)
     ]
@@ -244,6 +244,6 @@ def explore():
         "primers": primers,
         "temperatures": temperatures,
         "seeds": seeds,
-        "cells": cells[:-1],
+        "outputs": cells[:-1],
         "pending": 1,
     }

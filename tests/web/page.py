@@ -154,24 +154,24 @@ class Shows(PageTest):
     def test_the_programs_verdict_on_memorisation_comes_first(self):
         words = lambda *given: self.js("const w = memorisationWords(...arguments); return [w.level, w.long]", *given)
         report = {"longest_run": 30, "share": 0.2, "piece": "minuet", "transposed": {"longest_run": 30, "share": 0.2}}
-        human = {"share": 0.02, "transposed": {"share": 0.1}}
+        held_out = {"share": 0.02, "transposed": {"share": 0.1}}
         self.open()
-        self.assertEqual(words(report, human, None)[0], "high")
-        self.assertEqual(words({**report, "copied": False}, human, None)[0], "some")
-        self.assertEqual(words({**report, "share": 0.0, "copied": True}, human, None)[0], "high")
-        self.assertEqual(words(report, human, {"share": 0.5, "longest_run": 40})[0], "some")
-        self.assertEqual(words(report, human, {"share": 0.5, "longest_run": 29})[0], "high")
+        self.assertEqual(words(report, held_out, None)[0], "high")
+        self.assertEqual(words({**report, "copied": False}, held_out, None)[0], "some")
+        self.assertEqual(words({**report, "share": 0.0, "copied": True}, held_out, None)[0], "high")
+        self.assertEqual(words(report, held_out, {"share": 0.5, "longest_run": 40})[0], "some")
+        self.assertEqual(words(report, held_out, {"share": 0.5, "longest_run": 29})[0], "high")
         moved = {
             **report,
             "share": 0.0,
             "longest_run": 2,
             "transposed": {"longest_run": 50, "share": 0.6, "piece": "x", "semitones": -3},
         }
-        level, text = words(moved, human, None)
+        level, text = words(moved, held_out, None)
         self.assertEqual(level, "high")
         for part in ("60\u202f%", "transposed", "people's own pieces: 10\u202f%", "50 notes of x (3 semitones down)"):
             self.assertIn(part, text)
-        self.assertEqual(words(None, human, None), ["unknown", "Not compared with the training pieces."])
+        self.assertEqual(words(None, held_out, None), ["unknown", "Not compared with the training pieces."])
 
     def test_hostile_names_are_text(self):
         data = web.samples(1, title=HOSTILE, primer=HOSTILE, checkpoint=HOSTILE)
@@ -183,7 +183,7 @@ class Shows(PageTest):
             title=HOSTILE,
             primers=[HOSTILE],
             models=[{"name": HOSTILE}],
-            cells=[{**explore["cells"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}],
+            cells=[{**explore["outputs"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}],
         )
         for page, data in (("samples", data), ("report", report), ("explore", explore)):
             self.open(page, data)
@@ -622,7 +622,7 @@ class Explore(PageTest):
         rows = self.browser.find_all(".grid tbody tr:has(td)")
         self.assertEqual(len(rows), 4)
         found = [[td.text for td in row.find_elements("css selector", "td")] for row in rows]
-        for i, cell in enumerate(data["cells"]):
+        for i, cell in enumerate(data["outputs"]):
             text = found[i // 4][i % 4]
             self.assertIn(f"{cell['nll_per_token']:.2f} nats", text)
             self.assertIn(f"{cell['notes_per_second']:.1f} n/s", text)
@@ -650,8 +650,8 @@ class Explore(PageTest):
         self.assertIn("4 outputs of 15", self.browser.find("#count").text)
         self.choose("#by-model", "all")
         self.choose("#by-temperature", "all")
-        self.choose("#order", "likeliest first")
-        self.assertEqual([n for *_, n in self.shown()], sorted(c["nll_per_token"] for c in data["cells"]))
+        self.choose("#order", "most likely first")
+        self.assertEqual([n for *_, n in self.shown()], sorted(c["nll_per_token"] for c in data["outputs"]))
         texts = [node.text for node in self.browser.find_all(".flow .nats")]
         self.assertEqual(texts, [f"{n:.2f} nats" for *_, n in self.shown()])
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/eval.hpp"
 #include "piano/evaluation/evaluate.hpp"
-#include "piano/evaluation/figures.hpp"
-#include "piano/evaluation/report.hpp"
+#include "piano/evaluation/evaluator.hpp"
+#include "piano/evaluation/metrics.hpp"
 #include "piano/generation/generate.hpp"
 #include "piano/run/corpus.hpp"
 #include "piano/run/run_dir.hpp"
@@ -55,7 +55,8 @@ std::vector<music::Piece> chosen(const Options& o, const std::vector<music::Piec
 }
 
 /// The pieces that are not among the learned ones, whatever they are called there.
-std::vector<music::Piece> unheard(const std::vector<music::Piece>& pieces, const std::vector<music::Piece>& train) {
+std::vector<music::Piece> not_in_training(const std::vector<music::Piece>& pieces,
+                                          const std::vector<music::Piece>& train) {
   std::vector<std::vector<music::Token>> known;
   for (const auto& piece : train) known.push_back(music::tokens_of(piece));
   std::vector<music::Piece> rest;
@@ -64,21 +65,22 @@ std::vector<music::Piece> unheard(const std::vector<music::Piece>& pieces, const
   return rest;
 }
 
-/// New music by the model: continuations of the judged pieces' openings, without these.
+/// New music by the model: continuations of the evaluated pieces' openings, without these.
 std::vector<music::Performance> continuations(const Options& o, const rondo::TokenModel<float>& model,
-                                              const Config& config, const std::vector<music::Piece>& judged) {
+                                              const Config& config, const std::vector<music::Piece>& evaluated) {
   constexpr double kPrimerSeconds = 10;
   std::vector<Request> requests;
   for (int i = 0; i < o.samples; ++i) {
-    const Primer primer = primer_of(judged[static_cast<std::size_t>(i) % judged.size()].performance, kPrimerSeconds);
-    requests.push_back({.outline = continuation(primer, o.sample_seconds),
+    const Primer primer =
+        primer_of(evaluated[static_cast<std::size_t>(i) % evaluated.size()].performance, kPrimerSeconds);
+    requests.push_back({.plan = continuation(primer, o.sample_seconds),
                         .sampling = {.temperature = o.temperature},
                         .seed = o.seed + static_cast<std::uint64_t>(i),
-                        .told = told_by(primer.performance)});
+                        .condition_values = condition_values_of(primer.performance)});
   }
   std::vector<music::Performance> outputs;
-  for (const Take& take : generate(model, config.hearing(), requests, music::velocity(16)))
-    outputs.push_back(take.fresh());
+  for (const GeneratedPiece& take : generate(model, config.input_spec(), requests, music::velocity(16)))
+    outputs.push_back(take.new_notes());
   return outputs;
 }
 
@@ -86,35 +88,36 @@ json numbers(const Options& o) {
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
   const auto model = run_dir.read_model(config);
-  const auto all = given(o, config), judged = chosen(o, all),
-             train = corpus_or_none(config, {}, "piano eval: no floors and no memorisation").train;
+  const auto all = given(o, config), evaluated = chosen(o, all),
+             train = corpus_or_none(config, {}, "piano eval: no n-gram baselines and no memorisation").train;
 
-  json result = to_json(evaluate(model, judged, config.hearing()));
-  if (config.conditions.looks_ahead())
-    result["nll_per_token_told"] = evaluate(model, judged, config.hearing(), true).per_token();
-  result["pieces"] = judged.size();
-  result["pieces_learned"] = judged.size() - unheard(judged, train).size();
+  json result = to_json(evaluate(model, evaluated, config.input_spec()));
+  if (config.conditions.needs_lookahead())
+    result["nll_per_token_conditioned"] = evaluate(model, evaluated, config.input_spec(), true).per_token();
+  result["pieces"] = evaluated.size();
+  result["pieces_in_training_set"] = evaluated.size() - not_in_training(evaluated, train).size();
   result["floors"] = nullptr;
   if (!train.empty()) {
-    const auto f = ngram_floors(train, judged, static_cast<int>(config.model.vocabulary));
+    const auto f = ngram_baselines(train, evaluated, static_cast<int>(config.model.vocabulary));
     result["floors"] = to_json(f);
-    result["floors"]["counted_without"] = f.counted_without;
+    result["floors"]["leave_one_out"] = f.leave_one_out;
   }
-  result["bars"] = in_bars(judged);
+  result["bars"] = bar_metrics(evaluated);
   result["distribution"] = nullptr;
   result["memorisation"] = nullptr;
   if (o.samples == 0) return result;
 
-  const Judge judge(train, unheard(all, train), o.sample_seconds, o.window_seconds);
-  const auto outputs = continuations(o, model, config, judged);
-  result["distribution"] = judge.distribution(outputs);
+  const Evaluator evaluator(train, not_in_training(all, train), o.sample_seconds, o.window_seconds);
+  const auto outputs = continuations(o, model, config, evaluated);
+  result["distribution"] = evaluator.distribution(outputs);
   if (train.empty()) return result;
   json each = json::array();
   for (const auto& output : outputs) {
-    each.push_back(judge.memorisation(output));
-    each.back().update(judge.measures(output));
+    each.push_back(evaluator.memorisation(output));
+    each.back().update(evaluator.measures(output));
   }
-  result["memorisation"] = {{"outputs", each}, {"human", judge.human()}, {"limits", judge.limits()}};
+  result["memorisation"] = {
+      {"outputs", each}, {"held_out", evaluator.held_out()}, {"copy_thresholds", evaluator.copy_thresholds()}};
   return result;
 }
 
@@ -124,7 +127,7 @@ void add_eval(CLI::App& piano) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
   CLI::App& app = *piano.add_subcommand(
-      "eval", "Judge a trained model: its likelihood of performances, its samples beside the training pieces.");
+      "eval", "Evaluate a trained model: its likelihood of performances, its samples beside the training pieces.");
   app.option_defaults()->always_capture_default();
   app.add_option("--run-dir", o.run_dir, "folder of the training run")->required();
   app.add_option("--data", o.data, "MIDI files, ABC scores, or folders of them")->required();
@@ -132,9 +135,9 @@ void add_eval(CLI::App& piano) {
       "--only", o.only,
       "names of the pieces in --data to judge by (default: all); the others still tell what music shares that "
       "the model has not learned");
-  app.add_option("--samples", o.samples, "continuations to sample and compare with the pieces; 0: none")
+  app.add_option("--num-outputs", o.samples, "continuations to sample and compare with the pieces; 0: none")
       ->check(CLI::Range(0, 1000));
-  app.add_option("--sample-seconds", o.sample_seconds, "length of each, in seconds")->check(CLI::PositiveNumber);
+  app.add_option("--seconds", o.sample_seconds, "length of each, in seconds")->check(CLI::PositiveNumber);
   app.add_option("--window-seconds", o.window_seconds,
                  "length of the windows in which samples are compared with the training pieces, in seconds")
       ->check(CLI::PositiveNumber);
@@ -146,7 +149,7 @@ void add_eval(CLI::App& piano) {
     if (options->as_json)
       std::cout << result.dump() << std::endl;
     else
-      print_figures(result);
+      print_metrics(result);
   });
 }
 

@@ -17,7 +17,7 @@ namespace {
 struct Options {
   ExplorationOptions exploration;
   std::string pedal = "extend";
-  int threads = rondo::most_threads();
+  int threads = rondo::max_threads();
   bool scores = false, as_json = false;
 };
 
@@ -30,7 +30,7 @@ void run(Options& options) {
   if (options.scores) config.data.push_back(bundled_scores());
   if (!o.configs.empty() && config.data.empty())
     throw std::runtime_error("--configs wants something to learn from: --data PATH... or --scores");
-  rondo::set_threads(options.threads);
+  rondo::set_num_threads(options.threads);
   Exploration exploration(o);
   const bool done = exploration.run();
   if (options.as_json)
@@ -50,7 +50,7 @@ void add_explore(CLI::App& piano) {
       "explore", "Train or load several models, sample each in several ways, and put it all on one page.");
   app.option_defaults()->always_capture_default();
   app.add_option("--output-dir", o.output_dir,
-                 "folder to write: explore.html, cells/*.mid, a run for each configuration")
+                 "folder to write: explore.html, outputs/*.mid, a run for each configuration")
       ->required();
   app.add_option("--configs", o.configs, "configurations to train, by name")
       ->delimiter(',')

@@ -32,7 +32,7 @@ using nlohmann::json;
 
 struct Options {
   std::string run_dir, primer_midi, primer_notes, mode, output_dir, key, soundfont;
-  double primer_seconds = 15, primer_from = 0, primer_tempo = 120, seconds = 30, share = 0, bolder = 0.1,
+  double primer_seconds = 15, primer_from = 0, primer_tempo = 120, seconds = 30, share = 0, temperature_step = 0.1,
          notes_per_second = 0;
   int num_outputs = 3;
   rondo::SamplingConfig sampling;
@@ -52,7 +52,7 @@ Primer read(const Options& o, music::PedalMode pedal) {
                                : read_primer(o.primer_midi, o.primer_seconds, pedal, o.primer_from);
 }
 
-/// What each of the outputs is asked for, by mode; those of `vary` grow bolder one by one.
+/// What each of the outputs is asked for, by mode; those of `vary` grow temperature_step one by one.
 std::vector<Request> requests(const Options& o, const Config& config) {
   const std::string mode = o.mode_or_default();
   if (mode != "free" && !o.has_primer())
@@ -61,18 +61,22 @@ std::vector<Request> requests(const Options& o, const Config& config) {
     throw std::runtime_error(o.run_dir + ": was trained without that condition; --notes-per-second and --key want a " +
                              "model of `piano train --condition notes-per-second,key`");
   const Primer primer = mode == "free" ? Primer{} : read(o, config.pedal);
-  music::Told told = mode == "free" ? music::Told{} : told_by(primer.performance);
-  if (o.notes_per_second > 0) told.density = static_cast<std::int8_t>(music::density_bin(o.notes_per_second));
-  if (!o.key.empty()) told.key = static_cast<std::int8_t>(music::key_named(o.key));
+  music::ConditionValues condition_values =
+      mode == "free" ? music::ConditionValues{} : condition_values_of(primer.performance);
+  if (o.notes_per_second > 0)
+    condition_values.density = static_cast<std::int8_t>(music::density_bin(o.notes_per_second));
+  if (!o.key.empty()) condition_values.key = static_cast<std::int8_t>(music::key_named(o.key));
   std::vector<Request> all;
   for (int i = 0; i < o.num_outputs; ++i) {
-    Request request{
-        .outline = {}, .sampling = o.sampling, .seed = o.seed + static_cast<std::uint64_t>(i), .told = told};
-    if (mode == "free") request.outline = free_play(o.seconds);
-    if (mode == "continue") request.outline = continuation(primer, o.seconds);
+    Request request{.plan = {},
+                    .sampling = o.sampling,
+                    .seed = o.seed + static_cast<std::uint64_t>(i),
+                    .condition_values = condition_values};
+    if (mode == "free") request.plan = free_play(o.seconds);
+    if (mode == "continue") request.plan = continuation(primer, o.seconds);
     if (mode == "vary") {
-      request.outline = o.share > 0 ? share_anew(primer, o.share, request.seed) : second_half_anew(primer);
-      request.sampling.temperature *= 1 + o.bolder * i;
+      request.plan = o.share > 0 ? regenerate_fraction(primer, o.share, request.seed) : regenerate_second_half(primer);
+      request.sampling.temperature *= 1 + o.temperature_step * i;
     }
     all.push_back(std::move(request));
   }
@@ -86,8 +90,8 @@ void run(const Options& o) {
   const auto model = run_dir.read_model(config);
   const auto asked = requests(o, config);
   const music::Corpus corpus = corpus_or_none(config, o.loading, "piano sample: memorisation is not told");
-  const auto takes = generate(model, config.hearing(), asked, opening_velocity(corpus.train));
-  const Judge judge(corpus.train, corpus.valid, o.seconds);
+  const auto takes = generate(model, config.input_spec(), asked, opening_velocity(corpus.train));
+  const Evaluator evaluator(corpus.train, corpus.valid, o.seconds);
 
   const std::filesystem::path folder(o.output_dir);
   std::filesystem::create_directories(folder);
@@ -98,7 +102,7 @@ void run(const Options& o) {
     std::snprintf(file, sizeof file, "%02zu.mid", i + 1);
     rondo::midi::write_file(folder / file,
                             rondo::midi::compose(takes[i].performance, "Rondo, seed " + std::to_string(asked[i].seed)));
-    json output = describe(asked[i], takes[i], judge);
+    json output = describe(asked[i], takes[i], evaluator);
     output["file"] = file;
     if (o.wav) {
       const auto sound = std::filesystem::path(file).replace_extension(".wav");
@@ -108,7 +112,7 @@ void run(const Options& o) {
     outputs.push_back(output);
     output["performance"] = page_performance(takes[i].performance, takes[i].given);
     page_outputs.push_back(std::move(output));
-    fresh.push_back(takes[i].fresh());
+    fresh.push_back(takes[i].new_notes());
   }
   json manifest = {{"checkpoint", run_dir.model().string()},
                    {"mode", o.mode_or_default()},
@@ -122,9 +126,9 @@ void run(const Options& o) {
                      {"top_k", o.sampling.top_k},
                      {"top_p", o.sampling.top_p},
                      {"min_p", o.sampling.min_p}}},
-                   {"human", judge.human()},
-                   {"limits", judge.limits()},
-                   {"distribution", judge.distribution(fresh)},
+                   {"held_out", evaluator.held_out()},
+                   {"copy_thresholds", evaluator.copy_thresholds()},
+                   {"distribution", evaluator.distribution(fresh)},
                    {"outputs", outputs}};
   rondo::replace_file(folder / "manifest.json", manifest.dump(2) + "\n");
   json page = manifest;
@@ -155,7 +159,7 @@ void add_sample(CLI::App& piano) {
   auto* midi = app.add_option("--primer-midi", o.primer_midi, "MIDI file (or ABC score) to begin with")
                    ->check(CLI::ExistingFile);
   app.add_option("--primer-seconds", o.primer_seconds, "how much of it, in seconds")->check(CLI::PositiveNumber);
-  app.add_option("--primer-from", o.primer_from, "from which second of the file on")->check(CLI::NonNegativeNumber);
+  app.add_option("--primer-start", o.primer_from, "from which second of the file on")->check(CLI::NonNegativeNumber);
   app.add_option("--primer-notes", o.primer_notes,
                  "notes to begin with, e.g. \"C4 E4 G4\", \"C3+E4:2 r G4:0.5\" (+ chord, r rest, :beats)")
       ->excludes(midi);
@@ -163,18 +167,19 @@ void add_sample(CLI::App& piano) {
       ->check(CLI::Range(20.0, 400.0));
   app.add_option("--mode", o.mode,
                  "continue: primer, then new music; vary: keep the primer's outline and play its second half, or "
-                 "--vary-share of it, anew, bolder each time; free: from nothing (default: continue with a primer, "
+                 "--vary-fraction of it, again, at a higher temperature each time; free: from nothing (default: "
+                 "continue with a primer, "
                  "else free)")
       ->check(CLI::IsMember({"continue", "vary", "free"}));
-  app.add_option("--vary-share", o.share,
+  app.add_option("--vary-fraction", o.share,
                  "share of the primer that `vary` plays anew, here and there; 0: its second half")
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--vary-step", o.bolder,
+  app.add_option("--vary-temperature-step", o.temperature_step,
                  "by how much each variation's temperature is higher, as a share of the first's")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--seconds", o.seconds, "length of the new music, in seconds")->check(CLI::PositiveNumber);
   app.add_option("--num-outputs", o.num_outputs, "how many files")->check(CLI::Range(1, 999));
-  app.add_option("--temperature", o.sampling.temperature, "below 1 plays safe, above 1 dares; 0 takes the likeliest")
+  app.add_option("--temperature", o.sampling.temperature, "below 1 plays safe, above 1 dares; 0 takes the most likely")
       ->check(CLI::NonNegativeNumber);
   add_filter_options(app, o.sampling);
   app.add_option("--notes-per-second", o.notes_per_second,

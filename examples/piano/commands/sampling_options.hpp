@@ -9,12 +9,12 @@
 namespace piano {
 
 inline void add_filter_options(CLI::App& app, rondo::SamplingConfig& sampling) {
-  app.add_option("--top-k", sampling.top_k, "choose among the k likeliest tokens; 0: all")
+  app.add_option("--top-k", sampling.top_k, "choose among the k most likely tokens; 0: all")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--top-p", sampling.top_p, "choose among the fewest tokens whose probabilities sum to p, in (0, 1]")
       ->check(CLI::Range(1e-9, 1.0));
   app.add_option("--min-p", sampling.min_p,
-                 "choose among tokens at least so many times as likely as the likeliest, in [0, 1)")
+                 "choose among tokens at least so many times as likely as the most likely, in [0, 1)")
       ->check(CLI::Range(0.0, 0.999999));
 }
 

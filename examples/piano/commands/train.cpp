@@ -21,7 +21,7 @@ struct Options {
   std::string config, pedal = "extend";
   std::vector<std::string> conditions;
   std::vector<int> transpose;
-  int threads = rondo::most_threads();
+  int threads = rondo::max_threads();
   bool scores = false, augment = true, as_json = false;
 };
 
@@ -59,7 +59,7 @@ void run(Options& o) {
     config.augmentation.lowest_transposition = o.transpose[0];
     config.augmentation.highest_transposition = o.transpose[1];
   }
-  rondo::set_threads(o.threads);
+  rondo::set_num_threads(o.threads);
   Progress progress;
   const auto result = train(o.training, progress);
   if (o.as_json) {
@@ -88,8 +88,10 @@ void add_train(CLI::App& piano) {
   app.add_flag("--scores", o.scores, "learn from the bundled pieces (beside --data, if that is given too)");
   app.add_option("--run-dir", t.run_dir, "folder to write: config.json, the weights, metrics.jsonl, report.html")
       ->required();
-  app.add_option("--validation", config.validation, "names of the pieces to judge by; without it --validation-share");
-  app.add_option("--validation-share", config.validation_share, "share of the pieces to judge by, drawn with --seed")
+  app.add_option("--validation", config.validation,
+                 "names of the pieces to judge by; without it --validation-fraction");
+  app.add_option("--validation-fraction", config.validation_fraction,
+                 "share of the pieces to judge by, drawn with --seed")
       ->check(CLI::Range(0.0, 1.0));
 
   std::string about = "settings that go together, of which each can be given by itself:";
@@ -163,10 +165,10 @@ void add_train(CLI::App& piano) {
          "keys that are down (default: what --config says)")
       ->delimiter(',')
       ->check(CLI::IsMember({"notes-per-second", "key", "sounding"}));
-  app.add_option("--judgements", t.judgements, "how often to judge on validation, to save and to play a sample")
+  app.add_option("--evaluations", t.evaluations, "how often to judge on validation, to save and to play a sample")
       ->check(CLI::Range(1, 1000));
   app.add_option("--patience", t.patience,
-                 "end early after that many judgements in a row that are no better than the best; 0: never")
+                 "end early after that many evaluations in a row that are no better than the best; 0: never")
       ->check(CLI::Range(0, 1000));
   app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")
       ->check(CLI::Range(1, 1024));

@@ -199,7 +199,7 @@ std::optional<std::string_view> Cache::find(const std::string& path, const FileS
   return Label(fields).stamp == stamp ? std::optional(found->second) : std::nullopt;
 }
 
-std::string Cache::encode(const std::string& path, const FileStamp& stamp, const Reading& reading) {
+std::string Cache::encode(const std::string& path, const FileStamp& stamp, const ParsedPiece& reading) {
   const music::Performance& played = reading.piece.performance;
   std::string entry;
   entry.reserve(256 + path.size() + reading.problem.size() + played.notes.size() * kNoteBytes +
@@ -210,7 +210,8 @@ std::string Cache::encode(const std::string& path, const FileStamp& stamp, const
   pack(entry, reading.music, std::uint64_t{played.notes.size()});
   for (std::size_t i = 0; i < played.notes.size(); ++i) {
     const music::Note& note = played.notes[i];
-    pack(entry, note.start.value, note.end.value, reading.silent_at[i].value, note.pitch, note.velocity, note.channel);
+    pack(entry, note.start.value, note.end.value, reading.sounding_end[i].value, note.pitch, note.velocity,
+         note.channel);
   }
   pack(entry, std::uint64_t{played.controls.size()});
   for (const auto& change : played.controls) pack(entry, change.time.value, change.value, change.channel);
@@ -221,26 +222,27 @@ std::string Cache::encode(const std::string& path, const FileStamp& stamp, const
   return entry;
 }
 
-std::optional<Reading> Cache::decode(std::string_view entry) {
+std::optional<ParsedPiece> Cache::decode(std::string_view entry) {
   Reader fields(entry);
   const Label label(fields);
   if (fields.failed() || label.checksum != checksum(entry.substr(sizeof label.checksum))) return std::nullopt;
-  Reading reading;
+  ParsedPiece reading;
   reading.problem = fields.text();
   reading.music = fields.number();
   std::vector<music::Note> notes;
   std::vector<music::ControlChange> controls;
-  auto& silent_at = reading.silent_at;
+  auto& sounding_end = reading.sounding_end;
   auto& bars = reading.piece.bars;
   bool sound = true;  // by what a reading can be, whatever the checksum says
   fields.list(
-      kNoteBytes, [&](std::size_t count) { notes.resize(count), silent_at.resize(count); },
+      kNoteBytes, [&](std::size_t count) { notes.resize(count), sounding_end.resize(count); },
       [&](const char* at, std::size_t i) {
         music::Note& note = notes[i];
-        unpack(at, note.start.value, note.end.value, silent_at[i].value, note.pitch, note.velocity, note.channel);
+        unpack(at, note.start.value, note.end.value, sounding_end[i].value, note.pitch, note.velocity, note.channel);
         sound = sound && is_time(note.start) && is_time(note.end) && note.start <= note.end && note.pitch < 128 &&
                 note.velocity < 128 && note.channel < 16 &&
-                (silent_at[i] == Reading::kNeverHeard || (is_time(silent_at[i]) && silent_at[i] >= note.start));
+                (sounding_end[i] == ParsedPiece::kNeverSounds ||
+                 (is_time(sounding_end[i]) && sounding_end[i] >= note.start));
       });
   fields.list(
       kControlBytes, [&](std::size_t count) { controls.resize(count); },

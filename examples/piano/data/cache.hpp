@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What reading a folder's files gave, kept for the next time: for each file its Reading, or the line
+// What reading a folder's files gave, kept for the next time: for each file its ParsedPiece, or the line
 // that says what is wrong with it. It is a copy and nothing more: what does not fit, is damaged or is not
 // ours counts as absent, and one that cannot be written is none.
 #pragma once
 
-#include "piano/data/reading.hpp"
+#include "piano/data/parsed_piece.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -41,9 +41,9 @@ class Cache {
   /// The entry of a file, if it is there and has that stamp. It is checked by decode(), which many threads may call.
   std::optional<std::string_view> find(const std::string& path, const FileStamp& stamp) const;
 
-  static std::string encode(const std::string& path, const FileStamp& stamp, const Reading& reading);
+  static std::string encode(const std::string& path, const FileStamp& stamp, const ParsedPiece& reading);
   /// None if the entry is damaged. The piece has no name: that is its path's.
-  static std::optional<Reading> decode(std::string_view entry);
+  static std::optional<ParsedPiece> decode(std::string_view entry);
 
   /// Replaces the file by these entries, found or encoded; with `keep_others` also by those of other files that were
   /// there. Says nothing if that fails.

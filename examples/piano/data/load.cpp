@@ -29,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 namespace music = rondo::music;
 
-constexpr std::size_t kWorthCaching = 32;  // files; fewer are read anew in no time, and leave no trace behind
+constexpr std::size_t kMinCachedFiles = 32;  // files; fewer are read anew in no time, and leave no trace behind
 
 /// One file on its way from a path to a piece.
 struct Source {
@@ -53,7 +53,7 @@ struct Home {
 
 /// Runs job(i) for 0..count-1 in that many threads; job does not throw.
 template <class Job>
-void side_by_side(std::size_t count, int threads, Job job) {
+void parallel_for(std::size_t count, int threads, Job job) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < count; i = next++) job(i);
@@ -74,8 +74,8 @@ class Loader {
   Pieces operator()(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) find(path);
     open_caches();
-    const int threads = options_.threads > 0 ? options_.threads : rondo::threads();
-    side_by_side(sources_.size(), threads, [this](std::size_t i) {
+    const int threads = options_.threads > 0 ? options_.threads : rondo::num_threads();
+    parallel_for(sources_.size(), threads, [this](std::size_t i) {
       read(sources_[i]);
       if (!options_.progress) return;
       const std::lock_guard lock(reporting_);
@@ -115,14 +115,14 @@ class Loader {
     const fs::path folder = options_.cache.empty() ? cache_folder() : fs::path(options_.cache);
     if (!options_.use_cache || folder.empty()) return;
     for (Home& home : homes_)
-      if (home.files >= kWorthCaching) home.cache.emplace(folder, home.path);
+      if (home.files >= kMinCachedFiles) home.cache.emplace(folder, home.path);
   }
 
   /// Called from many threads, each with a source of its own.
   void read(Source& source) const try {
     const auto& cache = homes_[source.home].cache;
     const auto stamp = cache ? stamp_of(source.path) : std::nullopt;  // before the file is read
-    Reading reading;
+    ParsedPiece reading;
     if (const auto entry = stamp ? cache->find(source.canonical, *stamp) : std::nullopt) {
       if (auto kept = Cache::decode(*entry)) {
         reading = std::move(*kept);
@@ -131,12 +131,12 @@ class Loader {
     }
     if (source.old_entry.empty()) {
       reading = read_music(source.path);
-      if (stamp && reading.lasting) source.new_entry = Cache::encode(source.canonical, *stamp, reading);
+      if (stamp && reading.permanent) source.new_entry = Cache::encode(source.canonical, *stamp, reading);
     }
     source.problem = std::move(reading.problem);
     source.music = reading.music;
     if (!source.problem.empty()) return;
-    source.piece = as_heard(std::move(reading), pedal_);
+    source.piece = apply_pedal_mode(std::move(reading), pedal_);
     source.piece.name = source.path.stem().string();
   } catch (const std::bad_alloc&) {
     source.problem = ": not enough memory to read it";

@@ -26,7 +26,7 @@ struct Pieces {
 struct LoadOptions {
   bool use_cache = true;
   std::string cache;  // its folder; empty: the user's, see cache_folder()
-  int threads = 0;    // 0: as many as rondo::threads()
+  int threads = 0;    // 0: as many as rondo::num_threads()
   /// Called with the files done and all there are, by one thread at a time, not always the caller's; `done` only grows.
   std::function<void(std::size_t done, std::size_t total)> progress;
 };

@@ -29,7 +29,7 @@ constexpr double kLongestNote = music::GrammarLimits{}.longest_note / double{mus
 
 /// A piano has one key for a pitch: of notes struck in one step the longest and loudest stays, one struck again ends
 /// the one before.
-std::vector<music::Note> on_one_keyboard(std::vector<music::Note> notes) {
+std::vector<music::Note> merge_to_one_keyboard(std::vector<music::Note> notes) {
   std::ranges::stable_sort(notes, {}, &music::Note::start);
   std::array<std::optional<std::size_t>, music::kPitches> last;  // in `kept`
   std::vector<music::Note> kept;
@@ -138,7 +138,7 @@ Primer read_primer(const std::filesystem::path& path, double seconds, music::Ped
 }
 
 Primer primer_of(const music::Performance& heard, double seconds, double from) {
-  auto all = on_one_keyboard(heard.notes);
+  auto all = merge_to_one_keyboard(heard.notes);
   std::erase_if(all, [&](const music::Note& note) { return note.start.value < from; });
   if (all.empty()) return {};
   const Seconds begin = all.front().start, end = begin + Seconds{seconds};
@@ -179,7 +179,7 @@ Primer parse_primer_notes(std::string_view text, double tempo) {
   if (notes.empty()) throw std::invalid_argument("primer notes: no notes in '" + std::string(text) + "'");
   const Seconds begin = notes.front().start;
   for (music::Note& note : notes) note.start -= begin, note.end -= begin;
-  return {music::make_performance(on_one_keyboard(std::move(notes))), beat * 60 / tempo - begin.value};
+  return {music::make_performance(merge_to_one_keyboard(std::move(notes))), beat * 60 / tempo - begin.value};
 }
 
 }  // namespace piano

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Calibration: whether a model that says "60 %" is right six times in ten. Predictions are sorted into bins by the
-// probability of their likeliest token, the confidence; the expected calibration error is the distance between
+// Calibration: whether a model that says "60 %" is correct six times in ten. Predictions are sorted into bins by the
+// probability of their most likely token, the confidence; the expected calibration error is the distance between
 // confidence and accuracy of the bins, weighted by how many predictions each holds (Guo, Pleiss, Sun and Weinberger
 // 2017, https://arxiv.org/abs/1706.04599, equations 2, 3 and 5).
 #pragma once
@@ -17,20 +17,20 @@ class Calibration {
   static constexpr std::size_t kBins = 15;  // of equal width; bin k holds confidences in (k / 15, (k + 1) / 15]
 
   struct Bin {
-    std::size_t count = 0, right = 0;
+    std::size_t count = 0, correct = 0;
     double confidence_sum = 0;
 
     double confidence() const { return count > 0 ? confidence_sum / static_cast<double>(count) : 0; }
-    double accuracy() const { return count > 0 ? static_cast<double>(right) / static_cast<double>(count) : 0; }
+    double accuracy() const { return count > 0 ? static_cast<double>(correct) / static_cast<double>(count) : 0; }
   };
 
-  /// One prediction: the probability of its likeliest token, 0..1, and whether that came. What is no number, of a model
-  /// that broke down, falls into the first bin.
-  void add(double confidence, bool right) {
+  /// One prediction: the probability of its most likely token, 0..1, and whether that came. What is no number, of a
+  /// model that broke down, falls into the first bin.
+  void add(double confidence, bool correct) {
     const double place = std::ceil(confidence * static_cast<double>(kBins)) - 1;
     Bin& bin = bins_[place > 0 ? std::min(static_cast<std::size_t>(place), kBins - 1) : 0];
     bin.count += 1;
-    bin.right += right;
+    bin.correct += correct;
     bin.confidence_sum += confidence;
   }
 
@@ -42,17 +42,17 @@ class Calibration {
     return sum;
   }
 
-  /// Share of all predictions that were right; 0 without any.
+  /// Share of all predictions that were correct; 0 without any.
   double accuracy() const {
-    std::size_t right = 0;
-    for (const Bin& bin : bins_) right += bin.right;
-    return static_cast<double>(right) / static_cast<double>(std::max<std::size_t>(count(), 1));
+    std::size_t correct = 0;
+    for (const Bin& bin : bins_) correct += bin.correct;
+    return static_cast<double>(correct) / static_cast<double>(std::max<std::size_t>(count(), 1));
   }
 
-  /// Expected calibration error, 0 (as sure as right) to 1; 0 without predictions.
+  /// Expected calibration error, 0 (as sure as correct) to 1; 0 without predictions.
   double error() const {
     double sum = 0;
-    for (const Bin& bin : bins_) sum += std::abs(static_cast<double>(bin.right) - bin.confidence_sum);
+    for (const Bin& bin : bins_) sum += std::abs(static_cast<double>(bin.correct) - bin.confidence_sum);
     return sum / static_cast<double>(std::max<std::size_t>(count(), 1));
   }
 

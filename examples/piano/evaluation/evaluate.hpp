@@ -3,7 +3,7 @@
 // right as often as it believes.
 #pragma once
 
-#include "piano/evaluation/streams.hpp"
+#include "piano/evaluation/reset_state.hpp"
 
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/losses.hpp>
@@ -25,7 +25,7 @@ struct Likelihood {
   std::array<double, kKinds> nats{};
   std::array<std::size_t, kKinds> tokens{};
   double seconds = 0;       // of the time shifts among them
-  Calibration calibration;  // of the likeliest token, under all before it
+  Calibration calibration;  // of the predicted token, under all before it
 
   double total_nats() const;
   std::size_t total_tokens() const;
@@ -34,24 +34,24 @@ struct Likelihood {
 };
 
 /// Every token of every piece but its first, given all before it. The model runs on its device, the logits of a batch
-/// at a time come to the host. A model with conditions hears those of `hearing`, those that look ahead only if `tell`:
-/// then its likelihood is not to be compared with others'.
+/// at a time come to the host. A model with conditions hears those of `input_spec`, those that look ahead only if
+/// `conditioned`: then its likelihood is not to be compared with others'.
 template <class Device>
 Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces,
-                    const rondo::music::Hearing& hearing, bool tell = false) {
+                    const rondo::music::InputSpec& input_spec, bool conditioned = false) {
   constexpr int kBatch = 16, kSteps = 128;
-  rondo::music::Sweep sweep(pieces, kBatch, kSteps, hearing, tell);
+  rondo::music::EvaluationBatches sweep(pieces, kBatch, kSteps, input_spec, conditioned);
   const rondo::Index B = sweep.batch(), V = model.config().vocabulary;
   auto state = model.zero_state(B);
   typename rondo::TokenModel<float, Device>::Cache cache;
   Likelihood result;
   while (const auto* batch = sweep.next()) {
-    restart(state, batch->reset);
+    reset_state(state, batch->reset);
     const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{});
-    rondo::look_on_host(Device{}, logits.flat(), [&](rondo::MatrixView<const float> on_host) {
+    rondo::with_host_copy(Device{}, logits.flat(), [&](rondo::MatrixView<const float> on_host) {
       for (rondo::Index j = 0; j < B * kSteps; ++j) {
         const auto target = batch->targets[static_cast<std::size_t>(j)];
-        if (target == rondo::kIgnore) continue;
+        if (target == rondo::kIgnoreIndex) continue;
         const float* z = &on_host(0, j);
         const auto event = rondo::music::event_of(target);
         const auto kind = static_cast<std::size_t>(event.kind);
@@ -61,10 +61,10 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
         result.tokens[kind] += 1;
         if (event.kind == rondo::music::EventKind::time_shift)
           result.seconds += event.value * rondo::music::kStepSeconds;
-        rondo::Index likeliest = 0;
-        const float highest = rondo::column(z, V).maxCoeff(&likeliest);
-        // -ln p(target) = ln sum e^z - z_target, so p(likeliest) = e^(z_likeliest - z_target) p(target)
-        result.calibration.add(std::exp(static_cast<double>(highest) - z[target] - nats), likeliest == target);
+        rondo::Index predicted = 0;
+        const float highest = rondo::column(z, V).maxCoeff(&predicted);
+        // -ln p(target) = ln sum e^z - z_target, so p(predicted) = e^(z_likeliest - z_target) p(target)
+        result.calibration.add(std::exp(static_cast<double>(highest) - z[target] - nats), predicted == target);
       }
     });
   }

@@ -32,7 +32,7 @@ inline constexpr std::array kFeatures = {
     Feature{"notes_per_second", values_of<&Statistics::notes_per_second>},
     Feature{"polyphony", values_of<&Statistics::mean_polyphony>},
     Feature{"velocity", values_of<&Statistics::mean_velocity>},
-    Feature{"velocity_deviation", values_of<&Statistics::velocity_deviation>},
+    Feature{"velocity_std", values_of<&Statistics::velocity_std>},
     Feature{"duration", values_of<&Statistics::mean_duration>},
     Feature{"durations", values_of<&Statistics::durations>},
     Feature{"duration_transitions", values_of<&Statistics::duration_transitions>},
@@ -49,7 +49,7 @@ inline constexpr std::array kFeatures = {
 };
 
 /// How far apart two performances are in a feature: Euclidean distance.
-inline double apart(const Feature& feature, const Statistics& a, const Statistics& b) {
+inline double feature_distance(const Feature& feature, const Statistics& a, const Statistics& b) {
   const auto x = feature.values(a), y = feature.values(b);
   double square = 0;
   for (std::size_t k = 0; k < x.size(); ++k) square += (x[k] - y[k]) * (x[k] - y[k]);

@@ -38,17 +38,17 @@ struct SharedRun {
 struct Memorisation {
   SharedRun exact;         // at the same pitch
   SharedRun transposed;    // at any pitch
-  double exact_share = 0;  // of the output's notes, those inside exact runs of kTellingRun notes or more
+  double exact_share = 0;  // of the output's notes, those inside exact runs of kMinRunLength notes or more
   double transposed_share = 0;
 };
 
 /// Shorter runs are scales, trills and broken chords that any two pieces may share.
-inline constexpr std::size_t kTellingRun = 8;
+inline constexpr std::size_t kMinRunLength = 8;
 
 /// The training pieces, ready to be searched. 30 bytes for each of their notes, 60 more while they are sorted.
-class TrainingNotes {
+class TrainingSetIndex {
  public:
-  explicit TrainingNotes(std::span<const Piece> pieces) {
+  explicit TrainingSetIndex(std::span<const Piece> pieces) {
     std::vector<std::int32_t> exact, transposed;
     for (const Piece& piece : pieces) {
       const auto notes = in_order(piece.performance);
@@ -129,7 +129,7 @@ class TrainingNotes {
       const auto match = array.longest_prefix(std::span(symbols).subspan(i));
       if (match.length == 0) continue;
       const std::size_t length = match.length + 1;
-      if (length >= kTellingRun) {
+      if (length >= kMinRunLength) {
         covered += i + length - std::max(std::min(covered_to, i + length), i);
         covered_to = std::max(covered_to, i + length);
       }

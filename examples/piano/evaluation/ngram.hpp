@@ -124,37 +124,37 @@ class NGram {
   std::unordered_map<Key, std::uint32_t, Hash> counts_;
 };
 
-/// Nats per token on the pieces judged, by counting the training pieces as they are (no augmentation).
-struct Floors {
+/// Nats per token on the pieces evaluated, by counting the training pieces as they are (no augmentation).
+struct Baselines {
   double uniform = 0, unigram = 0, bigram = 0, trigram = 0, fourgram = 0;
-  std::vector<std::string> counted_without;  // names of judged pieces that are training pieces, too
+  std::vector<std::string> leave_one_out;  // names of evaluated pieces that are training pieces, too
 };
 
-/// A judged piece that is also among the training pieces (the same tokens, whatever its name) is judged by what the
-/// others teach: a table that has counted a piece foretells it too well to be a floor. Throws std::invalid_argument
+/// A evaluated piece that is also among the training pieces (the same tokens, whatever its name) is evaluated by what
+/// the others teach: a table that has counted a piece foretells it too well to be a floor. Throws std::invalid_argument
 /// if there is nothing to judge by.
-inline Floors ngram_floors(std::span<const Piece> train, std::span<const Piece> judged, int vocabulary) {
+inline Baselines ngram_baselines(std::span<const Piece> train, std::span<const Piece> evaluated, int vocabulary) {
   NGram model(4, vocabulary);
   std::vector<std::vector<Token>> learned;
   for (const Piece& piece : train) model.count(learned.emplace_back(tokens_of(piece)));
-  Floors floors;
+  Baselines baselines;
   std::array<double, 5> nll{};
   std::size_t tokens = 0;
-  for (const Piece& piece : judged) {
-    const auto heard = tokens_of(piece);
-    const auto copies = std::ranges::count(learned, heard);
-    for (auto k = copies; k > 0; --k) model.forget(heard);
-    tokens += heard.size();
-    for (int n = 1; n <= 4; ++n) nll[static_cast<std::size_t>(n)] += model.nll(heard, n);
-    for (auto k = copies; k > 0; --k) model.count(heard);
-    if (copies > 0) floors.counted_without.push_back(piece.name);
+  for (const Piece& piece : evaluated) {
+    const auto tokens_of_piece = tokens_of(piece);
+    const auto copies = std::ranges::count(learned, tokens_of_piece);
+    for (auto k = copies; k > 0; --k) model.forget(tokens_of_piece);
+    tokens += tokens_of_piece.size();
+    for (int n = 1; n <= 4; ++n) nll[static_cast<std::size_t>(n)] += model.nll(tokens_of_piece, n);
+    for (auto k = copies; k > 0; --k) model.count(tokens_of_piece);
+    if (copies > 0) baselines.leave_one_out.push_back(piece.name);
   }
-  if (tokens == 0) throw std::invalid_argument("ngram_floors: no tokens to judge by");
+  if (tokens == 0) throw std::invalid_argument("ngram_baselines: no tokens to judge by");
   const auto per_token = [&](std::size_t n) { return nll[n] / static_cast<double>(tokens); };
-  floors.uniform = std::log(vocabulary);
-  floors.unigram = per_token(1), floors.bigram = per_token(2), floors.trigram = per_token(3);
-  floors.fourgram = per_token(4);
-  return floors;
+  baselines.uniform = std::log(vocabulary);
+  baselines.unigram = per_token(1), baselines.bigram = per_token(2), baselines.trigram = per_token(3);
+  baselines.fourgram = per_token(4);
+  return baselines;
 }
 
 }  // namespace piano

@@ -4,8 +4,8 @@
 
 #include <rondo/music/performance.hpp>
 #include <rondo/music/vocabulary.hpp>
+#include "piano/evaluation/bar_metrics.hpp"
 #include "piano/evaluation/chords.hpp"
-#include "piano/evaluation/recurrence.hpp"
 #include "piano/music_names.hpp"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ struct Statistics {
   double notes_per_second = 0;
   double mean_polyphony = 0;               // notes that sound at once, averaged over the time in which any does
   double mean_velocity = 0;                // MIDI, 1..127
-  double velocity_deviation = 0;           // standard deviation
+  double velocity_std = 0;                 // standard deviation
   double mean_duration = 0;                // seconds
   double mean_onset_interval = 0;          // seconds between neighbouring onsets, chords (chords.hpp) taken as one
   double mean_pitch_step = 0;              // semitones between neighbouring notes, without sign
@@ -33,9 +33,9 @@ struct Statistics {
   int lowest = 0, highest = 0;             // pitches
   double pitch_entropy = 0;                // bits, of the 128 pitches
   double pitch_class_entropy = 0;          // bits, of the 12 classes; log2 12 = 3.585 at most
-  double bar_entropy = 0;                  // the same within every 2 s, averaged (recurrence.hpp)
+  double bar_entropy = 0;                  // the same within every 2 s, averaged (bar_metrics.hpp)
   double four_bar_entropy = 0;             // and within every 8 s
-  double groove_similarity = 0;            // of windows of 2 s, 64 positions each (recurrence.hpp)
+  double groove_similarity = 0;            // of windows of 2 s, 64 positions each (bar_metrics.hpp)
   std::array<double, 12> pitch_classes{};  // shares of the notes; C is 0
   std::array<double, kPitches> pitches{};  // shares of the notes
   std::array<double, music::kVelocityBins> velocities{};  // shares of the notes
@@ -101,7 +101,7 @@ inline Statistics describe(const Performance& performance, double seconds = 0) {
   s.seconds = seconds > 0 ? seconds : last_end - notes.front().start.value;
   s.notes_per_second = s.seconds > 0 ? count / s.seconds : 0;
   s.mean_polyphony = covered > 0 ? sounding / covered : 0;
-  s.velocity_deviation = std::sqrt(std::max(0.0, velocity_square - s.mean_velocity * s.mean_velocity));
+  s.velocity_std = std::sqrt(std::max(0.0, velocity_square - s.mean_velocity * s.mean_velocity));
   s.mean_duration = sounding / count;
   s.pitch_count = static_cast<double>(std::ranges::count_if(s.pitches, [](double share) { return share > 0; }));
   s.pitch_range = s.highest - s.lowest;
@@ -112,7 +112,7 @@ inline Statistics describe(const Performance& performance, double seconds = 0) {
   };
   s.pitch_entropy = entropy(s.pitches);
   s.pitch_class_entropy = entropy(s.pitch_classes);
-  const auto lines = even_lines(performance);
+  const auto lines = regular_bar_lines(performance);
   s.bar_entropy = bar_entropy(performance, lines);
   s.four_bar_entropy = bar_entropy(performance, lines, 4);
   s.groove_similarity = groove_similarity(performance, lines);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // How near outputs are to a style, as Yang and Lerch 2018 measure it (https://doi.org/10.1007/s00521-018-3849-7): for
-// each feature, the distances between outputs and the style's own windows, beside those among the style's windows. If
+// each feature, the distances inter_set outputs and the style's own windows, beside those among the style's windows. If
 // the outputs were more of the same, the two would be distributed alike: overlap 1, divergence 0.
 #pragma once
 
-#include "piano/evaluation/density.hpp"
 #include "piano/evaluation/features.hpp"
+#include "piano/evaluation/kernel_density.hpp"
 #include "piano/evaluation/statistics.hpp"
 #include "piano/evaluation/windows.hpp"
 #include "piano/music_names.hpp"
@@ -23,14 +23,14 @@
 namespace piano {
 
 /// Where most of some numbers lie.
-struct Band {
+struct PercentileRange {
   double low = 0, high = 0;
 
-  bool holds(double x) const { return x >= low && x <= high; }
+  bool contains(double x) const { return x >= low && x <= high; }
 };
 
-/// From the 10th to the 90th percentile, interpolated linearly between neighbours. Zero for no samples.
-inline Band band(std::vector<double> samples) {
+/// From the 10th to the 90th percentile, interpolated linearly inter_set neighbours. Zero for no samples.
+inline PercentileRange percentile_range(std::vector<double> samples) {
   if (samples.empty()) return {};
   std::ranges::sort(samples);
   const auto quantile = [&](double share) {
@@ -63,7 +63,7 @@ inline std::vector<double> values_in(const Feature& feature, std::span<const Sta
 
 /// At most so many of some things, evenly spread.
 template <class T>
-std::vector<const T*> spread(std::span<const T> all, std::size_t most) {
+std::vector<const T*> evenly_spaced(std::span<const T> all, std::size_t most) {
   const std::size_t count = std::min(all.size(), most);
   std::vector<const T*> some;
   for (std::size_t i = 0; i < count; ++i) some.push_back(&all[i * all.size() / count]);
@@ -79,7 +79,7 @@ inline std::vector<Statistics> describe_windows(std::span<const Performance> per
     std::ranges::move(own, std::back_inserter(windows));
   }
   std::vector<Statistics> described;
-  for (const Performance* window : spread(std::span<const Performance>(windows), most))
+  for (const Performance* window : evenly_spaced(std::span<const Performance>(windows), most))
     described.push_back(describe(*window, window->duration.value));
   return described;
 }
@@ -93,27 +93,28 @@ class Style {
     if (windows_.size() < 3)
       throw std::invalid_argument("Style: " + std::to_string(windows_.size()) + " window(s) of " +
                                   std::to_string(window_seconds) + " s; a style wants three or more");
-    const auto some = spread(this->windows(), kMost);
+    const auto some = evenly_spaced(this->windows(), kMost);
     for (std::size_t f = 0; f < kFeatures.size(); ++f)
       for (std::size_t i = 0; i < some.size(); ++i)
-        for (std::size_t j = i + 1; j < some.size(); ++j) within_[f].push_back(apart(kFeatures[f], *some[i], *some[j]));
+        for (std::size_t j = i + 1; j < some.size(); ++j)
+          intra_set_[f].push_back(feature_distance(kFeatures[f], *some[i], *some[j]));
   }
 
   double window_seconds() const { return seconds_; }
   std::span<const Statistics> windows() const { return windows_; }
 
-  /// For each of kFeatures, in their order: overlap of the distances between these windows and the style's with those
+  /// For each of kFeatures, in their order: overlap of the distances inter_set these windows and the style's with those
   /// within the style, and divergence of the latter from the former. `windows` must be as long as the style's, and not
   /// none: throws std::invalid_argument.
-  std::array<Distance, kFeatures.size()> compare(std::span<const Statistics> windows) const {
-    std::array<Distance, kFeatures.size()> distances;
-    const auto ours = spread(windows, kMost), theirs = spread(this->windows(), kMost);
-    std::vector<double> between;
+  std::array<DistributionDistance, kFeatures.size()> compare(std::span<const Statistics> windows) const {
+    std::array<DistributionDistance, kFeatures.size()> distances;
+    const auto ours = evenly_spaced(windows, kMost), theirs = evenly_spaced(this->windows(), kMost);
+    std::vector<double> inter_set;
     for (std::size_t f = 0; f < kFeatures.size(); ++f) {
-      between.clear();
+      inter_set.clear();
       for (const Statistics* a : ours)
-        for (const Statistics* b : theirs) between.push_back(apart(kFeatures[f], *a, *b));
-      distances[f] = compare_samples(within_[f], between);
+        for (const Statistics* b : theirs) inter_set.push_back(feature_distance(kFeatures[f], *a, *b));
+      distances[f] = compare_samples(intra_set_[f], inter_set);
     }
     return distances;
   }
@@ -123,12 +124,12 @@ class Style {
 
   double seconds_;
   std::vector<Statistics> windows_;
-  std::array<std::vector<double>, kFeatures.size()> within_;  // distances of all pairs of windows
+  std::array<std::vector<double>, kFeatures.size()> intra_set_;  // distances of all pairs of windows
 };
 
 /// The mean over features.
-inline Distance mean(std::span<const Distance> distances) {
-  Distance sum;
+inline DistributionDistance mean(std::span<const DistributionDistance> distances) {
+  DistributionDistance sum;
   for (const auto& [overlap, kl] : distances) {
     sum.overlap += overlap / static_cast<double>(distances.size());
     sum.kl += kl / static_cast<double>(distances.size());

@@ -38,7 +38,7 @@ json settings(const ExplorationOptions& o) {
 }  // namespace
 
 Exploration::Exploration(const ExplorationOptions& options)
-    : o_(options), folder_(options.output_dir), cells_(folder_, settings(options)) {
+    : o_(options), folder_(options.output_dir), outputs_(folder_, settings(options)) {
   for (const std::string& dir : o_.run_dirs)
     models_.push_back({name_beside(models_, fs::path(dir).lexically_normal().filename().string()), RunDir(dir)});
   for (const std::string& config : o_.configs)
@@ -56,7 +56,7 @@ bool Exploration::run() {
   return true;
 }
 
-json Exploration::result() const { return {{"models", models()}, {"cells", cells_.all()}, {"pending", pending()}}; }
+json Exploration::result() const { return {{"models", models()}, {"outputs", outputs_.all()}, {"pending", pending()}}; }
 
 bool Exploration::train_model(const Model& model, const std::string& config) {
   if (fs::exists(model.run.result())) return true;
@@ -72,7 +72,7 @@ bool Exploration::train_model(const Model& model, const std::string& config) {
   training.run_dir = model.run.folder().string();
   training.resume = fs::exists(model.run.last());
   progress_.line("training " + config);
-  return train(training, progress_)["stopped"] != "interrupt";
+  return train(training, progress_)["stop_reason"] != "interrupt";
 }
 
 std::vector<Exploration::NamedPrimer> Exploration::primers_of(const Config& config) const {
@@ -89,9 +89,9 @@ bool Exploration::sample(const Model& model, const InterruptGuard& interrupt) {
   const Config config = model.run.read_config();
   const auto network = model.run.read_model(config);
   const music::Corpus corpus = corpus_of(config, o_.training.loading);
-  const Judge judge(corpus.train, corpus.valid, o_.seconds);
+  const Evaluator evaluator(corpus.train, corpus.valid, o_.seconds);
   for (const NamedPrimer& named : primers_of(config)) {
-    if (interrupt.asked()) return false;
+    if (interrupt.requested()) return false;
     if (std::ranges::find(primer_names_, named.name) == primer_names_.end()) primer_names_.push_back(named.name);
     const Primer primer = named.path.empty()
                               ? primer_of(std::ranges::find(corpus.valid, named.name, &music::Piece::name)->performance,
@@ -100,17 +100,17 @@ bool Exploration::sample(const Model& model, const InterruptGuard& interrupt) {
     std::vector<Request> asked;
     for (double temperature : o_.temperatures)
       for (std::uint64_t seed : o_.seeds) {
-        Request request{.outline = continuation(primer, o_.seconds),
+        Request request{.plan = continuation(primer, o_.seconds),
                         .sampling = o_.sampling,
                         .seed = seed,
-                        .told = told_by(primer.performance)};
+                        .condition_values = condition_values_of(primer.performance)};
         request.sampling.temperature = temperature;
-        if (!cells_.has(model.name, named.name, temperature, seed)) asked.push_back(std::move(request));
+        if (!outputs_.has(model.name, named.name, temperature, seed)) asked.push_back(std::move(request));
       }
     if (asked.empty()) continue;
-    const auto takes = generate(network, config.hearing(), asked, opening_velocity(corpus.train));
+    const auto takes = generate(network, config.input_spec(), asked, opening_velocity(corpus.train));
     for (std::size_t i = 0; i < takes.size(); ++i)
-      cells_.add(model.name, named.name, describe(asked[i], takes[i], judge), takes[i]);
+      outputs_.add(model.name, named.name, describe(asked[i], takes[i], evaluator), takes[i]);
     write_page();
     const double all = static_cast<double>(wanted());
     progress_.show(1 - static_cast<double>(pending()) / all,
@@ -125,7 +125,7 @@ std::size_t Exploration::wanted() const {
   return primers * o_.temperatures.size() * o_.seeds.size();
 }
 
-std::size_t Exploration::pending() const { return wanted() - std::min(wanted(), cells_.all().size()); }
+std::size_t Exploration::pending() const { return wanted() - std::min(wanted(), outputs_.all().size()); }
 
 json Exploration::models() const {
   json all = json::array();
@@ -149,7 +149,7 @@ void Exploration::write_page() const {
                      {"primers", primer_names_},
                      {"temperatures", o_.temperatures},
                      {"seeds", o_.seeds},
-                     {"cells", cells_.with_performances()},
+                     {"outputs", outputs_.with_performances()},
                      {"pending", pending()}});
 }
 

@@ -2,14 +2,14 @@
 // Several models, primers, temperatures and seeds, side by side. A folder of an exploration:
 //
 //   NAME/            the run of a configuration that was trained here
-//   cells/*.mid      an output for each model, primer, temperature and seed
-//   cells.jsonl      its numbers, a line each
+//   outputs/*.mid      an output for each model, primer, temperature and seed
+//   outputs.jsonl      its numbers, a line each
 //   explore.html     all of it, to listen through
 //
 // What is there is not made again, so the same exploration goes on where it stopped.
 #pragma once
 
-#include "piano/exploration/cells.hpp"
+#include "piano/exploration/output_store.hpp"
 #include "piano/training/run.hpp"
 
 #include <rondo/music/dataset.hpp>
@@ -66,7 +66,7 @@ class Exploration {
   std::filesystem::path folder_;
   std::vector<Model> models_;
   std::vector<std::string> primer_names_;
-  Cells cells_;
+  OutputStore outputs_;
   Progress progress_;
 };
 

@@ -13,34 +13,34 @@ namespace piano {
 
 namespace music = rondo::music;
 
-music::Performance Take::fresh() const {
+music::Performance GeneratedPiece::new_notes() const {
   std::vector<music::Note> notes;
   for (std::size_t i = 0; i < performance.notes.size(); ++i)
     if (!given[i]) notes.push_back(performance.notes[i]);
   return music::make_performance(std::move(notes));
 }
 
-std::vector<Take> generate(const rondo::TokenModel<float>& model, const music::Hearing& hearing,
-                           const std::vector<Request>& requests, music::Token opening) {
+std::vector<GeneratedPiece> generate(const rondo::TokenModel<float>& model, const music::InputSpec& input_spec,
+                                     const std::vector<Request>& requests, music::Token opening) {
   std::vector<Stream> streams;
-  for (const Request& request : requests) streams.emplace_back(request, hearing, opening);
-  const auto per_step = static_cast<std::size_t>(hearing.conditions.per_step());
-  std::vector<music::Token> heard(streams.size() * per_step);
+  for (const Request& request : requests) streams.emplace_back(request, input_spec, opening);
+  const auto ids_per_step = static_cast<std::size_t>(input_spec.conditions.ids_per_step());
+  std::vector<music::Token> inputs(streams.size() * ids_per_step);
   auto state = model.zero_state(static_cast<rondo::Index>(streams.size()));
   rondo::TokenModel<float>::Scratch scratch;
   for (std::size_t t = 0; !std::ranges::all_of(streams, &Stream::done); ++t) {
     for (std::size_t b = 0; b < streams.size(); ++b)
-      streams[b].speak(t, std::span(heard).subspan(b * per_step, per_step));
-    const auto logits = model.step(heard, state, scratch);
+      streams[b].next_input(t, std::span(inputs).subspan(b * ids_per_step, ids_per_step));
+    const auto logits = model.step(inputs, state, scratch);
     for (std::size_t b = 0; b < streams.size(); ++b)
-      streams[b].hear(t, {&logits(0, static_cast<rondo::Index>(b)), static_cast<std::size_t>(logits.rows)});
+      streams[b].set_logits(t, {&logits(0, static_cast<rondo::Index>(b)), static_cast<std::size_t>(logits.rows)});
   }
-  std::vector<Take> takes;
-  for (const Stream& stream : streams) takes.push_back(stream.take());
+  std::vector<GeneratedPiece> takes;
+  for (const Stream& stream : streams) takes.push_back(stream.result());
   return takes;
 }
 
-music::Told told_by(const music::Performance& performance) {
+music::ConditionValues condition_values_of(const music::Performance& performance) {
   std::array<double, 12> classes{};
   double last = 0;
   for (const music::Note& note : performance.notes) {

@@ -3,7 +3,7 @@
 // the grammar, so that whatever comes out is well-formed.
 #pragma once
 
-#include "piano/generation/outline.hpp"
+#include "piano/generation/plan.hpp"
 
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
@@ -18,29 +18,29 @@ namespace piano {
 
 /// What one take is asked for.
 struct Request {
-  Outline outline;
+  GenerationPlan plan;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
-  rondo::music::Told told = {};  // conditions of the music
+  rondo::music::ConditionValues condition_values = {};  // conditions of the music
 };
 
 /// What it gave.
-struct Take {
+struct GeneratedPiece {
   rondo::music::Performance performance;  // all notes ended; as long as its last one
   std::vector<bool> given;                // of each note, whether the outline had it
   double nats = 0;                        // of the sampled tokens, under the model itself
   std::size_t sampled = 0;                // tokens
 
   /// The new notes alone.
-  rondo::music::Performance fresh() const;
+  rondo::music::Performance new_notes() const;
 };
 
 /// Plays all requests. A take depends on its own request alone, not on those beside it. `opening` is the velocity with
 /// which free play begins. Throws rondo::error for settings out of range.
-std::vector<Take> generate(const rondo::TokenModel<float>& model, const rondo::music::Hearing& hearing,
-                           const std::vector<Request>& requests, rondo::music::Token opening);
+std::vector<GeneratedPiece> generate(const rondo::TokenModel<float>& model, const rondo::music::InputSpec& input_spec,
+                                     const std::vector<Request>& requests, rondo::music::Token opening);
 
 /// Density and key of a performance: conditions that ask for more of the same.
-rondo::music::Told told_by(const rondo::music::Performance& performance);
+rondo::music::ConditionValues condition_values_of(const rondo::music::Performance& performance);
 
 }  // namespace piano

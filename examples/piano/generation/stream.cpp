@@ -2,7 +2,7 @@
 #include "piano/generation/stream.hpp"
 
 #include <rondo/music/tokens.hpp>
-#include "piano/generation/kind_mass.hpp"
+#include "piano/generation/kind_probabilities.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -35,28 +35,28 @@ std::vector<Stream::Given> Stream::events_of(const music::Performance& given) {
   return events;
 }
 
-Stream::Stream(const Request& request, const music::Hearing& hearing, music::Token opening)
-    : hearing_(hearing),
-      told_(request.told),
-      grammar_({.pedal = hearing.vocabulary == music::kVocabularyWithPedal}),
+Stream::Stream(const Request& request, const music::InputSpec& input_spec, music::Token opening)
+    : input_spec_(input_spec),
+      condition_values_(request.condition_values),
+      grammar_({.pedal = input_spec.vocabulary == music::kVocabularyWithPedal}),
       sampler_(request.sampling),
       rng_(request.seed),
-      given_(events_of(request.outline.given)),
+      given_(events_of(request.plan.given)),
       opening_(opening),
       held_(music::kPitches),
       struck_(music::kPitches, -1) {
-  for (const Span& span : request.outline.free)
+  for (const Span& span : request.plan.free)
     free_.emplace_back(music::to_step({span.begin}), music::to_step({span.end}));
-  go_on();
+  advance();
 }
 
-void Stream::speak(std::size_t t, std::span<music::Token> to) {
+void Stream::next_input(std::size_t t, std::span<music::Token> to) {
   const music::Token token = t < tokens_.size() ? tokens_[t] : music::Token{0};
-  heard_.feed(token);
-  music::write_step(hearing_.conditions, hearing_.vocabulary, token, told_, heard_, 0, to);
+  input_notes_.feed(token);
+  music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, condition_values_, input_notes_, 0, to);
 }
 
-void Stream::hear(std::size_t t, std::span<const float> logits) {
+void Stream::set_logits(std::size_t t, std::span<const float> logits) {
   if (done_ || t + 1 < tokens_.size()) return;
   allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
   for (int pitch = 0; pitch < music::kPitches; ++pitch)
@@ -64,7 +64,7 @@ void Stream::hear(std::size_t t, std::span<const float> logits) {
   if (std::ranges::count(allowed_, 1) == 0)  // a given key is overdue
     allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
   masked_.assign(logits.begin(), logits.end());
-  keep_kind_mass(masked_, allowed_);
+  preserve_kind_probabilities(masked_, allowed_);
   const music::Token token = sampler_(std::span<const float>(masked_), allowed_, rng_).token;
   nats_ -= rondo::log_probability(logits, token);
   ++sampled_;
@@ -82,7 +82,7 @@ void Stream::hear(std::size_t t, std::span<const float> logits) {
     else
       put(music::time_shift(static_cast<int>(limit - now)));
   }
-  if (!done_) go_on();
+  if (!done_) advance();
 }
 
 void Stream::put(music::Token token) {
@@ -125,7 +125,7 @@ std::int64_t Stream::next_given() const {
   return given_at_ < given_.size() ? given_[given_at_].step : std::numeric_limits<std::int64_t>::max();
 }
 
-bool Stream::is_own(int pitch) const { return played_.key(pitch) && !held_[static_cast<std::size_t>(pitch)]; }
+bool Stream::is_generated(int pitch) const { return played_.key(pitch) && !held_[static_cast<std::size_t>(pitch)]; }
 
 std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator Stream::span_at(std::int64_t step) const {
   return std::ranges::find_if(free_, [&](const auto& span) { return span.first <= step && step < span.second; });
@@ -138,19 +138,19 @@ std::int64_t Stream::due(std::int64_t now, int pitch) const {
   return std::min(left + kRing, struck_[static_cast<std::size_t>(pitch)] + kLongestNote);
 }
 
-void Stream::leave_off(std::int64_t now) {
+void Stream::release_generated(std::int64_t now) {
   for (int pitch = 0; pitch < music::kPitches; ++pitch)
-    if (is_own(pitch) && due(now, pitch) <= now) put(music::note_off(pitch));
+    if (is_generated(pitch) && due(now, pitch) <= now) put(music::note_off(pitch));
   bool pedal = given_pedal_;
   for (std::size_t i = given_at_; i < given_.size() && given_[i].step <= now; ++i)
     if (given_[i].event.kind == EventKind::pedal) pedal = given_[i].event.value != 0;
   if (played_.pedal() != pedal) put(music::pedal(pedal));
 }
 
-void Stream::go_on() {
+void Stream::advance() {
   while (!done_) {
     const std::int64_t now = grammar_.steps();
-    if (!is_free(now)) leave_off(now);
+    if (!is_free(now)) release_generated(now);
     if (next_given() <= now) {
       // Keys that must come up for others to go down do so first, as every step has it.
       for (std::size_t i = given_at_; i < given_.size() && given_[i].step <= now; ++i)
@@ -173,7 +173,7 @@ void Stream::go_on() {
       return;
     }
     for (int pitch = 0; pitch < music::kPitches; ++pitch)
-      if (is_own(pitch)) until = std::min(until, due(now, pitch));
+      if (is_generated(pitch)) until = std::min(until, due(now, pitch));
     if (tokens_.empty()) put(opening_);
     put(music::time_shift(static_cast<int>(std::min<std::int64_t>(until - now, music::kMaxShift))));
   }
@@ -184,8 +184,8 @@ void Stream::finish() {
   done_ = true;
 }
 
-Take Stream::take() const {
-  Take take;
+GeneratedPiece Stream::result() const {
+  GeneratedPiece take;
   take.performance = music::decode(tokens_);
   const auto& notes = take.performance.notes;
   take.performance = music::make_performance(notes, take.performance.controls);  // without silence at its end

@@ -22,16 +22,16 @@ namespace piano {
 
 class Stream {
  public:
-  Stream(const Request& request, const rondo::music::Hearing& hearing, rondo::music::Token opening);
+  Stream(const Request& request, const rondo::music::InputSpec& input_spec, rondo::music::Token opening);
 
   /// Writes what the model hears at step t. Called for each t in turn.
-  void speak(std::size_t t, std::span<rondo::music::Token> to);
+  void next_input(std::size_t t, std::span<rondo::music::Token> to);
 
   /// Takes the logits that followed step t; samples where the outline leaves it to the model.
-  void hear(std::size_t t, std::span<const float> logits);
+  void set_logits(std::size_t t, std::span<const float> logits);
 
   bool done() const { return done_; }
-  Take take() const;
+  GeneratedPiece result() const;
 
  private:
   /// An event of the outline; a key that goes down has a velocity.
@@ -44,18 +44,18 @@ class Stream {
   static std::vector<Given> events_of(const rondo::music::Performance& given);
   void put(rondo::music::Token token);
   void play_given(const Given& given);
-  void go_on();  // given tokens, up to where the model is asked, or to the end
+  void advance();  // given tokens, up to where the model is asked, or to the end
   void finish();
   std::int64_t next_given() const;  // its step; far away if there is none
   /// The free span at that step, or the end.
   std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator span_at(std::int64_t step) const;
   bool is_free(std::int64_t step) const { return span_at(step) != free_.end(); }
-  bool is_own(int pitch) const;                         // the key is down, and not given
+  bool is_generated(int pitch) const;                   // the key is down, and not given
   std::int64_t due(std::int64_t now, int pitch) const;  // when such a key comes up outside of free spans
-  void leave_off(std::int64_t now);                     // lifts those that are due, sets the pedal as it is given
+  void release_generated(std::int64_t now);             // lifts those that are due, sets the pedal as it is given
 
-  rondo::music::Hearing hearing_;
-  rondo::music::Told told_;
+  rondo::music::InputSpec input_spec_;
+  rondo::music::ConditionValues condition_values_;
   rondo::music::Grammar grammar_;
   rondo::Sampler sampler_;
   rondo::Rng rng_;
@@ -64,7 +64,7 @@ class Stream {
   std::vector<std::pair<std::int64_t, std::int64_t>> free_;  // steps
   rondo::music::Token opening_;
   std::vector<rondo::music::Token> tokens_;
-  rondo::music::KeysDown heard_, played_;               // after what the model heard; after all tokens
+  rondo::music::ActiveNotes input_notes_, played_;      // after what the model heard; after all tokens
   std::vector<bool> held_;                              // of each pitch: given, and down
   bool given_pedal_ = false;                            // down, by the outline
   std::vector<std::int64_t> struck_;                    // of each pitch: the step of its last note-on

@@ -24,7 +24,7 @@ class BeatClock {
     for (std::size_t s = 0; s < steps; ++s) {
       const double middle = (static_cast<double>(s) + 0.5) * kStep;
       while (tempo + 1 < score.tempos.size() && score.tempos[tempo + 1].onset.to_double() <= middle) ++tempo;
-      const double speed = score.tempos[tempo].quarters_per_minute * tempo_scale * bend(score, random, middle);
+      const double speed = score.tempos[tempo].quarters_per_minute * tempo_scale * rubato(score, random, middle);
       seconds_.push_back(seconds_.back() + kStep * 60 / speed);
     }
   }
@@ -41,13 +41,13 @@ class BeatClock {
   static constexpr double kStep = 1.0 / 24;       // of a quarter note
   static constexpr double kFermata = 1.7;         // a note under a fermata lasts so many times its length
   static constexpr double kRitardando = 0.15;     // share of the tempo lost by the end of the last bar
-  static constexpr double kBarsPerBreath = 1.5;   // distance between the extremes of the slower bend
-  static constexpr double kBarsPerGesture = 0.5;  // and of the quicker one
+  static constexpr double kSlowRubatoBars = 1.5;  // distance between the extremes of the slower bend
+  static constexpr double kFastRubatoBars = 0.5;  // and of the quicker one
 
-  static double bend(const Score& score, const HashedRandom& random, double time) {
+  static double rubato(const Score& score, const HashedRandom& random, double time) {
     const double bar_length = score.bars.front().metre.length().to_double(), bars = time / bar_length;
-    double speed = 1 + score.rubato * (0.7 * random.smooth(0, bars / kBarsPerBreath) +
-                                       0.3 * random.smooth(1, bars / kBarsPerGesture));
+    double speed = 1 + score.rubato * (0.7 * random.smooth(0, bars / kSlowRubatoBars) +
+                                       0.3 * random.smooth(1, bars / kFastRubatoBars));
     for (const Fermata& fermata : score.fermatas) {
       const double onset = fermata.onset.to_double();
       if (onset > time || time >= onset + fermata.duration.to_double()) continue;

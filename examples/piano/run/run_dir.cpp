@@ -9,10 +9,10 @@
 
 namespace piano {
 
-void Config::settle() {
+void Config::complete() {
   model.vocabulary = vocabulary_size(pedal);
   model.conditions = conditions.ids();
-  model.per_step = conditions.per_step();
+  model.ids_per_step = conditions.ids_per_step();
 }
 
 nlohmann::json Config::to_json() const {
@@ -26,7 +26,7 @@ nlohmann::json Config::to_json() const {
           {"conditions", conditions.names()},
           {"data", data},
           {"validation", validation},
-          {"validation_share", validation_share},
+          {"validation_fraction", validation_fraction},
           {"augmentation",
            {{"lowest_transposition", augmentation.lowest_transposition},
             {"highest_transposition", augmentation.highest_transposition},
@@ -53,10 +53,10 @@ Config Config::from_json(const nlohmann::json& json) {
   model.at("dropout").get_to(c.model.dropout);
   c.pedal = rondo::music::pedal_mode(json.at("pedal").get<std::string>());
   c.conditions = rondo::music::Conditions::named(json.at("conditions").get<std::vector<std::string>>());
-  c.settle();
+  c.complete();
   json.at("data").get_to(c.data);
   json.at("validation").get_to(c.validation);
-  json.at("validation_share").get_to(c.validation_share);
+  json.at("validation_fraction").get_to(c.validation_fraction);
   const auto& augmentation = json.at("augmentation");
   augmentation.at("lowest_transposition").get_to(c.augmentation.lowest_transposition);
   augmentation.at("highest_transposition").get_to(c.augmentation.highest_transposition);

@@ -30,8 +30,8 @@ struct Config {
   rondo::music::Conditions conditions;
 
   std::vector<std::string> data;        // MIDI and ABC files, or folders of them
-  std::vector<std::string> validation;  // names of pieces; empty: `validation_share` of them
-  double validation_share = 0.1;
+  std::vector<std::string> validation;  // names of pieces; empty: `validation_fraction` of them
+  double validation_fraction = 0.1;
   rondo::music::Augmentation augmentation;
 
   int batch_size = 32;       // B
@@ -47,10 +47,10 @@ struct Config {
   std::uint64_t seed = 1;
 
   /// What the model hears of a piece.
-  rondo::music::Hearing hearing() const { return {vocabulary_size(pedal), conditions}; }
+  rondo::music::InputSpec input_spec() const { return {vocabulary_size(pedal), conditions}; }
 
   /// Gives the model the vocabulary and the conditions that follow from the other settings.
-  void settle();
+  void complete();
 
   nlohmann::json to_json() const;
   static Config from_json(const nlohmann::json& json);

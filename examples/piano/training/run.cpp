@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
-#include "piano/evaluation/figures.hpp"
-#include "piano/training/listen.hpp"
+#include "piano/evaluation/metrics.hpp"
 #include "piano/training/metrics.hpp"
+#include "piano/training/report.hpp"
 #include "piano/training/trainer.hpp"
 
 #include <rondo/io/replace_file.hpp>
@@ -33,7 +33,7 @@ std::string format(const char* pattern, Values... values) {
 }
 
 /// What happened since the last line of metrics.
-struct Lately {
+struct StepTotals {
   double seconds = 0, data_seconds = 0, steps = 0, nats = 0;
   std::size_t tokens = 0;
 
@@ -66,31 +66,31 @@ class Run {
 
     const InterruptGuard interrupt;
     start_ = std::chrono::steady_clock::now();
-    double next_judgement = next_of(options_.judgements), next_line = next_of(kLines);
-    while (done() < 1 && !interrupt.asked() && !out_of_patience()) {
+    double next_evaluation = next_of(options_.evaluations), next_line = next_of(kLines);
+    while (done() < 1 && !interrupt.requested() && !out_of_patience()) {
       last_ = trainer_->step(done());
       if (latest_line_) metrics_->write(*std::exchange(latest_line_, std::nullopt));
-      lately_.add(last_);
+      step_totals_.add(last_);
       recent_sum_ = kForget * recent_sum_ + last_.nll;
       recent_weight_ = kForget * recent_weight_ + 1;
       show();
-      if (done() >= next_judgement) {
-        judge();
-        next_judgement = next_of(options_.judgements);
+      if (done() >= next_evaluation) {
+        evaluate();
+        next_evaluation = next_of(options_.evaluations);
         next_line = next_of(kLines);
       } else if (done() >= next_line) {
         latest_line_ = line();
         next_line = next_of(kLines);
       }
     }
-    const bool interrupted = interrupt.asked();
-    if (judged_at_ != trainer_->steps() && trainer_->steps() > 0) judge();
+    const bool interrupted = interrupt.requested();
+    if (evaluated_at_ != trainer_->steps() && trainer_->steps() > 0) evaluate();
     progress_.finish();
     if (interrupted)
       say("stopped at step " + std::to_string(trainer_->steps()) + ", all is saved in " + options_.run_dir +
           "; go on with: piano train --resume --run-dir " + options_.run_dir);
     else if (out_of_patience())
-      say(format("stopped early: %d judgements without a better one", worse_));
+      say(format("stopped early: %d evaluations without improvement", evaluations_without_improvement_));
     if (!interrupted) write_report(run_, config_, facts_, true);
     return result(device, interrupted ? "interrupt" : out_of_patience() ? "patience" : "done");
   }
@@ -111,7 +111,9 @@ class Run {
   /// Where the part of the run that is under way ends, of so many equal ones: 15 / 22 * 22, computed, is less than
   /// 15, and no part is to end twice.
   double next_of(int parts) const { return (std::floor(done() * parts + 1e-6) + 1) / parts; }
-  bool out_of_patience() const { return options_.patience > 0 && worse_ >= options_.patience; }
+  bool out_of_patience() const {
+    return options_.patience > 0 && evaluations_without_improvement_ >= options_.patience;
+  }
 
   /// Settles the configuration and loads the pieces.
   void prepare() {
@@ -124,7 +126,7 @@ class Run {
     } else {
       if (config_.data.empty()) throw std::runtime_error("nothing to learn from: give --data PATH... or --scores");
       if (config_.steps == 0 && config_.minutes == 0) config_.minutes = 2;
-      config_.settle();
+      config_.complete();
       std::filesystem::create_directories(run_.folder());
       if (std::filesystem::exists(run_.last()))
         throw std::runtime_error(run_.folder().string() +
@@ -141,14 +143,14 @@ class Run {
     progress_.finish();
     for (const std::string& problem : loaded.problems) say("left out: " + problem);
     corpus_ = config_.validation.empty()
-                  ? music::split_by_share(std::move(loaded.pieces), config_.validation_share, config_.seed)
+                  ? music::split_by_fraction(std::move(loaded.pieces), config_.validation_fraction, config_.seed)
                   : music::split_by_name(std::move(loaded.pieces), config_.validation);
     config_.validation.clear();  // from here on by name, so that other programs find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
     facts_ = {
         {"tokens_train", music::count_tokens(corpus_.train)},
         {"tokens_valid", music::count_tokens(corpus_.valid)},
-        {"floors", to_json(ngram_floors(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
+        {"floors", to_json(ngram_baselines(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
   }
 
   void describe(const std::string& device) {
@@ -180,7 +182,7 @@ class Run {
 
   /// A line of metrics about the steps since the one before.
   json line() {
-    const Lately& l = lately_;
+    const StepTotals& l = step_totals_;
     json line = {{"step", trainer_->steps()},
                  {"seconds", seconds()},
                  {"tokens", trainer_->tokens()},
@@ -189,22 +191,22 @@ class Run {
                  {"valid_nll", nullptr},
                  {"learning_rate", last_.rate},
                  {"grad_norm", last_.grad_norm},
-                 {"data_share", l.seconds > 0 ? json(l.data_seconds / l.seconds) : json()}};
-    lately_ = {};
+                 {"data_time_fraction", l.seconds > 0 ? json(l.data_seconds / l.seconds) : json()}};
+    step_totals_ = {};
     return line;
   }
 
-  void judge() {
+  void evaluate() {
     valid_ = trainer_->validate().per_token();
-    judged_at_ = trainer_->steps();
-    const bool best = valid_ < trainer_->best_valid();
-    worse_ = best ? 0 : worse_ + 1;
+    evaluated_at_ = trainer_->steps();
+    const bool best = valid_ < trainer_->best_valid_nll();
+    evaluations_without_improvement_ = best ? 0 : evaluations_without_improvement_ + 1;
     if (best) trainer_->save_best(run_, valid_);
     trainer_->save(run_, seconds());
-    json judged = latest_line_ ? *std::exchange(latest_line_, std::nullopt) : line();
-    judged["valid_nll"] = valid_;
-    judged["sample"] = write_sample(run_, config_, corpus_, trainer_->steps());
-    metrics_->write(judged);
+    json record = latest_line_ ? *std::exchange(latest_line_, std::nullopt) : line();
+    record["valid_nll"] = valid_;
+    record["sample"] = write_checkpoint_sample(run_, config_, corpus_, trainer_->steps());
+    metrics_->write(record);
     write_report(run_, config_, facts_, false);
     say(format("step %lld  %s  train %.3f  validation %.3f%s", static_cast<long long>(trainer_->steps()),
                minutes_text(seconds()).c_str(), recent_nll(), valid_, best ? "  best" : ""));
@@ -218,8 +220,8 @@ class Run {
                    {"tokens_per_second", static_cast<double>(trainer_->tokens()) / seconds()},
                    {"train_nll", recent_nll()},
                    {"valid_nll", valid_},
-                   {"best_valid_nll", trainer_->best_valid()},
-                   {"stopped", stopped},
+                   {"best_valid_nll", trainer_->best_valid_nll()},
+                   {"stop_reason", stopped},
                    {"run_dir", options_.run_dir}});
     if (std::string(stopped) != "interrupt") rondo::replace_file(run_.result(), result.dump(2) + "\n");
     return result;
@@ -236,10 +238,10 @@ class Run {
   std::chrono::steady_clock::time_point start_;
   double before_ = 0;  // seconds trained in earlier sessions
   double valid_ = std::nan("");
-  std::int64_t judged_at_ = -1;
-  int worse_ = 0;  // judgements in a row
+  std::int64_t evaluated_at_ = -1;
+  int evaluations_without_improvement_ = 0;  // evaluations in a row
   TrainingStep last_{};
-  Lately lately_;
+  StepTotals step_totals_;
   std::optional<json> latest_line_;  // of metrics; held back until the next step, as a judgement may belong to it
   double recent_sum_ = 0, recent_weight_ = 0;
 };
@@ -254,7 +256,7 @@ InterruptGuard::~InterruptGuard() {
   std::signal(SIGINT, former_interrupt_);
   std::signal(SIGTERM, former_terminate_);
 }
-bool InterruptGuard::asked() const { return g_interrupted != 0; }
+bool InterruptGuard::requested() const { return g_interrupted != 0; }
 
 json train(const TrainingOptions& options, Progress& progress) {
   json result;

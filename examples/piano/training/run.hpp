@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A run of training from beginning to end, or from where it stopped: data, steps, judgements, what is written on the
+// A run of training from beginning to end, or from where it stopped: data, steps, evaluations, what is written on the
 // way, what is shown.
 #pragma once
 
@@ -20,8 +20,8 @@ struct TrainingOptions {
   examples::DeviceOptions device;
   LoadOptions loading;
   std::string run_dir;
-  int judgements = 10;
-  int patience = 0;     // judgements in a row that are no better before the run ends early; 0: never
+  int evaluations = 10;
+  int patience = 0;     // evaluations in a row that are no better before the run ends early; 0: never
   bool resume = false;  // go on with the run in run_dir; of config only steps and minutes count then
 };
 
@@ -32,7 +32,7 @@ class InterruptGuard {
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
-  bool asked() const;
+  bool requested() const;
 
  private:
   void (*former_interrupt_)(int);

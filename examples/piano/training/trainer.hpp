@@ -4,7 +4,7 @@
 #pragma once
 
 #include "piano/evaluation/evaluate.hpp"
-#include "piano/evaluation/streams.hpp"
+#include "piano/evaluation/reset_state.hpp"
 #include "piano/run/run_dir.hpp"
 
 #include <rondo/core/random.hpp>
@@ -32,7 +32,7 @@ inline rondo::music::BatchOptions batch_options(const Config& config) {
           .windows = config.windows,
           .seed = config.seed,
           .augmentation = config.augmentation,
-          .hearing = config.hearing()};
+          .input_spec = config.input_spec()};
 }
 
 /// What one step of training tells.
@@ -66,13 +66,13 @@ class Trainer {
     };
     const auto& batch = batches_.next();
     const double data_seconds = since_start();
-    restart(state_, batch.reset);
+    reset_state(state_, batch.reset);
     rondo::zero_grad(model_);
     const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
                                               state_, cache_, rondo::Training{rng_});
     const double norm = rondo::clip_grad_norm(model_, config_.clip);
-    if (!std::isfinite(norm) || !std::isfinite(loss.mean())) broke_down(steps() + 1, "gradient");
-    const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .floor = 0.01};
+    if (!std::isfinite(norm) || !std::isfinite(loss.mean())) throw_diverged(steps() + 1, "gradient");
+    const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .min_ratio = 0.01};
     const double rate = schedule(progress);
     adam_.step(model_, rate);
     tokens_ += batch.tokens;
@@ -82,8 +82,8 @@ class Trainer {
   /// Validation likelihood of the present weights. Throws std::runtime_error when it is no longer a number: such
   /// weights are not to be saved.
   Likelihood validate() const {
-    const Likelihood likelihood = evaluate(model_, corpus_.valid, config_.hearing());
-    if (!std::isfinite(likelihood.per_token())) broke_down(steps(), "likelihood");
+    const Likelihood likelihood = evaluate(model_, corpus_.valid, config_.input_spec());
+    if (!std::isfinite(likelihood.per_token())) throw_diverged(steps(), "likelihood");
     return likelihood;
   }
 
@@ -94,7 +94,7 @@ class Trainer {
     file.metadata["training"] = nlohmann::json{
         {"seconds", seconds},
         {"tokens", tokens_},
-        {"best_valid", best_valid_},
+        {"best_valid_nll", best_valid_},
         {"batches", batches_.step()},
         {"random_drawn",
          rng_.state().drawn}}.dump();
@@ -127,7 +127,7 @@ class Trainer {
       batches_.seek(training.at("batches").get<std::int64_t>());
       rng_ = rondo::Rng({.seed = config_.seed, .stream = 0, .drawn = training.at("random_drawn").get<std::uint64_t>()});
       training.at("tokens").get_to(tokens_);
-      training.at("best_valid").get_to(best_valid_);
+      training.at("best_valid_nll").get_to(best_valid_);
       return training.at("seconds").get<double>();
     } catch (const std::exception& e) {
       throw rondo::file_error(path.string() + ": " + e.what());
@@ -136,15 +136,15 @@ class Trainer {
 
   std::int64_t steps() const { return adam_.steps(); }
   std::size_t tokens() const { return tokens_; }
-  double best_valid() const { return best_valid_; }
+  double best_valid_nll() const { return best_valid_; }
   std::size_t tokens_per_epoch() const { return batches_.tokens_per_epoch(); }
   rondo::TokenModel<float, Device>& model() { return model_; }
 
  private:
-  [[noreturn]] void broke_down(std::int64_t step, const char* what) const {
+  [[noreturn]] void throw_diverged(std::int64_t step, const char* what) const {
     char text[240];
     std::snprintf(text, sizeof text,
-                  "training broke down at step %lld: the %s is no longer a number; the weights saved last are "
+                  "training diverged at step %lld: the %s is no longer a number; the weights saved last are "
                   "unharmed; try a smaller --learning-rate (now %g) or --clip (now %g)",
                   static_cast<long long>(step), what, config_.learning_rate, config_.clip);
     throw std::runtime_error(text);

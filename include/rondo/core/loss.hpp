@@ -9,7 +9,7 @@
 namespace rondo::inline v0 {
 
 /// A target that does not count.
-inline constexpr std::int32_t kIgnore = -1;
+inline constexpr std::int32_t kIgnoreIndex = -1;
 
 struct Loss {
   double sum = 0;   // nats

@@ -17,11 +17,11 @@ struct PackedMatrix;
 
 /// The numbers of one Adam step, the same for every parameter.
 struct AdamStep {
-  double rate;             // learning rate over the first moment's bias correction
-  double beta1, beta2;     // decay of the moments
-  double root_correction;  // sqrt(1 - beta2^step)
+  double step_size;              // learning rate over the first moment's bias correction
+  double beta1, beta2;           // decay of the moments
+  double bias_correction2_sqrt;  // sqrt(1 - beta2^step)
   double epsilon;
-  double shrink;  // 1 - learning rate * weight decay; 1 where nothing decays
+  double weight_decay_factor;  // 1 - learning rate * weight decay; 1 without weight decay
 };
 
 }  // namespace rondo::inline v0

@@ -37,7 +37,7 @@ class Parameter {
   Index size() const { return rows_ * cols_; }
   ParameterKind kind() const { return kind_; }
   /// Whether weight decay applies.
-  bool decays() const { return kind_ != ParameterKind::bias; }
+  bool has_weight_decay() const { return kind_ != ParameterKind::bias; }
 
   MatrixView<Scalar> value() { return view(value_); }
   MatrixView<const Scalar> value() const { return {value_.data(), rows_, cols_, rows_}; }
@@ -66,10 +66,10 @@ class Parameter {
 };
 
 /// The dotted name of a parameter, e.g. "lstm.weight_ih_l0"; grows without allocating, so that a training step may
-/// visit. Throws rondo::error where it would become longer than kLongest.
+/// visit. Throws rondo::error where it would become longer than kMaxLength.
 class Path {
  public:
-  static constexpr std::size_t kLongest = 120;  // characters
+  static constexpr std::size_t kMaxLength = 120;  // characters
 
   Path() = default;
 
@@ -103,14 +103,14 @@ class Path {
 
  private:
   void append(std::string_view part) {
-    if (part.size() > kLongest - size_) [[unlikely]]
+    if (part.size() > kMaxLength - size_) [[unlikely]]
       throw error(detail::concat("Path: ", text(), part, " has ", size_ + part.size(),
-                                 " characters, a parameter's name may have ", kLongest));
+                                 " characters, a parameter's name may have ", kMaxLength));
     std::copy_n(part.data(), part.size(), text_ + size_);
     size_ += part.size();
   }
 
-  char text_[kLongest] = {};
+  char text_[kMaxLength] = {};
   std::size_t size_ = 0;
 };
 
@@ -118,7 +118,7 @@ namespace detail {
 
 /// Shows every parameter to f, to read. A model that has only the mutable visitor is visited by that one.
 template <class Model, class F>
-void read_parameters(const Model& model, F&& f, const Path& path = {}) {
+void visit_parameters(const Model& model, F&& f, const Path& path = {}) {
   if constexpr (requires { model.for_each_parameter(f, path); })
     model.for_each_parameter(f, path);
   else
@@ -132,7 +132,7 @@ void read_parameters(const Model& model, F&& f, const Path& path = {}) {
 template <class Model>
 Index parameter_count(const Model& model) {
   Index count = 0;
-  detail::read_parameters(model, [&](const Path&, const auto& parameter) { count += parameter.size(); });
+  detail::visit_parameters(model, [&](const Path&, const auto& parameter) { count += parameter.size(); });
   return count;
 }
 

@@ -13,10 +13,10 @@ namespace rondo::inline v0 {
 template <class Scalar>
 struct SquaredError {
   constexpr Scalar loss(Scalar e) const { return e * e; }
-  constexpr Scalar slope(Scalar e) const { return 2 * e; }
+  constexpr Scalar derivative(Scalar e) const { return 2 * e; }
 };
 
-/// e^2 / 2 where |e| <= delta, and from there on the straight line of slope delta (Huber 1964).
+/// e^2 / 2 where |e| <= delta, and from there on the straight line of derivative delta (Huber 1964).
 template <class Scalar>
 struct HuberError {
   Scalar delta;
@@ -24,7 +24,7 @@ struct HuberError {
     const Scalar size = e < 0 ? -e : e;
     return size <= delta ? e * e / 2 : delta * (size - delta / 2);
   }
-  constexpr Scalar slope(Scalar e) const { return e > delta ? delta : e < -delta ? -delta : e; }
+  constexpr Scalar derivative(Scalar e) const { return e > delta ? delta : e < -delta ? -delta : e; }
 };
 
 /// Which columns of a C x (B*T) matrix count in a loss, and how much: column b + B * t is step t of sequence b.

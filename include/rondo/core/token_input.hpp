@@ -21,7 +21,7 @@ struct TokenInput {
   MatrixView<const Scalar> E;            // D x V
   std::span<const std::int32_t> tokens;  // K*B*T ids in 0..V-1, or kNoToken where K > 1, on the host
   Index batch, time;
-  Index per_step = 1;  // K
+  Index ids_per_step = 1;  // K
 
   Index features() const { return E.rows; }
   SequenceShape shape() const { return {E.rows, batch, time}; }

@@ -42,7 +42,7 @@ void set_from_host(Device device, MatrixView<Scalar> a, F&& f) {
 
 /// f(host) gets the values of `a` in a matrix on the host, to look at.
 template <class Device, class Scalar, class F>
-void look_on_host(Device device, MatrixView<Scalar> a, F&& f) {
+void with_host_copy(Device device, MatrixView<Scalar> a, F&& f) {
   using Value = std::remove_const_t<Scalar>;
   if constexpr (std::is_same_v<Device, Cpu>) {
     f(MatrixView<const Value>(a));
@@ -84,13 +84,13 @@ void copy_weights(const From& from, To& to) {
     Buffer<double> values;
   };
   std::vector<Matrix> matrices;
-  detail::read_parameters(from, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
+  detail::visit_parameters(from, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
     Matrix m{path, p.rows(), p.cols(), Buffer<double>(p.size())};
-    look_on_host(Device{}, p.value(), [&](auto host) { std::copy_n(host.data, p.size(), m.values.data()); });
+    with_host_copy(Device{}, p.value(), [&](auto host) { std::copy_n(host.data, p.size(), m.values.data()); });
     matrices.push_back(std::move(m));
   });
   std::size_t next = 0;
-  detail::read_parameters(to, [&](const Path& path, const auto& p) {
+  detail::visit_parameters(to, [&](const Path& path, const auto& p) {
     const Matrix* m = next < matrices.size() ? &matrices[next++] : nullptr;
     require_shape(m && m->path.text() == path.text() && m->rows == p.rows() && m->cols == p.cols(),
                   "copy_weights: the models differ at ", path.text(), ", ", p.rows(), " x ", p.cols());

@@ -7,7 +7,7 @@
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/sum_of_parts.hpp>
+#include <rondo/cpu/parallel.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -29,22 +29,22 @@ template <class Scalar>
 void dropout_forward(Cpu, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
                      MatrixView<Scalar> y) {
   const auto threshold = static_cast<std::uint32_t>(p * 0x1p32);
-  const auto kept = static_cast<Scalar>(1 / (1 - p));
+  const auto scale = static_cast<Scalar>(1 / (1 - p));
   if constexpr (std::is_same_v<Scalar, float>)
     if (const detail::Kernels* fast = detail::kernels(); fast && detail::all_contiguous(x, mask, y)) {
       const Rng::State from = rng.state();
       const auto draw = [&](Index first, Index last) {
         const detail::DropoutDraw numbers{from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(first),
-                                          threshold, kept};
+                                          threshold, scale};
         fast->elementwise.dropout(numbers, last - first, x.data + first, mask.data + first, y.data + first);
       };
       const Index size = x.rows * x.cols;
-      detail::for_each_share(size, 64, size, draw);
+      detail::parallel_for(size, 64, size, draw);
       rng = Rng({from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(size)});
       return;
     }
   for (Index j = 0; j < x.cols; ++j)
-    for (Index i = 0; i < x.rows; ++i) mask(i, j) = rng() < threshold ? Scalar(0) : kept;
+    for (Index i = 0; i < x.rows; ++i) mask(i, j) = rng() < threshold ? Scalar(0) : scale;
   array(y) = array(x) * array(mask);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the inner kernels are told, and the table of them that every level fills. Plain data: pointers and distances
-// between neighbours, counted in elements. Legend: C input features, H hidden units. A kernel's `Word` is what it
+// between neighbours, counted in elements. Legend: C input features, H hidden units. A kernel's `Packed` is what it
 // multiplies: one float, or two bfloat16 that belong to neighbouring k (kernels/gemm.inl).
 #pragma once
 
@@ -9,50 +9,50 @@
 namespace rondo::inline v0::detail {
 
 /// How the right factor B is found: word (k, j) at data[k * row + j * column].
-template <class Word>
+template <class Packed>
 struct Operand {
-  const Word* data;
+  const Packed* data;
   long row, column;
 
   Operand from_row(long k) const { return {data + k * row, row, column}; }
   Operand from_column(long j) const { return {data + j * column, row, column}; }
 };
 
-/// What the sums of a product start from: vector m of column j at data + j * column + m * vector. Nothing, where data
+/// What the sums of a product begin with: vector m of column j at data + j * column + m * vector. Nothing, where data
 /// is null; one column for all, where column is 0.
-struct Start {
+struct InitialAccumulator {
   const float* data;
   long column, vector;
 
-  Start from_row(long r) const { return {data ? data + r : nullptr, column, vector}; }
-  Start from_column(long j) const { return {data ? data + j * column : nullptr, column, vector}; }
+  InitialAccumulator from_row(long r) const { return {data ? data + r : nullptr, column, vector}; }
+  InitialAccumulator from_column(long j) const { return {data ? data + j * column : nullptr, column, vector}; }
 };
 
 /// Where a product is written, in the same way.
-struct Target {
+struct Output {
   float* data;
   long column, vector;
 
-  Target from_row(long r) const { return {data + r, column, vector}; }
-  Target from_column(long j) const { return {data + j * column, column, vector}; }
-  Start as_start() const { return {data, column, vector}; }
+  Output from_row(long r) const { return {data + r, column, vector}; }
+  Output from_column(long j) const { return {data + j * column, column, vector}; }
+  InitialAccumulator as_initial_accumulator() const { return {data, column, vector}; }
 };
 
 /// Z = b + W X for all gates of some units, for the same columns of several steps. N: blocks of the cell.
-template <class Word>
+template <class Packed>
 struct GateProjection {
   long hidden, columns, steps, batch;  // from one step to the next are `batch` columns
   long depth;                          // words of one column of x
-  const Word* W;                       // panels of gates
+  const Packed* W;                     // panels of gates
   const float* bias;                   // NH
-  Operand<Word> x;                     // depth x columns
+  Operand<Packed> x;                   // depth x columns
   float* z;                            // NH x columns
   long z_column;
 };
 
 /// The cells of one step.
 struct StepCells {
-  const float* bias;  // NH: where the sums of blocks start that W x is not added to
+  const float* bias;  // NH: where the sums of blocks begin that W x is not added to
   long bias_column;   // 0: one column for all
   float* gates;       // NH x columns: in W x + b, out the gates
   long gates_column, block;
@@ -63,7 +63,7 @@ struct StepCells {
   long c_column;  // of both
   float* h;       // H x columns
   long h_column;
-  bool keep;  // gates and tanh_c, for backward; else `gates` keeps its pre-activations
+  bool save_for_backward;  // gates and tanh_c, for backward; else `gates` keeps its pre-activations
 
   StepCells from_unit(long u) const {
     StepCells at = *this;
@@ -79,13 +79,13 @@ struct StepCells {
 };
 
 /// One step of the recurrence.
-template <class Word>
+template <class Packed>
 struct RecurrentStep {
   long columns, depth;  // depth: words of one column of h
   bool
       reverse_unit_order;  // last units first: every other step, so that it begins with what the cache still holds of R
-  const Word* R;           // panels of gates
-  Operand<Word> h_before;
+  const Packed* R;         // panels of gates
+  Operand<Packed> h_before;
   StepCells cells;
 };
 
@@ -114,32 +114,32 @@ struct StepGradients {
   }
 };
 
-/// One step back: dh = start + A B, then the cells; A B is R^T dz(t+1).
-template <class Word>
+/// One step back: dh = init + A B, then the cells; A B is R^T dz(t+1).
+template <class Packed>
 struct BackwardStep {
   long columns, depth;      // depth: words of one column of b; 0 where there is no later step
-  const Word* A;            // panels of rows, H of them
+  const Packed* A;          // panels of rows, H of them
   long A_depth;             // words of one of its rows
   bool reverse_unit_order;  // last units first
-  Operand<Word> b;
-  Start dh;  // H x columns: dL/dh(t) but for the product; its vectors follow each other
+  Operand<Packed> b;
+  InitialAccumulator dh;  // H x columns: dL/dh(t) but for the product; its vectors follow each other
   StepGradients gradients;
 };
 
 /// dW += dZ X^T, dR += dZ Hbefore^T, db += the sum of dZ's columns, for at most kMaxDepth columns and some rows of dZ.
-template <class Word>
+template <class Packed>
 struct GradientSums {
   static constexpr long kMaxDepth = 256;
   long columns;
   const float* dz;  // rows x columns
   long dz_column;
-  long inputs;      // C; 0: no dW
-  Operand<Word> x;  // columns x C, in words along columns
-  float* dW;        // rows x C
+  long inputs;        // C; 0: no dW
+  Operand<Packed> x;  // columns x C, in words along columns
+  float* dW;          // rows x C
   long dW_column;
-  long hidden;      // columns of dR; 0: no dR
-  Operand<Word> h;  // columns x hidden
-  float* dR;        // rows x hidden
+  long hidden;        // columns of dR; 0: no dR
+  Operand<Packed> h;  // columns x hidden
+  float* dR;          // rows x hidden
   long dR_column;
   float* db;  // rows; null: not wanted
 };
@@ -157,25 +157,25 @@ struct StreamStep {
 };
 
 /// One level's kernels for one kind of product. A range of rows is [first, last).
-template <class Word>
+template <class Packed>
 struct ProductKernels {
   /// Panels of rows of op(A) with op(A)(i, k) = a[i * row_step + k * k_step]. Depth is in elements.
-  void (*pack)(long depth, const float* a, long row_step, long k_step, Word* to, long first, long last);
-  /// C = start + packed A * B; c.vector and start.vector are ignored.
-  void (*multiply_packed)(long rows, long depth, const Word* packed, Operand<Word> b, Start start, Target c,
-                          long columns);
-  void (*add_gradients)(const GradientSums<Word>&, long first, long last);
+  void (*pack)(long depth, const float* a, long row_step, long k_step, Packed* to, long first, long last);
+  /// C = init + packed A * B; c.vector and init.vector are ignored.
+  void (*multiply_packed)(long rows, long depth, const Packed* packed, Operand<Packed> b, InitialAccumulator init,
+                          Output c, long columns);
+  void (*add_gradients)(const GradientSums<Packed>&, long first, long last);
 };
 
 /// What a level computes for one kind of cell and product. A range of units is [first, last).
-template <class Word>
+template <class Packed>
 struct CellProductKernels {
   /// Panels of gates of A, whose gates are `hidden` rows each.
-  void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, Word* to, long first,
+  void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, Packed* to, long first,
                      long last);
-  void (*project_gates)(const GateProjection<Word>&, long first, long last);
-  void (*step)(const RecurrentStep<Word>&, long first, long last);
-  void (*step_backward)(const BackwardStep<Word>&, long first, long last);
+  void (*project_gates)(const GateProjection<Packed>&, long first, long last);
+  void (*step)(const RecurrentStep<Packed>&, long first, long last);
+  void (*step_backward)(const BackwardStep<Packed>&, long first, long last);
 };
 
 /// The same for one kind of cell.
@@ -191,19 +191,19 @@ struct SoftmaxTotal {
 };
 
 /// AdamStep (cpu/optim.hpp), each number rounded once.
-struct AdamNumbers {
-  float rest1, rest2;  // 1 - beta
-  float rate, epsilon;
-  float root;  // 1 / sqrt(1 - beta2^step)
-  float shrink;
+struct AdamConstants {
+  float one_minus_beta1, one_minus_beta2;  // 1 - beta
+  float step_size, epsilon;
+  float inv_bias_correction2_sqrt;  // 1 / sqrt(1 - beta2^step)
+  float weight_decay_factor;
 };
 
 /// Numbers first, first + 1, ... of a stream of random numbers, and what is made of them: 0 of those below the
-/// threshold, `kept` of the others.
+/// threshold, `scale` of the others.
 struct DropoutDraw {
   std::uint64_t seed, stream, first;
   std::uint32_t threshold;
-  float kept;
+  float scale;
 };
 
 /// What is computed number by number.
@@ -211,7 +211,7 @@ struct ElementwiseKernels {
   /// d becomes scale * softmax(z), unless it is null. d is not z.
   SoftmaxTotal (*softmax)(const float* z, long count, float scale, float* d);
   /// One pass over weights, gradients and moments.
-  void (*adam)(const AdamNumbers&, long count, float* w, const float* g, float* m, float* v);
+  void (*adam)(const AdamConstants&, long count, float* w, const float* g, float* m, float* v);
   /// In double, in an order that `count` decides.
   double (*sum_of_squares)(const float* a, long count);
   /// sum += a.

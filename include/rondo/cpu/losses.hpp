@@ -7,7 +7,7 @@
 #include <rondo/core/sequence.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/sum_of_parts.hpp>
+#include <rondo/cpu/parallel.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -68,7 +68,7 @@ namespace detail {
 template <class Scalar, class F>
 double sum_of_columns(const Sequence<Scalar>& z, Sequence<Scalar>* gradient, F&& f) {
   const Index B = z.batch();
-  return sum_of_parts(B * z.time(), z.size(), [&](Index first, Index last) {
+  return parallel_sum(B * z.time(), z.size(), [&](Index first, Index last) {
     double sum = 0;
     for (Index j = first; j < last; ++j) sum += f(j % B, j / B, gradient ? &gradient->flat()(0, j) : nullptr);
     return sum;
@@ -91,7 +91,7 @@ double softmax_cross_entropy_sum(Cpu cpu, const Sequence<Scalar>& logits, std::s
   const Index V = logits.features(), B = logits.batch();
   return detail::sum_of_columns(logits, d_logits, [&](Index b, Index t, Scalar* d) {
     const auto target = targets[static_cast<std::size_t>(b + B * t)];
-    if (target == kIgnore || !logits.active(b, t)) return detail::masked_column(d, V);
+    if (target == kIgnoreIndex || !logits.active(b, t)) return detail::masked_column(d, V);
     return softmax_cross_entropy_column(cpu, &logits(0, b, t), V, target, scale, d);
   });
 }

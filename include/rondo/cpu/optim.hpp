@@ -7,28 +7,30 @@
 #include <rondo/core/operations.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/sum_of_parts.hpp>
+#include <rondo/cpu/parallel.hpp>
 
 #include <algorithm>
 #include <type_traits>
 
 namespace rondo::inline v0 {
 
-/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = shrink w - rate m / (sqrt(v) / root_correction +
-/// epsilon).
+/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = weight_decay_factor w - step_size m / (sqrt(v) /
+/// bias_correction2_sqrt + epsilon).
 template <class Scalar>
 void adam_update(Cpu, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v) {
   // Rounded once from double: in float 1 - beta2 is wrong by 1.3e-5, and so would be every step.
-  const auto rest1 = Scalar(1 - s.beta1), rest2 = Scalar(1 - s.beta2);
-  const auto rate = Scalar(s.rate), epsilon = Scalar(s.epsilon);
-  const auto root = Scalar(1 / s.root_correction), shrink = Scalar(s.shrink);
+  const auto one_minus_beta1 = Scalar(1 - s.beta1), one_minus_beta2 = Scalar(1 - s.beta2);
+  const auto step_size = Scalar(s.step_size), epsilon = Scalar(s.epsilon);
+  const auto inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
+             weight_decay_factor = Scalar(s.weight_decay_factor);
   const Index size = w.rows * w.cols;
-  detail::for_each_share(size, 64, 4 * size, [&](Index begin, Index end) {
+  detail::parallel_for(size, 64, 4 * size, [&](Index begin, Index end) {
     if constexpr (std::is_same_v<Scalar, float>)
       if (const detail::Kernels* fast = detail::kernels()) {
-        fast->elementwise.adam({rest1, rest2, rate, epsilon, root, shrink}, end - begin, w.data + begin, g.data + begin,
-                               m.data + begin, v.data + begin);
+        fast->elementwise.adam(
+            {one_minus_beta1, one_minus_beta2, step_size, epsilon, inv_bias_correction2_sqrt, weight_decay_factor},
+            end - begin, w.data + begin, g.data + begin, m.data + begin, v.data + begin);
         return;
       }
     constexpr Index kBlock = 1024;  // what the three lines share stays in the first-level cache
@@ -36,9 +38,9 @@ void adam_update(Cpu, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar>
       const Index n = std::min(kBlock, end - i);
       auto weight = column(w.data + i, n), first = column(m.data + i, n), second = column(v.data + i, n);
       const auto gradient = column(g.data + i, n);
-      first += rest1 * (gradient - first);
-      second += rest2 * (gradient.square() - second);
-      weight = shrink * weight - rate * first / (second.sqrt() * root + epsilon);
+      first += one_minus_beta1 * (gradient - first);
+      second += one_minus_beta2 * (gradient.square() - second);
+      weight = weight_decay_factor * weight - step_size * first / (second.sqrt() * inv_bias_correction2_sqrt + epsilon);
     }
   });
 }
@@ -52,7 +54,7 @@ double squared_norm(Cpu, MatrixView<Scalar> a) {
         return fast->elementwise.sum_of_squares(a.data + j * a.stride, a.rows);
     return column(a.data + j * a.stride, a.rows).template cast<double>().square().sum();
   };
-  return detail::sum_of_parts(a.cols, a.rows * a.cols, [&](Index first, Index last) {
+  return detail::parallel_sum(a.cols, a.rows * a.cols, [&](Index first, Index last) {
     double sum = 0;
     for (Index j = first; j < last; ++j) sum += of_column(j);
     return sum;
@@ -61,8 +63,8 @@ double squared_norm(Cpu, MatrixView<Scalar> a) {
 
 template <class Scalar>
 void scale(Cpu, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor) {
-  detail::for_each_share(a.cols, 1, a.rows * a.cols,
-                         [&](Index first, Index last) { matrix(a.columns(first, last - first)) *= factor; });
+  detail::parallel_for(a.cols, 1, a.rows * a.cols,
+                       [&](Index first, Index last) { matrix(a.columns(first, last - first)) *= factor; });
 }
 
 }  // namespace rondo::inline v0

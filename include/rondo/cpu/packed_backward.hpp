@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // One recurrent layer backward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says,
-// in chunks of steps, last first, by a team of threads. For each step of a chunk dh = dy + R^T dz(t+1) and the cell
+// in chunks of steps, last first, by a group of threads. For each step of a chunk dh = dy + R^T dz(t+1) and the cell
 // backward; then dW, dR, db and dx of the chunk, while its dz is in cache. The dz of all steps never exists. See
 // docs/04-cpu-kernels.md.
 #pragma once
 
 #include <rondo/cpu/flush_denormals.hpp>
-#include <rondo/cpu/operands.hpp>
 #include <rondo/cpu/packed_inputs.hpp>
+#include <rondo/cpu/packed_operand.hpp>
 #include <rondo/cpu/packed_partition.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 #include <rondo/recurrent/cache.hpp>
@@ -32,7 +32,7 @@ struct TableGradient {
 };
 
 /// One pass back over one layer.
-template <class Cell, class Word, class InputGradient>
+template <class Cell, class Packed, class InputGradient>
 class BackwardPass {
  public:
   /// y: P x B x T, the outputs of the forward pass. db: NH, to which the sums of dz are added. dh_end and dc_end come
@@ -40,10 +40,10 @@ class BackwardPass {
   BackwardPass(const Kernels& k, const Steps& steps, const RecurrentWeights<const float>& w,
                const RecurrentCache<float>& saved, SequenceView<float> y, SequenceView<const float> dy,
                const InputGradient& input, const RecurrentWeights<float>& grad, float* db, MatrixView<float> dh_end,
-               MatrixView<float> dc_end, BackwardWorkspace<Word>& work)
+               MatrixView<float> dc_end, BackwardWorkspace<Packed>& work)
       : k_(k),
-        p_(products<Word>(k)),
-        cell_(cell_products<Cell, Word>()),
+        p_(products<Packed>(k)),
+        cell_(cell_products<Cell, Packed>()),
         steps_(steps),
         w_(w),
         saved_(saved),
@@ -61,45 +61,45 @@ class BackwardPass {
         NH_(Cell::kBlocks * H_),
         B_(y.batch()),
         T_(y.time()),
-        chunk_(std::min(T_, steps_back(B_))) {
-    work.R_transposed.resize(panels(P_) * words<Word>(GH_));
+        chunk_(std::min(T_, backward_chunk_steps(B_))) {
+    work.R_transposed.resize(panels(P_) * packed_depth<Packed>(GH_));
     work.dz.resize(2 * NH_ * B_ * chunk_);
     work.dh.resize(P_ * B_);
     work.dc.resize(H_ * B_);
-    work.dz_words.resize(GH_, 2 * B_ * chunk_);
+    work.dz_packed.resize(GH_, 2 * B_ * chunk_);
     if (NH_ > GH_) work.dz_rest.resize(NH_ - GH_, 2 * B_ * chunk_);
-    work.h_pairs.resize(P_, GradientSums<Word>::kMaxDepth);
+    work.h_pairs.resize(P_, GradientSums<Packed>::kMaxDepth);
     if (w.projection.data) {
-      work.projection_transposed.resize(panels(H_) * words<Word>(P_));
+      work.projection_transposed.resize(panels(H_) * packed_depth<Packed>(P_));
       work.dh_steps.resize(2 * P_ * B_ * chunk_);
-      work.dh_words.resize(P_, 2 * B_ * chunk_);
-      work.m_pairs.resize(H_, GradientSums<Word>::kMaxDepth);
+      work.dh_packed.resize(P_, 2 * B_ * chunk_);
+      work.m_pairs.resize(H_, GradientSums<Packed>::kMaxDepth);
     }
     if constexpr (kFeatures) {
-      work.x_pairs.resize(input.x.features(), GradientSums<Word>::kMaxDepth);
+      work.x_pairs.resize(input.x.features(), GradientSums<Packed>::kMaxDepth);
       if (input.to.to_features()) work.W_transposed.resize(panels(input.W.cols) * W_depth());
     }
   }
 
   /// This thread's part of everything.
-  void run(const Team& team) {
+  void run(const ThreadGroup& group) {
     const FlushDenormals guard;
-    const WorkPartition mine(team, H_, P_, B_, k_.panel_rows, k_.panel_rows);
-    pack(team);
-    set_entrances(steps_, mine.outputs, mine.columns, y_, saved_.h0.at(0));
-    team.barrier();
+    const WorkPartition mine(group, H_, P_, B_, k_.panel_rows, k_.panel_rows);
+    pack(group);
+    set_initial_state_columns(steps_, mine.outputs, mine.columns, y_, saved_.h0.at(0));
+    group.barrier();
     for (Index n = 0; n < T_; ++n) {
       const Index t = steps_.back(n), begin = t / chunk_ * chunk_, end = std::min(T_, begin + chunk_);
-      step(team, t, n == 0, mine);
+      step(group, t, n == 0, mine);
       const bool complete = t == (steps_.reverse() ? end - 1 : begin);  // the chunk's dz
-      if (!mine.by_columns || complete) team.barrier();
+      if (!mine.by_columns || complete) group.barrier();
       initial_state(t, mine);
       if (!complete) continue;
-      add_weight_gradients(team, begin, end);
-      input_gradient(team, begin, end);
+      add_weight_gradients(group, begin, end);
+      input_gradient(group, begin, end);
     }
-    team.barrier();  // every thread has read the states before the first step
-    set_entrances(steps_, mine.outputs, mine.columns, y_, {});
+    group.barrier();  // every thread has read the states before the first step
+    set_initial_state_columns(steps_, mine.outputs, mine.columns, y_, {});
   }
 
  private:
@@ -112,35 +112,35 @@ class BackwardPass {
   MatrixView<float> dz(Index t) const { return {work_.dz.data() + column(t) * NH_, NH_, B_, NH_}; }
   MatrixView<float> dz(Index t, Index row, Index rows) const { return dz(t).row_block(row, rows); }
   /// What R^T is multiplied by.
-  Operand<Word> dz_operand(Index t) const { return work_.dz_words.get(column(t), dz(t)); }
+  Operand<Packed> dz_operand(Index t) const { return work_.dz_packed.operand(column(t), dz(t)); }
 
   // ---- W^T by runs of gates that lie together in dz
 
   /// Words of a row of W^T in panels: each run begins with a word of its own.
-  static Index run_depth(const GateRun& run, Index H) { return words<Word>(run.count * H); }
+  static Index run_depth(const GateRun& run, Index H) { return packed_depth<Packed>(run.count * H); }
   Index W_depth() const {
     Index depth = 0;
     for (const GateRun& run : Cell::kInputRuns) depth += run_depth(run, H_);
     return depth;
   }
-  Operand<Word> run_operand(const GateRun& run, Index t) const {
+  Operand<Packed> run_operand(const GateRun& run, Index t) const {
     const Index row = run.block * H_;
-    if (row < GH_) return work_.dz_words.get(column(t), dz(t)).from_row(words<Word>(row));
-    return work_.dz_rest.get(column(t), dz(t, GH_, NH_ - GH_)).from_row(words<Word>(row - GH_));
+    if (row < GH_) return work_.dz_packed.operand(column(t), dz(t)).from_row(packed_depth<Packed>(row));
+    return work_.dz_rest.operand(column(t), dz(t, GH_, NH_ - GH_)).from_row(packed_depth<Packed>(row - GH_));
   }
 
-  void pack(const Team& team) {
-    const Team::Range outputs = team.share(P_, k_.panel_rows);
+  void pack(const ThreadGroup& group) {
+    const ThreadGroup::Range outputs = group.range(P_, k_.panel_rows);
     p_.pack(GH_, w_.R.data, w_.R.stride, 1, work_.R_transposed.data(), outputs.first, outputs.last);
     if (const MatrixView<const float> a = w_.projection; a.data) {
-      const Team::Range units = team.share(H_, k_.panel_rows);
+      const ThreadGroup::Range units = group.range(H_, k_.panel_rows);
       p_.pack(P_, a.data, a.stride, 1, work_.projection_transposed.data(), units.first, units.last);
     }
     if constexpr (kFeatures)
       if (input_.to.to_features()) {
         const Index C = input_.W.cols;
-        const Team::Range inputs = team.share(C, k_.panel_rows);
-        Word* to = work_.W_transposed.data();
+        const ThreadGroup::Range inputs = group.range(C, k_.panel_rows);
+        Packed* to = work_.W_transposed.data();
         for (const GateRun& run : Cell::kInputRuns) {
           p_.pack(run.count * H_, input_.W.data + run.gate * H_, input_.W.stride, 1, to, inputs.first, inputs.last);
           to += panels(C) * run_depth(run, H_);
@@ -173,22 +173,23 @@ class BackwardPass {
   void outputs_step(Index t, Index active, bool last, MatrixView<const float> dh, const WorkPartition& mine) {
     const Index first = mine.columns.first;
     const auto [u0, u1] = mine.outputs;
-    const Target to = Target{dh_step(t).data, P_, 0}.from_row(u0).from_column(first);
+    const Output to = Output{dh_step(t).data, P_, 0}.from_row(u0).from_column(first);
     if (active > 0 && u1 > u0)
-      p_.multiply_packed(u1 - u0, last ? 0 : words<Word>(GH_), work_.R_transposed.data() + u0 * words<Word>(GH_),
+      p_.multiply_packed(u1 - u0, last ? 0 : packed_depth<Packed>(GH_),
+                         work_.R_transposed.data() + u0 * packed_depth<Packed>(GH_),
                          dz_operand(last ? t : steps_.after(t)).from_column(first),
-                         Start{dh.data, dh.stride, 0}.from_row(u0).from_column(first), to, active);
+                         InitialAccumulator{dh.data, dh.stride, 0}.from_row(u0).from_column(first), to, active);
     clear_padding(steps_, t, mine.outputs, mine.columns, dh_step(t), {});
-    work_.dh_words.put(k_, column(t), dh_step(t), mine.outputs, mine.columns);
+    work_.dh_packed.pack(k_, column(t), dh_step(t), mine.outputs, mine.columns);
   }
 
-  void step(const Team& team, Index t, bool last, const WorkPartition& mine) {
+  void step(const ThreadGroup& group, Index t, bool last, const WorkPartition& mine) {
     const Index first = mine.columns.first;
     const MatrixView<const float> dh = dh_from_outside(t, mine);
     const Index active = std::min(mine.columns.last, steps_.extent.active_columns(t)) - first;
     if (w_.projection.data) {
       outputs_step(t, active, last, dh, mine);
-      if (!mine.by_columns) team.barrier();
+      if (!mine.by_columns) group.barrier();
     }
     if (active > 0) {
       const MatrixView<const float> before = state_before(t);
@@ -202,29 +203,29 @@ class BackwardPass {
                                     .c_column = H_,
                                     .dz = dz(t).data,
                                     .dz_column = NH_};
-      BackwardStep<Word> step{.columns = active,
-                              .depth = last ? 0 : words<Word>(GH_),
-                              .A = work_.R_transposed.data(),
-                              .A_depth = words<Word>(GH_),
-                              .reverse_unit_order = reverse_unit_order(t, B_),
-                              .b = dz_operand(last ? t : steps_.after(t)).from_column(first),
-                              .dh = Start{dh.data, dh.stride, 0}.from_column(first),
-                              .gradients = gradients.from_column(first)};
+      BackwardStep<Packed> step{.columns = active,
+                                .depth = last ? 0 : packed_depth<Packed>(GH_),
+                                .A = work_.R_transposed.data(),
+                                .A_depth = packed_depth<Packed>(GH_),
+                                .reverse_unit_order = reverse_unit_order(t, B_),
+                                .b = dz_operand(last ? t : steps_.after(t)).from_column(first),
+                                .dh = InitialAccumulator{dh.data, dh.stride, 0}.from_column(first),
+                                .gradients = gradients.from_column(first)};
       if (w_.projection.data) {  // (8a) forward: h = projection * m
-        step.depth = step.A_depth = words<Word>(P_);
+        step.depth = step.A_depth = packed_depth<Packed>(P_);
         step.A = work_.projection_transposed.data();
-        step.b = work_.dh_words.get(column(t), dh_step(t)).from_column(first);
+        step.b = work_.dh_packed.operand(column(t), dh_step(t)).from_column(first);
         step.dh = {nullptr, 0, 0};
       }
       cell_.step_backward(step, mine.units.first, mine.units.last);
     }
     for (int q = 0; q < Cell::kBlocks; ++q) {
-      const Team::Range rows{q * H_ + mine.units.first, q * H_ + mine.units.last};
+      const ThreadGroup::Range rows{q * H_ + mine.units.first, q * H_ + mine.units.last};
       clear_padding(steps_, t, rows, mine.columns, dz(t), {});
       if (q < Cell::kGates)
-        work_.dz_words.put(k_, column(t), dz(t), rows, mine.columns);
+        work_.dz_packed.pack(k_, column(t), dz(t), rows, mine.columns);
       else
-        work_.dz_rest.put(k_, column(t), dz(t, GH_, NH_ - GH_), {rows.first - GH_, rows.last - GH_}, mine.columns);
+        work_.dz_rest.pack(k_, column(t), dz(t, GH_, NH_ - GH_), {rows.first - GH_, rows.last - GH_}, mine.columns);
     }
   }
 
@@ -240,13 +241,13 @@ class BackwardPass {
 
   /// (16) dW = dZ X^T, (17) dR = sum of dz(t) h(t-1)^T, (18) db = sum of dz, over the real columns of steps [begin,
   /// end).
-  void add_weight_gradients(const Team& team, Index begin, Index end) {
+  void add_weight_gradients(const ThreadGroup& group, Index begin, Index end) {
     for_each_active_run(steps_.extent, begin, end, [&](Index first, Index count) {
       for (const Index last = first + count; first < last;) {
         // h(t-1) lies B columns away from dz(t), except that h0 stands apart
         const Index t = first / B_, first_step = steps_.at(0) * B_,
                     last_of_others = steps_.reverse() ? first_step : last;
-        Index columns = std::min<Index>(last - first, GradientSums<Word>::kMaxDepth);
+        Index columns = std::min<Index>(last - first, GradientSums<Packed>::kMaxDepth);
         if (steps_.is_first(t))
           columns = std::min(columns, (t + 1) * B_ - first);
         else
@@ -254,79 +255,79 @@ class BackwardPass {
         const MatrixView<const float> h =
             steps_.is_first(t) ? saved_.h0.flat().columns(first - t * B_, columns)
                                : MatrixView<const float>(y_.flat.columns(first + (steps_.before(t) - t) * B_, columns));
-        add_sums(team, begin, first, columns, h);
+        add_sums(group, begin, first, columns, h);
         first += columns;
       }
     });
   }
 
   /// The part of some neighbouring columns, from `first` on.
-  void add_sums(const Team& team, Index begin, Index first, Index columns, MatrixView<const float> h) {
+  void add_sums(const ThreadGroup& group, Index begin, Index first, Index columns, MatrixView<const float> h) {
     const float* const dz = this->dz(begin).data + (first - begin * B_) * NH_;
     const bool projects = w_.projection.data != nullptr;
     MatrixView<const float> m{};
     if (projects) m = saved_.m.flat().columns(first, columns);
-    if constexpr (Operands<Word>::kCopies) {
-      work_.h_pairs.put_paired(k_, h, team.share(P_, k_.lanes));
+    if constexpr (PackedOperand<Packed>::kCopies) {
+      work_.h_pairs.pack_paired(k_, h, group.range(P_, k_.lanes));
       if constexpr (kFeatures)
-        work_.x_pairs.put_paired(k_, input_.x.flat.columns(first, columns), team.share(input_.W.cols, k_.lanes));
-      if (projects) work_.m_pairs.put_paired(k_, m, team.share(H_, k_.lanes));
-      team.barrier();
+        work_.x_pairs.pack_paired(k_, input_.x.flat.columns(first, columns), group.range(input_.W.cols, k_.lanes));
+      if (projects) work_.m_pairs.pack_paired(k_, m, group.range(H_, k_.lanes));
+      group.barrier();
     }
     if (projects) {  // (18a) dprojection = dH M^T
-      GradientSums<Word> sums{};
+      GradientSums<Packed> sums{};
       sums.columns = columns, sums.dz = dh_step(begin).data + (first - begin * B_) * P_, sums.dz_column = P_;
-      sums.inputs = H_, sums.x = work_.m_pairs.get_paired(m);
+      sums.inputs = H_, sums.x = work_.m_pairs.operand_paired(m);
       sums.dW = grad_.projection.data, sums.dW_column = grad_.projection.stride;
-      const Team::Range rows = team.share(P_, k_.panel_rows);
+      const ThreadGroup::Range rows = group.range(P_, k_.panel_rows);
       p_.add_gradients(sums, rows.first, rows.last);
     }
     for (int q = 0; q < Cell::kBlocks;) {  // neighbouring blocks that go to the same gates of W and R
       int after = q + 1;
       while (after < Cell::kBlocks &&
-             (input_gate<Cell>(after) - after == input_gate<Cell>(q) - q ||
-              (input_gate<Cell>(after) < 0 && input_gate<Cell>(q) < 0)) &&
+             (gate_of_block<Cell>(after) - after == gate_of_block<Cell>(q) - q ||
+              (gate_of_block<Cell>(after) < 0 && gate_of_block<Cell>(q) < 0)) &&
              (after < Cell::kGates) == (q < Cell::kGates))
         ++after;
-      GradientSums<Word> sums{columns, dz + q * H_, NH_, 0,       {}, nullptr,
-                              0,       0,           {},  nullptr, 0,  db_ ? db_ + q * H_ : nullptr};
+      GradientSums<Packed> sums{columns, dz + q * H_, NH_, 0,       {}, nullptr,
+                                0,       0,           {},  nullptr, 0,  db_ ? db_ + q * H_ : nullptr};
       if (q < Cell::kGates) {
-        sums.hidden = P_, sums.h = work_.h_pairs.get_paired(h);
+        sums.hidden = P_, sums.h = work_.h_pairs.operand_paired(h);
         sums.dR = grad_.R.data + q * H_, sums.dR_column = grad_.R.stride;
       }
       if constexpr (kFeatures)
-        if (const int gate = input_gate<Cell>(q); gate >= 0) {
-          sums.inputs = input_.W.cols, sums.x = work_.x_pairs.get_paired(input_.x.flat.columns(first, columns));
+        if (const int gate = gate_of_block<Cell>(q); gate >= 0) {
+          sums.inputs = input_.W.cols, sums.x = work_.x_pairs.operand_paired(input_.x.flat.columns(first, columns));
           sums.dW = input_.dW.data + gate * H_, sums.dW_column = input_.dW.stride;
         }
-      const Team::Range rows = team.share((after - q) * H_, k_.panel_rows);
+      const ThreadGroup::Range rows = group.range((after - q) * H_, k_.panel_rows);
       p_.add_gradients(sums, rows.first, rows.last);
       q = after;
     }
-    if constexpr (Operands<Word>::kCopies) team.barrier();
+    if constexpr (PackedOperand<Packed>::kCopies) group.barrier();
   }
 
   /// (19) dx = W^T dz; or, of tokens, the sum of each token's dz.
-  void input_gradient(const Team& team, Index begin, Index end) {
+  void input_gradient(const ThreadGroup& group, Index begin, Index end) {
     const Index count = (end - begin) * B_;
     if constexpr (kFeatures) {
       if (!input_.to.to_features()) return;
-      const Team::Range columns = team.share(count);
+      const ThreadGroup::Range columns = group.range(count);
       const Index C = input_.W.cols;
       const MatrixView<float> dx = input_.to.dx.columns(begin * B_, count);
-      const Target to = Target{dx.data, dx.stride, 0}.from_column(columns.first);
-      const Word* W = work_.W_transposed.data();
+      const Output to = Output{dx.data, dx.stride, 0}.from_column(columns.first);
+      const Packed* W = work_.W_transposed.data();
       bool add = input_.to.add;
       for (const GateRun& run : Cell::kInputRuns) {
         p_.multiply_packed(C, run_depth(run, H_), W, run_operand(run, begin).from_column(columns.first),
-                           add ? to.as_start() : Start{nullptr, 0, 0}, to, columns.size());
+                           add ? to.as_initial_accumulator() : InitialAccumulator{nullptr, 0, 0}, to, columns.size());
         W += panels(C) * run_depth(run, H_);
         add = true;
       }
     } else {
-      const Index K = input_.x.per_step;
+      const Index K = input_.x.ids_per_step;
       for (const GateRun& run : Cell::kInputRuns) {
-        const Team::Range rows = team.share(run.count * H_, k_.panel_rows);
+        const ThreadGroup::Range rows = group.range(run.count * H_, k_.panel_rows);
         for_each_token(
             input_.x.tokens.subspan(static_cast<std::size_t>(begin * B_ * K), static_cast<std::size_t>(count * K)),
             count, [&](Index j, std::int32_t id) {
@@ -352,7 +353,7 @@ class BackwardPass {
     const auto [u0, u1] = mine.outputs;
     const MatrixView<float> dh{work_.dh.data(), P_, B_, P_}, dc{work_.dc.data(), H_, B_, H_};
     if (u1 > u0)
-      p_.multiply_packed(u1 - u0, words<Word>(GH_), work_.R_transposed.data() + u0 * words<Word>(GH_),
+      p_.multiply_packed(u1 - u0, packed_depth<Packed>(GH_), work_.R_transposed.data() + u0 * packed_depth<Packed>(GH_),
                          dz_operand(t).from_column(b0), {nullptr, 0, 0}, {&dh(u0, b0), dh.stride, 0}, b1 - b0);
     for (Index b = b0; b < b1; ++b) {
       for (Index u = u0; u < u1; ++u) dh_end_(u, b) = dh(u, b);
@@ -365,8 +366,8 @@ class BackwardPass {
   }
 
   const Kernels& k_;
-  const ProductKernels<Word>& p_;
-  const CellProductKernels<Word>& cell_;
+  const ProductKernels<Packed>& p_;
+  const CellProductKernels<Packed>& cell_;
   Steps steps_;
   RecurrentWeights<const float> w_;
   const RecurrentCache<float>& saved_;
@@ -376,7 +377,7 @@ class BackwardPass {
   RecurrentWeights<float> grad_;
   float* db_;  // NH, or null
   MatrixView<float> dh_end_, dc_end_;
-  BackwardWorkspace<Word>& work_;
+  BackwardWorkspace<Packed>& work_;
   const Index H_, P_, GH_, NH_, B_, T_, chunk_;
 };
 

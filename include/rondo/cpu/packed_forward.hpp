@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // One recurrent layer forward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says, in
-// chunks of steps that stay in cache, by a team of threads. For each chunk Z = W X + b; for each of its steps R h(t-1)
+// chunks of steps that stay in cache, by a group of threads. For each chunk Z = W X + b; for each of its steps R h(t-1)
 // is added and the cell follows, in one. It serves training, which keeps everything, and inference, which keeps the
 // outputs. See docs/04-cpu-kernels.md.
 #pragma once
 
 #include <rondo/core/sequence_view.hpp>
 #include <rondo/cpu/flush_denormals.hpp>
-#include <rondo/cpu/operands.hpp>
 #include <rondo/cpu/packed_inputs.hpp>
+#include <rondo/cpu/packed_operand.hpp>
 #include <rondo/cpu/packed_partition.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 
@@ -17,56 +17,57 @@
 namespace rondo::inline v0::detail {
 
 /// Step t of a ring lies in slot t % slots.
-struct Ring {
+struct RingBuffer {
   float* data;
   Index rows, batch, slots;
   MatrixView<float> at(Index t) const { return {data + t % slots * rows * batch, rows, batch, rows}; }
 };
 
 /// The way from what the cells show to the outputs, h = projection * m; null: they are the same.
-template <class Word>
+template <class Packed>
 struct Projection {
-  const Word* packed = nullptr;  // P x H, in panels of rows
-  Operands<Word>* m_words;       // of one step
-  Ring m;                        // H x B each: all steps, or one place
+  const Packed* packed = nullptr;   // P x H, in panels of rows
+  PackedOperand<Packed>* m_packed;  // of one step
+  RingBuffer m;                     // H x B each: all steps, or one place
 };
 
 /// Where a pass finds and leaves its numbers.
 struct ForwardBuffers {
   MatrixView<const float> h0;      // P x B
   MatrixView<const float> c0;      // H x B, of cells with c
-  Ring gates;                      // NH x B each; a whole number of chunks, or all steps
-  Ring c;                          // H x B each: all steps, or one place
-  Ring tanh_c;                     // as c
-  bool keep;                       // gates and tanh_c, for backward
+  RingBuffer gates;                // NH x B each; a whole number of chunks, or all steps
+  RingBuffer c;                    // H x B each: all steps, or one place
+  RingBuffer tanh_c;               // as c
+  bool save_for_backward;          // gates and tanh_c, for backward
   SequenceView<float> y;           // P x B x T
   MatrixView<float> h_end, c_end;  // P x B, H x B: state after each sequence's last step; null data: not wanted
 };
 
 /// This thread's part of all steps. Every thread must come with the same arguments. R: in panels of gates.
-template <class Cell, class Word, class Input>
-void forward_steps(const Kernels& k, const Team& team, const Steps& steps, const Input& input, const float* bias,
-                   const Word* R, Operands<Word>& h, const Projection<Word>& projection, const ForwardBuffers& to) {
+template <class Cell, class Packed, class Input>
+void forward_steps(const Kernels& k, const ThreadGroup& group, const Steps& steps, const Input& input,
+                   const float* bias, const Packed* R, PackedOperand<Packed>& h, const Projection<Packed>& projection,
+                   const ForwardBuffers& to) {
   const FlushDenormals guard;
   const Index H = to.gates.rows / Cell::kBlocks, P = to.y.features(), B = to.y.batch(), T = to.y.time();
-  const WorkPartition mine(team, H, P, B, k.lanes, projection.packed ? k.panel_rows : k.lanes);
-  const Index first = mine.columns.first, chunk = std::min(steps_projected(B), to.gates.slots);
-  const bool waits = !mine.by_columns;
-  const auto& kernels = cell_products<Cell, Word>();
-  h.put(k, 0, to.h0, mine.outputs, mine.columns);
-  if (waits) team.barrier();
+  const WorkPartition mine(group, H, P, B, k.lanes, projection.packed ? k.panel_rows : k.lanes);
+  const Index first = mine.columns.first, chunk = std::min(forward_chunk_steps(B), to.gates.slots);
+  const bool needs_barrier = !mine.by_columns;
+  const auto& kernels = cell_products<Cell, Packed>();
+  h.pack(k, 0, to.h0, mine.outputs, mine.columns);
+  if (needs_barrier) group.barrier();
 
   for (Index n = 0; n < T; ++n) {
     const Index t = steps.at(n), begin = t / chunk * chunk, end = std::min(T, begin + chunk);
     if (n == 0 || t == (steps.reverse() ? end - 1 : begin)) {  // (0) Z = W X + b
-      if constexpr (Input::kGathers) {
-        input.gather(waits ? team.share(B) : mine.columns, begin, end - begin);
-        if (waits) team.barrier();
+      if constexpr (Input::kPacksX) {
+        input.pack_x(needs_barrier ? group.range(B) : mine.columns, begin, end - begin);
+        if (needs_barrier) group.barrier();
       }
       input.project({mine.units, mine.columns, begin, end - begin}, to.gates.at(begin).data);
     }
     const MatrixView<float> y = to.y.at(t), c = to.c.at(t), gates = to.gates.at(t);
-    const MatrixView<float> shown = projection.packed ? projection.m.at(t) : y;
+    const MatrixView<float> cell_output = projection.packed ? projection.m.at(t) : y;
     const MatrixView<const float> h_before = n > 0 ? MatrixView<const float>(to.y.at(steps.before(t))) : to.h0;
     MatrixView<const float> before = h_before;
     if constexpr (Cell::kHasC) before = n > 0 ? MatrixView<const float>(to.c.at(steps.before(t))) : to.c0;
@@ -82,34 +83,36 @@ void forward_steps(const Kernels& k, const Team& team, const Steps& steps, const
                             .c = c.data,
                             .tanh_c = to.tanh_c.at(t).data,
                             .c_column = c.stride,
-                            .h = shown.data,
-                            .h_column = shown.stride,
-                            .keep = to.keep};
-      kernels.step({active, words<Word>(P), reverse_unit_order(t, B), R, h.get(n % 2 * B, h_before).from_column(first),
-                    cells.from_column(first)},
+                            .h = cell_output.data,
+                            .h_column = cell_output.stride,
+                            .save_for_backward = to.save_for_backward};
+      kernels.step({active, packed_depth<Packed>(P), reverse_unit_order(t, B), R,
+                    h.operand(n % 2 * B, h_before).from_column(first), cells.from_column(first)},
                    mine.units.first, mine.units.last);
     }
     if (projection.packed) {  // (7a) h(t) = projection * m(t)
-      projection.m_words->put(k, 0, shown, mine.units, mine.columns);
-      if (waits) team.barrier();
+      projection.m_packed->pack(k, 0, cell_output, mine.units, mine.columns);
+      if (needs_barrier) group.barrier();
       if (active > 0 && mine.outputs.size() > 0)
-        products<Word>(k).multiply_packed(
-            mine.outputs.size(), words<Word>(H), projection.packed + mine.outputs.first * words<Word>(H),
-            projection.m_words->get(0, shown).from_column(first), {nullptr, 0, 0},
-            Target{y.data, y.stride, 0}.from_row(mine.outputs.first).from_column(first), active);
+        products<Packed>(k).multiply_packed(
+            mine.outputs.size(), packed_depth<Packed>(H),
+            projection.packed + mine.outputs.first * packed_depth<Packed>(H),
+            projection.m_packed->operand(0, cell_output).from_column(first), {nullptr, 0, 0},
+            Output{y.data, y.stride, 0}.from_row(mine.outputs.first).from_column(first), active);
     }
     clear_padding(steps, t, mine.outputs, mine.columns, y, to.h0);
-    if (Cell::kHasC && (to.keep || steps.reverse())) clear_padding(steps, t, mine.units, mine.columns, c, to.c0);
-    h.put(k, (n + 1) % 2 * B, y, mine.outputs, mine.columns);
+    if (Cell::kHasC && (to.save_for_backward || steps.reverse()))
+      clear_padding(steps, t, mine.units, mine.columns, c, to.c0);
+    h.pack(k, (n + 1) % 2 * B, y, mine.outputs, mine.columns);
     if (to.h_end.data)
       for (Index b = mine.columns.first; b < mine.columns.last; ++b)
         if (steps.ends(b, t)) {
           std::copy_n(&y(mine.outputs.first, b), mine.outputs.size(), &to.h_end(mine.outputs.first, b));
           if (Cell::kHasC) std::copy_n(&c(mine.units.first, b), mine.units.size(), &to.c_end(mine.units.first, b));
         }
-    if (waits) team.barrier();
+    if (needs_barrier) group.barrier();
   }
-  set_entrances(steps, mine.outputs, mine.columns, to.y, {});
+  set_initial_state_columns(steps, mine.outputs, mine.columns, to.y, {});
 }
 
 }  // namespace rondo::inline v0::detail

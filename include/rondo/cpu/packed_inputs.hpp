@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Where a layer's input projection comes from, for the packed pass: from the features of a sequence by a product, or,
 // of tokens, from a table by looking up. Each knows both ways: projecting units of some steps into z, and turning dz
-// into gradients. `Word` is what products multiply. Legend: C input features, H hidden units, G gates, N blocks of the
-// cell, B batch, V vocabulary.
+// into gradients. `Packed` is what products multiply. Legend: C input features, H hidden units, G gates, N blocks of
+// the cell, B batch, V vocabulary.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
 #include <rondo/cpu/gemm.hpp>
-#include <rondo/cpu/operands.hpp>
+#include <rondo/cpu/packed_operand.hpp>
 #include <rondo/cpu/recurrent_workspace.hpp>
 #include <rondo/math/equations.hpp>
 #include <rondo/recurrent/input.hpp>
@@ -20,46 +20,47 @@ namespace rondo::inline v0::detail {
 
 /// What one thread does at a time: some units of some columns of some steps.
 struct StepBlock {
-  Team::Range units;    // of H
-  Team::Range columns;  // of B
+  ThreadGroup::Range units;    // of H
+  ThreadGroup::Range columns;  // of B
   Index first_step, steps;
 };
 
 /// Z = b + W X.
-template <class Cell, class Word>
+template <class Cell, class Packed>
 class FeatureInput {
  public:
   /// W: in panels of gates. `copies` is made room in for `chunk` steps of x.
-  FeatureInput(const Kernels& k, Index hidden, const Word* W, const float* bias, const SequenceView<const float>& x,
-               Index chunk, Operands<Word>& copies)
-      : k_(k), p_(cell_products<Cell, Word>()), hidden_(hidden), W_(W), bias_(bias), x_(x), copies_(copies) {
+  FeatureInput(const Kernels& k, Index hidden, const Packed* W, const float* bias, const SequenceView<const float>& x,
+               Index chunk, PackedOperand<Packed>& copies)
+      : k_(k), p_(cell_products<Cell, Packed>()), hidden_(hidden), W_(W), bias_(bias), x_(x), copies_(copies) {
     copies.resize(x.features(), x.batch() * chunk);
   }
 
-  /// This thread's part of x, before the team meets; `columns` of the batch at every step.
-  void gather(Team::Range columns, Index first_step, Index steps) const {
+  /// This thread's part of x, before the group meets; `columns` of the batch at every step.
+  void pack_x(ThreadGroup::Range columns, Index first_step, Index steps) const {
     for (Index t = 0; t < steps; ++t)
-      copies_.put(k_, t * x_.batch(), x_.at(first_step + t), {0, x_.features()}, columns);
+      copies_.pack(k_, t * x_.batch(), x_.at(first_step + t), {0, x_.features()}, columns);
   }
-  static constexpr bool kGathers = Operands<Word>::kCopies;
+  static constexpr bool kPacksX = PackedOperand<Packed>::kCopies;
 
   /// z: column 0 of the first step.
   void project(const StepBlock& at, float* z) const {
     const Index B = x_.batch(), C = x_.features(), NH = Cell::kBlocks * hidden_, first = at.columns.first;
     const bool whole = at.columns.size() == B;  // then the steps' columns follow each other
-    p_.project_gates({hidden_, whole ? B * at.steps : at.columns.size(), whole ? 1 : at.steps, B, words<Word>(C), W_,
-                      bias_, copies_.get(0, x_.at(at.first_step)).from_column(first), z + first * NH, NH},
-                     at.units.first, at.units.last);
+    p_.project_gates(
+        {hidden_, whole ? B * at.steps : at.columns.size(), whole ? 1 : at.steps, B, packed_depth<Packed>(C), W_, bias_,
+         copies_.operand(0, x_.at(at.first_step)).from_column(first), z + first * NH, NH},
+        at.units.first, at.units.last);
   }
 
  private:
   const Kernels& k_;
-  const CellProductKernels<Word>& p_;
+  const CellProductKernels<Packed>& p_;
   Index hidden_;
-  const Word* W_;
+  const Packed* W_;
   const float* bias_;  // NH
   SequenceView<const float> x_;
-  Operands<Word>& copies_;
+  PackedOperand<Packed>& copies_;
 };
 
 /// Z's columns looked up in a table, W E + b (GH x V): V columns are fewer than those of all steps. The table is a
@@ -72,14 +73,14 @@ class TableInput {
   TableInput(const Kernels& k, Index hidden, const float* bias, const TokenInput<float>& x, Buffer<float>& table)
       : k_(k), hidden_(hidden), bias_(bias), x_(x), table_(table) {}
 
-  /// Before the team starts. W: GH x D.
+  /// Before the group starts. W: GH x D.
   void fill_table(MatrixView<const float> W) const {
     table_.resize(rows() * x_.E.cols);
     const MatrixView<float> table{table_.data(), rows(), x_.E.cols, rows()};
     for (Index j = 0; j < table.cols; ++j)
       for (int g = 0; g < Cell::kGates; ++g) {
-        const float* const b = bias_ + input_block<Cell>(g) * hidden_;
-        if (x_.per_step == 1)
+        const float* const b = bias_ + block_of_gate<Cell>(g) * hidden_;
+        if (x_.ids_per_step == 1)
           std::copy_n(b, hidden_, &table(g * hidden_, j));
         else
           std::fill_n(&table(g * hidden_, j), hidden_, 0.0f);
@@ -87,17 +88,17 @@ class TableInput {
     gemm(Cpu{}, Op::none, Op::none, W, x_.E, table);
   }
 
-  static constexpr bool kGathers = false;
+  static constexpr bool kPacksX = false;
 
   void project(const StepBlock& at, float* z) const {
-    const Index H = hidden_, K = x_.per_step;
+    const Index H = hidden_, K = x_.ids_per_step;
     for (Index t = 0; t < at.steps; ++t)
       for (Index b = at.columns.first; b < at.columns.last; ++b) {
         const Index column = t * x_.batch + b;
         const auto ids = x_.tokens.subspan(static_cast<std::size_t>((at.first_step * x_.batch + column) * K),
                                            static_cast<std::size_t>(K));
         for (int g = 0; g < Cell::kGates; ++g) {
-          const Index row = g * H + at.units.first, block = input_block<Cell>(g) * H + at.units.first;
+          const Index row = g * H + at.units.first, block = block_of_gate<Cell>(g) * H + at.units.first;
           float* const to = z + column * Cell::kBlocks * H + block;
           std::copy_n(K == 1 ? table_.data() + ids[0] * rows() + row : bias_ + block, at.units.size(), to);
           if (K > 1)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a team shares one packed pass, and how many steps it takes at a time. Legend: H hidden units, P outputs, B batch.
+// How a group shares one packed pass, and how many steps it takes at a time. Legend: H hidden units, P outputs, B
+// batch.
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
@@ -12,10 +13,10 @@ namespace rondo::inline v0::detail {
 
 /// Steps that are projected at a time: about a hundred columns, so that Z is still in cache when the recurrence reads
 /// it.
-inline Index steps_projected(Index batch) { return std::max<Index>(1, 96 / std::max<Index>(1, batch)); }
+inline Index forward_chunk_steps(Index batch) { return std::max<Index>(1, 96 / std::max<Index>(1, batch)); }
 
 /// Steps whose dz is kept: enough columns for one pass over dW and dR to be worth its reading and writing.
-inline Index steps_back(Index batch) {
+inline Index backward_chunk_steps(Index batch) {
   return std::max<Index>(1, GradientSums<float>::kMaxDepth / std::max<Index>(1, batch));
 }
 
@@ -27,27 +28,27 @@ inline bool reverse_unit_order(Index t, Index batch) { return t % 2 != 0 && batc
 /// are columns enough to fill tiles; else by units and by outputs in whole grains (each core keeps its rows of R, and
 /// all wait for each other after a step).
 struct WorkPartition {
-  Team::Range units, outputs, columns;  // of H, P, B
+  ThreadGroup::Range units, outputs, columns;  // of H, P, B
   bool by_columns;
 
-  WorkPartition(const Team& team, Index H, Index P, Index B, Index unit_grain, Index output_grain) {
+  WorkPartition(const ThreadGroup& group, Index H, Index P, Index B, Index unit_grain, Index output_grain) {
     constexpr Index kCacheBytes = Index{1} << 20, kFewColumns = 12;
-    by_columns = team.size > 1 && 16 * H * P <= kCacheBytes && B >= kFewColumns * team.size;
-    units = by_columns ? Team::Range{0, H} : team.share(H, unit_grain);
-    outputs = by_columns ? Team::Range{0, P} : team.share(P, output_grain);
-    columns = by_columns ? team.share(B) : Team::Range{0, B};
+    by_columns = group.size > 1 && 16 * H * P <= kCacheBytes && B >= kFewColumns * group.size;
+    units = by_columns ? ThreadGroup::Range{0, H} : group.range(H, unit_grain);
+    outputs = by_columns ? ThreadGroup::Range{0, P} : group.range(P, output_grain);
+    columns = by_columns ? group.range(B) : ThreadGroup::Range{0, B};
   }
 };
 
-/// Rows of step t that lie in padding become zeros, or those of `start`, a state before the first step, where a reverse
-/// pass enters from them.
-inline void clear_padding(const Steps& steps, Index t, Team::Range rows, Team::Range columns, MatrixView<float> a,
-                          MatrixView<const float> start) {
+/// Rows of step t that lie in padding become zeros, or those of `initial_state`, a state before the first step, where a
+/// reverse pass enters from them.
+inline void clear_padding(const Steps& steps, Index t, ThreadGroup::Range rows, ThreadGroup::Range columns,
+                          MatrixView<float> a, MatrixView<const float> initial_state) {
   if (!steps.extent.ragged()) return;
   for (Index b = columns.first; b < columns.last; ++b) {
     if (steps.extent.active(b, t)) continue;
-    if (start.data && steps.is_entrance(b, t))
-      std::copy_n(&start(rows.first, b), rows.size(), &a(rows.first, b));
+    if (initial_state.data && steps.holds_initial_state(b, t))
+      std::copy_n(&initial_state(rows.first, b), rows.size(), &a(rows.first, b));
     else
       std::fill_n(&a(rows.first, b), rows.size(), 0.0f);
   }
@@ -55,15 +56,15 @@ inline void clear_padding(const Steps& steps, Index t, Team::Range rows, Team::R
 
 /// Sets the columns that a reverse pass enters from, y(t) at t = length: to the state before the first step while it
 /// runs, and back to zeros.
-inline void set_entrances(const Steps& steps, Team::Range rows, Team::Range columns, const SequenceView<float>& y,
-                          MatrixView<const float> start) {
+inline void set_initial_state_columns(const Steps& steps, ThreadGroup::Range rows, ThreadGroup::Range columns,
+                                      const SequenceView<float>& y, MatrixView<const float> initial_state) {
   if (!steps.reverse() || !steps.extent.ragged()) return;
   for (Index b = columns.first; b < columns.last; ++b) {
     const Index t = steps.extent.length(b);
     if (t == 0 || t == steps.count()) continue;
     float* const to = &y.at(t)(rows.first, b);
-    if (start.data)
-      std::copy_n(&start(rows.first, b), rows.size(), to);
+    if (initial_state.data)
+      std::copy_n(&initial_state(rows.first, b), rows.size(), to);
     else
       std::fill_n(to, rows.size(), 0.0f);
   }

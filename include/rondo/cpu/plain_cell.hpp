@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One column of cells in the plain pass, forward and backward: the equations of the cell, and what may stand around
-// them: peepholes, the layer norm of c between what is remembered and what is shown, zoneout.
+// them: peepholes, the layer norm of c between the cell update and the output, zoneout.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
@@ -49,7 +49,7 @@ MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, Seque
 /// (39) Zoneout: state = before + share * (state - before), with the share that the mask leaves or, without one, its
 /// mean.
 template <class State, class Before, class Scalar>
-void zone_out(State&& state, const Before& before, double p, const Sequence<Scalar>& mask, Index b, Index t) {
+void zoneout_forward(State&& state, const Before& before, double p, const Sequence<Scalar>& mask, Index b, Index t) {
   const auto mean = static_cast<Scalar>(1 - p);
   if (mask.size() > 0)
     state = before + column_of(mask.at(t), b) * mean * (state - before);
@@ -59,7 +59,7 @@ void zone_out(State&& state, const Before& before, double p, const Sequence<Scal
 
 /// Its backward: d, of the state after it, becomes that of the state before it, and `kept` that of the step before.
 template <class D, class Kept, class Scalar>
-void zone_out_backward(D&& d, Kept&& kept, double p, const Sequence<Scalar>& mask, Index b, Index t) {
+void zoneout_backward(D&& d, Kept&& kept, double p, const Sequence<Scalar>& mask, Index b, Index t) {
   const auto mean = static_cast<Scalar>(1 - p);
   kept = d;
   if (mask.size() > 0)
@@ -71,8 +71,8 @@ void zone_out_backward(D&& d, Kept&& kept, double p, const Sequence<Scalar>& mas
 
 /// Whether the pass takes the cell in its two parts: where it has no other text, or a layer norm stands between them.
 template <class Cell, class Scalar>
-bool in_parts(const RecurrentWeights<const Scalar>& w) {
-  return std::is_same_v<Cell, typename Cell::InParts> || (w.norm_c.data && !std::is_void_v<typename Cell::InParts>);
+bool uses_split_cell(const RecurrentWeights<const Scalar>& w) {
+  return std::is_same_v<Cell, typename Cell::SplitCell> || (w.norm_c.data && !std::is_void_v<typename Cell::SplitCell>);
 }
 
 /// c as the cell itself makes it at each step, before zoneout.
@@ -89,26 +89,26 @@ void cell_forward(const RecurrentWeights<const Scalar>& w, const PassOptions& op
   Columns<Scalar, Cell::kBlocks> gates(&z(0, b), w.shape.hidden, w.shape.hidden);
   const auto before = column_of(state_before, b);
   auto c = column_of(new_c(cache.c, cache.c_new, options).at(t), b), tanh_c = column_of(cache.tanh_c.at(t), b);
-  if constexpr (!std::is_same_v<Cell, typename Cell::InParts>)
-    if (!in_parts<Cell>(w)) Equations<Cell>::forward(gates.at, before, c, tanh_c, h);  // (1)-(6)
-  if constexpr (!std::is_void_v<typename Cell::InParts>)
-    if (in_parts<Cell>(w)) {
-      using Parts = Equations<typename Cell::InParts>;
+  if constexpr (!std::is_same_v<Cell, typename Cell::SplitCell>)
+    if (!uses_split_cell<Cell>(w)) Equations<Cell>::forward(gates.at, before, c, tanh_c, h);  // (1)-(6)
+  if constexpr (!std::is_void_v<typename Cell::SplitCell>)
+    if (uses_split_cell<Cell>(w)) {
+      using Parts = Equations<typename Cell::SplitCell>;
       const auto p = peepholes<Cell>(w.peepholes);
       Parts::update(gates.at, before, c, p.at);
       if (w.norm_c.data) {
-        auto c_hat = column_of(cache.c_hat.at(t), b), shown = column_of(cache.workspace.plain.shown_c.at(0), b);
+        auto c_hat = column_of(cache.c_hat.at(t), b), c_out = column_of(cache.workspace.plain.normed_c.at(0), b);
         c_hat = c;
-        inverses_of(cache.inverses, Norm::c)(0, b + cache.c_hat.batch() * t) = layer_norm(c_hat);
-        shown = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);  // (37)
-        Parts::output(gates.at, c, shown, tanh_c, h, p.at);
+        rstd_of(cache.rstd, Norm::c)(0, b + cache.c_hat.batch() * t) = layer_norm(c_hat);
+        c_out = column_of(w.norm_c, 0) * c_hat + column_of(w.norm_c, 1);  // (37)
+        Parts::output(gates.at, c, c_out, tanh_c, h, p.at);
       } else {
         Parts::output(gates.at, c, c, tanh_c, h, p.at);
       }
     }
   if (Cell::kHasC && options.zoneout_c > 0) {
     column_of(cache.c.at(t), b) = c;
-    zone_out(column_of(cache.c.at(t), b), before, options.zoneout_c, cache.zone_c, b, t);
+    zoneout_forward(column_of(cache.c.at(t), b), before, options.zoneout_c, cache.zoneout_mask_c, b, t);
   }
 }
 
@@ -126,31 +126,31 @@ void cell_backward(const RecurrentWeights<const Scalar>& w, const PassOptions& o
   Columns<Scalar, Cell::kBlocks> dz(&dz_t(0, b), H, H);
   const auto before = column_of(state_before, b), tanh_c = column_of(saved.tanh_c.at(t), b);
   if (Cell::kHasC && options.zoneout_c > 0)
-    zone_out_backward(dc, column_of(work.dc_kept.at(0), b), options.zoneout_c, saved.zone_c, b, t);
-  if constexpr (!std::is_same_v<Cell, typename Cell::InParts>)
-    if (!in_parts<Cell>(w)) Equations<Cell>::backward(gates.at, before, tanh_c, dh, dc, dz.at);  // (9)-(14)
-  if constexpr (!std::is_void_v<typename Cell::InParts>)
-    if (in_parts<Cell>(w)) {
-      using Parts = Equations<typename Cell::InParts>;
+    zoneout_backward(dc, column_of(work.dc_bypass.at(0), b), options.zoneout_c, saved.zoneout_mask_c, b, t);
+  if constexpr (!std::is_same_v<Cell, typename Cell::SplitCell>)
+    if (!uses_split_cell<Cell>(w)) Equations<Cell>::backward(gates.at, before, tanh_c, dh, dc, dz.at);  // (9)-(14)
+  if constexpr (!std::is_void_v<typename Cell::SplitCell>)
+    if (uses_split_cell<Cell>(w)) {
+      using Parts = Equations<typename Cell::SplitCell>;
       const auto p = peepholes<Cell>(w.peepholes);
       auto dp = peepholes<Cell>(grad.peepholes);
       const auto c = column_of(new_c(saved.c, saved.c_new, options).at(t), b);
-      if (w.norm_c.data) {  // forward: shown = gain * c_hat + shift
-        const auto d_shown_c = work.d_shown_c.at(0).columns(b, 1);
-        auto d_shown = column_of(d_shown_c, 0);
-        d_shown.setZero();
-        Parts::output_backward(gates.at, c, tanh_c, dh, d_shown, dc, dz.at, p.at, dp.at);
-        column_of(grad.norm_c, 1) += d_shown;
+      if (w.norm_c.data) {  // forward: c_out = gain * c_hat + shift
+        const auto d_normed_c = work.d_normed_c.at(0).columns(b, 1);
+        auto dc_out = column_of(d_normed_c, 0);
+        dc_out.setZero();
+        Parts::output_backward(gates.at, c, tanh_c, dh, dc_out, dc, dz.at, p.at, dp.at);
+        column_of(grad.norm_c, 1) += dc_out;
         normed_backward<Scalar>(w.norm_c.columns(0, 1), saved.c_hat.at(t).columns(b, 1),
-                                inverses_of(saved.inverses, Norm::c).columns(b + saved.c_hat.batch() * t, 1), d_shown_c,
+                                rstd_of(saved.rstd, Norm::c).columns(b + saved.c_hat.batch() * t, 1), d_normed_c,
                                 grad.norm_c.columns(0, 1));
-        dc += d_shown;
+        dc += dc_out;
       } else {
         Parts::output_backward(gates.at, c, tanh_c, dh, dc, dc, dz.at, p.at, dp.at);
       }
       Parts::update_backward(gates.at, before, dc, dz.at, p.at, dp.at);
     }
-  if (Cell::kHasC && options.zoneout_c > 0) dc += column_of(work.dc_kept.at(0), b);
+  if (Cell::kHasC && options.zoneout_c > 0) dc += column_of(work.dc_bypass.at(0), b);
 }
 
 }  // namespace rondo::inline v0::detail

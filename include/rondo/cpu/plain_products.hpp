@@ -26,12 +26,12 @@ void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
     f(a.row_block(run.gate * H, run.count * H), Z.row_block(run.block * H, run.count * H));
 }
 
-/// Which of the three norms: a row of RecurrentCache::inverses.
+/// Which of the three norms: a row of RecurrentCache::rstd.
 enum class Norm { x, h, c };
 
 template <class Sequence>
-auto inverses_of(Sequence& inverses, Norm norm) {
-  return inverses.flat().row_block(static_cast<Index>(norm), 1);
+auto rstd_of(Sequence& rstd, Norm norm) {
+  return rstd.flat().row_block(static_cast<Index>(norm), 1);
 }
 
 /// Makes room for what a layer norm keeps.
@@ -40,19 +40,19 @@ void resize_norms(const RecurrentWeights<const Scalar>& w, const Extent& x, Recu
   const Index H = w.shape.hidden, GH = Cell::kGates * H;
   for (auto* s : {&cache.x_hat, &cache.h_hat}) s->resize(GH, x.batch, x.time);
   cache.c_hat.resize(Cell::kHasC ? H : 0, x.batch, x.time);
-  cache.inverses.resize(3, x.batch, x.time);
-  cache.workspace.plain.shown_c.resize(H, x.batch, 1);
+  cache.rstd.resize(3, x.batch, x.time);
+  cache.workspace.plain.normed_c.resize(H, x.batch, 1);
 }
 
-/// normalised = the normalised columns of a * b (GH x n), which are kept with their `inverses` (1 x n).
+/// normalised = the normalised columns of a * b (GH x n), which are kept with their `rstd` (1 x n).
 template <class Scalar>
 void normed_product(Cpu cpu, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> normalised,
-                    MatrixView<Scalar> inverses) {
+                    MatrixView<Scalar> rstd) {
   fill(cpu, normalised, Scalar(0));
   gemm(cpu, Op::none, Op::none, a, b, normalised);
   for (Index j = 0; j < normalised.cols; ++j) {
     auto column = column_of(normalised, j);
-    inverses(0, j) = layer_norm(column);
+    rstd(0, j) = layer_norm(column);
   }
 }
 
@@ -64,13 +64,13 @@ void add_scaled(ConstView<Scalar> gain, ConstView<Scalar> normalised, MatrixView
 
 /// d = dL/d(gain * normalised) (rows x n), zero in padding, becomes dL/d(what was normalised); adds to d_gain.
 template <class Scalar>
-void normed_backward(ConstView<Scalar> gain, ConstView<Scalar> normalised, ConstView<Scalar> inverses,
-                     MatrixView<Scalar> d, MatrixView<Scalar> d_gain) {
+void normed_backward(ConstView<Scalar> gain, ConstView<Scalar> normalised, ConstView<Scalar> rstd, MatrixView<Scalar> d,
+                     MatrixView<Scalar> d_gain) {
   for (Index j = 0; j < d.cols; ++j) {
     auto column = column_of(d, j);
     column_of(d_gain, 0) += column * column_of(normalised, j);  // forward: gain * normalised
     column *= column_of(gain, 0);
-    layer_norm_backward(column, column_of(normalised, j), inverses(0, j));
+    layer_norm_backward(column, column_of(normalised, j), rstd(0, j));
   }
 }
 
@@ -84,7 +84,7 @@ void add_input(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<Scala
     return;
   }
   const auto x_hat = cache.x_hat.flat().columns(first, Z.cols);
-  normed_product(cpu, w.W, X, x_hat, inverses_of(cache.inverses, Norm::x).columns(first, Z.cols));
+  normed_product(cpu, w.W, X, x_hat, rstd_of(cache.rstd, Norm::x).columns(first, Z.cols));
   for_each_input_run<Cell>(x_hat, Z, H, [&](auto hat, auto rows) {
     add_scaled<Scalar>(w.norm_x.row_block(hat.data - x_hat.data, hat.rows), hat, rows);
   });
@@ -96,7 +96,7 @@ void add_recurrent(Cpu cpu, const RecurrentWeights<const Scalar>& w, const Packe
                    ConstView<Scalar> h, MatrixView<Scalar> z, RecurrentCache<Scalar>& cache, Index t) {
   if (!w.norm_h.data) return gemm(cpu, R, h, z);
   const auto h_hat = cache.h_hat.at(t).columns(0, z.cols);
-  normed_product(cpu, w.R, h, h_hat, inverses_of(cache.inverses, Norm::h).columns(t * cache.h_hat.batch(), z.cols));
+  normed_product(cpu, w.R, h, h_hat, rstd_of(cache.rstd, Norm::h).columns(t * cache.h_hat.batch(), z.cols));
   add_scaled<Scalar>(w.norm_h, h_hat, z);
 }
 
@@ -109,8 +109,7 @@ MatrixView<const Scalar> recurrent_gradient(Cpu cpu, const RecurrentWeights<cons
   const auto d = cache.workspace.plain.d_normed_h.at(t).columns(0, dz.cols);
   copy(cpu, dz, d);
   normed_backward<Scalar>(w.norm_h, cache.h_hat.at(t).columns(0, dz.cols),
-                          inverses_of(cache.inverses, Norm::h).columns(t * cache.h_hat.batch(), dz.cols), d,
-                          grad.norm_h);
+                          rstd_of(cache.rstd, Norm::h).columns(t * cache.h_hat.batch(), dz.cols), d, grad.norm_h);
   return d;
 }
 
@@ -124,7 +123,7 @@ void input_backward(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<
     const auto d = cache.workspace.plain.d_normed_x.flat().columns(first, dZ.cols);
     for_each_input_run<Cell>(d, dZ, H, [&](auto gates, auto rows) { copy(cpu, rows, gates); });
     normed_backward<Scalar>(w.norm_x, cache.x_hat.flat().columns(first, dZ.cols),
-                            inverses_of(cache.inverses, Norm::x).columns(first, dZ.cols), d, grad.norm_x);
+                            rstd_of(cache.rstd, Norm::x).columns(first, dZ.cols), d, grad.norm_x);
     gemm(cpu, Op::none, Op::transpose, d, X, grad.W);
     if (dX.data) gemm(cpu, Op::transpose, Op::none, w.W, d, dX);
     return;

@@ -6,7 +6,7 @@
 #include <rondo/core/device.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/sum_of_parts.hpp>
+#include <rondo/cpu/parallel.hpp>
 
 #include <span>
 
@@ -17,7 +17,7 @@ namespace detail {
 /// f(b, length) for each of the B sequences, which the threads share.
 template <class F>
 void for_each_length(Index batch, Index columns, Index rows, std::span<const Index> lengths, F&& f) {
-  for_each_share(batch, 1, rows * columns, [&](Index first, Index last) {
+  parallel_for(batch, 1, rows * columns, [&](Index first, Index last) {
     for (Index b = first; b < last; ++b) f(b, lengths.empty() ? columns / batch : lengths[static_cast<std::size_t>(b)]);
   });
 }
@@ -65,11 +65,11 @@ void mean_over_time_backward(Cpu, ConstView<Scalar> d_out, std::span<const Index
   const Index B = d_out.cols;
   detail::for_each_length(B, dy.cols, dy.rows, lengths, [&](Index b, Index length) {
     for (Index t = 0; t < dy.cols / B; ++t) {
-      auto slope = array(dy).col(b + B * t);
+      auto gradient = array(dy).col(b + B * t);
       if (t < length)
-        slope = array(d_out).col(b) / static_cast<Scalar>(length);
+        gradient = array(d_out).col(b) / static_cast<Scalar>(length);
       else
-        slope.setZero();
+        gradient.setZero();
     }
   });
 }

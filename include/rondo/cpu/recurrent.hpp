@@ -21,7 +21,7 @@ namespace detail {
 
 /// f(word) with a value of the type that products of this precision multiply.
 template <class F>
-void with_word(Precision precision, F&& f) {
+void with_packed_type(Precision precision, F&& f) {
   if (precision == Precision::bf16)
     f(std::uint32_t{});
   else
@@ -30,16 +30,16 @@ void with_word(Precision precision, F&& f) {
 
 /// Whether a table of W E + b is less work than W X: it has V columns instead of B*T.
 template <class Scalar>
-bool table_pays(const TokenInput<Scalar>& x) {
+bool use_input_table(const TokenInput<Scalar>& x) {
   return x.E.cols < x.batch * x.time;
 }
 
 /// The whole forward pass. pack_input(units) packs what `input` needs of these units.
-template <class Cell, class Word, class Input, class PackInput>
+template <class Cell, class Packed, class Input, class PackInput>
 void packed_forward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w, const Input& input,
                     const float* bias, SequenceView<float> y, RecurrentCache<float>& cache, PackInput&& pack_input) {
   const Index H = w.shape.hidden, B = y.batch(), T = y.time();
-  auto& work = cache.workspace.packed_for<Word>();
+  auto& work = cache.workspace.packed_for<Packed>();
   work.weights.template reserve_R<Cell>(k, w.shape);
   work.operands.h.resize(w.shape.output, 2 * B);
   const bool projects = w.projection.data != nullptr;
@@ -47,9 +47,9 @@ void packed_forward(const Kernels& k, Direction direction, const RecurrentWeight
     work.weights.reserve_projection(k, w.shape);
     work.operands.m.resize(H, B);
   }
-  const Projection<Word> projection{
+  const Projection<Packed> projection{
       projects ? work.weights.projection.data() : nullptr, &work.operands.m, {cache.m.data(), H, B, T}};
-  const auto all_steps = [&](float* data, Index rows) { return Ring{data, rows, B, T}; };
+  const auto all_steps = [&](float* data, Index rows) { return RingBuffer{data, rows, B, T}; };
   float* const c = Cell::kHasC ? cache.c.data() : cache.gates.data();
   const ForwardBuffers buffers{cache.h0.at(0),
                                cache.c0.flat(),
@@ -60,33 +60,34 @@ void packed_forward(const Kernels& k, Direction direction, const RecurrentWeight
                                y,
                                {},
                                {}};
-  with_team(threads(), [&](const Team& team) {
-    const Team::Range units = team.share(H, k.lanes);
+  run_parallel(num_threads(), [&](const ThreadGroup& group) {
+    const ThreadGroup::Range units = group.range(H, k.lanes);
     pack_input(units);
     work.weights.template pack<Cell>(w.R, units, work.weights.R);
-    if (projects) work.weights.pack_projection(k, w.projection, team.share(w.shape.output, k.panel_rows));
-    team.barrier();
-    forward_steps<Cell>(k, team, Steps{direction, y.extent}, input, bias, work.weights.R.data(), work.operands.h,
+    if (projects) work.weights.pack_projection(k, w.projection, group.range(w.shape.output, k.panel_rows));
+    group.barrier();
+    forward_steps<Cell>(k, group, Steps{direction, y.extent}, input, bias, work.weights.R.data(), work.operands.h,
                         projection, buffers);
   });
 }
 
-template <class Cell, class Word>
+template <class Cell, class Packed>
 void packed_forward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w,
                     const RecurrentInput<float>& x, SequenceView<float> y, RecurrentCache<float>& cache) {
   const float* const bias = block_bias<Cell>(w, cache.workspace.bias);
   if (x.is_tokens()) {
     const TableInput<Cell> input(k, w.shape.hidden, bias, x.tokens(), cache.workspace.table);
     input.fill_table(w.W);
-    packed_forward<Cell, Word>(k, direction, w, input, bias, y, cache, [](Team::Range) {});
+    packed_forward<Cell, Packed>(k, direction, w, input, bias, y, cache, [](ThreadGroup::Range) {});
     return;
   }
-  auto& work = cache.workspace.packed_for<Word>();
+  auto& work = cache.workspace.packed_for<Packed>();
   work.weights.template reserve_W<Cell>(k, w.shape);
-  const FeatureInput<Cell, Word> input(k, w.shape.hidden, work.weights.W.data(), bias, x.sequence(),
-                                       steps_projected(x.batch()), work.operands.x);
-  packed_forward<Cell, Word>(k, direction, w, input, bias, y, cache,
-                             [&](Team::Range units) { work.weights.template pack<Cell>(w.W, units, work.weights.W); });
+  const FeatureInput<Cell, Packed> input(k, w.shape.hidden, work.weights.W.data(), bias, x.sequence(),
+                                         forward_chunk_steps(x.batch()), work.operands.x);
+  packed_forward<Cell, Packed>(k, direction, w, input, bias, y, cache, [&](ThreadGroup::Range units) {
+    work.weights.template pack<Cell>(w.W, units, work.weights.W);
+  });
 }
 
 /// Adds the sums of all blocks' dz (NH) to the gradients of the biases.
@@ -95,12 +96,12 @@ void add_block_sums(const float* sums, const RecurrentWeights<float>& grad) {
   const Index H = grad.shape.hidden;
   for (int g = 0; g < Cell::kGates; ++g)
     for (Index u = 0; u < H; ++u) {
-      if (grad.b.data) grad.b(g * H + u, 0) += sums[input_block<Cell>(g) * H + u];
+      if (grad.b.data) grad.b(g * H + u, 0) += sums[block_of_gate<Cell>(g) * H + u];
       if (grad.b_R.data) grad.b_R(g * H + u, 0) += sums[g * H + u];
     }
 }
 
-template <class Cell, class Word>
+template <class Cell, class Packed>
 void packed_backward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w,
                      const RecurrentInput<float>& x, SequenceView<float> y, SequenceView<const float> dy,
                      RecurrentCache<float>& cache, const RecurrentWeights<float>& grad, MatrixView<float> dh_end,
@@ -114,10 +115,10 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
     db = cache.workspace.d_bias.data();
   }
   const auto run = [&](const auto& input) {
-    BackwardPass<Cell, Word, std::remove_cvref_t<decltype(input)>> pass(k, Steps{direction, y.extent}, w, cache, y, dy,
-                                                                        input, grad, db, dh_end, dc_end,
-                                                                        cache.workspace.packed_for<Word>().backward);
-    with_team(threads(), [&](const Team& team) { pass.run(team); });
+    BackwardPass<Cell, Packed, std::remove_cvref_t<decltype(input)>> pass(
+        k, Steps{direction, y.extent}, w, cache, y, dy, input, grad, db, dh_end, dc_end,
+        cache.workspace.packed_for<Packed>().backward);
+    run_parallel(num_threads(), [&](const ThreadGroup& group) { pass.run(group); });
   };
   if (x.is_tokens()) {
     const TokenInput<float>& tokens = x.tokens();
@@ -167,7 +168,7 @@ template <class Cell, class Scalar>
 void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                        const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, RecurrentCache<Scalar>& cache) {
   const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
-  if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
+  if (x.is_tokens() && !(k && detail::use_input_table(x.tokens()))) {
     auto& features = cache.workspace.x;
     features.resize(x.features(), x.batch(), x.time());
     embedding_forward(cpu, x.tokens().E, x.tokens().tokens, features.flat());
@@ -175,7 +176,7 @@ void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const Rec
   }
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (k)
-      return detail::with_word(options.precision, [&](auto word) {
+      return detail::with_packed_type(options.precision, [&](auto word) {
         detail::packed_forward<Cell, decltype(word)>(*k, options.direction, w, x, y, cache);
       });
   recurrent_forward_plain(cpu, cell, options, w, x.sequence(), y, cache);
@@ -190,7 +191,7 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
                         RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad, MatrixView<Scalar> dh_end,
                         MatrixView<Scalar> dc_end, const RecurrentInputGradient<Scalar>& to) {
   const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
-  if (x.is_tokens() && !(k && detail::table_pays(x.tokens()))) {
+  if (x.is_tokens() && !(k && detail::use_input_table(x.tokens()))) {
     const auto& features = cache.workspace.x;
     detail::require_left(Cell::kName, features, x.features(), x.extent());
     auto& d_features = cache.workspace.dx;
@@ -202,7 +203,7 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
   }
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (k)
-      return detail::with_word(options.precision, [&](auto word) {
+      return detail::with_packed_type(options.precision, [&](auto word) {
         detail::packed_backward<Cell, decltype(word)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
                                                       to);
       });
@@ -249,7 +250,7 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
       gemm(cpu, Op::none, Op::none, w.R, h, z.row_block(0, Cell::kGates * H));
       const MatrixView<float> own = Cell::kHasC ? c : h;
       scratch.cache.m.resize(w.projection.data ? H : 0, B, 1);
-      const MatrixView<float> shown = w.projection.data ? scratch.cache.m.at(0) : h;
+      const MatrixView<float> cell_output = w.projection.data ? scratch.cache.m.at(0) : h;
       const detail::StepCells cells{.bias = z.data,
                                     .bias_column = z.stride,
                                     .gates = z.data,
@@ -260,13 +261,13 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
                                     .c = own.data,
                                     .tanh_c = own.data,
                                     .c_column = own.stride,
-                                    .h = shown.data,
-                                    .h_column = shown.stride,
-                                    .keep = false};
+                                    .h = cell_output.data,
+                                    .h_column = cell_output.stride,
+                                    .save_for_backward = false};
       detail::cell_kernels<Cell>()->fp32.step({B, 0, false, nullptr, {nullptr, 0, 0}, cells}, 0, H);
       if (w.projection.data) {
         fill(cpu, h, 0.0f);
-        gemm(cpu, Op::none, Op::none, w.projection, shown, h);
+        gemm(cpu, Op::none, Op::none, w.projection, cell_output, h);
       }
       return;
     }

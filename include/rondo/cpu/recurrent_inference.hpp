@@ -25,9 +25,9 @@ struct InferenceWeights<Scalar, Cpu> {
   Buffer<Scalar> bias;               // NH, of the packed one
 
   /// The packed weights of a pass whose products multiply such words.
-  template <class Word, class Self>
+  template <class Packed, class Self>
   static auto& packed_for(Self& self) {
-    if constexpr (std::is_same_v<Word, float>)
+    if constexpr (std::is_same_v<Packed, float>)
       return self.packed;
     else
       return self.packed_bf16;
@@ -42,9 +42,9 @@ struct InferenceWorkspace<Scalar, Cpu> {
   detail::ForwardOperands<std::uint32_t> operands_bf16;
   RecurrentCache<Scalar> cache;  // of the plain pass
 
-  template <class Word>
-  detail::ForwardOperands<Word>& operands_for() {
-    if constexpr (std::is_same_v<Word, float>)
+  template <class Packed>
+  detail::ForwardOperands<Packed>& operands_for() {
+    if constexpr (std::is_same_v<Packed, float>)
       return operands;
     else
       return operands_bf16;
@@ -62,7 +62,7 @@ void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const Re
       const float* const bias = detail::block_bias<Cell>(from, copy);
       to.bias.resize(Cell::kBlocks * from.shape.hidden);
       std::copy_n(bias, to.bias.size(), to.bias.data());
-      return detail::with_word(options.precision, [&](auto word) {
+      return detail::with_packed_type(options.precision, [&](auto word) {
         auto& packed = to.template packed_for<decltype(word)>(to);
         packed.template reserve_W<Cell>(*to.kernels, from.shape);
         packed.template reserve_R<Cell>(*to.kernels, from.shape);
@@ -79,29 +79,29 @@ void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const Re
 
 namespace detail {
 
-template <class Cell, class Word>
+template <class Cell, class Packed>
 void infer_packed(const InferenceWeights<float, Cpu>& w, SequenceView<const float> x, MatrixView<float> h,
                   MatrixView<float> c, SequenceView<float> y, InferenceWorkspace<float, Cpu>& work) {
   const Kernels& k = *w.kernels;
   const Index H = w.shape.hidden, NH = Cell::kBlocks * H, B = x.batch();
-  const Index chunk = std::min(x.time(), steps_projected(B));
+  const Index chunk = std::min(x.time(), forward_chunk_steps(B));
   for (auto* s : {&work.c0, &work.c, &work.m}) s->resize(H, B, 1);
   work.h0.resize(w.shape.output, B, 1);
   copy(Cpu{}, h, work.h0.at(0));
   if constexpr (Cell::kHasC) copy(Cpu{}, c, work.c0.at(0));
   work.z.resize(NH * B * chunk);
-  auto& operands = work.operands_for<Word>();
+  auto& operands = work.operands_for<Packed>();
   operands.h.resize(w.shape.output, 2 * B);
   operands.m.resize(H, B);
-  const auto& packed = w.packed_for<Word>(w);
-  const FeatureInput<Cell, Word> input(k, H, packed.W.data(), w.bias.data(), x, chunk, operands.x);
-  const Ring c_now{work.c.data(), H, B, 1};
+  const auto& packed = w.packed_for<Packed>(w);
+  const FeatureInput<Cell, Packed> input(k, H, packed.W.data(), w.bias.data(), x, chunk, operands.x);
+  const RingBuffer c_now{work.c.data(), H, B, 1};
   const ForwardBuffers buffers{
       work.h0.at(0), work.c0.at(0), {work.z.data(), NH, B, chunk}, c_now, c_now, false, y, h, c};
-  const Projection<Word> projection{
+  const Projection<Packed> projection{
       w.shape.projects() ? packed.projection.data() : nullptr, &operands.m, {work.m.data(), H, B, 1}};
-  with_team(threads(), [&](const Team& team) {
-    forward_steps<Cell>(k, team, Steps{w.options.direction, x.extent}, input, w.bias.data(), packed.R.data(),
+  run_parallel(num_threads(), [&](const ThreadGroup& group) {
+    forward_steps<Cell>(k, group, Steps{w.options.direction, x.extent}, input, w.bias.data(), packed.R.data(),
                         operands.h, projection, buffers);
   });
 }
@@ -116,8 +116,8 @@ void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w,
                      InferenceWorkspace<Scalar, Cpu>& work) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (w.kernels != nullptr)
-      return detail::with_word(w.options.precision,
-                               [&](auto word) { detail::infer_packed<Cell, decltype(word)>(w, x, h, c, y, work); });
+      return detail::with_packed_type(
+          w.options.precision, [&](auto word) { detail::infer_packed<Cell, decltype(word)>(w, x, h, c, y, work); });
   auto& cache = work.cache;
   cache.template resize<Cell>(w.shape, x.extent);
   copy(cpu, h, cache.h0.at(0));

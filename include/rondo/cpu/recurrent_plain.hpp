@@ -69,9 +69,9 @@ void recurrent_forward_plain(Cpu cpu, Cell, const PassOptions& options, const Re
     const auto z = cache.gates.at(t).columns(0, columns);
     detail::add_recurrent<Scalar>(cpu, w, R, h_before.at(t).columns(0, columns), z.row_block(0, GH), cache, t);
 
-    const auto shown = w.projection.data ? cache.m.at(t) : y.at(t);
+    const auto cell_output = w.projection.data ? cache.m.at(t) : y.at(t);
     for (Index b = 0; b < B; ++b) {
-      auto h = column_of(shown, b);
+      auto h = column_of(cell_output, b);
       if (x.extent.active(b, t))  // (1)-(6), and (7) y(t) = h(t)
         detail::cell_forward<Cell>(w, options, z, detail::state_before<Cell, Scalar>(cache, y, steps, b, t), cache, h,
                                    b, t);
@@ -80,11 +80,11 @@ void recurrent_forward_plain(Cpu cpu, Cell, const PassOptions& options, const Re
     }
     if (w.projection.data) {  // (7a) h(t) = projection * m(t), of zeros in padding
       fill(cpu, y.at(t), Scalar(0));
-      gemm(cpu, Op::none, Op::none, w.projection, shown, y.at(t));
+      gemm(cpu, Op::none, Op::none, w.projection, cell_output, y.at(t));
     }
     for (Index b = 0; options.zoneout_h > 0 && b < columns; ++b)
       if (x.extent.active(b, t))
-        detail::zone_out(column_of(y.at(t), b), h_before_of(b), options.zoneout_h, cache.zone_h, b, t);
+        detail::zoneout_forward(column_of(y.at(t), b), h_before_of(b), options.zoneout_h, cache.zoneout_mask_h, b, t);
   }
 }
 
@@ -103,9 +103,9 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
   work.dz.resize(Cell::kBlocks * H, B, x.time());
   for (auto* s : {&work.d_normed_x, &work.d_normed_h}) s->resize(w.norm_x.data ? GH : 0, B, x.time());
   work.dh_total.resize(P, B, x.time());
-  for (auto* s : {&work.dh, &work.dh_kept}) s->resize(P, B, 1);
-  for (auto* s : {&work.dc, &work.dm, &work.dc_kept, &work.d_shown_c}) s->resize(H, B, 1);
-  const auto dh = work.dh.at(0), dc = work.dc.at(0), dm = work.dm.at(0), dh_kept = work.dh_kept.at(0);
+  for (auto* s : {&work.dh, &work.dh_bypass}) s->resize(P, B, 1);
+  for (auto* s : {&work.dc, &work.dm, &work.dc_bypass, &work.d_normed_c}) s->resize(H, B, 1);
+  const auto dh = work.dh.at(0), dc = work.dc.at(0), dm = work.dm.at(0), dh_bypass = work.dh_bypass.at(0);
   fill(cpu, dh, Scalar(0));
   fill(cpu, dc, Scalar(0));
 
@@ -128,19 +128,19 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
           total += column_of(dc, b);
           column_of(dc, b).setZero();
         }
-        detail::zone_out_backward(total, column_of(dh_kept, b), options.zoneout_h, saved.zone_h, b, t);
+        detail::zoneout_backward(total, column_of(dh_bypass, b), options.zoneout_h, saved.zoneout_mask_h, b, t);
       }
     }
     if (w.projection.data) {  // (8a) forward: h = projection * m
       fill(cpu, dm, Scalar(0));
       gemm(cpu, Op::transpose, Op::none, w.projection, dh_total, dm.columns(0, columns));
     }
-    const MatrixView<const Scalar> d_shown = w.projection.data ? dm.columns(0, columns) : dh_total;
+    const MatrixView<const Scalar> d_cell_output = w.projection.data ? dm.columns(0, columns) : dh_total;
     for (Index b = 0; b < columns; ++b) {
       auto dc_b = column_of(dc, b);
       if (active(b))  // (9)-(14)
         detail::cell_backward<Cell>(w, options, detail::state_before<Cell, Scalar>(saved, y, steps, b, t), cache, grad,
-                                    column_of(d_shown, b), dc_b, dz, b, t);
+                                    column_of(d_cell_output, b), dc_b, dz, b, t);
       else
         column_of(dz, b).setZero();
     }
@@ -151,7 +151,7 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
     if (saved.h_mask.size() > 0) array(dh) *= array(saved.h_mask.at(0));  // forward: R (mask * h(t-1))
     for (Index b = 0; b < columns; ++b) {
       if (!active(b)) continue;
-      if (options.zoneout_h > 0) column_of(dh, b) += column_of(dh_kept, b);
+      if (options.zoneout_h > 0) column_of(dh, b) += column_of(dh_bypass, b);
       if (!steps.begins(b, t)) continue;  // else dh and dc are those of the initial state
       column_of(dh_end, b) = column_of(dh, b);
       if constexpr (Cell::kHasC)

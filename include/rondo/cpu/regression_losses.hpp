@@ -5,7 +5,7 @@
 #include <rondo/core/device.hpp>
 #include <rondo/core/regression_loss.hpp>
 #include <rondo/core/view.hpp>
-#include <rondo/cpu/sum_of_parts.hpp>
+#include <rondo/cpu/parallel.hpp>
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ namespace rondo::inline v0 {
 template <class Scalar, template <class> class Error>
 double regression_loss_sum(Cpu, const Error<Scalar>& error, ConstView<Scalar> y, ConstView<Scalar> targets,
                            const StepMask<Scalar>& mask, Scalar scale, MatrixView<Scalar> d) {
-  return detail::sum_of_parts(y.cols, y.rows * y.cols, [&](Index first, Index last) {
+  return detail::parallel_sum(y.cols, y.rows * y.cols, [&](Index first, Index last) {
     double sum = 0;
     for (Index j = first; j < last; ++j) {
       if (!mask.active(j)) {
@@ -27,7 +27,7 @@ double regression_loss_sum(Cpu, const Error<Scalar>& error, ConstView<Scalar> y,
       double column = 0;
       for (Index i = 0; i < y.rows; ++i) column += static_cast<double>(error.loss(y(i, j) - targets(i, j)));
       if (d.data)
-        for (Index i = 0; i < y.rows; ++i) d(i, j) = slope_scale * error.slope(y(i, j) - targets(i, j));
+        for (Index i = 0; i < y.rows; ++i) d(i, j) = slope_scale * error.derivative(y(i, j) - targets(i, j));
       sum += static_cast<double>(weight) * column;
     }
     return sum;

@@ -3,7 +3,7 @@
 // context that stands behind the tag belongs to the calling thread:
 //
 //   rondo::cuda::Context context(stream);    // the caller's stream, or none: one of its own
-//   rondo::cuda::Use use(context);           // this thread's, until `use` ends
+//   rondo::cuda::ContextGuard use(context);           // this thread's, until `use` ends
 //
 // Without that a thread has a context of its own on the device that is current. See docs/05-cuda-kernels.md.
 #pragma once
@@ -37,7 +37,7 @@ using Stream = CUstream_st*;
 /// How a recurrent layer goes through time. What is asked for and does not fit (the device, the shape, the cell,
 /// double) falls back to the next simpler one; Context::last_algorithm says which one ran.
 enum class RecurrentAlgorithm {
-  automatic,           // by the table of what was measured, in cuda/recurrent/choose.cpp
+  automatic,           // by the table of what was measured, in cuda/recurrent/algorithm_selection.cpp
   stepwise,            // for each step a cuBLAS product and one kernel for the cells
   graph,               // the same, launched as one CUDA graph
   grid_persistent,     // one kernel for all steps: weights stay on the chip, a grid-wide barrier each step
@@ -95,12 +95,12 @@ class Context {
 };
 
 /// Makes a context the calling thread's, until this ends.
-class Use {
+class ContextGuard {
  public:
-  explicit Use(Context& context);
-  ~Use();
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
+  explicit ContextGuard(Context& context);
+  ~ContextGuard();
+  ContextGuard(const ContextGuard&) = delete;
+  ContextGuard& operator=(const ContextGuard&) = delete;
 
  private:
   Context* former_;

@@ -44,16 +44,16 @@ void run_directions(Cuda, Index directions, F&& f) {
   if (directions == 1) return f(Index{0});
   cuda::Fork fork(directions);
   for (Index d = 0; d < directions; ++d) {
-    const cuda::Use use(fork.part(d));
+    const cuda::ContextGuard use(fork.part(d));
     f(d);
   }
   fork.join();
 }
 
 template <class Cell>
-inline constexpr bool kRunsLayersTogether<Cuda, Cell> = true;
+inline constexpr bool kSupportsWavefront<Cuda, Cell> = true;
 
-bool layers_run_together(Cuda, Index layers);
+bool wavefront_enabled(Cuda, Index layers);
 
 /// As RecurrentLayer::forward of each layer upon the other, with dropout between them where there is a generator. h (P
 /// x B x L) and c (H x B x L) move to each sequence's end; the top layer's outputs are in its cache.

@@ -57,7 +57,7 @@ void add_optimizer(Safetensors& file, Model& model, const Adam& adam) {
   model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {
     const auto add = [&](const char* kind, MatrixView<Scalar> moment) {
       const std::string name = kind + std::string(path.text());
-      look_on_host(Device{}, moment, [&](auto m) { detail::add_matrix<Scalar>(file, name, m, p.kind()); });
+      with_host_copy(Device{}, moment, [&](auto m) { detail::add_matrix<Scalar>(file, name, m, p.kind()); });
     };
     add(detail::kFirstMoment, p.first_moment());
     add(detail::kSecondMoment, p.second_moment());
@@ -76,7 +76,7 @@ void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
   if (const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), steps);
       status != std::errc() || end != digits.data() + digits.size() || steps < 0)
     problems.add(std::string(detail::kAdamSteps) + " is \"" + digits + "\", wanted a number of steps");
-  detail::read_parameters(model, [&](const Path& path, const auto& p) {
+  detail::visit_parameters(model, [&](const Path& path, const auto& p) {
     for (const char* kind : {detail::kFirstMoment, detail::kSecondMoment})
       problems.add(detail::tensor_problem(file, kind + std::string(path.text()),
                                           detail::torch_extents(p.rows(), p.cols(), p.kind())));
@@ -97,7 +97,7 @@ void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
 /// Adds a sequence, C x B x T here, as "training.<name>", (T, B, C) there.
 template <class Scalar, class Device>
 void add_sequence(Safetensors& file, const std::string& name, const Sequence<Scalar, Device>& x) {
-  look_on_host(Device{}, x.flat(), [&](auto values) {
+  with_host_copy(Device{}, x.flat(), [&](auto values) {
     file.add<Scalar>(detail::kTraining + name, {x.time(), x.batch(), x.features()},
                      std::span(values.data, static_cast<std::size_t>(x.size())));
   });

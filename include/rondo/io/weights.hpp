@@ -35,7 +35,7 @@ inline std::string second_bias(std::string_view name) {
 template <class Model>
 std::set<std::string> parameter_names(const Model& model) {
   std::set<std::string> names;
-  read_parameters(model, [&](const Path& path, const auto&) { names.emplace(path.text()); });
+  visit_parameters(model, [&](const Path& path, const auto&) { names.emplace(path.text()); });
   return names;
 }
 
@@ -114,12 +114,13 @@ void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Sc
 template <class Model>
 void add_weights(Safetensors& file, const Model& model) {
   const std::set<std::string> names = detail::parameter_names(model);
-  detail::read_parameters(model, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
-    const std::string name(path.text());
-    look_on_host(Device{}, p.value(), [&](auto w) { detail::add_matrix<Scalar>(file, name, w, p.kind()); });
-    if (const std::string other = detail::summed_bias(names, name); !other.empty())
-      file.add<Scalar>(other, {p.rows()}, std::vector<Scalar>(static_cast<std::size_t>(p.rows()), Scalar(0)));
-  });
+  detail::visit_parameters(
+      model, [&]<class Scalar, class Device>(const Path& path, const Parameter<Scalar, Device>& p) {
+        const std::string name(path.text());
+        with_host_copy(Device{}, p.value(), [&](auto w) { detail::add_matrix<Scalar>(file, name, w, p.kind()); });
+        if (const std::string other = detail::summed_bias(names, name); !other.empty())
+          file.add<Scalar>(other, {p.rows()}, std::vector<Scalar>(static_cast<std::size_t>(p.rows()), Scalar(0)));
+      });
 }
 
 /// Sets every weight of a model from `file`. Throws file_error if a tensor is missing, has another shape or type, or
@@ -136,7 +137,7 @@ void read_weights(const Safetensors& file, Model& model, const std::string& igno
     unread.erase(name);
     problems.add(detail::tensor_problem(file, name, extents));
   };
-  detail::read_parameters(model, [&](const Path& path, const auto& p) {
+  detail::visit_parameters(model, [&](const Path& path, const auto& p) {
     const std::string name(path.text()), other = detail::summed_bias(names, name);
     check(name, detail::torch_extents(p.rows(), p.cols(), p.kind()));
     if (!other.empty() && file.tensors.contains(other)) check(other, {p.rows()});

@@ -13,7 +13,7 @@
 
 namespace rondo::inline v0 {
 
-/// Draws a mask alone, of the shape that it has. `scratch` is kept between calls.
+/// Draws a mask alone, of the shape that it has. `scratch` is reused between calls.
 template <class Scalar, class Device>
 void draw_mask(double p, Rng& rng, Sequence<Scalar, Device>& mask, Sequence<Scalar, Device>& scratch) {
   scratch.resize(mask.features(), mask.batch(), mask.time());

@@ -35,7 +35,7 @@ class InferenceTokenModel {
   /// Logits V x B x T for what follows each of the B*T steps, as TokenModel::forward gives them. `state` moves on.
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
                                           Workspace& work) const {
-    embedding_.forward(tokens, batch, time, work.x, config_.per_step);
+    embedding_.forward(tokens, batch, time, work.x, config_.ids_per_step);
     output_.forward(recurrent_.forward(work.x, state, work.recurrent), work.logits);
     return work.logits;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Losses: negative log-likelihood in nats. Both leave out what is masked (padding of a ragged batch; targets of
-// kIgnore), and their gradient is that of the mean over what counts, so a masked step changes nothing.
+// kIgnoreIndex), and their gradient is that of the mean over what counts, so a masked step changes nothing.
 #pragma once
 
 #include <rondo/core/loss.hpp>
@@ -24,7 +24,7 @@ Scalar one_over(Index count) {
 }  // namespace detail
 
 /// -log softmax(logits)[target], summed. logits: V x B x T; targets: B*T ids on the host, target (b, t) at b + B * t,
-/// kIgnore masks. d_logits, unless null, becomes the gradient of the mean.
+/// kIgnoreIndex masks. d_logits, unless null, becomes the gradient of the mean.
 template <class Scalar, class Device>
 Loss softmax_cross_entropy(const Sequence<Scalar, Device>& logits, std::span<const std::int32_t> targets,
                            std::type_identity_t<Sequence<Scalar, Device>>* d_logits) {
@@ -35,7 +35,7 @@ Loss softmax_cross_entropy(const Sequence<Scalar, Device>& logits, std::span<con
   for (Index t = 0; t < logits.time(); ++t)
     for (Index b = 0; b < B; ++b) {
       const auto target = targets[static_cast<std::size_t>(b + B * t)];
-      if (target == kIgnore || !logits.active(b, t)) continue;
+      if (target == kIgnoreIndex || !logits.active(b, t)) continue;
       require_shape(0 <= target && target < V, "softmax_cross_entropy: target ", target, " with V = ", V);
       ++loss.count;
     }

@@ -47,7 +47,7 @@ class Named {
   }
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) const {
-    visit([&](const std::string& name, const auto& part) { detail::read_parameters(part, f, path / name); }, *this);
+    visit([&](const std::string& name, const auto& part) { detail::visit_parameters(part, f, path / name); }, *this);
   }
 
  private:

@@ -113,8 +113,8 @@ class Recurrent {
       layer.y.resize(output(), x.batch(), x.time());
       layer.y.set_lengths(x.extent().lengths);
     }
-    if constexpr (kRunsLayersTogether<Device, Cell>)
-      if (runs_together()) {
+    if constexpr (kSupportsWavefront<Device, Cell>)
+      if (uses_wavefront()) {
         Rng* const rng = cache.dropped ? &mode.rng() : nullptr;
         recurrent_stack_forward(Device{}, Cell{}, stack(cache), x, state.h, state.c, rng);
         return cache.layers.back().y;
@@ -147,8 +147,8 @@ class Recurrent {
       to.dx()->set_lengths(x.extent().lengths);
       to_x.dx = to.dx()->flat();
     }
-    if constexpr (kRunsLayersTogether<Device, Cell>)
-      if (runs_together()) {
+    if constexpr (kSupportsWavefront<Device, Cell>)
+      if (uses_wavefront()) {
         auto all = stack(cache);
         for (auto& layer : layers_) all.gradients.push_back(layer.gradients());
         recurrent_stack_backward(Device{}, Cell{}, all, x, dy, d_state.h, d_state.c, to_x);
@@ -217,9 +217,9 @@ class Recurrent {
       return {};
   }
 
-  bool runs_together() const {
-    if constexpr (kRunsLayersTogether<Device, Cell>)
-      return !config_.bidirectional && !config_.drops_within_layers() && layers_run_together(Device{}, depth());
+  bool uses_wavefront() const {
+    if constexpr (kSupportsWavefront<Device, Cell>)
+      return !config_.bidirectional && !config_.drops_within_layers() && wavefront_enabled(Device{}, depth());
     else
       return false;
   }
@@ -233,7 +233,7 @@ class Recurrent {
 
   void require_backward(const Input& x, const Sequence<Scalar, Device>& dy, const Cache& cache, const State& d_state,
                         const InputGradient<Scalar, Device>& to) const {
-    const detail::Speaker who{"", Cell::kName, "::backward"};
+    const detail::EntryPoint who{"", Cell::kName, "::backward"};
     detail::require_input(who, x, input());
     detail::require_beside(who, "dy", dy.view(), output(), x.extent());
     bool same = cache.layers.size() == static_cast<std::size_t>(depth()) &&

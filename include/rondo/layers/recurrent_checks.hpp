@@ -14,14 +14,14 @@
 namespace rondo::inline v0::detail {
 
 /// Who speaks, e.g. "Inference", "Lstm", "::forward". Written only once a message needs it.
-struct Speaker {
+struct EntryPoint {
   std::string_view kind, cell, entry;
-  friend std::ostream& operator<<(std::ostream& out, const Speaker& s) { return out << s.kind << s.cell << s.entry; }
+  friend std::ostream& operator<<(std::ostream& out, const EntryPoint& s) { return out << s.kind << s.cell << s.entry; }
 };
 
 /// `letters` names the dimensions, e.g. "P x B".
 template <class T>
-void require_matrix(const Speaker& who, const char* what, MatrixView<T> a, Index rows, Index cols,
+void require_matrix(const EntryPoint& who, const char* what, MatrixView<T> a, Index rows, Index cols,
                     const char* letters) {
   require_shape(a.rows == rows && a.cols == cols, who, ": ", what, " is ", a.rows, " x ", a.cols, " (", letters,
                 "), wanted ", rows, " x ", cols);
@@ -29,7 +29,7 @@ void require_matrix(const Speaker& who, const char* what, MatrixView<T> a, Index
 
 /// x has C features, and as many columns, lengths or ids as its B x T wants.
 template <class Scalar, class Device>
-void require_input(const Speaker& who, const RecurrentInput<Scalar, Device>& x, Index C) {
+void require_input(const EntryPoint& who, const RecurrentInput<Scalar, Device>& x, Index C) {
   require_shape(x.features() == C && x.batch() >= 0 && x.time() >= 0, who, ": x is ", x.shape(),
                 ", this layer wants C = ", C);
   const Index steps = x.batch() * x.time(), lengths = static_cast<Index>(x.extent().lengths.size());
@@ -38,14 +38,14 @@ void require_input(const Speaker& who, const RecurrentInput<Scalar, Device>& x, 
     return require_shape(x.sequence().flat.cols == steps, who, ": x has ", x.sequence().flat.cols, " columns for ",
                          x.shape());
   const auto& tokens = x.tokens();
-  require_shape(tokens.per_step > 0 && static_cast<Index>(tokens.tokens.size()) == steps * tokens.per_step, who,
+  require_shape(tokens.ids_per_step > 0 && static_cast<Index>(tokens.tokens.size()) == steps * tokens.ids_per_step, who,
                 ": x has ", tokens.tokens.size(), " ids for B x T = ", x.batch(), " x ", x.time(), ", ",
-                tokens.per_step, " a step");
+                tokens.ids_per_step, " a step");
 }
 
 /// A sequence beside x: of `rows` features, and of the B and T of x.
 template <class T>
-void require_beside(const Speaker& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
+void require_beside(const EntryPoint& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
   require_shape(y.features() == rows && y.batch() == x.batch && y.time() == x.time && y.flat.cols == x.batch * x.time,
                 who, ": ", what, " is ", SequenceShape{y.features(), y.batch(), y.time()}, ", wanted ", rows, " x ",
                 x.batch, " x ", x.time);
@@ -53,14 +53,15 @@ void require_beside(const Speaker& who, const char* what, const SequenceView<T>&
 
 /// The same, and with the lengths of x.
 template <class T>
-void require_outputs(const Speaker& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
+void require_outputs(const EntryPoint& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
   require_beside(who, what, y, rows, x);
   require_shape(std::ranges::equal(y.extent.lengths, x.lengths), who, ": ", what, " has not the lengths of x");
 }
 
 /// Where the gradient of x goes: nowhere, or to a matrix of its shape.
 template <class Scalar, class Device>
-void require_dE(const Speaker& who, const RecurrentInput<Scalar, Device>& x, MatrixView<Scalar> dE, bool to_features) {
+void require_dE(const EntryPoint& who, const RecurrentInput<Scalar, Device>& x, MatrixView<Scalar> dE,
+                bool to_features) {
   require_shape(!(x.is_tokens() && to_features), who, ": x is tokens, whose gradient goes to a matrix dE");
   if (!dE.data) return;
   require_shape(x.is_tokens(), who, ": x is features, whose gradient goes to dx, not to a matrix dE");
@@ -69,16 +70,15 @@ void require_dE(const Speaker& who, const RecurrentInput<Scalar, Device>& x, Mat
 
 /// The cache is that of a forward pass over x of a layer with such weights and options.
 template <class Cell, class Scalar, class Device>
-void require_cache(const Speaker& who, const RecurrentCache<Scalar, Device>& cache,
+void require_cache(const EntryPoint& who, const RecurrentCache<Scalar, Device>& cache,
                    const RecurrentWeights<const Scalar>& w, const PassOptions& options, const Extent& x) {
   const RecurrentShape& shape = w.shape;
   const Index H = shape.hidden, GH = Cell::kGates * H, cell = Cell::kHasC ? H : 0;
   const auto fits = [&](const Sequence<Scalar, Device>& s, Index rows, Index time) {
     return s.features() == rows && s.batch() == x.batch && s.time() == time;
   };
-  const bool normed =
-      !w.norm_x.data || (fits(cache.x_hat, GH, x.time) && fits(cache.h_hat, GH, x.time) &&
-                         (!Cell::kHasC || fits(cache.c_hat, H, x.time)) && fits(cache.inverses, 3, x.time));
+  const bool normed = !w.norm_x.data || (fits(cache.x_hat, GH, x.time) && fits(cache.h_hat, GH, x.time) &&
+                                         (!Cell::kHasC || fits(cache.c_hat, H, x.time)) && fits(cache.rstd, 3, x.time));
   const bool zoned = !Cell::kHasC || options.zoneout_c == 0 || fits(cache.c_new, H, x.time);
   require_shape(normed && zoned && fits(cache.h0, shape.output, 1) && fits(cache.c0, cell, 1) &&
                     fits(cache.gates, Cell::kBlocks * H, x.time) && fits(cache.c, cell, x.time) &&

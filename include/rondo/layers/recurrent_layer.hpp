@@ -85,7 +85,7 @@ class RecurrentLayer {
   /// all that follow.
   void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache,
                Mode mode) const {
-    const detail::Speaker who{Cell::kName, "Layer", "::forward"};
+    const detail::EntryPoint who{Cell::kName, "Layer", "::forward"};
     detail::require_input(who, x, input());
     require_state(who, "h", h, "c", c, x.batch());
     detail::require_outputs(who, "y", y, shape_.output, x.extent());
@@ -102,8 +102,8 @@ class RecurrentLayer {
       if (mask.size() > 0) draw_mask(p, mode.rng(), mask, cache.scratch);
     };
     draw(options_.recurrent_dropout, shape_.output, 1, cache.h_mask);
-    draw(options_.zoneout_h, shape_.output, x.time(), cache.zone_h);
-    draw(options_.zoneout_c, shape_.hidden, x.time(), cache.zone_c);
+    draw(options_.zoneout_h, shape_.output, x.time(), cache.zoneout_mask_h);
+    draw(options_.zoneout_c, shape_.hidden, x.time(), cache.zoneout_mask_c);
     recurrent_forward(Device{}, Cell{}, options_, weights(cache), x, y, cache);
     recurrent_final_state(Device{}, Cell{}, options_.direction, SequenceView<const Scalar>(y), cache, h, c);
   }
@@ -113,7 +113,7 @@ class RecurrentLayer {
   /// pass.
   void backward(const Input& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, const RecurrentInputGradient<Scalar, Device>& to) {
-    const detail::Speaker who{Cell::kName, "Layer", "::backward"};
+    const detail::EntryPoint who{Cell::kName, "Layer", "::backward"};
     detail::require_input(who, x, input());
     detail::require_outputs(who, "y", y, shape_.output, x.extent());
     detail::require_beside(who, "dy", dy, shape_.output, x.extent());
@@ -137,7 +137,7 @@ class RecurrentLayer {
   /// One step without memory for backward: h, c become the next state.
   void step(MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
             StepScratch<Scalar, Device>& scratch) const {
-    const detail::Speaker who{Cell::kName, "Layer", "::step"};
+    const detail::EntryPoint who{Cell::kName, "Layer", "::step"};
     detail::require_matrix(who, "x", x, input(), x.cols, "C x B");
     require_state(who, "h", h, "c", c, x.cols);
     recurrent_step(Device{}, Cell{}, options_, weights(), x, h, c, scratch);
@@ -193,7 +193,7 @@ class RecurrentLayer {
     return {input, config.hidden, config.output(), Cell::kGates};
   }
 
-  void require_state(const detail::Speaker& who, const char* h_name, MatrixView<const Scalar> h, const char* c_name,
+  void require_state(const detail::EntryPoint& who, const char* h_name, MatrixView<const Scalar> h, const char* c_name,
                      MatrixView<const Scalar> c, Index batch) const {
     detail::require_matrix(who, h_name, h, shape_.output, batch, "P x B");
     if constexpr (Cell::kHasC) detail::require_matrix(who, c_name, c, shape_.hidden, batch, "H x B");

@@ -15,13 +15,13 @@
 namespace rondo::inline v0 {
 
 struct TokenModelConfig {
-  Index vocabulary = 0;   // V
-  Index conditions = 0;   // ids behind the vocabulary's, V.., that condition the model but are never predicted
-  Index per_step = 1;     // K: ids of a step, the token's first; the others conditions or kNoToken
-  Index embedding = 128;  // D
-  Index hidden = 256;     // H
-  Index layers = 2;       // L
-  double dropout = 0;     // between the layers and before the output, in [0, 1)
+  Index vocabulary = 0;    // V
+  Index conditions = 0;    // ids behind the vocabulary's, V.., that condition the model but are never predicted
+  Index ids_per_step = 1;  // K: ids of a step, the token's first; the others conditions or kNoToken
+  Index embedding = 128;   // D
+  Index hidden = 256;      // H
+  Index layers = 2;        // L
+  double dropout = 0;      // between the layers and before the output, in [0, 1)
   double forget_bias = 1;
   Precision precision = Precision::fp32;  // of the LSTM's products
 };
@@ -76,7 +76,7 @@ class TokenModel {
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
                                           Cache& cache, Mode mode) const {
     const auto& y =
-        recurrent_.forward(embedding_.input(tokens, batch, time, config_.per_step), state, cache.recurrent, mode);
+        recurrent_.forward(embedding_.input(tokens, batch, time, config_.ids_per_step), state, cache.recurrent, mode);
     cache.dropped = mode.training() && config_.dropout > 0;
     if (cache.dropped) dropout(y, config_.dropout, mode.rng(), cache.output_dropout);
     output_.forward(cache.features(), cache.logits);
@@ -89,7 +89,7 @@ class TokenModel {
     const Index B = cache.logits.batch(), T = cache.logits.time();
     require_shape(cache.recurrent.layers.size() == static_cast<std::size_t>(recurrent_.depth()),
                   "TokenModel::backward: the cache is not that of a forward pass");
-    const auto x = embedding_.checked_input(tokens, B, T, config_.per_step);
+    const auto x = embedding_.checked_input(tokens, B, T, config_.ids_per_step);
     output_.backward(cache.features(), d_logits, &cache.dy);
     if (cache.dropped) dropout_backward(cache.output_dropout, cache.dy);
     recurrent_.resize(cache.d_state, B);
@@ -115,8 +115,8 @@ class TokenModel {
 
   /// One step of each of B streams (K ids a stream): the logits (V x B) of what follows it.
   MatrixView<const Scalar> step(std::span<const std::int32_t> tokens, State& state, Scratch& scratch) const {
-    const auto B = static_cast<Index>(tokens.size()) / config_.per_step;
-    embedding_.forward(tokens, B, 1, scratch.x, config_.per_step);
+    const auto B = static_cast<Index>(tokens.size()) / config_.ids_per_step;
+    embedding_.forward(tokens, B, 1, scratch.x, config_.ids_per_step);
     const auto h = recurrent_.step(scratch.x.at(0), state, scratch.recurrent);
     scratch.logits.resize(output_.output(), B, 1);
     output_.step(h, scratch.logits.at(0));

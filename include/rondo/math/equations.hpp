@@ -20,7 +20,7 @@ struct GateRun {
 
 /// The gate of W that is added to block `block`, or -1.
 template <class Cell>
-constexpr int input_gate(int block) {
+constexpr int gate_of_block(int block) {
   for (const GateRun& run : Cell::kInputRuns)
     if (run.block <= block && block < run.block + run.count) return run.gate + block - run.block;
   return -1;
@@ -28,7 +28,7 @@ constexpr int input_gate(int block) {
 
 /// The block that gate `gate` of W is added to.
 template <class Cell>
-constexpr int input_block(int gate) {
+constexpr int block_of_gate(int gate) {
   for (const GateRun& run : Cell::kInputRuns)
     if (run.gate <= gate && gate < run.gate + run.count) return run.block + gate - run.gate;
   return -1;

@@ -14,16 +14,16 @@ template <class Column>
 auto layer_norm(Column& x) {
   using Scalar = typename Column::Scalar;
   x -= x.mean();
-  const Scalar inverse = 1 / std::sqrt(x.square().mean() + static_cast<Scalar>(kLayerNormEpsilon));
-  x *= inverse;
-  return inverse;
+  const Scalar rstd = 1 / std::sqrt(x.square().mean() + static_cast<Scalar>(kLayerNormEpsilon));
+  x *= rstd;
+  return rstd;
 }
 
-/// (38) d = dL/d(normalised) becomes dL/dx; `normalised` and `inverse` are those of layer_norm.
+/// (38) d = dL/d(normalised) becomes dL/dx; `normalised` and `rstd` are those of layer_norm.
 template <class Column, class Normalised>
-void layer_norm_backward(Column& d, const Normalised& normalised, typename Column::Scalar inverse) {
+void layer_norm_backward(Column& d, const Normalised& normalised, typename Column::Scalar rstd) {
   const auto along = (d * normalised).mean();
-  d = (d - d.mean() - normalised * along) * inverse;  // forward: normalised = (x - mean) * inverse
+  d = (d - d.mean() - normalised * along) * rstd;  // forward: normalised = (x - mean) * rstd
 }
 
 }  // namespace rondo::inline v0

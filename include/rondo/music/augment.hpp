@@ -59,7 +59,7 @@ inline void transpose_tokens(std::span<Token> tokens, int semitones) {
 
 /// From..to: the part of `wanted` under which these notes stay on the piano's 88 keys, or where they are beyond
 /// those already, go no further. Always contains 0 if `wanted` does.
-inline std::pair<int, int> transpositions_that_fit(std::span<const Note> notes, std::pair<int, int> wanted) {
+inline std::pair<int, int> allowed_transpositions(std::span<const Note> notes, std::pair<int, int> wanted) {
   if (notes.empty()) return wanted;
   const auto [lowest, highest] =
       std::minmax_element(notes.begin(), notes.end(), [](const Note& a, const Note& b) { return a.pitch < b.pitch; });

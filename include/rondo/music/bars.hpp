@@ -22,7 +22,7 @@ struct BarStart {
   friend bool operator==(const BarStart&, const BarStart&) = default;
 };
 
-inline constexpr std::size_t kMostBars = 100'000;  // no honest file has more
+inline constexpr std::size_t kMaxBars = 100'000;  // no honest file has more
 
 namespace detail {
 
@@ -100,7 +100,7 @@ inline std::vector<BarStart> bar_starts(const midi::File& file) {
     for (std::int64_t k = 0;; ++k) {
       const midi::Ticks time = signs[s].time + midi::Ticks{(k * whole) >> signs[s].beat_power};
       if (time > notes.last || (s + 1 < signs.size() && time >= signs[s + 1].time)) break;
-      if (bars.size() == kMostBars) return {};
+      if (bars.size() == kMaxBars) return {};
       bars.push_back({map.seconds(time, hint).value, static_cast<int>(bars.size()) + 1});
     }
   }

@@ -24,30 +24,30 @@ namespace rondo::inline v0::music {
 inline constexpr Token kNoTarget = -1;  // a place past the end of a stream's piece: no loss there
 
 /// What a model hears at each step: its vocabulary's tokens, and beside them ids of conditions.
-struct Hearing {
+struct InputSpec {
   int vocabulary = kVocabulary;
   Conditions conditions;
 };
 
 /// A piece as a model hears it.
-struct Heard {
+struct EncodedPiece {
   std::vector<Token> tokens;
-  std::vector<Told> told;  // after each token; empty without conditions that look ahead
+  std::vector<ConditionValues> condition_values;  // after each token; empty without conditions that look ahead
 
-  Heard(std::vector<Token> all, const Hearing& hearing) : tokens(std::move(all)) {
-    if (hearing.conditions.looks_ahead()) told = conditions_of(tokens);
+  EncodedPiece(std::vector<Token> all, const InputSpec& input_spec) : tokens(std::move(all)) {
+    if (input_spec.conditions.needs_lookahead()) condition_values = condition_values_per_token(tokens);
   }
 };
 
 /// A place in a piece, moving on: what sounds there is known.
-struct Reading {
-  const Heard* heard = nullptr;
-  std::size_t at = 0;  // of the token that is heard next
-  KeysDown sounding;   // before it
+struct PieceCursor {
+  const EncodedPiece* encoded = nullptr;
+  std::size_t at = 0;    // of the token that is read next
+  ActiveNotes sounding;  // before it
 
-  bool ended() const { return at + 1 >= heard->tokens.size(); }  // no token follows
-  void start(const Heard& piece, std::size_t place) {
-    heard = &piece;
+  bool ended() const { return at + 1 >= encoded->tokens.size(); }  // no token follows
+  void start(const EncodedPiece& piece, std::size_t place) {
+    encoded = &piece;
     sounding = {};
     for (at = 0; at < place; ++at) sounding.feed(piece.tokens[at]);
   }
@@ -62,10 +62,10 @@ struct Batch {
   std::vector<int> lengths;         // B; how many of the T steps are there, 0..T
   std::size_t tokens = 0;           // sum of the lengths
 
-  void clear(int batch, int steps, int per_step) {
+  void clear(int batch, int steps, int ids_per_step) {
     const std::size_t places = static_cast<std::size_t>(batch) * static_cast<std::size_t>(steps);
-    const auto ids = static_cast<std::size_t>(per_step);
-    inputs.assign(places * ids, kUntold);
+    const auto ids = static_cast<std::size_t>(ids_per_step);
+    inputs.assign(places * ids, kNoCondition);
     for (std::size_t place = 0; place < places; ++place) inputs[place * ids] = 0;
     targets.assign(places, kNoTarget);
     reset.assign(static_cast<std::size_t>(batch), 0);
@@ -74,20 +74,22 @@ struct Batch {
   }
 
   /// Puts the next tokens of a stream in column b: as many as there are, at most T inputs, each with its target. The
-  /// reading moves on behind them. Conditions that look ahead are told if `tell`.
-  void put(int steps, std::size_t b, Reading& reading, const Hearing& hearing, int semitones, bool tell) {
-    const auto& piece = reading.heard->tokens;
-    const auto& told = reading.heard->told;
-    const auto ids = static_cast<std::size_t>(hearing.conditions.per_step());
+  /// cursor moves on behind them. Conditions that look ahead are told if `conditioned`.
+  void put(int steps, std::size_t b, PieceCursor& cursor, const InputSpec& input_spec, int semitones,
+           bool conditioned) {
+    const auto& piece = cursor.encoded->tokens;
+    const auto& values = cursor.encoded->condition_values;
+    const auto ids = static_cast<std::size_t>(input_spec.conditions.ids_per_step());
     const auto moved = [&](Token token) { return token < kFirstTimeShift ? token + semitones : token; };
     int t = 0;
-    for (; t < steps && !reading.ended(); ++t, ++reading.at) {
+    for (; t < steps && !cursor.ended(); ++t, ++cursor.at) {
       const auto place = static_cast<std::size_t>(t) * lengths.size() + b;
-      const Token token = piece[reading.at];
-      reading.sounding.feed(token);
-      write_step(hearing.conditions, hearing.vocabulary, token, tell && !told.empty() ? told[reading.at] : Told{},
-                 reading.sounding, semitones, std::span(inputs).subspan(place * ids, ids));
-      targets[place] = moved(piece[reading.at + 1]);
+      const Token token = piece[cursor.at];
+      cursor.sounding.feed(token);
+      write_step(input_spec.conditions, input_spec.vocabulary, token,
+                 conditioned && !values.empty() ? values[cursor.at] : ConditionValues{}, cursor.sounding, semitones,
+                 std::span(inputs).subspan(place * ids, ids));
+      targets[place] = moved(piece[cursor.at + 1]);
     }
     lengths[b] = t;
     tokens += static_cast<std::size_t>(t);
@@ -100,8 +102,8 @@ struct BatchOptions {
   int windows = 16;  // how many times T a stream reads on before it jumps; 1: windows by chance, 0: whole pieces
   std::uint64_t seed = 1;
   Augmentation augmentation = {};
-  Hearing hearing = {};
-  int untold = 8;  // one jump in so many leaves conditions that look ahead untold until the next
+  InputSpec input_spec = {};
+  int unconditioned_one_in = 8;  // one jump in so many leaves conditions that look ahead untold until the next
 };
 
 /// Endless training batches. Each jump of a stream draws a place (a piece in proportion to its length, a token in it)
@@ -119,10 +121,10 @@ class Batches {
     for (const Piece& piece : pieces) {
       Source source;
       for (double factor : options_.augmentation.stretches)
-        source.variants.emplace_back(tokens_of({piece.name, stretch(piece.performance, factor)}), options_.hearing);
+        source.variants.emplace_back(tokens_of({piece.name, stretch(piece.performance, factor)}), options_.input_spec);
       const auto& grid = options_.augmentation;
       std::tie(source.lowest, source.highest) =
-          transpositions_that_fit(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
+          allowed_transpositions(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
       source.shortest = source.variants.front().tokens.size();
       for (const auto& variant : source.variants) source.shortest = std::min(source.shortest, variant.tokens.size());
       if (source.shortest < 2 || source.lowest > source.highest) continue;
@@ -146,24 +148,24 @@ class Batches {
   void seek(std::int64_t step) {
     streams_.clear();
     for (int b = 0; b < options_.batch; ++b)
-      streams_.push_back({CountedRandom(options_.seed, static_cast<std::uint64_t>(b))});
+      streams_.push_back({CounterRng(options_.seed, static_cast<std::uint64_t>(b))});
     for (step_ = 0; step_ < step; ++step_)
       for (Stream& stream : streams_) {
         advance(stream);
         stream.at += static_cast<std::size_t>(options_.steps);
       }
     for (Stream& stream : streams_)
-      if (stream.begun && !ended(stream)) stream.reading.start(heard(stream), stream.at);
+      if (stream.begun && !ended(stream)) stream.cursor.start(encoded(stream), stream.at);
   }
 
   /// The next batch; it is the same object each time, and nothing is allocated after the first.
   const Batch& next() {
-    batch_.clear(options_.batch, options_.steps, options_.hearing.conditions.per_step());
+    batch_.clear(options_.batch, options_.steps, options_.input_spec.conditions.ids_per_step());
     for (std::size_t b = 0; b < streams_.size(); ++b) {
       Stream& stream = streams_[b];
       batch_.reset[b] = advance(stream);
-      if (batch_.reset[b]) stream.reading.start(heard(stream), stream.at);
-      batch_.put(options_.steps, b, stream.reading, options_.hearing, stream.semitones, stream.tell);
+      if (batch_.reset[b]) stream.cursor.start(encoded(stream), stream.at);
+      batch_.put(options_.steps, b, stream.cursor, options_.input_spec, stream.semitones, stream.conditioned);
       stream.at += static_cast<std::size_t>(options_.steps);
     }
     ++step_;
@@ -172,22 +174,22 @@ class Batches {
 
  private:
   struct Source {
-    std::vector<Heard> variants;  // one for each stretch
-    std::size_t shortest = 0;     // tokens in the shortest of them
-    std::size_t places_end = 0;   // running sum of places to begin at
-    int lowest = 0, highest = 0;  // transpositions
+    std::vector<EncodedPiece> variants;  // one for each stretch
+    std::size_t shortest = 0;            // tokens in the shortest of them
+    std::size_t places_end = 0;          // running sum of places to begin at
+    int lowest = 0, highest = 0;         // transpositions
   };
   struct Stream {
-    CountedRandom random;
+    CounterRng random;
     std::size_t source = 0, variant = 0, at = 0;  // where its next window begins
     int semitones = 0;
     int windows_left = 0;
-    bool begun = false, tell = true;
-    Reading reading = {};  // at the same place
+    bool begun = false, conditioned = true;
+    PieceCursor cursor = {};  // at the same place
   };
 
-  const Heard& heard(const Stream& stream) const { return sources_[stream.source].variants[stream.variant]; }
-  bool ended(const Stream& stream) const { return stream.at + 1 >= heard(stream).tokens.size(); }
+  const EncodedPiece& encoded(const Stream& stream) const { return sources_[stream.source].variants[stream.variant]; }
+  bool ended(const Stream& stream) const { return stream.at + 1 >= encoded(stream).tokens.size(); }
 
   // Readies the stream for its next window; true if that is behind a jump.
   bool advance(Stream& stream) const {
@@ -200,7 +202,7 @@ class Batches {
   }
 
   void jump(Stream& stream) const {
-    CountedRandom& random = stream.random;
+    CounterRng& random = stream.random;
     const bool anywhere = options_.windows > 0 || !stream.begun;
     std::size_t place = anywhere ? random.below(places_) : 0;
     if (anywhere) {
@@ -223,8 +225,8 @@ class Batches {
                         : 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(options_.windows)))) -
           1;
     stream.begun = true;
-    if (options_.hearing.conditions.looks_ahead() && options_.untold > 0)
-      stream.tell = random.below(static_cast<std::uint64_t>(options_.untold)) > 0;
+    if (options_.input_spec.conditions.needs_lookahead() && options_.unconditioned_one_in > 0)
+      stream.conditioned = random.below(static_cast<std::uint64_t>(options_.unconditioned_one_in)) > 0;
   }
 
   BatchOptions options_;
@@ -236,16 +238,17 @@ class Batches {
 };
 
 /// One pass over pieces from beginning to end, for evaluation: every token but each piece's first is a target once.
-class Sweep {
+class EvaluationBatches {
  public:
   /// `batch` streams at most; pieces are dealt to the stream with the least to read, the longest first. Conditions that
-  /// look ahead are told if `tell`.
-  Sweep(std::span<const Piece> pieces, int batch, int steps, const Hearing& hearing = {}, bool tell = false)
-      : steps_(steps), hearing_(hearing), tell_(tell) {
-    if (batch < 1 || steps < 1) throw std::invalid_argument("Sweep: batch and steps must be 1 or more");
+  /// look ahead are told if `conditioned`.
+  EvaluationBatches(std::span<const Piece> pieces, int batch, int steps, const InputSpec& input_spec = {},
+                    bool conditioned = false)
+      : steps_(steps), input_spec_(input_spec), conditioned_(conditioned) {
+    if (batch < 1 || steps < 1) throw std::invalid_argument("EvaluationBatches: batch and steps must be 1 or more");
     for (const Piece& piece : pieces)
-      if (auto tokens = tokens_of(piece); tokens.size() > 1) pieces_.emplace_back(std::move(tokens), hearing_);
-    std::ranges::stable_sort(pieces_, std::greater{}, [](const Heard& piece) { return piece.tokens.size(); });
+      if (auto tokens = tokens_of(piece); tokens.size() > 1) pieces_.emplace_back(std::move(tokens), input_spec_);
+    std::ranges::stable_sort(pieces_, std::greater{}, [](const EncodedPiece& piece) { return piece.tokens.size(); });
     streams_.resize(std::min<std::size_t>(static_cast<std::size_t>(batch), pieces_.size()));
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
       Stream& least = *std::ranges::min_element(streams_, {}, &Stream::load);
@@ -255,24 +258,24 @@ class Sweep {
     }
   }
 
-  Sweep(const Sweep&) = delete;  // streams point into the pieces
-  Sweep& operator=(const Sweep&) = delete;
+  EvaluationBatches(const EvaluationBatches&) = delete;  // streams point into the pieces
+  EvaluationBatches& operator=(const EvaluationBatches&) = delete;
 
   int batch() const { return static_cast<int>(streams_.size()); }  // B: no more than there are pieces
   std::size_t targets() const { return targets_; }                 // in the whole pass
 
   /// The next batch, or null after the last. Streams that have nothing left have length 0.
   const Batch* next() {
-    batch_.clear(batch(), steps_, hearing_.conditions.per_step());
+    batch_.clear(batch(), steps_, input_spec_.conditions.ids_per_step());
     for (std::size_t b = 0; b < streams_.size(); ++b) {
       Stream& stream = streams_[b];
-      Reading& reading = stream.reading;
-      if (!reading.heard || reading.ended()) {
+      PieceCursor& cursor = stream.cursor;
+      if (!cursor.encoded || cursor.ended()) {
         if (stream.piece == stream.pieces.size()) continue;
-        reading.start(pieces_[stream.pieces[stream.piece++]], 0);
+        cursor.start(pieces_[stream.pieces[stream.piece++]], 0);
         batch_.reset[b] = 1;
       }
-      batch_.put(steps_, b, reading, hearing_, 0, tell_);
+      batch_.put(steps_, b, cursor, input_spec_, 0, conditioned_);
     }
     return batch_.tokens > 0 ? &batch_ : nullptr;
   }
@@ -281,12 +284,12 @@ class Sweep {
   struct Stream {
     std::vector<std::size_t> pieces;
     std::size_t load = 0, piece = 0;
-    Reading reading = {};
+    PieceCursor cursor = {};
   };
   int steps_;
-  Hearing hearing_;
-  bool tell_;
-  std::vector<Heard> pieces_;
+  InputSpec input_spec_;
+  bool conditioned_;
+  std::vector<EncodedPiece> pieces_;
   std::vector<Stream> streams_;
   std::size_t targets_ = 0;
   Batch batch_;

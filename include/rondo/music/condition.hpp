@@ -27,7 +27,7 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr Token kUntold = -1;  // in place of an id
+inline constexpr Token kNoCondition = -1;  // in place of an id
 
 /// Bins of notes per second, each 1.41 times as dense as the one before: up to 1, up to 1.41, ..., above 32.
 inline constexpr int kDensityBins = 12;
@@ -44,25 +44,25 @@ constexpr int density_bin(double notes_per_second) {
 }
 
 /// Values at one place of a piece; -1 is untold.
-struct Told {
+struct ConditionValues {
   std::int8_t density = -1;  // a bin
   std::int8_t key = -1;      // 0..23
 
-  friend constexpr bool operator==(const Told&, const Told&) = default;
+  friend constexpr bool operator==(const ConditionValues&, const ConditionValues&) = default;
 };
 
 /// Which conditions a model has.
 struct Conditions {
   bool notes_per_second = false, key = false, sounding = false;
 
-  static constexpr int kMostSounding = 16;  // keys that are told; of more the lowest
+  static constexpr int kMaxActiveNotes = 16;  // keys that are told; of more the lowest
 
   bool any() const { return notes_per_second || key || sounding; }
-  bool looks_ahead() const { return notes_per_second || key; }
+  bool needs_lookahead() const { return notes_per_second || key; }
   /// Ids behind the vocabulary's.
   int ids() const { return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0) + (sounding ? kPitches + 1 : 0); }
   /// Ids of one step, the token's among them.
-  int per_step() const { return 1 + notes_per_second + key + (sounding ? kMostSounding + 1 : 0); }
+  int ids_per_step() const { return 1 + notes_per_second + key + (sounding ? kMaxActiveNotes + 1 : 0); }
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
@@ -90,7 +90,7 @@ struct Conditions {
 };
 
 /// Which keys are down, and the pedal, after some tokens.
-class KeysDown {
+class ActiveNotes {
  public:
   void feed(Token token) {
     const auto [kind, value] = event_of(token);
@@ -108,18 +108,18 @@ class KeysDown {
 };
 
 /// Writes the ids of one step: the token, then those of its conditions, all moved by `semitones`. `sounding` is what
-/// sounds after the token, before moving. `to` has per_step() places; `vocabulary` is that of the tokens alone.
-inline void write_step(const Conditions& conditions, int vocabulary, Token token, Told told, const KeysDown& sounding,
-                       int semitones, std::span<Token> to) {
+/// sounds after the token, before moving. `to` has ids_per_step() places; `vocabulary` is that of the tokens alone.
+inline void write_step(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
+                       const ActiveNotes& sounding, int semitones, std::span<Token> to) {
   std::size_t at = 0;
   to[at++] = token < kFirstTimeShift ? token + semitones : token;
   Token first = vocabulary;
   if (conditions.notes_per_second) {
-    to[at++] = told.density < 0 ? kUntold : first + told.density;
+    to[at++] = values.density < 0 ? kNoCondition : first + values.density;
     first += kDensityBins;
   }
   if (conditions.key) {
-    to[at++] = told.key < 0 ? kUntold : first + transpose_key(told.key, semitones);
+    to[at++] = values.key < 0 ? kNoCondition : first + transpose_key(values.key, semitones);
     first += kKeys;
   }
   if (!conditions.sounding) return;
@@ -127,11 +127,11 @@ inline void write_step(const Conditions& conditions, int vocabulary, Token token
     for (int pitch = 0; pitch < kPitches && at + 1 < to.size(); ++pitch)
       if (sounding.key(pitch)) to[at++] = first + pitch + semitones;
   if (sounding.pedal()) to[at++] = first + kPitches;
-  std::fill(to.begin() + static_cast<std::ptrdiff_t>(at), to.end(), kUntold);
+  std::fill(to.begin() + static_cast<std::ptrdiff_t>(at), to.end(), kNoCondition);
 }
 
 /// What is told after each token of a piece.
-inline std::vector<Told> conditions_of(std::span<const Token> tokens) {
+inline std::vector<ConditionValues> condition_values_per_token(std::span<const Token> tokens) {
   constexpr std::int64_t kAhead = 5 * kStepsPerSecond, kAround = 10 * kStepsPerSecond;
   constexpr std::int64_t kShortest = kStepsPerSecond;  // of what is ahead: nearer the end the last value stays
   struct Onset {
@@ -149,13 +149,13 @@ inline std::vector<Told> conditions_of(std::span<const Token> tokens) {
   }
   const std::int64_t end = now;
 
-  std::vector<Told> told(tokens.size());
+  std::vector<ConditionValues> values(tokens.size());
   std::array<double, 12> classes{};  // of the onsets in [key_first, key_last)
   std::size_t first = 0, last = 0, key_first = 0, key_last = 0;
-  Told value;
+  ConditionValues value;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (i > 0 && steps[i] == steps[i - 1]) {
-      told[i] = value;
+      values[i] = value;
       continue;
     }
     while (first < onsets.size() && onsets[first].step < steps[i]) ++first;
@@ -170,9 +170,9 @@ inline std::vector<Told> conditions_of(std::span<const Token> tokens) {
     while (key_first < key_last && onsets[key_first].step < steps[i] - kAround)
       classes[static_cast<std::size_t>(onsets[key_first++].pitch % 12)] -= 1;
     value.key = static_cast<std::int8_t>(find_key(classes));
-    told[i] = value;
+    values[i] = value;
   }
-  return told;
+  return values;
 }
 
 }  // namespace rondo::inline v0::music

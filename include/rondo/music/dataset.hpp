@@ -49,9 +49,9 @@ inline Corpus split_by_name(std::vector<Piece> pieces, std::span<const std::stri
       throw std::invalid_argument("split: no piece is called '" + wanted + "'");
   Corpus corpus;
   for (Piece& piece : pieces) {
-    const bool judged = std::any_of(validation.begin(), validation.end(),
-                                    [&](const std::string& wanted) { return fits(wanted, piece.name); });
-    (judged ? corpus.valid : corpus.train).push_back(std::move(piece));
+    const bool held_out = std::any_of(validation.begin(), validation.end(),
+                                      [&](const std::string& wanted) { return fits(wanted, piece.name); });
+    (held_out ? corpus.valid : corpus.train).push_back(std::move(piece));
   }
   if (corpus.train.empty()) throw std::invalid_argument("split: no piece is left for training");
   if (corpus.valid.empty()) throw std::invalid_argument("split: no piece is left for validation");
@@ -60,24 +60,24 @@ inline Corpus split_by_name(std::vector<Piece> pieces, std::span<const std::stri
 
 /// About that share of the pieces (0..1, at least one, never all) for validation. Which ones depends on the seed and
 /// on their names, not on their order. Throws std::invalid_argument if there are fewer than two pieces.
-inline Corpus split_by_share(std::vector<Piece> pieces, double share, std::uint64_t seed = 0) {
+inline Corpus split_by_fraction(std::vector<Piece> pieces, double share, std::uint64_t seed = 0) {
   if (pieces.size() < 2)
     throw std::invalid_argument("split: " + std::to_string(pieces.size()) +
                                 " piece(s); at least two are needed, one of them for validation");
   if (!(share >= 0 && share <= 1))
     throw std::invalid_argument("split: the share " + std::to_string(share) + " is not within 0..1");
   const auto wanted = static_cast<std::size_t>(std::lround(share * static_cast<double>(pieces.size())));
-  const std::size_t judged = std::clamp<std::size_t>(wanted, 1, pieces.size() - 1);
+  const std::size_t held_out = std::clamp<std::size_t>(wanted, 1, pieces.size() - 1);
 
   std::vector<std::pair<std::uint64_t, std::size_t>> order;
   for (std::size_t i = 0; i < pieces.size(); ++i) order.emplace_back(stable_hash(pieces[i].name, seed), i);
   std::sort(order.begin(), order.end());
-  std::vector<bool> is_judged(pieces.size());
-  for (std::size_t k = 0; k < judged; ++k) is_judged[order[k].second] = true;
+  std::vector<bool> is_validation(pieces.size());
+  for (std::size_t k = 0; k < held_out; ++k) is_validation[order[k].second] = true;
 
   Corpus corpus;
   for (std::size_t i = 0; i < pieces.size(); ++i)
-    (is_judged[i] ? corpus.valid : corpus.train).push_back(std::move(pieces[i]));
+    (is_validation[i] ? corpus.valid : corpus.train).push_back(std::move(pieces[i]));
   return corpus;
 }
 

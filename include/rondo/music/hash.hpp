@@ -24,9 +24,9 @@ constexpr std::uint64_t stable_hash(std::string_view text, std::uint64_t seed = 
 }
 
 /// Random numbers by counting: the i-th draw of a stream is a function of (seed, stream, i).
-class CountedRandom {
+class CounterRng {
  public:
-  constexpr CountedRandom(std::uint64_t seed, std::uint64_t stream) : key_(mix(mix(seed) ^ stream)) {}
+  constexpr CounterRng(std::uint64_t seed, std::uint64_t stream) : key_(mix(mix(seed) ^ stream)) {}
 
   /// Uniform in 0..n-1; n > 0. The bias is below n / 2^64.
   constexpr std::uint64_t below(std::uint64_t n) { return mix(key_ ^ mix(count_++)) % n; }

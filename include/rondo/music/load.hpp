@@ -27,8 +27,9 @@
 namespace rondo::inline v0::music {
 
 inline constexpr std::uintmax_t kLargestMusicFile = 8 << 20;  // bytes; hours of a pianist take less than 1 MiB
-inline constexpr std::size_t kMostOnOneKey = 256;  // notes of one pitch that sound at once; lost note-offs make a few
-inline constexpr std::uint8_t kDrumChannel = 9;    // channel 10 in the manuals
+inline constexpr std::size_t kMaxOverlappingNotes =
+    256;                                         // notes of one pitch that sound at once; lost note-offs make a few
+inline constexpr std::uint8_t kDrumChannel = 9;  // channel 10 in the manuals
 
 namespace detail {
 
@@ -52,7 +53,7 @@ inline std::vector<ControlChange> pedal_passages(std::span<const ControlChange> 
 }
 
 /// The most notes of one pitch that sound at once. What is heard of a pedal takes their square in time.
-inline std::size_t most_on_one_key(std::span<const Note> notes) {
+inline std::size_t max_overlapping_notes(std::span<const Note> notes) {
   std::array<std::vector<midi::Seconds>, kPitches> starts, ends;
   for (const Note& note : notes) {
     starts[note.pitch & 127].push_back(note.start);
@@ -78,9 +79,9 @@ inline Piece read_midi_piece(const std::filesystem::path& path) {
   std::erase_if(played.notes, [](const Note& note) { return note.channel == kDrumChannel; });
   if (played.notes.empty())
     throw std::runtime_error(path.string() + (silent ? ": no notes in it" : ": drums alone (channel 10), no notes"));
-  if (const std::size_t most = most_on_one_key(played.notes); most > kMostOnOneKey)
+  if (const std::size_t most = max_overlapping_notes(played.notes); most > kMaxOverlappingNotes)
     throw std::runtime_error(path.string() + ": " + std::to_string(most) + " notes sound at once on one key, where " +
-                             std::to_string(kMostOnOneKey) + " are the most");
+                             std::to_string(kMaxOverlappingNotes) + " are the most");
   return {path.stem().string(), make_performance(std::move(played.notes), pedal_passages(played.controls)),
           bar_starts(file)};
 }
@@ -113,7 +114,7 @@ Piece read_checked(const std::filesystem::path& path, Read&& read) {
 /// A piece as its MIDI file has it, before a PedalMode is applied: notes of all tracks and channels but the drums
 /// (channel 10), and of the controllers the sustain pedal, where it goes down or up. Throws midi::error,
 /// std::runtime_error or std::system_error, each naming the file, if it cannot be read, has no notes, has more than
-/// kMostOnOneKey notes of one pitch at once or fails a check of read_checked.
+/// kMaxOverlappingNotes notes of one pitch at once or fails a check of read_checked.
 inline Piece read_piece(const std::filesystem::path& path) { return read_checked(path, detail::read_midi_piece); }
 
 /// The same with a PedalMode applied.

@@ -28,14 +28,14 @@ class Adam {
   void step(Model& model, double learning_rate) {
     ++steps_;
     const double n = static_cast<double>(steps_);
-    AdamStep s{.rate = learning_rate / (1 - std::pow(config_.beta1, n)),
+    AdamStep s{.step_size = learning_rate / (1 - std::pow(config_.beta1, n)),
                .beta1 = config_.beta1,
                .beta2 = config_.beta2,
-               .root_correction = std::sqrt(1 - std::pow(config_.beta2, n)),
+               .bias_correction2_sqrt = std::sqrt(1 - std::pow(config_.beta2, n)),
                .epsilon = config_.epsilon,
-               .shrink = 1};
+               .weight_decay_factor = 1};
     model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
-      s.shrink = p.decays() ? 1 - learning_rate * config_.weight_decay : 1;
+      s.weight_decay_factor = p.has_weight_decay() ? 1 - learning_rate * config_.weight_decay : 1;
       adam_update(Device{}, s, p.value(), p.grad(), p.first_moment(), p.second_moment());
     });
   }

@@ -33,11 +33,11 @@ struct RecurrentCache {
 
   // Of zoneout: the masks of the last pass in training, 0 where a unit keeps its state, else 1 / (1 - p); c as the cell
   // computed it.
-  Sequence<Scalar, Device> zone_h, zone_c, c_new;  // P x B x T, H x B x T, H x B x T
+  Sequence<Scalar, Device> zoneout_mask_h, zoneout_mask_c, c_new;  // P x B x T, H x B x T, H x B x T
 
   // Of a layer norm: what was normalised, and the inverse of what it was divided by.
   Sequence<Scalar, Device> x_hat, h_hat, c_hat;  // GH x B x T, GH x B x T, H x B x T
-  Sequence<Scalar, Device> inverses;             // 3 x B x T: of W x, of R h, of c
+  Sequence<Scalar, Device> rstd;                 // 3 x B x T: of W x, of R h, of c
 
   RecurrentWorkspace<Scalar, Device> workspace;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a pass over several recurrent layers takes: their caches, and, of a backend that can run several at once (it has
-// kRunsLayersTogether and the operations layers_run_together, recurrent_stack_forward and recurrent_stack_backward),
+// kSupportsWavefront and the operations wavefront_enabled, recurrent_stack_forward and recurrent_stack_backward),
 // all of them as one value. For the others Recurrent runs layer after layer.
 #pragma once
 
@@ -22,7 +22,7 @@ struct LayerCache {
 };
 
 template <class Device, class Cell>
-inline constexpr bool kRunsLayersTogether = false;
+inline constexpr bool kSupportsWavefront = false;
 
 /// L layers in one direction, the lowest first.
 template <class Scalar, class Device>

@@ -37,7 +37,7 @@ struct Steps {
 
   /// Whether column b of step t is the padding that a reverse pass enters from, so that the initial state may stand
   /// there while it runs.
-  bool is_entrance(Index b, Index t) const { return reverse() && t == extent.length(b) && t > 0; }
+  bool holds_initial_state(Index b, Index t) const { return reverse() && t == extent.length(b) && t > 0; }
 };
 
 }  // namespace rondo::inline v0

@@ -48,7 +48,7 @@ TEST_CASE("a cooperative grid meets at its barrier, step after step") {
   }
 }
 
-__global__ void meet_grid(unsigned* arrived) {
+__global__ void sync_grid(unsigned* arrived) {
   unsigned round = 0;
   if (blockIdx.x != 1) {
     device::grid_arrive(arrived, round);
@@ -60,9 +60,9 @@ TEST_CASE("a grid's barrier at which a block is missing, or without a cooperativ
   const Fresh fresh;
   const DeviceVector<unsigned> arrived(1);
   expect(
-      failure_of(launch({.blocks = 3, .threads = 4, .cooperative = true}, meet_grid, arrived.data())),
+      failure_of(launch({.blocks = 3, .threads = 4, .cooperative = true}, sync_grid, arrived.data())),
       "the grid's barrier in block (0, 0, 0): 8 of 12 threads came; thread (0, 0, 0) of block (1, 0, 0) has finished");
-  expect(failure_of(launch({3, 4}, meet_grid, arrived.data())), "not cooperative");
+  expect(failure_of(launch({3, 4}, sync_grid, arrived.data())), "not cooperative");
 }
 
 // ---- clusters -------------------------------------------------------------------------------------------------------
@@ -107,17 +107,17 @@ __global__ void pass_round(const float* x, float* y, int steps) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x,
                  next = (device::cluster_rank() + 1) % device::cluster_blocks();
   float mine = x[i];
-  const auto meet = [] {
+  const auto sync = [] {
     if constexpr (kSplit)
       device::cluster_arrive(), device::cluster_wait();
     else
       device::cluster_barrier();
   };
-  meet();  // no block may be written to before it has begun
+  sync();  // no block may be written to before it has begun
   for (int step = 0; step < steps; ++step) {
     float* const slot = shared + static_cast<unsigned>(step % 2) * blockDim.x + threadIdx.x;
     device::store_peer(slot, next, mine);
-    meet();
+    sync();
     mine = *slot + 1;
   }
   y[i] = mine;

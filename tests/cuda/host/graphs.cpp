@@ -90,7 +90,7 @@ TEST_CASE("streams that wait for a captured event take part, and have to come ba
   REQUIRE_CUDA(cudaGraphExecDestroy(executable));
 }
 
-TEST_CASE("what can't be captured says so, and spoils the capture") {
+TEST_CASE("what can't be captured says so, and invalidates the capture") {
   const Fresh fresh;
   const Stream stream, blocking(cudaStreamDefault), other;
   const Event outside;
@@ -98,7 +98,7 @@ TEST_CASE("what can't be captured says so, and spoils the capture") {
   REQUIRE_CUDA(cudaEventRecord(outside.handle, other.handle));
   int host = 0;
   void* memory = nullptr;
-  const auto spoils = [&](const Stream& captured, cudaError_t expected, auto&& forbidden) {
+  const auto invalidates = [&](const Stream& captured, cudaError_t expected, auto&& forbidden) {
     REQUIRE_CUDA(cudaStreamBeginCapture(captured.handle, cudaStreamCaptureModeGlobal));
     CHECK(forbidden() == expected);
     CHECK(launch(on(captured), add, x.data(), 1) == cudaErrorStreamCaptureInvalidated);
@@ -107,15 +107,16 @@ TEST_CASE("what can't be captured says so, and spoils the capture") {
     CHECK(graph == nullptr);
   };
   const auto unsupported = cudaErrorStreamCaptureUnsupported;
-  spoils(stream, unsupported, [&] { return cudaStreamSynchronize(stream.handle); });
-  spoils(stream, unsupported, [&] { return cudaStreamQuery(stream.handle); });
-  spoils(stream, unsupported, [&] { return cudaDeviceSynchronize(); });
-  spoils(stream, unsupported, [&] { return cudaMalloc(&memory, 4); });
-  spoils(stream, unsupported, [&] { return cudaFree(x.data()); });
-  spoils(stream, unsupported,
-         [&] { return cudaMemcpyAsync(x.data(), &host, sizeof host, cudaMemcpyHostToDevice, stream.handle); });
-  spoils(stream, cudaErrorStreamCaptureIsolation, [&] { return cudaStreamWaitEvent(stream.handle, outside.handle); });
-  spoils(blocking, cudaErrorStreamCaptureImplicit, [&] { return cudaMemsetAsync(x.data(), 0, sizeof(int)); });
+  invalidates(stream, unsupported, [&] { return cudaStreamSynchronize(stream.handle); });
+  invalidates(stream, unsupported, [&] { return cudaStreamQuery(stream.handle); });
+  invalidates(stream, unsupported, [&] { return cudaDeviceSynchronize(); });
+  invalidates(stream, unsupported, [&] { return cudaMalloc(&memory, 4); });
+  invalidates(stream, unsupported, [&] { return cudaFree(x.data()); });
+  invalidates(stream, unsupported,
+              [&] { return cudaMemcpyAsync(x.data(), &host, sizeof host, cudaMemcpyHostToDevice, stream.handle); });
+  invalidates(stream, cudaErrorStreamCaptureIsolation,
+              [&] { return cudaStreamWaitEvent(stream.handle, outside.handle); });
+  invalidates(blocking, cudaErrorStreamCaptureImplicit, [&] { return cudaMemsetAsync(x.data(), 0, sizeof(int)); });
   CHECK(x.host()[0] == 1);
   cudaGraph_t graph = nullptr;
   CHECK(cudaStreamEndCapture(stream.handle, &graph) == cudaErrorStreamCaptureUnmatched);

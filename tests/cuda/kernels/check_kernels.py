@@ -71,8 +71,8 @@ class Kernel:
             yield "no wide stores into the neighbours' shared memory (ST.E or STAS)"
 
     def __str__(self):
-        """persistent TileProduct HalfWords Bf16 ClusterExchange BackwardCells, sm_90"""
-        known = (r"FmaProductI(?:Li\d+E)+|TileProduct|HalfWords|Bf16|Fp16|Tf32WordsI(?:Li\d+E)+|ClusterExchange|"
+        """persistent TileProduct HalfArithmetic Bf16 ClusterExchange BackwardCells, sm_90"""
+        known = (r"FmaProductI(?:Li\d+E)+|TileProduct|HalfArithmetic|Bf16|Fp16|Tf32ArithmeticI(?:Li\d+E)+|ClusterExchange|"
                  r"GridExchange|ForwardCells|BackwardCells")
         parts = [part.replace("ILi", "<").replace("ELi", ", ").replace("E", ">") if "ILi" in part else part
                  for part in re.findall(known, self.name)]

@@ -83,13 +83,13 @@ void hand_over() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("CUDA: a checkpoint goes from the CPU to a GPU and back", "", float, double) {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   hand_over<TestType, Cpu, Cuda>();
   hand_over<TestType, Cuda, Cpu>();
 }
 
 TEST_CASE("CUDA: a model on a GPU reads PyTorch's two biases as their sum") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   Lstm<float, Cuda> lstm({.input = 2, .hidden = 1}, rng);
   Safetensors file;
@@ -104,7 +104,7 @@ TEST_CASE("CUDA: a model on a GPU reads PyTorch's two biases as their sum") {
 }
 
 TEST_CASE("CUDA: a file that does not fit leaves a GPU's matrix as it was") {
-  if (!gpu_is_here()) return;
+  if (!gpu_available()) return;
   Rng rng(1);
   Linear<float, Cuda> linear(3, 2, rng), other(3, 4, rng);
   Safetensors before, after, wider;

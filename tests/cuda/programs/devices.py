@@ -56,10 +56,10 @@ class Devices(unittest.TestCase):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.reports, cls.curves = {}, {}
         for first in ("cpu", "cuda"):
-            cls.train(first, first, "--steps", FIRST, "--judgements", FIRST, *SETTINGS)
+            cls.train(first, first, "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)
             for second in ("cpu", "cuda"):
                 shutil.copytree(cls.folder / first, cls.folder / (first + second))
-                cls.train(first + second, second, "--resume", "--steps", LAST, "--judgements", LAST)
+                cls.train(first + second, second, "--resume", "--steps", LAST, "--evaluations", LAST)
 
     @classmethod
     def tearDownClass(cls):
@@ -121,13 +121,13 @@ class Devices(unittest.TestCase):
 
     def test_every_algorithm_goes_the_same_way(self):
         for algorithm in ("graph", "grid_persistent"):
-            self.train(algorithm, "cuda", "--recurrent-algorithm", algorithm, "--steps", FIRST, "--judgements", FIRST, *SETTINGS)
+            self.train(algorithm, "cuda", "--recurrent-algorithm", algorithm, "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)
             self.assertEqual(self.reports[algorithm]["recurrent_algorithm"], algorithm)
             for key in ("train_nll", "valid_nll"):
                 self.assert_one_curve("cpu", algorithm, key)
 
     def test_precision_is_heeded_and_not_kept(self):
-        self.train("bf16", "cuda", "--precision", "bf16", "--steps", FIRST, "--judgements", FIRST, *SETTINGS)
+        self.train("bf16", "cuda", "--precision", "bf16", "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)
         self.assertEqual(self.reports["bf16"]["precision"], "bf16")
         apart = max(abs(a["train_nll"] - b["train_nll"]) for a, b in zip(self.curves["bf16"], self.curves["cpu"]))
         self.assertGreater(apart, bound(FIRST))

@@ -19,7 +19,7 @@ cudaError_t check(cudaEvent_t event) {
 /// A stream that waits for an event of a capture takes part in it; one that had left its origin has come back.
 cudaError_t wait_in_capture(CUstream_st& stream, const CUevent_st& event) {
   if (!event.capture) {
-    stream.capture->spoiled = true;
+    stream.capture->invalidated = true;
     return cudaErrorStreamCaptureIsolation;
   }
   CUstream_st* from = find(event.stream);
@@ -29,7 +29,7 @@ cudaError_t wait_in_capture(CUstream_st& stream, const CUevent_st& event) {
     stream.captured = 0;
     stream.joined = false;
   } else if (stream.capture != event.capture) {
-    stream.capture->spoiled = event.capture->spoiled = true;
+    stream.capture->invalidated = event.capture->invalidated = true;
     return cudaErrorStreamCaptureIsolation;
   }
   if (from != &stream && event.captured == from->captured) from->joined = true;

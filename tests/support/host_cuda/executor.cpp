@@ -9,7 +9,7 @@
 
 namespace host_cuda {
 
-Place here;
+ThreadContext here;
 Executor executor;
 
 namespace {
@@ -55,7 +55,7 @@ Fibre& Executor::idle_fibre() {
 }
 
 /// The running fibre lets the next thread go on, or the host where nobody can.
-void Executor::give_way() {
+void Executor::yield_to_next() {
   Fibre* next = main_;
   if (Thread* thread = ready_.pop()) {
     if (!thread->fibre) thread->fibre = &idle_fibre();
@@ -92,7 +92,7 @@ void Executor::fibre_body() {
     --unfinished_;
     // To ThreadSanitizer two CUDA threads on one fibre would be one after the other, and never race.
     (thread_sanitizer() ? resting_ : idle_).push_back(current_);
-    give_way();
+    yield_to_next();
   }
 }
 
@@ -105,7 +105,7 @@ void Executor::wait(Barrier& barrier, unsigned ticket, bool orders_memory) {
     ready_.push_front(thread);
   else
     ready_.push(thread);
-  give_way();
+  yield_to_next();
   thread.waits = nullptr;
   if (failure_) throw Cancelled{};
   if (orders_memory) acquire(&barrier.clocks[ticket % 2]);
@@ -175,12 +175,12 @@ void Executor::open_group(std::size_t first_cluster, std::size_t clusters) {
 
 void Executor::run_group() {
   release(&begin_clock_);
-  give_way();  // comes back when nobody can go on
+  yield_to_next();  // comes back when nobody can go on
   if (unfinished_ > 0) {
     if (!failure_) failure_ = describe_deadlock();
     for (Thread& thread : threads_)  // out of the kernel, by exception, so that it destroys what it made
       if (!thread.finished) ready_.push(thread);
-    give_way();
+    yield_to_next();
   }
   acquire(&end_clock_);
 }

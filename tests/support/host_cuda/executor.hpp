@@ -42,7 +42,7 @@ class Executor {
   void open_block(Block& block, std::size_t cluster, unsigned rank);
   void run_group();
   void close_group();
-  void give_way();
+  void yield_to_next();
   Fibre& idle_fibre();
   void add_fibre();
   std::string describe_deadlock() const;

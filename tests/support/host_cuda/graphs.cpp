@@ -9,9 +9,9 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
   return call([&] {
     const CUstream_st* s = find(stream);
     if (!s) return cudaErrorInvalidResourceHandle;
-    *status = !s->capture           ? cudaStreamCaptureStatusNone
-              : s->capture->spoiled ? cudaStreamCaptureStatusInvalidated
-                                    : cudaStreamCaptureStatusActive;
+    *status = !s->capture               ? cudaStreamCaptureStatusNone
+              : s->capture->invalidated ? cudaStreamCaptureStatusInvalidated
+                                        : cudaStreamCaptureStatusActive;
     return cudaSuccess;
   });
 }
@@ -22,7 +22,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
     if (!s) return cudaErrorInvalidResourceHandle;
     if (s == &state().legacy) return cudaErrorStreamCaptureUnsupported;
     if (s->capture) {
-      s->capture->spoiled = true;
+      s->capture->invalidated = true;
       return cudaErrorStreamCaptureInvalidated;
     }
     s->capture = std::make_shared<Capture>();
@@ -46,7 +46,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
       if (other != s) joined = joined && other->joined;
       other->capture.reset();
     }
-    if (capture->spoiled) return cudaErrorStreamCaptureInvalidated;
+    if (capture->invalidated) return cudaErrorStreamCaptureInvalidated;
     if (!joined) return cudaErrorStreamCaptureUnjoined;
     *graph = new CUgraph_st{std::move(capture->nodes)};
     return cudaSuccess;

@@ -50,7 +50,7 @@ void wait_grid() { wait(executor.grid_barrier(), executor.self().at_grid, "grid_
 
 namespace {
 
-Warp& meet(const char* collective, unsigned mask) {
+Warp& check_collective(const char* collective, unsigned mask) {
   Warp& warp = *executor.self().warp;
   if (mask != 0xffffffffu) fail("a warp collective of fewer than all lanes");
   if (warp.barrier.arrived > 0 && std::strcmp(warp.barrier.name, collective) != 0)
@@ -61,10 +61,10 @@ Warp& meet(const char* collective, unsigned mask) {
 
 }  // namespace
 
-void sync_warp(unsigned mask) { executor.synchronise(meet("__syncwarp()", mask).barrier); }
+void sync_warp(unsigned mask) { executor.synchronise(check_collective("__syncwarp()", mask).barrier); }
 
 const std::array<Registers, 32>& exchange(const char* collective, unsigned mask, const Registers& mine) {
-  Warp& warp = meet(collective, mask);
+  Warp& warp = check_collective(collective, mask);
   auto& shown = warp.shown[warp.barrier.round % 2];
   shown[here.lane] = mine;
   executor.synchronise(warp.barrier, false);

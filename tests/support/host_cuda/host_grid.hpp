@@ -53,14 +53,14 @@ void run_grid(const Grid& grid, const std::function<void()>& kernel);
 
 // ---- what the running CUDA thread sees ------------------------------------------------------------------------------
 
-struct Place {
+struct ThreadContext {
   uint3 thread{}, block{};
   dim3 block_dim{}, grid_dim{};
   unsigned lane = 0;
   void* shared = nullptr;  // the block's dynamic shared memory
   unsigned cluster_rank = 0, cluster_blocks = 1;
 };
-extern Place here;
+extern ThreadContext here;
 
 void sync_block();
 void sync_warp(unsigned mask);

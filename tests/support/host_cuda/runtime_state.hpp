@@ -24,7 +24,7 @@ using Work = std::function<void()>;
 struct Capture {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   cudaStream_t origin = nullptr;
-  bool spoiled = false;
+  bool invalidated = false;
   std::vector<Work> nodes;
 };
 
@@ -98,7 +98,7 @@ cudaError_t advance(CUstream_st& stream, std::uint64_t until);
 /// All work of all streams.
 cudaError_t drain();
 
-/// For calls that a capture does not allow: spoils those in progress, and says so.
+/// For calls that a capture does not allow: invalidates those in progress, and says so.
 cudaError_t refuse_in_capture();
 
 /// Device memory may be touched while one of these lives.

@@ -41,7 +41,7 @@ void remember(const char* what) {
 cudaError_t submit_to_legacy(Work work) {
   bool captured = false;
   for (CUstream_st* s : state().streams)
-    if (s->waits_for_legacy && s->capture) captured = s->capture->spoiled = true;
+    if (s->waits_for_legacy && s->capture) captured = s->capture->invalidated = true;
   if (captured) return cudaErrorStreamCaptureImplicit;
   for (CUstream_st* s : state().streams)
     if (s->waits_for_legacy) advance(*s, s->submitted);
@@ -63,7 +63,7 @@ cudaError_t submit(cudaStream_t stream, Work work) {
   if (state().sticky != cudaSuccess) return state().sticky;
   if (s == &state().legacy) return submit_to_legacy(std::move(work));
   if (s->capture) {
-    if (s->capture->spoiled) return cudaErrorStreamCaptureInvalidated;
+    if (s->capture->invalidated) return cudaErrorStreamCaptureInvalidated;
     s->capture->nodes.push_back(std::move(work));
     ++s->captured;
     s->joined = false;
@@ -97,7 +97,7 @@ cudaError_t drain() {
 cudaError_t refuse_in_capture() {
   bool refused = false;
   for (CUstream_st* s : state().streams)
-    if (s->capture && s->capture->mode != cudaStreamCaptureModeRelaxed) refused = s->capture->spoiled = true;
+    if (s->capture && s->capture->mode != cudaStreamCaptureModeRelaxed) refused = s->capture->invalidated = true;
   return refused ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
 
@@ -145,7 +145,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return call([&] {
     if (!state().streams.contains(stream)) return cudaErrorInvalidResourceHandle;
-    if (stream->capture) stream->capture->spoiled = true;
+    if (stream->capture) stream->capture->invalidated = true;
     const cudaError_t error = advance(*stream, stream->submitted);
     state().streams.erase(stream);
     delete stream;
@@ -159,7 +159,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     if (!s) return cudaErrorInvalidResourceHandle;
     if (s == &state().legacy) return submit_to_legacy([] {});
     if (s->capture) {
-      s->capture->spoiled = true;
+      s->capture->invalidated = true;
       return cudaErrorStreamCaptureUnsupported;
     }
     if (state().others_first) advance_others(*s);
@@ -172,7 +172,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
     CUstream_st* s = find(stream);
     if (!s) return cudaErrorInvalidResourceHandle;
     if (s->capture) {
-      s->capture->spoiled = true;
+      s->capture->invalidated = true;
       return cudaErrorStreamCaptureUnsupported;
     }
     if (s->queue.empty()) return state().sticky;

@@ -39,7 +39,7 @@ class Exploration {
     const list = (name) => (Array.isArray(data[name]) ? data[name] : []);
     this.models = list("models").map((model) => model.name);
     [this.primers, this.temperatures, this.seeds] = [list("primers"), list("temperatures"), list("seeds")];
-    this.items = list("cells").map((cell) => this.itemOf(cell));
+    this.items = list("outputs").map((cell) => this.itemOf(cell));
     this.byName = new Map(this.items.map((item) => [item.name, item]));
     this.head();
     this.controls();
@@ -61,7 +61,7 @@ class Exploration {
       about: `temperature ${cell.temperature ?? unknown} · seed ${cell.seed ?? unknown}`,
       file: cell.file,
       piece: new Piece(cell.performance, cell.primer_seconds),
-      memory: memorisationWords(cell.memorisation, this.data.human, this.data.limits),
+      memory: memorisationWords(cell.memorisation, this.data.held_out, this.data.copy_thresholds),
     };
     item.node = this.cellNode(item);
     return item;
@@ -93,7 +93,7 @@ class Exploration {
         star,
         element(
             "p.numbers", {}, fact(fixed(cell.notes_per_second, 1), "n/s"), fact(fixed(cell.polyphony, 1), "voices"),
-            fact(fixed(cell.overlap_area), "likeness"),
+            fact(fixed(cell.overlap_area), "style similarity"),
             element(
                 "span.share", {"data-level": memory.level, title: memory.long},
                 `${memory.level === "high" ? "⚠\u00a0" : ""}${memory.short}\u00a0memory`)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano train`. Its data: {title, config, floors: {uniform, unigram, bigram, trigram, fourgram},
 // tokens_train, tokens_valid, parameters, metrics: [{step, seconds, tokens, tokens_per_second, train_nll, valid_nll,
-// learning_rate, grad_norm, data_share}], samples: [{file, step, seconds, valid_nll, temperature, seed, primer,
+// learning_rate, grad_norm, data_time_fraction}], samples: [{file, step, seconds, valid_nll, temperature, seed, primer,
 // primer_seconds, performance}], done}.
 
 const metricNames = {
@@ -13,14 +13,14 @@ const metricNames = {
   valid_nll: "Validation",
   learning_rate: "Learning rate",
   grad_norm: "Gradient norm",
-  data_share: "Share of time for data"
+  data_time_fraction: "Share of time for data"
 };
 
 function metricText(name, value) {
   if (!isNumber(value)) return unknown;
   if (name === "seconds") return clock(value);
   if (name.endsWith("_nll")) return fixed(value, 3);
-  if (name === "data_share") return percent(value);
+  if (name === "data_time_fraction") return percent(value);
   if (name === "learning_rate" || name === "grad_norm") return brief(value);
   return whole(value);
 }
@@ -32,7 +32,7 @@ function lowest(values) {
 }
 
 function verdict(data, metrics, best) {
-  if (best === null) return "No judgement yet.";
+  if (best === null) return "No evaluation yet.";
   const {valid_nll: valid, step} = metrics[best];
   const floors = Object.entries(data.floors ?? {}).filter(([, value]) => isNumber(value)).sort((a, b) => b[1] - a[1]);
   const beaten = floors.filter(([, value]) => value > valid).at(-1);
@@ -59,7 +59,7 @@ function flatten(settings, prefix = "") {
 function showTable(metrics) {
   const columns = Object.keys(metricNames).filter((name) => metrics.some((row) => isNumber(row[name])));
   byId("table").append(
-      element("caption.visually-hidden", {}, "Judgements of the run"),
+      element("caption.visually-hidden", {}, "Evaluations of the run"),
       element("thead", {}, element("tr", {}, columns.map((name) => element("th", {scope: "col"}, metricNames[name])))),
       element(
           "tbody", {},
@@ -82,12 +82,12 @@ function showCharts(data, metrics, best) {
     format: (value) => fixed(value, 3)
   })];
   byId("loss").append(charts[0].node);
-  for (const name of ["tokens_per_second", "learning_rate", "grad_norm", "data_share"]) {
+  for (const name of ["tokens_per_second", "learning_rate", "grad_norm", "data_time_fraction"]) {
     if (!column(name).some(isNumber)) continue;
     const chart = new Chart({
       title: metricNames[name],
       small: true,
-      tick: name === "data_share" ? percent : brief,
+      tick: name === "data_time_fraction" ? percent : brief,
       format: (value) => metricText(name, value),
       curves: [{name: metricNames[name].toLowerCase(), kind: "plain-curve", values: column(name)}]
     });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, conditions: {notes_per_second,
-// key}, human: {share, longest_run, transposed: {share}} | null, limits: {longest_run, share, transposed} | null,
+// key}, held_out: {share, longest_run, transposed: {share}} | null, copy_thresholds: {longest_run, share, transposed} | null,
 // outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
 // overlap_area, memorisation, performance: {notes, pedal, seconds}}]}.
 
@@ -11,8 +11,8 @@ function outputRow(stage, item, output, words) {
     ["Length", clock(output.seconds ?? item.piece.seconds)],
   ];
   if (isNumber(output.notes_per_second)) facts.push(["Notes a second", fixed(output.notes_per_second, 1)]);
-  if (isNumber(output.polyphony)) facts.push(["Sounding at a time", fixed(output.polyphony, 1)]);
-  if (isNumber(output.overlap_area)) facts.push(["Likeness of style", fixed(output.overlap_area)]);
+  if (isNumber(output.polyphony)) facts.push(["Polyphony", fixed(output.polyphony, 1)]);
+  if (isNumber(output.overlap_area)) facts.push(["Style similarity", fixed(output.overlap_area)]);
   const button = element(
       "button.row", {type: "button", onclick: () => stage.choose(item)}, element("span.name", {}, item.title),
       thumbnails.of(item.piece));
@@ -66,7 +66,7 @@ function showSamples(data) {
   });
   const rows = items.map(
       (item, i) =>
-          outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.human, data.limits)));
+          outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.held_out, data.copy_thresholds)));
   byId("outputs").append(...rows);
   if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "There are no outputs on this page."));
 
@@ -74,10 +74,10 @@ function showSamples(data) {
   if (items.some((item) => item.piece.notes.some((note) => note.primer)))
     byId("legend").append(
         element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1], " · stronger is louder");
-  if (data.human && isNumber(data.human.share))
-    byId("human").textContent =
-        `Held-out pieces by people share ${percent(data.human.share)} of their notes with the training pieces` +
-        (isNumber(data.human.longest_run) ? `, in runs of up to ${data.human.longest_run} notes.` : ".");
+  if (data.held_out && isNumber(data.held_out.share))
+    byId("held_out").textContent =
+        `Held-out pieces by people share ${percent(data.held_out.share)} of their notes with the training pieces` +
+        (isNumber(data.held_out.longest_run) ? `, in runs of up to ${data.held_out.longest_run} notes.` : ".");
 
   stage.onselect = (item) => markRows(rows, items, item);
   stage.setList(items);

@@ -41,33 +41,33 @@ const baseName = (path) => String(path ?? "").split(/[\\/]/).pop();
 // The program measures how much excerpts of held-out pieces share with the same training pieces, and says what is
 // beyond that: `limit` {longest_run, share}. Without it: three times as much as they, and at least a tenth of the
 // notes.
-function memorisationLevel(found, yardstick, limit) {
+function memorisationLevel(found, heldOutShare, limit) {
   if (!isNumber(found?.share)) return "unknown";
-  const usual = isNumber(yardstick) ? yardstick : 0.03;
+  const usual = isNumber(heldOutShare) ? heldOutShare : 0.03;
   const most = isNumber(limit?.share) ? limit.share : Math.max(0.1, 3 * usual);
   if (found.share > most || (isNumber(limit?.longest_run) && found.longest_run > limit.longest_run)) return "high";
   return found.share > Math.max(0.05, 1.5 * usual) ? "some" : "low";
 }
 
 /**
-   {level, short, long} of a memorisation report, or of none; `human`: the same of held-out pieces, `limits`: from
+   {level, short, long} of a memorisation report, or of none; `held_out`: the same of held-out pieces, `copy_thresholds`: from
    where on it is a copy, where they are known.
  */
-function memorisationWords(report, human, limits) {
+function memorisationWords(report, held_out, copy_thresholds) {
   if (!report) {
     const long = "Not compared with the training pieces.";
     return {level: "unknown", share: null, short: unknown, long};
   }
   const levels = ["unknown", "low", "some", "high"];
-  const movedYardstick = human?.transposed?.share ?? human?.transposed_share ?? human?.share;
-  const exact = memorisationLevel(report, human?.share, limits);
-  const moved = memorisationLevel(report.transposed, movedYardstick, limits?.transposed);
+  const transposedHeldOut = held_out?.transposed?.share ?? held_out?.transposed_share ?? held_out?.share;
+  const exact = memorisationLevel(report, held_out?.share, copy_thresholds);
+  const moved = memorisationLevel(report.transposed, transposedHeldOut, copy_thresholds?.transposed);
   const byMoved = levels.indexOf(moved) > levels.indexOf(exact);
   let level = byMoved ? moved : exact;
   if (report.copied === true) level = "high";  // the program's own verdict comes first
   if (report.copied === false && level === "high") level = "some";
   const found = byMoved ? report.transposed : report;
-  const yardstick = byMoved ? movedYardstick : human?.share;
+  const heldOutShare = byMoved ? transposedHeldOut : held_out?.share;
 
   const verdict = {
     high: "Quotes its training pieces.",
@@ -76,7 +76,7 @@ function memorisationWords(report, human, limits) {
     unknown: ""
   }[level];
   const moving = byMoved ? "transposed " : "";
-  const against = isNumber(yardstick) ? `; people's own pieces: ${percent(yardstick)}` : "";
+  const against = isNumber(heldOutShare) ? `; people's own pieces: ${percent(heldOutShare)}` : "";
   let long = `${verdict} ${percent(found.share)} of the new notes stand in runs of 8 or more ${
       moving}from a training piece${against}.`;
   if (isNumber(found.longest_run) && found.longest_run > 0) {

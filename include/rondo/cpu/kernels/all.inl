@@ -15,8 +15,8 @@
 // clang-format on
 
 template <class P>
-inline constexpr ProductKernels<typename P::Word> kProductKernels{pack<P>, multiply_packed<P>, add_gradients<P>};
+inline constexpr ProductKernels<typename P::Packed> kProductKernels{pack<P>, multiply_packed<P>, add_gradients<P>};
 
 template <class P, class Cell>
-inline constexpr CellProductKernels<typename P::Word> kCellProductKernels{
+inline constexpr CellProductKernels<typename P::Packed> kCellProductKernels{
     pack_gates<P, Cell::kGates>, project_gates<P, Cell>, step<P, Cell>, step_backward<P, Cell>};

@@ -6,20 +6,20 @@ typedef std::uint16_t HalfVector __attribute__((vector_size(sizeof(Vector) / 2))
 typedef std::uint16_t UnalignedHalfVector __attribute__((vector_size(sizeof(Vector) / 2), aligned(2), may_alias));
 
 /// The bits of v with its lower half rounded off, to nearest and ties to even; a not-a-number stays one.
-[[gnu::always_inline]] inline WordVector round_to_bf16(Vector v) {
-  const WordVector bits = reinterpret_cast<WordVector>(v);
-  const WordVector rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+[[gnu::always_inline]] inline UintVector round_to_bf16(Vector v) {
+  const UintVector bits = reinterpret_cast<UintVector>(v);
+  const UintVector rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   return (v == v ? rounded : (bits | 0x400000u)) & 0xffff0000u;
 }
 
 /// Words whose low half is `even` and whose high half is `odd`.
-[[gnu::always_inline]] inline WordVector pair(Vector even, Vector odd) {
+[[gnu::always_inline]] inline UintVector pair(Vector even, Vector odd) {
   return (round_to_bf16(even) >> 16) | round_to_bf16(odd);
 }
 
 /// c + a0 b0 + a1 b1, for levels without an instruction: both halves as floats.
 [[gnu::always_inline]] inline Vector dot_pairs_as_floats(Vector a, Vector b, Vector c) {
-  const WordVector a_word = reinterpret_cast<WordVector>(a), b_word = reinterpret_cast<WordVector>(b);
+  const UintVector a_word = reinterpret_cast<UintVector>(a), b_word = reinterpret_cast<UintVector>(b);
   c = multiply_add(reinterpret_cast<Vector>(a_word << 16), reinterpret_cast<Vector>(b_word << 16), c);
   return multiply_add(reinterpret_cast<Vector>(a_word & 0xffff0000u), reinterpret_cast<Vector>(b_word & 0xffff0000u),
                       c);
@@ -32,7 +32,7 @@ inline void to_bf16(const float* from, long count, std::uint16_t* to) {
     *reinterpret_cast<UnalignedHalfVector*>(to + i) =
         __builtin_convertvector(round_to_bf16(load(from + i)) >> 16, HalfVector);
   if (i == count) return;
-  const HalfVector last = __builtin_convertvector(round_to_bf16(load_part(from + i, count - i)) >> 16, HalfVector);
+  const HalfVector last = __builtin_convertvector(round_to_bf16(load_partial(from + i, count - i)) >> 16, HalfVector);
   std::memcpy(to + i, &last, static_cast<std::size_t>(count - i) * sizeof(std::uint16_t));
 }
 
@@ -48,7 +48,7 @@ inline void pair_columns(long columns, const float* a, long a_column, std::uint3
     if (i == last) continue;
     alignas(64) std::uint32_t words[kLanes];
     store(words, reinterpret_cast<Vector>(
-                     pair(load_part(a + i, last - i), both ? load_part(a + a_column + i, last - i) : Vector{})));
+                     pair(load_partial(a + i, last - i), both ? load_partial(a + a_column + i, last - i) : Vector{})));
     for (long l = 0; i < last; ++i, ++l) to[i] = words[l];
   }
 }

@@ -14,19 +14,19 @@ template <class F>
   long i = 0;
   for (; i + kSpan <= count; i += kSpan)
 #pragma GCC unroll 2
-    for (int part = 0; part < kSpanVectors; ++part) f(WholeVector{}, i + part * kLanes, part);
+    for (int part = 0; part < kSpanVectors; ++part) f(FullVector{}, i + part * kLanes, part);
   for (int part = 0; i < count; i += kLanes, ++part) {
     if (count - i >= kLanes)
-      f(WholeVector{}, i, part);
+      f(FullVector{}, i, part);
     else
-      f(PartOfVector{count - i}, i, part);
+      f(PartialVector{count - i}, i, part);
   }
 }
 
 /// `v` as read, with `rest` in the lanes that were not.
-[[gnu::always_inline]] inline Vector with_rest(WholeVector, Vector v, float) { return v; }
-[[gnu::always_inline]] inline Vector with_rest(PartOfVector memory, Vector v, float rest) {
-  return first_lanes(memory.lanes) ? v : spread(rest);
+[[gnu::always_inline]] inline Vector with_rest(FullVector, Vector v, float) { return v; }
+[[gnu::always_inline]] inline Vector with_rest(PartialVector memory, Vector v, float rest) {
+  return first_lanes(memory.lanes) ? v : broadcast(rest);
 }
 
 /// combine over all parts of a span, as a tree.
@@ -46,14 +46,14 @@ template <class V, int N, class F>
 /// e^x for x <= 0, zero below -87.
 [[gnu::always_inline]] inline Vector exp_not_positive(Vector x) {
   const Power e = power_of_two(x, kLog2E);
-  return x < spread(-87.0f) ? Vector{} : multiply_add(e.scale, e.rest, e.scale);
+  return x < broadcast(-87.0f) ? Vector{} : multiply_add(e.scale, e.rest, e.scale);
 }
 
 /// See ElementwiseKernels. A column stays in the first-level cache from its maximum to its last scaling.
 inline SoftmaxTotal softmax(const float* z, long count, float scale, float* d) {
   constexpr float kLowest = -std::numeric_limits<float>::infinity();
   Vector highest[kSpanVectors], total[kSpanVectors] = {};
-  for (Vector& part : highest) part = spread(kLowest);
+  for (Vector& part : highest) part = broadcast(kLowest);
   for_each_vector(
       count, [&](auto memory, long i, int part) __attribute__((always_inline)) {
         highest[part] = maximum(with_rest(memory, memory.read(z + i), kLowest), highest[part]);
@@ -62,13 +62,13 @@ inline SoftmaxTotal softmax(const float* z, long count, float scale, float* d) {
   result.highest = reduce(highest, [](float a, float b) { return a > b ? a : b; });
   for_each_vector(
       count, [&](auto memory, long i, int part) __attribute__((always_inline)) {
-        const Vector e = exp_not_positive(with_rest(memory, memory.read(z + i), kLowest) - spread(result.highest));
+        const Vector e = exp_not_positive(with_rest(memory, memory.read(z + i), kLowest) - broadcast(result.highest));
         total[part] += e;
         if (d != nullptr) memory.write(d + i, e);
       });
   result.total = reduce(total, [](float a, float b) { return a + b; });
   if (d == nullptr) return result;
-  const Vector factor = spread(scale / result.total);
+  const Vector factor = broadcast(scale / result.total);
   for_each_vector(
       count, [&](auto memory, long i, int)
                  __attribute__((always_inline)) { memory.write(d + i, memory.read(d + i) * factor); });
@@ -76,19 +76,19 @@ inline SoftmaxTotal softmax(const float* z, long count, float scale, float* d) {
 }
 
 /// See ElementwiseKernels.
-inline void adam(const AdamNumbers& s, long count, float* w, const float* g, float* m, float* v) {
-  const Vector rest1 = spread(s.rest1), rest2 = spread(s.rest2), rate = spread(s.rate), epsilon = spread(s.epsilon),
-               root = spread(s.root), shrink = spread(s.shrink);
+inline void adam(const AdamConstants& s, long count, float* w, const float* g, float* m, float* v) {
+  const Vector one_minus_beta1 = broadcast(s.one_minus_beta1), one_minus_beta2 = broadcast(s.one_minus_beta2), step_size = broadcast(s.step_size), epsilon = broadcast(s.epsilon),
+               inv_bias_correction2_sqrt = broadcast(s.inv_bias_correction2_sqrt), weight_decay_factor = broadcast(s.weight_decay_factor);
   for_each_vector(
       count, [&](auto memory, long i, int) __attribute__((always_inline)) {
         const Vector gradient = memory.read(g + i);
         Vector first = memory.read(m + i), second = memory.read(v + i);
-        first = multiply_add(rest1, gradient - first, first);
-        second = multiply_add(rest2, multiply_add(gradient, gradient, -second), second);
-        const Vector move = rate * first / multiply_add(square_root(second), root, epsilon);
+        first = multiply_add(one_minus_beta1, gradient - first, first);
+        second = multiply_add(one_minus_beta2, multiply_add(gradient, gradient, -second), second);
+        const Vector move = step_size * first / multiply_add(square_root(second), inv_bias_correction2_sqrt, epsilon);
         memory.write(m + i, first);
         memory.write(v + i, second);
-        memory.write(w + i, multiply_add(shrink, memory.read(w + i), -move));
+        memory.write(w + i, multiply_add(weight_decay_factor, memory.read(w + i), -move));
       });
 }
 

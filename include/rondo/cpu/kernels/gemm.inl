@@ -3,13 +3,13 @@
 //
 // A product P multiplies words: of Fp32 a word is one float, of Bf16 it is two bfloat16 that belong to neighbouring k.
 // A is packed in panels of 4 vectors of rows: for each k the panel's rows lie together. A tile of 4 vectors x N columns
-// of C stays in registers while k runs: load N words of B, each spread over a vector, then for each of the 4 vectors of
+// of C stays in registers while k runs: load N words of B, each broadcast over a vector, then for each of the 4 vectors of
 // A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
 // tile: its bits depend neither on how many columns stand beside it nor on who computes them.
 
 /// Memory that is wanted soon: `step` bytes further for each k, from `at` on; the same line again and again, where step
 /// is 0.
-struct Ahead {
+struct Prefetch {
   const char* at;
   long step;
 };
@@ -17,7 +17,7 @@ struct Ahead {
 /// While tile `index` of a panel of `depth` computes, a quarter of the next panel, of M vectors, comes nearer; after
 /// four all of it has. `next` may be null: nothing is wanted, but something must be named.
 template <int M>
-[[gnu::always_inline]] inline Ahead quarter_of(const void* next, long index, long depth, const void* here) {
+[[gnu::always_inline]] inline Prefetch prefetch_quarter(const void* next, long index, long depth, const void* here) {
   constexpr long kBytes = M * kLanes;  // a quarter of a k's words, four bytes each
   const bool wanted = next != nullptr && index < 4;
   return {wanted ? static_cast<const char*>(next) + index * depth * kBytes : static_cast<const char*>(here),
@@ -26,18 +26,18 @@ template <int M>
 
 /// sum[j][m] += A's panel * B's column j. `a_step`: words from one k to the next in A.
 template <class P, int M, int N>
-[[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const typename P::Word* a, long a_step,
-                                              Operand<typename P::Word> b, Ahead ahead) {
-  for (long k = 0; k < depth; ++k, a += a_step, ahead.at += ahead.step) {
-    __builtin_prefetch(ahead.at, 0, 2);
+[[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const typename P::Packed* a, long a_step,
+                                              Operand<typename P::Packed> b, Prefetch prefetch) {
+  for (long k = 0; k < depth; ++k, a += a_step, prefetch.at += prefetch.step) {
+    __builtin_prefetch(prefetch.at, 0, 2);
     Vector column[N];
 #pragma GCC unroll 8
-    for (int j = 0; j < N; ++j) column[j] = P::spread_word(b.data[k * b.row + j * b.column]);
+    for (int j = 0; j < N; ++j) column[j] = P::broadcast_packed(b.data[k * b.row + j * b.column]);
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
       const Vector rows = load(a + m * kLanes);
 #pragma GCC unroll 8
-      for (int j = 0; j < N; ++j) sum[j][m] = P::multiply_add_words(rows, column[j], sum[j][m]);
+      for (int j = 0; j < N; ++j) sum[j][m] = P::multiply_add_packed(rows, column[j], sum[j][m]);
     }
   }
 }
@@ -81,101 +81,101 @@ template <class F>
 }
 
 /// Vector m of a column of C lies at place m.
-struct InOrder {
+struct ContiguousPlacement {
   static constexpr int at(int m) { return m; }
 };
 
-/// One tile of C, M vectors of rows x N columns. Vector m of a column lies at Place::at(m) * c.vector.
-template <class P, int M, int N, class Place>
-[[gnu::always_inline]] inline void tile(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
-                                        Start start, Target c, Ahead ahead) {
+/// One tile of C, M vectors of rows x N columns. Vector m of a column lies at Placement::at(m) * c.vector.
+template <class P, int M, int N, class Placement>
+[[gnu::always_inline]] inline void tile(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
+                                        InitialAccumulator init, Output c, Prefetch prefetch) {
   Vector sum[N][M];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m)
-      sum[j][m] = start.data ? load(start.data + j * start.column + Place::at(m) * start.vector) : Vector{};
-  accumulate<P>(sum, depth, a, a_step, b, ahead);
+      sum[j][m] = init.data ? load(init.data + j * init.column + Placement::at(m) * init.vector) : Vector{};
+  accumulate<P>(sum, depth, a, a_step, b, prefetch);
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) store(c.data + j * c.column + Place::at(m) * c.vector, sum[j][m]);
+    for (int m = 0; m < M; ++m) store(c.data + j * c.column + Placement::at(m) * c.vector, sum[j][m]);
 }
 
 /// Asks for the first of `count` columns that a tile of N will write, M vectors each: they come while another tile
 /// computes.
-template <int M, int N, class Place>
-[[gnu::always_inline]] inline void prefetch_tile(Target c, long count) {
+template <int M, int N, class Placement>
+[[gnu::always_inline]] inline void prefetch_tile(Output c, long count) {
   const long columns = count < N ? count : N;
   for (long j = 0; j < columns; ++j)
 #pragma GCC unroll 4
-    for (int m = 0; m < M; ++m) __builtin_prefetch(c.data + j * c.column + Place::at(m) * c.vector, 1);
+    for (int m = 0; m < M; ++m) __builtin_prefetch(c.data + j * c.column + Placement::at(m) * c.vector, 1);
 }
 
 /// M vectors of rows of C against all columns. `next`: the panel that comes after this one, or null.
-template <class P, int M, class Place = InOrder>
-inline void sweep(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b, Start start,
-                  Target c, long columns, const void* next = nullptr) {
+template <class P, int M, class Placement = ContiguousPlacement>
+inline void tile_row(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b, InitialAccumulator init,
+                  Output c, long columns, const void* next = nullptr) {
   long index = 0;
   for_each_tile(
       columns, [&](auto width, long j) __attribute__((always_inline)) {
         constexpr int N = decltype(width)::value;
-        prefetch_tile<M, N, Place>(c.from_column(j + N), columns - j - N);
-        tile<P, M, N, Place>(depth, a, a_step, b.from_column(j), start.from_column(j), c.from_column(j),
-                             quarter_of<M>(next, index++, depth, a));
+        prefetch_tile<M, N, Placement>(c.from_column(j + N), columns - j - N);
+        tile<P, M, N, Placement>(depth, a, a_step, b.from_column(j), init.from_column(j), c.from_column(j),
+                             prefetch_quarter<M>(next, index++, depth, a));
       });
 }
 
-/// As sweep, but of each vector only the first `lanes` rows are C's: they go by way of a buffer.
-template <class P, int M, class Place = InOrder>
-inline void sweep_part(long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b, Start start,
-                       Target c, long columns, long lanes) {
+/// As tile_row, but of each vector only the first `lanes` rows are C's: they go by way of a buffer.
+template <class P, int M, class Placement = ContiguousPlacement>
+inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b, InitialAccumulator init,
+                       Output c, long columns, long lanes) {
   alignas(64) float edge[kTileColumns * M * kLanes];
-  const Target to_edge{edge, M * kLanes, kLanes};
+  const Output to_edge{edge, M * kLanes, kLanes};
   for_each_edge_tile(columns, [&](auto width, long first) {
     constexpr int N = decltype(width)::value;
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m) {
         float* const at = edge + (j * M + m) * kLanes;
         const float* const from =
-            start.data ? start.data + (first + j) * start.column + Place::at(m) * start.vector : nullptr;
+            init.data ? init.data + (first + j) * init.column + Placement::at(m) * init.vector : nullptr;
         for (long i = 0; i < kLanes; ++i) at[i] = from && i < lanes ? from[i] : 0.0f;
       }
-    tile<P, M, N, InOrder>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
-                           quarter_of<M>(nullptr, 0, 0, a));
+    tile<P, M, N, ContiguousPlacement>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
+                           prefetch_quarter<M>(nullptr, 0, 0, a));
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m)
         for (long i = 0; i < lanes; ++i)
-          c.data[(first + j) * c.column + Place::at(m) * c.vector + i] = edge[(j * M + m) * kLanes + i];
+          c.data[(first + j) * c.column + Placement::at(m) * c.vector + i] = edge[(j * M + m) * kLanes + i];
   });
 }
 
 /// One panel of C, `rows` of its kPanelRows rows, against all columns.
 template <class P>
-inline void panel(long rows, long depth, const typename P::Word* a, long a_step, Operand<typename P::Word> b,
-                  Start start, Target c, long columns, const void* next = nullptr) {
+inline void panel(long rows, long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
+                  InitialAccumulator init, Output c, long columns, const void* next = nullptr) {
   if (rows == kPanelRows) {
-    sweep<P, 4>(depth, a, a_step, b, start, c, columns, next);
+    tile_row<P, 4>(depth, a, a_step, b, init, c, columns, next);
     return;
   }
   long r = 0;
   for (; rows - r >= kLanes; r += kLanes)
-    sweep<P, 1>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns);
-  if (r < rows) sweep_part<P, 1>(depth, a + r, a_step, b, start.from_row(r), c.from_row(r), columns, rows - r);
+    tile_row<P, 1>(depth, a + r, a_step, b, init.from_row(r), c.from_row(r), columns);
+  if (r < rows) tile_row_edge<P, 1>(depth, a + r, a_step, b, init.from_row(r), c.from_row(r), columns, rows - r);
 }
 
-/// C = start + packed A * B, in blocks of k that leave a panel's part and B's in the second-level cache.
+/// C = init + packed A * B, in blocks of k that leave a panel's part and B's in the second-level cache.
 template <class P>
-inline void multiply_packed(long rows, long depth, const typename P::Word* packed, Operand<typename P::Word> b,
-                            Start start, Target c, long columns) {
+inline void multiply_packed(long rows, long depth, const typename P::Packed* packed, Operand<typename P::Packed> b,
+                            InitialAccumulator init, Output c, long columns) {
   constexpr long kDepth = 512;
-  start.vector = c.vector = kLanes;
+  init.vector = c.vector = kLanes;
   for (long k = 0; k < depth || k == 0; k += kDepth) {
     const long deep = depth - k < kDepth ? depth - k : kDepth;
     for (long r = 0; r < rows; r += kPanelRows) {
       const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
       panel<P>(count, deep, packed + r * depth + k * kPanelRows, kPanelRows, b.from_row(k),
-               k == 0 ? start.from_row(r) : c.from_row(r).as_start(), c.from_row(r), columns,
+               k == 0 ? init.from_row(r) : c.from_row(r).as_initial_accumulator(), c.from_row(r), columns,
                r + kPanelRows < rows ? packed + (r + kPanelRows) * depth + k * kPanelRows : nullptr);
     }
   }
@@ -192,16 +192,16 @@ inline void multiply(long rows, long depth, const float* a, long row_step, long 
     const long wide = columns - j < kColumns ? columns - j : kColumns;
     for (long r = 0; r < rows; r += kPanelRows) {
       const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
-      const Target at{c + r + j * c_column, c_column, kLanes};
+      const Output at{c + r + j * c_column, c_column, kLanes};
       for (long k = 0; k < depth; k += kDepth) {
         const long deep = depth - k < kDepth ? depth - k : kDepth;
         const float* const a_at = a + r * row_step + k * k_step;
         const Operand<float> b_at = b.from_column(j).from_row(k);
         if (row_step == 1 && wide < 8 && count == kPanelRows) {  // too few columns to be worth packing for
-          panel<Fp32>(count, deep, a_at, k_step, b_at, at.as_start(), at, wide);
+          panel<Fp32>(count, deep, a_at, k_step, b_at, at.as_initial_accumulator(), at, wide);
         } else {
           pack_panel(count, deep, a_at, row_step, k_step, packed);
-          panel<Fp32>(count, deep, packed, kPanelRows, b_at, at.as_start(), at, wide);
+          panel<Fp32>(count, deep, packed, kPanelRows, b_at, at.as_initial_accumulator(), at, wide);
         }
       }
     }
@@ -227,17 +227,17 @@ inline void add_columns(long rows, long columns, const float* a, long a_column, 
 
 /// See GradientSums. dZ is packed once for W and R.
 template <class P>
-inline void add_gradients(const GradientSums<typename P::Word>& s, long first, long last) {
-  alignas(64) typename P::Word packed[GradientSums<typename P::Word>::kMaxDepth * kPanelRows];
-  const long depth = P::words(s.columns);
+inline void add_gradients(const GradientSums<typename P::Packed>& s, long first, long last) {
+  alignas(64) typename P::Packed packed[GradientSums<typename P::Packed>::kMaxDepth * kPanelRows];
+  const long depth = P::packed_depth(s.columns);
   for (long r = first; r < last; r += kPanelRows) {
     const long rows = last - r < kPanelRows ? last - r : kPanelRows;
     pack<P>(s.columns, s.dz + r, 1, s.dz_column, packed, 0, rows);
-    const auto add = [&](Target to, Operand<typename P::Word> right, long columns) __attribute__((always_inline)) {
-      if (columns > 0) panel<P>(rows, depth, packed, kPanelRows, right, to.as_start(), to, columns);
+    const auto add = [&](Output to, Operand<typename P::Packed> right, long columns) __attribute__((always_inline)) {
+      if (columns > 0) panel<P>(rows, depth, packed, kPanelRows, right, to.as_initial_accumulator(), to, columns);
     };
-    add(Target{s.dW, s.dW_column, kLanes}.from_row(s.inputs > 0 ? r : 0), s.x, s.inputs);
-    add(Target{s.dR, s.dR_column, kLanes}.from_row(s.hidden > 0 ? r : 0), s.h, s.hidden);
+    add(Output{s.dW, s.dW_column, kLanes}.from_row(s.inputs > 0 ? r : 0), s.x, s.inputs);
+    add(Output{s.dR, s.dR_column, kLanes}.from_row(s.hidden > 0 ? r : 0), s.h, s.hidden);
     if (s.db) add_columns(rows, s.columns, s.dz + r, s.dz_column, s.db + r);
   }
 }

@@ -82,7 +82,7 @@ inline void pack_gate_panel(long hidden, long u, long depth, const float* a, lon
 
 /// pack_floats(k, depth, to) writes the floats of one panel of M vectors from k on: as they are, or rounded and paired.
 template <class P, int M, class PackFloats>
-inline void pack_words(long depth, typename P::Word* to, PackFloats&& pack_floats) {
+inline void pack_elements(long depth, typename P::Packed* to, PackFloats&& pack_floats) {
   if constexpr (std::is_same_v<P, Fp32>) {
     pack_floats(0, depth, to);
   } else {
@@ -103,19 +103,19 @@ inline void pack_words(long depth, typename P::Word* to, PackFloats&& pack_float
 
 /// Rows [first, last) of op(A) in panels of rows; first is a multiple of kPanelRows, last is one or the number of rows.
 template <class P>
-inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Word* to, long first, long last) {
+inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Packed* to, long first, long last) {
   for (long r = first; r < last; r += kPanelRows)
-    pack_words<P, 4>(depth, to + r * P::words(depth), [&](long k, long deep, float* floats) {
+    pack_elements<P, 4>(depth, to + r * P::packed_depth(depth), [&](long k, long deep, float* floats) {
       pack_panel(last - r, deep, a + r * row_step + k * k_step, row_step, k_step, floats);
     });
 }
 
 /// Units [first, last) of M gates in panels of gates; first is a multiple of kLanes, last is one or H.
 template <class P, int M>
-inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, typename P::Word* to,
+inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, typename P::Packed* to,
                        long first, long last) {
   for (long u = first; u < last; u += kLanes)
-    pack_words<P, M>(depth, to + u * M * P::words(depth), [&](long k, long deep, float* floats) {
+    pack_elements<P, M>(depth, to + u * M * P::packed_depth(depth), [&](long k, long deep, float* floats) {
       pack_gate_panel<M>(hidden, u, deep, a + k * k_step, row_step, k_step, floats);
     });
 }

@@ -5,7 +5,7 @@
 typedef std::uint64_t WideVector __attribute__((vector_size(sizeof(Vector))));
 inline constexpr int kBlocks = kLanes / 2;  // blocks of the generator in a vector, a 64-bit lane each
 
-/// The 64-bit products of the lanes' low halves. (A template for the reason of load_part.)
+/// The 64-bit products of the lanes' low halves. (A template for the reason of load_partial.)
 template <class V>
 [[gnu::always_inline]] inline V multiply_words(V a, V b) {
   if constexpr (sizeof(V) == 64)
@@ -49,8 +49,8 @@ inline void dropout(const DropoutDraw& s, long count, const float* x, float* mas
   constexpr long kWords = 512;
   alignas(64) std::uint32_t words[kWords + kLanes];  // the last vector may be read past the last word
   std::memset(words + kWords, 0, kLanes * sizeof words[0]);
-  const Vector kept = spread(s.kept);
-  const WordVector threshold = WordVector{} + s.threshold;
+  const Vector scale = broadcast(s.scale);
+  const UintVector threshold = UintVector{} + s.threshold;
   for (long begin = 0; begin < count;) {
     const std::uint64_t number = s.first + static_cast<std::uint64_t>(begin);
     const long skip = static_cast<long>(number % 4);  // begins within a block
@@ -59,8 +59,8 @@ inline void dropout(const DropoutDraw& s, long count, const float* x, float* mas
       philox_blocks(s.seed, s.stream, (number + static_cast<std::uint64_t>(w)) / 4, words + w);
     for_each_vector(
         drawn, [&](auto memory, long i, int) __attribute__((always_inline)) {
-          const WordVector bits = reinterpret_cast<WordVector>(load(words + skip + i));
-          const Vector m = bits < threshold ? Vector{} : kept;
+          const UintVector bits = reinterpret_cast<UintVector>(load(words + skip + i));
+          const Vector m = bits < threshold ? Vector{} : scale;
           memory.write(mask + begin + i, m);
           memory.write(y + begin + i, memory.read(x + begin + i) * m);
         });

@@ -2,26 +2,26 @@
 // One step of a recurrence and one step back, for every level and cell: no include guard, no includes. Needs gemm.inl,
 // the equations, and the structures of cpu/kernel_arguments.hpp.
 //
-// Forward, a tile is the gates of one vector of units x N columns. The sums start from the input projection, R h(t-1)
+// Forward, a tile is the gates of one vector of units x N columns. The sums begin with the input projection, R h(t-1)
 // is added while they stay in registers, and the cell follows there: pre-activations never go back to memory. Backward,
 // dh = dy + R^T dz(t+1) goes to a buffer in the first-level cache and the cell's gradients are read from there: kept in
 // registers, tile and cell together are more than the registers hold.
 
 /// How a vector of units meets memory: whole, or a last one that only some lanes fill.
-struct WholeVector {
+struct FullVector {
   [[gnu::always_inline]] Vector read(const float* p) const { return load(p); }
   [[gnu::always_inline]] void write(float* p, Vector v) const { store(p, v); }
 };
-struct PartOfVector {
+struct PartialVector {
   long lanes;
-  [[gnu::always_inline]] Vector read(const float* p) const { return load_part(p, lanes); }
-  [[gnu::always_inline]] void write(float* p, Vector v) const { store_part(p, v, lanes); }
+  [[gnu::always_inline]] Vector read(const float* p) const { return load_partial(p, lanes); }
+  [[gnu::always_inline]] void write(float* p, Vector v) const { store_partial(p, v, lanes); }
 };
 
 /// Where the sum of R's gate `gate` starts: at W x + b, or at the bias alone.
 template <class Cell, class Memory>
-[[gnu::always_inline]] inline Vector start_of_gate(Memory memory, const StepCells& at, long column, int gate) {
-  return memory.read(input_gate<Cell>(gate) >= 0 ? at.gates + column * at.gates_column + gate * at.block
+[[gnu::always_inline]] inline Vector gate_initial_accumulator(Memory memory, const StepCells& at, long column, int gate) {
+  return memory.read(gate_of_block<Cell>(gate) >= 0 ? at.gates + column * at.gates_column + gate * at.block
                                                  : at.bias + column * at.bias_column + gate * at.block);
 }
 
@@ -39,7 +39,7 @@ template <class Cell, class Memory>
   Equations<Cell>::forward(z, memory.read(at.before + column * at.before_column), c, tanh_c, h);
   if constexpr (Cell::kHasC) memory.write(at.c + column * at.c_column, c);
   memory.write(at.h + column * at.h_column, h);
-  if (!at.keep) return;
+  if (!at.save_for_backward) return;
   if constexpr (Cell::kHasC) memory.write(at.tanh_c + column * at.c_column, tanh_c);
 #pragma GCC unroll 4
   for (int g = 0; g < Cell::kBlocks; ++g) memory.write(gates + g * at.block, z[g]);
@@ -47,15 +47,15 @@ template <class Cell, class Memory>
 
 /// N columns of one vector of units.
 template <class P, class Cell, int N, class Memory>
-[[gnu::always_inline]] inline void gate_tile(Memory memory, long depth, const typename P::Word* R,
-                                             Operand<typename P::Word> h_before, const StepCells& at, Ahead ahead) {
+[[gnu::always_inline]] inline void gate_tile(Memory memory, long depth, const typename P::Packed* R,
+                                             Operand<typename P::Packed> h_before, const StepCells& at, Prefetch prefetch) {
   constexpr int G = Cell::kGates;
   Vector sum[N][G];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
-    for (int g = 0; g < G; ++g) sum[j][g] = start_of_gate<Cell>(memory, at, j, g);
-  accumulate<P>(sum, depth, R, G * kLanes, h_before, ahead);
+    for (int g = 0; g < G; ++g) sum[j][g] = gate_initial_accumulator<Cell>(memory, at, j, g);
+  accumulate<P>(sum, depth, R, G * kLanes, h_before, prefetch);
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j) cells<Cell>(memory, sum[j], at, j);
 }
@@ -63,14 +63,14 @@ template <class P, class Cell, int N, class Memory>
 /// As gate_tile, of a last vector that only `lanes` units fill. A function of its own, so that it takes no registers
 /// from the usual case.
 template <class P, class Cell, int N>
-[[gnu::noinline]] inline void gate_tile_part(long lanes, long depth, const typename P::Word* R,
-                                             Operand<typename P::Word> h_before, const StepCells& at) {
-  gate_tile<P, Cell, N>(PartOfVector{lanes}, depth, R, h_before, at, quarter_of<Cell::kGates>(nullptr, 0, 0, R));
+[[gnu::noinline]] inline void gate_tile_partial(long lanes, long depth, const typename P::Packed* R,
+                                             Operand<typename P::Packed> h_before, const StepCells& at) {
+  gate_tile<P, Cell, N>(PartialVector{lanes}, depth, R, h_before, at, prefetch_quarter<Cell::kGates>(nullptr, 0, 0, R));
 }
 
 /// Two vectors of units of a single column: twice as many chains, which hide the latency that one column shows.
 template <class P, class Cell>
-inline void gate_column_pair(long depth, const typename P::Word* R, Operand<typename P::Word> h_before,
+inline void gate_column_pair(long depth, const typename P::Packed* R, Operand<typename P::Packed> h_before,
                              const StepCells& at) {
   constexpr int G = Cell::kGates;
   constexpr long kRows = G * kLanes;
@@ -78,27 +78,27 @@ inline void gate_column_pair(long depth, const typename P::Word* R, Operand<type
 #pragma GCC unroll 2
   for (int p = 0; p < 2; ++p)
 #pragma GCC unroll 4
-    for (int g = 0; g < G; ++g) sum[p][g] = start_of_gate<Cell>(WholeVector{}, at.from_unit(p * kLanes), 0, g);
-  const typename P::Word* const R_next = R + depth * kRows;
+    for (int g = 0; g < G; ++g) sum[p][g] = gate_initial_accumulator<Cell>(FullVector{}, at.from_unit(p * kLanes), 0, g);
+  const typename P::Packed* const R_next = R + depth * kRows;
   for (long k = 0; k < depth; ++k) {
-    const Vector h = P::spread_word(h_before.data[k * h_before.row]);
+    const Vector h = P::broadcast_packed(h_before.data[k * h_before.row]);
 #pragma GCC unroll 4
-    for (int g = 0; g < G; ++g) sum[0][g] = P::multiply_add_words(load(R + k * kRows + g * kLanes), h, sum[0][g]);
+    for (int g = 0; g < G; ++g) sum[0][g] = P::multiply_add_packed(load(R + k * kRows + g * kLanes), h, sum[0][g]);
 #pragma GCC unroll 4
-    for (int g = 0; g < G; ++g) sum[1][g] = P::multiply_add_words(load(R_next + k * kRows + g * kLanes), h, sum[1][g]);
+    for (int g = 0; g < G; ++g) sum[1][g] = P::multiply_add_packed(load(R_next + k * kRows + g * kLanes), h, sum[1][g]);
   }
-  cells<Cell>(WholeVector{}, sum[0], at, 0);
-  cells<Cell>(WholeVector{}, sum[1], at.from_unit(kLanes), 0);
+  cells<Cell>(FullVector{}, sum[0], at, 0);
+  cells<Cell>(FullVector{}, sum[1], at.from_unit(kLanes), 0);
 }
 
 /// Units [first, last) of one step; first is a multiple of kLanes, last is one or H.
 template <class P, class Cell>
-inline void step(const RecurrentStep<typename P::Word>& s, long first, long last) {
+inline void step(const RecurrentStep<typename P::Packed>& s, long first, long last) {
   const long panel = s.depth * Cell::kGates * kLanes, grain = s.columns == 1 ? 2 * kLanes : kLanes;
   const long grains = (last - first + grain - 1) / grain;
   for (long n = 0; n < grains; ++n) {
     const long u = first + (s.reverse_unit_order ? grains - 1 - n : n) * grain;
-    const typename P::Word* const R = s.R + u / kLanes * panel;
+    const typename P::Packed* const R = s.R + u / kLanes * panel;
     const StepCells at = s.cells.from_unit(u);
     const long units = last - u < grain ? last - u : grain;
     if (units == 2 * kLanes) {
@@ -109,14 +109,14 @@ inline void step(const RecurrentStep<typename P::Word>& s, long first, long last
     if (units >= kLanes)
       for_each_tile(
           s.columns, [&](auto width, long j) __attribute__((always_inline)) {
-            const Ahead ahead = quarter_of<Cell::kGates>(
+            const Prefetch prefetch = prefetch_quarter<Cell::kGates>(
                 n + 1 < grains ? R + (s.reverse_unit_order ? -panel : panel) : nullptr, index++, s.depth, R);
-            gate_tile<P, Cell, decltype(width)::value>(WholeVector{}, s.depth, R, s.h_before.from_column(j),
-                                                       at.from_column(j), ahead);
+            gate_tile<P, Cell, decltype(width)::value>(FullVector{}, s.depth, R, s.h_before.from_column(j),
+                                                       at.from_column(j), prefetch);
           });
     if (const long whole = units >= kLanes ? kLanes : 0; whole < units)
       for_each_edge_tile(s.columns, [&](auto width, long j) {
-        gate_tile_part<P, Cell, decltype(width)::value>(units - whole, s.depth, R + whole / kLanes * panel,
+        gate_tile_partial<P, Cell, decltype(width)::value>(units - whole, s.depth, R + whole / kLanes * panel,
                                                         s.h_before.from_column(j), at.from_unit(whole).from_column(j));
       });
   }
@@ -124,26 +124,26 @@ inline void step(const RecurrentStep<typename P::Word>& s, long first, long last
 
 /// Gate m of W belongs to the block that it is added to.
 template <class Cell>
-struct InputBlocks {
-  static constexpr int at(int m) { return input_block<Cell>(m); }
+struct GatePlacement {
+  static constexpr int at(int m) { return block_of_gate<Cell>(m); }
 };
 
 /// z = b + W x for units [first, last) of all gates.
 template <class P, class Cell>
-inline void project_gates(const GateProjection<typename P::Word>& s, long first, long last) {
+inline void project_gates(const GateProjection<typename P::Packed>& s, long first, long last) {
   constexpr int G = Cell::kGates;
   const long panel = s.depth * G * kLanes;
   for (long u = first; u < last; u += kLanes) {
-    const typename P::Word* const W = s.W + u / kLanes * panel;
-    const Start start{s.bias + u, 0, s.hidden};
+    const typename P::Packed* const W = s.W + u / kLanes * panel;
+    const InitialAccumulator init{s.bias + u, 0, s.hidden};
     for (long t = 0; t < s.steps; ++t) {
-      const Operand<typename P::Word> x = s.x.from_column(t * s.batch);
-      const Target z{s.z + u + t * s.batch * s.z_column, s.z_column, s.hidden};
+      const Operand<typename P::Packed> x = s.x.from_column(t * s.batch);
+      const Output z{s.z + u + t * s.batch * s.z_column, s.z_column, s.hidden};
       if (last - u >= kLanes)
-        sweep<P, G, InputBlocks<Cell>>(s.depth, W, G * kLanes, x, start, z, s.columns,
+        tile_row<P, G, GatePlacement<Cell>>(s.depth, W, G * kLanes, x, init, z, s.columns,
                                        t == 0 && u + kLanes < last ? W + panel : nullptr);
       else
-        sweep_part<P, G, InputBlocks<Cell>>(s.depth, W, G * kLanes, x, start, z, s.columns, last - u);
+        tile_row_edge<P, G, GatePlacement<Cell>>(s.depth, W, G * kLanes, x, init, z, s.columns, last - u);
     }
   }
 }
@@ -164,7 +164,7 @@ template <class Cell, class Memory>
 
 /// Asks for what the cells of one panel will read of one column.
 template <class Cell>
-[[gnu::always_inline]] inline void prefetch(const StepGradients& at) {
+[[gnu::always_inline]] inline void prefetch_step_data(const StepGradients& at) {
 #pragma GCC unroll 4
   for (int m = 0; m < 4; ++m) {
 #pragma GCC unroll 4
@@ -176,33 +176,33 @@ template <class Cell>
 
 /// Units [first, last) of one step back; first is a multiple of kPanelRows, last is one or H.
 template <class P, class Cell>
-inline void step_backward(const BackwardStep<typename P::Word>& s, long first, long last) {
+inline void step_backward(const BackwardStep<typename P::Packed>& s, long first, long last) {
   constexpr long kColumns = 16 * kTileColumns, kDepth = 512;
   alignas(64) float dh_tile[kColumns * kPanelRows];
-  const Target dh{dh_tile, kPanelRows, kLanes};
+  const Output dh{dh_tile, kPanelRows, kLanes};
   const long panels = (last - first + kPanelRows - 1) / kPanelRows;
   for (long n = 0; n < panels; ++n) {
     const long u = first + (s.reverse_unit_order ? panels - 1 - n : n) * kPanelRows;
     const long rows = last - u < kPanelRows ? last - u : kPanelRows;
     for (long j = 0; j < s.columns; j += kColumns) {
       const long wide = s.columns - j < kColumns ? s.columns - j : kColumns;
-      const typename P::Word* const A = s.A + u * s.A_depth;
-      const Operand<typename P::Word> b = s.b.from_column(j);
-      Start start = s.dh.from_row(u).from_column(j);
-      start.vector = kLanes;
-      for (long i = 0; i < wide; ++i) prefetch<Cell>(s.gradients.from_column(j + i).from_unit(u));
-      for (long k = 0; k < s.depth || k == 0; k += kDepth, start = dh.as_start()) {
+      const typename P::Packed* const A = s.A + u * s.A_depth;
+      const Operand<typename P::Packed> b = s.b.from_column(j);
+      InitialAccumulator init = s.dh.from_row(u).from_column(j);
+      init.vector = kLanes;
+      for (long i = 0; i < wide; ++i) prefetch_step_data<Cell>(s.gradients.from_column(j + i).from_unit(u));
+      for (long k = 0; k < s.depth || k == 0; k += kDepth, init = dh.as_initial_accumulator()) {
         const long deep = s.depth - k < kDepth ? s.depth - k : kDepth;
         const long next = k + deep;  // of this panel; the next one's beginning is not worth a case
-        panel<P>(rows, deep, A + k * kPanelRows, kPanelRows, b.from_row(k), start, dh, wide,
+        panel<P>(rows, deep, A + k * kPanelRows, kPanelRows, b.from_row(k), init, dh, wide,
                  next < s.depth ? A + next * kPanelRows : nullptr);
       }
       for (long i = 0; i < wide; ++i) {
         const StepGradients at = s.gradients.from_column(j + i).from_unit(u);
         const float* const dh_i = dh_tile + i * kPanelRows;
         long r = 0;
-        for (; r + kLanes <= rows; r += kLanes) cells_backward<Cell>(WholeVector{}, at.from_unit(r), dh_i + r);
-        if (r < rows) cells_backward<Cell>(PartOfVector{rows - r}, at.from_unit(r), dh_i + r);
+        for (; r + kLanes <= rows; r += kLanes) cells_backward<Cell>(FullVector{}, at.from_unit(r), dh_i + r);
+        if (r < rows) cells_backward<Cell>(PartialVector{rows - r}, at.from_unit(r), dh_i + r);
       }
     }
   }

@@ -8,14 +8,14 @@
 
 /// Below this a state is taken for zero, so that a stream that dies away never reaches denormals, whose arithmetic is
 /// slow.
-inline constexpr float kSilence = 1e-18f;
+inline constexpr float kFlushThreshold = 1e-18f;
 
-[[gnu::always_inline]] inline Vector silence(Vector v) {
-  return ((v < spread(kSilence)) & (v > spread(-kSilence))) ? Vector{} : v;
+[[gnu::always_inline]] inline Vector flush_small_to_zero(Vector v) {
+  return ((v < broadcast(kFlushThreshold)) & (v > broadcast(-kFlushThreshold))) ? Vector{} : v;
 }
 
-/// sum[vector][k % Parts][Place::at(gate)] += panel's row k * v[k], of G gates.
-template <class Place, int G, int Vectors, int Parts, int N>
+/// sum[vector][k % Parts][Placement::at(gate)] += panel's row k * v[k], of G gates.
+template <class Placement, int G, int Vectors, int Parts, int N>
 [[gnu::always_inline]] inline void stream_rows(Vector (&sum)[Vectors][Parts][N], const float* panel, long panel_size,
                                                const float* v, long depth) {
   constexpr long kRows = G * kLanes;
@@ -23,22 +23,22 @@ template <class Place, int G, int Vectors, int Parts, int N>
   for (; k + Parts <= depth; k += Parts)
 #pragma GCC unroll 4
     for (int part = 0; part < Parts; ++part) {
-      const Vector value = spread(v[k + part]);
+      const Vector value = broadcast(v[k + part]);
 #pragma GCC unroll 2
       for (int n = 0; n < Vectors; ++n)
 #pragma GCC unroll 4
         for (int g = 0; g < G; ++g) {
-          Vector& to = sum[n][part][Place::at(g)];
+          Vector& to = sum[n][part][Placement::at(g)];
           to = multiply_add(load(panel + n * panel_size + (k + part) * kRows + g * kLanes), value, to);
         }
     }
   for (; k < depth; ++k) {
-    const Vector value = spread(v[k]);
+    const Vector value = broadcast(v[k]);
 #pragma GCC unroll 2
     for (int n = 0; n < Vectors; ++n)
 #pragma GCC unroll 4
       for (int g = 0; g < G; ++g) {
-        Vector& to = sum[n][0][Place::at(g)];
+        Vector& to = sum[n][0][Placement::at(g)];
         to = multiply_add(load(panel + n * panel_size + k * kRows + g * kLanes), value, to);
       }
   }
@@ -60,8 +60,8 @@ template <class Cell, int Vectors, int Parts>
       for (int part = 1; part < Parts; ++part) sum[n][part][q] = Vector{};
     }
   const float *const W = panel + N * kLanes, *const R = W + G * kLanes * s.inputs;
-  stream_rows<InputBlocks<Cell>, G>(sum, W, panel_size, s.x, s.inputs);
-  stream_rows<InOrder, G>(sum, R, panel_size, s.h_before, s.outputs);
+  stream_rows<GatePlacement<Cell>, G>(sum, W, panel_size, s.x, s.inputs);
+  stream_rows<ContiguousPlacement, G>(sum, R, panel_size, s.h_before, s.outputs);
 #pragma GCC unroll 2
   for (int n = 0; n < Vectors; ++n) {
     Vector z[N];
@@ -74,8 +74,8 @@ template <class Cell, int Vectors, int Parts>
     const long at = unit + n * kLanes;
     Vector c, tanh_c, h;
     Equations<Cell>::forward(z, load(s.before + at), c, tanh_c, h);
-    if constexpr (Cell::kHasC) store(s.c + at, silence(c));
-    store(s.h + at, silence(h));
+    if constexpr (Cell::kHasC) store(s.c + at, flush_small_to_zero(c));
+    store(s.h + at, flush_small_to_zero(h));
   }
 }
 
@@ -102,7 +102,7 @@ inline void stream_linear(long inputs, long outputs, const float* rows, const fl
       for (int part = 0; part < 2; ++part)
         sum[part] = multiply_add(load(rows + i + part * kLanes), load(x + i + part * kLanes), sum[part]);
     for (; i + kLanes <= inputs; i += kLanes) sum[0] = multiply_add(load(rows + i), load(x + i), sum[0]);
-    if (i < inputs) sum[1] = multiply_add(load_part(rows + i, inputs - i), load_part(x + i, inputs - i), sum[1]);
+    if (i < inputs) sum[1] = multiply_add(load_partial(rows + i, inputs - i), load_partial(x + i, inputs - i), sum[1]);
     const Vector both = sum[0] + sum[1];
     float total = rows[inputs];
     for (int lane = 0; lane < kLanes; ++lane) total += both[lane];

@@ -9,11 +9,11 @@
 inline constexpr int kLanes = sizeof(Vector) / sizeof(float);
 typedef float UnalignedVector __attribute__((vector_size(sizeof(Vector)), aligned(4), may_alias));
 typedef std::int32_t IntVector __attribute__((vector_size(sizeof(Vector))));
-typedef std::uint32_t WordVector __attribute__((vector_size(sizeof(Vector))));
+typedef std::uint32_t UintVector __attribute__((vector_size(sizeof(Vector))));
 
 [[gnu::always_inline]] inline Vector load(const void* p) { return *static_cast<const UnalignedVector*>(p); }
 [[gnu::always_inline]] inline void store(void* p, Vector v) { *static_cast<UnalignedVector*>(p) = v; }
-[[gnu::always_inline]] inline Vector spread(float value) { return value - Vector{}; }
+[[gnu::always_inline]] inline Vector broadcast(float value) { return value - Vector{}; }
 
 /// Which lanes are among the first `count`: all bits or none.
 [[gnu::always_inline]] inline IntVector first_lanes(long count) {
@@ -26,7 +26,7 @@ typedef std::uint32_t WordVector __attribute__((vector_size(sizeof(Vector))));
 
 /// The first `count` floats at p, zeros behind them; and back. Nothing beyond them is touched.
 template <class V = Vector>
-[[gnu::always_inline]] inline V load_part(const float* p, long count) {
+[[gnu::always_inline]] inline V load_partial(const float* p, long count) {
   const V mask = reinterpret_cast<V>(first_lanes(count));
   if constexpr (sizeof(V) == 64)
     return _mm512_maskz_loadu_ps(_mm512_movepi32_mask(_mm512_castps_si512(mask)), p);
@@ -34,7 +34,7 @@ template <class V = Vector>
     return _mm256_maskload_ps(p, _mm256_castps_si256(mask));
 }
 template <class V>
-[[gnu::always_inline]] inline void store_part(float* p, V v, long count) {
+[[gnu::always_inline]] inline void store_partial(float* p, V v, long count) {
   const V mask = reinterpret_cast<V>(first_lanes(count));
   if constexpr (sizeof(V) == 64)
     _mm512_mask_storeu_ps(p, _mm512_movepi32_mask(_mm512_castps_si512(mask)), v);
@@ -52,7 +52,7 @@ template <class V>
 
 /// x within +-limit; not-a-number stays what it is: minimum and maximum give b where a or b is none.
 [[gnu::always_inline]] inline Vector clamp(Vector x, float limit) {
-  return maximum(spread(-limit), minimum(spread(limit), x));
+  return maximum(broadcast(-limit), minimum(broadcast(limit), x));
 }
 
 inline constexpr float kLog2E = 1.44269504f;
@@ -64,16 +64,16 @@ struct Power {
 };
 [[gnu::always_inline]] inline Power power_of_two(Vector x, float factor) {
   // Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum.
-  const Vector magic = spread(12582912.0f), k = spread(factor);
+  const Vector magic = broadcast(12582912.0f), k = broadcast(factor);
   const Vector shifted = multiply_add(x, k, magic);
   const Vector r = multiply_add(x, k, magic - shifted);  // in [-1/2, 1/2]
   const Vector r2 = r * r;
-  const Vector low = multiply_add(r, spread(2.402264791e-1f), spread(6.931472028e-1f));
-  const Vector middle = multiply_add(r, spread(9.618437357e-3f), spread(5.550332548e-2f));
-  const Vector high = multiply_add(r, spread(1.535336188e-4f), spread(1.339887440e-3f));
+  const Vector low = multiply_add(r, broadcast(2.402264791e-1f), broadcast(6.931472028e-1f));
+  const Vector middle = multiply_add(r, broadcast(9.618437357e-3f), broadcast(5.550332548e-2f));
+  const Vector high = multiply_add(r, broadcast(1.535336188e-4f), broadcast(1.339887440e-3f));
   const Vector p = multiply_add(multiply_add(high, r2, middle), r2, low);
-  const WordVector exponent = reinterpret_cast<WordVector>(shifted) << 23;  // only the low bits of `shifted` survive
-  const WordVector one = (WordVector{} + 127) << 23;
+  const UintVector exponent = reinterpret_cast<UintVector>(shifted) << 23;  // only the low bits of `shifted` survive
+  const UintVector one = (UintVector{} + 127) << 23;
   return {reinterpret_cast<Vector>(exponent + one), p * r};
 }
 

@@ -17,7 +17,7 @@ struct GruCell {
   static constexpr bool kRecurrentBias = true;   // two biases, since r is applied to R h + b_R
   static constexpr int kForgetGate = -1;
   static constexpr int kPeepholeCount = 0;  // weights from c to gates
-  using InParts = void;                     // one text
+  using SplitCell = void;                   // one text
 
   /// Which blocks W x is added to. R h is always added to the first kGates.
   static constexpr GateRun kInputRuns[] = {{0, 0, 2}, {2, 3, 1}};

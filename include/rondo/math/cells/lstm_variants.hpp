@@ -18,7 +18,7 @@ struct LstmVariantCell {
   static constexpr bool kRecurrentBias = false;
   static constexpr int kForgetGate = kCoupled ? 0 : 1;
   static constexpr int kPeepholeCount = kPeepholes ? kGates - 1 : 0;  // weights from c to gates
-  using InParts = LstmVariantCell;  // two texts: what is remembered, what is shown of it
+  using SplitCell = LstmVariantCell;  // two texts: what is remembered, what is shown of it
   static constexpr GateRun kInputRuns[] = {{0, 0, kGates}};
 };
 

@@ -26,26 +26,26 @@ struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
     }
   }
 
-  /// `shown` is c, or what a layer norm made of it.
-  template <class V, class C, class Shown, class Tanh, class H, class P>
-  [[gnu::always_inline]] static constexpr void output(V (&z)[kBlocks], const C& c, const Shown& shown, Tanh& tanh_c,
+  /// `c_out` is c, or what a layer norm made of it.
+  template <class V, class C, class COut, class Tanh, class H, class P>
+  [[gnu::always_inline]] static constexpr void output(V (&z)[kBlocks], const C& c, const COut& c_out, Tanh& tanh_c,
                                                       H& h, const P* p) {
     auto& o = z[kO];
     if constexpr (kPeepholes) o = o + p[kPo] * c;  // (30) z_o + p_o c
     o = sigmoid(o);                                // (4)
-    tanh_c = tanh(shown);
+    tanh_c = tanh(c_out);
     h = o * tanh_c;  // (6)
   }
 
-  /// d_shown gains what h passes down; dc gains what the output gate's peephole does.
-  template <class V, class C, class Tanh, class Dh, class Dshown, class Dc, class Dz, class P, class Dp>
+  /// dc_out gains what h passes down; dc gains what the output gate's peephole does.
+  template <class V, class C, class Tanh, class Dh, class DcOut, class Dc, class Dz, class P, class Dp>
   [[gnu::always_inline]] static constexpr void output_backward(const V (&gates)[kBlocks], const C& c,
-                                                               const Tanh& tanh_c, const Dh& dh, Dshown& d_shown,
+                                                               const Tanh& tanh_c, const Dh& dh, DcOut& dc_out,
                                                                Dc& dc, Dz (&dz)[kBlocks], const P* p, Dp* dp) {
     auto &o = gates[kO];
     auto &dz_o = dz[kO];
     dz_o = dh * tanh_c * o * (1 - o);                    // (9)
-    d_shown = d_shown + dh * o * (1 - tanh_c * tanh_c);  // (10)
+    dc_out = dc_out + dh * o * (1 - tanh_c * tanh_c);  // (10)
     if constexpr (kPeepholes) {
       dc = dc + dz_o * p[kPo];  // (32) forward: z_o + p_o c
       dp[kPo] = dp[kPo] + dz_o * c;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/generation/outline.hpp"
+#include "piano/generation/plan.hpp"
 
 #include <rondo/music/hash.hpp>
 
@@ -15,7 +15,7 @@ namespace {
 namespace music = rondo::music;
 
 /// The primer less what begins in these spans; behind each the pedal is as the primer has it there.
-Outline anew(const Primer& primer, std::vector<Span> spans) {
+GenerationPlan regenerate(const Primer& primer, std::vector<Span> spans) {
   const auto inside = [&](double time) {
     return std::ranges::any_of(spans, [&](const Span& s) { return s.begin <= time && time < s.end; });
   };
@@ -37,19 +37,21 @@ Outline anew(const Primer& primer, std::vector<Span> spans) {
 
 }  // namespace
 
-Outline continuation(const Primer& primer, double seconds) {
+GenerationPlan continuation(const Primer& primer, double seconds) {
   return {primer.performance, {{primer.seconds, primer.seconds + seconds}}};
 }
 
-Outline second_half_anew(const Primer& primer) { return anew(primer, {{primer.seconds / 2, primer.seconds}}); }
+GenerationPlan regenerate_second_half(const Primer& primer) {
+  return regenerate(primer, {{primer.seconds / 2, primer.seconds}});
+}
 
-Outline share_anew(const Primer& primer, double share, std::uint64_t seed, double stretch) {
+GenerationPlan regenerate_fraction(const Primer& primer, double share, std::uint64_t seed, double stretch) {
   const auto count = static_cast<std::size_t>(std::max(1L, std::lround(primer.seconds / stretch)));
   const auto wanted =
       std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(share * static_cast<double>(count))), 1, count);
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  music::CountedRandom random(seed, 0);
+  music::CounterRng random(seed, 0);
   for (std::size_t i = 0; i < wanted; ++i) std::swap(order[i], order[i + random.below(count - i)]);
   std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted));
   std::vector<Span> spans;
@@ -61,9 +63,9 @@ Outline share_anew(const Primer& primer, double share, std::uint64_t seed, doubl
     else
       spans.push_back(span);
   }
-  return anew(primer, std::move(spans));
+  return regenerate(primer, std::move(spans));
 }
 
-Outline free_play(double seconds) { return {{}, {{0, seconds}}}; }
+GenerationPlan free_play(double seconds) { return {{}, {{0, seconds}}}; }
 
 }  // namespace piano

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/evaluation/recurrence.hpp"
+#include "piano/evaluation/bar_metrics.hpp"
 
 #include "support/catch.hpp"
 
@@ -17,7 +17,7 @@ TEST_CASE("Entropy of bars, worked by hand") {
   const auto p = make_performance({note(0, 60), note(0.5, 72), note(1, 64), note(1.5, 64), note(2, 67), note(6, 60),
                                    note(6.5, 62), note(7, 64), note(7.5, 65)});
   const std::vector<double> lines = {0, 2, 4, 6, 8};
-  CHECK((even_lines(p) == lines));
+  CHECK((regular_bar_lines(p) == lines));
   CHECK(bar_entropy(p, lines) == Approx((1 + 0 + 2) / 3.0));  // the rest is left out
   // two by two: {C 2/5, E 2/5, G 1/5}, {G}, {C D E F}
   const double first = -2 * 0.4 * std::log2(0.4) - 0.2 * std::log2(0.2);
@@ -26,7 +26,7 @@ TEST_CASE("Entropy of bars, worked by hand") {
   const double all = 2 / 3.0 * std::log2(3) + 1 / 3.0 * std::log2(9);
   CHECK(bar_entropy(p, lines, 4) == Approx(all));
   CHECK(bar_entropy(p, lines, 9) == Approx(all));
-  CHECK(bar_entropy({}, even_lines({})) == 0);
+  CHECK(bar_entropy({}, regular_bar_lines({})) == 0);
 }
 
 TEST_CASE("Groove of bars, worked by hand") {
@@ -34,7 +34,7 @@ TEST_CASE("Groove of bars, worked by hand") {
   const auto p = make_performance({note(0, 60), note(0.5, 60), note(1, 60), note(1.5, 60), note(2, 72), note(2.5, 72),
                                    note(3, 72), note(3.5, 72), note(4, 60), note(4.5, 60), note(4.75, 60), note(5, 60),
                                    note(5, 64), note(5.5, 60)});
-  CHECK(groove_similarity(p, even_lines(p)) == Approx((1 + 2 * (1 - 1 / 64.0)) / 3));
+  CHECK(groove_similarity(p, regular_bar_lines(p)) == Approx((1 + 2 * (1 - 1 / 64.0)) / 3));
   // lines of uneven bars: a bar half as long, its rhythm twice as fast, has the same groove
   const auto faster = make_performance({note(0, 60), note(0.5, 60), note(1, 60), note(1.5, 60), note(2, 72),
                                         note(2.25, 72), note(2.5, 72), note(2.75, 72)});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/evaluation/density.hpp"
+#include "piano/evaluation/kernel_density.hpp"
 
 #include <cmath>
 #include <random>
@@ -19,7 +19,7 @@ std::vector<double> gaussian(unsigned seed, int count, double mean, double devia
 }  // namespace
 
 TEST_CASE("Overlap and divergence of two kernels have a closed form") {
-  const Distance far = compare_samples(std::vector<double>{0}, std::vector<double>{1});
+  const DistributionDistance far = compare_samples(std::vector<double>{0}, std::vector<double>{1});
   CHECK(far.overlap == Approx(0).margin(1e-12));
   CHECK(far.kl > 500);  // 5000 in exact numbers: this is the bound where the second density counts as 1e-300
   CHECK(far.kl < 700);
@@ -36,7 +36,7 @@ TEST_CASE("Overlap and divergence of two kernels have a closed form") {
     overlap += 0.001 * std::min(density(x, 0), density(x, d));
     kl += 0.001 * density(x, 0) * std::log(density(x, 0) / density(x, d));
   }
-  const Distance near = compare_samples(a, b);
+  const DistributionDistance near = compare_samples(a, b);
   CHECK(near.overlap == Approx(overlap).margin(1e-3));
   CHECK(near.kl == Approx(kl).margin(1e-3));
   CHECK(kl > 0.01);
@@ -46,7 +46,7 @@ TEST_CASE("Overlap and divergence of two Gaussians approach theirs") {
   // Kernels widen N(m, 1) to N(m, 1 + w^2) with w = n^(-1/5); then overlap = erfc(d / (2 sqrt 2 s)), kl = d^2 / 2 s^2.
   const int n = 4000;
   const double d = 1.5, s = std::sqrt(1 + std::pow(n, -0.4));
-  const Distance distance = compare_samples(gaussian(1, n, 0, 1), gaussian(2, n, d, 1));
+  const DistributionDistance distance = compare_samples(gaussian(1, n, 0, 1), gaussian(2, n, d, 1));
   CHECK(distance.overlap == Approx(std::erfc(d / (2 * std::sqrt(2.0) * s))).margin(0.02));
   CHECK(distance.kl == Approx(d * d / (2 * s * s)).epsilon(0.1));
   // Divergence of Gaussians of unequal width is not symmetric, which two grids would hide.
@@ -72,7 +72,7 @@ TEST_CASE("Overlap and divergence are those that numpy finds by summing every ke
   std::vector<double> x, y;
   for (int i = 0; i < 40; ++i) x.push_back(std::fmod(i * 0.618034, 1.0) * 5 + (i % 7 == 0 ? 3 : 0));
   for (int i = 0; i < 25; ++i) y.push_back(std::pow(std::fmod(i * 0.414214, 1.0), 2.0) * 9);
-  const Distance distance = compare_samples(x, y);
+  const DistributionDistance distance = compare_samples(x, y);
   CHECK(distance.overlap == Approx(0.755094).margin(5e-4));
   CHECK(distance.kl == Approx(0.192098).margin(5e-4));
 }

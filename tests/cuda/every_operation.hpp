@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One run of every verb whose result could depend on who comes first, and all that it computed.
+// One run of every operation whose result could depend on who comes first, and all that it computed.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@ class Results {
 
 /// Matrices of `rows` rows and several hundred columns, from the seed 1.
 template <class Scalar>
-Results run_every_verb(Index rows) {
+Results run_every_operation(Index rows) {
   using namespace rondo;
   constexpr Index B = 7, T = 43, columns = B * T;
   Rng rng(1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/evaluation/report.hpp"
+#include "piano/evaluation/evaluator.hpp"
 
 #include "piano/evaluation/features.hpp"
 #include "piano/evaluation/statistics.hpp"
@@ -45,38 +45,38 @@ json run(const SharedRun& run, double share) {
           {"share", share}};
 }
 
-json shared(const Yardstick::Shared& s) {
+json shared(const CopyDetector::Shared& s) {
   return {{"longest_run", s.longest_run},
           {"mean_run", s.mean_run},
           {"share", s.mean_share},
           {"highest_share", s.highest_share}};
 }
 
-json limit(const CopyLimit& limit) { return {{"longest_run", limit.run}, {"share", limit.share}}; }
+json limit(const CopyThreshold& limit) { return {{"longest_run", limit.run}, {"share", limit.share}}; }
 
 }  // namespace
 
-Judge::Judge(std::span<const music::Piece> train, std::span<const music::Piece> held_out, double output_seconds,
-             double window_seconds)
+Evaluator::Evaluator(std::span<const music::Piece> train, std::span<const music::Piece> held_out, double output_seconds,
+                     double window_seconds)
     : has_training_(!train.empty()),
       output_seconds_(output_seconds),
       held_out_(performances(held_out)),
       training_(train),
-      yardstick_(training_, held_out, output_seconds),
+      copy_detector_(training_, held_out, output_seconds),
       style_(style_of(has_training_ ? performances(train) : held_out_, window_seconds)) {}
 
-json Judge::human() const {
-  if (yardstick_.excerpts() == 0 || !has_training_) return nullptr;
-  json result = shared(yardstick_.exact());
-  result["transposed"] = shared(yardstick_.transposed());
-  result["windows"] = yardstick_.excerpts();
-  result["left_out"] = yardstick_.left_out();
+json Evaluator::held_out() const {
+  if (copy_detector_.excerpts() == 0 || !has_training_) return nullptr;
+  json result = shared(copy_detector_.exact());
+  result["transposed"] = shared(copy_detector_.transposed());
+  result["windows"] = copy_detector_.excerpts();
+  result["excluded"] = copy_detector_.excluded();
   result["seconds"] = output_seconds_;
   // One excerpt at a time, as outputs are; a few, evenly spread, tell the mean.
   std::vector<music::Performance> excerpts;
   for (const auto& piece : held_out_)
     for (auto& excerpt : cut_windows(piece, output_seconds_)) excerpts.push_back(std::move(excerpt));
-  const auto some = spread(std::span<const music::Performance>(excerpts), 32);
+  const auto some = evenly_spaced(std::span<const music::Performance>(excerpts), 32);
   double sum = 0;
   for (const music::Performance* excerpt : some)
     if (style_) sum += measures(*excerpt)["overlap_area"].get<double>();
@@ -84,25 +84,25 @@ json Judge::human() const {
   return result;
 }
 
-json Judge::limits() const {
+json Evaluator::copy_thresholds() const {
   if (!has_training_) return nullptr;
-  json result = limit(yardstick_.exact_limit());
-  result["transposed"] = limit(yardstick_.transposed_limit());
-  result["measured"] = yardstick_.excerpts() >= Yardstick::kEnough;
+  json result = limit(copy_detector_.exact_threshold());
+  result["transposed"] = limit(copy_detector_.transposed_threshold());
+  result["from_held_out"] = copy_detector_.excerpts() >= CopyDetector::kMinExcerpts;
   return result;
 }
 
-json Judge::memorisation(const music::Performance& fresh) const {
+json Evaluator::memorisation(const music::Performance& fresh) const {
   if (!has_training_) return nullptr;
   const auto found = training_.compare(fresh);
   json result = run(found.exact, found.exact_share);
-  result["copied"] = yardstick_.copied(found);
+  result["copied"] = copy_detector_.copied(found);
   result["transposed"] = run(found.transposed, found.transposed_share);
   result["transposed"]["semitones"] = found.transposed.semitones;
   return result;
 }
 
-json Judge::measures(const music::Performance& fresh) const {
+json Evaluator::measures(const music::Performance& fresh) const {
   const auto s = describe(fresh);
   json result = {{"overlap_area", nullptr}};
   for (const char* name : kBanded) result[name] = feature(name).values(s)[0];
@@ -113,17 +113,17 @@ json Judge::measures(const music::Performance& fresh) const {
   return result;
 }
 
-json Judge::distribution(std::span<const music::Performance> outputs) const {
+json Evaluator::distribution(std::span<const music::Performance> outputs) const {
   if (!style_) return nullptr;
   const double seconds = style_->window_seconds();
   const auto windows = describe_windows(outputs, seconds);
   if (windows.empty()) return nullptr;
   const auto distances = style_->compare(windows);
-  const Distance mean_distance = mean(distances);
+  const DistributionDistance mean_distance = mean(distances);
   json features = json::object(), bands = json::object(), inside = json::object(), means = json::object();
   const auto moments = [](const Feature& f, std::span<const Statistics> of) {
     const auto m = piano::moments(values_in(f, of));
-    return json{{"mean", m.mean}, {"deviation", m.deviation}};
+    return json{{"mean", m.mean}, {"std", m.deviation}};
   };
   for (std::size_t f = 0; f < kFeatures.size(); ++f) {
     const Feature& feature = kFeatures[f];
@@ -134,18 +134,18 @@ json Judge::distribution(std::span<const music::Performance> outputs) const {
     entry["style"] = moments(feature, style_->windows());
   }
   for (const char* name : kBanded) {
-    const auto band = piano::band(values_in(feature(name), style_->windows()));
+    const auto range = percentile_range(values_in(feature(name), style_->windows()));
     const double value = features[name]["outputs"]["mean"];
     means[name] = value;
-    bands[name] = {band.low, band.high};
-    inside[name] = band.holds(value);
+    bands[name] = {range.low, range.high};
+    inside[name] = range.contains(value);
   }
-  json human;
+  json held_out;
   if (has_training_) {
     const auto theirs = describe_windows(held_out_, seconds);
     if (!theirs.empty()) {
       const auto m = mean(style_->compare(theirs));
-      human = {{"overlap_area", m.overlap}, {"kl", m.kl}};
+      held_out = {{"overlap_area", m.overlap}, {"kl", m.kl}};
     }
   }
   return {{"overlap_area", mean_distance.overlap},
@@ -155,9 +155,9 @@ json Judge::distribution(std::span<const music::Performance> outputs) const {
           {"windows", {{"outputs", windows.size()}, {"style", style_->windows().size()}}},
           {"style", has_training_ ? "training pieces" : "held-out pieces"},
           {"outputs", means},
-          {"training_band", bands},
-          {"inside_band", inside},
-          {"human", human}};
+          {"training_p10_p90", bands},
+          {"inside_p10_p90", inside},
+          {"held_out", held_out}};
 }
 
 }  // namespace piano

@@ -15,15 +15,15 @@
 
 namespace piano {
 
-/// From how long a run, and from which share of the notes in runs of kTellingRun or more, an output is accused.
-struct CopyLimit {
+/// From how long a run, and from which share of the notes in runs of kMinRunLength or more, an output is accused.
+struct CopyThreshold {
   std::size_t run = 0;
   double share = 0;
 
   bool reached(std::size_t longest_run, double of_notes) const { return longest_run >= run && of_notes >= share; }
 };
 
-class Yardstick {
+class CopyDetector {
  public:
   /// What the excerpts share, at the same pitch or transposed.
   struct Shared {
@@ -31,22 +31,22 @@ class Yardstick {
     std::size_t longest_run = 0;
 
     /// Twice the longest run, and a tenth of the notes above the highest share; never under the least.
-    CopyLimit limit(CopyLimit least) const {
+    CopyThreshold limit(CopyThreshold least) const {
       return {std::max(least.run, 2 * longest_run), std::max(least.share, highest_share + 0.1)};
     }
   };
 
-  static constexpr std::size_t kEnough = 8;  // excerpts; the least limits alone hold with fewer
-  static constexpr CopyLimit kLeast{16, 0.2};
-  static constexpr CopyLimit kLeastTransposed{40, 0.4};
+  static constexpr std::size_t kMinExcerpts = 8;  // excerpts; the least limits alone hold with fewer
+  static constexpr CopyThreshold kMinThreshold{16, 0.2};
+  static constexpr CopyThreshold kMinThresholdTransposed{40, 0.4};
 
   /// Of excerpts of so many seconds, cut from music that the pieces in `training` are not.
-  Yardstick(const TrainingNotes& training, std::span<const Piece> held_out, double seconds) {
+  CopyDetector(const TrainingSetIndex& training, std::span<const Piece> held_out, double seconds) {
     for (const Piece& piece : held_out)
       for (const Performance& excerpt : cut_windows(piece.performance, seconds)) {
         const Memorisation m = training.compare(excerpt);
-        if (kLeast.reached(m.exact.length, m.exact_share)) {
-          ++left_out_;
+        if (kMinThreshold.reached(m.exact.length, m.exact_share)) {
+          ++excluded_;
           continue;
         }
         ++excerpts_;
@@ -59,19 +59,21 @@ class Yardstick {
 
   /// Excerpts that would be accused themselves: of a piece that was learned in another file, say. They are no
   /// yardstick.
-  std::size_t left_out() const { return left_out_; }
+  std::size_t excluded() const { return excluded_; }
 
   const Shared& exact() const { return exact_; }
   const Shared& transposed() const { return transposed_; }
-  CopyLimit exact_limit() const { return excerpts_ < kEnough ? kLeast : exact_.limit(kLeast); }
-  CopyLimit transposed_limit() const {
-    return excerpts_ < kEnough ? kLeastTransposed : transposed_.limit(kLeastTransposed);
+  CopyThreshold exact_threshold() const {
+    return excerpts_ < kMinExcerpts ? kMinThreshold : exact_.limit(kMinThreshold);
+  }
+  CopyThreshold transposed_threshold() const {
+    return excerpts_ < kMinExcerpts ? kMinThresholdTransposed : transposed_.limit(kMinThresholdTransposed);
   }
 
   /// The verdict: at the same pitch, or transposed.
   bool copied(const Memorisation& m) const {
-    return exact_limit().reached(m.exact.length, m.exact_share) ||
-           transposed_limit().reached(m.transposed.length, m.transposed_share);
+    return exact_threshold().reached(m.exact.length, m.exact_share) ||
+           transposed_threshold().reached(m.transposed.length, m.transposed_share);
   }
 
  private:
@@ -85,7 +87,7 @@ class Yardstick {
   }
 
   Shared exact_, transposed_;
-  std::size_t excerpts_ = 0, left_out_ = 0;
+  std::size_t excerpts_ = 0, excluded_ = 0;
 };
 
 }  // namespace piano

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "choose.hpp"
+#include "algorithm_selection.hpp"
 
 #include "../runtime.hpp"
 #include "operands.hpp"
@@ -71,7 +71,7 @@ const std::uint16_t* rounded(MatrixView<const float> a, bool fp16, Buffer<std::u
 
 /// What is asked for, if the layer is one for it.
 template <class Cell, class Scalar>
-RecurrentAlgorithm asked_for(const RecurrentShape& shape, Precision precision, Index B, bool backward) {
+RecurrentAlgorithm requested_algorithm(const RecurrentShape& shape, Precision precision, Index B, bool backward) {
   const Context::Impl& current = context();
   const bool persistent = persistent_supports<Cell, Scalar>(shape);
   RecurrentAlgorithm asked = current.algorithm;
@@ -85,7 +85,7 @@ RecurrentAlgorithm asked_for(const RecurrentShape& shape, Precision precision, I
 
 template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
-  const RecurrentAlgorithm asked = asked_for<Cell, Scalar>(shape, precision, 1, false);
+  const RecurrentAlgorithm asked = requested_algorithm<Cell, Scalar>(shape, precision, 1, false);
   if (asked == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
     return asked;
   if (asked != RecurrentAlgorithm::cluster_persistent && asked != RecurrentAlgorithm::grid_persistent) return asked;
@@ -98,8 +98,8 @@ void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<c
                    RecurrentWorkspace<Scalar, Cuda>& work) {
   const Precision precision = product_precision(a, asked);
   RecurrentAlgorithm& chosen = context().last_algorithm;
-  chosen = asked_for<Cell, Scalar>(w.shape, precision, a.timing.B, kBackward<Arguments>);
-  if (a.timing.T == 0 || a.timing.B == 0) chosen = RecurrentAlgorithm::stepwise;
+  chosen = requested_algorithm<Cell, Scalar>(w.shape, precision, a.step_order.B, kBackward<Arguments>);
+  if (a.step_order.T == 0 || a.step_order.B == 0) chosen = RecurrentAlgorithm::stepwise;
 
   if constexpr (std::is_same_v<Scalar, float>) {
     if (chosen == RecurrentAlgorithm::cluster_persistent) {

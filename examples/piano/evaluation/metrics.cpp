@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "piano/evaluation/figures.hpp"
+#include "piano/evaluation/metrics.hpp"
 
 #include <rondo/music/vocabulary.hpp>
-#include "piano/evaluation/recurrence.hpp"
+#include "piano/evaluation/bar_metrics.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -23,20 +23,20 @@ void line(const char* what, const json& value, const char* unit = "") {
 void print_likelihood(const json& n) {
   std::printf("likelihood: %zu pieces, %zu tokens, %zu notes, %.0f s\n", n["pieces"].get<std::size_t>(),
               n["tokens"].get<std::size_t>(), n["notes"].get<std::size_t>(), number(n["seconds"]));
-  if (const auto learned = n["pieces_learned"].get<std::size_t>(); learned > 0)
+  if (const auto learned = n["pieces_in_training_set"].get<std::size_t>(); learned > 0)
     std::printf("  %zu of these pieces the model has learned from: its likelihood of them says little\n", learned);
   line("nats per token", n["nll_per_token"]);
-  if (n.contains("nll_per_token_told")) line("  told density and key", n["nll_per_token_told"]);
+  if (n.contains("nll_per_token_conditioned")) line("  conditioned on density and key", n["nll_per_token_conditioned"]);
   line("nats per note", n["nll_per_note"]);
   line("nats per second", n["nll_per_second"]);
   for (const auto& [kind, value] : n["nll_by_event"].items()) line(("nats per " + kind + " token").c_str(), value);
   if (const json& floors = n["floors"]; floors.is_object()) {
     for (const char* order : {"uniform", "unigram", "bigram", "trigram", "fourgram"})
       line((std::string("floor: ") + order).c_str(), floors[order]);
-    if (const auto out = floors["counted_without"].size(); out > 0)
+    if (const auto out = floors["leave_one_out"].size(); out > 0)
       std::printf("  floors of %zu pieces that are training pieces, too, are counted without them\n", out);
   }
-  line("likeliest token was right", n["accuracy"]);
+  line("accuracy (most likely token)", n["accuracy"]);
   line("calibration error", n["calibration"]["ece"]);
   std::printf("    %-12s %10s %10s %10s\n", "confidence", "mean", "right", "tokens");
   for (const json& bin : n["calibration"]["bins"])
@@ -60,21 +60,21 @@ void print_distribution(const json& d) {
               d["windows"]["style"].get<std::size_t>());
   line("overlap area", d["overlap_area"]);
   line("KL divergence", d["kl"], " nats");
-  if (d["human"].is_object()) {
-    line("overlap area of held-out music", d["human"]["overlap_area"]);
-    line("KL divergence of held-out music", d["human"]["kl"], " nats");
+  if (d["held_out"].is_object()) {
+    line("overlap area of held-out music", d["held_out"]["overlap_area"]);
+    line("KL divergence of held-out music", d["held_out"]["kl"], " nats");
   }
   std::printf("    %-24s %7s %7s   %-18s %-18s\n", "feature", "overlap", "KL", "samples", "style");
   for (const auto& [name, f] : d["features"].items()) {
     std::printf("    %-24s %7.3f %7.3f", name.c_str(), number(f["overlap_area"]), number(f["kl"]));
     if (f.contains("outputs"))
       for (const char* side : {"outputs", "style"})
-        std::printf("   %7.2f +- %-5.2f", number(f[side]["mean"]), number(f[side]["deviation"]));
+        std::printf("   %7.2f +- %-5.2f", number(f[side]["mean"]), number(f[side]["std"]));
     std::printf("\n");
   }
-  for (const auto& [name, band] : d["training_band"].items())
+  for (const auto& [name, band] : d["training_p10_p90"].items())
     std::printf("  %s: %.2f, %s %.2f to %.2f, where four fifths of the windows are\n", name.c_str(),
-                number(d["outputs"][name]), d["inside_band"][name] ? "inside" : "outside", number(band[0]),
+                number(d["outputs"][name]), d["inside_p10_p90"][name] ? "inside" : "outside", number(band[0]),
                 number(band[1]));
 }
 
@@ -99,15 +99,15 @@ void print_memorisation(const json& m) {
                 100 * number(exact["share"]), moved["longest_run"].get<std::size_t>(), 100 * number(moved["share"]));
   };
   std::printf("    %-16s %5s %8s %8s %8s\n", "", "run", "share", "any key", "share");
-  if (const json& human = m["human"]; human.is_object()) {
-    row("held-out music", human);
-    std::printf("   longest of %zu excerpts, mean share\n", human["windows"].get<std::size_t>());
-    if (const auto out = human["left_out"].get<std::size_t>(); out > 0)
+  if (const json& held_out = m["held_out"]; held_out.is_object()) {
+    row("held-out music", held_out);
+    std::printf("   longest of %zu excerpts, mean share\n", held_out["windows"].get<std::size_t>());
+    if (const auto out = held_out["excluded"].get<std::size_t>(); out > 0)
       std::printf("    %zu more are in the training pieces themselves, and no yardstick\n", out);
   }
-  row("copied from", m["limits"]);
+  row("copied from", m["copy_thresholds"]);
   std::printf("   run and share together%s\n",
-              m["limits"]["measured"] ? "" : "; fixed, for there is too little held-out music to go by");
+              m["copy_thresholds"]["from_held_out"] ? "" : "; fixed, for there is too little held-out music to go by");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     row("sample " + std::to_string(i + 1), outputs[i]);
     std::printf("   %s%s\n", outputs[i]["copied"] ? "COPIED: " : "", place(outputs[i]).c_str());
@@ -116,12 +116,12 @@ void print_memorisation(const json& m) {
 
 }  // namespace
 
-json to_json(const Floors& floors) {
-  return {{"uniform", floors.uniform},
-          {"unigram", floors.unigram},
-          {"bigram", floors.bigram},
-          {"trigram", floors.trigram},
-          {"fourgram", floors.fourgram}};
+json to_json(const Baselines& baselines) {
+  return {{"uniform", baselines.uniform},
+          {"unigram", baselines.unigram},
+          {"bigram", baselines.bigram},
+          {"trigram", baselines.trigram},
+          {"fourgram", baselines.fourgram}};
 }
 
 json to_json(const Likelihood& likelihood) {
@@ -151,7 +151,7 @@ json to_json(const Likelihood& likelihood) {
           {"calibration", {{"ece", likelihood.calibration.error()}, {"bins", bins}}}};
 }
 
-json in_bars(std::span<const music::Piece> pieces) {
+json bar_metrics(std::span<const music::Piece> pieces) {
   double one = 0, four = 0, groove = 0;
   std::size_t known = 0;
   for (const music::Piece& piece : pieces) {
@@ -168,7 +168,7 @@ json in_bars(std::span<const music::Piece> pieces) {
       {"pieces", known}, {"bar_entropy", one / n}, {"four_bar_entropy", four / n}, {"groove_similarity", groove / n}};
 }
 
-void print_figures(const json& figures) {
+void print_metrics(const json& figures) {
   print_likelihood(figures);
   print_bars(figures["bars"]);
   print_distribution(figures["distribution"]);

@@ -20,7 +20,7 @@ namespace piano {
 
 /// Raises the logits of allowed tokens so that each kind of event keeps the probability it had before the mask, where
 /// any token of it is allowed. Both spans are as long as the vocabulary.
-inline void keep_kind_mass(std::span<float> logits, std::span<const std::uint8_t> allowed) {
+inline void preserve_kind_probabilities(std::span<float> logits, std::span<const std::uint8_t> allowed) {
   constexpr std::size_t kKinds = 5;
   float highest = -std::numeric_limits<float>::infinity();
   for (float z : logits) highest = std::max(highest, z);

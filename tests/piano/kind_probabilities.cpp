@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/generation/kind_mass.hpp"
+#include "piano/generation/kind_probabilities.hpp"
 
 #include <array>
 #include <cmath>
@@ -41,7 +41,7 @@ TEST_CASE("a mask leaves each kind of event its probability") {
     if (pitch == 60 || pitch == 64) allowed[static_cast<std::size_t>(note_on(pitch))] = 0;
   }
   auto masked = logits;
-  keep_kind_mass(masked, allowed);
+  preserve_kind_probabilities(masked, allowed);
   const auto after = kinds(masked, allowed);
   for (std::size_t k = 0; k < 4; ++k) CHECK(after[k] == Approx(before[k]).epsilon(1e-5));
   CHECK(kinds(logits, allowed)[1] < 0.5 * before[1]);  // what the bare mask would have done to note-offs
@@ -53,7 +53,7 @@ TEST_CASE("a mask leaves each kind of event its probability") {
   SECTION("a kind of which nothing is allowed is gone, the others keep their proportions") {
     for (int pitch = 0; pitch < kPitches; ++pitch) allowed[static_cast<std::size_t>(note_off(pitch))] = 0;
     masked = logits;
-    keep_kind_mass(masked, allowed);
+    preserve_kind_probabilities(masked, allowed);
     const auto rest = kinds(masked, allowed);
     CHECK(rest[1] == 0);
     CHECK(rest[2] / rest[0] == Approx(before[2] / before[0]).epsilon(1e-5));

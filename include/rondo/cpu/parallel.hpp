@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Work over a long range, shared by a team whenever it is worth its waking; and sums over one, in an order that the
+// Work over a long range, shared by a group whenever it is worth its waking; and sums over one, in an order that the
 // range alone decides.
 #pragma once
 
@@ -12,14 +12,14 @@
 namespace rondo::inline v0::detail {
 
 /// Fewer numbers than these are sooner done than shared.
-inline constexpr Index kWorthSharing = 1 << 15;
+inline constexpr Index kMinParallelWork = 1 << 15;
 
 /// f(first, last) for parts of [0, n) that each begin at a multiple of `grain`; `numbers` in all are touched.
 template <class F>
-void for_each_share(Index n, Index grain, Index numbers, F&& f) {
-  with_team(numbers >= kWorthSharing ? threads() : 1, [&](const Team& team) {
+void parallel_for(Index n, Index grain, Index numbers, F&& f) {
+  run_parallel(numbers >= kMinParallelWork ? num_threads() : 1, [&](const ThreadGroup& group) {
     const FlushDenormals guard;
-    const auto [first, last] = team.share(n, grain);
+    const auto [first, last] = group.range(n, grain);
     if (first < last) f(first, last);
   });
 }
@@ -27,10 +27,10 @@ void for_each_share(Index n, Index grain, Index numbers, F&& f) {
 /// The sum of part(first, last) over fixed parts of [0, n), added in their order: the same bits for any number of
 /// threads.
 template <class Part>
-double sum_of_parts(Index n, Index numbers, Part&& part) {
+double parallel_sum(Index n, Index numbers, Part&& part) {
   constexpr Index kParts = 64;
   std::array<double, kParts> sums{};
-  for_each_share(kParts, 1, numbers, [&](Index first, Index last) {
+  parallel_for(kParts, 1, numbers, [&](Index first, Index last) {
     for (Index p = first; p < last; ++p) sums[static_cast<std::size_t>(p)] = part(n * p / kParts, n * (p + 1) / kParts);
   });
   double total = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cuda_floor.hpp"
+#include "cuda_lower_bound.hpp"
 
 #include <algorithm>
 
@@ -35,8 +35,8 @@ double operations_a_clock(Precision precision) {
 
 }  // namespace
 
-double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision,
-                     RecurrentAlgorithm algorithm, bool backward) {
+double lower_bound_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision,
+                           RecurrentAlgorithm algorithm, bool backward) {
   const double H = static_cast<double>(shape.H), B = static_cast<double>(shape.B), L = static_cast<double>(shape.L);
   const double chip = device.multiprocessors, rate = operations_a_clock(precision) * kClock * chip;
   const double word = precision == Precision::bf16 || precision == Precision::fp16 ? 2 : 4;

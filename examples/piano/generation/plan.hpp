@@ -16,22 +16,22 @@ struct Span {
   double begin, end;
 };
 
-struct Outline {
+struct GenerationPlan {
   rondo::music::Performance given;  // notes and pedal that are played as they are
   std::vector<Span> free;           // where the model plays beside them; in order, apart
 };
 
 /// The primer, then `seconds` of new music.
-Outline continuation(const Primer& primer, double seconds);
+GenerationPlan continuation(const Primer& primer, double seconds);
 
 /// The primer with its second half played anew. What begins in the first half is kept.
-Outline second_half_anew(const Primer& primer);
+GenerationPlan regenerate_second_half(const Primer& primer);
 
 /// The primer with `share` (0..1) of it played anew: of its stretches of about `stretch` seconds so many, drawn by
 /// `seed`, at least one. What begins in the others is kept, whole.
-Outline share_anew(const Primer& primer, double share, std::uint64_t seed, double stretch = 1.5);
+GenerationPlan regenerate_fraction(const Primer& primer, double share, std::uint64_t seed, double stretch = 1.5);
 
 /// `seconds` of new music from nothing.
-Outline free_play(double seconds);
+GenerationPlan free_play(double seconds);
 
 }  // namespace piano

@@ -24,11 +24,11 @@ namespace music = rondo::music;
 inline constexpr music::Token kOpening = music::velocity(16);
 
 /// Its weights are drawn wide: what it foretells is lumpy, and another with each seed.
-inline rondo::TokenModel<float> random_model(const music::Hearing& hearing, std::uint64_t seed) {
+inline rondo::TokenModel<float> random_model(const music::InputSpec& input_spec, std::uint64_t seed) {
   rondo::Rng rng(seed);
-  rondo::TokenModel<float> model({.vocabulary = hearing.vocabulary,
-                                  .conditions = hearing.conditions.ids(),
-                                  .per_step = hearing.conditions.per_step(),
+  rondo::TokenModel<float> model({.vocabulary = input_spec.vocabulary,
+                                  .conditions = input_spec.conditions.ids(),
+                                  .ids_per_step = input_spec.conditions.per_step(),
                                   .embedding = 12,
                                   .hidden = 24,
                                   .layers = 1},
@@ -59,27 +59,27 @@ struct Played {
   std::vector<music::Token> tokens;
   std::vector<std::vector<music::Token>> heard;  // ids of each token's step
   std::vector<std::vector<float>> logits;        // what followed each step
-  piano::Take take;
+  piano::GeneratedPiece take;
 };
 
-inline Played play(const rondo::TokenModel<float>& model, const music::Hearing& hearing,
+inline Played play(const rondo::TokenModel<float>& model, const music::InputSpec& input_spec,
                    const piano::Request& request) {
   constexpr music::Token kNothing = music::note_on(0);  // what a stream says past its end; below any piano's keys
   Played all;
-  piano::Stream stream(request, hearing, kOpening);
+  piano::Stream stream(request, input_spec, kOpening);
   auto state = model.zero_state(1);
   rondo::TokenModel<float>::Scratch scratch;
-  std::vector<music::Token> ids(static_cast<std::size_t>(hearing.conditions.per_step()));
+  std::vector<music::Token> ids(static_cast<std::size_t>(input_spec.conditions.ids_per_step()));
   for (std::size_t t = 0;; ++t) {
-    stream.speak(t, ids);
+    stream.next_input(t, ids);
     if (stream.done() && ids[0] == kNothing) break;
     all.tokens.push_back(ids[0]);
     all.heard.push_back(ids);
     const auto z = model.step(ids, state, scratch);
     all.logits.emplace_back(z.data, z.data + z.rows);
-    stream.hear(t, all.logits.back());
+    stream.set_logits(t, all.logits.back());
   }
-  all.take = stream.take();
+  all.take = stream.result();
   return all;
 }
 

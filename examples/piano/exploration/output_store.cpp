@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/exploration/cells.hpp"
+#include "piano/exploration/output_store.hpp"
 #include "piano/page/data.hpp"
 
 #include <rondo/midi/compose.hpp>
@@ -16,40 +16,41 @@ namespace piano {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-Cells::Cells(fs::path folder, json settings) : folder_(std::move(folder)), settings_(std::move(settings)) {
-  fs::create_directories(folder_ / "cells");
-  std::ifstream in(folder_ / "cells.jsonl");
+OutputStore::OutputStore(fs::path folder, json settings) : folder_(std::move(folder)), settings_(std::move(settings)) {
+  fs::create_directories(folder_ / "outputs");
+  std::ifstream in(folder_ / "outputs.jsonl");
   for (std::string line; std::getline(in, line);) {
     const json cell = json::parse(line, nullptr, false);
     if (cell.is_object() && cell.value("settings", json()) == settings_ &&
         fs::exists(folder_ / cell.value("file", "?")))
-      cells_.push_back(cell);
+      outputs_.push_back(cell);
   }
 }
 
-bool Cells::has(const std::string& model, const std::string& primer, double temperature, std::uint64_t seed) const {
-  return std::ranges::any_of(cells_, [&](const json& cell) {
+bool OutputStore::has(const std::string& model, const std::string& primer, double temperature,
+                      std::uint64_t seed) const {
+  return std::ranges::any_of(outputs_, [&](const json& cell) {
     return cell["model"] == model && cell["primer"] == primer && cell["temperature"] == temperature &&
            cell["seed"] == seed;
   });
 }
 
-void Cells::add(const std::string& model, const std::string& primer, json numbers, const Take& take) {
+void OutputStore::add(const std::string& model, const std::string& primer, json numbers, const GeneratedPiece& take) {
   char grid[64];
   std::snprintf(grid, sizeof grid, "-t%g-s%llu.mid", numbers["temperature"].get<double>(),
                 static_cast<unsigned long long>(numbers["seed"].get<std::uint64_t>()));
-  const std::string file = "cells/" + model + "-" + primer + grid;
+  const std::string file = "outputs/" + model + "-" + primer + grid;
   rondo::midi::write_file(folder_ / file, rondo::midi::compose(take.performance, "Rondo, " + model));
   numbers.update({{"model", model}, {"primer", primer}, {"file", file}, {"settings", settings_}});
-  std::ofstream out(folder_ / "cells.jsonl", std::ios::app);
+  std::ofstream out(folder_ / "outputs.jsonl", std::ios::app);
   out << numbers.dump() << '\n' << std::flush;
-  if (!out) throw std::runtime_error((folder_ / "cells.jsonl").string() + ": cannot be written");
-  cells_.push_back(std::move(numbers));
+  if (!out) throw std::runtime_error((folder_ / "outputs.jsonl").string() + ": cannot be written");
+  outputs_.push_back(std::move(numbers));
 }
 
-json Cells::with_performances() const {
+json OutputStore::with_performances() const {
   json all = json::array();
-  for (json cell : cells_) {
+  for (json cell : outputs_) {
     const auto path = folder_ / cell["file"].get<std::string>();
     cell["performance"] = page_performance(path);
     all.push_back(std::move(cell));

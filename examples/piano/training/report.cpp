@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/training/listen.hpp"
+#include "piano/training/report.hpp"
 #include "piano/data/primer.hpp"
 #include "piano/generation/generate.hpp"
 #include "piano/page/data.hpp"
@@ -20,17 +20,17 @@ namespace piano {
 namespace music = rondo::music;
 using nlohmann::json;
 
-json write_sample(const RunDir& run, const Config& config, const music::Corpus& corpus, std::int64_t step) {
+json write_checkpoint_sample(const RunDir& run, const Config& config, const music::Corpus& corpus, std::int64_t step) {
   constexpr double kPrimerSeconds = 5, kSeconds = 15;
   constexpr std::uint64_t kSeed = 1;
   const music::Piece& piece = corpus.valid.front();
   const Primer primer = primer_of(piece.performance, kPrimerSeconds);
   const auto model = run.read_last(config);
-  const auto take = generate(model, config.hearing(),
-                             {{.outline = continuation(primer, kSeconds),
+  const auto take = generate(model, config.input_spec(),
+                             {{.plan = continuation(primer, kSeconds),
                                .sampling = {},
                                .seed = kSeed,
-                               .told = told_by(primer.performance)}},
+                               .condition_values = condition_values_of(primer.performance)}},
                              opening_velocity(corpus.train))
                         .front();
   char name[48];

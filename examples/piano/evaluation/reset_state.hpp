@@ -11,7 +11,7 @@ namespace piano {
 
 /// Sets the state of every stream b with reset[b] to zero, in all layers.
 template <class Device>
-void restart(rondo::LstmState<float, Device>& state, std::span<const std::uint8_t> reset) {
+void reset_state(rondo::LstmState<float, Device>& state, std::span<const std::uint8_t> reset) {
   for (rondo::Index b = 0; b < static_cast<rondo::Index>(reset.size()); ++b)
     if (reset[static_cast<std::size_t>(b)])
       for (rondo::Index l = 0; l < state.h.time(); ++l)

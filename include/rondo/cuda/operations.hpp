@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the layers ask of a backend beside the LSTM, on a GPU: the overloads of every verb that the CPU has, for float
-// and double. Views are of device memory unless it says "on the host". All are deterministic: the order of every sum
-// depends on shapes alone.
+// What the layers ask of a backend beside the LSTM, on a GPU: the overloads of every operation that the CPU has, for
+// float and double. Views are of device memory unless it says "on the host". All are deterministic: the order of every
+// sum depends on shapes alone.
 #pragma once
 
 #include <rondo/core/operations.hpp>

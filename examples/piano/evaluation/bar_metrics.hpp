@@ -34,7 +34,7 @@ inline std::vector<double> bar_lines(const Piece& piece) {
 }
 
 /// Lines every so many seconds, from the first onset to past the last. Empty without notes.
-inline std::vector<double> even_lines(const Performance& performance, double seconds = kBarSeconds) {
+inline std::vector<double> regular_bar_lines(const Performance& performance, double seconds = kBarSeconds) {
   std::vector<double> lines;
   if (performance.notes.empty() || !(seconds > 0)) return lines;
   const auto [first, last] = std::ranges::minmax(performance.notes, {}, &Note::start);

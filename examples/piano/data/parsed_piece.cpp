@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "piano/data/reading.hpp"
+#include "piano/data/parsed_piece.hpp"
 #include "piano/data/read_piece.hpp"
 
 #include <rondo/music/hash.hpp>
@@ -32,14 +32,14 @@ std::uint64_t hash_of(const music::Performance& performance) {
 /// extend_notes keeps the order of the notes that it keeps, and all of a note but its end.
 std::vector<Seconds> silences(const music::Performance& performance) {
   const auto extended = music::extend_notes(performance);
-  std::vector<Seconds> silent_at(performance.notes.size(), Reading::kNeverHeard);
+  std::vector<Seconds> sounding_end(performance.notes.size(), ParsedPiece::kNeverSounds);
   std::size_t next = 0;
-  for (std::size_t i = 0; i < silent_at.size() && next < extended.size(); ++i) {
+  for (std::size_t i = 0; i < sounding_end.size() && next < extended.size(); ++i) {
     music::Note note = performance.notes[i];
     note.end = extended[next].end;
-    if (note == extended[next]) silent_at[i] = extended[next++].end;
+    if (note == extended[next]) sounding_end[i] = extended[next++].end;
   }
-  return silent_at;
+  return sounding_end;
 }
 
 /// A complaint without the path that it begins with: a cache outlives the path by which its files were found.
@@ -49,29 +49,29 @@ std::string behind(const std::string& path, const std::string& complaint) {
 
 }  // namespace
 
-Reading read_music(const std::filesystem::path& path) {
-  Reading reading;
+ParsedPiece read_music(const std::filesystem::path& path) {
+  ParsedPiece reading;
   try {
     reading.piece = read_piece(path);
-    reading.silent_at = silences(reading.piece.performance);
+    reading.sounding_end = silences(reading.piece.performance);
     reading.music = hash_of(reading.piece.performance);
   } catch (const std::exception& problem) {
     reading.problem = behind(path.string(), problem.what());
-    reading.lasting = dynamic_cast<const std::system_error*>(&problem) == nullptr;
+    reading.permanent = dynamic_cast<const std::system_error*>(&problem) == nullptr;
   }
   return reading;
 }
 
-music::Piece as_heard(Reading reading, music::PedalMode mode) {
+music::Piece apply_pedal_mode(ParsedPiece reading, music::PedalMode mode) {
   music::Performance& played = reading.piece.performance;
   std::vector<music::ControlChange> pedal;
   if (mode == music::PedalMode::tokens) pedal = music::pedal_changes(played);
   if (mode == music::PedalMode::extend) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < played.notes.size(); ++i) {
-      if (reading.silent_at[i] == Reading::kNeverHeard) continue;
+      if (reading.sounding_end[i] == ParsedPiece::kNeverSounds) continue;
       played.notes[kept] = played.notes[i];
-      played.notes[kept++].end = reading.silent_at[i];
+      played.notes[kept++].end = reading.sounding_end[i];
     }
     played.notes.resize(kept);
   }

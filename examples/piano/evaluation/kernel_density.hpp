@@ -14,13 +14,13 @@
 
 namespace piano {
 
-struct Distance {
+struct DistributionDistance {
   double overlap = 0;  // area under the lower of the two densities: 0 nothing in common, 1 the same
   double kl = 0;       // Kullback-Leibler divergence of the first from the second, in nats
 };
 
 /// Scott's rule: standard deviation times n^(-1/5). At least `least`, so that equal samples have a width, too.
-inline double kernel_width(std::span<const double> samples, double least) {
+inline double kernel_bandwidth(std::span<const double> samples, double least) {
   const auto n = static_cast<double>(samples.size());
   double mean = 0, square = 0;
   for (double x : samples) mean += x / n;
@@ -65,7 +65,7 @@ inline std::vector<double> kernel_density(std::span<const double> samples, doubl
 /// least sample of either to four above the greatest. Kernels are a hundredth of the range wide at least, and where the
 /// second density is below 1e-300 it counts as that, so the divergence is finite, at most about 690.
 /// Throws std::invalid_argument if a set is empty or a sample is not finite.
-inline Distance compare_samples(std::span<const double> a, std::span<const double> b, int points = 1000) {
+inline DistributionDistance compare_samples(std::span<const double> a, std::span<const double> b, int points = 1000) {
   if (a.empty() || b.empty()) throw std::invalid_argument("compare_samples: a set of samples is empty");
   if (points < 2) throw std::invalid_argument("compare_samples: the grid needs two points or more");
   const auto finite = [](double x) { return std::isfinite(x); };
@@ -76,12 +76,12 @@ inline Distance compare_samples(std::span<const double> a, std::span<const doubl
   const double low = std::min(a_low, b_low), high = std::max(a_high, b_high);
   // A hundredth of the range at least (of the value itself, where all are equal): narrower spikes fall between points.
   const double least = std::max(0.01 * (high - low), 1e-6 * std::max(1.0, std::abs(high)));
-  const double width_a = kernel_width(a, least), width_b = kernel_width(b, least);
+  const double width_a = kernel_bandwidth(a, least), width_b = kernel_bandwidth(b, least);
   const double margin = 4 * std::max(width_a, width_b);
   const Grid grid{low - margin, (high - low + 2 * margin) / (points - 1), static_cast<std::size_t>(points)};
 
   const auto p = kernel_density(a, width_a, grid), q = kernel_density(b, width_b, grid);
-  Distance distance;
+  DistributionDistance distance;
   for (std::size_t k = 0; k < grid.points; ++k) {
     distance.overlap += std::min(p[k], q[k]) * grid.step;
     if (p[k] > 0) distance.kl += p[k] * std::log(p[k] / std::max(q[k], 1e-300)) * grid.step;

@@ -19,13 +19,13 @@ namespace piano {
 nlohmann::json to_json(const Likelihood& likelihood);
 
 /// {uniform, unigram, bigram, trigram, fourgram}, nats per token.
-nlohmann::json to_json(const Floors& floors);
+nlohmann::json to_json(const Baselines& baselines);
 
 /// The pieces that know their bars, by Wu and Yang's measures over these: {pieces, bar_entropy, four_bar_entropy,
 /// groove_similarity}, means over pieces. Null where none does.
-nlohmann::json in_bars(std::span<const rondo::music::Piece> pieces);
+nlohmann::json bar_metrics(std::span<const rondo::music::Piece> pieces);
 
 /// All that `eval` found, on stdout.
-void print_figures(const nlohmann::json& figures);
+void print_metrics(const nlohmann::json& figures);
 
 }  // namespace piano

@@ -13,7 +13,7 @@ namespace bench {
 /// Seconds a time step of one pass through all layers, forward or backward, with its share of the products over the
 /// whole sequence. Counted with figures of Hopper for every device, by its number of multiprocessors; docs/05 explains
 /// the terms.
-double floor_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, rondo::Precision precision,
-                     rondo::cuda::RecurrentAlgorithm algorithm, bool backward);
+double lower_bound_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, rondo::Precision precision,
+                           rondo::cuda::RecurrentAlgorithm algorithm, bool backward);
 
 }  // namespace bench

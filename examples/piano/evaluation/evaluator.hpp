@@ -5,9 +5,9 @@
 
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/performance.hpp>
+#include "piano/evaluation/copy_detector.hpp"
 #include "piano/evaluation/memorisation.hpp"
 #include "piano/evaluation/style.hpp"
-#include "piano/evaluation/yardstick.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -17,22 +17,22 @@
 
 namespace piano {
 
-class Judge {
+class Evaluator {
  public:
   /// The pieces that were learned, and pieces that were not, either of which may be none. Outputs are expected to be
   /// about `output_seconds` long: the excerpts of held-out pieces that they are measured against are. The style is that
   /// of windows of `window_seconds` of the training pieces; of the held-out ones where there are no training pieces.
-  Judge(std::span<const rondo::music::Piece> train, std::span<const rondo::music::Piece> held_out,
-        double output_seconds = 30, double window_seconds = 10);
+  Evaluator(std::span<const rondo::music::Piece> train, std::span<const rondo::music::Piece> held_out,
+            double output_seconds = 30, double window_seconds = 10);
 
   /// The same figures for excerpts of held-out pieces: {windows, left_out, seconds, longest_run, mean_run, share,
   /// highest_share, transposed {the same four}, overlap_area}. `share` is the mean. Null without excerpts.
-  nlohmann::json human() const;
+  nlohmann::json held_out() const;
 
   /// From where on `copied` is true: {longest_run, share, transposed {longest_run, share}, measured}; `measured` is
   /// false where there are too few excerpts of held-out pieces to go by, and the limits are the fixed ones. Null
   /// without training pieces.
-  nlohmann::json limits() const;
+  nlohmann::json copy_thresholds() const;
 
   /// Of the new notes of one output: {longest_run, piece, bar, piece_seconds, share, copied, transposed {longest_run,
   /// piece, bar, piece_seconds, semitones, share}}. `piece`, `bar` and `piece_seconds` are null where there is none.
@@ -44,16 +44,16 @@ class Judge {
   nlohmann::json measures(const rondo::music::Performance& fresh) const;
 
   /// Of all outputs together, against the style: {overlap_area, kl, features {NAME {overlap_area, kl, outputs, style}},
-  /// window_seconds, windows {outputs, style}, style, outputs {notes_per_second, velocity, polyphony}, training_band
-  /// {NAME [low, high]}, inside_band {NAME}, human {overlap_area, kl}}. Null where either has too few notes.
+  /// window_seconds, windows {outputs, style}, style, outputs {notes_per_second, velocity, polyphony}, training_p10_p90
+  /// {NAME [low, high]}, inside_p10_p90 {NAME}, held_out {overlap_area, kl}}. Null where either has too few notes.
   nlohmann::json distribution(std::span<const rondo::music::Performance> outputs) const;
 
  private:
   bool has_training_ = false;
   double output_seconds_;
   std::vector<rondo::music::Performance> held_out_;
-  TrainingNotes training_;
-  Yardstick yardstick_;
+  TrainingSetIndex training_;
+  CopyDetector copy_detector_;
   std::optional<Style> style_;
 };
 

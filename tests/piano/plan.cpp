@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "piano/generation/outline.hpp"
+#include "piano/generation/plan.hpp"
 
 #include <algorithm>
 #include <set>
 #include <vector>
 
-#include "piano/players.hpp"
+#include "piano/random_models.hpp"
 #include "support/catch.hpp"
 
 using namespace piano;
@@ -24,7 +24,7 @@ double length(const std::vector<Span>& spans) {
 }
 
 /// Requires that of the primer just what begins in the free spans is gone, and the rest as it was.
-void require_rest_kept(const Primer& primer, const Outline& outline) {
+void require_rest_kept(const Primer& primer, const GenerationPlan& outline) {
   std::vector<music::Note> wanted;
   for (const music::Note& note : primer.performance.notes)
     if (!inside(outline.free, note.start.value)) wanted.push_back(note);
@@ -36,7 +36,7 @@ void require_rest_kept(const Primer& primer, const Outline& outline) {
 
 TEST_CASE("A continuation is the primer, then a free span") {
   const Primer primer = random_primer(1, 8);
-  const Outline outline = continuation(primer, 20);
+  const GenerationPlan outline = continuation(primer, 20);
   CHECK(outline.given.notes == primer.performance.notes);
   REQUIRE(outline.free.size() == 1);
   CHECK(outline.free[0].begin == primer.seconds);
@@ -44,7 +44,7 @@ TEST_CASE("A continuation is the primer, then a free span") {
 }
 
 TEST_CASE("Free play is one free span and nothing given") {
-  const Outline outline = free_play(12.5);
+  const GenerationPlan outline = free_play(12.5);
   CHECK(outline.given.notes.empty());
   REQUIRE(outline.free.size() == 1);
   CHECK((outline.free[0].begin == 0 && outline.free[0].end == 12.5));
@@ -52,7 +52,7 @@ TEST_CASE("Free play is one free span and nothing given") {
 
 TEST_CASE("The second half anew keeps the first half, notes that ring on into the second among it") {
   const Primer primer = random_primer(2, 10);
-  const Outline outline = second_half_anew(primer);
+  const GenerationPlan outline = regenerate_second_half(primer);
   REQUIRE(outline.free.size() == 1);
   CHECK((outline.free[0].begin == primer.seconds / 2 && outline.free[0].end == primer.seconds));
   require_rest_kept(primer, outline);
@@ -67,7 +67,7 @@ TEST_CASE("A share anew is as long as asked, in stretches, in order and apart, o
     std::vector<int> drawn(10);
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
       INFO("share " << share << ", seed " << seed);
-      const Outline outline = share_anew(primer, share, seed);
+      const GenerationPlan outline = regenerate_fraction(primer, share, seed);
       REQUIRE(length(outline.free) == Approx(share < 0.1 ? 1.5 : share * 15));  // at least one of ten stretches
       REQUIRE((outline.free.front().begin >= 0 && outline.free.back().end <= 15 + 1e-9));
       for (std::size_t i = 0; i + 1 < outline.free.size(); ++i)
@@ -83,14 +83,14 @@ TEST_CASE("A share anew is as long as asked, in stretches, in order and apart, o
       const double p = std::max(0.1, share);
       CHECK(std::abs(count - 200 * p) <= 4 * std::sqrt(200 * p * (1 - p)));
     }
-    const Outline one = share_anew(primer, share, 7), again = share_anew(primer, share, 7);
+    const GenerationPlan one = regenerate_fraction(primer, share, 7), again = regenerate_fraction(primer, share, 7);
     CHECK((one.given.notes == again.given.notes && one.free.front().begin == again.free.front().begin));
   }
 }
 
 TEST_CASE("A primer shorter than a stretch is anew as a whole") {
   const Primer primer = parse_primer_notes("C4 E4");
-  const Outline outline = share_anew(primer, 0.2, 1);
+  const GenerationPlan outline = regenerate_fraction(primer, 0.2, 1);
   REQUIRE(outline.free.size() == 1);
   CHECK((outline.free[0].begin == 0 && outline.free[0].end == primer.seconds));
   CHECK(outline.given.notes.empty());

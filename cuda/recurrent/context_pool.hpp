@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Lanes: contexts with a stream each, on which parts of one thread's work run side by side, ordered by events. Plain
-// C++.
+// ContextPool: contexts with a stream each, on which parts of one thread's work run side by side, ordered by events.
+// Plain C++.
 #pragma once
 
 #include "../runtime.hpp"
@@ -33,34 +33,36 @@ class Event {
 
 /// The calling thread's context and as many more of its kind as it takes. They begin after what the caller's stream has
 /// to do now.
-class Lanes {
+class ContextPool {
  public:
-  explicit Lanes(std::size_t count) {
+  explicit ContextPool(std::size_t count) {
     Context& caller = Context::current();
-    lanes_.push_back(&caller);
-    auto& more = caller.impl().lanes;
+    contexts_.push_back(&caller);
+    auto& more = caller.impl().contexts;
     while (more.size() + 1 < count) more.push_back(std::make_unique<Context>());
     for (std::size_t l = 1; l < count; ++l) {
       more[l - 1]->set_recurrent_algorithm(caller.recurrent_algorithm());
-      lanes_.push_back(more[l - 1].get());
-      event_.order(caller.stream(), lanes_[l]->stream());
+      contexts_.push_back(more[l - 1].get());
+      event_.order(caller.stream(), contexts_[l]->stream());
     }
   }
 
-  Context& operator[](std::size_t l) { return *lanes_[l]; }
-  std::size_t size() const { return lanes_.size(); }
+  Context& operator[](std::size_t l) { return *contexts_[l]; }
+  std::size_t size() const { return contexts_.size(); }
 
-  /// Lane `later` goes on after all that `sooner` has to do now.
-  void order(std::size_t sooner, std::size_t later) { event_.order(lanes_[sooner]->stream(), lanes_[later]->stream()); }
+  /// Stream `later` goes on after all that `sooner` has to do now.
+  void order(std::size_t sooner, std::size_t later) {
+    event_.order(contexts_[sooner]->stream(), contexts_[later]->stream());
+  }
 
-  /// The caller's stream goes on after all lanes.
+  /// The caller's stream goes on after all contexts.
   void join() {
-    for (std::size_t l = lanes_.size() - 1; l > 0; --l) order(l, 0);
-    lanes_[0]->impl().last_algorithm = lanes_.back()->last_algorithm();
+    for (std::size_t l = contexts_.size() - 1; l > 0; --l) order(l, 0);
+    contexts_[0]->impl().last_algorithm = contexts_.back()->last_algorithm();
   }
 
  private:
-  std::vector<Context*> lanes_;
+  std::vector<Context*> contexts_;
   Event event_;
 };
 
