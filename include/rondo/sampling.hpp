@@ -17,10 +17,10 @@
 namespace rondo::inline v0 {
 
 struct SamplingConfig {
-  double temperature = 1;  // > 0; below 1 plays safe, above 1 dares; 0 takes the most likely
-  int top_k = 0;           // keep the k most likely; 0 keeps all
-  double top_p = 1;        // keep the fewest whose probabilities sum to p (Holtzman et al. 2020); 1 keeps all
-  double min_p = 0;  // keep those at least min_p times as likely as the most likely (Nguyen et al. 2024); 0 keeps all
+  double temperature = 1;  ///< > 0; below 1 plays safe, above 1 dares; 0 takes the most likely
+  int top_k = 0;           ///< keep the k most likely; 0 keeps all
+  double top_p = 1;        ///< keep the fewest whose probabilities sum to p (Holtzman et al. 2020); 1 keeps all
+  double min_p = 0;  ///< keep those at least min_p times as likely as the most likely (Nguyen et al. 2024); 0 keeps all
 
   /// Throws rondo::error, naming the setting that is out of range.
   void validate() const {
@@ -46,7 +46,7 @@ class Sampler {
  public:
   struct Choice {
     std::int32_t token;
-    double log_probability;  // nats, under the model itself: temperature 1, nothing filtered or masked
+    double log_probability;  ///< nats, under the model itself: temperature 1, nothing filtered or masked
   };
 
   explicit Sampler(const SamplingConfig& config) : config_(config) { config.validate(); }

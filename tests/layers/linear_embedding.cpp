@@ -179,8 +179,8 @@ TEST_CASE("Embedding refuses what is no token") {
   CHECK_NOTHROW(embedding.forward(bag, 1, 1, y, 3));
   CHECK_THROWS_WITH(embedding.forward(foreign, 1, 1, y, 3), "Embedding: token 5 with V = 5");
   CHECK_THROWS_WITH(embedding.forward(lower, 1, 1, y, 3), "Embedding: token -2 with V = 5");
-  CHECK_THROWS_WITH(embedding.forward(bag, 1, 2, y, 3), "Embedding: 3 ids for B x T = 1 x 2, 3 a step");
-  CHECK_THROWS_WITH(embedding.forward({}, 1, 2, y, 0), "Embedding: B x T = 1 x 2, 0 a step");
+  CHECK_THROWS_WITH(embedding.forward(bag, 1, 2, y, 3), "Embedding: 3 ids for B x T = 1 x 2, 3 per step");
+  CHECK_THROWS_WITH(embedding.forward({}, 1, 2, y, 0), "Embedding: B x T = 1 x 2, 0 per step");
   CHECK_THROWS_WITH((Embedding<float>(0, 3, rng)), "Embedding: V = 0, D = 3, wanted positive numbers");
 
   Embedding<float> learns(5, 3, rng);

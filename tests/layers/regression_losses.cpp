@@ -197,7 +197,7 @@ TEST_CASE("regression losses say what they got and what they wanted") {
   const Sequence<float> y(2, 3, 4), other(2, 3, 5);
   CHECK_THROWS_WITH(mean_squared_error(y, other, nullptr),
                     "mean_squared_error: targets are 2 x 3 x 5 (C x B x T), y is 2 x 3 x 4 (C x B x T)");
-  CHECK_THROWS_WITH(huber(y, y, 1, nullptr, std::vector<float>(11, 1)), "huber: 11 weights, wanted one a step, 12");
+  CHECK_THROWS_WITH(huber(y, y, 1, nullptr, std::vector<float>(11, 1)), "huber: 11 weights, wanted one per step, 12");
   for (double delta : {0.0, -1.0, std::numeric_limits<double>::infinity()})
     CHECK_THROWS_AS(huber(y, y, delta, nullptr), error);
   CHECK_THROWS_WITH(huber(y, y, -1, nullptr), "huber: delta is -1, wanted a positive number");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Buffer: the only type that owns numbers. It grows and never shrinks, so that a loop over batches of varying shape
-// stops allocating once it has seen the largest.
+// Buffer: the only owning array type. Its capacity never shrinks, so a loop over batches of varying shape stops
+// allocating after the largest batch.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -14,7 +14,8 @@
 
 namespace rondo::inline v0 {
 
-/// `size()` values of T in the memory of Device. Copies are deep.
+/// An array of `size()` values of T in the memory of Device, aligned to 64 bytes on the CPU. Copies are deep. The
+/// general template is only a compile-time error: a backend specialises it.
 template <class T, class Device = Cpu>
 class Buffer {
   static_assert(backend_included<Device>,
@@ -40,18 +41,22 @@ struct AlignedAllocator {
 
 }  // namespace detail
 
+/// An array in host memory.
 template <class T>
 class Buffer<T, Cpu> {
  public:
   Buffer() = default;
+  /// `size` values.
   explicit Buffer(Index size) { resize(size); }
 
-  /// Contents past the former size are unspecified.
+  /// Changes the size. Values past the former size are unspecified. Capacity never shrinks.
   void resize(Index size) {
     if (size > static_cast<Index>(storage_.size())) storage_.resize(static_cast<std::size_t>(size));
     size_ = size;
   }
 
+  /// @name Access to the values.
+  ///@{
   T* data() { return storage_.data(); }
   const T* data() const { return storage_.data(); }
   Index size() const { return size_; }
@@ -59,13 +64,14 @@ class Buffer<T, Cpu> {
   T* end() { return data() + size_; }
   const T* begin() const { return data(); }
   const T* end() const { return data() + size_; }
+  ///@}
 
  private:
   std::vector<T, detail::AlignedAllocator<T>> storage_;
   Index size_ = 0;
 };
 
-/// Every element of a = value.
+/// Sets every element of `a` to `value`.
 template <class T>
 void fill(Cpu, MatrixView<T> a, std::type_identity_t<T> value) {
   for (Index j = 0; j < a.cols; ++j) std::fill_n(a.data + j * a.stride, a.rows, value);

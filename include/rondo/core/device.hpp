@@ -5,12 +5,13 @@
 
 namespace rondo::inline v0 {
 
-/// Runs on the host, by Eigen.
+/// Runs on the host (Eigen and own SIMD kernels).
 struct Cpu {};
 
-/// Runs on an NVIDIA GPU. Defined by the CUDA backend's header; without it any use is one clear error.
+/// Runs on an NVIDIA GPU. Defined by `<rondo/cuda.hpp>`; without that header any use is a compile-time error.
 struct Cuda;
 
+/// Whether the header of this device's backend is included.
 template <class Device>
 inline constexpr bool backend_included = requires {
   sizeof(Device);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What dropout keeps from its forward pass for its backward pass.
+// Values that the forward pass of dropout saves for backward.
 #pragma once
 
 #include <rondo/core/sequence.hpp>
 
 namespace rondo::inline v0 {
 
-/// The mask a forward pass drew, which backward needs again.
+/// Mask and output of a forward pass of dropout, saved for backward.
 template <class Scalar, class Device = Cpu>
 struct DropoutCache {
-  Sequence<Scalar, Device> mask;  // 0 or 1/(1-p)
-  Sequence<Scalar, Device> y;     // x * mask
+  Sequence<Scalar, Device> mask;  ///< C x B x T, values 0 or 1/(1-p)
+  Sequence<Scalar, Device> y;     ///< C x B x T, x * mask
 };
 
 }  // namespace rondo::inline v0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the network throws. A message says who speaks, what it got and what it wanted, in named dimensions:
+// Exceptions of the network. A message names the function, the actual and the expected shape, in named dimensions:
 // `Lstm::forward: x is 88 x 16 x 64 (C x B x T), this layer wants C = 89`.
 #pragma once
 
@@ -9,19 +9,19 @@
 
 namespace rondo::inline v0 {
 
-/// Base of everything that the network throws.
+/// Base class of the network's exceptions.
 class error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A shape does not fit: a mistake of the calling code.
+/// A shape mismatch, caused by the caller.
 class shape_error : public error {
  public:
   using error::error;
 };
 
-/// A file cannot be read or written, or holds something else than was asked for.
+/// A file cannot be read or written, or has unexpected content.
 class file_error : public error {
  public:
   using error::error;
@@ -38,7 +38,7 @@ std::string concat(const Parts&... parts) {
 
 }  // namespace detail
 
-/// Throws shape_error with the parts joined, unless `fits`. The parts are only formatted when it throws.
+/// Throws shape_error unless `fits`. The message is the parts, joined; they are formatted only when it throws.
 template <class... Parts>
 void require_shape(bool fits, const Parts&... parts) {
   if (!fits) [[unlikely]]

@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: MIT
-// What a forward pass is for. A model that drops in training must be told which it is, so every forward pass that can
-// drop takes a Mode, and there is no default to forget:
-//
-//   model.forward(x, state, cache, Training{rng});     // masks are drawn from rng
-//   model.forward(x, state, cache, Inference{});       // nothing is dropped
+// Mode of a forward pass. Models with dropout behave differently in training, so every forward pass takes a Mode and
+// there is no default.
 #pragma once
 
 #include <rondo/core/random.hpp>
 
 namespace rondo::inline v0 {
 
-/// Dropout and its relatives are off.
+/// Inference mode: dropout, zoneout and weight dropout are off.
 struct Inference {};
 
-/// They draw their masks from `rng`, which moves on.
+/// Training mode: dropout, zoneout and weight dropout draw their masks from `rng`, which advances.
 struct Training {
-  Rng& rng;
+  Rng& rng;  ///< source of the masks; must outlive the forward pass
 };
 
+/// Training or Inference.
+///
+/// @code
+/// model.forward(x, state, cache, rondo::Training{rng});  // dropout masks are drawn from rng
+/// model.forward(x, state, cache, rondo::Inference{});    // no dropout
+/// @endcode
 class Mode {
  public:
-  Mode(Inference) {}
-  Mode(Training training) : rng_(&training.rng) {}
+  Mode(Inference) {}                                 ///< inference
+  Mode(Training training) : rng_(&training.rng) {}   ///< training
+  bool training() const { return rng_ != nullptr; }  ///< whether this is training mode
 
-  bool training() const { return rng_ != nullptr; }
-  /// Only while training.
+  /// Generator of the masks. Training mode only.
   Rng& rng() const { return *rng_; }
 
  private:

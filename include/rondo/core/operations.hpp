@@ -7,21 +7,20 @@
 
 namespace rondo::inline v0 {
 
-/// Whether a factor is taken as it lies or transposed.
+/// Whether a matrix operand is transposed.
 enum class Op { none, transpose };
 
-/// A left factor made ready for many products, as the recurrent weights are for the steps of a sequence: packed once,
-/// used T times.
+/// A left operand that is packed once for many products, for instance recurrent weights for the T steps of a sequence.
 template <class Scalar, class Device>
 struct PackedMatrix;
 
-/// The numbers of one Adam step, the same for every parameter.
+/// Coefficients of one Adam step, the same for every parameter.
 struct AdamStep {
-  double step_size;              // learning rate over the first moment's bias correction
-  double beta1, beta2;           // decay of the moments
-  double bias_correction2_sqrt;  // sqrt(1 - beta2^step)
-  double epsilon;
-  double weight_decay_factor;  // 1 - learning rate * weight decay; 1 without weight decay
+  double step_size;              ///< learning rate / (1 - beta1^step)
+  double beta1, beta2;           ///< decay of the first and of the second moment
+  double bias_correction2_sqrt;  ///< sqrt(1 - beta2^step)
+  double epsilon;                ///< added to the denominator
+  double weight_decay_factor;    ///< 1 - learning rate * weight decay; 1 without weight decay
 };
 
 }  // namespace rondo::inline v0

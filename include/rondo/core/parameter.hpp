@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Parameter: a weight matrix, its gradient, and the two moments that Adam keeps of it, in one place, so that no two
-// lists have to agree by index. A layer shows its parameters to one visitor:
+// Parameter: a weight matrix with its gradient and the two moments of Adam, in one object. A layer exposes its
+// parameters through one visitor, which optimiser, clipping, checkpoints and gradient checks use:
 //
 //   model.for_each_parameter([](const Path& name, auto& parameter) { ... });
 //
-// Optimiser, clip, checkpoint and gradient check all use it. Of a const model the visitor gets const parameters, so
-// that counting, saving and copying need no more than that.
+// A const model passes const parameters to the visitor.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -18,33 +17,42 @@
 
 namespace rondo::inline v0 {
 
-/// What a parameter is for. It decides whether weight decay applies (not to a bias) and how files store it
-/// (io/weights.hpp). A `bias` has one column; an `embedding` has one column for each token.
-enum class ParameterKind { weight, embedding, bias };
+/// Role of a parameter. It decides whether weight decay applies and in which shape files store it (io/weights.hpp).
+enum class ParameterKind {
+  weight,     ///< K x C; PyTorch shape (K, C)
+  embedding,  ///< D x V, one column per token; PyTorch shape (V, D)
+  bias        ///< K x 1; PyTorch shape (K); no weight decay
+};
 
-/// A matrix that a layer learns. Gradient and moments take memory only once somebody asks for them.
+/// A trainable matrix. Gradient and moments are allocated on first access.
 template <class Scalar, class Device = Cpu>
 class Parameter {
  public:
-  /// rows x cols zeros.
+  /// A matrix of rows x cols zeros.
   Parameter(Index rows, Index cols, ParameterKind kind = ParameterKind::weight)
       : rows_(rows), cols_(cols), kind_(kind), value_(rows * cols) {
     fill(Device{}, value(), Scalar(0));
   }
 
-  Index rows() const { return rows_; }
-  Index cols() const { return cols_; }
-  Index size() const { return rows_ * cols_; }
-  ParameterKind kind() const { return kind_; }
-  /// Whether weight decay applies.
+  Index rows() const { return rows_; }          ///< number of rows
+  Index cols() const { return cols_; }          ///< number of columns
+  Index size() const { return rows_ * cols_; }  ///< number of values
+  ParameterKind kind() const { return kind_; }  ///< role of the parameter
+  /// Whether weight decay applies: not to a bias.
   bool has_weight_decay() const { return kind_ != ParameterKind::bias; }
 
+  /// The values, rows x cols.
   MatrixView<Scalar> value() { return view(value_); }
+  /// The values, rows x cols, read-only.
   MatrixView<const Scalar> value() const { return {value_.data(), rows_, cols_, rows_}; }
+  /// The gradient, rows x cols; zeros on first access. Backward passes add to it.
   MatrixView<Scalar> grad() { return zero_at_first_use(grad_); }
+  /// Adam's first moment, rows x cols; zeros on first access.
   MatrixView<Scalar> first_moment() { return zero_at_first_use(first_moment_); }
+  /// Adam's second moment, rows x cols; zeros on first access.
   MatrixView<Scalar> second_moment() { return zero_at_first_use(second_moment_); }
 
+  /// Sets the gradient to zero.
   void zero_grad() { fill(Device{}, grad(), Scalar(0)); }
 
  private:
@@ -65,15 +73,15 @@ class Parameter {
   Storage value_, grad_, first_moment_, second_moment_;
 };
 
-/// The dotted name of a parameter, e.g. "lstm.weight_ih_l0"; grows without allocating, so that a training step may
-/// visit. Throws rondo::error where it would become longer than kMaxLength.
+/// Dotted name of a parameter, e.g. "lstm.weight_ih_l0". It never allocates, so visits cost no memory. Operations throw
+/// rondo::error if the name would become longer than kMaxLength.
 class Path {
  public:
-  static constexpr std::size_t kMaxLength = 120;  // characters
+  static constexpr std::size_t kMaxLength = 120;  ///< maximum length in characters
 
   Path() = default;
 
-  /// This path and one more part, with a dot between.
+  /// This path, a dot and `part`; `part` alone if this path is empty.
   Path operator/(std::string_view part) const {
     Path longer = *this;
     if (longer.size_ > 0) longer.append(".");
@@ -81,7 +89,7 @@ class Path {
     return longer;
   }
 
-  /// This path with `index` behind its last part.
+  /// This path with the decimal digits of `index` appended to its last part.
   Path operator+(Index index) const {
     Path longer = *this;
     char digits[20];
@@ -92,13 +100,14 @@ class Path {
     return longer;
   }
 
-  /// This path with `suffix` behind its last part.
+  /// This path with `suffix` appended to its last part.
   Path with_suffix(std::string_view suffix) const {
     Path longer = *this;
     longer.append(suffix);
     return longer;
   }
 
+  /// The name; valid as long as this object.
   std::string_view text() const { return {text_, size_}; }
 
  private:
@@ -116,7 +125,7 @@ class Path {
 
 namespace detail {
 
-/// Shows every parameter to f, to read. A model that has only the mutable visitor is visited by that one.
+/// Calls f for every parameter, read-only. Also accepts a model that has only the mutable visitor.
 template <class Model, class F>
 void visit_parameters(const Model& model, F&& f, const Path& path = {}) {
   if constexpr (requires { model.for_each_parameter(f, path); })
@@ -128,7 +137,7 @@ void visit_parameters(const Model& model, F&& f, const Path& path = {}) {
 
 }  // namespace detail
 
-/// How many numbers a model learns.
+/// Number of trainable values of a model.
 template <class Model>
 Index parameter_count(const Model& model) {
   Index count = 0;
@@ -136,7 +145,7 @@ Index parameter_count(const Model& model) {
   return count;
 }
 
-/// Sets every gradient to zero; backward passes add to what is there.
+/// Sets every gradient to zero. Backward passes add to gradients, so call it before each training step.
 template <class Model>
 void zero_grad(Model& model) {
   model.for_each_parameter([](const Path&, auto& parameter) { parameter.zero_grad(); });

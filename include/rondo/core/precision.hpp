@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
-// In what numbers matrix products are computed.
+// Precision of matrix products.
 #pragma once
 
 namespace rondo::inline v0 {
 
-/// What both factors of a recurrent layer's matrix products are rounded to; they are summed in float, and weights,
-/// states, gates and gradients stay floats throughout. `fp32`: nothing is rounded. `bf16`: 8 bits of mantissa. On a GPU
-/// also `tf32` (11 bits), `fp16` (11 bits, least number 6e-8), and `tf32x3`, which splits each factor in two tf32 parts
-/// and so comes close to fp32 on the tensor cores. Of doubles, of what a device has not (tf32 and fp16 on the CPU; bf16
-/// below AVX2), nothing is rounded.
-enum class Precision { fp32, tf32, tf32x3, bf16, fp16 };
+/// Format to which both operands of a recurrent layer's matrix products are rounded. Sums are accumulated in float, and
+/// weights, states, gates and gradients are stored as float. A layer of double is never rounded, nor is one on a device
+/// without the format (tf32 and fp16 on the CPU; bf16 without AVX2).
+enum class Precision {
+  fp32,    ///< no rounding
+  tf32,    ///< 11 bits of mantissa; GPU only
+  tf32x3,  ///< each operand is split in two tf32 parts, which is close to fp32 on tensor cores; GPU only
+  bf16,    ///< 8 bits of mantissa
+  fp16     ///< 11 bits of mantissa, smallest positive number 6e-8; GPU only
+};
 
 }  // namespace rondo::inline v0

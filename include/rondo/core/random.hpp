@@ -25,17 +25,20 @@ constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> count
   return counter;
 }
 
-/// A stream of random numbers: a seed, and how many were drawn. Two streams of one seed differ by `stream`.
+/// A stream of random numbers: a seed, a stream number and an offset. Streams of one seed are independent.
 class Rng {
  public:
-  using result_type = std::uint32_t;
+  using result_type = std::uint32_t;  ///< UniformRandomBitGenerator: the type of operator()
+  /// All that a checkpoint must store to continue a stream.
   struct State {
-    std::uint64_t seed = 0;
-    std::uint64_t stream = 0;
-    std::uint64_t drawn = 0;  // 32-bit numbers so far
+    std::uint64_t seed = 0;    ///< seed
+    std::uint64_t stream = 0;  ///< stream of the seed
+    std::uint64_t drawn = 0;   ///< 32-bit numbers drawn so far
   };
 
+  /// Stream `stream` of `seed`, at its beginning.
   explicit Rng(std::uint64_t seed, std::uint64_t stream = 0) : state_{seed, stream, 0} {}
+  /// Continues a stream from a saved state.
   explicit Rng(const State& state) : state_(state) {}
 
   /// 32 uniformly random bits.
@@ -44,8 +47,8 @@ class Rng {
     if (const auto lane = state_.drawn % 4; lane == 0 || !block_valid_) refill(block);
     return block_[state_.drawn++ % 4];
   }
-  static constexpr std::uint32_t min() { return 0; }
-  static constexpr std::uint32_t max() { return 0xFFFFFFFFu; }
+  static constexpr std::uint32_t min() { return 0; }            ///< UniformRandomBitGenerator: smallest value
+  static constexpr std::uint32_t max() { return 0xFFFFFFFFu; }  ///< UniformRandomBitGenerator: largest value
 
   /// Uniform in [0, 1), 53 random bits.
   double uniform() {
@@ -65,7 +68,7 @@ class Rng {
     return radius * std::cos(2 * std::numbers::pi * uniform());
   }
 
-  const State& state() const { return state_; }
+  const State& state() const { return state_; }  ///< state to save in a checkpoint
 
  private:
   void refill(std::uint64_t block) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sequence: the one tensor, features x batch x time, features fastest. Its bytes are those of PyTorch's contiguous
+// Sequence: the tensor type, features x batch x time, features fastest. Its memory is that of PyTorch's contiguous
 // (T, B, C) tensor. See docs/03-layout.md.
 #pragma once
 
@@ -17,34 +17,46 @@
 
 namespace rondo::inline v0 {
 
-/// Writes itself as "88 x 16 x 64 (C x B x T)", and only once a message needs it: checks cost no memory.
+/// Printable as "88 x 16 x 64 (C x B x T)"; formatted only when an error is thrown.
 struct SequenceShape {
-  Index features, batch, time;
+  Index features;  ///< C
+  Index batch;     ///< B
+  Index time;      ///< T
+  /// Writes "C x B x T (C x B x T)" with the sizes.
   friend std::ostream& operator<<(std::ostream& out, const SequenceShape& s) {
     return out << s.features << " x " << s.batch << " x " << s.time << " (C x B x T)";
   }
 };
 
-/// C x B x T numbers. Element (c, b, t) lies at c + C * (b + B * t).
+/// A batch of sequences, C x B x T: C features, B sequences, T time steps. Element (c, b, t) is at index
+/// c + C * (b + B * t) of data().
 ///
-/// With `lengths` the batch is ragged: sequence b has lengths[b] <= T steps. What lies past an end is padding: layers
-/// ignore it and write zeros there. Sequences may stand in any order; the longest first saves the most work.
+/// With `lengths` the batch is ragged: sequence b has lengths[b] <= T steps. Steps past the end of a sequence are
+/// padding: layers ignore them and write zeros there. Any order works; sequences sorted by decreasing length are
+/// fastest.
+///
+/// @code
+/// rondo::Sequence<float> x(3, 2, 10);  // 3 features, 2 sequences, 10 steps
+/// x(0, 1, 9) = 0.5f;                   // last step of the second sequence
+/// x.set_lengths(std::array<rondo::Index, 2>{10, 7});
+/// @endcode
 template <class Scalar, class Device = Cpu>
 class Sequence {
  public:
   Sequence() = default;
+  /// C x B x T unspecified values. Throws shape_error if a size is negative.
   Sequence(Index features, Index batch, Index time) { resize(features, batch, time); }
 
-  /// With these values, on the host, in the order of memory: features fastest, then the batch, then time. Throws
-  /// shape_error unless there are C * B * T.
+  /// Copies `values` from the host, in memory order: features fastest, then the batch, then time. Throws shape_error
+  /// unless there are C * B * T values.
   Sequence(Index features, Index batch, Index time, std::span<const Scalar> values) : Sequence(features, batch, time) {
     require_shape(static_cast<Index>(values.size()) == size(), "Sequence: ", values.size(), " values for ", shape());
     set_values(values.data());
   }
 
-  /// From [time][batch][features], e.g. a vector of vectors of vectors of numbers; a braced list will do:
-  /// Sequence<float>::from_nested({{{1, 2}}, {{3, 4}}}) is 2 x 1 x 2. Throws shape_error unless every step has as many
-  /// sequences as the first, and every one of those as many features.
+  /// Copies values from a nested range [time][batch][features], e.g. a vector of vectors of vectors; braced lists work
+  /// too: `Sequence<float>::from_nested({{{1, 2}}, {{3, 4}}})` is 2 x 1 x 2. Throws shape_error unless all steps have
+  /// the same number of sequences and all sequences the same number of features.
   template <class Nested = std::vector<std::vector<std::vector<Scalar>>>>
   static Sequence from_nested(const Nested& steps) {
     const auto count = [](const auto& range) { return static_cast<Index>(std::size(range)); };
@@ -68,7 +80,8 @@ class Sequence {
     return Sequence(C, B, T, values);
   }
 
-  /// Takes a new shape and forgets lengths. Contents are unspecified; memory is kept for reuse.
+  /// Changes the shape and clears lengths. Contents are unspecified; memory is reused. Throws shape_error if a size is
+  /// negative.
   void resize(Index features, Index batch, Index time) {
     require_shape(features >= 0 && batch >= 0 && time >= 0, "Sequence::resize: negative shape ", features, " x ", batch,
                   " x ", time, " (C x B x T)");
@@ -77,46 +90,51 @@ class Sequence {
     lengths_.clear();
   }
 
-  /// The shape and the lengths of `other`, with `features` of its own.
+  /// Resizes to `features` x B x T with the B, T and lengths of `other`. Contents are unspecified.
   template <class OtherScalar>
   void resize_like(const Sequence<OtherScalar, Device>& other, Index features) {
     resize(features, other.batch(), other.time());
     lengths_.assign(other.lengths().begin(), other.lengths().end());
   }
 
-  Index features() const { return features_; }
-  Index batch() const { return batch_; }
-  Index time() const { return time_; }
-  Index size() const { return features_ * batch_ * time_; }
+  Index features() const { return features_; }               ///< C
+  Index batch() const { return batch_; }                     ///< B
+  Index time() const { return time_; }                       ///< T
+  Index size() const { return features_ * batch_ * time_; }  ///< C * B * T
 
-  /// Step t: C x B.
+  /// Step t, a view C x B.
   MatrixView<Scalar> at(Index t) { return flat().columns(t * batch_, batch_); }
+  /// Step t, a read-only view C x B.
   MatrixView<const Scalar> at(Index t) const { return flat().columns(t * batch_, batch_); }
 
-  /// All steps side by side: C x (B*T), column b + B * t.
+  /// All steps, a view C x (B*T); column b + B * t is step t of sequence b.
   MatrixView<Scalar> flat() { return {values_.data(), features_, batch_ * time_, features_}; }
+  /// All steps, a read-only view C x (B*T).
   MatrixView<const Scalar> flat() const { return {values_.data(), features_, batch_ * time_, features_}; }
 
+  /// Element of feature c, sequence b, step t. Unchecked; CPU only.
   Scalar& operator()(Index c, Index b, Index t) requires std::is_same_v<Device, Cpu> {
     return values_.data()[c + features_ * (b + batch_ * t)];
   }
+  /// Element of feature c, sequence b, step t, read-only. Unchecked; CPU only.
   const Scalar& operator()(Index c, Index b, Index t) const requires std::is_same_v<Device, Cpu> {
     return values_.data()[c + features_ * (b + batch_ * t)];
   }
 
-  /// Every number = value, in padding too.
+  /// Sets every element to `value`, padding included.
   void fill(Scalar value) {
     using rondo::fill;
     fill(Device{}, flat(), value);
   }
-  void set_zero() { fill(Scalar(0)); }
+  void set_zero() { fill(Scalar(0)); }  ///< fill(0)
 
-  Scalar* data() { return values_.data(); }
-  const Scalar* data() const { return values_.data(); }
+  Scalar* data() { return values_.data(); }              ///< first element, in the memory of Device
+  const Scalar* data() const { return values_.data(); }  ///< first element, in the memory of Device
 
   // ---- ragged batches
 
-  /// Makes the batch ragged: one length in 0..T for each of its B sequences. An empty span makes it dense again.
+  /// Makes the batch ragged: one length in 0..T for each of the B sequences. An empty span makes it dense. Throws
+  /// shape_error for a wrong number of lengths or a length out of range.
   void set_lengths(std::span<const Index> lengths) {
     require_shape(lengths.empty() || static_cast<Index>(lengths.size()) == batch_,
                   "Sequence::set_lengths: ", lengths.size(), " lengths for B = ", batch_);
@@ -125,19 +143,23 @@ class Sequence {
     lengths_.assign(lengths.begin(), lengths.end());
   }
 
-  bool ragged() const { return !lengths_.empty(); }
-  std::span<const Index> lengths() const { return lengths_; }
-  Extent extent() const { return {batch_, time_, lengths_}; }
-  Index length(Index b) const { return extent().length(b); }
+  bool ragged() const { return !lengths_.empty(); }            ///< whether lengths are set
+  std::span<const Index> lengths() const { return lengths_; }  ///< B lengths; empty if dense
+  Extent extent() const { return {batch_, time_, lengths_}; }  ///< B, T and lengths
+  Index length(Index b) const { return extent().length(b); }   ///< steps of sequence b
+  /// Whether step t of sequence b is valid, not padding.
   bool active(Index b, Index t) const { return extent().active(b, t); }
+  /// Extent::active_columns.
   Index active_columns(Index t) const { return extent().active_columns(t); }
+  /// Number of valid steps over all sequences.
   Index active_steps() const { return extent().active_steps(); }
 
-  /// Everything, as passes see it.
+  /// Non-owning view of all steps.
   SequenceView<Scalar> view() { return {flat(), extent()}; }
+  /// Non-owning, read-only view of all steps.
   SequenceView<const Scalar> view() const { return {flat(), extent()}; }
 
-  /// For messages.
+  /// C x B x T, printable.
   SequenceShape shape() const { return {features_, batch_, time_}; }
 
  private:
@@ -155,7 +177,7 @@ class Sequence {
   std::vector<Index> lengths_;
 };
 
-/// f(first, count) for the runs of columns of x.flat() that hold its active steps.
+/// Calls f(first, count) for the runs of columns of x.flat() that hold valid steps.
 template <class Scalar, class Device, class F>
 void for_each_active_run(const Sequence<Scalar, Device>& x, F&& f) {
   for_each_active_run(x.extent(), f);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers between the host and a device, always asked for by name: `to<Cuda>(x)`, `to<Cpu>(y)`. Nothing else copies
-// between them.
+// Explicit transfers between the host and a device: `to<Cuda>(x)`, `to<Cpu>(y)`. There are no implicit copies.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -15,19 +14,19 @@
 
 namespace rondo::inline v0 {
 
-/// to = from, of which `from` is on the host and `to` on the device. On return `from` may change.
+/// Copies host matrix `from` to device matrix `to` of the same shape. `from` may be changed after the call.
 template <class Scalar>
 void upload(Cpu, ConstView<Scalar> from, MatrixView<Scalar> to) {
   for (Index j = 0; j < to.cols; ++j) std::copy_n(from.data + j * from.stride, to.rows, to.data + j * to.stride);
 }
 
-/// to = from, of which `from` is on the device and `to` on the host. On return `to` is there.
+/// Copies device matrix `from` to host matrix `to` of the same shape. Synchronous.
 template <class Scalar>
 void download(Cpu cpu, ConstView<Scalar> from, MatrixView<Scalar> to) {
   upload(cpu, from, to);
 }
 
-/// f(host) gets a matrix on the host of the shape of `a`; what it writes there becomes `a`.
+/// Calls f(host) with a host matrix of the shape of `a`, then copies the values that f wrote to `a`.
 template <class Device, class Scalar, class F>
 void set_from_host(Device device, MatrixView<Scalar> a, F&& f) {
   if constexpr (std::is_same_v<Device, Cpu>) {
@@ -40,7 +39,7 @@ void set_from_host(Device device, MatrixView<Scalar> a, F&& f) {
   }
 }
 
-/// f(host) gets the values of `a` in a matrix on the host, to look at.
+/// Calls f(host) with a read-only host copy of `a`.
 template <class Device, class Scalar, class F>
 void with_host_copy(Device device, MatrixView<Scalar> a, F&& f) {
   using Value = std::remove_const_t<Scalar>;
@@ -54,10 +53,12 @@ void with_host_copy(Device device, MatrixView<Scalar> a, F&& f) {
   }
 }
 
-/// y = x on another device (or the same one), with its lengths. y keeps its memory between calls.
+/// Copies x, with its lengths, to y on another device (or the same one). The memory of y is reused between calls. From
+/// GPU to GPU there is no transfer; use `to<Cuda>(to<Cpu>(x))`.
 template <class Scalar, class From, class To>
 void transfer(const Sequence<Scalar, From>& x, Sequence<Scalar, To>& y) {
-  static_assert(std::is_same_v<From, Cpu> || std::is_same_v<To, Cpu>, "by way of the host: to<Cuda>(to<Cpu>(x))");
+  static_assert(std::is_same_v<From, Cpu> || std::is_same_v<To, Cpu>,
+                "rondo: transfer between two GPUs is not supported; use to<Cuda>(to<Cpu>(x))");
   y.resize(x.features(), x.batch(), x.time());
   y.set_lengths(x.lengths());
   if constexpr (std::is_same_v<From, Cpu>)
@@ -66,7 +67,7 @@ void transfer(const Sequence<Scalar, From>& x, Sequence<Scalar, To>& y) {
     download(From{}, x.flat(), y.flat());
 }
 
-/// A copy of x on Device.
+/// Returns a copy of x, with its lengths, on Device.
 template <class Device, class Scalar, class From>
 Sequence<Scalar, Device> to(const Sequence<Scalar, From>& x) {
   Sequence<Scalar, Device> y;
@@ -74,8 +75,8 @@ Sequence<Scalar, Device> to(const Sequence<Scalar, From>& x) {
   return y;
 }
 
-/// The weights of one model become those of another of the same names and shapes, wherever they are. Throws shape_error
-/// if the models differ, and then writes nothing.
+/// Copies all weights to a model with the same names and shapes, on any device and of any scalar type. Throws
+/// shape_error if names or shapes differ; `to` is unchanged then.
 template <class From, class To>
 void copy_weights(const From& from, To& to) {
   struct Matrix {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// MatrixView: a column-major matrix that somebody else owns. It is plain data, so it may cross into a translation unit
-// that another compiler builds; Eigen types may not. (constexpr lets nvcc compile it for the device, too.)
+// MatrixView: a non-owning column-major matrix. Plain data, so it is safe to pass to code built by another compiler,
+// which Eigen types are not. (constexpr lets nvcc compile it for the device, too.)
 #pragma once
 
 #include <cstddef>
@@ -8,32 +8,35 @@
 
 namespace rondo::inline v0 {
 
+/// Type of all sizes and indices.
 using Index = std::ptrdiff_t;
 
-/// rows x cols, element (i, j) at data[i + j * stride].
+/// A non-owning view of a rows x cols matrix; element (i, j) is at data[i + j * stride].
 template <class T>
 struct MatrixView {
-  T* data = nullptr;
-  Index rows = 0;
-  Index cols = 0;
-  Index stride = 0;  // distance between columns, >= rows
+  T* data = nullptr;  ///< first element; null: no matrix
+  Index rows = 0;     ///< number of rows
+  Index cols = 0;     ///< number of columns
+  Index stride = 0;   ///< distance between columns in elements, >= rows
 
+  /// Element (i, j), unchecked.
   constexpr T& operator()(Index i, Index j) const { return data[i + j * stride]; }
 
   /// Columns [first, first + count).
   constexpr MatrixView columns(Index first, Index count) const { return {data + first * stride, rows, count, stride}; }
 
-  /// Rows [first, first + count), e.g. one gate of the four.
+  /// Rows [first, first + count), e.g. one of the four gates.
   constexpr MatrixView row_block(Index first, Index count) const { return {data + first, count, cols, stride}; }
 
-  /// To read through. (A template, or nvcc warns of the view that already is one.)
+  /// Converts to a read-only view. (A template, because nvcc warns of a conversion to the same type.)
   template <class U>
   requires(!std::is_const_v<T> && std::is_same_v<U, const T>) constexpr operator MatrixView<U>() const {
     return {data, rows, cols, stride};
   }
 };
 
-/// A view to read through. As a parameter it takes no part in deduction, so that MatrixView<T> converts to it.
+/// A read-only view as a function parameter. It takes no part in template argument deduction, so MatrixView<T> converts
+/// to it.
 template <class T>
 using ConstView = MatrixView<const std::type_identity_t<T>>;
 

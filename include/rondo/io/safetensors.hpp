@@ -48,8 +48,8 @@ inline std::optional<std::size_t> bytes_of_shape(const std::vector<Index>& shape
 class Safetensors {
  public:
   struct Tensor {
-    std::string dtype;         // "F32" or "F64"; other types are kept as bytes
-    std::vector<Index> shape;  // slowest first
+    std::string dtype;         ///< "F32" or "F64"; other types are kept as bytes
+    std::vector<Index> shape;  ///< slowest first
     std::string bytes;
 
     Index size() const {

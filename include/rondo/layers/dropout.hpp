@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Dropout (Srivastava et al. 2014), inverted: in training each value is zeroed with probability p and the others are
-// scaled by 1/(1-p), so that nothing need be done afterwards. Fresh masks at every step of the sequence.
+// Inverted dropout (Srivastava et al. 2014): in training each value is zeroed with probability p and the others are
+// scaled by 1/(1-p), so inference needs no scaling. Masks are drawn independently at every step of the sequence.
 #pragma once
 
 #include <rondo/core/dropout_cache.hpp>
@@ -13,7 +13,7 @@
 
 namespace rondo::inline v0 {
 
-/// Draws a mask alone, of the shape that it has. `scratch` is reused between calls.
+/// Draws a dropout mask of the shape of `mask`, values 0 or 1/(1-p). `scratch` is reused between calls.
 template <class Scalar, class Device>
 void draw_mask(double p, Rng& rng, Sequence<Scalar, Device>& mask, Sequence<Scalar, Device>& scratch) {
   scratch.resize(mask.features(), mask.batch(), mask.time());
@@ -21,7 +21,7 @@ void draw_mask(double p, Rng& rng, Sequence<Scalar, Device>& mask, Sequence<Scal
   dropout_forward(Device{}, p, rng, std::as_const(scratch).flat(), mask.flat(), scratch.flat());
 }
 
-/// Drops with probability p in [0, 1), else throws shape_error. Returns cache.y.
+/// Dropout of x (C x B x T) with probability p. Returns cache.y, C x B x T. Throws shape_error unless p is in [0, 1).
 template <class Scalar, class Device>
 const Sequence<Scalar, Device>& dropout(const Sequence<Scalar, Device>& x, double p, Rng& rng,
                                         DropoutCache<Scalar, Device>& cache) {
@@ -32,7 +32,8 @@ const Sequence<Scalar, Device>& dropout(const Sequence<Scalar, Device>& x, doubl
   return cache.y;
 }
 
-/// The gradient of cache.y becomes that of x, in place. Throws shape_error unless d has the shape of the mask.
+/// d, in/out: the gradient of cache.y on entry, that of x on return. Throws shape_error unless d has the shape of the
+/// mask.
 template <class Scalar, class Device>
 void dropout_backward(const DropoutCache<Scalar, Device>& cache, Sequence<Scalar, Device>& d) {
   const auto& mask = cache.mask;

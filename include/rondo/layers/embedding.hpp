@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Embedding: a learned vector for each of V tokens. Legend: V vocabulary, D features of the embedding, B batch, T
-// steps.
+// Embedding: a trainable vector for each of V tokens. Legend: V vocabulary, D features of the embedding, B batch, T
+// steps, K ids per step.
 #pragma once
 
 #include <rondo/core/parameter.hpp>
@@ -17,10 +17,12 @@
 
 namespace rondo::inline v0 {
 
+/// A trainable vector of D features for each of V tokens (torch.nn.Embedding; with several ids per step
+/// torch.nn.EmbeddingBag, mode sum). Parameter: weight, D x V (in files (V, D)).
 template <class Scalar, class Device = Cpu>
 class Embedding {
  public:
-  /// Normal with the given deviation (torch.nn.Embedding: 1). Throws shape_error unless V and D are positive.
+  /// Normal with the given standard deviation (torch.nn.Embedding: 1). Throws shape_error unless V and D are positive.
   Embedding(Index vocabulary, Index features, Rng& rng, double deviation = 1)
       : E_(features, vocabulary, ParameterKind::embedding) {
     require_shape(vocabulary > 0 && features > 0, "Embedding: V = ", vocabulary, ", D = ", features,
@@ -28,13 +30,14 @@ class Embedding {
     set_from_host(Device{}, E_.value(), [&](auto E) { initialise_normal(E, deviation, rng); });
   }
 
-  Index vocabulary() const { return E_.cols(); }
-  Index features() const { return E_.rows(); }
-  Parameter<Scalar, Device>& E() { return E_; }
+  Index vocabulary() const { return E_.cols(); }  ///< V
+  Index features() const { return E_.rows(); }    ///< D
+  Parameter<Scalar, Device>& E() { return E_; }   ///< embedding matrix, D x V
 
-  /// The tokens and this embedding as the input of an LSTM, which looks up what it needs. B*T ids in 0..V-1, token
-  /// (b, t) at b + B * t; or `ids_per_step` times as many, those of a step side by side: their embeddings are added,
-  /// and kNoToken adds nothing. Throws shape_error for a foreign id. It refers to the tokens and to E.
+  /// The tokens with this embedding as the input of a recurrent layer, which does the look-up. `tokens`: B*T ids in
+  /// 0..V-1, token (b, t) at b + B * t; or K = `ids_per_step` times as many, the ids of (b, t) from K * (b + B * t) on:
+  /// their embeddings are summed, and kNoToken adds nothing. Throws shape_error for an id out of range or a wrong
+  /// count. The result is a view of the tokens and of E.
   TokenInput<Scalar, Device> input(std::span<const std::int32_t> tokens, Index batch, Index time,
                                    Index ids_per_step = 1) const {
     const auto x = checked_input(tokens, batch, time, ids_per_step);
@@ -44,14 +47,14 @@ class Embedding {
     return x;
   }
 
-  /// The same of ids that input() has already seen, e.g. for backward: only their count is checked.
+  /// input() for ids that were checked before, e.g. in backward. Throws shape_error for a wrong count.
   TokenInput<Scalar, Device> checked_input(std::span<const std::int32_t> tokens, Index batch, Index time,
                                            Index ids_per_step = 1) const {
     require_count("Embedding", tokens, batch, time, ids_per_step);
     return {E_.value(), tokens, batch, time, ids_per_step};
   }
 
-  /// y becomes D x B x T, the embedding of every step.
+  /// Writes the embeddings of all steps to y, resized to D x B x T. Tokens and errors as for input().
   void forward(std::span<const std::int32_t> tokens, Index batch, Index time, Sequence<Scalar, Device>& y,
                Index ids_per_step = 1) const {
     const TokenInput<Scalar, Device> x = input(tokens, batch, time, ids_per_step);
@@ -59,8 +62,8 @@ class Embedding {
     embedding_forward(Device{}, x.E, tokens, y.flat());
   }
 
-  /// Adds to the gradient of E. dy: D x B x T; tokens and ids_per_step are those of the forward pass, which has seen to
-  /// it that they are tokens: here they are only counted.
+  /// Adds to the gradient of E. dy: dL/dy, D x B x T; tokens and ids_per_step: those of the forward pass. Throws
+  /// shape_error for a wrong shape of dy or a wrong count of tokens; ids are not checked again.
   void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& dy, Index ids_per_step = 1) {
     require_shape(dy.features() == features(), "Embedding::backward: dy is ", dy.shape(),
                   ", this layer wants D = ", features());
@@ -68,10 +71,12 @@ class Embedding {
     embedding_backward(Device{}, tokens, dy.flat(), E_.grad());
   }
 
+  /// Calls f(path / "weight", parameter).
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     f(path / "weight", E_);
   }
+  /// Calls f(path / "weight", parameter), read-only.
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) const {
     f(path / "weight", E_);
@@ -81,13 +86,13 @@ class Embedding {
   static void require_count(const char* who, std::span<const std::int32_t> tokens, Index batch, Index time,
                             Index ids_per_step) {
     require_shape(batch >= 0 && time >= 0 && ids_per_step > 0, who, ": B x T = ", batch, " x ", time, ", ",
-                  ids_per_step, " a step");
+                  ids_per_step, " per step");
     require_shape(static_cast<Index>(tokens.size()) == batch * time * ids_per_step, who, ": ", tokens.size(),
                   ids_per_step == 1 ? " tokens" : " ids", " for B x T = ", batch, " x ", time,
-                  ids_per_step == 1 ? "" : detail::concat(", ", ids_per_step, " a step"));
+                  ids_per_step == 1 ? "" : detail::concat(", ", ids_per_step, " per step"));
   }
 
-  Parameter<Scalar, Device> E_;  // D x V, a column a token
+  Parameter<Scalar, Device> E_;  // D x V, one column per token
 };
 
 }  // namespace rondo::inline v0

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT
-// InferenceRecurrent: a network that has learned and now only runs. Its weights are copied and packed once, in fp32 or
-// bf16, and nothing is kept for backward:
-//
-//   InferenceLstm<float> fast(lstm);
-//   InferenceLstm<float>::Workspace work;
-//   const auto& y = fast.forward(x, state, work);     // D*P x B x T; state moves to the end of the sequence
-//
-// In fp32 its numbers are those of Recurrent::forward. Legend: C input features, H hidden units, P outputs of a
-// direction, D directions, L layers, B batch, T steps.
+// InferenceRecurrent: a trained network for inference only. Its weights are copied and packed once, in fp32 or bf16,
+// and no activations are saved. In fp32 results are those of Recurrent::forward. Legend: C input features, H hidden
+// units, P outputs of a direction, D directions, L layers, B batch, T steps.
 #pragma once
 
 #include <rondo/core/precision.hpp>
@@ -22,18 +16,26 @@
 
 namespace rondo::inline v0 {
 
+/// A trained recurrent network for inference only, with packed weights.
+///
+/// @code
+/// rondo::InferenceLstm<float> fast(lstm);
+/// rondo::InferenceLstm<float>::Workspace work;
+/// const auto& y = fast.forward(x, state, work);  // D*P x B x T; updates `state`
+/// @endcode
 template <class Cell, class Scalar, class Device = Cpu>
 class InferenceRecurrent {
  public:
-  using State = RecurrentState<Scalar, Device>;
+  using State = RecurrentState<Scalar, Device>;  ///< h and c of all layers
 
-  /// What one caller's passes work in; kept between calls, it stops allocating. Outputs live there.
+  /// Workspace of one caller. Reused between calls, it stops allocating. Outputs are stored in it.
   struct Workspace {
-    std::vector<InferenceWorkspace<Scalar, Device>> layers;
-    Sequence<Scalar, Device> y, y_below;
+    std::vector<InferenceWorkspace<Scalar, Device>> layers;  ///< L * D, of the backend
+    Sequence<Scalar, Device> y;                              ///< outputs, D*P x B x T
+    Sequence<Scalar, Device> y_below;                        ///< outputs of the layer below, D*P x B x T
   };
 
-  /// Later changes of `network` are not seen. Dropout is left out, as inference does.
+  /// Copies and packs the weights of `network`; later changes of `network` have no effect. No dropout.
   explicit InferenceRecurrent(const Recurrent<Cell, Scalar, Device>& network, Precision precision = Precision::fp32)
       : config_(network.config()), layers_(static_cast<std::size_t>(network.depth() * network.directions())) {
     config_.precision = precision;
@@ -45,15 +47,15 @@ class InferenceRecurrent {
     }
   }
 
-  const RecurrentConfig& config() const { return config_; }
-  Index input() const { return config_.input; }
-  Index hidden() const { return config_.hidden; }
-  Index depth() const { return config_.layers; }
-  Index directions() const { return config_.directions(); }
-  Index output() const { return directions() * config_.output(); }
+  const RecurrentConfig& config() const { return config_; }  ///< configuration, with the precision of this object
+  Index input() const { return config_.input; }              ///< C
+  Index hidden() const { return config_.hidden; }            ///< H
+  Index depth() const { return config_.layers; }             ///< L
+  Index directions() const { return config_.directions(); }  ///< D
+  Index output() const { return directions() * config_.output(); }  ///< D*P
 
-  /// x: C x B x T. state (as Recurrent's) moves to each sequence's end. Returns the top layer's outputs, D*P x B x T,
-  /// which live in `work` until its next use; zeros in padding.
+  /// x: C x B x T. state, in/out: initial state on entry, state after each sequence's end on return. Returns the
+  /// outputs of the top layer, D*P x B x T, stored in `work` until its next use; zeros in padding. Throws shape_error.
   const Sequence<Scalar, Device>& forward(const Sequence<Scalar, Device>& x, State& state, Workspace& work) const {
     detail::require_input<Scalar, Device>({"Inference", Cell::kName, "::forward"}, x, input());
     detail::require_state<Cell>("Inference", "::forward", "state", state, config_, x.batch());
@@ -81,6 +83,7 @@ class InferenceRecurrent {
   std::vector<InferenceWeights<Scalar, Device>> layers_;  // direction d of layer l at l * D + d
 };
 
+/// An Lstm for inference only, with packed weights.
 template <class Scalar, class Device = Cpu>
 using InferenceLstm = InferenceRecurrent<LstmCell, Scalar, Device>;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// InferenceTokenModel: a TokenModel that has learned and now only runs, on an InferenceRecurrent: packed weights, in
-// fp32 or bf16, and nothing kept for backward. Legend as in token_model.hpp.
+// InferenceTokenModel: a trained TokenModel for inference only, on an InferenceRecurrent: packed weights in fp32 or
+// bf16, no saved activations. Legend as in token_model.hpp.
 #pragma once
 
 #include <rondo/layers/inference.hpp>
@@ -11,28 +11,31 @@
 
 namespace rondo::inline v0 {
 
+/// A trained TokenModel for inference only, with packed weights.
 template <class Scalar, class Device = Cpu, class Cell = LstmCell>
 class InferenceTokenModel {
  public:
-  using State = RecurrentState<Scalar, Device>;
+  using State = RecurrentState<Scalar, Device>;  ///< h and c of all layers
 
-  /// What one caller's passes work in; kept between calls, it stops allocating. Logits live there.
+  /// Workspace of one caller. Reused between calls, it stops allocating. Logits are stored in it.
   struct Workspace {
-    Sequence<Scalar, Device> x;  // D x B x T
-    typename InferenceRecurrent<Cell, Scalar, Device>::Workspace recurrent;
-    Sequence<Scalar, Device> logits;  // V x B x T
+    Sequence<Scalar, Device> x;                                              ///< embeddings, D x B x T
+    typename InferenceRecurrent<Cell, Scalar, Device>::Workspace recurrent;  ///< of the recurrent layers
+    Sequence<Scalar, Device> logits;                                         ///< V x B x T
   };
 
-  /// Copies the weights: later changes of `model` are not seen. `precision` is that of the recurrent layers' products.
+  /// Copies the weights of `model`; later changes of `model` have no effect. `precision` applies to the products of the
+  /// recurrent layers.
   explicit InferenceTokenModel(const TokenModel<Scalar, Device, Cell>& model, Precision precision = Precision::fp32)
       : config_(model.config()),
         embedding_(model.embedding()),
         recurrent_(model.recurrent(), precision),
         output_(model.output()) {}
 
-  const TokenModelConfig& config() const { return config_; }
+  const TokenModelConfig& config() const { return config_; }  ///< configuration of the model
 
-  /// Logits V x B x T for what follows each of the B*T steps, as TokenModel::forward gives them. `state` moves on.
+  /// Returns the logits of the next token at each step, V x B x T, as TokenModel::forward does. `state`, in/out:
+  /// initial state on entry, final state on return. Throws shape_error.
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
                                           Workspace& work) const {
     embedding_.forward(tokens, batch, time, work.x, config_.ids_per_step);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How weights begin. All draw from the caller's generator in double, so that a float model and a double model of one
-// seed begin alike. Host matrices; a device model is initialised on the host and copied.
+// Initialisation of weights. Numbers are drawn in double from the caller's generator, so a float model and a double
+// model of one seed have equal weights up to rounding. For host matrices; device models are initialised on the host and
+// copied.
 #pragma once
 
 #include <rondo/core/random.hpp>
@@ -12,22 +13,22 @@
 
 namespace rondo::inline v0 {
 
-/// Each value uniform in [-bound, bound); torch.nn.LSTM takes bound = 1/sqrt(H).
+/// Sets each value of `a` to a uniform number in [-bound, bound). torch.nn.LSTM uses bound = 1/sqrt(H).
 template <class Scalar>
 void initialise_uniform(MatrixView<Scalar> a, double bound, Rng& rng) {
   for (Index j = 0; j < a.cols; ++j)
     for (Index i = 0; i < a.rows; ++i) a(i, j) = static_cast<Scalar>(rng.uniform(-bound, bound));
 }
 
-/// Each value normal with mean 0 and the given standard deviation.
+/// Sets each value of `a` to a normal number with mean 0 and standard deviation `deviation`.
 template <class Scalar>
 void initialise_normal(MatrixView<Scalar> a, double deviation, Rng& rng) {
   for (Index j = 0; j < a.cols; ++j)
     for (Index i = 0; i < a.rows; ++i) a(i, j) = static_cast<Scalar>(deviation * rng.normal());
 }
 
-/// Each square block of H rows is a random orthogonal matrix: a step keeps the length of what it carries
-/// (Saxe, McClelland, Ganguli 2014). Gram-Schmidt on normal columns, done twice for accuracy. a: n*H x H.
+/// Sets each square block of H rows of `a` (n*H x H) to a random orthogonal matrix, so that a step preserves the norm
+/// of the state (Saxe, McClelland, Ganguli 2014). Gram-Schmidt on normal columns, done twice for accuracy.
 template <class Scalar>
 void initialise_orthogonal(MatrixView<Scalar> a, Rng& rng) {
   const Index H = a.cols;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Linear: y = W x + b at every step of a sequence, or of one state, as many-to-one models have it. Legend: C input
-// features, K output features, B batch, T steps.
+// Linear: y = W x + b at every step of a sequence, or for one step in many-to-one models. Legend: C input features, K
+// output features, B batch, T steps.
 #pragma once
 
 #include <rondo/core/parameter.hpp>
@@ -14,34 +14,35 @@
 
 namespace rondo::inline v0 {
 
+/// Configuration of a Linear layer.
 struct LinearConfig {
-  Index input = 0;   // C
-  Index output = 0;  // K
-  bool bias = true;  // without: y = W x, and no parameter "bias"
+  Index input = 0;   ///< C
+  Index output = 0;  ///< K
+  bool bias = true;  ///< false: y = W x, without the parameter "bias"
 };
 
+/// y = W x + b (torch.nn.Linear). Parameters: weight, K x C; bias, K x 1.
 template <class Scalar, class Device = Cpu>
 class Linear {
  public:
-  /// Weights uniform in +-1/sqrt(C), bias zero. Throws shape_error unless C and K are positive.
+  /// Weights uniform in [-1/sqrt(C), 1/sqrt(C)), bias zero. Throws shape_error unless C and K are positive.
   Linear(const LinearConfig& config, Rng& rng)
       : W_(checked(config).output, config.input), b_(config.output, 1, ParameterKind::bias), has_bias_(config.bias) {
     const double bound = 1 / std::sqrt(static_cast<double>(config.input));
     set_from_host(Device{}, W_.value(), [&](auto W) { initialise_uniform(W, bound, rng); });
   }
+  /// C = input, K = output, with bias.
   Linear(Index input, Index output, Rng& rng) : Linear(LinearConfig{input, output}, rng) {}
 
-  Index input() const { return W_.cols(); }
-  Index output() const { return W_.rows(); }
-  bool has_bias() const { return has_bias_; }
-  Parameter<Scalar, Device>& W() { return W_; }
-  /// Zeros that nobody learns in a layer without bias.
-  Parameter<Scalar, Device>& b() { return b_; }
-  /// W (K x C) and b (K x 1) to look at.
-  MatrixView<const Scalar> weight() const { return W_.value(); }
-  MatrixView<const Scalar> bias() const { return b_.value(); }
+  Index input() const { return W_.cols(); }      ///< C
+  Index output() const { return W_.rows(); }     ///< K
+  bool has_bias() const { return has_bias_; }    ///< whether b is trained
+  Parameter<Scalar, Device>& W() { return W_; }  ///< weights, K x C
+  Parameter<Scalar, Device>& b() { return b_; }  ///< bias, K x 1; constant zeros in a layer without bias
+  MatrixView<const Scalar> weight() const { return W_.value(); }  ///< weights, K x C, read-only
+  MatrixView<const Scalar> bias() const { return b_.value(); }    ///< bias, K x 1, read-only
 
-  /// x: C x B x T. y becomes K x B x T; zeros in padding.
+  /// x: C x B x T. y is resized to K x B x T; zeros in padding. Throws shape_error.
   void forward(const Sequence<Scalar, Device>& x, Sequence<Scalar, Device>& y) const {
     require_shape(x.features() == input(), "Linear::forward: x is ", x.shape(), ", this layer wants C = ", input());
     y.resize_like(x, output());
@@ -50,22 +51,22 @@ class Linear {
         x, [&](Index first, Index count) { apply(x.flat().columns(first, count), y.flat().columns(first, count)); });
   }
 
-  /// The same of one state or step: x is C x B, y K x B.
+  /// Forward of one step. x: C x B, y: K x B. Throws shape_error.
   void forward(MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
     require_step("Linear::forward", "x", x, input(), x.cols);
     require_step("Linear::forward", "y", y, output(), x.cols);
     apply(x, y);
   }
 
-  /// The same, under the name that it has in layers with a state.
+  /// forward of one step, under the name that recurrent layers use.
   void step(MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
     require_step("Linear::step", "x", x, input(), x.cols);
     require_step("Linear::step", "y", y, output(), x.cols);
     apply(x, y);
   }
 
-  /// Adds to the gradients of W and b; writes dx (C x B x T) unless it is null. x is that of the forward pass. dy is
-  /// zero in padding.
+  /// Adds to the gradients of W and b, and writes dx (resized to C x B x T) unless it is null. x: input of the forward
+  /// pass; dy: dL/dy, K x B x T, ignored in padding. Throws shape_error.
   void backward(const Sequence<Scalar, Device>& x, const Sequence<Scalar, Device>& dy, Sequence<Scalar, Device>* dx) {
     require_shape(x.features() == input(), "Linear::backward: x is ", x.shape(), ", this layer wants C = ", input());
     require_shape(dy.features() == output() && dy.batch() == x.batch() && dy.time() == x.time(),
@@ -81,7 +82,7 @@ class Linear {
     });
   }
 
-  /// The same of one state or step: x is C x B, dy K x B, and dx C x B, not written where it has no data.
+  /// Backward of one step. x: C x B, dy: K x B, dx: C x B, or without data if not wanted. Throws shape_error.
   void backward(MatrixView<const Scalar> x, MatrixView<const Scalar> dy, MatrixView<Scalar> dx = {}) {
     require_step("Linear::backward", "x", x, input(), x.cols);
     require_step("Linear::backward", "dy", dy, output(), x.cols);
@@ -92,10 +93,12 @@ class Linear {
     apply_backward(x, dy, dx);
   }
 
+  /// Calls f(path, parameter) for "weight" and, in a layer with bias, "bias".
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     visit(*this, f, path);
   }
+  /// Calls f(path, parameter) for "weight" and, in a layer with bias, "bias", read-only.
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) const {
     visit(*this, f, path);
@@ -124,7 +127,7 @@ class Linear {
     gemm(Device{}, Op::none, Op::none, W_.value(), x, y);
   }
 
-  /// dx, where there is one, is zero on entry.
+  /// dx, if it has data, is zero on entry.
   void apply_backward(MatrixView<const Scalar> x, MatrixView<const Scalar> dy, MatrixView<Scalar> dx) {
     gemm(Device{}, Op::none, Op::transpose, dy, x, W_.grad());  // forward: y = W x + b
     if (has_bias_) add_columns(Device{}, dy, b_.grad());

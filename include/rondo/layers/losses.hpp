@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Losses: negative log-likelihood in nats. Both leave out what is masked (padding of a ragged batch; targets of
-// kIgnoreIndex), and their gradient is that of the mean over what counts, so a masked step changes nothing.
+// Losses: negative log-likelihood in nats. Both exclude masked steps (padding of a ragged batch, targets of
+// kIgnoreIndex). The gradient is that of the mean over the included steps.
 #pragma once
 
 #include <rondo/core/loss.hpp>
@@ -15,7 +15,7 @@ namespace rondo::inline v0 {
 
 namespace detail {
 
-/// What the gradient of a mean is scaled by.
+/// Scale of the gradient of a mean.
 template <class Scalar>
 Scalar one_over(Index count) {
   return count > 0 ? Scalar(1) / static_cast<Scalar>(count) : Scalar(0);
@@ -23,8 +23,10 @@ Scalar one_over(Index count) {
 
 }  // namespace detail
 
-/// -log softmax(logits)[target], summed. logits: V x B x T; targets: B*T ids on the host, target (b, t) at b + B * t,
-/// kIgnoreIndex masks. d_logits, unless null, becomes the gradient of the mean.
+/// Sum of -log softmax(logits)[target] in nats (torch.nn.CrossEntropyLoss). logits: V x B x T; targets: B*T ids on the
+/// host, target (b, t) at b + B * t; kIgnoreIndex excludes a step. d_logits, unless null, is resized to V x B x T and
+/// set to the gradient of Loss::mean(), zero at excluded steps. Throws shape_error for a wrong number of targets or a
+/// target out of range.
 template <class Scalar, class Device>
 Loss softmax_cross_entropy(const Sequence<Scalar, Device>& logits, std::span<const std::int32_t> targets,
                            std::type_identity_t<Sequence<Scalar, Device>>* d_logits) {
@@ -44,8 +46,10 @@ Loss softmax_cross_entropy(const Sequence<Scalar, Device>& logits, std::span<con
   return loss;
 }
 
-/// Cross-entropy of K independent Bernoulli variables a step, given by their logits; summed over K, counted by steps.
-/// targets: K x B x T of values in [0, 1]. The mask is the lengths of `logits`. d_logits as above.
+/// Cross-entropy in nats of K independent Bernoulli variables per step, given by their logits
+/// (torch.nn.BCEWithLogitsLoss); summed over K, counted by steps. logits, targets: K x B x T; targets are in [0, 1].
+/// Padding of `logits` is excluded. d_logits, unless null, is resized to K x B x T and set to the gradient of
+/// Loss::mean(). Throws shape_error.
 template <class Scalar, class Device>
 Loss bernoulli_cross_entropy(const Sequence<Scalar, Device>& logits, const Sequence<Scalar, Device>& targets,
                              std::type_identity_t<Sequence<Scalar, Device>>* d_logits) {

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: MIT
-// named: several layers as one model, under the names that the user gives, as a torch.nn.Module names its members:
-//
-//   auto model = named("encoder", named("embedding", embedding, "lstm", lstm), "fc", fc);
-//
-// has the parameters encoder.lstm.weight_ih_l0, fc.weight and so on. It goes wherever a model goes: optimiser, clip,
-// zero_grad, checkpoint, copy_weights. See docs/03-layout.md.
+// named: several layers as one model, with names, like the members of a torch.nn.Module. See docs/03-layout.md.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -21,12 +16,13 @@
 
 namespace rondo::inline v0 {
 
-/// Models under names. `Part` is `Layer&` for what it refers to, a value for what it owns.
+/// A model of several named parts. `Part` is `Layer&` for a part that it refers to, a value type for one that it owns.
+/// Made by named().
 template <class... Part>
 class Named {
  public:
-  /// Throws rondo::error for an empty name, for two parameters of one name, and for a parameter that has two names (the
-  /// optimiser would move it twice). names[i] belongs to parts[i].
+  /// names[i] is the name of parts[i]. Throws rondo::error for an empty name, for two parameters with one name, and for
+  /// one parameter with two names (the optimiser would update it twice).
   Named(std::array<std::string, sizeof...(Part)> names, std::tuple<Part...> parts)
       : names_(std::move(names)), parts_(std::move(parts)) {
     for (const std::string& name : names_)
@@ -41,10 +37,12 @@ class Named {
     });
   }
 
+  /// Calls f(path, parameter) for the parameters of all parts.
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     visit([&](const std::string& name, auto& part) { part.for_each_parameter(f, path / name); }, *this);
   }
+  /// Calls f(path, parameter) for the parameters of all parts, read-only.
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) const {
     visit([&](const std::string& name, const auto& part) { detail::visit_parameters(part, f, path / name); }, *this);
@@ -80,11 +78,11 @@ concept HasParameters = requires(Model& model, const AnyVisitor& f, const Path& 
   model.for_each_parameter(f, path);
 };
 
-/// The odd ones of `arguments` are names, the even ones models: an lvalue stays a reference, an rvalue is moved in.
+/// `arguments` are name, model, name, model ...: an lvalue is stored as a reference, an rvalue is moved in.
 template <class Arguments, std::size_t... I>
 auto named_from_pairs(Arguments&& arguments, std::index_sequence<I...>) {
   static_assert((PartName<std::remove_cvref_t<std::tuple_element_t<2 * I, Arguments>>> && ...),
-                "rondo::named: names and models take turns: named(\"lstm\", lstm, \"fc\", fc)");
+                "rondo::named: wanted a name before each model: named(\"lstm\", lstm, \"fc\", fc)");
   static_assert((HasParameters<std::remove_reference_t<std::tuple_element_t<2 * I + 1, Arguments>>> && ...),
                 "rondo::named: a part has no for_each_parameter: named(\"lstm\", lstm, \"fc\", fc)");
   using Result = Named<std::conditional_t<std::is_lvalue_reference_v<std::tuple_element_t<2 * I + 1, Arguments>>,
@@ -96,12 +94,18 @@ auto named_from_pairs(Arguments&& arguments, std::index_sequence<I...>) {
 
 }  // namespace detail
 
-/// named(name, model, name, model, ...): one model of them all. It refers to what has a name of its own in the calling
-/// code, which must outlive it, and owns what is passed as a temporary. Throws as the constructor of Named does.
+/// named(name, model, name, model, ...): several layers as one model, for the optimiser, clipping, zero_grad,
+/// checkpoints and copy_weights. It refers to models passed as lvalues, which must outlive it, and owns models passed
+/// as rvalues. Throws rondo::error as the constructor of Named does.
+///
+/// @code
+/// auto model = rondo::named("encoder", rondo::named("embedding", embedding, "lstm", lstm), "fc", fc);
+/// adam.step(model);  // parameters encoder.embedding.weight, encoder.lstm.weight_ih_l0, ..., fc.bias
+/// @endcode
 template <class... Argument>
 auto named(Argument&&... arguments) {
   static_assert(sizeof...(Argument) % 2 == 0 && sizeof...(Argument) > 0,
-                "rondo::named: a name for every model: named(\"lstm\", lstm, \"fc\", fc)");
+                "rondo::named: wanted a name for every model: named(\"lstm\", lstm, \"fc\", fc)");
   return detail::named_from_pairs(std::forward_as_tuple(std::forward<Argument>(arguments)...),
                                   std::make_index_sequence<sizeof...(Argument) / 2>());
 }

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pooling over time, for models that have one output for a whole sequence (many-to-one): the last step, or the mean of
-// all. Both keep to the lengths of a ragged batch: padding has no part in them, and a sequence of length 0 gives zeros.
-//
-//   last_step(y, last);                            // P x B x 1, where y = lstm.forward(...)
-//   fc.forward(last, out);                         // then a loss, whose gradient comes back:
-//   fc.backward(last, d_out, &d_last);
-//   last_step_backward(y, d_last, dy);             // P x B x T, for lstm.backward
-//
-// Legend: P features, B batch, T time steps.
+// Pooling over time, for models with one output per sequence (many-to-one): the last step, or the mean of all steps.
+// Padding is excluded, and a sequence of length 0 gives zeros. Legend: P features, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -38,9 +31,16 @@ inline void require_reverse_rows(const char* who, Index reverse_rows, Index rows
 
 }  // namespace detail
 
-/// Of each sequence the last step: out (P x B) = y(:, b, length(b) - 1). In the output of a bidirectional layer the
-/// last `reverse_rows` rows belong to the direction that runs backwards, whose last step is t = 0: with its size there,
-/// out holds what both directions end with. Throws shape_error.
+/// Last step of each sequence: out (P x B) = y(:, b, length(b) - 1). In the output of a bidirectional layer the last
+/// `reverse_rows` rows belong to the reverse direction, whose last step is t = 0: pass their number to get the last
+/// step of both directions. Throws shape_error.
+///
+/// @code
+/// rondo::last_step(y, last);              // P x B x 1, with y = lstm.forward(...)
+/// fc.forward(last, out);                  // then a loss
+/// fc.backward(last, d_out, &d_last);
+/// rondo::last_step_backward(y, d_last, dy);  // P x B x T, for lstm.backward
+/// @endcode
 template <class Scalar, class Device>
 void last_step(const Sequence<Scalar, Device>& y, MatrixView<std::type_identity_t<Scalar>> out,
                Index reverse_rows = 0) {
@@ -49,7 +49,7 @@ void last_step(const Sequence<Scalar, Device>& y, MatrixView<std::type_identity_
   last_step_forward(Device{}, y.flat(), y.lengths(), reverse_rows, out);
 }
 
-/// The same; out becomes P x B x 1.
+/// Last step of each sequence; out is resized to P x B x 1.
 template <class Scalar, class Device>
 void last_step(const Sequence<Scalar, Device>& y, std::type_identity_t<Sequence<Scalar, Device>>& out,
                Index reverse_rows = 0) {
@@ -57,8 +57,8 @@ void last_step(const Sequence<Scalar, Device>& y, std::type_identity_t<Sequence<
   last_step(y, out.flat(), reverse_rows);
 }
 
-/// dy becomes P x B x T: d_out (P x B) at the steps that last_step took, zero at all others. Of y only shape and
-/// lengths are looked at; reverse_rows is that of the forward pass.
+/// Backward of last_step: dy is resized to P x B x T and set to d_out (P x B) at the steps that last_step selected, to
+/// zero elsewhere. Only shape and lengths of y are read; reverse_rows is that of the forward pass. Throws shape_error.
 template <class Scalar, class Device>
 void last_step_backward(const Sequence<Scalar, Device>& y, ConstView<Scalar> d_out,
                         std::type_identity_t<Sequence<Scalar, Device>>& dy, Index reverse_rows = 0) {
@@ -68,30 +68,30 @@ void last_step_backward(const Sequence<Scalar, Device>& y, ConstView<Scalar> d_o
   last_step_backward(Device{}, d_out, y.lengths(), reverse_rows, dy.flat());
 }
 
-/// The same with d_out P x B x 1.
+/// Backward of last_step with d_out P x B x 1.
 template <class Scalar, class Device>
 void last_step_backward(const Sequence<Scalar, Device>& y, const std::type_identity_t<Sequence<Scalar, Device>>& d_out,
                         std::type_identity_t<Sequence<Scalar, Device>>& dy, Index reverse_rows = 0) {
   last_step_backward(y, detail::one_step("last_step_backward", d_out), dy, reverse_rows);
 }
 
-/// Of each sequence the mean of its steps: out (P x B) = the sum of y(:, b, t) over t < length(b), over length(b).
-/// Throws shape_error.
+/// Mean of the steps of each sequence: out (P x B) = sum of y(:, b, t) over t < length(b), divided by length(b). Throws
+/// shape_error.
 template <class Scalar, class Device>
 void mean_over_time(const Sequence<Scalar, Device>& y, MatrixView<std::type_identity_t<Scalar>> out) {
   detail::require_pooled<Scalar>("mean_over_time", "out", y, out);
   mean_over_time_forward(Device{}, y.flat(), y.lengths(), out);
 }
 
-/// The same; out becomes P x B x 1.
+/// Mean of the steps of each sequence; out is resized to P x B x 1.
 template <class Scalar, class Device>
 void mean_over_time(const Sequence<Scalar, Device>& y, std::type_identity_t<Sequence<Scalar, Device>>& out) {
   out.resize(y.features(), y.batch(), 1);
   mean_over_time(y, out.flat());
 }
 
-/// dy becomes P x B x T: d_out (P x B) over length(b) at every step, zero in padding. Of y only shape and lengths are
-/// looked at.
+/// Backward of mean_over_time: dy is resized to P x B x T and set to d_out (P x B) / length(b) at every step, to zero
+/// in padding. Only shape and lengths of y are read. Throws shape_error.
 template <class Scalar, class Device>
 void mean_over_time_backward(const Sequence<Scalar, Device>& y, ConstView<Scalar> d_out,
                              std::type_identity_t<Sequence<Scalar, Device>>& dy) {
@@ -100,7 +100,7 @@ void mean_over_time_backward(const Sequence<Scalar, Device>& y, ConstView<Scalar
   mean_over_time_backward(Device{}, d_out, y.lengths(), dy.flat());
 }
 
-/// The same with d_out P x B x 1.
+/// Backward of mean_over_time with d_out P x B x 1.
 template <class Scalar, class Device>
 void mean_over_time_backward(const Sequence<Scalar, Device>& y,
                              const std::type_identity_t<Sequence<Scalar, Device>>& d_out,

@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Recurrent: L layers of one kind of cell, in one direction or both, with dropout between them; Lstm (lstm.hpp) is one.
-// One type trains, infers and streams:
-//
-//   LstmState<float> state = lstm.zero_state(B);
-//   const auto& y = lstm.forward(x, state, cache, Training{rng});   // D*P x B x T; state moves to the end
-//   lstm.backward(x, dy, cache, d_state, &dx);                      // adds to the gradients
-//   const auto h = lstm.step(x_now, state, scratch);                // one step, P x B
-//
-// Truncated backpropagation through time is: keep `state` from one forward to the next, give backward a zero d_state.
-// Legend: C input features, H hidden units, P outputs of a direction (H, unless there is a projection), D directions, L
-// layers, B batch, T time steps.
+// Recurrent: L layers of one kind of cell, in one direction or both, with dropout between layers; Lstm (lstm.hpp) is
+// one. Legend: C input features, H hidden units, P outputs of a direction (H, unless there is a projection), D
+// directions, L layers, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/mode.hpp>
@@ -30,26 +22,40 @@
 
 namespace rondo::inline v0 {
 
+/// A recurrent network of L layers, for training, inference and single steps.
+///
+/// @code
+/// rondo::LstmState<float> state = lstm.zero_state(B);
+/// const auto& y = lstm.forward(x, state, cache, rondo::Training{rng});  // D*P x B x T; updates `state`
+/// lstm.backward(x, dy, cache, d_state, &dx);                            // adds to the gradients
+/// const auto h = lstm.step(x_now, state, scratch);                      // one step, P x B
+/// @endcode
+///
+/// Truncated backpropagation through time: keep `state` from one forward to the next, and pass a zero d_state to each
+/// backward.
+///
+/// Const functions may run in several threads at once, each with its own state and cache.
 template <class Cell_, class Scalar, class Device = Cpu>
 class Recurrent {
  public:
-  using Cell = Cell_;
-  using Layer = RecurrentLayer<Cell, Scalar, Device>;
-  using State = RecurrentState<Scalar, Device>;
-  using Input = RecurrentInput<Scalar, Device>;
+  using Cell = Cell_;                                  ///< LstmCell, GruCell, ...
+  using Layer = RecurrentLayer<Cell, Scalar, Device>;  ///< one layer in one direction
+  using State = RecurrentState<Scalar, Device>;        ///< h and c of all layers
+  using Input = RecurrentInput<Scalar, Device>;        ///< features or tokens
 
-  /// What a forward pass leaves for backward; the caller holds it.
+  /// Activations of a forward pass, for backward. Held by the caller; reused between passes, it stops allocating.
   struct Cache {
-    std::vector<LayerCache<Scalar, Device>> layers;
-    std::vector<DropoutCache<Scalar, Device>> dropouts;  // dropouts[l] stands between layers l and l+1
-    bool dropped = false;                                // whether the last forward pass drew masks
-    Sequence<Scalar, Device> dx_above, dx_below;         // backward: gradients between layers
+    std::vector<LayerCache<Scalar, Device>> layers;      ///< L, of each layer
+    std::vector<DropoutCache<Scalar, Device>> dropouts;  ///< L - 1; dropouts[l] is between layers l and l+1
+    bool dropped = false;                                ///< whether the last forward pass drew dropout masks
+    Sequence<Scalar, Device> dx_above;                   ///< backward: gradient of a layer's outputs
+    Sequence<Scalar, Device> dx_below;                   ///< backward: gradient of a layer's inputs
   };
 
-  /// What step() works in.
+  /// Workspace of step().
   using Scratch = StepScratch<Scalar, Device>;
 
-  /// Throws shape_error where the configuration makes no network.
+  /// Initialises the weights as RecurrentLayer does. Throws shape_error for an invalid configuration.
   Recurrent(const RecurrentConfig& config, Rng& rng) : config_(config) {
     config.check(Cell::kName);
     for (Index l = 0; l < config.layers; ++l)
@@ -58,19 +64,19 @@ class Recurrent {
           layers_.emplace_back(config, l == 0 ? config.input : output(), direction, rng);
   }
 
-  const RecurrentConfig& config() const { return config_; }
-  Index input() const { return config_.input; }
-  Index hidden() const { return config_.hidden; }
-  Index depth() const { return config_.layers; }
-  Index directions() const { return config_.directions(); }
-  /// Rows of the outputs, D*P.
-  Index output() const { return directions() * config_.output(); }
-  Layer& layer(Index l, Index d = 0) { return layers_[at(l, d)]; }
-  const Layer& layer(Index l, Index d = 0) const { return layers_[at(l, d)]; }
+  const RecurrentConfig& config() const { return config_; }                     ///< configuration
+  Index input() const { return config_.input; }                                 ///< C
+  Index hidden() const { return config_.hidden; }                               ///< H
+  Index depth() const { return config_.layers; }                                ///< L
+  Index directions() const { return config_.directions(); }                     ///< D
+  Index output() const { return directions() * config_.output(); }              ///< D*P, rows of the outputs
+  Layer& layer(Index l, Index d = 0) { return layers_[at(l, d)]; }              ///< layer l in direction d
+  const Layer& layer(Index l, Index d = 0) const { return layers_[at(l, d)]; }  ///< layer l in direction d, read-only
 
-  /// Which pass computes it: "packed" or "plain" on the CPU.
+  /// Which implementation runs: "packed" or "plain" on the CPU.
   const char* path() const { return recurrent_path(Device{}, Cell{}, layers_[0].options(), layers_[0].weights()); }
 
+  /// A state of zeros for B sequences.
   State zero_state(Index batch) const {
     State state;
     resize(state, batch);
@@ -78,7 +84,7 @@ class Recurrent {
     return state;
   }
 
-  /// What a sequence begins from: the learned state of every layer where the configuration asks for one, else zeros.
+  /// Initial state for B sequences: trained (RecurrentConfig::learned_initial_state), else zeros.
   State initial_state(Index batch) const {
     State state = zero_state(batch);
     for (std::size_t n = 0; n < layers_.size(); ++n)
@@ -86,22 +92,23 @@ class Recurrent {
     return state;
   }
 
-  /// Adds to the gradients of the learned initial state: d_state is what backward left, the gradient of a state that
-  /// initial_state gave.
+  /// Adds to the gradients of the trained initial state. d_state: gradient of the state that initial_state returned, as
+  /// written by backward. Throws shape_error.
   void backward_initial_state(State& d_state) {
     detail::require_state<Cell>("", "::backward_initial_state", "d_state", d_state, config_, d_state.h.batch());
     for (std::size_t n = 0; n < layers_.size(); ++n)
       layers_[n].add_initial_state_gradient(d_state.h.at(Index(n)), c_at(d_state, Index(n)));
   }
 
-  /// Makes `state` one of this network's, of unspecified contents.
+  /// Resizes `state` to that of this network for B sequences. Contents are unspecified.
   void resize(State& state, Index batch) const {
     state.h.resize(config_.output(), batch, depth() * directions());
     state.c.resize(Cell::kHasC ? hidden() : 0, batch, depth() * directions());
   }
 
-  /// x: C x B x T, or tokens and their embeddings (D = C). state: the initial state on entry, the state after each
-  /// sequence's end on return. Returns the top layer's outputs, D*P x B x T, which live in `cache`; zeros in padding.
+  /// x: C x B x T, or tokens with embeddings of C features. state, in/out: initial state on entry, state after each
+  /// sequence's end on return. Returns the outputs of the top layer, D*P x B x T, stored in `cache`; zeros in padding.
+  /// Throws shape_error.
   const Sequence<Scalar, Device>& forward(const Input& x, State& state, Cache& cache, Mode mode) const {
     detail::require_input({"", Cell::kName, "::forward"}, x, input());
     detail::require_state<Cell>("", "::forward", "state", state, config_, x.batch());
@@ -134,10 +141,10 @@ class Recurrent {
     return cache.layers.back().y;
   }
 
-  /// Adds to the gradients of all weights. dy: dL/dy, D*P x B x T. d_state: the gradient of the final state on entry
-  /// (zero, unless the loss looks at it), that of the initial state on return. The gradient of x: &dx becomes C x B x
-  /// T; a matrix dE (C x V), where x is tokens, is added to; null is not wanted. x and cache are those of the forward
-  /// pass.
+  /// Adds to the gradients of all weights. dy: dL/dy, D*P x B x T. d_state, in/out: gradient of the final state on
+  /// entry (zero, unless the loss depends on it), gradient of the initial state on return. `to`, the destination of the
+  /// input gradient: &dx is resized to C x B x T and overwritten; dE (C x V), if x is tokens, is added to; null: not
+  /// computed. x and cache are those of the forward pass. Throws shape_error.
   void backward(const Input& x, const Sequence<Scalar, Device>& dy, Cache& cache, State& d_state,
                 const InputGradient<Scalar, Device>& to = {}) {
     require_backward(x, dy, cache, d_state, to);
@@ -178,8 +185,9 @@ class Recurrent {
     }
   }
 
-  /// One step: x (C x B) in, the top layer's hidden state (P x B, a part of `state`) out. `scratch` is kept between
-  /// calls. Throws shape_error of a bidirectional network, which is not causal.
+  /// One step without saved activations. x: C x B. state, in/out. Returns the hidden state of the top layer (P x B, a
+  /// view of `state`). `scratch`, reused between calls, stops allocating. Throws shape_error, also for a bidirectional
+  /// network, which is not causal.
   MatrixView<const Scalar> step(MatrixView<const Scalar> x, State& state, Scratch& scratch) const {
     require_shape(!config_.bidirectional, Cell::kName, "::step: a bidirectional network needs whole sequences");
     require_shape(x.rows == input(), Cell::kName, "::step: x is ", x.rows, " x ", x.cols,
@@ -192,10 +200,12 @@ class Recurrent {
     return x;
   }
 
+  /// Calls f(path, parameter) for the weights of all layers, under the names of torch.nn.LSTM: weight_ih_l0, ...
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     for (std::size_t n = 0; n < layers_.size(); ++n) layers_[n].for_each_parameter(f, path, Index(n) / directions());
   }
+  /// Calls f(path, parameter) for the weights of all layers, read-only.
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) const {
     for (std::size_t n = 0; n < layers_.size(); ++n) layers_[n].for_each_parameter(f, path, Index(n) / directions());

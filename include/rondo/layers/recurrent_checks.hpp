@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What every entry of a recurrent network checks before it reads or writes anything: shapes, in time that does not
-// depend on them (lengths of a ragged batch are compared one by one). All throw shape_error in named dimensions.
+// Shape checks of every public function of a recurrent network, before anything is read or written. They take constant
+// time, except for the lengths of a ragged batch, which are compared element-wise. All throw shape_error with named
+// dimensions.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -13,13 +14,13 @@
 
 namespace rondo::inline v0::detail {
 
-/// Who speaks, e.g. "Inference", "Lstm", "::forward". Written only once a message needs it.
+/// Name of the checked function, e.g. "Inference", "Lstm", "::forward". Formatted only when an error is thrown.
 struct EntryPoint {
   std::string_view kind, cell, entry;
   friend std::ostream& operator<<(std::ostream& out, const EntryPoint& s) { return out << s.kind << s.cell << s.entry; }
 };
 
-/// `letters` names the dimensions, e.g. "P x B".
+/// a is rows x cols. `letters` names the dimensions, e.g. "P x B".
 template <class T>
 void require_matrix(const EntryPoint& who, const char* what, MatrixView<T> a, Index rows, Index cols,
                     const char* letters) {
@@ -27,7 +28,7 @@ void require_matrix(const EntryPoint& who, const char* what, MatrixView<T> a, In
                 "), wanted ", rows, " x ", cols);
 }
 
-/// x has C features, and as many columns, lengths or ids as its B x T wants.
+/// x has C features, and a number of columns, lengths or ids that matches its B x T.
 template <class Scalar, class Device>
 void require_input(const EntryPoint& who, const RecurrentInput<Scalar, Device>& x, Index C) {
   require_shape(x.features() == C && x.batch() >= 0 && x.time() >= 0, who, ": x is ", x.shape(),
@@ -40,10 +41,10 @@ void require_input(const EntryPoint& who, const RecurrentInput<Scalar, Device>& 
   const auto& tokens = x.tokens();
   require_shape(tokens.ids_per_step > 0 && static_cast<Index>(tokens.tokens.size()) == steps * tokens.ids_per_step, who,
                 ": x has ", tokens.tokens.size(), " ids for B x T = ", x.batch(), " x ", x.time(), ", ",
-                tokens.ids_per_step, " a step");
+                tokens.ids_per_step, " per step");
 }
 
-/// A sequence beside x: of `rows` features, and of the B and T of x.
+/// y has `rows` features and the B and T of x.
 template <class T>
 void require_beside(const EntryPoint& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
   require_shape(y.features() == rows && y.batch() == x.batch && y.time() == x.time && y.flat.cols == x.batch * x.time,
@@ -51,14 +52,14 @@ void require_beside(const EntryPoint& who, const char* what, const SequenceView<
                 x.batch, " x ", x.time);
 }
 
-/// The same, and with the lengths of x.
+/// y has `rows` features and the B, T and lengths of x.
 template <class T>
 void require_outputs(const EntryPoint& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
   require_beside(who, what, y, rows, x);
-  require_shape(std::ranges::equal(y.extent.lengths, x.lengths), who, ": ", what, " has not the lengths of x");
+  require_shape(std::ranges::equal(y.extent.lengths, x.lengths), who, ": ", what, " does not have the lengths of x");
 }
 
-/// Where the gradient of x goes: nowhere, or to a matrix of its shape.
+/// dE has no data, or x is tokens and dE has the shape of their embedding matrix.
 template <class Scalar, class Device>
 void require_dE(const EntryPoint& who, const RecurrentInput<Scalar, Device>& x, MatrixView<Scalar> dE,
                 bool to_features) {
@@ -68,7 +69,7 @@ void require_dE(const EntryPoint& who, const RecurrentInput<Scalar, Device>& x, 
   require_matrix(who, "dE", dE, x.features(), x.tokens().E.cols, "D x V");
 }
 
-/// The cache is that of a forward pass over x of a layer with such weights and options.
+/// The cache is that of a forward pass over x by a layer with these weights and options.
 template <class Cell, class Scalar, class Device>
 void require_cache(const EntryPoint& who, const RecurrentCache<Scalar, Device>& cache,
                    const RecurrentWeights<const Scalar>& w, const PassOptions& options, const Extent& x) {

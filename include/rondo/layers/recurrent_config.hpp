@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a recurrent network is made like, whatever its cell.
+// Configuration of a recurrent network, for all cells.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -8,31 +8,40 @@
 
 namespace rondo::inline v0 {
 
+/// Configuration of a recurrent network.
+///
+/// @code
+/// rondo::Lstm<float> lstm({.input = 88, .hidden = 256, .layers = 2, .dropout = 0.1}, rng);
+/// @endcode
 struct RecurrentConfig {
-  Index input = 0;             // C
-  Index hidden = 0;            // H
-  Index layers = 1;            // L
-  bool bidirectional = false;  // a second pass from each sequence's end; its outputs stand below those of the first
-  bool bias = true;
-  Index projection = 0;     // P, of cells with a state c: h = a learned P x H matrix times o * tanh(c); 0: none, P = H
-  bool layer_norm = false;  // of W x, R h and c (Ba, Kiros, Hinton 2016)
-  bool learned_initial_state = false;   // Recurrent::initial_state is a parameter instead of zeros
-  double dropout = 0;                   // probability, between layers, in [0, 1)
-  double zoneout_h = 0, zoneout_c = 0;  // probability that a unit keeps its state (Krueger et al. 2017)
-  double recurrent_dropout = 0;         // of h on its way to R, one mask a sequence (Gal and Ghahramani 2016)
-  double weight_dropout = 0;  // of R, one mask a forward pass (DropConnect: Wan et al. 2013; Merity et al. 2018)
-  double forget_bias = 1;     // where the forget gate's bias starts, of cells that have one
-  Precision precision = Precision::fp32;
+  Index input = 0;             ///< C
+  Index hidden = 0;            ///< H
+  Index layers = 1;            ///< L
+  bool bidirectional = false;  ///< adds a reverse direction; its outputs are rows P..2P-1
+  bool bias = true;            ///< whether layers have biases
+  /// P, for cells with c: h = Q o tanh(c) with a trained P x H matrix Q (Sak, Senior, Beaufays 2014); 0: none, P = H
+  Index projection = 0;
+  bool layer_norm = false;             ///< of W x, R h and c (Ba, Kiros, Hinton 2016)
+  bool learned_initial_state = false;  ///< Recurrent::initial_state is trained instead of zero
+  double dropout = 0;                  ///< probability, between layers, in [0, 1)
+  double zoneout_h = 0;                ///< probability that a unit keeps its h, in [0, 1) (Krueger et al. 2017)
+  double zoneout_c = 0;                ///< probability that a unit keeps its c, in [0, 1), for cells with c
+  double recurrent_dropout = 0;  ///< of h(t-1) before R, one mask per sequence, in [0, 1) (Gal and Ghahramani 2016)
+  /// of R, one mask per forward pass, in [0, 1) (DropConnect: Wan et al. 2013; Merity et al. 2018)
+  double weight_dropout = 0;
+  double forget_bias = 1;                 ///< initial bias of the forget gate, for cells that have one
+  Precision precision = Precision::fp32;  ///< of the matrix products
 
-  Index directions() const { return bidirectional ? 2 : 1; }             // D
-  Index output() const { return projection > 0 ? projection : hidden; }  // P, of one direction
+  Index directions() const { return bidirectional ? 2 : 1; }             ///< D
+  Index output() const { return projection > 0 ? projection : hidden; }  ///< P, of one direction
 
-  /// Whether a layer draws masks of its own in training.
+  /// Whether a layer draws masks in training: zoneout, recurrent dropout or weight dropout.
   bool drops_within_layers() const {
     return zoneout_h > 0 || zoneout_c > 0 || recurrent_dropout > 0 || weight_dropout > 0;
   }
 
-  /// Throws shape_error unless sizes are positive, 0 <= projection < H and probabilities in [0, 1).
+  /// Throws shape_error, with `who` in the message, unless sizes are positive, 0 <= projection < H and probabilities in
+  /// [0, 1).
   void check(const char* who) const {
     require_shape(input > 0 && hidden > 0 && layers > 0, who, ": C = ", input, ", H = ", hidden, ", L = ", layers,
                   ", wanted positive numbers");

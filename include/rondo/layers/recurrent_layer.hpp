@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// RecurrentLayer: one layer in one direction: its parameters and what can be done with them. Users mostly want
-// Recurrent (recurrent.hpp), which stacks these. Legend: C input features, H hidden units, P outputs, G gates of the
-// cell, B batch, T time steps.
+// RecurrentLayer: parameters and passes of one layer in one direction. Most users want Recurrent (recurrent.hpp), which
+// stacks these. Legend: C input features, H hidden units, P outputs, G gates of the cell, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/mode.hpp>
@@ -23,15 +22,16 @@
 
 namespace rondo::inline v0 {
 
+/// One recurrent layer in one direction.
 template <class Cell, class Scalar, class Device = Cpu>
 class RecurrentLayer {
  public:
-  using Input = RecurrentInput<Scalar, Device>;
-  using Cache = RecurrentCache<Scalar, Device>;
+  using Input = RecurrentInput<Scalar, Device>;  ///< features or tokens
+  using Cache = RecurrentCache<Scalar, Device>;  ///< saved activations
 
-  /// Weights uniform in +-1/sqrt(H), as PyTorch; biases zero, but `forget_bias` for a forget gate (Jozefowicz, Zaremba,
-  /// Sutskever 2015: start at 1, so that a fresh cell remembers). C is `input`. Throws shape_error where the sizes make
-  /// no layer.
+  /// C is `input`. Weights are uniform in [-1/sqrt(H), 1/sqrt(H)), as in PyTorch; biases are zero, except `forget_bias`
+  /// for the forget gate (Jozefowicz, Zaremba, Sutskever 2015 propose 1). Throws shape_error for an invalid
+  /// configuration.
   RecurrentLayer(const RecurrentConfig& config, Index input, Direction direction, Rng& rng)
       : shape_(checked_shape(config, input)),
         options_{direction, config.precision, config.zoneout_h, Cell::kHasC ? config.zoneout_c : 0,
@@ -63,26 +63,25 @@ class RecurrentLayer {
              static_cast<Scalar>(config.forget_bias));
   }
 
-  const RecurrentShape& shape() const { return shape_; }
-  Index input() const { return shape_.input; }
-  Index hidden() const { return shape_.hidden; }
-  const PassOptions& options() const { return options_; }
-  /// The same where nothing is dropped, so that a faster pass may run.
+  const RecurrentShape& shape() const { return shape_; }   ///< sizes
+  Index input() const { return shape_.input; }             ///< C
+  Index hidden() const { return shape_.hidden; }           ///< H
+  const PassOptions& options() const { return options_; }  ///< options of its passes
+  /// Options for inference, without recurrent dropout, so that packed kernels may run.
   PassOptions inference_options() const {
     PassOptions options = options_;
     options.recurrent_dropout = 0;
     return options;
   }
 
-  Parameter<Scalar, Device>& W() { return W_; }
-  Parameter<Scalar, Device>& R() { return R_; }
-  Parameter<Scalar, Device>& b() { return b_; }                    // empty without bias
-  Parameter<Scalar, Device>& b_R() { return b_R_; }                // empty unless the cell has one
-  Parameter<Scalar, Device>& projection() { return projection_; }  // P x H, or empty
+  Parameter<Scalar, Device>& W() { return W_; }      ///< input weights, GH x C
+  Parameter<Scalar, Device>& R() { return R_; }      ///< recurrent weights, GH x P
+  Parameter<Scalar, Device>& b() { return b_; }      ///< bias, GH x 1; empty without bias
+  Parameter<Scalar, Device>& b_R() { return b_R_; }  ///< recurrent bias, GH x 1; empty unless the cell has one
+  Parameter<Scalar, Device>& projection() { return projection_; }  ///< P x H, or empty
 
-  /// Runs over x (C x B x T) from the state h (P x B), c (H x B) and leaves the state after each sequence's end there.
-  /// y, which has the lengths of x, becomes the outputs, P x B x T. A cell without c ignores c. Throws shape_error, as
-  /// all that follow.
+  /// x: C x B x T. h (P x B) and c (H x B), in/out: initial state on entry, state after each sequence's end on return;
+  /// a cell without c ignores c. y: P x B x T, with the lengths of x, is set to the outputs. Throws shape_error.
   void forward(const Input& x, MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y, Cache& cache,
                Mode mode) const {
     const detail::EntryPoint who{Cell::kName, "Layer", "::forward"};
@@ -108,9 +107,9 @@ class RecurrentLayer {
     recurrent_final_state(Device{}, Cell{}, options_.direction, SequenceView<const Scalar>(y), cache, h, c);
   }
 
-  /// Adds to the gradients of the weights. dy is dL/dy; dh, dc come in as gradients of the final state and leave as
-  /// gradients of the initial one; the gradient of x goes where `to` says. x, y and cache are those of the forward
-  /// pass.
+  /// Adds to the gradients of the weights. dy: dL/dy, P x B x T. dh (P x B) and dc (H x B), in/out: gradient of the
+  /// final state on entry, of the initial state on return. `to`: destination of the gradient of x. x, y and cache are
+  /// those of the forward pass. Throws shape_error.
   void backward(const Input& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy, Cache& cache,
                 MatrixView<Scalar> dh, MatrixView<Scalar> dc, const RecurrentInputGradient<Scalar, Device>& to) {
     const detail::EntryPoint who{Cell::kName, "Layer", "::backward"};
@@ -134,7 +133,7 @@ class RecurrentLayer {
     }
   }
 
-  /// One step without memory for backward: h, c become the next state.
+  /// One step without saved activations. x: C x B; h (P x B) and c (H x B), in/out. Throws shape_error.
   void step(MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
             StepScratch<Scalar, Device>& scratch) const {
     const detail::EntryPoint who{Cell::kName, "Layer", "::step"};
@@ -143,41 +142,44 @@ class RecurrentLayer {
     recurrent_step(Device{}, Cell{}, options_, weights(), x, h, c, scratch);
   }
 
-  // ---- the learned initial state, where the layer has one
+  // ---- trained initial state, if the layer has one
 
-  /// Every column of h (P x B) and c (H x B) = that state.
+  /// Sets every column of h (P x B) and c (H x B) to the trained initial state, if there is one. Throws shape_error.
   void set_initial_state(MatrixView<Scalar> h, MatrixView<Scalar> c) const {
     require_state({Cell::kName, "Layer", "::set_initial_state"}, "h", h, "c", c, h.cols);
     if (h0_.size() > 0) set_columns(Device{}, h, h0_.value());
     if (c0_.size() > 0) set_columns(Device{}, c, c0_.value());
   }
 
-  /// Adds to its gradient those of a whole batch.
+  /// Adds the sum over the batch of dh (P x B) and dc (H x B) to the gradient of the trained initial state. Throws
+  /// shape_error.
   void add_initial_state_gradient(MatrixView<const Scalar> dh, MatrixView<const Scalar> dc) {
     require_state({Cell::kName, "Layer", "::add_initial_state_gradient"}, "dh", dh, "dc", dc, dh.cols);
     if (h0_.size() > 0) add_columns(Device{}, dh, h0_.grad());
     if (c0_.size() > 0) add_columns(Device{}, dc, c0_.grad());
   }
 
-  /// All of them to look at.
+  /// Views of all weights, read-only.
   RecurrentWeights<const Scalar> weights() const {
     RecurrentWeights<const Scalar> all{.shape = shape_};
     for_each_tensor(*this, [&](const char*, const auto& p, auto view) { all.*view = p.value(); });
     return all;
   }
 
+  /// Views of the gradients of all weights.
   RecurrentWeights<Scalar> gradients() {
     RecurrentWeights<Scalar> all{.shape = shape_};
     for_each_tensor(*this, [&](const char*, auto& p, auto view) { all.*view = p.grad(); });
     return all;
   }
 
-  /// f(path, parameter) for the weights, under the names that PyTorch gives to those of layer `l`. Where only the sum
-  /// of PyTorch's two biases counts we have the sum, and io/weights.hpp sees to files.
+  /// Calls f(path, parameter) for the weights, under the names of layer `l` in PyTorch. A cell that needs only the sum
+  /// of PyTorch's two biases has one parameter for the sum; io/weights.hpp converts files.
   template <class F>
   void for_each_parameter(F&& f, const Path& path, Index l) {
     visit(*this, f, path, l);
   }
+  /// Calls f(path, parameter) for the weights, read-only.
   template <class F>
   void for_each_parameter(F&& f, const Path& path, Index l) const {
     visit(*this, f, path, l);
@@ -199,7 +201,7 @@ class RecurrentLayer {
     if constexpr (Cell::kHasC) detail::require_matrix(who, c_name, c, shape_.hidden, batch, "H x B");
   }
 
-  /// The weights of a pass that this cache is for.
+  /// The weights that the pass with this cache uses.
   RecurrentWeights<const Scalar> weights(const Cache& cache) const {
     RecurrentWeights<const Scalar> all = weights();
     if (cache.R_dropped) all.R = cache.R.flat();
@@ -215,7 +217,7 @@ class RecurrentLayer {
     if (self.c0_.size() > 0) show("c0_l", self.c0_);
   }
 
-  /// f(name, parameter, the view of it in RecurrentWeights) for every tensor that the layer has: the one list of them.
+  /// Calls f(name, parameter, pointer to its view in RecurrentWeights) for every tensor of the layer: the only list.
   template <class Self, class F>
   static void for_each_tensor(Self& self, F&& f) {
     const auto show = [&](const char* name, auto& p, auto view) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The state of a recurrent network, which callers hold and pass from one call to the next.
+// The state of a recurrent network. Callers hold it and pass it from one call to the next.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -8,13 +8,14 @@
 
 namespace rondo::inline v0 {
 
-/// The state of every layer and direction, or its gradient. Direction d of layer l is `at(l * D + d)`; the bytes are
-/// PyTorch's (L*D, B, P).
+/// The state of all layers and directions, or its gradient. Direction d of layer l is `h.at(l * D + d)`; the memory is
+/// that of PyTorch's contiguous (L*D, B, P) tensor.
 template <class Scalar, class Device = Cpu>
 struct RecurrentState {
-  Sequence<Scalar, Device> h;  // P x B x L*D
-  Sequence<Scalar, Device> c;  // H x B x L*D, of cells that have c; else 0 x B x L*D
+  Sequence<Scalar, Device> h;  ///< hidden state, P x B x L*D
+  Sequence<Scalar, Device> c;  ///< cell state, H x B x L*D for cells with c, else 0 x B x L*D
 
+  /// Sets all values to zero.
   void set_zero() {
     fill(Device{}, h.flat(), 0);
     fill(Device{}, c.flat(), 0);
@@ -23,8 +24,8 @@ struct RecurrentState {
 
 namespace detail {
 
-/// Throws shape_error unless `state` is one of a network of this configuration. `where` speaks, e.g. "::forward", of
-/// `what`.
+/// Throws shape_error unless `state` belongs to a network of this configuration. `where` names the function, e.g.
+/// "::forward", and `what` the argument.
 template <class Cell, class Scalar, class Device>
 void require_state(const char* kind, const char* where, const char* what, const RecurrentState<Scalar, Device>& state,
                    const RecurrentConfig& config, Index batch) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Losses of numbers: mean squared error and Huber's. Both come in two forms: of whole sequences, C x B x T, and of one
-// step, C x B, as a many-to-one model has it.
+// Regression losses: mean squared error and Huber loss. Both have an overload for whole sequences, C x B x T, and one
+// for a single step, C x B, for many-to-one models.
 //
-// They leave out what is masked: padding of a ragged batch, and steps of weight 0. `sum` adds up weight * loss over all
-// numbers that count; `count` is how many NUMBERS count: C for each step that does. So mean() divides by all numbers,
-// as PyTorch's reduction='mean' does; weights scale a step's share of the sum but not the count, as in (weight *
-// loss).mean(). The gradient is that of mean(). (The losses of layers/losses.hpp count steps instead.)
+// Padding of a ragged batch and steps of weight 0 are excluded. Loss::sum is the sum of weight * loss over all included
+// values; Loss::count is the number of included values, C per included step. So mean() divides by the number of values,
+// as PyTorch's reduction='mean' does; weights scale the sum but not the count, as in (weight * loss).mean(). The
+// gradient is that of mean(). (The losses of layers/losses.hpp count steps instead.)
 //
-// A loss of one's own needs nothing from here: backward passes take dL/dy from anywhere.
+// A custom loss needs nothing from here: backward passes take dL/dy from any source.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -29,7 +29,7 @@ template <class Device, class Scalar, template <class> class Error>
 Loss regression_loss(Device device, const char* who, const Error<Scalar>& error, MatrixView<const Scalar> y,
                      ConstView<Scalar> targets, const StepMask<Scalar>& mask, MatrixView<Scalar> d) {
   require_shape(mask.weights.empty() || static_cast<Index>(mask.weights.size()) == y.cols, who, ": ",
-                mask.weights.size(), " weights, wanted one a step, ", y.cols);
+                mask.weights.size(), " weights, wanted one per step, ", y.cols);
   for (std::size_t n = 0; n < mask.weights.size(); ++n)
     if (const Scalar w = mask.weights[n]; !(w >= 0 && std::isfinite(w))) [[unlikely]]
       throw rondo::error(concat(who, ": weight ", n, " is ", w, ", wanted a finite number that is not negative"));
@@ -69,9 +69,10 @@ HuberError<Scalar> huber_error(double delta) {
 
 }  // namespace detail
 
-/// (y - target)^2. y, targets: C x B x T; lengths are those of y. `weights`: none, or one a step, on the host, that of
-/// (b, t) at b + B * t; 0 masks. dy, unless null, becomes the gradient of the mean: zeros where nothing counts. Throws
-/// shape_error, and rondo::error for a weight that is negative or not finite.
+/// Squared error, (y - target)^2 (torch.nn.MSELoss). y, targets: C x B x T; padding of y is excluded. `weights`: empty,
+/// or one per step on the host, that of (b, t) at b + B * t; 0 excludes a step. dy, unless null, is resized to C x B x
+/// T and set to the gradient of Loss::mean(), zero at excluded steps. Throws shape_error, and rondo::error for a weight
+/// that is negative or not finite.
 template <class Scalar, class Device>
 Loss mean_squared_error(const Sequence<Scalar, Device>& y, const Sequence<Scalar, Device>& targets,
                         std::type_identity_t<Sequence<Scalar, Device>>* dy,
@@ -79,8 +80,8 @@ Loss mean_squared_error(const Sequence<Scalar, Device>& y, const Sequence<Scalar
   return detail::regression_loss("mean_squared_error", SquaredError<Scalar>{}, y, targets, weights, dy);
 }
 
-/// The same of one step: y, targets and dy are C x B, of memory of Device; `weights`: none, or one a sequence. A dy of
-/// no data is not written.
+/// Squared error of one step. y, targets, dy: C x B in the memory of Device; dy without data is not written. `weights`:
+/// empty, or one per sequence, on the host. Errors as above.
 template <class Device, class T, class Scalar = std::remove_const_t<T>>
 Loss mean_squared_error(Device device, MatrixView<T> y, ConstView<Scalar> targets,
                         MatrixView<std::type_identity_t<Scalar>> dy = {},
@@ -89,8 +90,9 @@ Loss mean_squared_error(Device device, MatrixView<T> y, ConstView<Scalar> target
                                                          targets, weights, dy);
 }
 
-/// (y - target)^2 / 2 where |y - target| <= delta, else delta (|y - target| - delta / 2): torch.nn.HuberLoss. Outliers
-/// pull with no more than delta. Everything else as for mean_squared_error; delta is positive.
+/// Huber loss (torch.nn.HuberLoss): (y - target)^2 / 2 if |y - target| <= delta, else delta (|y - target| - delta / 2),
+/// so the derivative is at most delta. Arguments and errors as for mean_squared_error; also throws rondo::error unless
+/// delta is positive.
 template <class Scalar, class Device>
 Loss huber(const Sequence<Scalar, Device>& y, const Sequence<Scalar, Device>& targets, double delta,
            std::type_identity_t<Sequence<Scalar, Device>>* dy,
@@ -98,7 +100,7 @@ Loss huber(const Sequence<Scalar, Device>& y, const Sequence<Scalar, Device>& ta
   return detail::regression_loss("huber", detail::huber_error<Scalar>(delta), y, targets, weights, dy);
 }
 
-/// The same of one step.
+/// Huber loss of one step; arguments as for mean_squared_error of one step.
 template <class Device, class T, class Scalar = std::remove_const_t<T>>
 Loss huber(Device device, MatrixView<T> y, ConstView<Scalar> targets, double delta,
            MatrixView<std::type_identity_t<Scalar>> dy = {},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TokenModel: embedding, recurrent layers, linear: the probability of the next token given all before it. What `piano`
-// trains. Legend: V vocabulary, D features of the embedding, H hidden units, L layers, B batch, T time steps.
+// TokenModel: embedding, recurrent layers and a linear layer that predict the next token from all previous ones.
+// Legend: V vocabulary, D features of the embedding, H hidden units, L layers, B batch, T time steps, K ids per step.
 #pragma once
 
 #include <rondo/layers/dropout.hpp>
@@ -14,37 +14,52 @@
 
 namespace rondo::inline v0 {
 
+/// Configuration of a TokenModel.
 struct TokenModelConfig {
-  Index vocabulary = 0;    // V
-  Index conditions = 0;    // ids behind the vocabulary's, V.., that condition the model but are never predicted
-  Index ids_per_step = 1;  // K: ids of a step, the token's first; the others conditions or kNoToken
-  Index embedding = 128;   // D
-  Index hidden = 256;      // H
-  Index layers = 2;        // L
-  double dropout = 0;      // between the layers and before the output, in [0, 1)
-  double forget_bias = 1;
-  Precision precision = Precision::fp32;  // of the LSTM's products
+  Index vocabulary = 0;    ///< V
+  Index conditions = 0;    ///< number of condition ids, V and up: inputs that are never predicted
+  Index ids_per_step = 1;  ///< K: ids per step; the first is the token, the others are conditions or kNoToken
+  Index embedding = 128;   ///< D
+  Index hidden = 256;      ///< H
+  Index layers = 2;        ///< L
+  double dropout = 0;      ///< between the layers and before the output, in [0, 1)
+  double forget_bias = 1;  ///< initial bias of the forget gate, for cells that have one
+  Precision precision = Precision::fp32;  ///< of the products of the recurrent layers
 };
 
+/// A language model of tokens: embedding, recurrent layers, linear output layer.
+///
+/// @code
+/// rondo::TokenModel<float> model({.vocabulary = 100, .hidden = 64, .layers = 1}, rng);
+/// rondo::TokenModel<float>::Cache cache;
+/// auto state = model.zero_state(B);
+/// rondo::zero_grad(model);
+/// const rondo::Loss loss = model.forward_backward(tokens, targets, B, T, state, cache, rondo::Training{rng});
+/// rondo::clip_grad_norm(model, 1);
+/// adam.step(model);
+/// @endcode
 template <class Scalar, class Device = Cpu, class Cell = LstmCell>
 class TokenModel {
  public:
-  using Network = Recurrent<Cell, Scalar, Device>;
-  using State = RecurrentState<Scalar, Device>;
+  using Network = Recurrent<Cell, Scalar, Device>;  ///< type of the recurrent layers
+  using State = RecurrentState<Scalar, Device>;     ///< h and c of all layers
 
-  /// Everything a training step needs beside the weights; kept between steps, it stops allocating.
+  /// Buffers of a training step. Reused between steps, it stops allocating.
   struct Cache {
-    typename Network::Cache recurrent;
-    DropoutCache<Scalar, Device> output_dropout;
-    bool dropped = false;             // whether the last forward pass dropped before the output layer
-    Sequence<Scalar, Device> logits;  // V x B x T
-    Sequence<Scalar, Device> d_logits, dy;
-    State d_state;
+    typename Network::Cache recurrent;            ///< activations of the recurrent layers
+    DropoutCache<Scalar, Device> output_dropout;  ///< dropout before the output layer
+    bool dropped = false;                         ///< whether the last forward pass had dropout before the output layer
+    Sequence<Scalar, Device> logits;              ///< V x B x T
+    Sequence<Scalar, Device> d_logits;            ///< V x B x T
+    Sequence<Scalar, Device> dy;                  ///< gradient of the input of the output layer, H x B x T
+    State d_state;                                ///< gradient of the state
 
-    /// What the output layer saw, H x B x T.
+    /// Input of the output layer, H x B x T.
     const Sequence<Scalar, Device>& features() const { return dropped ? output_dropout.y : recurrent.layers.back().y; }
   };
 
+  /// Initialises embedding, recurrent layers and output layer; embeddings of conditions are zero. Throws shape_error
+  /// for an invalid configuration.
   TokenModel(const TokenModelConfig& config, Rng& rng)
       : config_(config),
         embedding_(config.vocabulary + config.conditions, config.embedding, rng),
@@ -56,23 +71,22 @@ class TokenModel {
                     .precision = config.precision},
                    rng),
         output_(config.hidden, config.vocabulary, rng) {
-    // Conditions begin silent: a sum of many random columns would drown the token's.
+    // Conditions start at zero: a sum of many random columns would dominate that of the token.
     fill(Device{}, embedding_.E().value().columns(config.vocabulary, config.conditions), Scalar{0});
   }
 
-  const TokenModelConfig& config() const { return config_; }
-  State zero_state(Index batch) const { return recurrent_.zero_state(batch); }
+  const TokenModelConfig& config() const { return config_; }                    ///< configuration
+  State zero_state(Index batch) const { return recurrent_.zero_state(batch); }  ///< zeros for B sequences
 
-  // The layers, e.g. to make an InferenceRecurrent or a StreamingRecurrent of.
-  Embedding<Scalar, Device>& embedding() { return embedding_; }
-  const Embedding<Scalar, Device>& embedding() const { return embedding_; }
-  Network& recurrent() { return recurrent_; }
-  const Network& recurrent() const { return recurrent_; }
-  Linear<Scalar, Device>& output() { return output_; }
-  const Linear<Scalar, Device>& output() const { return output_; }
+  Embedding<Scalar, Device>& embedding() { return embedding_; }              ///< embedding
+  const Embedding<Scalar, Device>& embedding() const { return embedding_; }  ///< embedding, read-only
+  Network& recurrent() { return recurrent_; }                                ///< recurrent layers
+  const Network& recurrent() const { return recurrent_; }                    ///< recurrent layers, read-only
+  Linear<Scalar, Device>& output() { return output_; }                       ///< output layer
+  const Linear<Scalar, Device>& output() const { return output_; }           ///< output layer, read-only
 
-  /// Logits V x B x T for what follows each of the B*T steps (the K ids of (b, t) from K * (b + B * t)); they live in
-  /// `cache`. `state` moves on.
+  /// Returns the logits of the next token at each step, V x B x T, stored in `cache`. tokens: K*B*T ids, those of (b,
+  /// t) from K * (b + B * t) on. state, in/out: initial state on entry, final state on return. Throws shape_error.
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
                                           Cache& cache, Mode mode) const {
     const auto& y =
@@ -83,8 +97,8 @@ class TokenModel {
     return cache.logits;
   }
 
-  /// Adds to the gradients, given d_logits = dL/dlogits (V x B x T), of whatever loss. tokens and cache are those of
-  /// the forward pass. The gradient stops at the window's start (truncated backpropagation through time).
+  /// Adds to the gradients. d_logits: dL/dlogits of any loss, V x B x T; tokens and cache: those of the forward pass.
+  /// The gradient of the initial state is not used (truncated backpropagation through time). Throws shape_error.
   void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& d_logits, Cache& cache) {
     const Index B = cache.logits.batch(), T = cache.logits.time();
     require_shape(cache.recurrent.layers.size() == static_cast<std::size_t>(recurrent_.depth()),
@@ -97,7 +111,8 @@ class TokenModel {
     recurrent_.backward(x, cache.dy, cache.recurrent, cache.d_state, embedding_.E().grad());
   }
 
-  /// Forward, the loss of predicting `targets` (softmax_cross_entropy), and backward over one window. Returns the loss.
+  /// forward, softmax_cross_entropy and backward over one window of B x T tokens. Adds to the gradients; returns the
+  /// loss in nats. targets: B*T ids, kIgnoreIndex excludes a step. Throws shape_error.
   Loss forward_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets, Index batch,
                         Index time, State& state, Cache& cache, Mode mode) {
     forward(tokens, batch, time, state, cache, mode);
@@ -106,14 +121,15 @@ class TokenModel {
     return loss;
   }
 
-  /// What step() works in.
+  /// Workspace of step(). Reused between calls, it stops allocating.
   struct Scratch {
-    Sequence<Scalar, Device> x;  // D x B x 1
-    typename Network::Scratch recurrent;
-    Sequence<Scalar, Device> logits;  // V x B x 1
+    Sequence<Scalar, Device> x;           ///< embeddings, D x B x 1
+    typename Network::Scratch recurrent;  ///< of the recurrent layers
+    Sequence<Scalar, Device> logits;      ///< V x B x 1
   };
 
-  /// One step of each of B streams (K ids a stream): the logits (V x B) of what follows it.
+  /// One step of B streams. tokens: K*B ids; state, in/out. Returns the logits of the next token, V x B, stored in
+  /// `scratch`. Throws shape_error.
   MatrixView<const Scalar> step(std::span<const std::int32_t> tokens, State& state, Scratch& scratch) const {
     const auto B = static_cast<Index>(tokens.size()) / config_.ids_per_step;
     embedding_.forward(tokens, B, 1, scratch.x, config_.ids_per_step);
@@ -123,10 +139,12 @@ class TokenModel {
     return scratch.logits.at(0);
   }
 
+  /// Calls f(path, parameter) for "embedding.weight", "lstm.weight_ih_l0" and so on, "output.weight", "output.bias".
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) {
     visit(*this, f, path);
   }
+  /// Calls f(path, parameter), read-only.
   template <class F>
   void for_each_parameter(F&& f, const Path& path = {}) const {
     visit(*this, f, path);

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: MIT
-// The equations of the cells, forward and backward, once. Each cell is a tag with constants (math/cells/lstm.hpp) and a
-// specialisation of Equations (math/cells/lstm.inl) that is written for "a value": here for numbers and Eigen arrays,
-// in cpu/kernels/ for the vector registers of every instruction set, in cuda/recurrent/cells.cuh for a CUDA thread.
-// Each of those places supplies sigmoid(v) and tanh(v) of its own values and includes the same text. The functions are
-// constexpr because nvcc lets such functions run on a GPU.
+// The equations of the cells, forward and backward, for all backends. Each cell is a tag type with constants
+// (math/cells/lstm.hpp) and a specialisation of Equations (math/cells/lstm.inl), generic over the value type: scalars
+// and Eigen arrays here, vector registers of every instruction set in cpu/kernels/, the values of one CUDA thread in
+// cuda/recurrent/cells.cuh. Each of these places defines sigmoid(v) and tanh(v) for its values and includes the same
+// .inl files. The functions are constexpr because nvcc lets such functions run on a GPU.
 //
-// What is linear stands outside, since it is a matrix product and belongs to each backend: (0) z = W x + R h_before + b
-// going forward, (15) to (19) coming back.
+// Linear parts are matrix products and belong to each backend: (0) z = W x + R h_before + b in the forward pass, (15)
+// to (19) in the backward pass.
 #pragma once
 
 #include <cmath>
 
 namespace rondo::inline v0 {
 
-/// `count` gates of W that follow each other from `gate` on, and the block that the first of them is added to.
+/// Consecutive gates of W and the consecutive blocks of a step that they are added to.
 struct GateRun {
-  int gate, block, count;
+  int gate;   ///< first gate
+  int block;  ///< block of the first gate
+  int count;  ///< number of gates
 };
 
-/// The gate of W that is added to block `block`, or -1.
+/// The gate of W that is added to block `block`, or -1 if there is none.
 template <class Cell>
 constexpr int gate_of_block(int block) {
   for (const GateRun& run : Cell::kInputRuns)
@@ -26,7 +28,7 @@ constexpr int gate_of_block(int block) {
   return -1;
 }
 
-/// The block that gate `gate` of W is added to.
+/// The block that gate `gate` of W is added to, or -1 if there is none.
 template <class Cell>
 constexpr int block_of_gate(int gate) {
   for (const GateRun& run : Cell::kInputRuns)

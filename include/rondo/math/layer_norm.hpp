@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Layer normalisation of one column (Ba, Kiros, Hinton 2016): (x - mean) / sqrt(variance + epsilon), to which the
-// caller applies gain and shift. For Eigen arrays.
+// Layer normalisation of one column (Ba, Kiros, Hinton 2016): (x - mean) / sqrt(variance + epsilon). The caller applies
+// gain and shift. For Eigen arrays.
 #pragma once
 
 #include <cmath>
 
 namespace rondo::inline v0 {
 
+/// Added to the variance.
 inline constexpr double kLayerNormEpsilon = 1e-5;
 
-/// x becomes its normalised self; returns what it was divided by, inverted.
+/// Normalises x in place. Returns the reciprocal standard deviation, 1 / sqrt(variance + epsilon).
 template <class Column>
 auto layer_norm(Column& x) {
   using Scalar = typename Column::Scalar;
@@ -19,7 +20,7 @@ auto layer_norm(Column& x) {
   return rstd;
 }
 
-/// (38) d = dL/d(normalised) becomes dL/dx; `normalised` and `rstd` are those of layer_norm.
+/// (38) On entry d is dL/d(normalised), on return dL/dx. `normalised` and `rstd` are results of layer_norm.
 template <class Column, class Normalised>
 void layer_norm_backward(Column& d, const Normalised& normalised, typename Column::Scalar rstd) {
   const auto along = (d * normalised).mean();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The cells that packed passes run.
+// The cells with packed kernels.
 #pragma once
 
 #include <rondo/math/cells/gru.hpp>
@@ -9,7 +9,7 @@
 
 namespace rondo::inline v0 {
 
-/// What a library of kernels compiles.
+/// Cells whose kernels the library compiles.
 using PackedCells = std::tuple<LstmCell, GruCell>;
 
 }  // namespace rondo::inline v0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The equations of the cells that packed passes run, for each place that supplies values of its own: no include guard.
-// Nothing of a cell is compiled before it is used.
+// The equations of the cells with packed kernels. Included once for each value type: no include guard. Templates, so a
+// cell costs nothing until it is used.
 
 template <class Cell>
 struct Equations;

@@ -15,8 +15,8 @@ namespace rondo::inline v0::midi {
 
 /// One deviation from the standard, and what the reader made of it.
 struct Diagnostic {
-  std::size_t offset = 0;  // of the byte in the file, 0-based
-  int track = -1;          // 0-based index of the track; -1 outside of tracks
+  std::size_t offset = 0;  ///< of the byte in the file, 0-based
+  int track = -1;          ///< 0-based index of the track; -1 outside of tracks
   std::string message;
 
   friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
@@ -41,7 +41,7 @@ class error : public std::runtime_error {
 /// Collects diagnostics up to a limit, so that a megabyte of rubbish does not become a gigabyte of complaints.
 class Diagnostics {
  public:
-  static constexpr std::size_t kMaximum = 100;  // listed for one file; the rest is only counted
+  static constexpr std::size_t kMaximum = 100;  ///< listed for one file; the rest is only counted
 
   /// Parts are strings and integers; they are joined only if the diagnostic is going to be listed.
   template <class... Parts>

@@ -18,21 +18,21 @@ enum class Kind : std::uint8_t {
   program_change = 0xC0,
   channel_pressure = 0xD0,
   pitch_bend = 0xE0,
-  sysex = 0xF0,   // a system-exclusive message without its F0
-  escape = 0xF7,  // its continuation, or bytes to be sent as they are
+  sysex = 0xF0,   ///< a system-exclusive message without its F0
+  escape = 0xF7,  ///< its continuation, or bytes to be sent as they are
   meta = 0xFF,
 };
 
 struct Event {
-  Ticks time{};             // from the start of the track
-  std::uint8_t status = 0;  // as in the file: 0x80..0xEF, 0xF0, 0xF7, 0xFF
-  std::uint8_t data1 = 0;  // 0..127: pitch, controller, program, pressure, low bits of a bend; the type of a meta event
-  std::uint8_t data2 = 0;  // 0..127: velocity, value, pressure, high bits of a bend; 0 where there is none
-  std::uint32_t payload = 0;  // meta and system-exclusive: which of the track's payloads
+  Ticks time{};             ///< from the start of the track
+  std::uint8_t status = 0;  ///< as in the file: 0x80..0xEF, 0xF0, 0xF7, 0xFF
+  std::uint8_t data1 = 0;  ///< 0..127: pitch, controller, program, pressure, low bits of a bend; the type of a meta event
+  std::uint8_t data2 = 0;  ///< 0..127: velocity, value, pressure, high bits of a bend; 0 where there is none
+  std::uint32_t payload = 0;  ///< meta and system-exclusive: which of the track's payloads
 
   constexpr bool is_channel() const { return status < 0xF0; }
   constexpr Kind kind() const { return static_cast<Kind>(is_channel() ? status & 0xF0 : status); }
-  constexpr std::uint8_t channel() const { return status & 0x0F; }  // 0..15
+  constexpr std::uint8_t channel() const { return status & 0x0F; }  ///< 0..15
 
   // `&`, not `&&`: no processor can predict which events are notes, and whole files are asked.
   constexpr bool is_note_on() const { return ((status & 0xF0) == 0x90) & (data2 != 0); }

@@ -11,16 +11,16 @@ namespace rondo::inline v0::midi {
 
 enum class Format : std::uint16_t {
   single_track = 0,
-  simultaneous = 1,  // tracks sound together and share one tempo map
-  sequential = 2,    // tracks are patterns of their own, each with its own tempo
+  simultaneous = 1,  ///< tracks sound together and share one tempo map
+  sequential = 2,    ///< tracks are patterns of their own, each with its own tempo
 };
 
 /// What one tick is: a share of a quarter note, whose length tempo events set, or a share of an SMPTE frame, which has
 /// a fixed length.
 struct Division {
-  std::uint16_t ticks_per_quarter = 480;  // 1..32767; 0 where SMPTE is in use
-  std::uint8_t frames_per_second = 0;     // 1..128, by the standard 24, 25, 29 or 30; 0 where SMPTE is not in use
-  std::uint8_t ticks_per_frame = 0;       // 1..255 with SMPTE
+  std::uint16_t ticks_per_quarter = 480;  ///< 1..32767; 0 where SMPTE is in use
+  std::uint8_t frames_per_second = 0;     ///< 1..128, by the standard 24, 25, 29 or 30; 0 where SMPTE is not in use
+  std::uint8_t ticks_per_frame = 0;       ///< 1..255 with SMPTE
 
   static constexpr Division metrical(std::uint16_t ticks_per_quarter) { return {ticks_per_quarter, 0, 0}; }
   static constexpr Division smpte(std::uint8_t frames_per_second, std::uint8_t ticks_per_frame) {

@@ -12,12 +12,12 @@ namespace rondo::inline v0::midi {
 
 template <class Time>
 struct Note {
-  Time start{};                // when the key goes down
-  Time end{};                  // when it comes up; end >= start
-  std::uint8_t pitch = 60;     // 0..127, 60 is middle C
-  std::uint8_t velocity = 64;  // 1..127
-  std::uint8_t channel = 0;    // 0..15, 9 is the drums of General MIDI
-  std::uint16_t track = 0;     // index of the track the note came from
+  Time start{};                ///< when the key goes down
+  Time end{};                  ///< when it comes up; end >= start
+  std::uint8_t pitch = 60;     ///< 0..127, 60 is middle C
+  std::uint8_t velocity = 64;  ///< 1..127
+  std::uint8_t channel = 0;    ///< 0..15, 9 is the drums of General MIDI
+  std::uint16_t track = 0;     ///< index of the track the note came from
 
   friend auto operator<=>(const Note&, const Note&) = default;
 };
@@ -26,9 +26,9 @@ struct Note {
 template <class Time>
 struct ControlChange {
   Time time{};
-  std::uint8_t controller = 64;  // 0..127
-  std::uint8_t value = 0;        // 0..127
-  std::uint8_t channel = 0;      // 0..15
+  std::uint8_t controller = 64;  ///< 0..127
+  std::uint8_t value = 0;        ///< 0..127
+  std::uint8_t channel = 0;      ///< 0..15
   std::uint16_t track = 0;
 
   friend auto operator<=>(const ControlChange&, const ControlChange&) = default;
@@ -38,8 +38,8 @@ struct ControlChange {
 template <class Time>
 struct PitchBend {
   Time time{};
-  std::int16_t value = 0;    // -8192..8191; by default the ends are two semitones away
-  std::uint8_t channel = 0;  // 0..15
+  std::int16_t value = 0;    ///< -8192..8191; by default the ends are two semitones away
+  std::uint8_t channel = 0;  ///< 0..15
   std::uint16_t track = 0;
 
   friend auto operator<=>(const PitchBend&, const PitchBend&) = default;
@@ -50,7 +50,7 @@ template <class Time>
 struct PedalSpan {
   Time start{};
   Time end{};
-  std::uint8_t channel = 0;  // 0..15
+  std::uint8_t channel = 0;  ///< 0..15
   std::uint16_t track = 0;
 
   friend auto operator<=>(const PedalSpan&, const PedalSpan&) = default;

@@ -21,19 +21,19 @@
 
 namespace rondo::inline v0::midi {
 
-inline constexpr std::uint8_t kSustainPedal = 64;  // the controller
-inline constexpr std::uint8_t kPedalDown = 64;     // its values from here on hold the dampers up
+inline constexpr std::uint8_t kSustainPedal = 64;  ///< the controller
+inline constexpr std::uint8_t kPedalDown = 64;     ///< its values from here on hold the dampers up
 
 /// What is played in a file. Each list is in order of time; notes of one start are in order of pitch, then of their
 /// end.
 template <class Time>
 struct Performance {
   std::vector<Note<Time>> notes;
-  std::vector<ControlChange<Time>> controls;  // of every controller; those of one time as their tracks have them
+  std::vector<ControlChange<Time>> controls;  ///< of every controller; those of one time as their tracks have them
   std::vector<PitchBend<Time>> pitch_bends;
-  Time duration{};                   // to the end of the longest track
-  std::size_t hanging_notes = 0;     // notes that nothing ended; they are among the notes
-  std::size_t orphan_note_offs = 0;  // note-offs that ended nothing
+  Time duration{};                   ///< to the end of the longest track
+  std::size_t hanging_notes = 0;     ///< notes that nothing ended; they are among the notes
+  std::size_t orphan_note_offs = 0;  ///< note-offs that ended nothing
 
   friend bool operator==(const Performance&, const Performance&) = default;
 };

@@ -27,7 +27,7 @@ namespace rondo::inline v0::midi {
 
 struct ReadResult {
   File file;
-  std::vector<Diagnostic> diagnostics;  // in order of discovery, at most Diagnostics::kMaximum + 1
+  std::vector<Diagnostic> diagnostics;  ///< in order of discovery, at most Diagnostics::kMaximum + 1
 };
 
 /// Reads a Standard MIDI File, bare or in an RMID wrapper. Whatever it returns, write() can write.

@@ -15,13 +15,13 @@
 namespace rondo::inline v0::midi {
 
 struct TrackSummary {
-  std::string name;                 // of the first track name event; bytes as they are in the file
-  std::size_t events = 0;           // without end-of-track
-  std::size_t notes = 0;            // note-ons
-  std::size_t controls = 0;         // of every controller
-  std::size_t pedal_events = 0;     // CC64 among them
-  std::uint16_t channels = 0;       // bit k: channel k has a note
-  std::uint8_t lowest_pitch = 127;  // of its notes; lowest > highest: it has none
+  std::string name;                 ///< of the first track name event; bytes as they are in the file
+  std::size_t events = 0;           ///< without end-of-track
+  std::size_t notes = 0;            ///< note-ons
+  std::size_t controls = 0;         ///< of every controller
+  std::size_t pedal_events = 0;     ///< CC64 among them
+  std::uint16_t channels = 0;       ///< bit k: channel k has a note
+  std::uint8_t lowest_pitch = 127;  ///< of its notes; lowest > highest: it has none
   std::uint8_t highest_pitch = 0;
   Ticks end{};
 };

@@ -15,8 +15,8 @@ namespace rondo::inline v0::midi {
 
 class Track {
  public:
-  std::vector<Event> events;  // time never decreases; end-of-track is not among them
-  Ticks end{};                // when the track ends; not before its last event
+  std::vector<Event> events;  ///< time never decreases; end-of-track is not among them
+  Ticks end{};                ///< when the track ends; not before its last event
 
   /// Appends a channel event and moves the end along.
   void add(const Event& event) {

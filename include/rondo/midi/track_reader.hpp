@@ -14,7 +14,7 @@
 
 namespace rondo::inline v0::midi::detail {
 
-inline constexpr std::uint32_t kMaxDelta = 0x0FFF'FFFF;  // the largest number that a variable-length quantity holds
+inline constexpr std::uint32_t kMaxDelta = 0x0FFF'FFFF;  ///< the largest number that a variable-length quantity holds
 
 class TrackReader {
  public:

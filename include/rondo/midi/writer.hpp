@@ -20,7 +20,7 @@
 namespace rondo::inline v0::midi {
 
 struct WriteOptions {
-  bool running_status = true;  // leave out a status byte that repeats; about a quarter smaller
+  bool running_status = true;  ///< leave out a status byte that repeats; about a quarter smaller
 };
 
 /// The bytes of a Standard MIDI File; read() gives the same File back. Throws std::invalid_argument with track and

@@ -17,19 +17,19 @@ namespace rondo::inline v0::music {
 /// Where a bar begins. A bar that is repeated begins twice, with one number.
 struct BarStart {
   double seconds;
-  int number;  // as printed: 1 for the first whole bar, 0 for an upbeat
+  int number;  ///< as printed: 1 for the first whole bar, 0 for an upbeat
 
   friend bool operator==(const BarStart&, const BarStart&) = default;
 };
 
-inline constexpr std::size_t kMaxBars = 100'000;  // no honest file has more
+inline constexpr std::size_t kMaxBars = 100'000;  ///< no honest file has more
 
 namespace detail {
 
 struct TimeSignature {
   midi::Ticks time;
   std::int64_t beats = 4;
-  int beat_power = 2;  // beats are this power of two to the whole note
+  int beat_power = 2;  ///< beats are this power of two to the whole note
 
   bool same_metre(const TimeSignature& other) const { return beats == other.beats && beat_power == other.beat_power; }
 };
@@ -58,7 +58,7 @@ inline std::vector<TimeSignature> time_signatures(const midi::File& file) {
 /// What the notes say about the beats; channel 10, the drums, has no say.
 struct Onsets {
   midi::Ticks last{-1};
-  std::size_t count = 0, on_beat = 0;  // on_beat: on a 24th of a quarter note, to which eighths, triplets ... belong
+  std::size_t count = 0, on_beat = 0;  ///< on_beat: on a 24th of a quarter note, to which eighths, triplets ... belong
 };
 
 inline Onsets onsets(const midi::File& file) {

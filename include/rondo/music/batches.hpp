@@ -21,7 +21,7 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr Token kNoTarget = -1;  // a place past the end of a stream's piece: no loss there
+inline constexpr Token kNoTarget = -1;  ///< a place past the end of a stream's piece: no loss there
 
 /// What a model hears at each step: its vocabulary's tokens, and beside them ids of conditions.
 struct InputSpec {
@@ -32,7 +32,7 @@ struct InputSpec {
 /// A piece as a model hears it.
 struct EncodedPiece {
   std::vector<Token> tokens;
-  std::vector<ConditionValues> condition_values;  // after each token; empty without conditions that look ahead
+  std::vector<ConditionValues> condition_values;  ///< after each token; empty without conditions that look ahead
 
   EncodedPiece(std::vector<Token> all, const InputSpec& input_spec) : tokens(std::move(all)) {
     if (input_spec.conditions.needs_lookahead()) condition_values = condition_values_per_token(tokens);
@@ -42,10 +42,10 @@ struct EncodedPiece {
 /// A place in a piece, moving on: what sounds there is known.
 struct PieceCursor {
   const EncodedPiece* encoded = nullptr;
-  std::size_t at = 0;    // of the token that is read next
-  ActiveNotes sounding;  // before it
+  std::size_t at = 0;    ///< of the token that is read next
+  ActiveNotes sounding;  ///< before it
 
-  bool ended() const { return at + 1 >= encoded->tokens.size(); }  // no token follows
+  bool ended() const { return at + 1 >= encoded->tokens.size(); }  ///< no token follows
   void start(const EncodedPiece& piece, std::size_t place) {
     encoded = &piece;
     sounding = {};
@@ -56,11 +56,11 @@ struct PieceCursor {
 /// Legend: B streams (batch), T time steps, K ids a step. The target of a step stands at [t * B + b], its ids from
 /// [(t * B + b) * K].
 struct Batch {
-  std::vector<Token> inputs;        // T x B x K; 0 past a stream's end, its conditions untold
-  std::vector<Token> targets;       // T x B; the token after each input, kNoTarget past a stream's end
-  std::vector<std::uint8_t> reset;  // B; 1 where the stream begins anew, and the state of the network is to be zero
-  std::vector<int> lengths;         // B; how many of the T steps are there, 0..T
-  std::size_t tokens = 0;           // sum of the lengths
+  std::vector<Token> inputs;        ///< T x B x K; 0 past a stream's end, its conditions untold
+  std::vector<Token> targets;       ///< T x B; the token after each input, kNoTarget past a stream's end
+  std::vector<std::uint8_t> reset;  ///< B; 1 where the stream begins anew, and the state of the network is to be zero
+  std::vector<int> lengths;         ///< B; how many of the T steps are there, 0..T
+  std::size_t tokens = 0;           ///< sum of the lengths
 
   void clear(int batch, int steps, int ids_per_step) {
     const std::size_t places = static_cast<std::size_t>(batch) * static_cast<std::size_t>(steps);
@@ -97,13 +97,13 @@ struct Batch {
 };
 
 struct BatchOptions {
-  int batch = 32;    // B
-  int steps = 64;    // T
-  int windows = 16;  // how many times T a stream reads on before it jumps; 1: windows by chance, 0: whole pieces
+  int batch = 32;    ///< B
+  int steps = 64;    ///< T
+  int windows = 16;  ///< how many times T a stream reads on before it jumps; 1: windows by chance, 0: whole pieces
   std::uint64_t seed = 1;
   Augmentation augmentation = {};
   InputSpec input_spec = {};
-  int unconditioned_one_in = 8;  // one jump in so many leaves conditions that look ahead untold until the next
+  int unconditioned_one_in = 8;  ///< one jump in so many leaves conditions that look ahead untold until the next
 };
 
 /// Endless training batches. Each jump of a stream draws a place (a piece in proportion to its length, a token in it)
@@ -136,10 +136,10 @@ class Batches {
     seek(0);
   }
 
-  Batches(const Batches&) = delete;  // streams point into the pieces
+  Batches(const Batches&) = delete;  ///< streams point into the pieces
   Batches& operator=(const Batches&) = delete;
 
-  std::int64_t step() const { return step_; }  // batches so far
+  std::int64_t step() const { return step_; }  ///< batches so far
 
   /// Inputs in one pass over the pieces as they are: about the length of an epoch.
   std::size_t tokens_per_epoch() const { return places_; }
@@ -258,11 +258,11 @@ class EvaluationBatches {
     }
   }
 
-  EvaluationBatches(const EvaluationBatches&) = delete;  // streams point into the pieces
+  EvaluationBatches(const EvaluationBatches&) = delete;  ///< streams point into the pieces
   EvaluationBatches& operator=(const EvaluationBatches&) = delete;
 
-  int batch() const { return static_cast<int>(streams_.size()); }  // B: no more than there are pieces
-  std::size_t targets() const { return targets_; }                 // in the whole pass
+  int batch() const { return static_cast<int>(streams_.size()); }  ///< B: no more than there are pieces
+  std::size_t targets() const { return targets_; }                 ///< in the whole pass
 
   /// The next batch, or null after the last. Streams that have nothing left have length 0.
   const Batch* next() {

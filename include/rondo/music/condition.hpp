@@ -27,7 +27,7 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr Token kNoCondition = -1;  // in place of an id
+inline constexpr Token kNoCondition = -1;  ///< in place of an id
 
 /// Bins of notes per second, each 1.41 times as dense as the one before: up to 1, up to 1.41, ..., above 32.
 inline constexpr int kDensityBins = 12;
@@ -45,8 +45,8 @@ constexpr int density_bin(double notes_per_second) {
 
 /// Values at one place of a piece; -1 is untold.
 struct ConditionValues {
-  std::int8_t density = -1;  // a bin
-  std::int8_t key = -1;      // 0..23
+  std::int8_t density = -1;  ///< a bin
+  std::int8_t key = -1;      ///< 0..23
 
   friend constexpr bool operator==(const ConditionValues&, const ConditionValues&) = default;
 };
@@ -55,7 +55,7 @@ struct ConditionValues {
 struct Conditions {
   bool notes_per_second = false, key = false, sounding = false;
 
-  static constexpr int kMaxActiveNotes = 16;  // keys that are told; of more the lowest
+  static constexpr int kMaxActiveNotes = 16;  ///< keys that are told; of more the lowest
 
   bool any() const { return notes_per_second || key || sounding; }
   bool needs_lookahead() const { return notes_per_second || key; }

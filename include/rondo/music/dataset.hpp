@@ -20,9 +20,9 @@
 namespace rondo::inline v0::music {
 
 struct Piece {
-  std::string name;  // of its file, without extension
+  std::string name;  ///< of its file, without extension
   Performance performance;
-  std::vector<BarStart> bars = {};  // by time; empty where nobody knows
+  std::vector<BarStart> bars = {};  ///< by time; empty where nobody knows
 };
 
 struct Corpus {

@@ -15,8 +15,8 @@
 namespace rondo::inline v0::music {
 
 struct FoundFiles {
-  std::vector<std::filesystem::path> files;  // in order of path
-  std::vector<std::string> problems;         // one line for each folder or link that leads nowhere
+  std::vector<std::filesystem::path> files;  ///< in order of path
+  std::vector<std::string> problems;         ///< one line for each folder or link that leads nowhere
 };
 
 /// The extension in lower case.

@@ -17,11 +17,11 @@
 namespace rondo::inline v0::music {
 
 struct GrammarLimits {
-  int lowest = 21, highest = 108;  // pitches that may begin: the piano's 88 keys
-  int longest_note = 500;          // steps of 10 ms; a key held this long must come up before time goes on
-  int longest_silence = 400;       // steps with no key down
-  int longest_pedal = 3000;        // steps
-  bool pedal = false;              // whether the vocabulary has the two pedal tokens
+  int lowest = 21, highest = 108;  ///< pitches that may begin: the piano's 88 keys
+  int longest_note = 500;          ///< steps of 10 ms; a key held this long must come up before time goes on
+  int longest_silence = 400;       ///< steps with no key down
+  int longest_pedal = 3000;        ///< steps
+  bool pedal = false;              ///< whether the vocabulary has the two pedal tokens
 };
 
 /// Which tokens may come next. `feed` it every token, then read `allowed`; it never is empty.
@@ -52,8 +52,8 @@ class Grammar {
   }
   bool allows(Token token) const { return is_token(token) && mask_[static_cast<std::size_t>(token)] != 0; }
 
-  std::int64_t steps() const { return now_; }  // time since the beginning, in steps of 10 ms
-  int sounding() const { return sounding_; }   // keys that are down
+  std::int64_t steps() const { return now_; }  ///< time since the beginning, in steps of 10 ms
+  int sounding() const { return sounding_; }   ///< keys that are down
 
   /// Moves on by one token. Throws std::out_of_range if it is none.
   void feed(Token token) {

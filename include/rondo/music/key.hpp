@@ -13,7 +13,7 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr int kKeys = 24;  // 0..11 are C major to B major, 12..23 C minor to B minor
+inline constexpr int kKeys = 24;  ///< 0..11 are C major to B major, 12..23 C minor to B minor
 
 /// The key that fits a histogram of pitch classes best, C first; -1 if it says nothing: all of them equal.
 inline int find_key(const std::array<double, 12>& histogram) {

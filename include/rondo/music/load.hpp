@@ -26,10 +26,10 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr std::uintmax_t kLargestMusicFile = 8 << 20;  // bytes; hours of a pianist take less than 1 MiB
+inline constexpr std::uintmax_t kLargestMusicFile = 8 << 20;  ///< bytes; hours of a pianist take less than 1 MiB
 inline constexpr std::size_t kMaxOverlappingNotes =
     256;                                         // notes of one pitch that sound at once; lost note-offs make a few
-inline constexpr std::uint8_t kDrumChannel = 9;  // channel 10 in the manuals
+inline constexpr std::uint8_t kDrumChannel = 9;  ///< channel 10 in the manuals
 
 namespace detail {
 
@@ -123,8 +123,8 @@ inline Performance load_performance(const std::filesystem::path& path, PedalMode
 }
 
 struct LoadedPieces {
-  std::vector<Piece> pieces;          // named by file name without extension
-  std::vector<std::string> problems;  // one line for each file that was left out
+  std::vector<Piece> pieces;          ///< named by file name without extension
+  std::vector<std::string> problems;  ///< one line for each file that was left out
 };
 
 /// All pieces in these files and folders. Throws std::runtime_error if a path does not exist.

@@ -19,9 +19,9 @@
 namespace rondo::inline v0::music {
 
 enum class PedalMode : std::uint8_t {
-  extend,  // notes last as long as they sound; the pedal is gone
-  tokens,  // notes last as long as the key is down; the pedal is two tokens of its own
-  ignore,  // notes last as long as the key is down; the pedal is forgotten
+  extend,  ///< notes last as long as they sound; the pedal is gone
+  tokens,  ///< notes last as long as the key is down; the pedal is two tokens of its own
+  ignore,  ///< notes last as long as the key is down; the pedal is forgotten
 };
 
 /// How many tokens a model of such performances needs: 388, or 390 with the pedal's own.
@@ -48,7 +48,7 @@ inline std::vector<Note> extend_notes(const Performance& performance) {
   struct Moment {
     midi::Seconds time;
     Kind kind;
-    std::size_t index;  // of the note, or of the pedal's change
+    std::size_t index;  ///< of the note, or of the pedal's change
   };
   std::vector<Note> notes = performance.notes;
   const auto& pedal = performance.controls;
@@ -66,7 +66,7 @@ inline std::vector<Note> extend_notes(const Performance& performance) {
 
   struct Sounding {
     std::size_t note;
-    bool held;  // its key is still down
+    bool held;  ///< its key is still down
   };
   struct Channel {
     bool down = false;

@@ -23,8 +23,8 @@ namespace rondo::inline v0::music {
 /// What `encode` does with the time before the first event.
 enum class LeadIn : std::uint8_t { keep, drop };
 
-inline constexpr double kLongestPerformance = 1e6;  // seconds; no honest file comes near
-inline constexpr midi::Seconds kHangingNote{5.0};   // a note that never ends is ended after this
+inline constexpr double kLongestPerformance = 1e6;  ///< seconds; no honest file comes near
+inline constexpr midi::Seconds kHangingNote{5.0};   ///< a note that never ends is ended after this
 
 /// The 10 ms step nearest to a time, halves up; times before zero count as zero. Throws std::invalid_argument for what
 /// is no number or beyond `kLongestPerformance`, so that a broken time never turns into millions of tokens.
@@ -102,7 +102,7 @@ inline std::vector<Token> encode(std::span<const Note> notes, LeadIn lead_in = L
 inline Performance decode(std::span<const Token> tokens) {
   struct Open {
     std::int64_t start;
-    std::size_t order;  // among all note-ons
+    std::size_t order;  ///< among all note-ons
     int bin;
   };
   struct Closed {

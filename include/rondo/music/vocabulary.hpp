@@ -27,20 +27,20 @@ struct Event {
 };
 
 inline constexpr int kPitches = 128;
-inline constexpr int kMaxShift = 100;     // the longest time shift, in steps: one second
-inline constexpr int kVelocityBins = 32;  // four MIDI velocities each
+inline constexpr int kMaxShift = 100;     ///< the longest time shift, in steps: one second
+inline constexpr int kVelocityBins = 32;  ///< four MIDI velocities each
 inline constexpr double kStepSeconds = 0.01;
 inline constexpr int kStepsPerSecond = 100;
 
 inline constexpr Token kFirstNoteOn = 0;
-inline constexpr Token kFirstNoteOff = kFirstNoteOn + kPitches;       // 128
-inline constexpr Token kFirstTimeShift = kFirstNoteOff + kPitches;    // 256
-inline constexpr Token kFirstVelocity = kFirstTimeShift + kMaxShift;  // 356
-inline constexpr Token kPedalDown = kFirstVelocity + kVelocityBins;   // 388
-inline constexpr Token kPedalUp = kPedalDown + 1;                     // 389
+inline constexpr Token kFirstNoteOff = kFirstNoteOn + kPitches;       ///< 128
+inline constexpr Token kFirstTimeShift = kFirstNoteOff + kPitches;    ///< 256
+inline constexpr Token kFirstVelocity = kFirstTimeShift + kMaxShift;  ///< 356
+inline constexpr Token kPedalDown = kFirstVelocity + kVelocityBins;   ///< 388
+inline constexpr Token kPedalUp = kPedalDown + 1;                     ///< 389
 
-inline constexpr int kVocabulary = kPedalDown;             // 388
-inline constexpr int kVocabularyWithPedal = kPedalUp + 1;  // 390, the same tokens and two more
+inline constexpr int kVocabulary = kPedalDown;             ///< 388
+inline constexpr int kVocabularyWithPedal = kPedalUp + 1;  ///< 390, the same tokens and two more
 
 constexpr bool is_token(Token token) { return token >= 0 && token < kVocabularyWithPedal; }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019, AdamW). The moments live in the
-// parameters, so a checkpoint has them with the weights.
+// Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019, AdamW). Moments are stored in the
+// parameters.
 #pragma once
 
 #include <rondo/core/parameter.hpp>
@@ -11,19 +11,29 @@
 
 namespace rondo::inline v0 {
 
+/// Configuration of Adam; the defaults of PyTorch, without weight decay.
 struct AdamConfig {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0;  // a step, times the learning rate, of weight matrices; biases are exempt
+  double learning_rate = 1e-3;  ///< step size, > 0
+  double beta1 = 0.9;           ///< decay of the first moment, in [0, 1)
+  double beta2 = 0.999;         ///< decay of the second moment, in [0, 1)
+  double epsilon = 1e-8;        ///< added to the denominator
+  double weight_decay = 0;      ///< factor 1 - learning_rate * weight_decay per step; biases are exempt
 };
 
+/// The AdamW optimiser.
+///
+/// @code
+/// rondo::Adam adam({.learning_rate = 1e-3, .weight_decay = 0.01});
+/// rondo::zero_grad(model);
+/// // ... backward passes add to the gradients
+/// adam.step(model);
+/// @endcode
 class Adam {
  public:
+  /// An optimiser that has done no steps.
   explicit Adam(const AdamConfig& config = {}) : config_(config) {}
 
-  /// Moves every parameter of `model` against its gradient. `learning_rate` replaces the configured one for this step.
+  /// Updates every parameter of `model` by its gradient. `learning_rate` replaces the configured one for this step.
   template <class Model>
   void step(Model& model, double learning_rate) {
     ++steps_;
@@ -39,15 +49,17 @@ class Adam {
       adam_update(Device{}, s, p.value(), p.grad(), p.first_moment(), p.second_moment());
     });
   }
+  /// Updates every parameter with the configured learning rate.
   template <class Model>
   void step(Model& model) {
     step(model, config_.learning_rate);
   }
 
-  const AdamConfig& config() const { return config_; }
+  const AdamConfig& config() const { return config_; }  ///< configuration
 
-  /// Steps so far: the one number that a checkpoint must keep beside the moments.
+  /// Number of steps so far. A checkpoint must store it with the moments.
   std::int64_t steps() const { return steps_; }
+  /// Restores the number of steps from a checkpoint.
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:

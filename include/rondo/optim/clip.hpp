@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Clipping by global norm (Pascanu, Mikolov, Bengio 2013): what keeps recurrent training from leaping off.
+// Gradient clipping by global norm (Pascanu, Mikolov, Bengio 2013).
 #pragma once
 
 #include <rondo/core/parameter.hpp>
@@ -9,8 +9,8 @@
 
 namespace rondo::inline v0 {
 
-/// Scales all gradients by one factor so that their joint Euclidean norm is at most `max_norm`. Returns the norm
-/// before. A norm that is not finite is returned and nothing is scaled: the caller decides.
+/// Scales all gradients of a model by one factor so that their joint Euclidean norm is at most `max_norm` > 0
+/// (torch.nn.utils.clip_grad_norm_). Returns the norm before clipping. If it is infinite or NaN, nothing is scaled.
 template <class Model>
 double clip_grad_norm(Model& model, double max_norm) {
   double sum = 0;

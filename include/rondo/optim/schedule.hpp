@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The learning rate over time: a linear warm-up, then half a cosine down to a minimum (Loshchilov and Hutter 2017).
+// Learning-rate schedule: linear warm-up, then cosine decay to a minimum (Loshchilov and Hutter 2017).
 #pragma once
 
 #include <algorithm>
@@ -8,13 +8,13 @@
 
 namespace rondo::inline v0 {
 
+/// Learning-rate schedule with linear warm-up and cosine decay.
 struct WarmupCosine {
-  double peak = 1e-3;    // learning rate after the warm-up
-  double warmup = 0;     // share of the run that warms up, in [0, 1)
-  double min_ratio = 0;  // last learning rate, as a share of the peak
+  double peak = 1e-3;    ///< learning rate after the warm-up
+  double warmup = 0;     ///< fraction of the run for the warm-up, in [0, 1)
+  double min_ratio = 0;  ///< final learning rate / peak
 
-  /// The learning rate at `progress`, the share of the run that is done. Progress may be counted in steps or, for a run
-  /// of so many minutes, in time; outside [0, 1] it is clamped.
+  /// Learning rate at `progress`, the completed fraction of the run, by steps or by time; clamped to [0, 1].
   double operator()(double progress) const {
     progress = std::clamp(progress, 0.0, 1.0);
     if (progress < warmup) return peak * progress / warmup;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What one recurrent layer remembers of a forward pass in one direction, so that backward can run. The caller holds it:
-// the layer itself stays constant, and may serve many callers at once. The outputs stand beside it, since two
-// directions share one sequence of them.
+// Activations that one recurrent layer saves in one direction for the backward pass. The caller holds them: the layer
+// itself stays const and may serve many callers at once. Outputs are stored separately, since two directions share one
+// sequence of outputs.
 #pragma once
 
 #include <rondo/core/sequence.hpp>
@@ -9,39 +9,41 @@
 
 namespace rondo::inline v0 {
 
-/// What a backend's passes work in: packed weights, gradients on their way. Each backend says what that is.
+/// Workspace of a backend: packed weights, intermediate gradients. Each backend defines its own.
 template <class Scalar, class Device>
 struct RecurrentWorkspace;
 
-/// Legend: H hidden units, P outputs, N blocks of H numbers that the cell keeps for its gates, B batch, T time steps.
+/// Activations of one layer in one direction. H hidden units, P outputs, G gates, N blocks of H values that the cell
+/// saves per step, B batch, T time steps.
 template <class Scalar, class Device = Cpu>
 struct RecurrentCache {
-  Sequence<Scalar, Device> h0;      // P x B x 1   state before the first step
-  Sequence<Scalar, Device> c0;      // H x B x 1   of cells that have c
-  Sequence<Scalar, Device> gates;   // NH x B x T  after their nonlinearities
-  Sequence<Scalar, Device> c;       // H x B x T   cell after each step, of cells that have one
-  Sequence<Scalar, Device> tanh_c;  // H x B x T
-  Sequence<Scalar, Device> m;       // H x B x T   what the cells show, where a projection makes h of it
+  Sequence<Scalar, Device> h0;      ///< P x B x 1   initial state
+  Sequence<Scalar, Device> c0;      ///< H x B x 1   initial state c, for cells with c
+  Sequence<Scalar, Device> gates;   ///< NH x B x T  gates after their nonlinearities
+  Sequence<Scalar, Device> c;       ///< H x B x T   c after each step, for cells with c
+  Sequence<Scalar, Device> tanh_c;  ///< H x B x T   tanh(c)
+  Sequence<Scalar, Device> m;       ///< H x B x T   cell output before the projection, if there is one
 
-  // Of weight dropout, where the last pass had it: R's mask and R under it; backward: the gradient of that.
-  bool R_dropped = false;
-  Sequence<Scalar, Device> R_mask, R, dR;  // GH x P x 1
+  bool R_dropped = false;           ///< whether weight dropout was active in the last pass
+  Sequence<Scalar, Device> R_mask;  ///< GH x P x 1  weight dropout: mask of R
+  Sequence<Scalar, Device> R;       ///< GH x P x 1  weight dropout: masked R
+  Sequence<Scalar, Device> dR;      ///< GH x P x 1  weight dropout: gradient of the masked R
 
-  // Of recurrent dropout, where the last pass had it: the mask on h(t-1), the same at every step.
-  Sequence<Scalar, Device> h_mask;   // P x B x 1
-  Sequence<Scalar, Device> scratch;  // in which masks are drawn
+  Sequence<Scalar, Device> h_mask;   ///< P x B x 1  recurrent dropout: mask on h(t-1), the same at every step
+  Sequence<Scalar, Device> scratch;  ///< scratch memory for drawing masks
 
-  // Of zoneout: the masks of the last pass in training, 0 where a unit keeps its state, else 1 / (1 - p); c as the cell
-  // computed it.
-  Sequence<Scalar, Device> zoneout_mask_h, zoneout_mask_c, c_new;  // P x B x T, H x B x T, H x B x T
+  Sequence<Scalar, Device> zoneout_mask_h;  ///< P x B x T  zoneout: 0 where a unit keeps its state, else 1 / (1 - p)
+  Sequence<Scalar, Device> zoneout_mask_c;  ///< H x B x T  the same for c
+  Sequence<Scalar, Device> c_new;           ///< H x B x T  zoneout: c before zoneout
 
-  // Of a layer norm: what was normalised, and the inverse of what it was divided by.
-  Sequence<Scalar, Device> x_hat, h_hat, c_hat;  // GH x B x T, GH x B x T, H x B x T
-  Sequence<Scalar, Device> rstd;                 // 3 x B x T: of W x, of R h, of c
+  Sequence<Scalar, Device> x_hat;  ///< GH x B x T  layer norm: normalised W x
+  Sequence<Scalar, Device> h_hat;  ///< GH x B x T  layer norm: normalised R h
+  Sequence<Scalar, Device> c_hat;  ///< H x B x T   layer norm: normalised c
+  Sequence<Scalar, Device> rstd;   ///< 3 x B x T   layer norm: reciprocal standard deviations of W x, R h and c
 
-  RecurrentWorkspace<Scalar, Device> workspace;
+  RecurrentWorkspace<Scalar, Device> workspace;  ///< workspace of the backend
 
-  /// Makes room for a pass of `Cell` over steps of this extent. Contents are unspecified.
+  /// Resizes the buffers for a pass of `Cell` over steps of this extent. Contents are unspecified.
   template <class Cell>
   void resize(const RecurrentShape& shape, const Extent& x) {
     const Index H = shape.hidden, cell = Cell::kHasC ? H : 0;
@@ -54,10 +56,10 @@ struct RecurrentCache {
   }
 };
 
-/// What one step of one layer works in.
+/// Workspace of one step. Reused between calls, it stops allocating.
 template <class Scalar, class Device = Cpu>
 struct StepScratch {
-  RecurrentCache<Scalar, Device> cache;
+  RecurrentCache<Scalar, Device> cache;  ///< activations of one step
 };
 
 }  // namespace rondo::inline v0

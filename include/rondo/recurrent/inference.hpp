@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What inference alone keeps of a recurrent layer. Each backend defines both for its own device.
+// Types of a recurrent layer that is used for inference only. Each backend defines both for its device.
 #pragma once
 
 namespace rondo::inline v0 {
 
-/// The weights of one layer in one direction, packed once.
+/// Packed weights of one layer in one direction, for inference.
 template <class Scalar, class Device>
 struct InferenceWeights;
 
-/// Scratch memory of one caller's passes over such a layer.
+/// Workspace of one caller for inference with one layer.
 template <class Scalar, class Device>
 struct InferenceWorkspace;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a pass over several recurrent layers takes: their caches, and, of a backend that can run several at once (it has
-// kSupportsWavefront and the operations wavefront_enabled, recurrent_stack_forward and recurrent_stack_backward),
-// all of them as one value. For the others Recurrent runs layer after layer.
+// Types of a pass over several recurrent layers: their caches, and all layers as one value for a backend that runs
+// several at once. Such a backend sets kSupportsWavefront and has the operations wavefront_enabled,
+// recurrent_stack_forward and recurrent_stack_backward. On other backends Recurrent runs layers in order.
 #pragma once
 
 #include <rondo/core/dropout_cache.hpp>
@@ -14,25 +14,26 @@
 
 namespace rondo::inline v0 {
 
-/// What one layer remembers: the outputs of all its directions, and each one's own.
+/// Activations of one layer: the outputs of all directions, and the cache of each direction.
 template <class Scalar, class Device = Cpu>
 struct LayerCache {
-  Sequence<Scalar, Device> y;                            // D*P x B x T
-  std::array<RecurrentCache<Scalar, Device>, 2> passes;  // forward, reverse
+  Sequence<Scalar, Device> y;                            ///< outputs, D*P x B x T
+  std::array<RecurrentCache<Scalar, Device>, 2> passes;  ///< forward, reverse
 };
 
+/// Whether the backend of Device can run several layers of this cell at once.
 template <class Device, class Cell>
 inline constexpr bool kSupportsWavefront = false;
 
-/// L layers in one direction, the lowest first.
+/// L layers in one direction, lowest first.
 template <class Scalar, class Device>
 struct RecurrentStack {
-  PassOptions options;
-  std::vector<RecurrentWeights<const Scalar>> weights;  // L
-  std::vector<RecurrentWeights<Scalar>> gradients;      // L; empty going forward
-  std::span<LayerCache<Scalar, Device>> caches;         // L
-  double dropout;                                       // probability; 0: nothing is dropped
-  std::span<DropoutCache<Scalar, Device>> dropouts;     // L - 1: [l] stands between layers l and l+1
+  PassOptions options;                                  ///< the same for all layers
+  std::vector<RecurrentWeights<const Scalar>> weights;  ///< L
+  std::vector<RecurrentWeights<Scalar>> gradients;      ///< L; empty in the forward pass
+  std::span<LayerCache<Scalar, Device>> caches;         ///< L
+  double dropout;                                       ///< probability; 0: no dropout
+  std::span<DropoutCache<Scalar, Device>> dropouts;     ///< L - 1; [l] is between layers l and l+1
 };
 
 }  // namespace rondo::inline v0

@@ -1,42 +1,47 @@
 // SPDX-License-Identifier: MIT
-// In which order a pass goes through time. Forward it visits steps 0, 1, ... T-1; in reverse T-1, ... 0, and each
-// sequence of a ragged batch from its own last step on. What comes "before" and "after" is meant in that order.
+// Order in which a pass visits time steps: 0, 1, ... T-1 forward; T-1, ... 0 in reverse, where each sequence of a
+// ragged batch starts at its own last step. "Before" and "after" refer to this order.
 #pragma once
 
 #include <rondo/core/sequence_view.hpp>
 
 namespace rondo::inline v0 {
 
-/// Which way a recurrent layer goes through its sequences.
-enum class Direction { forward, reverse };
+/// Direction in which a recurrent layer processes sequences.
+enum class Direction {
+  forward,  ///< from step 0 to the last
+  reverse   ///< from the last step to step 0
+};
 
+/// The steps of a pass over a batch, in the order of its direction.
 struct Steps {
-  Direction direction;
-  Extent extent;
+  Direction direction;  ///< order of the steps
+  Extent extent;        ///< B, T and lengths
 
-  bool reverse() const { return direction == Direction::reverse; }
-  Index count() const { return extent.time; }
+  bool reverse() const { return direction == Direction::reverse; }  ///< whether the direction is reverse
+  Index count() const { return extent.time; }                       ///< T
 
-  /// The n-th step that is visited, and the n-th of the way back.
+  /// The n-th visited step.
   Index at(Index n) const { return reverse() ? count() - 1 - n : n; }
+  /// The n-th step of the backward pass.
   Index back(Index n) const { return reverse() ? n : count() - 1 - n; }
 
-  Index before(Index t) const { return reverse() ? t + 1 : t - 1; }
-  Index after(Index t) const { return reverse() ? t - 1 : t + 1; }
+  Index before(Index t) const { return reverse() ? t + 1 : t - 1; }  ///< the step visited before t
+  Index after(Index t) const { return reverse() ? t - 1 : t + 1; }   ///< the step visited after t
 
-  /// Whether nothing was visited before t.
-  bool is_first(Index t) const { return t == at(0); }
-  bool is_last(Index t) const { return t == back(0); }
+  bool is_first(Index t) const { return t == at(0); }   ///< whether t is visited first
+  bool is_last(Index t) const { return t == back(0); }  ///< whether t is visited last
 
-  /// Whether sequence b enters at step t, from its initial state; whether t is where it leaves its final one.
+  /// Whether sequence b starts at step t, from its initial state.
   bool begins(Index b, Index t) const { return reverse() ? t + 1 == extent.length(b) : t == 0; }
+  /// Whether sequence b ends at step t, with its final state.
   bool ends(Index b, Index t) const { return extent.active(b, t) && (reverse() ? t == 0 : t + 1 == extent.length(b)); }
 
-  /// The last step of sequence b, of one or more.
+  /// Last visited step of sequence b, which has at least one.
   Index end(Index b) const { return reverse() ? 0 : extent.length(b) - 1; }
 
-  /// Whether column b of step t is the padding that a reverse pass enters from, so that the initial state may stand
-  /// there while it runs.
+  /// Whether (b, t) is the padding step before the first step of a reverse pass, which temporarily holds the initial
+  /// state.
   bool holds_initial_state(Index b, Index t) const { return reverse() && t == extent.length(b) && t > 0; }
 };
 

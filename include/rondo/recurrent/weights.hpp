@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The frame of a recurrent layer, whatever its cell: its sizes, its weights as views, and the options of a pass over
-// it. What a cell is stands in math/cells/. Legend: C input features, H hidden units, P output features (H, unless
-// there is a projection), G gates of a cell, B batch, T time steps.
+// Types of a recurrent layer that do not depend on the cell: its sizes, its weights as views, and the options of a
+// pass. Cells are in math/cells/. Legend: C input features, H hidden units, P output features (H, unless there is a
+// projection), G gates of a cell, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/precision.hpp>
@@ -13,35 +13,37 @@
 
 namespace rondo::inline v0 {
 
-/// The sizes of one layer in one direction.
+/// Sizes of one layer in one direction.
 struct RecurrentShape {
-  Index input = 0;   // C
-  Index hidden = 0;  // H
-  Index output = 0;  // P
-  Index gates = 0;   // G: blocks of H rows in W and R
+  Index input = 0;   ///< C
+  Index hidden = 0;  ///< H
+  Index output = 0;  ///< P
+  Index gates = 0;   ///< G: blocks of H rows in W and R
 
+  /// Whether the layer has a projection.
   bool projects() const { return output != hidden; }
 };
 
-/// The tensors of a layer as views: weights, or their gradients. An empty view is a tensor that the layer has not.
+/// The tensors of a layer as views: weights, or their gradients. An empty view is a tensor that the layer does not
+/// have.
 template <class T>
 struct RecurrentWeights {
-  RecurrentShape shape;
-  MatrixView<T> W = {};           // GH x C  input weights, a block of H rows for each gate in the order of the cell
-  MatrixView<T> R = {};           // GH x P  recurrent weights
-  MatrixView<T> b = {};           // GH x 1  bias
-  MatrixView<T> b_R = {};         // GH x 1  bias of R h alone, of cells where it is not just added to b
-  MatrixView<T> projection = {};  // P x H   from what the cells show to the outputs, h = projection * m
+  RecurrentShape shape;           ///< sizes
+  MatrixView<T> W = {};           ///< GH x C  input weights, H rows per gate in the order of the cell
+  MatrixView<T> R = {};           ///< GH x P  recurrent weights
+  MatrixView<T> b = {};           ///< GH x 1  bias
+  MatrixView<T> b_R = {};         ///< GH x 1  recurrent bias, for cells that need it separate from b (GRU)
+  MatrixView<T> projection = {};  ///< P x H   from cell outputs m to layer outputs, h = projection * m
 
-  MatrixView<T> peepholes = {};  // H x 3   from c to the gates that see it
+  MatrixView<T> peepholes = {};  ///< H x 3   from c to the gates that read it
 
-  MatrixView<T> norm_x = {};  // GH x 1  gain of a layer norm of W x
-  MatrixView<T> norm_h = {};  // GH x 1  gain of one of R h
-  MatrixView<T> norm_c = {};  // H x 2   gain and shift of one of c, on its way to the output
+  MatrixView<T> norm_x = {};  ///< GH x 1  gain of a layer norm of W x
+  MatrixView<T> norm_h = {};  ///< GH x 1  gain of a layer norm of R h
+  MatrixView<T> norm_c = {};  ///< H x 2   gain and shift of a layer norm of c, before the output
 
-  static constexpr std::size_t kTensors = 9;
-  std::array<MatrixView<T>*, kTensors> tensors() { return list(*this); }
-  std::array<const MatrixView<T>*, kTensors> tensors() const { return list(*this); }
+  static constexpr std::size_t kTensors = 9;                                          ///< number of views
+  std::array<MatrixView<T>*, kTensors> tensors() { return list(*this); }              ///< all views
+  std::array<const MatrixView<T>*, kTensors> tensors() const { return list(*this); }  ///< all views, read-only
 
  private:
   template <class Self>
@@ -50,12 +52,13 @@ struct RecurrentWeights {
   }
 };
 
-/// How a pass over one layer is to be computed.
+/// Options of a pass over one layer.
 struct PassOptions {
-  Direction direction = Direction::forward;
-  Precision precision = Precision::fp32;
-  double zoneout_h = 0, zoneout_c = 0;  // probability that a unit keeps its state
-  double recurrent_dropout = 0;         // probability of a mask on what R is multiplied by; drawn by the layer
+  Direction direction = Direction::forward;  ///< order of the steps
+  Precision precision = Precision::fp32;     ///< of the matrix products
+  double zoneout_h = 0;                      ///< probability that a unit keeps its h
+  double zoneout_c = 0;                      ///< probability that a unit keeps its c
+  double recurrent_dropout = 0;              ///< probability of the mask on h(t-1); the layer draws it
 };
 
 }  // namespace rondo::inline v0

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: MIT
-// The GRU cell: three gates and no state but h. Its candidate takes W x and R h apart, so that a step keeps four
-// blocks.
+// The GRU cell: three gates, no state c. The candidate gate needs W x and R h separately, so four blocks are stored per
+// step.
 #pragma once
 
 #include <rondo/math/equations.hpp>
 
 namespace rondo::inline v0 {
 
+/// The GRU cell (Cho et al. 2014) in the reset-after variant of PyTorch and cuDNN. The equations stand above
+/// rondo::Gru.
 struct GruCell {
-  static constexpr const char* kName = "Gru";    // in messages
-  static constexpr const char* kModule = "gru";  // in the names of parameters
-  static constexpr int kGates = 3;               // r, u, n: blocks of H rows in W, R and both biases; PyTorch calls u z
-  static constexpr int kBlocks = 4;              // r, u, n_h, n_x: blocks of H rows that a step keeps
-  static constexpr bool kHasC = false;           // its own state is h
-  static constexpr bool kPacked = true;          // runs on the packed passes
-  static constexpr bool kRecurrentBias = true;   // two biases, since r is applied to R h + b_R
-  static constexpr int kForgetGate = -1;
-  static constexpr int kPeepholeCount = 0;  // weights from c to gates
-  using SplitCell = void;                   // one text
+  static constexpr const char* kName = "Gru";    ///< name in messages
+  static constexpr const char* kModule = "gru";  ///< name in the paths of parameters
+  static constexpr int kGates = 3;       ///< gates r, u, n: blocks of H rows in W, R and both biases (PyTorch: r, z, n)
+  static constexpr int kBlocks = 4;      ///< blocks of H rows saved per step: r, u, n_h, n
+  static constexpr bool kHasC = false;   ///< no state c
+  static constexpr bool kPacked = true;  ///< has packed kernels
+  static constexpr bool kRecurrentBias = true;  ///< two biases, since r multiplies R h + b_R
+  static constexpr int kForgetGate = -1;        ///< no forget gate
+  static constexpr int kPeepholeCount = 0;      ///< no peepholes
+  using SplitCell = void;                       ///< no split equations
 
-  /// Which blocks W x is added to. R h is always added to the first kGates.
+  /// Blocks to which W x is added. R h is always added to the first kGates blocks.
   static constexpr GateRun kInputRuns[] = {{0, 0, 2}, {2, 3, 1}};
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The text of the GRU's equations: no include guard, no includes; math/equations.hpp says who includes it. Cho et al.
-// 2014, with the reset gate after the recurrent product, as torch.nn.GRU and cuDNN have it: n_h = R_n h(t-1) + b_Rn is
-// a block of its own. Numbers in brackets are those of docs/01-lstm.md and docs/02-backprop-through-time.md.
+// The equations of the GRU. Included several times (see math/equations.hpp): no include guard, no includes. Cho et al.
+// 2014, with the reset gate after the recurrent product, as in torch.nn.GRU and cuDNN: n_h = R_n h(t-1) + b_Rn is a
+// separate block. Equation numbers are those of docs/01-lstm.md and docs/02-backprop-through-time.md.
 
 template <>
 struct Equations<GruCell> {
-  /// Forward. On entry z holds the pre-activations r, u, n_h, n_x; on return the gates r and u, n_h as it was, and n.
+  /// Forward. z on entry: pre-activations of r, u, n_h, n_x; on return: r, u, n_h (unchanged), n.
   template <class V, class Before, class C, class H>
   [[gnu::always_inline]] static constexpr void forward(V (&z)[4], const Before& h_before, C&, C&, H& h) {
     auto &r = z[0], &u = z[1], &n_h = z[2], &n = z[3];
@@ -15,8 +15,8 @@ struct Equations<GruCell> {
     h = n + u * (h_before - n);  // (23) hidden state, (1 - u) n + u h_before
   }
 
-  /// Backward. dh is dL/dh(t), from the layer above and by R^T from step t+1; carry is what reaches h(t) from h(t+1)
-  /// directly, and leaves as the same for h(t-1).
+  /// Backward. dh: dL/dh(t) from the layer above and through R from step t+1. carry, in/out: gradient through the direct
+  /// path h(t+1) -> h(t) on entry, h(t) -> h(t-1) on return. dz: gradients of the pre-activations.
   template <class V, class Before, class Tanh, class Dh, class Carry, class Dz>
   [[gnu::always_inline]] static constexpr void backward(const V (&gates)[4], const Before& h_before, const Tanh&,
                                                         const Dh& dh, Carry& carry, Dz (&dz)[4]) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The LSTM cell: four gates, a cell c beside the hidden state h.
+// The LSTM cell: four gates, a cell state c and a hidden state h.
 #pragma once
 
 #include <rondo/math/cells/lstm_variants.hpp>
@@ -7,19 +7,21 @@
 
 namespace rondo::inline v0 {
 
+/// The LSTM cell (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000). The equations stand
+/// above rondo::Lstm.
 struct LstmCell {
-  static constexpr const char* kName = "Lstm";      // in messages
-  static constexpr const char* kModule = "lstm";    // in the names of parameters
-  static constexpr int kGates = 4;                  // i, f, g, o: blocks of H rows in W, R and b
-  static constexpr int kBlocks = 4;                 // blocks of H rows that a step keeps
-  static constexpr bool kHasC = true;               // a state c beside h
-  static constexpr bool kPacked = true;             // runs on the packed passes
-  static constexpr bool kRecurrentBias = false;     // two biases, since R h is not just added to W x
-  static constexpr int kForgetGate = 1;             // or -1
-  static constexpr int kPeepholeCount = 0;          // weights from c to gates
-  using SplitCell = LstmVariantCell<false, false>;  // the same in two texts: what is remembered, what is shown of it
+  static constexpr const char* kName = "Lstm";      ///< name in messages
+  static constexpr const char* kModule = "lstm";    ///< name in the paths of parameters
+  static constexpr int kGates = 4;                  ///< gates i, f, g, o: blocks of H rows in W, R and b
+  static constexpr int kBlocks = 4;                 ///< blocks of H rows saved per step: i, f, g, o
+  static constexpr bool kHasC = true;               ///< has a cell state c
+  static constexpr bool kPacked = true;             ///< has packed kernels
+  static constexpr bool kRecurrentBias = false;     ///< one bias
+  static constexpr int kForgetGate = 1;             ///< index of the forget gate
+  static constexpr int kPeepholeCount = 0;          ///< no peepholes
+  using SplitCell = LstmVariantCell<false, false>;  ///< the same equations split into state update and output
 
-  /// Which blocks W x is added to. R h is always added to the first kGates.
+  /// Blocks to which W x is added. R h is always added to the first kGates blocks.
   static constexpr GateRun kInputRuns[] = {{0, 0, 4}};
 };
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The text of the LSTM's equations: no include guard, no includes; math/equations.hpp says who includes it. V is a
-// value of any kind: a float in a CUDA thread, an Eigen array, a vector register. Numbers in brackets are those of
-// docs/01-lstm.md and docs/02-backprop-through-time.md. Hochreiter and Schmidhuber 1997; forget gate: Gers,
-// Schmidhuber, Cummins 2000.
+// The equations of the LSTM. Included several times (see math/equations.hpp): no include guard, no includes. V is the
+// value type: a float in a CUDA thread, an Eigen array, a vector register. Equation numbers are those of docs/01-lstm.md
+// and docs/02-backprop-through-time.md. Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000.
 
 template <>
 struct Equations<LstmCell> {
-  /// Forward. On entry z holds the pre-activations (0); on return the gates.
+  /// Forward. z on entry: pre-activations (0); on return: gates i, f, g, o.
   template <class V, class Before, class C, class H>
   [[gnu::always_inline]] static constexpr void forward(V (&z)[4], const Before& c_before, C& c, C& tanh_c, H& h) {
     auto &i = z[0], &f = z[1], &g = z[2], &o = z[3];
@@ -19,8 +18,8 @@ struct Equations<LstmCell> {
     h = o * tanh_c;  // (6) hidden state
   }
 
-  /// Backward. dh is dL/dh(t), from the layer above and from step t+1 together (8); dc comes in as what step t+1 passes
-  /// down of dL/dc(t), and leaves as what step t passes down to t-1. dz becomes the gradients of the pre-activations.
+  /// Backward. dh: dL/dh(t) from the layer above and from step t+1 (8). dc, in/out: dL/dc(t) from step t+1 on entry,
+  /// contribution to step t-1 on return. dz: gradients of the pre-activations.
   template <class V, class Before, class Tanh, class Dh, class Dc, class Dz>
   [[gnu::always_inline]] static constexpr void backward(const V (&gates)[4], const Before& c_before, const Tanh& tanh_c,
                                                         const Dh& dh, Dc& dc, Dz (&dz)[4]) {

@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: MIT
-// Variants of the LSTM cell: peepholes, coupled gates, both. They run on the plain pass.
+// Variants of the LSTM cell: peepholes, coupled input and forget gate, both. They have no packed kernels.
 #pragma once
 
 #include <rondo/math/equations.hpp>
 
 namespace rondo::inline v0 {
 
+/// An LSTM cell with coupled input and forget gate (i = 1 - f), with peepholes, or both. The equations stand above
+/// rondo::PeepholeLstm.
 template <bool kCoupled, bool kPeepholes>
 struct LstmVariantCell {
-  static constexpr const char* kName =
-      kCoupled ? (kPeepholes ? "CoupledPeepholeLstm" : "CoupledLstm") : "PeepholeLstm";  // in messages
-  static constexpr const char* kModule = "lstm";                                         // in the names of parameters
-  static constexpr int kGates = kCoupled ? 3 : 4;  // (i,) f, g, o: blocks of H rows in W, R and b
-  static constexpr int kBlocks = kGates;
-  static constexpr bool kHasC = true;
-  static constexpr bool kPacked = false;
-  static constexpr bool kRecurrentBias = false;
-  static constexpr int kForgetGate = kCoupled ? 0 : 1;
-  static constexpr int kPeepholeCount = kPeepholes ? kGates - 1 : 0;  // weights from c to gates
-  using SplitCell = LstmVariantCell;  // two texts: what is remembered, what is shown of it
+  /// name in messages
+  static constexpr const char* kName = kCoupled ? (kPeepholes ? "CoupledPeepholeLstm" : "CoupledLstm") : "PeepholeLstm";
+  static constexpr const char* kModule = "lstm";        ///< name in the paths of parameters
+  static constexpr int kGates = kCoupled ? 3 : 4;       ///< gates (i,) f, g, o: blocks of H rows in W, R and b
+  static constexpr int kBlocks = kGates;                ///< blocks of H rows saved per step
+  static constexpr bool kHasC = true;                   ///< has a cell state c
+  static constexpr bool kPacked = false;                ///< no packed kernels
+  static constexpr bool kRecurrentBias = false;         ///< one bias
+  static constexpr int kForgetGate = kCoupled ? 0 : 1;  ///< index of the forget gate
+  static constexpr int kPeepholeCount = kPeepholes ? kGates - 1 : 0;  ///< peephole weights per unit
+  using SplitCell = LstmVariantCell;  ///< the equations are split into state update and output
+  /// Blocks to which W x is added. R h is always added to the first kGates blocks.
   static constexpr GateRun kInputRuns[] = {{0, 0, kGates}};
 };
 
-using PeepholeLstmCell = LstmVariantCell<false, true>;
-using CoupledLstmCell = LstmVariantCell<true, false>;
-using CoupledPeepholeLstmCell = LstmVariantCell<true, true>;
+using PeepholeLstmCell = LstmVariantCell<false, true>;        ///< LSTM with peepholes
+using CoupledLstmCell = LstmVariantCell<true, false>;         ///< LSTM with coupled input and forget gate
+using CoupledPeepholeLstmCell = LstmVariantCell<true, true>;  ///< LSTM with coupled gates and peepholes
 
 namespace equations {
 #include <rondo/math/cells/lstm_variants.inl>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The text of two variants of the LSTM and of both together: no include guard, no includes. Peepholes (Gers,
-// Schraudolph, Schmidhuber 2002): the gates see the cell, i and f the one before, o the new one, each unit its own
-// through weights p. Coupled gates (Greff et al. 2017, CIFG): i = 1 - f, one gate less. The rest is the LSTM
-// (lstm.inl). `p` are the peepholes of i, f, o, or of f, o where i is coupled; dp their gradients, to which is added.
+// The equations of two variants of the LSTM and of their combination. Included several times (see math/equations.hpp):
+// no include guard, no includes. Peepholes (Gers, Schraudolph, Schmidhuber 2002): i and f read c(t-1), o reads c(t),
+// element-wise through weights p. Coupled gates (Greff et al. 2017, CIFG): i = 1 - f. The rest is the LSTM (lstm.inl).
+// p: peepholes of i, f, o, or of f, o with coupled gates; dp: their gradients, which are added to.
 
 template <bool kCoupled, bool kPeepholes>
 struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
@@ -10,6 +10,7 @@ struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
   static constexpr unsigned kBlocks = kCoupled ? 3 : 4;                  // unsigned, to be the size of an array
   static constexpr int kPf = kF, kPo = kF + 1;                                             // of p; i is the first
 
+  /// State update. z on entry: pre-activations; on return the gates except o.
   template <class V, class Before, class C, class P>
   [[gnu::always_inline]] static constexpr void update(V (&z)[kBlocks], const Before& c_before, C& c, const P* p) {
     auto &f = z[kF], &g = z[kG];
@@ -26,7 +27,7 @@ struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
     }
   }
 
-  /// `c_out` is c, or what a layer norm made of it.
+  /// Output. c_out: c or its layer norm.
   template <class V, class C, class COut, class Tanh, class H, class P>
   [[gnu::always_inline]] static constexpr void output(V (&z)[kBlocks], const C& c, const COut& c_out, Tanh& tanh_c,
                                                       H& h, const P* p) {
@@ -37,7 +38,7 @@ struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
     h = o * tanh_c;  // (6)
   }
 
-  /// dc_out gains what h passes down; dc gains what the output gate's peephole does.
+  /// Backward of output. dc_out accumulates dL/dc through h; dc accumulates the peephole term.
   template <class V, class C, class Tanh, class Dh, class DcOut, class Dc, class Dz, class P, class Dp>
   [[gnu::always_inline]] static constexpr void output_backward(const V (&gates)[kBlocks], const C& c,
                                                                const Tanh& tanh_c, const Dh& dh, DcOut& dc_out,
@@ -52,6 +53,7 @@ struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
     }
   }
 
+  /// Backward of update. dc, in/out: dL/dc(t) on entry, contribution to step t-1 on return.
   template <class V, class Before, class Dc, class Dz, class P, class Dp>
   [[gnu::always_inline]] static constexpr void update_backward(const V (&gates)[kBlocks], const Before& c_before,
                                                                Dc& dc, Dz (&dz)[kBlocks], const P* p, Dp* dp) {
