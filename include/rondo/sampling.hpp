@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// From logits to a choice: temperature, top-k, top-p, min-p and a mask, as pure functions of one column of logits. The
-// filters apply to the tempered distribution over the allowed tokens, in the order top-k, top-p, min-p, each to what
-// the one before it left, renormalised.
+// Sampling a token from one column of logits: mask, temperature, top-k, top-p, min-p. Filters apply to the distribution
+// over the allowed tokens after the temperature, in the order top-k, top-p, min-p, each to the renormalised result of
+// the filter before it.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -16,13 +16,15 @@
 
 namespace rondo::inline v0 {
 
+/// Configuration of a Sampler.
 struct SamplingConfig {
-  double temperature = 1;  ///< > 0; below 1 plays safe, above 1 dares; 0 takes the most likely
-  int top_k = 0;           ///< keep the k most likely; 0 keeps all
-  double top_p = 1;        ///< keep the fewest whose probabilities sum to p (Holtzman et al. 2020); 1 keeps all
-  double min_p = 0;  ///< keep those at least min_p times as likely as the most likely (Nguyen et al. 2024); 0 keeps all
+  double temperature = 1;  ///< >= 0; divides the logits; 0: the most likely token (greedy)
+  int top_k = 0;           ///< keep the k most likely tokens; 0: keep all
+  double top_p = 1;  ///< in (0, 1]; keep the fewest tokens with a sum >= top_p (Holtzman et al. 2020); 1: keep all
+  /// in [0, 1); keep tokens at least min_p times as likely as the most likely one (Nguyen et al. 2024); 0: keep all
+  double min_p = 0;
 
-  /// Throws rondo::error, naming the setting that is out of range.
+  /// Throws rondo::error that names the setting out of range.
   void validate() const {
     if (!(temperature >= 0) || !std::isfinite(temperature))
       throw error(detail::concat("sampling: temperature is ", temperature, ", wanted a number >= 0"));
@@ -32,7 +34,7 @@ struct SamplingConfig {
   }
 };
 
-/// log softmax(logits)[token], nats.
+/// log softmax(logits)[token] in nats. `token` is in 0 .. logits.size() - 1.
 template <class Scalar>
 double log_probability(std::span<const Scalar> logits, std::int32_t token) {
   double highest = static_cast<double>(logits[0]), sum = 0;
@@ -41,17 +43,24 @@ double log_probability(std::span<const Scalar> logits, std::int32_t token) {
   return static_cast<double>(logits[static_cast<std::size_t>(token)]) - highest - std::log(sum);
 }
 
-/// Draws tokens; keeps its memory between calls.
+/// Samples tokens. Its memory is reused between calls.
+///
+/// @code
+/// rondo::Sampler sampler({.temperature = 0.9, .top_p = 0.95});
+/// const auto [token, log_probability] = sampler(logits, allowed, rng);
+/// @endcode
 class Sampler {
  public:
+  /// A sampled token.
   struct Choice {
-    std::int32_t token;
-    double log_probability;  ///< nats, under the model itself: temperature 1, nothing filtered or masked
+    std::int32_t token;      ///< id
+    double log_probability;  ///< nats, under the unmodified model: temperature 1, no filter, no mask
   };
 
+  /// Throws rondo::error for an invalid configuration.
   explicit Sampler(const SamplingConfig& config) : config_(config) { config.validate(); }
 
-  /// One token for a column of logits. `allowed`, unless empty, has one flag a token, and at least one is set.
+  /// Samples one token from a column of logits. `allowed`: empty, or one flag per token. Throws as distribution().
   template <class Scalar>
   Choice operator()(std::span<const Scalar> logits, std::span<const std::uint8_t> allowed, Rng& rng) {
     distribution(logits, allowed);
@@ -63,19 +72,20 @@ class Sampler {
     return {token, rondo::log_probability(logits, token)};
   }
 
+  /// A token that may be sampled.
   struct Candidate {
-    std::int32_t token;
-    double probability;
+    std::int32_t token;  ///< id
+    double probability;  ///< after temperature, mask and filters
   };
 
-  /// What is left to choose from, most likely first; probabilities sum to 1. Throws rondo::error if no token is
-  /// allowed, or the logit of one that is allowed is not a number.
+  /// The candidates after mask, temperature and filters, most likely first; probabilities sum to 1. Valid until the
+  /// next call. Throws rondo::error if no token is allowed, or if the logit of an allowed token is NaN.
   template <class Scalar>
   std::span<const Candidate> distribution(std::span<const Scalar> logits, std::span<const std::uint8_t> allowed) {
     candidates_.clear();
     for (std::size_t i = 0; i < logits.size(); ++i)
       if (allowed.empty() || allowed[i]) {
-        if (std::isnan(logits[i])) throw error(detail::concat("sampling: the logit of token ", i, " is not a number"));
+        if (std::isnan(logits[i])) throw error(detail::concat("sampling: the logit of token ", i, " is NaN"));
         candidates_.push_back({static_cast<std::int32_t>(i), static_cast<double>(logits[i])});
       }
     if (candidates_.empty()) throw error("sampling: no token is allowed");

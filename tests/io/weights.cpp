@@ -135,7 +135,7 @@ TEST_CASE("weights: a name too few, a name too many, another shape, another type
   CHECK(refusal([](Safetensors& f) { f.tensors.erase("lstm.weight_hh_l1"); }) == "tensor lstm.weight_hh_l1 is missing");
   CHECK(refusal([](Safetensors& f) {
           f.add<float>("lstm.weight_hh_l2", {8, 2}, std::vector<float>(16));
-        }) == "tensor lstm.weight_hh_l2 has no place in this model");
+        }) == "tensor lstm.weight_hh_l2 does not belong to this model");
   CHECK(refusal([](Safetensors& f) {
           f.add<float>("output.weight", {2, 5}, std::vector<float>(10));
         }) == "tensor output.weight is 2 x 5, this model wants 5 x 2");  // as many numbers, the wrong way round
@@ -157,8 +157,8 @@ TEST_CASE("weights: one message lists all that does not fit, and the model stays
   const auto before = all_weights(model);
   CHECK(complaint_of<file_error>([&] { read_weights(file, model); }) ==
         "tensor embedding.weight is missing; tensor lstm.bias_hh_l1 is 4, this model wants 8; "
-        "tensor output.bias has type F16, wanted F32 or F64; tensor extra has no place in this model; "
-        "tensor more has no place in this model");
+        "tensor output.bias has type F16, wanted F32 or F64; tensor extra does not belong to this model; "
+        "tensor more does not belong to this model");
   CHECK(all_weights(model) == before);
 
   file = file_of(other);
@@ -253,12 +253,14 @@ TEST_CASE("weights: the state dict of a PyTorch module with self.lstm and self.f
     CHECK(saved.tensors.at(name).bytes == file.tensors.at(name).bytes);
 
   auto wrong = named("rnn", lstm, "fc", fc);
-  CHECK(complaint_of<file_error>([&] { load_model(folder / "f", wrong); }) ==
-        (folder / "f").string() +
-            ": tensor rnn.weight_ih_l0 is missing; tensor rnn.weight_hh_l0 is missing; tensor rnn.bias_ih_l0 is "
-            "missing; tensor lstm.bias_hh_l0 has no place in this model; tensor lstm.bias_ih_l0 has no place in this "
-            "model; tensor lstm.weight_hh_l0 has no place in this model; tensor lstm.weight_ih_l0 has no place in "
-            "this model");
+  CHECK(
+      complaint_of<file_error>([&] { load_model(folder / "f", wrong); }) ==
+      (folder / "f").string() +
+          ": tensor rnn.weight_ih_l0 is missing; tensor rnn.weight_hh_l0 is missing; tensor rnn.bias_ih_l0 is "
+          "missing; tensor lstm.bias_hh_l0 does not belong to this model; tensor lstm.bias_ih_l0 does not belong to "
+          "this "
+          "model; tensor lstm.weight_hh_l0 does not belong to this model; tensor lstm.weight_ih_l0 does not belong to "
+          "this model");
 }
 
 TEST_CASE("weights: a file of another depth does not load, in either direction") {
@@ -266,7 +268,7 @@ TEST_CASE("weights: a file of another depth does not load, in either direction")
   auto deep = random_model<float>(2);
   CHECK(complaint_of<file_error>([&] { read_weights(file_of(shallow), deep); }).find("_l1 is missing") !=
         std::string::npos);
-  CHECK(complaint_of<file_error>([&] { read_weights(file_of(deep), shallow); }).find("_l1 has no place") !=
+  CHECK(complaint_of<file_error>([&] { read_weights(file_of(deep), shallow); }).find("_l1 does not belong") !=
         std::string::npos);
 }
 

@@ -55,16 +55,13 @@ class Buffer<T, Cpu> {
     size_ = size;
   }
 
-  /// @name Access to the values.
-  ///@{
-  T* data() { return storage_.data(); }
-  const T* data() const { return storage_.data(); }
-  Index size() const { return size_; }
-  T* begin() { return data(); }
-  T* end() { return data() + size_; }
-  const T* begin() const { return data(); }
-  const T* end() const { return data() + size_; }
-  ///@}
+  T* data() { return storage_.data(); }              ///< first value
+  const T* data() const { return storage_.data(); }  ///< first value, read-only
+  Index size() const { return size_; }               ///< number of values
+  T* begin() { return data(); }                      ///< iterator to the first value
+  T* end() { return data() + size_; }                ///< iterator past the last value
+  const T* begin() const { return data(); }          ///< iterator to the first value, read-only
+  const T* end() const { return data() + size_; }    ///< iterator past the last value, read-only
 
  private:
   std::vector<T, detail::AlignedAllocator<T>> storage_;

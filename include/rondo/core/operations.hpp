@@ -17,7 +17,8 @@ struct PackedMatrix;
 /// Coefficients of one Adam step, the same for every parameter.
 struct AdamStep {
   double step_size;              ///< learning rate / (1 - beta1^step)
-  double beta1, beta2;           ///< decay of the first and of the second moment
+  double beta1;                  ///< decay of the first moment
+  double beta2;                  ///< decay of the second moment
   double bias_correction2_sqrt;  ///< sqrt(1 - beta2^step)
   double epsilon;                ///< added to the denominator
   double weight_decay_factor;    ///< 1 - learning rate * weight decay; 1 without weight decay

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Checkpoints: the weights of a model with text beside them, and, to resume training bit for bit, Adam's moments and
-// the state of the streams too. All that only training needs is named "training.…"; torch reads the weights of either
-// kind. Equal numbers are equal bytes, whichever device they were on, so a training may go on elsewhere.
+// Checkpoints: the weights of a model with metadata and, to resume training bit-identically, Adam's moments and the
+// recurrent state. Tensors that only training needs have names that start with "training."; PyTorch reads the weights
+// of both kinds of file. Files do not depend on the device, so training may resume on another one.
 #pragma once
 
 #include <rondo/core/sequence.hpp>
@@ -28,7 +28,8 @@ inline constexpr const char* kAdamSteps = "training.adam_steps";
 
 }  // namespace detail
 
-/// Writes the weights alone. `metadata` is text by key, e.g. the model's configuration as JSON. Throws file_error.
+/// Writes the weights of a model. `metadata`: text by key, e.g. the configuration of the model as JSON. Throws
+/// file_error if the file cannot be written; an existing file is unchanged then.
 template <class Model>
 void save_model(const std::filesystem::path& path, const Model& model,
                 const std::map<std::string, std::string>& metadata) {
@@ -38,8 +39,8 @@ void save_model(const std::filesystem::path& path, const Model& model,
   file.write(path);
 }
 
-/// Sets the weights of a model of the same shape from either kind of file. Throws file_error, naming the file and all
-/// that does not fit, and then changes nothing.
+/// Reads the weights of a model of the same names and shapes, from a file with or without training tensors. Throws
+/// file_error that names the file and all mismatches; the model is unchanged then.
 template <class Model>
 void load_model(const std::filesystem::path& path, Model& model) {
   const auto file = Safetensors::read(path);
@@ -50,7 +51,7 @@ void load_model(const std::filesystem::path& path, Model& model) {
   }
 }
 
-/// Adds Adam's moments and step count.
+/// Adds Adam's moments and step count to `file`.
 template <class Model>
 void add_optimizer(Safetensors& file, Model& model, const Adam& adam) {
   file.metadata[detail::kAdamSteps] = std::to_string(adam.steps());
@@ -64,12 +65,12 @@ void add_optimizer(Safetensors& file, Model& model, const Adam& adam) {
   });
 }
 
-/// Reads what add_optimizer added. Throws file_error with all that does not fit, also where the file holds weights
-/// alone, and then changes nothing.
+/// Reads Adam's moments and step count. Throws file_error with all mismatches, or if the file has only weights; model
+/// and optimiser are unchanged then.
 template <class Model>
 void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
   const auto text = file.metadata.find(detail::kAdamSteps);
-  if (text == file.metadata.end()) throw file_error("holds weights alone, no training to resume");
+  if (text == file.metadata.end()) throw file_error("has only weights, no training state to resume");
   detail::Problems problems;
   const std::string& digits = text->second;
   std::int64_t steps = 0;
@@ -94,7 +95,7 @@ void read_optimizer(const Safetensors& file, Model& model, Adam& adam) {
   });
 }
 
-/// Adds a sequence, C x B x T here, as "training.<name>", (T, B, C) there.
+/// Adds a sequence (C x B x T) to `file` as tensor "training.<name>" of shape (T, B, C).
 template <class Scalar, class Device>
 void add_sequence(Safetensors& file, const std::string& name, const Sequence<Scalar, Device>& x) {
   with_host_copy(Device{}, x.flat(), [&](auto values) {
@@ -103,7 +104,7 @@ void add_sequence(Safetensors& file, const std::string& name, const Sequence<Sca
   });
 }
 
-/// Fills x, which has its shape, with what add_sequence added. Throws file_error.
+/// Reads a sequence that add_sequence added. x has its shape. Throws file_error.
 template <class Scalar, class Device>
 void read_sequence(const Safetensors& file, const std::string& name, Sequence<Scalar, Device>& x) {
   const std::string full = detail::kTraining + name;

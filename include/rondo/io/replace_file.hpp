@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Writing a file so that nothing is lost: the bytes go to a temporary beside it, which takes its name only once they
-// are all on disk. A full disk or a crash leaves the former file whole.
+// Atomic replacement of a file: the bytes are written to a temporary file in the same folder, which is then renamed. If
+// the disk is full or the program crashes, the former file is intact.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -17,7 +17,7 @@
 
 namespace rondo::inline v0 {
 
-/// Replaces `path` by the parts, one behind the other. Throws file_error, naming the file and the reason.
+/// Replaces the file `path` by the concatenated parts. Throws file_error that names the file and the reason.
 inline void replace_file(const std::filesystem::path& path, std::span<const std::string_view> parts) {
   const std::filesystem::path temporary = path.string() + ".tmp";
   const auto fail = [&](const char* what, const std::string& why) {
@@ -37,6 +37,7 @@ inline void replace_file(const std::filesystem::path& path, std::span<const std:
   if (renamed) fail("cannot be replaced", renamed.message());
 }
 
+/// Replaces the file `path` by `bytes`. Throws file_error that names the file and the reason.
 inline void replace_file(const std::filesystem::path& path, std::string_view bytes) {
   replace_file(path, std::span(&bytes, 1));
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The safetensors format: eight bytes of header length, a JSON header that names each tensor's type, shape and place,
-// then the bytes. PyTorch reads and writes it by `safetensors.torch`. Numbers are little-endian, as on every machine
-// Rondo builds on.
+// The safetensors format: eight bytes of header length, a JSON header with the type, shape and offsets of each tensor,
+// then the data. PyTorch reads and writes it by `safetensors.torch`. Numbers are little-endian.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -27,11 +26,11 @@
 
 namespace rondo::inline v0 {
 
-static_assert(std::endian::native == std::endian::little, "safetensors wants a little-endian machine");
+static_assert(std::endian::native == std::endian::little, "rondo: safetensors needs a little-endian machine");
 
 namespace detail {
 
-/// The bytes of a tensor of numbers of so many bytes each; none if an extent is negative or the product too large.
+/// Size in bytes of a tensor with elements of `width` bytes; none if an extent is negative or the product overflows.
 inline std::optional<std::size_t> bytes_of_shape(const std::vector<Index>& shape, std::size_t width) {
   if (std::ranges::any_of(shape, [](Index extent) { return extent < 0; })) return std::nullopt;
   if (std::ranges::find(shape, Index{0}) != shape.end()) return 0;
@@ -44,14 +43,16 @@ inline std::optional<std::size_t> bytes_of_shape(const std::vector<Index>& shape
 
 }  // namespace detail
 
-/// A set of named row-major tensors of float or double, and text by key.
+/// The contents of a safetensors file: named row-major tensors of float or double, and metadata.
 class Safetensors {
  public:
+  /// One tensor.
   struct Tensor {
-    std::string dtype;         ///< "F32" or "F64"; other types are kept as bytes
-    std::vector<Index> shape;  ///< slowest first
-    std::string bytes;
+    std::string dtype;         ///< "F32" or "F64"; tensors of other types are stored without conversion
+    std::vector<Index> shape;  ///< slowest dimension first
+    std::string bytes;         ///< data, row-major, little-endian
 
+    /// Number of elements.
     Index size() const {
       Index n = 1;
       for (Index extent : shape) n *= extent;
@@ -59,22 +60,24 @@ class Safetensors {
     }
   };
 
-  std::map<std::string, Tensor> tensors;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, Tensor> tensors;        ///< tensors by name
+  std::map<std::string, std::string> metadata;  ///< text by key
 
+  /// "F32" for float, "F64" for double.
   template <class Scalar>
   static constexpr const char* dtype_of() {
     static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>);
     return sizeof(Scalar) == 4 ? "F32" : "F64";
   }
 
+  /// Adds or replaces a tensor. values: row-major, as many as the product of `shape`.
   template <class Scalar>
   void add(const std::string& name, std::vector<Index> shape, std::span<const Scalar> values) {
     tensors[name] = {dtype_of<Scalar>(), std::move(shape),
                      std::string(reinterpret_cast<const char*>(values.data()), values.size_bytes())};
   }
 
-  /// The tensor's values, converted to Scalar. Throws file_error for a type that is not F32 or F64.
+  /// The values of a tensor, converted to Scalar. Throws file_error that names it unless its type is F32 or F64.
   template <class Scalar>
   static std::vector<Scalar> values(const std::string& name, const Tensor& tensor) {
     const auto convert = [&]<class Stored>(Stored) {
@@ -87,7 +90,7 @@ class Safetensors {
     throw file_error("tensor " + name + " has type " + tensor.dtype + ", wanted F32 or F64");
   }
 
-  /// Replaces the file `path`. Throws file_error.
+  /// Writes the file `path`, atomically. Throws file_error.
   void write(const std::filesystem::path& path) const {
     nlohmann::json header = nlohmann::json::object();
     if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -105,7 +108,7 @@ class Safetensors {
     replace_file(path, parts);
   }
 
-  /// Reads a whole file. Throws file_error with the file and the offset of what is wrong.
+  /// Reads a file. Throws file_error that names the file, the byte offset and the problem.
   static Safetensors read(const std::filesystem::path& path) {
     std::ifstream in(path, std::ios::binary);
     if (!in) throw file_error(path.string() + ": cannot be opened");
@@ -115,10 +118,10 @@ class Safetensors {
     };
     std::uint64_t length = 0;
     if (file.size() < sizeof length)
-      fail(0, detail::concat("a safetensors file begins with 8 bytes, this one has ", file.size()));
+      fail(0, detail::concat("a safetensors file starts with 8 bytes of header length, this file has ", file.size()));
     std::memcpy(&length, file.data(), sizeof length);
     if (length > file.size() - sizeof length)
-      fail(0, detail::concat("the header is said to have ", length, " bytes, the file has ", file.size(), " in all"));
+      fail(0, detail::concat("the header length is ", length, " bytes, the file has ", file.size()));
     const std::string_view text(file.data() + sizeof length, length);
     const std::string_view data = std::string_view(file).substr(sizeof length + length);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A model's parameters to and from safetensors, under PyTorch's names and in PyTorch's shapes, so that weights go both
-// ways between Rondo and torch, and between one device and another. Strict: a name too many, a name too few or another
-// shape is an error, never a silent default.
+// The parameters of a model in safetensors files, with the names and shapes of PyTorch, so that weights can be
+// exchanged with PyTorch in both directions. Strict: an extra tensor, a missing tensor or another shape is an error.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -17,14 +16,14 @@ namespace rondo::inline v0 {
 
 namespace detail {
 
-/// PyTorch's shape of a rows x cols matrix.
+/// Shape in PyTorch of a rows x cols matrix.
 inline std::vector<Index> torch_extents(Index rows, Index cols, ParameterKind kind) {
   if (kind == ParameterKind::bias) return {rows};
   return kind == ParameterKind::weight ? std::vector<Index>{rows, cols} : std::vector<Index>{cols, rows};
 }
 
-/// What PyTorch calls the second bias of a recurrent layer, where `name` is the first: lstm.bias_ih_l0_reverse has
-/// lstm.bias_hh_l0_reverse. Empty for any other name.
+/// Name in PyTorch of the second bias of a recurrent layer, if `name` is the first: lstm.bias_hh_l0_reverse for
+/// lstm.bias_ih_l0_reverse. Empty for any other name.
 inline std::string second_bias(std::string_view name) {
   constexpr std::string_view first = "bias_ih_l", second = "bias_hh_l";
   const std::size_t last_part = name.rfind('.') + 1;  // npos + 1 = 0
@@ -39,8 +38,8 @@ std::set<std::string> parameter_names(const Model& model) {
   return names;
 }
 
-/// The second bias of a layer that only has the sum of the two, as an LSTM has; empty where there is none, or where the
-/// model has both as parameters of their own, as a GRU does.
+/// Name of the second bias of a layer that has only the sum of the two biases (LSTM); empty if there is no second bias,
+/// or if the model has both as separate parameters (GRU).
 inline std::string summed_bias(const std::set<std::string>& names, std::string_view name) {
   std::string other = second_bias(name);
   return names.contains(other) ? "" : other;
@@ -66,7 +65,7 @@ void add_matrix(Safetensors& file, const std::string& name, MatrixView<const Sca
   file.add<Scalar>(name, torch_extents(a.rows, a.cols, kind), values);
 }
 
-/// What speaks against reading a tensor in this shape; empty if nothing does.
+/// Why a tensor cannot be read in this shape; empty if it can.
 inline std::string tensor_problem(const Safetensors& file, const std::string& name, const std::vector<Index>& extents) {
   const auto found = file.tensors.find(name);
   if (found == file.tensors.end()) return "tensor " + name + " is missing";
@@ -78,13 +77,13 @@ inline std::string tensor_problem(const Safetensors& file, const std::string& na
   return "";
 }
 
-/// Everything that is wrong with a file, for one message of one line.
+/// All problems of a file, joined to a message of one line.
 class Problems {
  public:
   void add(const std::string& problem) {
     if (!problem.empty()) text_ += (text_.empty() ? "" : "; ") + problem;
   }
-  /// Throws file_error if there is any.
+  /// Throws file_error if there is a problem.
   void raise() const {
     if (!text_.empty()) throw file_error(text_);
   }
@@ -93,7 +92,7 @@ class Problems {
   std::string text_;
 };
 
-/// The values of a tensor that must be there, in this shape. Throws file_error.
+/// The values of a tensor of this shape. Throws file_error if it is missing or has another shape or type.
 template <class Scalar>
 std::vector<Scalar> values_of(const Safetensors& file, const std::string& name, const std::vector<Index>& extents) {
   if (const std::string problem = tensor_problem(file, name, extents); !problem.empty()) throw file_error(problem);
@@ -110,7 +109,8 @@ void read_matrix(const Safetensors& file, const std::string& name, MatrixView<Sc
 
 }  // namespace detail
 
-/// Adds every weight of a model to `file`.
+/// Adds every weight of a model to `file`, with the names and shapes of PyTorch. A second bias that the model does not
+/// have (LSTM) is written as zeros.
 template <class Model>
 void add_weights(Safetensors& file, const Model& model) {
   const std::set<std::string> names = detail::parameter_names(model);
@@ -123,9 +123,9 @@ void add_weights(Safetensors& file, const Model& model) {
       });
 }
 
-/// Sets every weight of a model from `file`. Throws file_error if a tensor is missing, has another shape or type, or
-/// has no place in the model; the message lists all of them, and the model stays as it was. Names that begin with
-/// `ignored_prefix` may stand there unread.
+/// Reads every weight of a model from `file`. A second bias that the model does not have (LSTM) is added to the first.
+/// Throws file_error if a tensor is missing, has another shape or type, or belongs to no parameter; the message lists
+/// all of them, and the model is unchanged then. Tensors with names that start with `ignored_prefix` are ignored.
 template <class Model>
 void read_weights(const Safetensors& file, Model& model, const std::string& ignored_prefix = "") {
   const std::set<std::string> names = detail::parameter_names(model);
@@ -142,7 +142,7 @@ void read_weights(const Safetensors& file, Model& model, const std::string& igno
     check(name, detail::torch_extents(p.rows(), p.cols(), p.kind()));
     if (!other.empty() && file.tensors.contains(other)) check(other, {p.rows()});
   });
-  for (const std::string& name : unread) problems.add("tensor " + name + " has no place in this model");
+  for (const std::string& name : unread) problems.add("tensor " + name + " does not belong to this model");
   problems.raise();
 
   model.for_each_parameter([&]<class Scalar, class Device>(const Path& path, Parameter<Scalar, Device>& p) {

@@ -15,8 +15,8 @@ struct Equations<GruCell> {
     h = n + u * (h_before - n);  // (23) hidden state, (1 - u) n + u h_before
   }
 
-  /// Backward. dh: dL/dh(t) from the layer above and through R from step t+1. carry, in/out: gradient through the direct
-  /// path h(t+1) -> h(t) on entry, h(t) -> h(t-1) on return. dz: gradients of the pre-activations.
+  /// Backward. dh: dL/dh(t) from the layer above and through R from step t+1. carry, in/out: gradient through the
+  /// direct path h(t+1) -> h(t) on entry, h(t) -> h(t-1) on return. dz: gradients of the pre-activations.
   template <class V, class Before, class Tanh, class Dh, class Carry, class Dz>
   [[gnu::always_inline]] static constexpr void backward(const V (&gates)[4], const Before& h_before, const Tanh&,
                                                         const Dh& dh, Carry& carry, Dz (&dz)[4]) {

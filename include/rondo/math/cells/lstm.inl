@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The equations of the LSTM. Included several times (see math/equations.hpp): no include guard, no includes. V is the
-// value type: a float in a CUDA thread, an Eigen array, a vector register. Equation numbers are those of docs/01-lstm.md
-// and docs/02-backprop-through-time.md. Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000.
+// value type: a float in a CUDA thread, an Eigen array, a vector register. Equation numbers are those of
+// docs/01-lstm.md and docs/02-backprop-through-time.md. Hochreiter and Schmidhuber 1997; forget gate: Gers,
+// Schmidhuber, Cummins 2000.
 
 template <>
 struct Equations<LstmCell> {
