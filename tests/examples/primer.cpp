@@ -160,8 +160,8 @@ TEST_CASE("A primer's pedal is heard as its model hears it, beginning with how i
 
 TEST_CASE("What cannot be a primer says so in one line") {
   CHECK_THROWS_WITH(primer_of(music::make_performance({note(0, 1, 40, 9)}), 10),
-                    Catch::Contains(": drums alone (channel 10), no notes"));
-  CHECK_THROWS_WITH(primer_of({}, 10), Catch::Contains(": no notes in it"));
+                    Catch::Contains(": only percussion (channel 10), no notes"));
+  CHECK_THROWS_WITH(primer_of({}, 10), Catch::Contains(": no notes"));
   CHECK_THROWS_WITH(piano::read_primer(RONDO_SOURCE_DIR "/README.md", 10, PedalMode::extend),
                     Catch::Contains("README.md: not a MIDI file"));
   CHECK_THROWS(piano::read_primer("/nowhere.mid", 10, PedalMode::extend));

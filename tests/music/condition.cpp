@@ -82,7 +82,7 @@ TEST_CASE("Conditions by name, and how many ids they take") {
   CHECK((key.ids() == 24 && key.ids_per_step() == 2 && key.needs_lookahead()));
   for (const Conditions& c : {all, none, sounding, key}) CHECK(Conditions::named(c.names()) == c);
   CHECK_THROWS_WITH(Conditions::named(std::vector<std::string>{"key", "tempo"}),
-                    "condition: 'tempo' is none of notes-per-second, key, sounding");
+                    "condition: unknown name 'tempo', wanted notes-per-second, key or sounding");
 }
 
 TEST_CASE("Keys are down from their note-on to their note-off, the pedal likewise") {

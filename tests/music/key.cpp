@@ -95,6 +95,6 @@ TEST_CASE("Keys by name") {
   for (const char* text : {"", "H", "C dur", "C##", "major", "M", "CM", "1", "C major7", " C", "C major "}) {
     INFO("'" << text << "'");
     CHECK_THROWS_WITH(key_named(text),
-                      "key: '" + std::string(text) + "' is none; wanted e.g. 'C major', 'F# minor', 'Am'");
+                      "key: '" + std::string(text) + "' is not a key; wanted e.g. 'C major', 'F# minor', 'Am'");
   }
 }

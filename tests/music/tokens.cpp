@@ -41,7 +41,7 @@ TEST_CASE("The vocabulary numbers 388 events, and two more for the pedal") {
   CHECK(name(Token{128 + 61}) == "note_off 61");
   CHECK(name(Token{256 + 24}) == "time_shift 25");
   CHECK(name(Token{389}) == "pedal up");
-  CHECK_THROWS_WITH(name(Token{390}), "music: 390 is no token, they are 0..389");
+  CHECK_THROWS_WITH(name(Token{390}), "music: 390 is not a token, wanted 0..389");
   CHECK_THROWS(name(Token{-1}));
 }
 
@@ -219,7 +219,7 @@ TEST_CASE("The pedal as tokens: only changes, in their place within a step") {
   CHECK(vocabulary_size(PedalMode::tokens) == 390);
   CHECK(vocabulary_size(PedalMode::extend) == 388);
   CHECK(pedal_mode("tokens") == PedalMode::tokens);
-  CHECK_THROWS_WITH(pedal_mode("half"), "pedal: 'half' is none of extend, tokens, ignore");
+  CHECK_THROWS_WITH(pedal_mode("half"), "pedal: unknown mode 'half', wanted extend, tokens or ignore");
 
   // Two channels share the one pedal of the vocabulary: down while either is.
   const Performance two =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From a performance in seconds back to a file: how generated music gets written.
+// From a performance in seconds to a MIDI file.
 #pragma once
 
 #include <rondo/midi/file.hpp>
@@ -18,16 +18,17 @@
 
 namespace rondo::inline v0::midi {
 
-/// The clock of composed files. 500 ticks to a quarter note of half a second make one tick exactly one millisecond, at
-/// the tempo that a player assumes even if it ignores tempo events.
+/// Division of composed files. With 500 ticks per quarter note at the default tempo (120 bpm) a tick is one
+/// millisecond, also for players that ignore tempo events.
 inline constexpr std::uint16_t kComposeTicksPerQuarter = 500;
+/// Ticks per second of composed files.
 inline constexpr double kComposeTicksPerSecond = 1000;
 
-/// A file that plays the performance, each time rounded to the nearest millisecond. Notes, controllers and bends go to
-/// the tracks that they name; a single track makes format 0, several make format 1. At one time controllers come
-/// first, then bends, note-offs, note-ons. Where notes of one pitch overlap on one channel of a track, reading the
-/// file back ends the first of them first.
-/// Throws std::invalid_argument for a note that ends before it starts and for times that are negative or not finite.
+/// A MIDI file of the performance, times rounded to the nearest millisecond. Notes, controllers and bends are written
+/// to the tracks that they name; one track gives format 0, several give format 1. Events at one time are in the order
+/// controllers, bends, note-offs, note-ons. If notes of one pitch overlap on one channel of a track, reading the file
+/// ends the earliest first. `title`, unless empty, is the name of the first track. Throws std::invalid_argument for a
+/// note that ends before it starts, and for a time that is negative or not finite.
 File compose(const Performance<Seconds>& performance, std::string_view title = {});
 
 namespace detail {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the reader has to say about a file: a Diagnostic for each deviation that it could live with, an error for a file
-// that it cannot read at all. Both name the byte where it happened.
+// Messages of the MIDI reader: a Diagnostic for each deviation from the standard that it tolerates, an error for a file
+// that it cannot read. Both have a byte offset.
 #pragma once
 
 #include <cstddef>
@@ -13,37 +13,38 @@
 
 namespace rondo::inline v0::midi {
 
-/// One deviation from the standard, and what the reader made of it.
+/// One deviation from the standard, and how the reader handled it.
 struct Diagnostic {
   std::size_t offset = 0;  ///< of the byte in the file, 0-based
   int track = -1;          ///< 0-based index of the track; -1 outside of tracks
-  std::string message;
+  std::string message;     ///< one line
 
   friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
 };
 
-/// A file that cannot be read at all. what() is one line: what was wanted, what was there, at which byte.
+/// A file that cannot be read. what() is one line with the expected and the actual content and the byte offset.
 class error : public std::runtime_error {
  public:
+  /// `offset`: of the byte in the file, 0-based; appended to the message.
   error(const std::string& message, std::size_t offset)
       : std::runtime_error(message + " at byte offset " + std::to_string(offset)), offset_(offset) {}
 
-  /// The same error with the file's name in front.
+  /// The same error with the name of the file prepended.
   error(const std::string& path, const error& inner)
       : std::runtime_error(path + ": " + inner.what()), offset_(inner.offset_) {}
 
-  std::size_t offset() const noexcept { return offset_; }
+  std::size_t offset() const noexcept { return offset_; }  ///< of the byte in the file, 0-based
 
  private:
   std::size_t offset_;
 };
 
-/// Collects diagnostics up to a limit, so that a megabyte of rubbish does not become a gigabyte of complaints.
+/// Collects diagnostics up to a limit, which bounds the memory for a file of random bytes.
 class Diagnostics {
  public:
-  static constexpr std::size_t kMaximum = 100;  ///< listed for one file; the rest is only counted
+  static constexpr std::size_t kMaximum = 100;  ///< listed per file; more are only counted
 
-  /// Parts are strings and integers; they are joined only if the diagnostic is going to be listed.
+  /// Adds a diagnostic. Parts are strings and integers, joined only if the diagnostic is listed.
   template <class... Parts>
   void add(std::size_t offset, int track, const Parts&... parts) {
     if (listed_.size() == kMaximum) {
@@ -55,7 +56,7 @@ class Diagnostics {
     listed_.push_back({offset, track, std::move(message)});
   }
 
-  /// Hands the list over; one more entry at its end tells how many were left out.
+  /// Returns the list. If some were not listed, a last entry has their number.
   std::vector<Diagnostic> take() && {
     if (unlisted_ != 0) {
       listed_.push_back(

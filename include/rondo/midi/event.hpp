@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One event of a track at its absolute time: 16 bytes, whatever it is. The bytes of meta and system-exclusive events
-// lie in a buffer of the track (track.hpp); the event holds their index.
+// One event of a track at its absolute time: 16 bytes for every kind. The bytes of meta and system-exclusive events are
+// stored in a buffer of the track (track.hpp); the event has their index.
 #pragma once
 
 #include <rondo/midi/time.hpp>
@@ -9,61 +9,67 @@
 
 namespace rondo::inline v0::midi {
 
-/// The upper half of a channel voice message's status byte, or the whole status byte of the others.
+/// Kind of an event: the upper half of the status byte of a channel voice message, else the whole status byte.
 enum class Kind : std::uint8_t {
-  note_off = 0x80,
-  note_on = 0x90,
-  poly_pressure = 0xA0,
-  control_change = 0xB0,
-  program_change = 0xC0,
-  channel_pressure = 0xD0,
-  pitch_bend = 0xE0,
-  sysex = 0xF0,   ///< a system-exclusive message without its F0
-  escape = 0xF7,  ///< its continuation, or bytes to be sent as they are
-  meta = 0xFF,
+  note_off = 0x80,          ///< data: pitch, release velocity
+  note_on = 0x90,           ///< data: pitch, velocity; velocity 0 is a note-off
+  poly_pressure = 0xA0,     ///< data: pitch, pressure
+  control_change = 0xB0,    ///< data: controller, value
+  program_change = 0xC0,    ///< data: program
+  channel_pressure = 0xD0,  ///< data: pressure
+  pitch_bend = 0xE0,        ///< data: low and high 7 bits of the bend + 8192
+  sysex = 0xF0,             ///< system-exclusive message; the payload is without F0
+  escape = 0xF7,            ///< continuation of a system-exclusive message, or raw bytes
+  meta = 0xFF,              ///< meta event; data1 is its type
 };
 
+/// One event of a track.
 struct Event {
-  Ticks time{};             ///< from the start of the track
-  std::uint8_t status = 0;  ///< as in the file: 0x80..0xEF, 0xF0, 0xF7, 0xFF
-  std::uint8_t data1 = 0;  ///< 0..127: pitch, controller, program, pressure, low bits of a bend; the type of a meta event
-  std::uint8_t data2 = 0;  ///< 0..127: velocity, value, pressure, high bits of a bend; 0 where there is none
-  std::uint32_t payload = 0;  ///< meta and system-exclusive: which of the track's payloads
+  Ticks time{};               ///< from the start of the track
+  std::uint8_t status = 0;    ///< as in the file: 0x80..0xEF, 0xF0, 0xF7, 0xFF
+  std::uint8_t data1 = 0;     ///< first data byte, 0..127, see Kind; type of a meta event
+  std::uint8_t data2 = 0;     ///< second data byte, 0..127, see Kind; 0 if there is none
+  std::uint32_t payload = 0;  ///< meta and system-exclusive events: index of the payload in the track
 
-  constexpr bool is_channel() const { return status < 0xF0; }
+  constexpr bool is_channel() const { return status < 0xF0; }  ///< whether this is a channel voice message
+  /// Kind of the event.
   constexpr Kind kind() const { return static_cast<Kind>(is_channel() ? status & 0xF0 : status); }
   constexpr std::uint8_t channel() const { return status & 0x0F; }  ///< 0..15
 
-  // `&`, not `&&`: no processor can predict which events are notes, and whole files are asked.
+  /// Whether this is a note-on with a velocity above 0. (`&`, not `&&`: the branch would be unpredictable.)
   constexpr bool is_note_on() const { return ((status & 0xF0) == 0x90) & (data2 != 0); }
-  /// A note-on of velocity 0 is a note-off: it lets files use running status throughout.
+  /// Whether this is a note-off, or a note-on with velocity 0, which means the same.
   constexpr bool is_note_off() const { return kind() == Kind::note_off || (kind() == Kind::note_on && data2 == 0); }
+  /// Whether this is a meta event of this type.
   constexpr bool is_meta(std::uint8_t type) const { return status == 0xFF && data1 == type; }
-  /// -8192..8191, 0 at rest.
+  /// Value of a pitch bend, -8192..8191; 0: no bend.
   constexpr int bend() const { return (data1 | data2 << 7) - 8192; }
 };
 static_assert(sizeof(Event) == 16);
 
-/// How many data bytes follow the status byte of a channel voice message: 1 for program and channel pressure.
+/// Number of data bytes of a channel voice message: 1 for program change and channel pressure, else 2.
 constexpr int data_bytes(std::uint8_t status) { return (status & 0xE0) == 0xC0 ? 1 : 2; }
 
-// ---- making channel events; channel 0..15, all else 0..127
-// -------------------------------------------------------------
+// ---- functions that make channel events
 
+/// A channel voice message; channel 0..15, data 0..127.
 constexpr Event channel_event(Ticks time, Kind kind, int channel, int data1, int data2 = 0) {
   return {time, static_cast<std::uint8_t>(static_cast<int>(kind) | (channel & 0x0F)), static_cast<std::uint8_t>(data1),
           static_cast<std::uint8_t>(data2), 0};
 }
+/// A note-on; channel 0..15, pitch 0..127, velocity 1..127.
 constexpr Event note_on(Ticks time, int channel, int pitch, int velocity) {
   return channel_event(time, Kind::note_on, channel, pitch, velocity);
 }
+/// A note-off; channel 0..15, pitch and release velocity 0..127.
 constexpr Event note_off(Ticks time, int channel, int pitch, int velocity = 64) {
   return channel_event(time, Kind::note_off, channel, pitch, velocity);
 }
+/// A control change; channel 0..15, controller and value 0..127.
 constexpr Event control_change(Ticks time, int channel, int controller, int value) {
   return channel_event(time, Kind::control_change, channel, controller, value);
 }
-/// value -8192..8191
+/// A pitch bend; channel 0..15, value -8192..8191.
 constexpr Event pitch_bend(Ticks time, int channel, int value) {
   return channel_event(time, Kind::pitch_bend, channel, (value + 8192) & 0x7F, (value + 8192) >> 7);
 }

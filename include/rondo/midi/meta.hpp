@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The meta events that the standard defines: their types, the payloads they must have, and the tempo among them.
+// The meta events of the standard: their types, checks of their payloads, and tempo.
 #pragma once
 
 #include <array>
@@ -9,40 +9,41 @@
 
 namespace rondo::inline v0::midi {
 
+/// Types of meta events.
 namespace meta {
-inline constexpr std::uint8_t kSequenceNumber = 0x00;
-inline constexpr std::uint8_t kText = 0x01;
-inline constexpr std::uint8_t kCopyright = 0x02;
-inline constexpr std::uint8_t kTrackName = 0x03;
-inline constexpr std::uint8_t kInstrumentName = 0x04;
-inline constexpr std::uint8_t kLyric = 0x05;
-inline constexpr std::uint8_t kMarker = 0x06;
-inline constexpr std::uint8_t kCuePoint = 0x07;
-inline constexpr std::uint8_t kChannelPrefix = 0x20;
-inline constexpr std::uint8_t kPort = 0x21;
-inline constexpr std::uint8_t kEndOfTrack = 0x2F;
-inline constexpr std::uint8_t kTempo = 0x51;
-inline constexpr std::uint8_t kSmpteOffset = 0x54;
-inline constexpr std::uint8_t kTimeSignature = 0x58;
-inline constexpr std::uint8_t kKeySignature = 0x59;
+inline constexpr std::uint8_t kSequenceNumber = 0x00;  ///< number of the sequence: 0 or 2 bytes
+inline constexpr std::uint8_t kText = 0x01;            ///< any text
+inline constexpr std::uint8_t kCopyright = 0x02;       ///< copyright notice: text
+inline constexpr std::uint8_t kTrackName = 0x03;       ///< name of the track: text
+inline constexpr std::uint8_t kInstrumentName = 0x04;  ///< name of the instrument: text
+inline constexpr std::uint8_t kLyric = 0x05;           ///< lyrics: text
+inline constexpr std::uint8_t kMarker = 0x06;          ///< marker: text
+inline constexpr std::uint8_t kCuePoint = 0x07;        ///< cue point: text
+inline constexpr std::uint8_t kChannelPrefix = 0x20;   ///< channel of the following meta events: 1 byte
+inline constexpr std::uint8_t kPort = 0x21;            ///< port of the track: 1 byte
+inline constexpr std::uint8_t kEndOfTrack = 0x2F;      ///< end of the track: 0 bytes
+inline constexpr std::uint8_t kTempo = 0x51;           ///< microseconds per quarter note: 3 bytes
+inline constexpr std::uint8_t kSmpteOffset = 0x54;     ///< start time of the track: 5 bytes
+inline constexpr std::uint8_t kTimeSignature = 0x58;   ///< time signature: 4 bytes
+inline constexpr std::uint8_t kKeySignature = 0x59;    ///< key signature: 2 bytes
 }  // namespace meta
 
-inline constexpr std::uint32_t kDefaultTempo =
-    500'000;  // microseconds per quarter note: 120 bpm, where a file is silent
+/// Tempo of a file before its first tempo event, in microseconds per quarter note: 120 bpm.
+inline constexpr std::uint32_t kDefaultTempo = 500'000;
 
-/// Microseconds per quarter note that a tempo event's payload sets; 0 if it sets none (wrong length, or zero).
+/// Microseconds per quarter note of a tempo event's payload; 0 if the payload is invalid (wrong length, or zero).
 constexpr std::uint32_t tempo(std::span<const std::uint8_t> payload) {
   if (payload.size() != 3) return 0;
   return static_cast<std::uint32_t>(payload[0] << 16 | payload[1] << 8 | payload[2]);
 }
 
-/// The payload of a tempo event; microseconds per quarter note, 1..16777215.
+/// Payload of a tempo event; `microseconds` per quarter note, 1..16777215.
 constexpr std::array<std::uint8_t, 3> tempo_payload(std::uint32_t microseconds) {
   return {static_cast<std::uint8_t>(microseconds >> 16), static_cast<std::uint8_t>(microseconds >> 8),
           static_cast<std::uint8_t>(microseconds)};
 }
 
-/// What is wrong with a meta event's payload; nullptr if nothing is. Such an event has no effect.
+/// Problem of a meta event's payload, or nullptr if it is valid. An invalid event has no effect.
 constexpr const char* meta_fault(std::uint8_t type, std::span<const std::uint8_t> payload) {
   const std::size_t size = payload.size();
   switch (type) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A note: what a note-on and its note-off say together. The clock is part of the type.
+// A note: a note-on with its note-off. The unit of time, Ticks or Seconds, is part of the type.
 #pragma once
 
 #include <rondo/midi/time.hpp>
@@ -10,48 +10,48 @@
 
 namespace rondo::inline v0::midi {
 
+/// A note. Time is Ticks or Seconds.
 template <class Time>
 struct Note {
-  Time start{};                ///< when the key goes down
-  Time end{};                  ///< when it comes up; end >= start
+  Time start{};                ///< time of the note-on
+  Time end{};                  ///< time of the note-off, >= start
   std::uint8_t pitch = 60;     ///< 0..127, 60 is middle C
   std::uint8_t velocity = 64;  ///< 1..127
-  std::uint8_t channel = 0;    ///< 0..15, 9 is the drums of General MIDI
-  std::uint16_t track = 0;     ///< index of the track the note came from
+  std::uint8_t channel = 0;    ///< 0..15; 9 is percussion in General MIDI
+  std::uint16_t track = 0;     ///< index of the note's track
 
   friend auto operator<=>(const Note&, const Note&) = default;
 };
 
-/// A change of one controller, CC64 (the sustain pedal) above all.
+/// A change of one controller, for instance CC64, the sustain pedal. Time is Ticks or Seconds.
 template <class Time>
 struct ControlChange {
-  Time time{};
+  Time time{};                   ///< time of the event
   std::uint8_t controller = 64;  ///< 0..127
   std::uint8_t value = 0;        ///< 0..127
   std::uint8_t channel = 0;      ///< 0..15
-  std::uint16_t track = 0;
-
+  std::uint16_t track = 0;       ///< index of the event's track
   friend auto operator<=>(const ControlChange&, const ControlChange&) = default;
 };
 
-/// A bend of all notes on one channel.
+/// A pitch bend of all notes on one channel. Time is Ticks or Seconds.
 template <class Time>
 struct PitchBend {
-  Time time{};
-  std::int16_t value = 0;    ///< -8192..8191; by default the ends are two semitones away
+  Time time{};               ///< time of the event
+  std::int16_t value = 0;    ///< -8192..8191; by default +-2 semitones
   std::uint8_t channel = 0;  ///< 0..15
-  std::uint16_t track = 0;
+  std::uint16_t track = 0;   ///< index of the event's track
 
   friend auto operator<=>(const PitchBend&, const PitchBend&) = default;
 };
 
-/// From pedal down to pedal up.
+/// Interval in which the sustain pedal is down. Time is Ticks or Seconds.
 template <class Time>
 struct PedalSpan {
-  Time start{};
-  Time end{};
+  Time start{};              ///< pedal down
+  Time end{};                ///< pedal up
   std::uint8_t channel = 0;  ///< 0..15
-  std::uint16_t track = 0;
+  std::uint16_t track = 0;   ///< index of the pedal's track
 
   friend auto operator<=>(const PedalSpan&, const PedalSpan&) = default;
 };

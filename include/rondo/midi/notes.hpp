@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// From events to what is heard: notes, controllers, pitch bends, in ticks or in seconds.
+// From events to notes, controllers and pitch bends, in ticks or in seconds.
 //
-// A note-off ends the oldest note of its pitch that sounds on its channel in its track (first in, first out). A note
-// that nothing ends lasts to the end of its track. A note-off without a note is ignored. A note may have length zero.
+// A note-off ends the oldest active note of its pitch on its channel in its track (first in, first out). A note without
+// a note-off lasts to the end of its track. A note-off without a note is ignored. A note may have length zero.
 #pragma once
 
 #include <rondo/midi/file.hpp>
@@ -21,36 +21,36 @@
 
 namespace rondo::inline v0::midi {
 
-inline constexpr std::uint8_t kSustainPedal = 64;  ///< the controller
-inline constexpr std::uint8_t kPedalDown = 64;     ///< its values from here on hold the dampers up
+inline constexpr std::uint8_t kSustainPedal = 64;  ///< controller number of the sustain pedal
+inline constexpr std::uint8_t kPedalDown = 64;     ///< the sustain pedal is down from this value on
 
-/// What is played in a file. Each list is in order of time; notes of one start are in order of pitch, then of their
-/// end.
+/// Notes, controllers and bends of a file, in order of time. Notes with one start are in order of pitch, then of end.
+/// Time is Ticks or Seconds.
 template <class Time>
 struct Performance {
-  std::vector<Note<Time>> notes;
-  std::vector<ControlChange<Time>> controls;  ///< of every controller; those of one time as their tracks have them
-  std::vector<PitchBend<Time>> pitch_bends;
-  Time duration{};                   ///< to the end of the longest track
-  std::size_t hanging_notes = 0;     ///< notes that nothing ended; they are among the notes
-  std::size_t orphan_note_offs = 0;  ///< note-offs that ended nothing
+  std::vector<Note<Time>> notes;              ///< all notes
+  std::vector<ControlChange<Time>> controls;  ///< of every controller; at one time in the order of their tracks
+  std::vector<PitchBend<Time>> pitch_bends;   ///< all pitch bends
+  Time duration{};                            ///< end of the longest track
+  std::size_t hanging_notes = 0;              ///< number of notes without a note-off, which `notes` contains
+  std::size_t orphan_note_offs = 0;           ///< number of note-offs without a note
 
   friend bool operator==(const Performance&, const Performance&) = default;
 };
 
-/// The performance in a file, on the clock that Time names: extract<Ticks>(file), extract<Seconds>(file).
-/// In format 2 every track is a piece of its own that starts at 0: tell them apart by their `track`.
+/// Notes, controllers and bends of a file in ticks or seconds: `extract<Ticks>(file)`, `extract<Seconds>(file)`. In
+/// format 2 every track is a separate piece that starts at 0; distinguish them by `track`.
 template <class Time>
 Performance<Time> extract(const File& file);
 
-/// From each sustain-pedal value (CC64) of 64 or more to the next below 64 on the same channel of the same track, in
-/// order of start. A pedal that stays down lasts to `performance.duration`.
+/// Intervals from a sustain-pedal value (CC64) of 64 or more to the next value below 64 on the same channel of the same
+/// track, in order of start. A pedal that stays down ends at `performance.duration`.
 template <class Time>
 std::vector<PedalSpan<Time>> pedal_spans(const Performance<Time>& performance);
 
 namespace detail {
 
-/// Turns a track's ticks into Time; quick where they come in order.
+/// Converts the ticks of a track to Time; in constant time if they are in order.
 template <class Time>
 class Clock {
  public:
@@ -68,7 +68,7 @@ class Clock {
   std::size_t hint_ = 0;
 };
 
-/// The notes that sound, by key (channel and pitch), each key's oldest first: lists linked through the notes' indices.
+/// Active notes by key (channel and pitch), the oldest first: lists linked through the indices of notes.
 class SoundingNotes {
  public:
   static constexpr std::uint32_t kNone = UINT32_MAX;
@@ -88,7 +88,7 @@ class SoundingNotes {
     ++count_;
   }
 
-  /// Takes the oldest note of a key; kNone if the key is silent.
+  /// Removes and returns the oldest note of a key; kNone if it has none.
   std::uint32_t pop(std::size_t key) {
     const std::uint32_t note = oldest_[key];
     if (note == kNone) return kNone;
@@ -97,7 +97,7 @@ class SoundingNotes {
     return note;
   }
 
-  /// Takes all that are left.
+  /// Removes all notes.
   template <class Visit>
   void drain(Visit visit) {
     for (std::size_t key = 0; count_ != 0; ++key) {
@@ -107,8 +107,8 @@ class SoundingNotes {
 
  private:
   std::array<std::uint32_t, 16 * 128> oldest_;
-  std::array<std::uint32_t, 16 * 128> newest_{};  // where the key is silent: whatever was there
-  std::vector<std::uint32_t> next_;               // of each note, the one that its key struck after it
+  std::array<std::uint32_t, 16 * 128> newest_{};  // unspecified for a key without notes
+  std::vector<std::uint32_t> next_;               // of each note, the next note of its key
   std::size_t count_ = 0;
 };
 
@@ -118,7 +118,7 @@ bool note_order(const Note<Time>& a, const Note<Time>& b) {
          std::tie(b.start, b.pitch, b.end, b.velocity, b.channel, b.track);
 }
 
-/// Merges sorted runs, which begin at the indices `starts`, into one, keeping the order of equals.
+/// Merges sorted runs, which start at the indices `starts`, into one. Stable.
 template <class T, class Less>
 void merge_runs(std::vector<T>& list, std::vector<std::size_t> starts, Less less) {
   const auto at = [&](std::size_t k) {
@@ -154,7 +154,7 @@ class Extractor {
   }
 
  private:
-  // Counting first is quicker than letting the lists grow: most of the time would go into fresh memory.
+  // Counting first is faster than growing the lists, which would spend most of the time on new memory.
   void reserve() {
     std::size_t notes = 0;
     std::size_t controls = 0;
@@ -208,7 +208,7 @@ class Extractor {
     sort_chords(first);
   }
 
-  // A track has its notes in order of start already; only those that start together need sorting.
+  // Notes of a track are in order of start; only notes with one start need sorting.
   void sort_chords(std::size_t first) {
     const auto end = result_.notes.end();
     for (auto chord = result_.notes.begin() + static_cast<std::ptrdiff_t>(first); chord != end;) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Bytes to File. Real programs write many files that break the standard, so the reader is lenient: it follows the bytes
-// rather than the counts and lengths that describe them, keeps what it understands, and lists what was wrong. Memory
-// grows with the bytes that are there, never with a number that a file claims. See docs/06-midi-and-tokens.md.
+// Bytes to File. Many programs write files that violate the standard, so the reader is lenient: it follows the events
+// rather than the counts and lengths in headers, keeps what it can parse, and lists deviations. Memory is proportional
+// to the size of the file, whatever its headers claim. See docs/06-midi-and-tokens.md.
 #pragma once
 
 #include <rondo/midi/diagnostic.hpp>
@@ -25,16 +25,22 @@
 
 namespace rondo::inline v0::midi {
 
+/// Result of reading a file.
 struct ReadResult {
-  File file;
-  std::vector<Diagnostic> diagnostics;  ///< in order of discovery, at most Diagnostics::kMaximum + 1
+  File file;                            ///< contents
+  std::vector<Diagnostic> diagnostics;  ///< deviations in reading order, at most Diagnostics::kMaximum + 1
 };
 
-/// Reads a Standard MIDI File, bare or in an RMID wrapper. Whatever it returns, write() can write.
-/// Throws midi::error if there is no header or no track in it.
+/// Reads a Standard MIDI File, also in an RMID wrapper. write() accepts every result. Throws midi::error if there is no
+/// header or no track.
 ReadResult read(std::span<const std::uint8_t> bytes);
 
-/// Reads a file. Throws midi::error as above, std::system_error if the file cannot be read; both name it.
+/// Reads a file. Throws midi::error as read(), and std::system_error if the file cannot be read; both name the file.
+///
+/// @code
+/// const auto [file, diagnostics] = rondo::midi::read_file("nocturne.mid");
+/// const auto performance = rondo::midi::extract<rondo::midi::Seconds>(file);
+/// @endcode
 ReadResult read_file(const std::filesystem::path& path);
 
 namespace detail {
@@ -51,7 +57,7 @@ class FileReader {
   }
 
  private:
-  static constexpr std::size_t kMaxTracks = 65535;  // what a header can count
+  static constexpr std::size_t kMaxTracks = 65535;  // maximum of the count in a header
 
   std::uint32_t big_endian(std::size_t at, std::size_t size) const {
     std::uint32_t value = 0;
@@ -67,12 +73,12 @@ class FileReader {
     return {reinterpret_cast<const char*>(bytes_.data()) + at, size};
   }
   bool is(std::string_view id, std::size_t at) const { return at + 4 <= end_ && text(at, 4) == id; }
-  /// Where `id` stands first, from `from` on; `otherwise` if it does not stand below that.
+  /// First position of `id` in [from, otherwise); `otherwise` if there is none.
   std::size_t find(std::string_view id, std::size_t from, std::size_t otherwise) const {
     const std::size_t at = text(0, otherwise).find(id, from);
     return at == std::string_view::npos ? otherwise : at;
   }
-  /// Whether a chunk may begin here: a track, or a printable name with a length that fits.
+  /// Whether a chunk may start here: a track, or a printable name with a length that fits.
   bool chunk_begins(std::size_t at) const {
     if (at + 8 > end_) return false;
     return is("MTrk", at) ||
@@ -88,7 +94,7 @@ class FileReader {
   void check_count();
 
   std::span<const std::uint8_t> bytes_;
-  std::size_t end_;           // of what is MIDI in these bytes
+  std::size_t end_;           // end of the MIDI data
   std::size_t position_ = 0;  // of the next chunk
   std::size_t header_ = 0;
   File file_;
@@ -127,7 +133,7 @@ inline void FileReader::read_header(std::size_t at) {
   }
   const std::uint32_t length = big_endian(at + 4, 4);
   if (length != 6) found_.add(at + 4, -1, "header of length ", length, " instead of 6");
-  // A longer header is allowed to later versions of the standard; a length that leads nowhere is not believed.
+  // Later versions of the standard may have a longer header; a length that does not lead to a track is ignored.
   position_ = length > 6 && fits(at) && is("MTrk", at + 8 + length) ? at + 8 + length : at + 14;
 
   const std::uint32_t format = big_endian(at + 8, 2);
@@ -180,7 +186,7 @@ inline void FileReader::read_track() {
   std::size_t limit = fit ? body + length : find("MTrk", body, end_);
 
   Track& track = file_.tracks.emplace_back();
-  track.events.reserve((limit - body) / 3);  // few events take less than three bytes
+  track.events.reserve((limit - body) / 3);  // most events have three bytes or more
   TrackReader reader(bytes_, body, index, track, found_);
   bool ended = reader.read(limit);
   if (!ended && limit < end_ && !chunk_begins(limit)) {
@@ -198,7 +204,7 @@ inline void FileReader::read_track() {
     position_ = find("MTrk", stop, limit);  // the length may reach over the next track
     found_.add(stop, index, position_ - stop, " bytes after the end of the track, skipped");
   }
-  // Many tracks that each claim the rest of the file must not keep what was reserved for it.
+  // Frees memory of tracks that each claimed the rest of the file.
   if (track.events.capacity() / 8 > track.events.size()) track.events.shrink_to_fit();
 }
 

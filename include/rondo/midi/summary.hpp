@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is in a file, at a glance: a line for each track.
+// Summary of the tracks of a file.
 #pragma once
 
 #include <rondo/midi/file.hpp>
@@ -14,18 +14,20 @@
 
 namespace rondo::inline v0::midi {
 
+/// Summary of one track.
 struct TrackSummary {
-  std::string name;                 ///< of the first track name event; bytes as they are in the file
-  std::size_t events = 0;           ///< without end-of-track
-  std::size_t notes = 0;            ///< note-ons
-  std::size_t controls = 0;         ///< of every controller
-  std::size_t pedal_events = 0;     ///< CC64 among them
+  std::string name;                 ///< text of the first track name event, bytes as in the file
+  std::size_t events = 0;           ///< number of events without end-of-track
+  std::size_t notes = 0;            ///< number of note-ons
+  std::size_t controls = 0;         ///< number of control changes
+  std::size_t pedal_events = 0;     ///< number of changes of CC64
   std::uint16_t channels = 0;       ///< bit k: channel k has a note
-  std::uint8_t lowest_pitch = 127;  ///< of its notes; lowest > highest: it has none
-  std::uint8_t highest_pitch = 0;
-  Ticks end{};
+  std::uint8_t lowest_pitch = 127;  ///< lowest pitch; above highest_pitch if there are no notes
+  std::uint8_t highest_pitch = 0;   ///< highest pitch
+  Ticks end{};                      ///< end of the track
 };
 
+/// Summary of a track.
 inline TrackSummary summarize(const Track& track) {
   TrackSummary summary;
   summary.events = track.events.size();
@@ -46,7 +48,7 @@ inline TrackSummary summarize(const Track& track) {
   return summary;
 }
 
-/// To the end of the longest track.
+/// Duration of a file in seconds: the end of the longest track.
 inline Seconds duration(const File& file) {
   Seconds longest{};
   TempoMap map(file, 0);

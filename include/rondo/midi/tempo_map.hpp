@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Ticks to seconds and back. Tempo events may stand in any track and rule all of them, so the map is merged over the
-// tracks; of several at one tick the last counts; before the first it is 120 bpm.
+// Ticks to seconds and back. Tempo events in any track apply to all tracks, so the map is merged over the tracks; of
+// several events at one tick the last counts; before the first event the tempo is 120 bpm.
 #pragma once
 
 #include <rondo/midi/file.hpp>
@@ -13,30 +13,32 @@
 
 namespace rondo::inline v0::midi {
 
+/// Conversion between ticks and seconds for one file.
 class TempoMap {
  public:
-  /// From this tick on, a tick lasts so long.
+  /// A part of the file with constant tempo.
   struct Segment {
-    Ticks start{};
-    Seconds start_seconds{};
-    double seconds_per_tick = 0;
+    Ticks start{};                ///< first tick
+    Seconds start_seconds{};      ///< time of the first tick
+    double seconds_per_tick = 0;  ///< length of a tick
   };
 
-  /// The map of a whole file. In format 2 the tracks have maps of their own: name the track there.
+  /// Map of a file of format 0 or 1. In format 2 each track has its own map: use the other constructor.
   explicit TempoMap(const File& file) : TempoMap(file, 0, file.tracks.size()) {}
 
-  /// The map that rules one track: its own in format 2, else that of the file.
+  /// Map of one track: its own in format 2, else that of the file.
   TempoMap(const File& file, std::size_t track)
       : TempoMap(file, file.format == Format::sequential ? track : 0,
                  file.format == Format::sequential ? track + 1 : file.tracks.size()) {}
 
+  /// Time of a tick.
   Seconds seconds(Ticks time) const {
     std::size_t hint = 0;
     if (segments_.size() > 1) hint = find(time, [](Ticks t, const Segment& s) { return t < s.start; });
     return seconds(time, hint);
   }
 
-  /// The same in constant time where calls come in order of time: start with hint = 0 and keep it between calls.
+  /// Time of a tick, in constant time if calls are in order of time: start with hint = 0 and pass it to each call.
   Seconds seconds(Ticks time, std::size_t& hint) const {
     while (hint + 1 < segments_.size() && segments_[hint + 1].start <= time) ++hint;
     while (hint > 0 && time < segments_[hint].start) --hint;
@@ -44,18 +46,18 @@ class TempoMap {
     return s.start_seconds + Seconds{static_cast<double>((time - s.start).value) * s.seconds_per_tick};
   }
 
-  /// The nearest tick.
+  /// Nearest tick to a time.
   Ticks ticks(Seconds time) const {
     const Segment& s = segments_[find(time, [](Seconds t, const Segment& x) { return t < x.start_seconds; })];
     return s.start + Ticks{std::llround((time - s.start_seconds).value / s.seconds_per_tick)};
   }
 
-  /// In order of time; the first starts at tick 0.
+  /// Segments in order of time; the first starts at tick 0.
   const std::vector<Segment>& segments() const { return segments_; }
 
  private:
   TempoMap(const File& file, std::size_t first, std::size_t last) {
-    if (file.division.is_smpte()) {  // a tick lasts the same whatever the tempo
+    if (file.division.is_smpte()) {  // the length of a tick does not depend on the tempo
       segments_.push_back({{}, {}, file.division.smpte_seconds()});
       return;
     }
@@ -88,7 +90,7 @@ class TempoMap {
     return s.start_seconds + Seconds{static_cast<double>((time - s.start).value) * s.seconds_per_tick};
   }
 
-  /// The segment that holds `time`; times before 0 belong to the first.
+  /// Index of the segment that contains `time`; times before 0 belong to the first.
   template <class Time, class Before>
   std::size_t find(Time time, Before before) const {
     const auto next = std::upper_bound(segments_.begin(), segments_.end(), time, before);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The events of one track chunk, read leniently: whatever the bytes are, what can be understood is kept, every
-// deviation from the standard is told, and nothing is read beyond the limit. See docs/06-midi-and-tokens.md.
+// Lenient parser of the events of one track chunk: it keeps what it can parse, reports every deviation from the
+// standard, and never reads beyond the limit. See docs/06-midi-and-tokens.md.
 #pragma once
 
 #include <rondo/midi/diagnostic.hpp>
@@ -18,18 +18,18 @@ inline constexpr std::uint32_t kMaxDelta = 0x0FFF'FFFF;  ///< the largest number
 
 class TrackReader {
  public:
-  /// Reads from `position` in `file` on; `index` is the track's, for diagnostics.
+  /// Reads from `position` in `file`; `index` is that of the track, for diagnostics.
   TrackReader(std::span<const std::uint8_t> file, std::size_t position, int index, Track& track, Diagnostics& found)
       : file_(file), position_(position), index_(index), track_(track), found_(found) {}
 
-  /// Reads whole events below `limit` (at most the file's size). True: the end of the track came. False: no further
-  /// event fits, and position() is where the next one would begin; reading may go on with a larger limit.
+  /// Reads complete events below `limit` (at most the size of the file). Returns true at the end of the track. Returns
+  /// false if the next event does not fit: position() is its start, and reading may continue with a larger limit.
   bool read(std::size_t limit);
 
   std::size_t position() const { return position_; }
 
  private:
-  // Where an event is being read. A step that would pass `end` sets `cut` and reads zeros.
+  // Read position within an event. Reading past `end` sets `cut` and returns zeros.
   struct Cursor {
     const std::uint8_t* at;
     const std::uint8_t* end;
@@ -52,9 +52,9 @@ class TrackReader {
   Track& track_;
   Diagnostics& found_;
 
-  std::uint8_t running_ = 0;  // status of the last channel event; 0 before the first
-  bool stale_ = false;  // a meta or system-exclusive event has come since: by the standard, running status is over
-  std::uint32_t carried_ = 0;  // ticks before events that were dropped
+  std::uint8_t running_ = 0;   // status of the last channel event; 0 before the first
+  bool stale_ = false;         // after a meta or system-exclusive event, which ends running status in the standard
+  std::uint32_t carried_ = 0;  // delta time of dropped events
 };
 
 inline bool TrackReader::read(std::size_t limit) {
@@ -65,7 +65,7 @@ inline bool TrackReader::read(std::size_t limit) {
     read_plain_events(in);
     if (in.at == end || ended) break;
     const std::uint8_t* const first = in.at;
-    // Deltas around dropped events saturate together, so that what was read can be written.
+    // The sum of the delta times around dropped events saturates, so that the result can be written.
     const std::uint32_t delta = std::min(quantity(in) + carried_, kMaxDelta);
     const Ticks time = track_.end + Ticks{delta};
 
@@ -86,12 +86,12 @@ inline bool TrackReader::read(std::size_t limit) {
 
     bool whole = false;
     if (in.cut) {
-      // nothing to read it from
+      // incomplete
     } else if (status < 0xF0) {
       whole = read_channel(in, time, status);
     } else if (status == 0xFF || status == 0xF0 || status == 0xF7) {
       whole = read_payload(in, time, status, ended);
-    } else {  // realtime and common messages belong on the wire, not in files
+    } else {  // realtime and common messages are not allowed in files
       const std::size_t follow = status == 0xF2 ? 2 : status == 0xF1 || status == 0xF3 ? 1 : 0;
       whole = follow <= in.left();
       if (whole) {
@@ -109,9 +109,9 @@ inline bool TrackReader::read(std::size_t limit) {
   return ended;
 }
 
-// Nearly all events are notes and controllers without a fault, with a delta of one or two bytes, and with or without a
-// status byte. No processor predicts which of these come next, so they are read without a branch, up to the first event
-// that is anything else: twice as fast as the general way.
+// Nearly all events are valid notes and controllers with a delta of one or two bytes, with or without a status byte.
+// Branches on these would be unpredictable, so such events are read without branches, up to the first other event:
+// twice as fast as the general code.
 inline void TrackReader::read_plain_events(Cursor& in) {
   constexpr std::size_t kLongest = 5;
   if (carried_ != 0 || stale_) return;
@@ -150,8 +150,8 @@ inline std::uint32_t TrackReader::quantity(Cursor& in) {
   return value;
 }
 
-// A byte beyond 127 where data is due is taken as data out of range: what follows it is framed right in files of that
-// kind, which would not be so if it were taken for a status byte.
+// A byte above 127 in place of a data byte is read as data out of range, not as a status byte: files with such bytes
+// are then parsed correctly from the next event on.
 inline std::uint8_t TrackReader::data_byte(Cursor& in) {
   const std::uint8_t byte = in.byte();
   if (byte < 0x80) return byte;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// File to bytes. Strict where the reader is lenient: what the format cannot express is refused, not bent into shape.
+// File to bytes. Strict: a File that the format cannot express is an error.
 #pragma once
 
 #include <rondo/midi/file.hpp>
@@ -19,20 +19,21 @@
 
 namespace rondo::inline v0::midi {
 
+/// Options of write().
 struct WriteOptions {
-  bool running_status = true;  ///< leave out a status byte that repeats; about a quarter smaller
+  bool running_status = true;  ///< omit repeated status bytes; files are about 25 % smaller
 };
 
-/// The bytes of a Standard MIDI File; read() gives the same File back. Throws std::invalid_argument with track and
-/// event if times decrease or lie more than 2^28 - 1 ticks apart, a data byte is beyond 127, or anything else does not
-/// fit.
+/// The bytes of a Standard MIDI File; read() returns an equal File. Throws std::invalid_argument that names track and
+/// event if times decrease or differ by more than 2^28 - 1 ticks, a data byte is above 127, or anything else cannot be
+/// expressed.
 std::vector<std::uint8_t> write(const File& file, const WriteOptions& options = {});
 
-/// Writes to a temporary file beside `path` and renames it, so that `path` is the old file or the new one, never half
-/// of it. Throws as write() does, and std::system_error if the disk is full, the folder missing, and so on.
+/// Writes a file atomically: to a temporary file in the same folder, which is then renamed. Throws as write(), and
+/// std::system_error if the file cannot be written.
 void write_file(const std::filesystem::path& path, const File& file, const WriteOptions& options = {});
 
-/// The same for bytes of any kind.
+/// Writes bytes to a file atomically. Throws std::system_error if the file cannot be written.
 void write_bytes(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 
 namespace detail {
@@ -165,7 +166,7 @@ inline void write_bytes(const std::filesystem::path& path, std::span<const std::
   }
   int code = 0;
   if (std::fwrite(bytes.data(), 1, bytes.size(), out) != bytes.size()) code = errno;
-  if (std::fclose(out) != 0 && code == 0) code = errno;  // what was buffered meets the full disk only here
+  if (std::fclose(out) != 0 && code == 0) code = errno;  // a full disk may be noticed only here
   if (code != 0) fail(code);
   std::error_code renamed;
   std::filesystem::rename(partial, path, renamed);

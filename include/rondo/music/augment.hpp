@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Augmentation: the same piece in other keys and at other tempi. It is for the training part alone.
+// Augmentation: transposed and time-stretched variants of a piece, for training.
 #pragma once
 
 #include <rondo/music/performance.hpp>
@@ -15,19 +15,20 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr int kLowestPianoKey = 21, kHighestPianoKey = 108;
+inline constexpr int kLowestPianoKey = 21;    ///< pitch of the lowest of a piano's 88 keys, A0
+inline constexpr int kHighestPianoKey = 108;  ///< pitch of the highest key, C8
 
-/// The grid of variants: every transposition (semitones) with every stretch (times are multiplied by it). The default
-/// is that of Oore et al. 2018.
+/// Grid of variants: each transposition combined with each time stretch. The default is that of Oore et al. 2018.
 struct Augmentation {
-  int lowest_transposition = -3;
-  int highest_transposition = 3;
-  std::vector<double> stretches = {0.95, 0.975, 1.0, 1.025, 1.05};
+  int lowest_transposition = -3;                                    ///< semitones
+  int highest_transposition = 3;                                    ///< semitones
+  std::vector<double> stretches = {0.95, 0.975, 1.0, 1.025, 1.05};  ///< factors on all times, > 0
 
+  /// Only the original.
   static Augmentation none() { return {0, 0, {1.0}}; }
 };
 
-/// All pitches moved by that many semitones. Drops nothing: throws std::out_of_range if one would leave 0..127.
+/// The performance with all pitches shifted by `semitones`. Throws std::out_of_range if a pitch would leave 0..127.
 inline Performance transpose(Performance performance, int semitones) {
   for (Note& note : performance.notes) {
     const int pitch = note.pitch + semitones;
@@ -39,7 +40,8 @@ inline Performance transpose(Performance performance, int semitones) {
   return performance;
 }
 
-/// All times multiplied by `factor`; throws std::invalid_argument unless it is positive.
+/// The performance with all times multiplied by `factor`. Throws std::invalid_argument unless it is positive and
+/// finite.
 inline Performance stretch(Performance performance, double factor) {
   if (!(factor > 0) || !std::isfinite(factor))
     throw std::invalid_argument("stretch: the factor is " + std::to_string(factor) + ", it must be positive");
@@ -50,15 +52,15 @@ inline Performance stretch(Performance performance, double factor) {
   return performance;
 }
 
-/// Transposes tokens in place; the same tokens as those of the transposed performance, because keys of one step keep
-/// their order. Every pitch must stay within 0..127.
+/// Transposes tokens in place. The result is equal to the tokens of the transposed performance, because the order of
+/// keys within a step does not change. Every pitch must stay within 0..127; unchecked.
 inline void transpose_tokens(std::span<Token> tokens, int semitones) {
   for (Token& token : tokens)
     if (token < kFirstTimeShift) token += semitones;
 }
 
-/// From..to: the part of `wanted` under which these notes stay on the piano's 88 keys, or where they are beyond
-/// those already, go no further. Always contains 0 if `wanted` does.
+/// The part of the range `wanted` (semitones) under which these notes stay on the piano's 88 keys; notes beyond them
+/// already are not moved further away. Contains 0 if `wanted` does.
 inline std::pair<int, int> allowed_transpositions(std::span<const Note> notes, std::pair<int, int> wanted) {
   if (notes.empty()) return wanted;
   const auto [lowest, highest] =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where bars begin, so that a place in a piece can be told as a musician would: by bar. Scores know it (bar_starts in
-// score/performance.hpp); a MIDI file knows it only if its notes follow its beats.
+// Start times of bars, to name a position in a piece by bar number. A MIDI file has bars only if its notes follow its
+// beats.
 #pragma once
 
 #include <rondo/midi/file.hpp>
@@ -14,15 +14,15 @@
 
 namespace rondo::inline v0::music {
 
-/// Where a bar begins. A bar that is repeated begins twice, with one number.
+/// Start of a bar. A repeated bar has two starts with the same number.
 struct BarStart {
-  double seconds;
-  int number;  ///< as printed: 1 for the first whole bar, 0 for an upbeat
+  double seconds;  ///< from the start of the piece
+  int number;      ///< as printed: 1 for the first complete bar, 0 for an upbeat
 
   friend bool operator==(const BarStart&, const BarStart&) = default;
 };
 
-inline constexpr std::size_t kMaxBars = 100'000;  ///< no honest file has more
+inline constexpr std::size_t kMaxBars = 100'000;  ///< files with more bars are treated as having none
 
 namespace detail {
 
@@ -34,7 +34,7 @@ struct TimeSignature {
   bool same_metre(const TimeSignature& other) const { return beats == other.beats && beat_power == other.beat_power; }
 };
 
-/// Those of all tracks in order of time, changes alone, 4/4 before the first; empty where the file has none.
+/// Time signatures of all tracks in order of time, without repetitions, 4/4 before the first; empty if there are none.
 inline std::vector<TimeSignature> time_signatures(const midi::File& file) {
   std::vector<TimeSignature> told;
   for (const midi::Track& track : file.tracks)
@@ -55,7 +55,7 @@ inline std::vector<TimeSignature> time_signatures(const midi::File& file) {
   return changes;
 }
 
-/// What the notes say about the beats; channel 10, the drums, has no say.
+/// Positions of note-ons relative to beats; channel 10, percussion, is excluded.
 struct Onsets {
   midi::Ticks last{-1};
   std::size_t count = 0, on_beat = 0;  ///< on_beat: on a 24th of a quarter note, to which eighths, triplets ... belong
@@ -69,7 +69,7 @@ inline Onsets onsets(const midi::File& file) {
       if (!event.is_note_on() || event.channel() == kDrums) continue;
       ++found.count;
       found.last = std::max(found.last, event.time);
-      // the grid's own ticks are rounded to whole ones, so less than a tick beside it is on it
+      // grid times are rounded to whole ticks, so a distance of less than one tick counts as on the grid
       const std::int64_t per_quarter = file.division.ticks_per_quarter, beside = event.time.value * 24 % per_quarter;
       if (std::min(beside, per_quarter - beside) < 24) ++found.on_beat;
     }
@@ -78,10 +78,10 @@ inline Onsets onsets(const midi::File& file) {
 
 }  // namespace detail
 
-/// The bars of a file up to its last note, from its tempo map and time signatures, numbered from 1 as a sequencer does:
-/// an upbeat is not told in MIDI. Empty where nobody knows: without a time signature or notes, in SMPTE time, in format
-/// 2, and in a recording that was played freely. Recorders write 4/4 at 120 bpm without meaning it, so a file with one
-/// tempo throughout is believed only if half of its notes or more begin on a 24th of a beat.
+/// The bars of a file up to its last note, from its tempo map and time signatures, numbered from 1 as in a sequencer;
+/// MIDI has no upbeats. Empty if bars are unknown: without a time signature or notes, with SMPTE time, in format 2, and
+/// for freely played recordings. Recorders write 4/4 at 120 bpm by default, so a file with constant tempo has bars only
+/// if at least half of its notes are on a 24th of a beat.
 inline std::vector<BarStart> bar_starts(const midi::File& file) {
   if (file.division.is_smpte() || file.format == midi::Format::sequential) return {};
   const auto signs = detail::time_signatures(file);

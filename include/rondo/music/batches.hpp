@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Batches of tokens for truncated backpropagation through time: B streams side by side, T tokens of each at a time. A
-// stream goes on where it stopped, so that the network may carry its state over, until it jumps to another place.
+// Batches of tokens for truncated backpropagation through time: T tokens of each of B streams per batch. A stream
+// continues where its last window ended, so the state of the network carries over, until it jumps to another position.
 #pragma once
 
 #include <rondo/music/augment.hpp>
@@ -21,31 +21,33 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr Token kNoTarget = -1;  ///< a place past the end of a stream's piece: no loss there
+inline constexpr Token kNoTarget = -1;  ///< target past the end of a stream: excluded from the loss
 
-/// What a model hears at each step: its vocabulary's tokens, and beside them ids of conditions.
+/// Input of a model: tokens of a vocabulary and ids of conditions.
 struct InputSpec {
-  int vocabulary = kVocabulary;
-  Conditions conditions;
+  int vocabulary = kVocabulary;  ///< number of tokens
+  Conditions conditions;         ///< conditions of the model
 };
 
-/// A piece as a model hears it.
+/// A piece as tokens and condition values.
 struct EncodedPiece {
-  std::vector<Token> tokens;
-  std::vector<ConditionValues> condition_values;  ///< after each token; empty without conditions that look ahead
+  std::vector<Token> tokens;                      ///< all tokens
+  std::vector<ConditionValues> condition_values;  ///< after each token; empty without conditions that need lookahead
 
+  /// Computes condition values if `input_spec` needs them.
   EncodedPiece(std::vector<Token> all, const InputSpec& input_spec) : tokens(std::move(all)) {
     if (input_spec.conditions.needs_lookahead()) condition_values = condition_values_per_token(tokens);
   }
 };
 
-/// A place in a piece, moving on: what sounds there is known.
+/// A position in a piece with the active notes there.
 struct PieceCursor {
-  const EncodedPiece* encoded = nullptr;
-  std::size_t at = 0;    ///< of the token that is read next
-  ActiveNotes sounding;  ///< before it
+  const EncodedPiece* encoded = nullptr;  ///< the piece
+  std::size_t at = 0;                     ///< index of the next token
+  ActiveNotes sounding;                   ///< active notes before the next token
 
-  bool ended() const { return at + 1 >= encoded->tokens.size(); }  ///< no token follows
+  bool ended() const { return at + 1 >= encoded->tokens.size(); }  ///< whether the next token has no successor
+  /// Moves to token `place` of `piece`, in time proportional to `place`.
   void start(const EncodedPiece& piece, std::size_t place) {
     encoded = &piece;
     sounding = {};
@@ -53,15 +55,16 @@ struct PieceCursor {
   }
 };
 
-/// Legend: B streams (batch), T time steps, K ids a step. The target of a step stands at [t * B + b], its ids from
-/// [(t * B + b) * K].
+/// A batch. B streams, T time steps, K ids per step. The target of a step is at [t * B + b], its ids are from
+/// [(t * B + b) * K] on.
 struct Batch {
-  std::vector<Token> inputs;        ///< T x B x K; 0 past a stream's end, its conditions untold
-  std::vector<Token> targets;       ///< T x B; the token after each input, kNoTarget past a stream's end
-  std::vector<std::uint8_t> reset;  ///< B; 1 where the stream begins anew, and the state of the network is to be zero
-  std::vector<int> lengths;         ///< B; how many of the T steps are there, 0..T
+  std::vector<Token> inputs;        ///< T x B x K; past the end of a stream token 0 without conditions
+  std::vector<Token> targets;       ///< T x B; the token after each input, kNoTarget past the end of a stream
+  std::vector<std::uint8_t> reset;  ///< B; 1 if the stream jumped: the state of the network must be reset
+  std::vector<int> lengths;         ///< B; number of valid steps, 0..T
   std::size_t tokens = 0;           ///< sum of the lengths
 
+  /// Resizes to B = batch, T = steps, K = ids_per_step without valid steps.
   void clear(int batch, int steps, int ids_per_step) {
     const std::size_t places = static_cast<std::size_t>(batch) * static_cast<std::size_t>(steps);
     const auto ids = static_cast<std::size_t>(ids_per_step);
@@ -73,8 +76,8 @@ struct Batch {
     tokens = 0;
   }
 
-  /// Puts the next tokens of a stream in column b: as many as there are, at most T inputs, each with its target. The
-  /// cursor moves on behind them. Conditions that look ahead are told if `conditioned`.
+  /// Writes the next tokens of a stream, at most T = steps inputs with their targets, to column b, transposed by
+  /// `semitones`, and advances the cursor. Conditions that need lookahead are written if `conditioned`.
   void put(int steps, std::size_t b, PieceCursor& cursor, const InputSpec& input_spec, int semitones,
            bool conditioned) {
     const auto& piece = cursor.encoded->tokens;
@@ -96,24 +99,26 @@ struct Batch {
   }
 };
 
+/// Options of Batches.
 struct BatchOptions {
   int batch = 32;    ///< B
   int steps = 64;    ///< T
-  int windows = 16;  ///< how many times T a stream reads on before it jumps; 1: windows by chance, 0: whole pieces
-  std::uint64_t seed = 1;
-  Augmentation augmentation = {};
-  InputSpec input_spec = {};
-  int unconditioned_one_in = 8;  ///< one jump in so many leaves conditions that look ahead untold until the next
+  int windows = 16;  ///< consecutive windows of T tokens before a stream jumps; 1: random windows, 0: whole pieces
+  std::uint64_t seed = 1;          ///< of positions and variants
+  Augmentation augmentation = {};  ///< grid of variants
+  InputSpec input_spec = {};       ///< input of the model
+  /// one in n jumps omits the conditions that need lookahead until the next jump; 0: never
+  int unconditioned_one_in = 8;
 };
 
-/// Endless training batches. Each jump of a stream draws a place (a piece in proportion to its length, a token in it)
-/// and a variant of the augmentation's grid; transpositions that leave the piano are not drawn. With `windows` 0 a
-/// stream reads each piece from its beginning to its end, except that it enters the first one somewhere. The streams'
-/// first jumps are staggered. All is a function of the seed and the step: `seek` finds any step again.
+/// Endless training batches. Each jump of a stream draws a position (a piece with probability proportional to its
+/// length, a token in it) and a variant of the augmentation grid; transpositions that leave the piano are not drawn.
+/// With `windows` = 0 a stream reads each piece from start to end, except that it starts within the first one. The
+/// first jumps of streams are staggered. Batches are a function of seed and step: seek() returns to any step.
 class Batches {
  public:
-  /// Keeps the tokens of every stretch of every piece. Throws std::invalid_argument if no piece has two tokens or a
-  /// size is not positive.
+  /// Encodes every stretch of every piece. Throws std::invalid_argument if no piece has two tokens or an option is out
+  /// of range.
   Batches(std::span<const Piece> pieces, BatchOptions options) : options_(std::move(options)) {
     if (options_.batch < 1 || options_.steps < 1 || options_.windows < 0 || options_.augmentation.stretches.empty())
       throw std::invalid_argument(
@@ -136,15 +141,15 @@ class Batches {
     seek(0);
   }
 
-  Batches(const Batches&) = delete;  ///< streams point into the pieces
-  Batches& operator=(const Batches&) = delete;
+  Batches(const Batches&) = delete;             ///< streams point into the pieces
+  Batches& operator=(const Batches&) = delete;  ///< see the copy constructor
 
-  std::int64_t step() const { return step_; }  ///< batches so far
+  std::int64_t step() const { return step_; }  ///< number of batches so far
 
-  /// Inputs in one pass over the pieces as they are: about the length of an epoch.
+  /// Number of inputs in one pass over the unaugmented pieces, about one epoch.
   std::size_t tokens_per_epoch() const { return places_; }
 
-  /// The next `next()` gives what it gave at that step before. Costs B per step skipped.
+  /// Moves to a step: the next call of next() returns batch `step`. Takes O(B) time per step from the start.
   void seek(std::int64_t step) {
     streams_.clear();
     for (int b = 0; b < options_.batch; ++b)
@@ -158,7 +163,7 @@ class Batches {
       if (stream.begun && !ended(stream)) stream.cursor.start(encoded(stream), stream.at);
   }
 
-  /// The next batch; it is the same object each time, and nothing is allocated after the first.
+  /// Returns the next batch, valid until the next call. Allocates only in the first call.
   const Batch& next() {
     batch_.clear(options_.batch, options_.steps, options_.input_spec.conditions.ids_per_step());
     for (std::size_t b = 0; b < streams_.size(); ++b) {
@@ -176,7 +181,7 @@ class Batches {
   struct Source {
     std::vector<EncodedPiece> variants;  // one for each stretch
     std::size_t shortest = 0;            // tokens in the shortest of them
-    std::size_t places_end = 0;          // running sum of places to begin at
+    std::size_t places_end = 0;          // running sum of start positions
     int lowest = 0, highest = 0;         // transpositions
   };
   struct Stream {
@@ -191,7 +196,7 @@ class Batches {
   const EncodedPiece& encoded(const Stream& stream) const { return sources_[stream.source].variants[stream.variant]; }
   bool ended(const Stream& stream) const { return stream.at + 1 >= encoded(stream).tokens.size(); }
 
-  // Readies the stream for its next window; true if that is behind a jump.
+  // Prepares the stream for its next window. Returns whether it jumped.
   bool advance(Stream& stream) const {
     if (!stream.begun || ended(stream) || (options_.windows > 0 && stream.windows_left == 0)) {
       jump(stream);
@@ -216,7 +221,7 @@ class Batches {
     stream.variant = random.below(source.variants.size());
     stream.semitones =
         source.lowest + static_cast<int>(random.below(static_cast<std::uint64_t>(source.highest - source.lowest + 1)));
-    // A place is one in the shortest variant; the same place of the music in this one.
+    // Positions are those of the shortest variant; scaled to this variant.
     const std::size_t places = source.variants[stream.variant].tokens.size() - 1;
     stream.at = place * places / (source.shortest - 1);
     if (options_.windows > 0)
@@ -237,11 +242,12 @@ class Batches {
   Batch batch_;
 };
 
-/// One pass over pieces from beginning to end, for evaluation: every token but each piece's first is a target once.
+/// One pass over all pieces for evaluation: every token except the first of each piece is a target once.
 class EvaluationBatches {
  public:
-  /// `batch` streams at most; pieces are dealt to the stream with the least to read, the longest first. Conditions that
-  /// look ahead are told if `conditioned`.
+  /// At most `batch` streams of T = `steps` tokens per batch; pieces are assigned to the stream with the least tokens,
+  /// longest first. Conditions that need lookahead are written if `conditioned`. Throws std::invalid_argument unless
+  /// both numbers are positive.
   EvaluationBatches(std::span<const Piece> pieces, int batch, int steps, const InputSpec& input_spec = {},
                     bool conditioned = false)
       : steps_(steps), input_spec_(input_spec), conditioned_(conditioned) {
@@ -258,13 +264,13 @@ class EvaluationBatches {
     }
   }
 
-  EvaluationBatches(const EvaluationBatches&) = delete;  ///< streams point into the pieces
-  EvaluationBatches& operator=(const EvaluationBatches&) = delete;
+  EvaluationBatches(const EvaluationBatches&) = delete;             ///< streams point into the pieces
+  EvaluationBatches& operator=(const EvaluationBatches&) = delete;  ///< see the copy constructor
 
-  int batch() const { return static_cast<int>(streams_.size()); }  ///< B: no more than there are pieces
-  std::size_t targets() const { return targets_; }                 ///< in the whole pass
+  int batch() const { return static_cast<int>(streams_.size()); }  ///< B, at most the number of pieces
+  std::size_t targets() const { return targets_; }                 ///< number of targets in the whole pass
 
-  /// The next batch, or null after the last. Streams that have nothing left have length 0.
+  /// Returns the next batch, or null after the last. Finished streams have length 0.
   const Batch* next() {
     batch_.clear(batch(), steps_, input_spec_.conditions.ids_per_step());
     for (std::size_t b = 0; b < streams_.size(); ++b) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Conditions: what a model is told beside the tokens, so that a player may set it (Oore et al. 2018, section 6).
+// Conditions: additional inputs of a model, which a user may set in sampling (Oore et al. 2018, section 6).
 //
-//   notes-per-second   how dense the music is about to be: onsets of the coming five seconds
-//   key                the key around here: of the notes from ten seconds before to ten seconds after
-//   sounding           which keys are down, and the pedal: known to who can count, tedious to a network
+//   notes-per-second   note density: onsets in the next five seconds
+//   key                musical key of the notes from ten seconds before to ten seconds after
+//   sounding           active notes and the pedal
 //
-// Each value is an id behind the vocabulary's; a step's ids stand behind its token, and the network adds their
-// embeddings to the token's. The first two look ahead, so a likelihood that is to be compared with others' is computed
-// with them untold; training leaves them untold now and then for that reason. The third follows from the past, and is
-// always told.
+// Each value is an id after the ids of the vocabulary; the ids of a step follow its token, and the network adds their
+// embeddings to that of the token. The first two need lookahead, so likelihoods that are compared with those of other
+// models are computed without them, and training omits them in a fraction of the windows. The third follows from
+// previous tokens and is always given.
 #pragma once
 
 #include <rondo/music/key.hpp>
@@ -27,43 +27,48 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr Token kNoCondition = -1;  ///< in place of an id
+inline constexpr Token kNoCondition = -1;  ///< padding id: no condition
 
-/// Bins of notes per second, each 1.41 times as dense as the one before: up to 1, up to 1.41, ..., above 32.
+/// Number of bins of note density, in steps of a factor sqrt(2): up to 1 note per second, up to 1.41, ..., above 32.
 inline constexpr int kDensityBins = 12;
 
-constexpr double density_bound(int bin) {  // the upper one, of bins 0..10
+/// Upper bound of bin 0..10 in notes per second.
+constexpr double density_bound(int bin) {
   double bound = 1;
   for (int i = 0; i < bin; ++i) bound *= 1.4142135623730951;
   return bound;
 }
+/// Bin of a note density.
 constexpr int density_bin(double notes_per_second) {
   int bin = 0;
   while (bin < kDensityBins - 1 && notes_per_second > density_bound(bin)) ++bin;
   return bin;
 }
 
-/// Values at one place of a piece; -1 is untold.
+/// Values of the conditions that need lookahead at one position; -1: not given.
 struct ConditionValues {
-  std::int8_t density = -1;  ///< a bin
-  std::int8_t key = -1;      ///< 0..23
+  std::int8_t density = -1;  ///< bin of notes per second
+  std::int8_t key = -1;      ///< key 0..23, see kKeys
 
   friend constexpr bool operator==(const ConditionValues&, const ConditionValues&) = default;
 };
 
-/// Which conditions a model has.
+/// The conditions of a model.
 struct Conditions {
-  bool notes_per_second = false, key = false, sounding = false;
+  bool notes_per_second = false;  ///< note density
+  bool key = false;               ///< musical key
+  bool sounding = false;          ///< active notes and pedal
 
-  static constexpr int kMaxActiveNotes = 16;  ///< keys that are told; of more the lowest
+  static constexpr int kMaxActiveNotes = 16;  ///< active notes per step; of more the lowest are given
 
-  bool any() const { return notes_per_second || key || sounding; }
-  bool needs_lookahead() const { return notes_per_second || key; }
-  /// Ids behind the vocabulary's.
+  bool any() const { return notes_per_second || key || sounding; }  ///< whether there is a condition
+  bool needs_lookahead() const { return notes_per_second || key; }  ///< whether a condition depends on later notes
+  /// Number of condition ids, after those of the vocabulary.
   int ids() const { return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0) + (sounding ? kPitches + 1 : 0); }
-  /// Ids of one step, the token's among them.
+  /// Number of ids per step, including the token.
   int ids_per_step() const { return 1 + notes_per_second + key + (sounding ? kMaxActiveNotes + 1 : 0); }
 
+  /// Names of the conditions, in the order of their ids.
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     if (notes_per_second) all.push_back("notes-per-second");
@@ -71,7 +76,7 @@ struct Conditions {
     if (sounding) all.push_back("sounding");
     return all;
   }
-  /// Throws std::invalid_argument for a name that is none.
+  /// The conditions with these names. Throws std::invalid_argument for an unknown name.
   static Conditions named(std::span<const std::string> names) {
     Conditions c;
     for (const std::string& name : names)
@@ -82,33 +87,34 @@ struct Conditions {
       else if (name == "sounding")
         c.sounding = true;
       else
-        throw std::invalid_argument("condition: '" + name + "' is none of notes-per-second, key, sounding");
+        throw std::invalid_argument("condition: unknown name '" + name + "', wanted notes-per-second, key or sounding");
     return c;
   }
 
   friend bool operator==(const Conditions&, const Conditions&) = default;
 };
 
-/// Which keys are down, and the pedal, after some tokens.
+/// Active notes and the pedal after a sequence of tokens.
 class ActiveNotes {
  public:
+  /// Advances by one token.
   void feed(Token token) {
     const auto [kind, value] = event_of(token);
     if (kind == EventKind::note_on) keys_.set(static_cast<std::size_t>(value));
     if (kind == EventKind::note_off) keys_.reset(static_cast<std::size_t>(value));
     if (kind == EventKind::pedal) pedal_ = value != 0;
   }
-  bool key(int pitch) const { return keys_[static_cast<std::size_t>(pitch)]; }
-  bool pedal() const { return pedal_; }
-  bool any() const { return keys_.any(); }
+  bool key(int pitch) const { return keys_[static_cast<std::size_t>(pitch)]; }  ///< whether a note is active
+  bool pedal() const { return pedal_; }                                         ///< whether the pedal is down
+  bool any() const { return keys_.any(); }                                      ///< whether any note is active
 
  private:
   std::bitset<kPitches> keys_;
   bool pedal_ = false;
 };
 
-/// Writes the ids of one step: the token, then those of its conditions, all moved by `semitones`. `sounding` is what
-/// sounds after the token, before moving. `to` has ids_per_step() places; `vocabulary` is that of the tokens alone.
+/// Writes the ids of one step: the token and its conditions, transposed by `semitones`. `sounding`: active notes after
+/// the token, not transposed. `to`: ids_per_step() ids. `vocabulary`: number of tokens.
 inline void write_step(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
                        const ActiveNotes& sounding, int semitones, std::span<Token> to) {
   std::size_t at = 0;
@@ -130,10 +136,11 @@ inline void write_step(const Conditions& conditions, int vocabulary, Token token
   std::fill(to.begin() + static_cast<std::ptrdiff_t>(at), to.end(), kNoCondition);
 }
 
-/// What is told after each token of a piece.
+/// Condition values after each token of a piece.
 inline std::vector<ConditionValues> condition_values_per_token(std::span<const Token> tokens) {
   constexpr std::int64_t kAhead = 5 * kStepsPerSecond, kAround = 10 * kStepsPerSecond;
-  constexpr std::int64_t kShortest = kStepsPerSecond;  // of what is ahead: nearer the end the last value stays
+  constexpr std::int64_t kShortest =
+      kStepsPerSecond;  // shorter lookahead at the end of a piece: the last value is kept
   struct Onset {
     std::int64_t step;
     int pitch;

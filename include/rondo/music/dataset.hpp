@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pieces, and their split into training and validation: by piece, never by window, so that nothing a model is judged
-// on has been heard in training.
+// Pieces, and their split into training and validation by piece, so that no window of a validation piece is in the
+// training set.
 #pragma once
 
 #include <rondo/music/bars.hpp>
@@ -19,27 +19,31 @@
 
 namespace rondo::inline v0::music {
 
+/// A piece of music.
 struct Piece {
-  std::string name;  ///< of its file, without extension
-  Performance performance;
-  std::vector<BarStart> bars = {};  ///< by time; empty where nobody knows
+  std::string name;                 ///< name of its file, without extension
+  Performance performance;          ///< notes and pedal
+  std::vector<BarStart> bars = {};  ///< in order of time; empty if unknown
 };
 
+/// Pieces for training and for validation.
 struct Corpus {
-  std::vector<Piece> train, valid;
+  std::vector<Piece> train;  ///< training pieces
+  std::vector<Piece> valid;  ///< validation pieces
 };
 
-/// The tokens a model learns from: without the silence before the first event, which says nothing about the piece.
+/// Tokens of a piece without the silence before the first event.
 inline std::vector<Token> tokens_of(const Piece& piece) { return encode(piece.performance, LeadIn::drop); }
 
+/// Total number of tokens of the pieces.
 inline std::size_t count_tokens(std::span<const Piece> pieces) {
   std::size_t count = 0;
   for (const Piece& piece : pieces) count += tokens_of(piece).size();
   return count;
 }
 
-/// Pieces whose name is among `validation` (with or without an extension) are for validation, the others for training.
-/// Throws std::invalid_argument if a name fits no piece, or one part is left empty.
+/// Splits by name: pieces whose name is in `validation` (with or without extension) are for validation, the others for
+/// training. Throws std::invalid_argument if a name matches no piece, or if a part is empty.
 inline Corpus split_by_name(std::vector<Piece> pieces, std::span<const std::string> validation) {
   const auto fits = [](const std::string& wanted, const std::string& name) {
     return wanted == name || wanted.substr(0, wanted.rfind('.')) == name;
@@ -58,8 +62,9 @@ inline Corpus split_by_name(std::vector<Piece> pieces, std::span<const std::stri
   return corpus;
 }
 
-/// About that share of the pieces (0..1, at least one, never all) for validation. Which ones depends on the seed and
-/// on their names, not on their order. Throws std::invalid_argument if there are fewer than two pieces.
+/// Splits at random: about the fraction `share` of the pieces (in [0, 1]; at least one, never all) is for validation.
+/// The choice depends on the seed and on the names of pieces, not on their order. Throws std::invalid_argument if there
+/// are fewer than two pieces or `share` is out of range.
 inline Corpus split_by_fraction(std::vector<Piece> pieces, double share, std::uint64_t seed = 0) {
   if (pieces.size() < 2)
     throw std::invalid_argument("split: " + std::to_string(pieces.size()) +

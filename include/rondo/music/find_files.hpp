@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The files below a folder that a predicate accepts, e.g. MIDI files. Real folders have links in circles, links to
-// nothing and subfolders without read permission. None of that stops a search; what cannot be read is reported.
+// Recursive search of a folder for files that a predicate accepts, e.g. MIDI files. Cyclic links, broken links and
+// folders without read permission do not stop a search; they are reported.
 #pragma once
 
 #include <algorithm>
@@ -14,19 +14,20 @@
 
 namespace rondo::inline v0::music {
 
+/// Result of a search.
 struct FoundFiles {
   std::vector<std::filesystem::path> files;  ///< in order of path
-  std::vector<std::string> problems;         ///< one line for each folder or link that leads nowhere
+  std::vector<std::string> problems;         ///< one line for each unreadable folder or broken link
 };
 
-/// The extension in lower case.
+/// Extension in lower case, with its dot.
 inline std::string extension_of(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
   return extension;
 }
 
-/// Whether the extension, in any case, is one of MIDI files: .mid, .midi, .kar, .rmi.
+/// Whether the extension is that of a MIDI file: .mid, .midi, .kar or .rmi, in any case.
 inline bool is_midi_name(const std::filesystem::path& path) {
   const std::string extension = extension_of(path);
   return extension == ".mid" || extension == ".midi" || extension == ".kar" || extension == ".rmi";
@@ -42,7 +43,7 @@ class FileSearch {
   FoundFiles operator()(const std::filesystem::path& root) {
     see_above(root);
     folders_.push_back(root);
-    // Links to folders wait, so that a folder is found by its own path rather than by a link's.
+    // Links to folders are followed last, so that a folder is found by its own path rather than by that of a link.
     while (!folders_.empty() || !linked_folders_.empty()) {
       if (folders_.empty()) folders_.push_back(linked_folders_.extract(linked_folders_.begin()).value());
       const std::filesystem::path folder = std::move(folders_.back());
@@ -55,7 +56,7 @@ class FileSearch {
   }
 
  private:
-  /// A link upwards would make everything around the folder a part of it.
+  /// A link to a parent folder would include everything around the folder.
   void see_above(const std::filesystem::path& root) {
     std::error_code code;
     const auto real = std::filesystem::canonical(root, code);
@@ -80,7 +81,7 @@ class FileSearch {
         found_.files.push_back(entry->path());
       else
         found_.problems.push_back(entry->path().string() + ": " +
-                                  (fs::exists(status) ? "not a file that can be read twice" : "a link to nothing"));
+                                  (fs::exists(status) ? "not a regular file" : "a broken link"));
     }
     if (code) found_.problems.push_back(folder.string() + ": cannot be searched: " + code.message());
   }
@@ -93,8 +94,9 @@ class FileSearch {
 
 }  // namespace detail
 
-/// The files below a folder, at any depth and through links, each folder once, for which accept(path) is true. A path
-/// to a file is returned as it is, whatever its name. Throws std::runtime_error if the path does not exist.
+/// The files below a folder, recursively and through links, for which accept(path) is true; each folder is searched
+/// once. A path to a file is returned as it is, whatever its name. Throws std::runtime_error if the path does not
+/// exist.
 template <class Accept>
 FoundFiles find_files(const std::filesystem::path& path, Accept accept) {
   namespace fs = std::filesystem;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The grammar of performance tokens, as a mask for sampling. A network that has learned for minutes forgets to lift
-// keys and lifts keys that are up; under this mask every stream it samples is one that `encode` could have written:
-// decoding and encoding it again gives the same tokens. See docs/06-midi-and-tokens.md.
+// The grammar of performance tokens as a mask for sampling. Any sequence that is sampled under the mask is one that
+// `encode` can write: decoding and encoding it returns the same tokens. See docs/06-midi-and-tokens.md.
 #pragma once
 
 #include <rondo/music/vocabulary.hpp>
@@ -16,48 +15,60 @@
 
 namespace rondo::inline v0::music {
 
+/// Limits of a Grammar. Times are in steps of 10 ms.
 struct GrammarLimits {
-  int lowest = 21, highest = 108;  ///< pitches that may begin: the piano's 88 keys
-  int longest_note = 500;          ///< steps of 10 ms; a key held this long must come up before time goes on
-  int longest_silence = 400;       ///< steps with no key down
-  int longest_pedal = 3000;        ///< steps
-  bool pedal = false;              ///< whether the vocabulary has the two pedal tokens
+  int lowest = 21;            ///< lowest pitch that may start
+  int highest = 108;          ///< highest pitch that may start
+  int longest_note = 500;     ///< maximum length of a note
+  int longest_silence = 400;  ///< maximum time without an active note
+  int longest_pedal = 3000;   ///< maximum time with the pedal down
+  bool pedal = false;         ///< whether the vocabulary has the two pedal tokens
 };
 
-/// Which tokens may come next. `feed` it every token, then read `allowed`; it never is empty.
+/// The mask of the tokens that may come next. Call feed() with every token, then read allowed(), which always has at
+/// least one allowed token.
 ///
-///  - A key goes down only if it is up, and comes up only if it is down and time has passed since.
-///  - At one step keys come up, then the pedal, then the pedal goes down, then keys go down; keys by rising pitch.
-///  - A velocity differs from the one before and is followed by a note-on; one comes before the first note-on.
-///  - After a time shift of less than a second another event comes; longer times are whole seconds and a rest.
+///  - A note-on needs a pitch that is not active; a note-off needs an active pitch that started at an earlier step.
+///  - The order within a step is note-offs, pedal up, pedal down, note-ons; notes in order of pitch.
+///  - A velocity differs from the last one and is followed by a note-on; the first note-on has one before it.
+///  - A time shift of less than a second is not followed by another one; longer times are whole seconds and a
+///  remainder.
 ///  - No note, silence or held pedal is longer than its limit.
 ///
-/// `feed` also takes tokens that are not allowed (a primer may hold a note for ten seconds): what is then overdue is
-/// put right first. A step costs one pass over the mask; nothing is allocated.
+/// feed() also accepts tokens that are not allowed, e.g. a primer with a note of ten seconds: then only tokens that
+/// restore the limits are allowed first. A step takes one pass over the mask and allocates nothing.
+///
+/// @code
+/// rondo::music::Grammar grammar;
+/// grammar.feed(primer);
+/// const auto choice = sampler(logits, grammar.allowed(), rng);
+/// grammar.feed(choice.token);
+/// @endcode
 class Grammar {
  public:
-  /// Throws std::invalid_argument if a limit is not positive or the range of pitches empty.
+  /// Throws std::invalid_argument if a limit is not positive or the range of pitches is empty.
   explicit Grammar(GrammarLimits limits = {}) : limits_(limits) {
     if (limits.lowest < 0 || limits.highest >= kPitches || limits.lowest > limits.highest)
       throw std::invalid_argument("Grammar: pitches " + std::to_string(limits.lowest) + ".." +
-                                  std::to_string(limits.highest) + " are no range within 0..127");
+                                  std::to_string(limits.highest) + " are not a range within 0..127");
     if (limits.longest_note < 1 || limits.longest_silence < 1 || limits.longest_pedal < 1)
       throw std::invalid_argument("Grammar: the longest note, silence and pedal must be 1 step or more");
     update();
   }
 
-  /// 1 for each token that may come next, else 0; as long as the vocabulary. Changes with the next `feed`.
+  /// One flag per token of the vocabulary: 1 if it may come next, else 0. Valid until the next feed().
   std::span<const std::uint8_t> allowed() const {
     return {mask_.data(), static_cast<std::size_t>(limits_.pedal ? kVocabularyWithPedal : kVocabulary)};
   }
+  /// Whether a token may come next.
   bool allows(Token token) const { return is_token(token) && mask_[static_cast<std::size_t>(token)] != 0; }
 
-  std::int64_t steps() const { return now_; }  ///< time since the beginning, in steps of 10 ms
-  int sounding() const { return sounding_; }   ///< keys that are down
+  std::int64_t steps() const { return now_; }  ///< time since the start, in steps of 10 ms
+  int sounding() const { return sounding_; }   ///< number of active notes
 
-  /// Moves on by one token. Throws std::out_of_range if it is none.
+  /// Advances by one token. Throws std::out_of_range if it is not in the vocabulary.
   void feed(Token token) {
-    if (!is_token(token)) throw std::out_of_range("Grammar: " + std::to_string(token) + " is no token");
+    if (!is_token(token)) throw std::out_of_range("Grammar: " + std::to_string(token) + " is not a token");
     const auto [kind, value] = event_of(token);
     after_short_shift_ = kind == EventKind::time_shift && value < kMaxShift;
     after_velocity_ = kind == EventKind::velocity;
@@ -90,13 +101,14 @@ class Grammar {
     }
     update();
   }
+  /// Advances by several tokens.
   void feed(std::span<const Token> tokens) {
     for (Token token : tokens) feed(token);
   }
 
-  /// The tokens that end the piece: the last notes ring for `hold` steps (1..100, less where a limit says so), then
-  /// every key comes up, and the pedal. They are fed, too. Best not asked for right after a velocity, which would be
-  /// idle.
+  /// Feeds and returns the tokens that end the piece: a time shift of `hold` steps (1..100, or less if a limit
+  /// requires), then note-offs for all active notes and pedal up. After a velocity token, that token stays without
+  /// effect.
   std::vector<Token> finish(int hold = 50) {
     std::vector<Token> tokens;
     const auto put = [&](Token token) { tokens.push_back(token), feed(token); };
@@ -105,7 +117,7 @@ class Grammar {
         while (key(pitch).down > 0 && (all || now_ - key(pitch).since >= limits_.longest_note)) put(note_off(pitch));
       if (pedal_ && (all || now_ - pedal_since_ >= limits_.longest_pedal)) put(kPedalUp);
     };
-    lift(false);  // what is overdue: time cannot go on before that
+    lift(false);  // overdue notes and pedal, before time can advance
     if (sounding_ == 0 && !pedal_) return tokens;
     const bool moved_now =
         (pedal_ && pedal_since_ == now_) ||
@@ -122,20 +134,20 @@ class Grammar {
   enum Rank : std::int8_t { start_of_step, key_up, pedal_up, pedal_down, key_down };
   struct Key {
     std::int64_t since = 0;  // the step of its last note-on
-    int down = 0;            // notes of this pitch that sound; more than one only in a primer
+    int down = 0;            // active notes of this pitch; more than one only in a primer
   };
 
   Key& key(int pitch) { return keys_[static_cast<std::size_t>(pitch)]; }
   const Key& key(int pitch) const { return keys_[static_cast<std::size_t>(pitch)]; }
   std::uint8_t& mask(Token token) { return mask_[static_cast<std::size_t>(token)]; }
 
-  // The latest event of this step, in the order that a step has.
+  // Whether an event comes after the last one in the order within a step.
   bool comes_after(Rank rank, int pitch) const { return rank_ < rank || (rank_ == rank && pitch_ < pitch); }
 
   void update() {
     mask_.fill(0);
     std::int64_t room = kMaxShift;  // steps until the first limit
-    int due = kPitches;             // the lowest key that must come up now
+    int due = kPitches;             // lowest pitch that must end now
     for (int pitch = kPitches - 1; pitch >= 0; --pitch) {
       if (key(pitch).down == 0) continue;
       const std::int64_t left = limits_.longest_note - (now_ - key(pitch).since);
@@ -146,7 +158,7 @@ class Grammar {
     const bool pedal_due = limits_.pedal && pedal_ && now_ - pedal_since_ >= limits_.longest_pedal;
     if (limits_.pedal && pedal_) room = std::min(room, limits_.longest_pedal - (now_ - pedal_since_));
 
-    bool any_key = false;  // may go down
+    bool any_key = false;  // whether a note may start
     for (int pitch = limits_.lowest; pitch <= limits_.highest; ++pitch) any_key = any_key || may_strike(pitch);
     any_key = any_key && due == kPitches && !pedal_due;
 
@@ -159,7 +171,7 @@ class Grammar {
     if (only_notes) return;
     if (any_key)
       for (int bin = 0; bin < kVelocityBins; ++bin) mask(velocity(bin)) = bin != bin_;
-    for (int pitch = 0; pitch < kPitches; ++pitch)  // never past a key that is due
+    for (int pitch = 0; pitch < kPitches; ++pitch)  // not above a pitch that is due
       mask(note_off(pitch)) = may_lift(pitch) && comes_after(key_up, pitch) && pitch <= due;
     if (due < kPitches) {
       mask(note_off(due)) = 1;  // even out of order

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Hashing that is the same on every machine and in every year, which std::hash and the distributions of <random> do
-// not promise. Splits and batches are drawn with it, so a seed says all.
+// Hashing and random numbers that do not depend on the machine or the standard library, unlike std::hash and the
+// distributions of <random>. Splits and batches use them, so they are reproducible from a seed.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace rondo::inline v0::music {
 
-/// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input changes half of the output's.
+/// Finaliser of SplitMix64 (Steele, Lea and Flood 2014): each bit of the input changes half of the output bits.
 constexpr std::uint64_t mix(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15u;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -16,16 +16,17 @@ constexpr std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// FNV-1a of the bytes, stirred once with a seed.
+/// FNV-1a of the bytes, mixed with a seed.
 constexpr std::uint64_t stable_hash(std::string_view text, std::uint64_t seed = 0) {
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   return mix(hash ^ mix(seed));
 }
 
-/// Random numbers by counting: the i-th draw of a stream is a function of (seed, stream, i).
+/// Counter-based random numbers: the i-th number of a stream is a function of (seed, stream, i).
 class CounterRng {
  public:
+  /// Stream `stream` of `seed`, at its beginning.
   constexpr CounterRng(std::uint64_t seed, std::uint64_t stream) : key_(mix(mix(seed) ^ stream)) {}
 
   /// Uniform in 0..n-1; n > 0. The bias is below n / 2^64.

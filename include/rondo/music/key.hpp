@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The key of some notes, by the profiles of Krumhansl and Kessler 1982 (https://doi.org/10.1037/0033-295X.89.4.334):
-// the key whose profile correlates best with how long each pitch class sounds (Krumhansl 1990, chapter 4).
+// Key finding with the profiles of Krumhansl and Kessler 1982 (https://doi.org/10.1037/0033-295X.89.4.334): the key
+// whose profile has the highest correlation with the histogram of pitch classes (Krumhansl 1990, chapter 4).
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr int kKeys = 24;  ///< 0..11 are C major to B major, 12..23 C minor to B minor
+inline constexpr int kKeys = 24;  ///< number of keys: 0..11 are C major to B major, 12..23 C minor to B minor
 
-/// The key that fits a histogram of pitch classes best, C first; -1 if it says nothing: all of them equal.
+/// Most correlated key of a histogram of pitch classes, C first; -1 if all values are equal.
 inline int find_key(const std::array<double, 12>& histogram) {
   constexpr std::array<std::array<double, 12>, 2> kProfiles = {{
       {6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88},
@@ -43,23 +43,24 @@ inline int find_key(const std::array<double, 12>& histogram) {
   return key;
 }
 
-/// The key after moving all notes by that many semitones; -1 stays -1.
+/// The key after transposing by `semitones`; -1 stays -1.
 constexpr int transpose_key(int key, int semitones) {
   return key < 0 ? key : key - key % 12 + ((key % 12 + semitones) % 12 + 12) % 12;
 }
 
-/// "C major", "F# minor"; "" for -1.
+/// Name of a key: "C major", "F# minor"; "" for -1.
 inline std::string key_name(int key) {
   constexpr std::array<const char*, 12> kNames = {"C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"};
   if (key < 0 || key >= kKeys) return "";
   return std::string(kNames[static_cast<std::size_t>(key % 12)]) + (key < 12 ? " major" : " minor");
 }
 
-/// Reads "C", "C major", "Am", "F# minor", "bb min", in any case but that of the m alone, which some write for major.
-/// Throws std::invalid_argument for anything else.
+/// Parses "C", "C major", "Am", "F# minor", "bb min". Case does not matter, except for a single m (minor), since M
+/// often means major. Throws std::invalid_argument for anything else.
 inline int key_named(std::string_view text) {
   const auto wrong = [&] {
-    return std::invalid_argument("key: '" + std::string(text) + "' is none; wanted e.g. 'C major', 'F# minor', 'Am'");
+    return std::invalid_argument("key: '" + std::string(text) +
+                                 "' is not a key; wanted e.g. 'C major', 'F# minor', 'Am'");
   };
   constexpr std::array<int, 7> kTonics = {9, 11, 0, 2, 4, 5, 7};  // A..G
   if (text.empty()) throw wrong();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pieces from MIDI files, one by one or all that lie below a folder. A file that cannot be read is reported; the others
-// are still read.
+// Pieces from MIDI files or folders. A file that cannot be read is reported; the others are still read.
 #pragma once
 
 #include <rondo/midi/reader.hpp>
@@ -26,15 +25,15 @@
 
 namespace rondo::inline v0::music {
 
-inline constexpr std::uintmax_t kLargestMusicFile = 8 << 20;  ///< bytes; hours of a pianist take less than 1 MiB
-inline constexpr std::size_t kMaxOverlappingNotes =
-    256;                                         // notes of one pitch that sound at once; lost note-offs make a few
-inline constexpr std::uint8_t kDrumChannel = 9;  ///< channel 10 in the manuals
+inline constexpr std::uintmax_t kLargestMusicFile = 8 << 20;  ///< bytes; hours of piano music take less than 1 MiB
+/// Maximum number of simultaneous notes of one pitch; a few occur in files with missing note-offs.
+inline constexpr std::size_t kMaxOverlappingNotes = 256;
+inline constexpr std::uint8_t kDrumChannel = 9;  ///< percussion, channel 10 if counted from 1
 
 namespace detail {
 
-/// Of the sustain pedal what any PedalMode hears: where a channel's pedal passes the middle, and the last word of all,
-/// to which a pedal that never comes up lasts. Real pedals send a stream of values between.
+/// The pedal events that any PedalMode needs: where the pedal of a channel crosses 64, and the last event, which ends a
+/// pedal that stays down. Real pedals send many values between.
 inline std::vector<ControlChange> pedal_passages(std::span<const ControlChange> controls) {
   std::vector<ControlChange> kept;
   std::array<bool, 16> down{};
@@ -52,7 +51,7 @@ inline std::vector<ControlChange> pedal_passages(std::span<const ControlChange> 
   return kept;
 }
 
-/// The most notes of one pitch that sound at once. What is heard of a pedal takes their square in time.
+/// Maximum number of simultaneous notes of one pitch. Applying the pedal takes time proportional to its square.
 inline std::size_t max_overlapping_notes(std::span<const Note> notes) {
   std::array<std::vector<midi::Seconds>, kPitches> starts, ends;
   for (const Note& note : notes) {
@@ -78,19 +77,20 @@ inline Piece read_midi_piece(const std::filesystem::path& path) {
   const bool silent = played.notes.empty();
   std::erase_if(played.notes, [](const Note& note) { return note.channel == kDrumChannel; });
   if (played.notes.empty())
-    throw std::runtime_error(path.string() + (silent ? ": no notes in it" : ": drums alone (channel 10), no notes"));
+    throw std::runtime_error(path.string() + (silent ? ": no notes" : ": only percussion (channel 10), no notes"));
   if (const std::size_t most = max_overlapping_notes(played.notes); most > kMaxOverlappingNotes)
-    throw std::runtime_error(path.string() + ": " + std::to_string(most) + " notes sound at once on one key, where " +
-                             std::to_string(kMaxOverlappingNotes) + " are the most");
+    throw std::runtime_error(path.string() + ": " + std::to_string(most) +
+                             " simultaneous notes of one pitch, more than the limit of " +
+                             std::to_string(kMaxOverlappingNotes));
   return {path.stem().string(), make_performance(std::move(played.notes), pedal_passages(played.controls)),
           bar_starts(file)};
 }
 
 }  // namespace detail
 
-/// Calls read(path), which returns a Piece, and checks what it returns. Throws what `read` throws, and
-/// std::runtime_error, which names the file, if the path is no regular file, is larger than kLargestMusicFile, or if
-/// the piece lasts longer than kLongestPerformance.
+/// Calls read(path), which returns a Piece, and checks file and piece. Throws what `read` throws, and
+/// std::runtime_error that names the file if the path is not a regular file, the file is larger than kLargestMusicFile,
+/// or the piece is longer than kLongestPerformance.
 template <class Read>
 Piece read_checked(const std::filesystem::path& path, Read&& read) {
   namespace fs = std::filesystem;
@@ -98,8 +98,8 @@ Piece read_checked(const std::filesystem::path& path, Read&& read) {
   const fs::file_status status = fs::status(path, code);
   if (fs::exists(status) && !fs::is_regular_file(status)) throw std::runtime_error(path.string() + ": not a file");
   if (const std::uintmax_t size = fs::file_size(path, code); !code && size > kLargestMusicFile)
-    throw std::runtime_error(path.string() + ": " + std::to_string(size) + " bytes, where " +
-                             std::to_string(kLargestMusicFile) + " are the most");
+    throw std::runtime_error(path.string() + ": " + std::to_string(size) + " bytes, more than the limit of " +
+                             std::to_string(kLargestMusicFile));
   try {
     Piece piece = read(path);
     if (!(piece.performance.duration.value <= kLongestPerformance))
@@ -111,23 +111,24 @@ Piece read_checked(const std::filesystem::path& path, Read&& read) {
   }
 }
 
-/// A piece as its MIDI file has it, before a PedalMode is applied: notes of all tracks and channels but the drums
-/// (channel 10), and of the controllers the sustain pedal, where it goes down or up. Throws midi::error,
-/// std::runtime_error or std::system_error, each naming the file, if it cannot be read, has no notes, has more than
-/// kMaxOverlappingNotes notes of one pitch at once or fails a check of read_checked.
+/// Reads a MIDI file as a piece, before a PedalMode is applied: the notes of all tracks and channels except percussion
+/// (channel 10), and the changes of the sustain pedal. Throws midi::error, std::runtime_error or std::system_error,
+/// each naming the file, if it cannot be read, has no notes, has more than kMaxOverlappingNotes simultaneous notes of
+/// one pitch, or fails a check of read_checked.
 inline Piece read_piece(const std::filesystem::path& path) { return read_checked(path, detail::read_midi_piece); }
 
-/// The same with a PedalMode applied.
+/// Reads a MIDI file and applies a PedalMode. Throws as read_piece.
 inline Performance load_performance(const std::filesystem::path& path, PedalMode mode) {
   return apply_pedal(read_piece(path).performance, mode);
 }
 
+/// Result of load_pieces.
 struct LoadedPieces {
-  std::vector<Piece> pieces;          ///< named by file name without extension
-  std::vector<std::string> problems;  ///< one line for each file that was left out
+  std::vector<Piece> pieces;          ///< in the order of paths
+  std::vector<std::string> problems;  ///< one line for each file that was skipped
 };
 
-/// All pieces in these files and folders. Throws std::runtime_error if a path does not exist.
+/// Reads all MIDI files in these files and folders. Throws std::runtime_error if a path does not exist.
 inline LoadedPieces load_pieces(std::span<const std::filesystem::path> paths, PedalMode mode) {
   LoadedPieces loaded;
   for (const auto& path : paths) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Three ways of hearing the sustain pedal. It keeps strings sounding after the key is up, so most of a performance's
-// note-offs are not where the listener hears them. A model may learn the sound, the gesture, or the keys alone.
+// Three encodings of the sustain pedal. It sustains notes after their note-offs, so notes of most performances end
+// later than their note-offs. A model may get sustained notes, pedal events, or neither.
 #pragma once
 
 #include <rondo/music/performance.hpp>
@@ -18,31 +18,33 @@
 
 namespace rondo::inline v0::music {
 
+/// Encoding of the sustain pedal.
 enum class PedalMode : std::uint8_t {
-  extend,  ///< notes last as long as they sound; the pedal is gone
-  tokens,  ///< notes last as long as the key is down; the pedal is two tokens of its own
-  ignore,  ///< notes last as long as the key is down; the pedal is forgotten
+  extend,  ///< notes are extended by the pedal; no pedal events
+  tokens,  ///< notes end with their keys; pedal down and up are tokens
+  ignore,  ///< notes end with their keys; no pedal events
 };
 
-/// How many tokens a model of such performances needs: 388, or 390 with the pedal's own.
+/// Size of the vocabulary: 388, or 390 with pedal tokens.
 constexpr int vocabulary_size(PedalMode mode) { return mode == PedalMode::tokens ? kVocabularyWithPedal : kVocabulary; }
 
+/// Name of a mode: "extend", "tokens" or "ignore".
 constexpr const char* name(PedalMode mode) {
   return mode == PedalMode::extend ? "extend" : mode == PedalMode::tokens ? "tokens" : "ignore";
 }
 
-/// The mode of that name; throws std::invalid_argument for any other word.
+/// The mode with this name. Throws std::invalid_argument for an unknown name.
 inline PedalMode pedal_mode(std::string_view word) {
   for (PedalMode mode : {PedalMode::extend, PedalMode::tokens, PedalMode::ignore})
     if (word == name(mode)) return mode;
-  throw std::invalid_argument("pedal: '" + std::string(word) + "' is none of extend, tokens, ignore");
+  throw std::invalid_argument("pedal: unknown mode '" + std::string(word) + "', wanted extend, tokens or ignore");
 }
 
-/// Ends each note where its string falls silent. Channel by channel: a key that comes up while the pedal is down leaves
-/// its note sounding until the pedal comes up or the same key is struck again; a key struck again with the pedal down
-/// cuts the note before it even if that one's key was held (two keyboards). A pedal that never comes up lasts to the
-/// last event. At one instant the pedal moves first (as the file orders it), then keys go down, then up. Of
-/// notes of one pitch that begin at one instant under the pedal the last stays. Order of the notes is kept.
+/// The notes, extended by the sustain pedal of their channel. A note whose key comes up while the pedal is down lasts
+/// until the pedal comes up or the next note-on of its pitch. With the pedal down, a note-on also ends an earlier note
+/// of its pitch whose key is still down (two keyboards). A pedal that never comes up lasts to the last event. At one
+/// time the order is pedal (in file order), note-ons, note-offs. Of several notes of one pitch that start at one time
+/// with the pedal down, the last is kept. The order of notes does not change.
 inline std::vector<Note> extend_notes(const Performance& performance) {
   enum Kind { foot, key_down, key_up };
   struct Moment {
@@ -119,7 +121,8 @@ inline std::vector<Note> extend_notes(const Performance& performance) {
   return notes;
 }
 
-/// The pedal as down and up in turn (127 and 0, on channel 0): down while it is down on any channel.
+/// Alternating pedal-down and pedal-up events (127 and 0, on channel 0); the pedal is down while it is down on any
+/// channel.
 inline std::vector<ControlChange> pedal_changes(const Performance& performance) {
   auto pedal = performance.controls;
   std::erase_if(pedal, std::not_fn(is_pedal));
@@ -136,7 +139,7 @@ inline std::vector<ControlChange> pedal_changes(const Performance& performance) 
   return changes;
 }
 
-/// The performance as a model of that mode hears it: notes, and for `tokens` the pedal's changes.
+/// The performance in this encoding of the pedal: notes and, for PedalMode::tokens, pedal events.
 inline Performance apply_pedal(const Performance& performance, PedalMode mode) {
   switch (mode) {
     case PedalMode::extend:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A performance: what the hands and the right foot of a pianist do, in seconds. It is what the reader of MIDI files
-// makes (midi::extract), what tokens tell, and what can be written to a file again (midi::compose).
+// A performance: notes and sustain pedal in seconds. Made from a MIDI file by midi::extract or from tokens by decode,
+// written to a MIDI file by midi::compose.
 #pragma once
 
 #include <rondo/midi/notes.hpp>
@@ -11,16 +11,17 @@
 
 namespace rondo::inline v0::music {
 
-using Note = midi::Note<midi::Seconds>;
-using ControlChange = midi::ControlChange<midi::Seconds>;
-using Performance = midi::Performance<midi::Seconds>;
+using Note = midi::Note<midi::Seconds>;                    ///< a note in seconds
+using ControlChange = midi::ControlChange<midi::Seconds>;  ///< a control change in seconds
+using Performance = midi::Performance<midi::Seconds>;      ///< notes and control changes in seconds
 
+/// Whether this is a change of the sustain pedal, CC64.
 constexpr bool is_pedal(const ControlChange& change) { return change.controller == midi::kSustainPedal; }
 
-/// Half-pedalling counts by which side of the middle it is on: CC64 from 64 up is down.
+/// Whether the pedal is down: a value of 64 or more. Half-pedalling is not represented.
 constexpr bool is_down(const ControlChange& change) { return change.value >= midi::kPedalDown; }
 
-/// A performance of these notes (and pedal), as long as its last event.
+/// A performance of these notes and control changes, with the duration of its last event.
 inline Performance make_performance(std::vector<Note> notes, std::vector<ControlChange> controls = {}) {
   Performance performance;
   performance.notes = std::move(notes);

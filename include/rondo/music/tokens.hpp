@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Performances to tokens and back. Times are rounded to a 10 ms grid as absolute times, never as differences, so the
-// error of a note is at most 5 ms wherever it stands in the piece. See docs/06-midi-and-tokens.md.
+// Performances to tokens and back. Absolute times are rounded to a 10 ms grid, not differences, so the error of every
+// note is at most 5 ms. See docs/06-midi-and-tokens.md.
 #pragma once
 
 #include <rondo/music/performance.hpp>
@@ -20,14 +20,17 @@
 
 namespace rondo::inline v0::music {
 
-/// What `encode` does with the time before the first event.
-enum class LeadIn : std::uint8_t { keep, drop };
+/// How `encode` treats the time before the first event.
+enum class LeadIn : std::uint8_t {
+  keep,  ///< time shifts before the first event
+  drop   ///< the first event is at time 0
+};
 
-inline constexpr double kLongestPerformance = 1e6;  ///< seconds; no honest file comes near
-inline constexpr midi::Seconds kHangingNote{5.0};   ///< a note that never ends is ended after this
+inline constexpr double kLongestPerformance = 1e6;  ///< maximum length in seconds
+inline constexpr midi::Seconds kHangingNote{5.0};   ///< length of a decoded note without a note-off
 
-/// The 10 ms step nearest to a time, halves up; times before zero count as zero. Throws std::invalid_argument for what
-/// is no number or beyond `kLongestPerformance`, so that a broken time never turns into millions of tokens.
+/// Nearest 10 ms step to a time, halves rounded up; negative times are step 0. Throws std::invalid_argument for NaN and
+/// for times above kLongestPerformance, which bounds the number of tokens.
 inline std::int64_t to_step(midi::Seconds time) {
   if (!(time.value <= kLongestPerformance))
     throw std::invalid_argument("encode: an event at " + std::to_string(time.value) + " s, past the limit of " +
@@ -35,11 +38,13 @@ inline std::int64_t to_step(midi::Seconds time) {
   return static_cast<std::int64_t>(std::floor(std::max(0.0, time.value) * kStepsPerSecond + 0.5));
 }
 
+/// Time of a step in seconds.
 constexpr midi::Seconds to_seconds(std::int64_t step) { return {static_cast<double>(step) / kStepsPerSecond}; }
 
-/// Tokens of a performance. At one step: keys that come up, the pedal up, the pedal down, keys that go down; keys in
-/// order of pitch. Velocity is told when its bin changes, and before the first note. A note that rounds to no length
-/// lasts one step. Pedal changes (CC64) become tokens where they change anything. Channels and tracks are not told.
+/// Tokens of a performance. The order within a step is note-offs, pedal up, pedal down, note-ons; notes in order of
+/// pitch. A velocity token is written before the first note and when its bin changes. A note that rounds to length zero
+/// lasts one step. Pedal events (CC64) without effect are omitted. Channels and tracks are not encoded. Throws
+/// std::invalid_argument as to_step().
 inline std::vector<Token> encode(const Performance& performance, LeadIn lead_in = LeadIn::keep) {
   enum Rank : std::int8_t { key_up, pedal_up, pedal_down, key_down };  // the order at one step
   struct Moment {
@@ -62,7 +67,7 @@ inline std::vector<Token> encode(const Performance& performance, LeadIn lead_in 
   std::stable_sort(pedal_moves.begin(), pedal_moves.end(), [](auto& a, auto& b) { return a.time < b.time; });
   bool down = false;
   for (std::size_t i = 0; i < pedal_moves.size();) {
-    // Within one step only this is heard: where the pedal ends, and whether a pedal that was down came up between.
+    // Within a step only two facts matter: the final pedal position, and whether a pedal that was down came up between.
     const std::int64_t step = to_step(pedal_moves[i].time);
     bool now = down, lifted = false;
     for (; i < pedal_moves.size() && to_step(pedal_moves[i].time) == step; ++i) {
@@ -91,14 +96,15 @@ inline std::vector<Token> encode(const Performance& performance, LeadIn lead_in 
   return tokens;
 }
 
+/// Tokens of notes without pedal.
 inline std::vector<Token> encode(std::span<const Note> notes, LeadIn lead_in = LeadIn::keep) {
   return encode(make_performance({notes.begin(), notes.end()}), lead_in);
 }
 
-/// The performance that any tokens tell, in order of onset. Notes of one pitch pair first in, first out; a note-off
-/// without a note is ignored, and so is a note without length; a note that is never ended lasts 5 s, or to the end of
-/// the tokens if that comes first. Before the first VELOCITY notes have velocity 62. Throws std::out_of_range for a
-/// number that is no token.
+/// The performance of any sequence of tokens, notes in order of onset. Note-ons and note-offs of one pitch are paired
+/// first in, first out; note-offs without a note and notes of length zero are ignored; a note without a note-off lasts
+/// 5 s, or to the end of the tokens if that is earlier. Before the first velocity token notes have velocity 62. Throws
+/// std::out_of_range for a number that is not a token.
 inline Performance decode(std::span<const Token> tokens) {
   struct Open {
     std::int64_t start;
