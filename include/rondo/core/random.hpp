@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a counter-based
-// generator. The n-th number is a function of (seed, n) alone: the same on every machine and device, with a state that
+// generator. The n-th number depends only on (seed, n): the same on every machine and device, with a state that
 // a checkpoint holds in two integers. The distributions are our own for the same reason: those of <random> differ
 // between standard libraries.
 #pragma once

@@ -246,7 +246,7 @@ class RecurrentLayer {
   Parameter<Scalar, Device> peepholes_;        // H x 2 or 3
   Parameter<Scalar, Device> norm_x_, norm_h_;  // GH x 1
   Parameter<Scalar, Device> norm_c_;           // H x 2
-  Parameter<Scalar, Device> h0_, c0_;          // P x 1, H x 1: the learned initial state
+  Parameter<Scalar, Device> h0_, c0_;          // P x 1, H x 1: the trained initial state
 };
 
 }  // namespace rondo::inline v0

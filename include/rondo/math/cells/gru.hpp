@@ -7,8 +7,7 @@
 
 namespace rondo::inline v0 {
 
-/// The GRU cell (Cho et al. 2014) in the reset-after variant of PyTorch and cuDNN. The equations stand above
-/// rondo::Gru.
+/// The GRU cell (Cho et al. 2014) in the reset-after variant of PyTorch and cuDNN. Equations: see rondo::Gru.
 struct GruCell {
   static constexpr const char* kName = "Gru";    ///< name in messages
   static constexpr const char* kModule = "gru";  ///< name in the paths of parameters

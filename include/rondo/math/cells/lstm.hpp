@@ -7,8 +7,8 @@
 
 namespace rondo::inline v0 {
 
-/// The LSTM cell (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000). The equations stand
-/// above rondo::Lstm.
+/// The LSTM cell (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000). Equations: see
+/// rondo::Lstm.
 struct LstmCell {
   static constexpr const char* kName = "Lstm";      ///< name in messages
   static constexpr const char* kModule = "lstm";    ///< name in the paths of parameters

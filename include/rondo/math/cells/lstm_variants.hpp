@@ -6,8 +6,8 @@
 
 namespace rondo::inline v0 {
 
-/// An LSTM cell with coupled input and forget gate (i = 1 - f), with peepholes, or both. The equations stand above
-/// rondo::PeepholeLstm.
+/// An LSTM cell with coupled input and forget gate (i = 1 - f), with peepholes, or both. Equations: see
+/// rondo::PeepholeLstm and rondo::CoupledLstm.
 template <bool kCoupled, bool kPeepholes>
 struct LstmVariantCell {
   /// name in messages
