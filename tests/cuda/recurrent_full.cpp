@@ -246,7 +246,7 @@ TEST_CASE("Recurrent network on CUDA: the mask of weight dropout is on R and on 
   for (std::size_t n = 0; n < wanted.size(); ++n) CHECK(std::abs(got[n] - wanted[n]) < 1e-13);
 }
 
-TEST_CASE("Recurrent network on CUDA: what runs on the CPU alone is an error") {
+TEST_CASE("Recurrent network on CUDA: options without a CUDA implementation are an error") {
   if (!gpu_available()) return;
   const auto complaint = [](const RecurrentConfig& config) {
     Rng rng(1);
@@ -262,10 +262,10 @@ TEST_CASE("Recurrent network on CUDA: what runs on the CPU alone is an error") {
   };
   CHECK(complaint({.input = 3, .hidden = 4}).empty());
   CHECK(complaint({.input = 3, .hidden = 4, .layer_norm = true}) ==
-        "rondo::cuda: layer normalisation runs on the CPU alone");
-  CHECK(complaint({.input = 3, .hidden = 4, .zoneout_c = 0.1}) == "rondo::cuda: zoneout runs on the CPU alone");
+        "rondo::cuda: layer normalisation is not supported on CUDA");
+  CHECK(complaint({.input = 3, .hidden = 4, .zoneout_c = 0.1}) == "rondo::cuda: zoneout is not supported on CUDA");
   CHECK(complaint({.input = 3, .hidden = 4, .recurrent_dropout = 0.1}) ==
-        "rondo::cuda: recurrent dropout runs on the CPU alone");
+        "rondo::cuda: recurrent dropout is not supported on CUDA");
 }
 
 TEST_CASE("Recurrent network on CUDA: every size by every other", "[.full]") {
