@@ -275,7 +275,7 @@ fi
 # ---- the end
 
 for page in "$out"/*.md; do
-  [ -f "$page" ] && measures && sed -n '1p; /^## In short/,/^## Forward/{/^## Forward/!p}; /^## Faults/,$p' "$page"
+  [ -f "$page" ] && measures && sed -n '1p; /^## Summary/,/^## Forward/{/^## Forward/!p}; /^## Faults/,$p' "$page"
 done
 for fault in "${faults[@]}"; do echo "FAILED $fault"; done
 echo "$passed passed, $failed failed"
