@@ -59,9 +59,9 @@ __global__ void sync_grid(unsigned* arrived) {
 TEST_CASE("a grid's barrier at which a block is missing, or without a cooperative launch, is an error") {
   const Fresh fresh;
   const DeviceVector<unsigned> arrived(1);
-  expect(
-      failure_of(launch({.blocks = 3, .threads = 4, .cooperative = true}, sync_grid, arrived.data())),
-      "the grid's barrier in block (0, 0, 0): 8 of 12 threads came; thread (0, 0, 0) of block (1, 0, 0) has finished");
+  expect(failure_of(launch({.blocks = 3, .threads = 4, .cooperative = true}, sync_grid, arrived.data())),
+         "the grid's barrier in block (0, 0, 0): 8 of 12 threads arrived; thread (0, 0, 0) of block (1, 0, 0) has "
+         "finished");
   expect(failure_of(launch({3, 4}, sync_grid, arrived.data())), "not cooperative");
 }
 
@@ -161,7 +161,7 @@ TEST_CASE("misuse of a cluster is told") {
   const Fresh fresh;
   const Shape two{.blocks = 2, .threads = 1, .shared = 16, .cluster = 2};
   expect(failure_of(launch(two, store_outside)), "not in this block's dynamic shared memory");
-  expect(failure_of(launch(two, store_to_nobody)), "no block of that rank");
+  expect(failure_of(launch(two, store_to_nobody)), "no block of this rank");
   expect(failure_of(launch(two, store_too_late)), "has finished");
   expect(failure_of(launch(two, wait_alone)), "without cluster_arrive()");
   expect(failure_of(launch(two, arrive_twice)), "a second cluster_arrive()");

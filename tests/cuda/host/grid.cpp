@@ -245,13 +245,14 @@ __global__ void destroys(int* count) {
 
 TEST_CASE("what would hang a GPU is told, with the barrier, the block and who is missing") {
   const Fresh fresh;
-  expect(failure_of(launch({2, 64}, some_leave)),
-         "__syncthreads() in block (0, 0, 0): 63 of 64 threads came; thread (5, 0, 0) of block (0, 0, 0) has finished");
+  expect(
+      failure_of(launch({2, 64}, some_leave)),
+      "__syncthreads() in block (0, 0, 0): 63 of 64 threads arrived; thread (5, 0, 0) of block (0, 0, 0) has finished");
   expect(failure_of(launch({1, 32}, half_a_warp)), "__shfl_xor_sync() in block (0, 0, 0): 16 of 32 threads");
   expect(failure_of(launch({1, 32}, two_collectives)), "while other lanes of the warp are at");
   expect(failure_of(launch({1, 64}, two_barriers)),
-         "63 of 64 threads came; thread (40, 0, 0) of block (0, 0, 0) waits at __syncwarp()");
-  expect(failure_of(launch({1, 40}, missing_lane)), "a lane that its warp does not have");
+         "63 of 64 threads arrived; thread (40, 0, 0) of block (0, 0, 0) waits at __syncwarp()");
+  expect(failure_of(launch({1, 40}, missing_lane)), "a lane outside the warp");
 }
 
 TEST_CASE("threads that a deadlock caught leave the kernel in order") {

@@ -183,9 +183,9 @@ __global__ void multiply_in_part() {
   device::multiply_tile(device::Bf16{}, tile, {0, 0, 0, 0}, {0, 0});
 }
 
-TEST_CASE("a tile wants a whole warp") {
+TEST_CASE("a tile product requires a full warp") {
   const Fresh fresh;
-  expect(failure_of(launch({1, 31}, multiply_in_part)), "a whole warp");
+  expect(failure_of(launch({1, 31}, multiply_in_part)), "a full warp");
 }
 
 }  // namespace
