@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The same layers on both devices, with the same weights: what one computes the other does, but for rounding.
+// The same layers on both devices, with the same weights: results agree to rounding.
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr Index V = 40, D = 33, K = 21, B = 3, T = 17;
 
-/// Embedding, dropout, projection: tokens in, logits out. Backward passes are added to what is there.
+/// Embedding, dropout, projection: tokens in, logits out. Backward accumulates gradients.
 template <class Scalar, class Device>
 struct Model {
   explicit Model(Rng& rng) : embedding(V, D, rng), linear(D, K, rng) {}
@@ -34,7 +34,7 @@ struct Model {
     linear.for_each_parameter(f, path / "linear");
   }
 
-  /// A step's loss; gradients are added to.
+  /// Returns a step's loss and accumulates gradients.
   double pass(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets,
               std::span<const Index> lengths) {
     Rng numbers(5);
@@ -55,7 +55,7 @@ struct Model {
   DropoutCache<Scalar, Device> dropped;
 };
 
-/// All values, or gradients, of a model, wherever it is.
+/// All values, or gradients, of a model on any device.
 enum class What { value, gradient };
 template <class M>
 std::vector<double> numbers(M& model, What what) {
@@ -67,7 +67,7 @@ std::vector<double> numbers(M& model, What what) {
   return all;
 }
 
-/// Requires that no number is further from its fellow than `bound` times the largest.
+/// Requires that values differ by at most `bound` times the largest.
 void check_close(const std::vector<double>& a, const std::vector<double>& b, double bound) {
   REQUIRE(a.size() == b.size());
   double largest = 0;
@@ -78,9 +78,10 @@ void check_close(const std::vector<double>& a, const std::vector<double>& b, dou
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: initial values, passes, updates and clipping of a model agree with the CPU", "", float,
+                   double) {
   if (!gpu_available()) return;
-  // Both devices sum at most B T = 51 products, in orders of their own; softmax and its exponentials round besides.
+  // Both devices sum at most B T = 51 products in different orders; softmax and its exponentials also round.
   constexpr double bound = 200 * std::numeric_limits<TestType>::epsilon();
   Rng rng_host(1), rng_device(1), rng(2);
   Model<TestType, Cpu> host(rng_host);
@@ -96,7 +97,7 @@ TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the C
     INFO(lengths.size() << " lengths");
     zero_grad(host);
     zero_grad(device);
-    for (int pass = 0; pass < 2; ++pass)  // the second adds to the first
+    for (int pass = 0; pass < 2; ++pass)  // the second accumulates onto the first
       CHECK(device.pass(tokens, targets, lengths) == Approx(host.pass(tokens, targets, lengths)).epsilon(bound));
     const Sequence<TestType> logits = to<Cpu>(device.logits);
     check_close({host.logits.data(), host.logits.data() + host.logits.size()},
@@ -119,7 +120,7 @@ TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the C
   }
 }
 
-TEMPLATE_TEST_CASE("CUDA: a step of Linear is that of its sequence, and so to the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: a step of Linear equals that of a sequence, and agrees with the CPU", "", float, double) {
   if (!gpu_available()) return;
   constexpr double bound = 2 * (D + 2) * std::numeric_limits<TestType>::epsilon();
   Rng rng(3), same(3);
@@ -134,7 +135,7 @@ TEMPLATE_TEST_CASE("CUDA: a step of Linear is that of its sequence, and so to th
   check_close({wanted.values.begin(), wanted.values.end()}, {got.values.begin(), got.values.end()}, bound);
 }
 
-TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and refuses another shape") {
+TEST_CASE("CUDA: copy_weights copies between devices in both directions and rejects another shape") {
   if (!gpu_available()) return;
   Rng rng(4);
   Linear<double> host(D, K, rng);
@@ -152,9 +153,9 @@ TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and
   CHECK_THROWS_AS(copy_weights(host, wider), shape_error);
 }
 
-TEMPLATE_TEST_CASE("CUDA: a token model that hears conditions computes and learns as on the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: passes and updates of a conditioned token model agree with the CPU", "", float, double) {
   if (!gpu_available()) return;
-  // Sums of up to K B T = 204 terms in orders of their own, through T steps of two layers and back.
+  // Sums of up to K B T = 204 terms in different orders, through T steps of two layers, forward and backward.
   constexpr double bound = 2000 * std::numeric_limits<TestType>::epsilon();
   const TokenModelConfig config{
       .vocabulary = 30, .conditions = 10, .ids_per_step = 4, .embedding = 9, .hidden = 17, .layers = 2};
