@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any bytes at all: the reader gives a file that can be played and written back unchanged, or one error; memory stays
-// within a multiple of the input.
+// For arbitrary bytes the reader returns a file that can be played and written back unchanged, or throws one error; its
+// memory is bounded by a multiple of the input.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

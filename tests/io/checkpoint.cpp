@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Checkpoints: a training that stops and goes on from a file ends in the same bits as one that never stopped.
+// Checkpoints: a training run that is resumed from a file gives bit-identical results to one without interruption.
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/layers/token_model.hpp>
 
@@ -54,13 +54,13 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("checkpoint: stop, save, load and go on: the same bytes as without a stop", "", float, double) {
+TEMPLATE_TEST_CASE("checkpoint: a resumed training run is bit-identical to an uninterrupted one", "", float, double) {
   const TemporaryFolder folder;
   TrainingRun<TestType> whole, first, second;
   for (std::uint64_t n = 0; n < 8; ++n) whole.step(n);
   for (std::uint64_t n = 0; n < 5; ++n) first.step(n);
   first.save(folder / "middle");
-  second.step(99);  // its weights, moments and state are others than a fresh model's
+  second.step(99);  // weights, moments and state differ from a fresh model's
   second.load(folder / "middle");
   CHECK(second.adam.steps() == 5);
   for (std::uint64_t n = 5; n < 8; ++n) second.step(n);
@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE("checkpoint: stop, save, load and go on: the same bytes as wi
   CHECK(bytes != read_bytes(folder / "middle"));
 }
 
-TEST_CASE("checkpoint: either kind of file gives its weights; one of weights alone resumes nothing") {
+TEST_CASE("checkpoint: weights load from both kinds of file; a file with only weights cannot resume") {
   const TemporaryFolder folder;
   TrainingRun<float> trained, fresh;
   for (std::uint64_t n = 0; n < 3; ++n) trained.step(n);
@@ -91,7 +91,7 @@ TEST_CASE("checkpoint: either kind of file gives its weights; one of weights alo
                  "no training to resume"));
 }
 
-TEST_CASE("checkpoint: what does not fit is named, with the file") {
+TEST_CASE("checkpoint: an error names the file and the tensors that do not fit") {
   const TemporaryFolder folder;
   TrainingRun<float> trained;
   trained.step(0);
@@ -114,6 +114,6 @@ TEST_CASE("checkpoint: what does not fit is named, with the file") {
         "training.adam_steps is \"3 steps\", wanted a number of steps; "
         "tensor training.first_moment.lstm.weight_hh_l1 is missing; "
         "tensor training.second_moment.output.bias is missing");
-  CHECK(fresh.adam.steps() == 0);  // and nothing was changed
+  CHECK(fresh.adam.steps() == 0);  // unchanged
   fresh.model.for_each_parameter([](const Path&, auto& p) { CHECK(p.first_moment()(0, 0) == 7); });
 }
