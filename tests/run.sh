@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds everything with warnings as errors and runs every test: the optimised build first, with the CUDA backend for
-# sm_80 and sm_90 where nvcc is there, then all of it under AddressSanitizer and UndefinedBehaviorSanitizer, then CUDA
-# kernels on the host executor under ThreadSanitizer. Needs no GPU; with one, tests/run_gpu.sh. Installs what is missing.
+# sm_80 and sm_90 if nvcc is found; then everything with AddressSanitizer and UndefinedBehaviorSanitizer; then the
+# CUDA kernels on the host executor with ThreadSanitizer. Requires no GPU; tests/run_gpu.sh uses one. Installs missing
+# packages.
 # Usage: bash tests/run.sh [--quick] [--slow] [--configure-only]
-#   --quick            the optimised build alone
-#   --slow             also break every term of the equations in turn and see the tests notice
+#   --quick            only the optimised build
+#   --slow             also mutate every term of the equations in turn and require that the tests fail
 #   --configure-only   configure the builds and stop; installs nothing
 # Ends with one line: N passed, N failed.
 set -euo pipefail
@@ -23,17 +24,16 @@ done
 
 python=build/python/bin/python
 
-# nvcc is often installed where no PATH leads
+# nvcc is often installed outside PATH
 if ! command -v nvcc > /dev/null && [ -x /usr/local/cuda/bin/nvcc ]; then PATH=$PATH:/usr/local/cuda/bin; fi
 cuda=OFF
 if command -v nvcc > /dev/null; then
   cuda=ON
 else
-  echo "nvcc is not here: the CUDA backend is compiled for the host executor alone"
+  echo "nvcc was not found: the CUDA backend is compiled for the host executor only"
 fi
 
-# configure PRESET: the preset states every option, so a build folder that another command has used is no different from a
-# new one.
+# configure PRESET: the preset sets every option, so the state of an existing build folder has no influence.
 configure() {
   local optimised=OFF with_cuda=OFF
   [ "$1" != release ] || optimised=ON with_cuda=$cuda
@@ -50,15 +50,15 @@ fi
 
 install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
 
-# A browser for the pages, a synthesizer for what sounds.
+# A browser for the tests of pages, a synthesizer for those of audio.
 install_if_offered chromium chromium-driver libfluidsynth-dev timgm6mb-soundfont
 
-# What some tests compare with: symusic reads MIDI files on its own. Without it they skip themselves.
+# Python packages for comparisons: symusic reads MIDI files. Tests whose package is missing are skipped.
 if [ ! -x "$python" ]; then
   python3 -m venv build/python
 fi
 "$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido selenium || echo "symusic or selenium could not be installed: its tests are skipped"
-# PyTorch is the reference of recurrent networks. It is large.
+# PyTorch is the reference for recurrent networks. It is a large download.
 "$python" -c "import torch" 2> /dev/null || "$python" -m pip install --quiet --disable-pip-version-check torch ||
   echo "torch could not be installed: comparisons of random networks and of a training run with PyTorch are skipped"
 
@@ -66,7 +66,7 @@ logs=build/test-logs
 mkdir -p "$logs"
 passed=0 failed=0
 
-# run_preset NAME TESTS TARGET...: configures, builds, runs the tests whose names match; adds to the counts.
+# run_preset NAME TESTS TARGET...: configures, builds, runs the tests whose names match, and adds to the counts.
 run_preset() {
   local preset=$1 tests=$2
   shift 2
@@ -77,7 +77,7 @@ run_preset() {
     failed=$((failed + 1))
     return
   fi
-  local without=slow  # labels that are left out
+  local without=slow  # excluded labels
   [ $slow -eq 0 ] || without=none
   [ "$preset" = release ] || without="$without|optimised"
   ctest --preset "$preset" -R "$tests" -j "$(nproc)" -LE "$without" --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
@@ -96,7 +96,7 @@ PY
   if [ "$2" -gt 0 ]; then tail -n 200 "$logs/$preset.out"; fi
 }
 
-run_preset release . all all_verify_interface_header_sets  # every header also stands by itself
+run_preset release . all all_verify_interface_header_sets  # every header also compiles alone
 if [ $sanitize -eq 1 ]; then
   run_preset asan . all
   run_preset tsan '^cuda_(host|races):' test_cuda_host test_cuda_races

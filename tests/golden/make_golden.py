@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes the golden files that tests/layers/golden.cpp compares with: what PyTorch computes, in double, on one thread.
+"""Writes the golden files of tests/layers/golden.cpp: results of PyTorch in double, on one thread.
 
     python3 tests/golden/make_golden.py        (made with torch 2.15.0; any version agrees to rounding)
 
-A file is a list of tensors: a line `name count`, then the numbers in PyTorch's own memory order, in the shortest
-decimal form that reads back to the same bits.
+A file is a list of tensors: a line `name count`, then the values in PyTorch's memory order, in the shortest decimal
+form that is bit-identical when read.
 """
 
 import pathlib
@@ -31,13 +31,13 @@ class Golden:
 
 
 def randomise(module):
-    """Away from every resting point, biases included."""
+    """Random weights and biases, with no gate near its value at zero."""
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
 
 
 def put_lstm(golden, lstm):
-    """PyTorch's two biases only ever appear as a sum, and have one and the same gradient: Rondo's one bias."""
+    """PyTorch's two biases are only used as their sum, and have the same gradient: that of Rondo's one bias."""
     for layer in range(lstm.num_layers):
         W, R = getattr(lstm, f"weight_ih_l{layer}"), getattr(lstm, f"weight_hh_l{layer}")
         b, b2 = getattr(lstm, f"bias_ih_l{layer}"), getattr(lstm, f"bias_hh_l{layer}")
@@ -48,7 +48,7 @@ def put_lstm(golden, lstm):
 
 
 def lstm_case(name, lengths=None):
-    """Two layers from a state that is not zero; the loss looks at every output and at the final state."""
+    """Two layers from a non-zero state; the loss depends on every output and on the final state."""
     torch.manual_seed(20)
     C, H, L, B, T = 3, 4, 2, 3, 5
     lstm = torch.nn.LSTM(C, H, L)
@@ -115,10 +115,10 @@ def layers_case():
 
 
 def training_case():
-    """Ten steps of a small token model: AdamW, clip at a norm that some steps exceed, the state carried on.
+    """Ten steps of a small token model: AdamW, clip at a norm that some steps exceed, the state carried over.
 
-    The tokens climb by one to three, round and round: there is something to learn.
-    bias_hh stays at zero: two biases would move twice as fast as one. Weight decay spares the biases.
+    The tokens increase by one to three, modulo V, so that the model can learn.
+    bias_hh stays at zero: two biases would change twice as fast as one. Weight decay does not apply to biases.
     """
     torch.manual_seed(22)
     V, D, H, L, B, T, steps = 11, 5, 6, 2, 4, 7, 10
@@ -150,7 +150,7 @@ def training_case():
         adam.zero_grad()
         loss.backward()
         norm = torch.nn.utils.get_total_norm([p.grad for p in weights + biases])
-        for parameter in weights + biases:  # clip_grad_norm_ would divide by norm + 1e-6, for which there is no need
+        for parameter in weights + biases:  # clip_grad_norm_ would divide by norm + 1e-6
             parameter.grad *= min(1.0, 0.15 / norm)
         norms.append(norm)
         adam.step()
