@@ -190,7 +190,7 @@ class Watchdog {
 };
 
 /// The first tensor whose error exceeds the tolerance, as a status; empty if there is none.
-std::string what_is_wrong(const Row& row) {
+std::string find_wrong_tensor(const Row& row) {
   for (const bool backward : {false, true}) {
     const auto& [error, tensor] = backward ? row.backward_error : row.forward_error;
     const double allowed = tolerance(row.precision, row.at.shape.H, backward);
@@ -215,7 +215,7 @@ void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaO
   const Outputs got = lstm.outputs();
   row.forward_error = largest_difference(got.forward, exact.forward);
   row.backward_error = largest_difference(got.backward, exact.backward);
-  if (std::string wrong = what_is_wrong(row); !wrong.empty()) {
+  if (std::string wrong = find_wrong_tensor(row); !wrong.empty()) {
     row.status = wrong;
     return;
   }

@@ -8,8 +8,8 @@
 #
 #   --out DIR      folder for logs and results, a few files (build/gpu-results)
 #   --minutes N    time limit for everything (9); stages without enough time are skipped and reported
-#   --only STAGES  of build, tests, quick, sanitizer, full (these, in this order, by default), and sizes: gradients for all
-#                  combinations of sizes, a few minutes. Without the stage build an existing build is used.
+#   --only STAGES  of build, tests, quick, sanitizer, full (these, in this order, by default), and sizes: gradients for
+#                  all combinations of sizes, a few minutes. Without the stage build an existing build is used.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; also from RONDO_GPU_DEPS
 #   --collect DIR  creates such a folder from this machine's Debian or Ubuntu packages, and ends
 #   --dry-run      without a GPU: runs the measurements on the CPU with tiny shapes, to test this script
@@ -74,7 +74,7 @@ done
 python=${RONDO_BENCH_PYTHON:-python3}
 commit=${RONDO_COMMIT:-$(git describe --always --dirty --abbrev=12 2> /dev/null || echo unknown)}
 
-if command -v nvidia-smi > /dev/null && ! nvidia-smi > /dev/null 2>&1; then echo "nvidia-smi says: $(nvidia-smi 2>&1 | head -n 1)"; fi
+if command -v nvidia-smi > /dev/null && ! nvidia-smi > /dev/null 2>&1; then echo "nvidia-smi: $(nvidia-smi 2>&1 | head -n 1)"; fi
 capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2> /dev/null | head -n 1)
 driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2> /dev/null | head -n 1)
 if [[ $capability =~ ^[0-9]+\.[0-9]+$ ]]; then

@@ -172,12 +172,13 @@ def markdown(measured, options):
     facts = about(measured, options)
     text = f"# {facts['device']}: LSTM, Rondo and cuDNN\n\n"
     text += "; ".join(f"{key} {value}" for key, value in facts.items() if key != "device") + ".\n\n"
-    text += ("Times are µs per time step, medians of events in the stream, including the input products, at T = 1024 and\n"
-             "C = H unless stated. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's best\n"
-             "algorithm: above 1, Rondo is faster. tf32x3 is compared with cuDNN in fp32. Rondo's inputs, outputs, states\n"
-             "and gradients are fp32 in every precision; torch's have the precision of the row. Empty: does not fit the\n"
-             "device, or not measured. The lower bound is computed from data sheets (bench/cuda_lower_bound.cpp). All runs\n"
-             "use the same inputs: small ones stay in L2. Made by tests/run_gpu.sh.\n")
+    text += ("Times are µs per time step, medians of events in the stream, including the input products, at T = 1024\n"
+             "and C = H unless stated. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's\n"
+             "best algorithm: above 1, Rondo is faster. tf32x3 is compared with cuDNN in fp32. Rondo's inputs,\n"
+             "outputs, states and gradients are fp32 in every precision; torch's have the precision of the row. Empty:\n"
+             "does not fit the device, or not measured. The lower bound is computed from data sheets\n"
+             "(bench/cuda_lower_bound.cpp). All runs use the same inputs: small ones stay in L2. Made by\n"
+             "tests/run_gpu.sh.\n")
     text += "\n## Summary\n\n" + means(measured)
     for (title, field, ran), lower_bound in zip(DIRECTIONS, ("forward_lower_bound_us", "forward_backward_lower_bound_us")):
         text += f"\n## {title[0].upper()}{title[1:]}, µs per step\n\n" + algorithm_table(measured, field, ran, lower_bound)

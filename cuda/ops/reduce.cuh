@@ -23,8 +23,8 @@ struct Warp {
   /// All threads must call.
   template <class T, class F>
   static __device__ T reduce(T value, F&& combine) {
-    for (unsigned apart = kWarp / 2; apart > 0; apart /= 2)
-      value = combine(value, __shfl_xor_sync(0xFFFFFFFF, value, static_cast<int>(apart)));
+    for (unsigned distance = kWarp / 2; distance > 0; distance /= 2)
+      value = combine(value, __shfl_xor_sync(0xFFFFFFFF, value, static_cast<int>(distance)));
     return value;
   }
 };

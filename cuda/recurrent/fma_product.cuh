@@ -22,18 +22,18 @@ __device__ void sum_over_lanes(float (&sums)[N]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   int n = N;
 #pragma unroll
-  for (int apart = kLanes / 2; apart > 0; apart /= 2) {
-    const bool upper = (lane & apart) != 0;
+  for (int distance = kLanes / 2; distance > 0; distance /= 2) {
+    const bool upper = (lane & distance) != 0;
     if (n > 1) {
       n /= 2;
 #pragma unroll
       for (int i = 0; i < N / 2; ++i)
         if (i < n) {
           const float sent = upper ? sums[i] : sums[i + n], own = upper ? sums[i + n] : sums[i];
-          sums[i] = own + __shfl_xor_sync(0xffffffffu, sent, apart);
+          sums[i] = own + __shfl_xor_sync(0xffffffffu, sent, distance);
         }
     } else {
-      sums[0] += __shfl_xor_sync(0xffffffffu, sums[0], apart);
+      sums[0] += __shfl_xor_sync(0xffffffffu, sums[0], distance);
     }
   }
 }
@@ -115,7 +115,7 @@ class FmaProduct {
 
   int parts_, slice_, in_registers_, quad_, part_, stride_;
   bool idle_;                                     // no rows: there are more threads than quads x parts
-  float4* weights_;                               // of this thread in shared memory, stride_ apart
+  float4* weights_;                               // of this thread in shared memory, stride_ distance
   float4 register_weights_[kFmaRegisterWeights];  // the first k's
 };
 

@@ -93,7 +93,7 @@ double last_place(double y) {
 struct Errors {
   double scale = 0, result = 0;
 
-  void meet(double got, double exact, bool normal) {
+  void add(double got, double exact, bool normal) {
     const double error = std::abs(got - exact);
     scale = std::isnan(error) ? error : std::max(scale, error * 0x1p24);
     if (normal) result = std::max(result, error / last_place(exact));
@@ -111,8 +111,8 @@ TEST_CASE("sigmoid and tanh keep their error bounds over the whole range, at eve
     Errors sigmoid, tanh;
     for (std::size_t n = 0; n < x.size(); ++n) {
       const double z = x[n];
-      sigmoid.meet(f.sigmoid[n], 1 / (1 + std::exp(-z)), z >= -16);
-      tanh.meet(f.tanh[n], std::tanh(z), std::abs(x[n]) >= std::numeric_limits<float>::min());
+      sigmoid.add(f.sigmoid[n], 1 / (1 + std::exp(-z)), z >= -16);
+      tanh.add(f.tanh[n], std::tanh(z), std::abs(x[n]) >= std::numeric_limits<float>::min());
     }
     INFO(name(level) << ": sigmoid " << sigmoid.scale << " of scale, " << sigmoid.result << " of the result; tanh "
                      << tanh.scale << ", " << tanh.result);

@@ -56,12 +56,12 @@ struct Model {
 };
 
 /// All values, or gradients, of a model on any device.
-enum class What { value, gradient };
+enum class Part { value, gradient };
 template <class M>
-std::vector<double> numbers(M& model, What what) {
+std::vector<double> numbers(M& model, Part part) {
   std::vector<double> all;
   model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
-    with_host_copy(Device{}, what == What::value ? p.value() : p.grad(),
+    with_host_copy(Device{}, part == Part::value ? p.value() : p.grad(),
                    [&](auto host) { all.insert(all.end(), host.data, host.data + p.size()); });
   });
   return all;
@@ -86,7 +86,7 @@ TEMPLATE_TEST_CASE("CUDA: initial values, passes, updates and clipping of a mode
   Rng rng_host(1), rng_device(1), rng(2);
   Model<TestType, Cpu> host(rng_host);
   Model<TestType, Cuda> device(rng_device);
-  CHECK(numbers(host, What::value) == numbers(device, What::value));
+  CHECK(numbers(host, Part::value) == numbers(device, Part::value));
 
   std::vector<std::int32_t> tokens, targets;
   for (Index n = 0; n < B * T; ++n) {
@@ -102,21 +102,21 @@ TEMPLATE_TEST_CASE("CUDA: initial values, passes, updates and clipping of a mode
     const Sequence<TestType> logits = to<Cpu>(device.logits);
     check_close({host.logits.data(), host.logits.data() + host.logits.size()},
                 {logits.data(), logits.data() + logits.size()}, bound);
-    check_close(numbers(host, What::gradient), numbers(device, What::gradient), bound);
+    check_close(numbers(host, Part::gradient), numbers(device, Part::gradient), bound);
 
     const double norm = clip_grad_norm(host, 0.05);
     CHECK(norm > 0.05);
     CHECK(clip_grad_norm(device, 0.05) == Approx(norm).epsilon(bound));
     CHECK(clip_grad_norm(device, 1) == Approx(0.05).epsilon(1e-6));
     copy_weights(host, device);
-    CHECK(numbers(host, What::value) == numbers(device, What::value));
+    CHECK(numbers(host, Part::value) == numbers(device, Part::value));
 
-    const auto before = numbers(host, What::value);
+    const auto before = numbers(host, Part::value);
     Adam on_host({.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.1}), on_device(on_host.config());
     on_host.step(host);
     on_device.step(device);
-    check_close(numbers(host, What::value), numbers(device, What::value), bound);
-    CHECK(numbers(host, What::value) != before);
+    check_close(numbers(host, Part::value), numbers(device, Part::value), bound);
+    CHECK(numbers(host, Part::value) != before);
   }
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("CUDA: copy_weights copies between devices in both directions and reje
   Linear<double> host(D, K, rng);
   Linear<float, Cuda> device(D, K, rng);
   Linear<double> back(D, K, rng);
-  const auto values = [](auto& layer) { return numbers(layer, What::value); };
+  const auto values = [](auto& layer) { return numbers(layer, Part::value); };
   CHECK(values(host) != values(device));
   copy_weights(host, device);
   copy_weights(device, back);
@@ -177,7 +177,7 @@ TEMPLATE_TEST_CASE("CUDA: passes and updates of a conditioned token model agree 
     typename TokenModel<TestType, Device>::Cache cache;
     auto state = model.zero_state(B);
     const double loss = model.forward_backward(ids, targets, B, T, state, cache, Inference{}).mean();
-    return std::pair(loss, numbers(model, What::gradient));
+    return std::pair(loss, numbers(model, Part::gradient));
   };
   const auto [loss, gradients] = learn(Cpu{});
   const auto [loss_there, gradients_there] = learn(Cuda{});

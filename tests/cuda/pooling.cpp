@@ -59,13 +59,13 @@ TEMPLATE_TEST_CASE("CUDA: last step and mean over time, forward and backward, eq
 
 TEST_CASE("CUDA: pooling with T = 0 and with B = 0") {
   if (!gpu_available()) return;
-  Sequence<float, Cuda> none(2, 3, 0), nobody(2, 0, 3), out, dy;
-  last_step(none, out);
+  Sequence<float, Cuda> no_steps(2, 3, 0), no_sequences(2, 0, 3), out, dy;
+  last_step(no_steps, out);
   const auto zeros = to<Cpu>(out);
   CHECK(matrix(zeros.flat()) == Eigen::MatrixXf::Zero(2, 3));
-  mean_over_time_backward(none, out, dy);
-  mean_over_time(nobody, out);
-  last_step_backward(nobody, out, dy);
+  mean_over_time_backward(no_steps, out, dy);
+  mean_over_time(no_sequences, out);
+  last_step_backward(no_sequences, out, dy);
   CHECK(dy.time() == 3);
 }
 

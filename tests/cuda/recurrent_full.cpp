@@ -249,7 +249,7 @@ TEST_CASE("Recurrent network on CUDA: the mask of weight dropout applies to R an
 
 TEST_CASE("Recurrent network on CUDA: options without a CUDA implementation are an error") {
   if (!gpu_available()) return;
-  const auto complaint = [](const RecurrentConfig& config) {
+  const auto error_for = [](const RecurrentConfig& config) {
     Rng rng(1);
     Lstm<float, Cuda> lstm(config, rng);
     auto state = lstm.zero_state(2);
@@ -261,11 +261,11 @@ TEST_CASE("Recurrent network on CUDA: options without a CUDA implementation are 
     }
     return std::string();
   };
-  CHECK(complaint({.input = 3, .hidden = 4}).empty());
-  CHECK(complaint({.input = 3, .hidden = 4, .layer_norm = true}) ==
+  CHECK(error_for({.input = 3, .hidden = 4}).empty());
+  CHECK(error_for({.input = 3, .hidden = 4, .layer_norm = true}) ==
         "rondo::cuda: layer normalisation is not supported on CUDA");
-  CHECK(complaint({.input = 3, .hidden = 4, .zoneout_c = 0.1}) == "rondo::cuda: zoneout is not supported on CUDA");
-  CHECK(complaint({.input = 3, .hidden = 4, .recurrent_dropout = 0.1}) ==
+  CHECK(error_for({.input = 3, .hidden = 4, .zoneout_c = 0.1}) == "rondo::cuda: zoneout is not supported on CUDA");
+  CHECK(error_for({.input = 3, .hidden = 4, .recurrent_dropout = 0.1}) ==
         "rondo::cuda: recurrent dropout is not supported on CUDA");
 }
 

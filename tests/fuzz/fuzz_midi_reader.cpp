@@ -55,8 +55,8 @@ void check(std::span<const std::uint8_t> bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     check({data, size});
-  } catch (const midi::error& complaint) {
-    require(std::string(complaint.what()).find('\n') == std::string::npos);
+  } catch (const midi::error& e) {
+    require(std::string(e.what()).find('\n') == std::string::npos);
   }
   return 0;
 }

@@ -87,7 +87,7 @@ TEST_CASE("checkpoint: weights load from both kinds of file; a file with only we
     CHECK(read_bytes(folder / "again") == read_bytes(folder / "model"));
   }
   const auto file = Safetensors::read(folder / "model");
-  CHECK(contains(complaint_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }),
+  CHECK(contains(error_message_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }),
                  "no training to resume"));
 }
 
@@ -98,19 +98,19 @@ TEST_CASE("checkpoint: an error names the file and the tensors that do not fit")
   trained.save(folder / "last");
   Rng rng(1);
   TokenModel<float> wider({.vocabulary = 6, .embedding = 3, .hidden = 5, .layers = 2}, rng);
-  const auto said = complaint_of<file_error>([&] { load_model(folder / "last", wider); });
-  CHECK(contains(said, "last: tensor lstm.weight_ih_l0 is 16 x 3, this model wants 20 x 3"));
+  const auto message = error_message_of<file_error>([&] { load_model(folder / "last", wider); });
+  CHECK(contains(message, "last: tensor lstm.weight_ih_l0 is 16 x 3, this model wants 20 x 3"));
 
   auto file = Safetensors::read(folder / "last");
   auto state = trained.model.zero_state(TrainingRun<float>::kBatch + 1);
-  CHECK(contains(complaint_of<file_error>([&] { read_sequence(file, "state.h", state.h); }),
+  CHECK(contains(error_message_of<file_error>([&] { read_sequence(file, "state.h", state.h); }),
                  "tensor training.state.h is 2 x 3 x 4, this model wants 2 x 4 x 4"));
   file.tensors.erase("training.second_moment.output.bias");
   file.tensors.erase("training.first_moment.lstm.weight_hh_l1");
   file.metadata.at("training.adam_steps") = "3 steps";
   TrainingRun<float> fresh;
   fresh.model.for_each_parameter([](const Path&, auto& p) { fill(Cpu{}, p.first_moment(), 7); });
-  CHECK(complaint_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }) ==
+  CHECK(error_message_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }) ==
         "training.adam_steps is \"3 steps\", wanted a number of steps; "
         "tensor training.first_moment.lstm.weight_hh_l1 is missing; "
         "tensor training.second_moment.output.bias is missing");

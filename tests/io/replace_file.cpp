@@ -58,12 +58,12 @@ TEST_CASE("replace_file: a full disk leaves the previous file intact and no othe
   write_bytes(folder / "f", "former");
   // Less than a stdio buffer fails when flushed, more fails when written.
   const std::string content(GENERATE(std::size_t{100}, std::size_t{1} << 20), 'x');
-  std::string said;
+  std::string message;
   {
     const SmallDisk disk(64);
-    said = complaint_of<file_error>([&] { replace_file(folder / "f", content); });
+    message = error_message_of<file_error>([&] { replace_file(folder / "f", content); });
   }
-  CHECK(said.find("f: writing failed: ") != said.npos);
+  CHECK(message.find("f: writing failed: ") != message.npos);
   CHECK(read_bytes(folder / "f") == "former");
   CHECK(names_in(folder.path()) == std::vector<std::string>{"f"});
 }
@@ -71,8 +71,8 @@ TEST_CASE("replace_file: a full disk leaves the previous file intact and no othe
 TEST_CASE("replace_file: the path is a folder") {
   const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "f/g");
-  const auto said = complaint_of<file_error>([&] { replace_file(folder / "f", "x"); });
-  CHECK(said.find("f: cannot be replaced: ") != said.npos);
+  const auto message = error_message_of<file_error>([&] { replace_file(folder / "f", "x"); });
+  CHECK(message.find("f: cannot be replaced: ") != message.npos);
   CHECK(std::filesystem::is_directory(folder / "f/g"));
   CHECK(names_in(folder.path()) == std::vector<std::string>{"f"});
 }

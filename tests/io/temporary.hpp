@@ -63,7 +63,7 @@ inline std::string safetensors_bytes(const std::string& header, const std::strin
 
 /// The message of the Error that `action` throws; empty if it does not throw.
 template <class Error, class F>
-std::string complaint_of(F&& action) {
+std::string error_message_of(F&& action) {
   try {
     action();
   } catch (const Error& e) {

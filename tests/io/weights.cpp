@@ -44,7 +44,7 @@ std::string refusal(F&& change) {
   auto model = random_model<float>(1), other = random_model<float>(2);
   auto file = file_of(other);
   change(file);
-  return complaint_of<file_error>([&] { read_weights(file, model); });
+  return error_message_of<file_error>([&] { read_weights(file, model); });
 }
 
 }  // namespace
@@ -155,7 +155,7 @@ TEST_CASE("weights: one message lists all errors, and the model is unchanged") {
   file.add<float>("extra", {1}, std::vector<float>(1));
   file.add<float>("more", {1}, std::vector<float>(1));
   const auto before = all_weights(model);
-  CHECK(complaint_of<file_error>([&] { read_weights(file, model); }) ==
+  CHECK(error_message_of<file_error>([&] { read_weights(file, model); }) ==
         "tensor embedding.weight is missing; tensor lstm.bias_hh_l1 is 4, this model wants 8; "
         "tensor output.bias has type F16, wanted F32 or F64; tensor extra has no place in this model; "
         "tensor more has no place in this model");
@@ -212,7 +212,7 @@ TEST_CASE("weights: a layer with both biases reads and writes both; a layer with
   CHECK(sums.tensors.at("bias_hh_l0_reverse").bytes == bytes_of<float>({0, 0}));
 
   file.tensors.erase("bias_hh_l0");  // no default for a tensor of the layer
-  CHECK(complaint_of<file_error>([&] { read_weights(file, again); }) == "tensor bias_hh_l0 is missing");
+  CHECK(error_message_of<file_error>([&] { read_weights(file, again); }) == "tensor bias_hh_l0 is missing");
   CHECK(detail::second_bias("my.bias_ih_l.weight").empty());
 }
 
@@ -254,7 +254,7 @@ TEST_CASE(
     CHECK(saved.tensors.at(name).bytes == file.tensors.at(name).bytes);
 
   auto wrong = named("rnn", lstm, "fc", fc);
-  CHECK(complaint_of<file_error>([&] { load_model(folder / "f", wrong); }) ==
+  CHECK(error_message_of<file_error>([&] { load_model(folder / "f", wrong); }) ==
         (folder / "f").string() +
             ": tensor rnn.weight_ih_l0 is missing; tensor rnn.weight_hh_l0 is missing; tensor rnn.bias_ih_l0 is "
             "missing; tensor lstm.bias_hh_l0 has no place in this model; tensor lstm.bias_ih_l0 has no place in this "
@@ -265,9 +265,9 @@ TEST_CASE(
 TEST_CASE("weights: a file with fewer or more layers is an error") {
   auto shallow = random_model<float>(1, {.vocabulary = 5, .embedding = 3, .hidden = 2, .layers = 1});
   auto deep = random_model<float>(2);
-  CHECK(complaint_of<file_error>([&] { read_weights(file_of(shallow), deep); }).find("_l1 is missing") !=
+  CHECK(error_message_of<file_error>([&] { read_weights(file_of(shallow), deep); }).find("_l1 is missing") !=
         std::string::npos);
-  CHECK(complaint_of<file_error>([&] { read_weights(file_of(deep), shallow); }).find("_l1 has no place") !=
+  CHECK(error_message_of<file_error>([&] { read_weights(file_of(deep), shallow); }).find("_l1 has no place") !=
         std::string::npos);
 }
 

@@ -33,10 +33,10 @@ template <class Scalar>
 void compare(const std::string& name, ConstView<double> wanted, MatrixView<const Scalar> got) {
   const double bound = std::is_same_v<Scalar, float> ? kFloatBound : kDoubleBound;
   const double largest = matrix(wanted).cwiseAbs().maxCoeff();
-  const double apart = (matrix(got).template cast<double>() - matrix(wanted)).cwiseAbs().maxCoeff();
-  INFO(name << ": largest value " << largest << ", largest difference " << apart);
+  const double difference = (matrix(got).template cast<double>() - matrix(wanted)).cwiseAbs().maxCoeff();
+  INFO(name << ": largest value " << largest << ", largest difference " << difference);
   CHECK(largest > 1e-3);
-  CHECK(apart <= bound * std::max(largest, 1.0));
+  CHECK(difference <= bound * std::max(largest, 1.0));
 }
 
 /// Compares a golden tensor with a matrix (row-major in the file) or with a Sequence (the same memory order).

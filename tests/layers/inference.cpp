@@ -20,8 +20,8 @@ double largest_difference(const Sequence<Scalar>& a, const Sequence<Scalar>& b) 
   REQUIRE(a.size() == b.size());
   double worst = 0;
   for (Index i = 0; i < a.size(); ++i) {
-    const double apart = std::abs(static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]));
-    worst = std::isnan(apart) ? apart : std::max(worst, apart);
+    const double difference = std::abs(static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]));
+    worst = std::isnan(difference) ? difference : std::max(worst, difference);
   }
   return worst;
 }
@@ -122,14 +122,14 @@ TEST_CASE("the error of bf16 inference matches its 8 bits of mantissa") {
     set_cpu_level(level);
     INFO("level " << name(level));
     for (Index H : {1, 16, 31, 65, 128}) {
-      const Difference apart = compare<float>({.input = 7, .hidden = H, .layers = 2}, 5, 12, {}, Precision::bf16);
-      INFO("H " << H << ": " << apart.y);
+      const Difference difference = compare<float>({.input = 7, .hidden = H, .layers = 2}, 5, 12, {}, Precision::bf16);
+      INFO("H " << H << ": " << difference.y);
       // A product of two operands has a relative error of at most 2^-8; weights are below 1/sqrt(H), so a
       // pre-activation, a sum of 7 + H of them of order one, has an error of about 2^-8, and a gate a quarter of that;
       // two layers.
-      REQUIRE(apart.y <= 0x1p-6);
-      REQUIRE(apart.c <= 0x1p-5);
-      REQUIRE(apart.y > 0x1p-20);  // bf16 was used
+      REQUIRE(difference.y <= 0x1p-6);
+      REQUIRE(difference.c <= 0x1p-5);
+      REQUIRE(difference.y > 0x1p-20);  // bf16 was used
     }
     const Difference ragged =
         compare<float>({.input = 4, .hidden = 21, .layers = 2}, 4, 9, {5, 0, 9, 1}, Precision::bf16);

@@ -124,10 +124,10 @@ TEST_CASE("pooling with T = 0 and with B = 0") {
   last_step_backward(none, out, dy);
   CHECK(dy.size() == 0);
   mean_over_time_backward(none, out, dy);
-  const Sequence<float> nobody(2, 0, 5);
-  mean_over_time(nobody, out);
+  const Sequence<float> no_sequences(2, 0, 5);
+  mean_over_time(no_sequences, out);
   CHECK(out.batch() == 0);
-  last_step_backward(nobody, out, dy);
+  last_step_backward(no_sequences, out, dy);
   CHECK(dy.time() == 5);
 }
 

@@ -120,8 +120,8 @@ TEST_CASE("gradients of a conditioned token model, with and without dropout") {
     REQUIRE(weight.cols() == V + 5);
     for (Index id = 0; id < V + 5; ++id) {  // only the columns of ids in the input have gradients
       INFO("id " << id);
-      const bool heard = std::find(ids.begin(), ids.end(), static_cast<std::int32_t>(id)) != ids.end();
-      CHECK((matrix(weight.grad()).col(id).norm() > 1e-4) == heard);
+      const bool in_input = std::find(ids.begin(), ids.end(), static_cast<std::int32_t>(id)) != ids.end();
+      CHECK((matrix(weight.grad()).col(id).norm() > 1e-4) == in_input);
     }
   });
 }

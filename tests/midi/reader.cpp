@@ -16,7 +16,7 @@ using namespace rondo::midi;
 
 namespace {
 
-std::string complaint(const Bytes& file) {
+std::string read_error(const Bytes& file) {
   try {
     read(file);
   } catch (const error& e) {
@@ -44,15 +44,15 @@ TEST_CASE("a correct file has no diagnostics") {
 }
 
 TEST_CASE("files that are not MIDI are one error with an offset") {
-  CHECK(complaint({}) == "not a MIDI file: wanted 'MThd', the file is empty at byte offset 0");
-  CHECK(complaint(text("<!DOCTYPE html>")) == "not a MIDI file: wanted 'MThd', got '<!DO' at byte offset 0");
-  CHECK(complaint({'P', 'K', 3}) == "not a MIDI file: wanted 'MThd', got 'PK.' at byte offset 0");
-  CHECK(complaint(join({text("RIFF"), {9, 0, 0, 0}, text("WAVEfmt ")})) ==
+  CHECK(read_error({}) == "not a MIDI file: wanted 'MThd', the file is empty at byte offset 0");
+  CHECK(read_error(text("<!DOCTYPE html>")) == "not a MIDI file: wanted 'MThd', got '<!DO' at byte offset 0");
+  CHECK(read_error({'P', 'K', 3}) == "not a MIDI file: wanted 'MThd', got 'PK.' at byte offset 0");
+  CHECK(read_error(join({text("RIFF"), {9, 0, 0, 0}, text("WAVEfmt ")})) ==
         "not a MIDI file: wanted 'MThd', got 'RIFF' at byte offset 0");
-  CHECK(complaint(join({text("MThd"), big_endian(6, 4), {0, 1, 0}})) ==
+  CHECK(read_error(join({text("MThd"), big_endian(6, 4), {0, 1, 0}})) ==
         "header cut short: wanted 14 bytes, got 11 at byte offset 0");
-  CHECK(complaint(header(1, 3)) == "MIDI file without a track: wanted a chunk 'MTrk', got none at byte offset 14");
-  CHECK(complaint(join({header(1, 1), text("MTrk")})).find("without a track") != std::string::npos);
+  CHECK(read_error(header(1, 3)) == "MIDI file without a track: wanted a chunk 'MTrk', got none at byte offset 14");
+  CHECK(read_error(join({header(1, 1), text("MTrk")})).find("without a track") != std::string::npos);
 }
 
 TEST_CASE("the error names the file and the offset") {
@@ -181,7 +181,7 @@ TEST_CASE("a wrong track length") {
   const Bytes content = join({kNote, kEnd});
   const auto with_length = [&](std::uint32_t length) { return join({text("MTrk"), big_endian(length, 4), content}); };
 
-  SECTION("too short: events go on") {
+  SECTION("too short: events continue after it") {
     for (std::uint32_t length = 0; length < 12; ++length) {
       const ReadResult r = read(join({header(1, 2), with_length(length), track(content)}));
       CHECK(notes(r) == 2);

@@ -26,7 +26,7 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq "${missing[@]}" > /dev/null
 }
 
-# install_if_offered NAME...: what some tests compare with; those that are not to be had are named, and no more.
+# install_if_offered NAME...: optional packages of some tests; prints those that are not available.
 install_if_offered() {
   command -v apt-get > /dev/null || return 0
   local name
@@ -35,7 +35,7 @@ install_if_offered() {
   done
 }
 
-# Elsewhere: whether the tools that a build begins with are there; CMake says what else is wanting.
+# Other systems: whether the build tools are installed; CMake reports what else is missing.
 have_tools() {
   command -v cmake > /dev/null && command -v ninja > /dev/null && { command -v g++ > /dev/null || command -v clang++ > /dev/null; }
 }

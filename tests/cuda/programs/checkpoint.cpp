@@ -110,7 +110,7 @@ TEST_CASE("CUDA: a file that does not fit leaves a matrix on a GPU unchanged") {
   Safetensors before, after, wider;
   add_weights(before, linear);
   add_weights(wider, other);
-  CHECK(complaint_of<file_error>([&] { read_weights(wider, linear); }) ==
+  CHECK(error_message_of<file_error>([&] { read_weights(wider, linear); }) ==
         "tensor weight is 4 x 3, this model wants 2 x 3; tensor bias is 4, this model wants 2");
   add_weights(after, linear);
   CHECK(before.tensors.at("weight").bytes == after.tensors.at("weight").bytes);

@@ -46,7 +46,7 @@ def run(program, *arguments):
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=600)
 
 
-def complaint(result):
+def error_lines(result):
     return [line for line in result.stderr.splitlines() if line]
 
 
@@ -80,9 +80,9 @@ class Devices(unittest.TestCase):
     def assert_one_curve(self, first, second, key, scale=1.0):
         a, b = ([line[key] for line in self.curves[name]] for name in (first, second))
         self.assertEqual(len(a), len(b))
-        apart = [abs(x - y) for x, y in zip(a, b)]
-        print(f"{first} and {second}, {key}: at most {max(apart):.1e} apart, bound {scale * bound(1):.1e} per step")
-        for step, difference in enumerate(apart, 1):
+        distances = [abs(x - y) for x, y in zip(a, b)]
+        print(f"{first} and {second}, {key}: at most {max(distances):.1e} apart, bound {scale * bound(1):.1e} per step")
+        for step, difference in enumerate(distances, 1):
             self.assertLessEqual(difference, scale * bound(step), f"{key} at step {step}")
 
     def test_reports_name_the_device(self):
@@ -130,9 +130,9 @@ class Devices(unittest.TestCase):
     def test_precision_is_applied_and_not_saved(self):
         self.train("bf16", "cuda", "--precision", "bf16", "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)
         self.assertEqual(self.reports["bf16"]["precision"], "bf16")
-        apart = max(abs(a["train_nll"] - b["train_nll"]) for a, b in zip(self.curves["bf16"], self.curves["cpu"]))
-        self.assertGreater(apart, bound(FIRST))
-        self.assertLess(apart, bound(FIRST) * 2.0**16)  # bf16 has 16 fewer bits of mantissa
+        distance = max(abs(a["train_nll"] - b["train_nll"]) for a, b in zip(self.curves["bf16"], self.curves["cpu"]))
+        self.assertGreater(distance, bound(FIRST))
+        self.assertLess(distance, bound(FIRST) * 2.0**16)  # bf16 has 16 fewer bits of mantissa
         self.assertEqual((self.folder / "bf16" / "config.json").read_text(), (self.folder / "cuda" / "config.json").read_text())
 
     def test_options_of_a_gpu_are_rejected_on_the_cpu(self):
@@ -146,8 +146,8 @@ class Devices(unittest.TestCase):
         for program, arguments in ((PIANO, ["train", "--run-dir", self.folder / "no", *SETTINGS]), (CHORALES, ["--data", "x"])):
             result = run(program, *arguments, "--device", "cuda")
             self.assertEqual(result.returncode, 1)
-            self.assertEqual(len(complaint(result)), 1)
-            self.assertIn(REFUSAL, complaint(result)[0])
+            self.assertEqual(len(error_lines(result)), 1)
+            self.assertIn(REFUSAL, error_lines(result)[0])
         self.assertFalse((self.folder / "no").exists())
 
     def test_chorales(self):
