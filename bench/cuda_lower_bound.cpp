@@ -19,7 +19,7 @@ constexpr double kKernel = 2e-6, kGraphNode = 1e-6;       // seconds between con
 constexpr double kGridBarrier = 1.2e-6, kClusterBarrier = 0.25e-6;
 constexpr double kCluster = 16;  // multiprocessors
 
-double operations_a_clock(Precision precision) {
+double operations_per_clock(Precision precision) {
   switch (precision) {
     case Precision::fp32:
       return kFma;
@@ -39,7 +39,7 @@ double operations_a_clock(Precision precision) {
 double lower_bound_seconds(const rondo::cuda::DeviceInfo& device, const Shape& shape, Precision precision,
                            RecurrentAlgorithm algorithm, bool backward) {
   const double H = static_cast<double>(shape.H), B = static_cast<double>(shape.B), L = static_cast<double>(shape.L);
-  const double chip = device.multiprocessors, rate = operations_a_clock(precision) * kClock * chip;
+  const double chip = device.multiprocessors, rate = operations_per_clock(precision) * kClock * chip;
   const double word = precision == Precision::bf16 || precision == Precision::fp16 ? 2 : 4;
   const double weights = 4 * H * H * word;                     // R, bytes
   const double exchanged = (backward ? 4 : 1) * H * B * word;  // h or dz of one step

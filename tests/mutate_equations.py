@@ -390,7 +390,7 @@ def main():
                         "-I", str(workplace / "include"), "-I", str(ROOT / "tests"), "-isystem", arguments.eigen,
                         *sources, "-o", str(workplace / "test")], check=True)
 
-        def red(number, tests="*"):
+        def fails(number, tests="*"):
             environment = {**os.environ, "RONDO_MUTANT": str(number)}
             try:
                 return subprocess.run([str(workplace / "test"), "--abort", tests], capture_output=True, timeout=600,
@@ -398,14 +398,14 @@ def main():
             except subprocess.TimeoutExpired:
                 return True
 
-        if any(red(0, tests) for tests in {"*", *TESTS_OF.values()}):
+        if any(fails(0, tests) for tests in {"*", *TESTS_OF.values()}):
             sys.exit("the tests fail without any mutant")
         killed = tried = 0
         for number, (file, before, after) in enumerate(MUTANTS, start=1):
             if arguments.only not in file and arguments.only not in before:
                 continue
             tried += 1
-            dead = red(number, TESTS_OF.get(file, "*"))
+            dead = fails(number, TESTS_OF.get(file, "*"))
             killed += dead
             print(f"{'killed  ' if dead else 'SURVIVED'}  {file}: {before}  ->  {after or '(nothing)'}", flush=True)
         print(f"{killed} of {tried} mutants killed")

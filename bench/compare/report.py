@@ -71,7 +71,7 @@ def format_number(value, digits=3):
     return f"{value:#.{digits}g}"
 
 
-def in_short(row):
+def summary_line(row):
     """One line for the console."""
     ms = ", ".join(f"{side} {format_number(ms)} ms" for side, ms in row["ms"].items())
     ratios = "".join(f"; {ratio:.2f} x {side}" for side, ratio in row["ratio"].items())

@@ -81,7 +81,7 @@ def run_group(rondo, peers, options, threads=1):
             print(f"{name}: not supported on this machine", flush=True)
             continue
         rows.append(row(name, replies))
-        print(f"{name}: {report.in_short(rows[-1])}", flush=True)
+        print(f"{name}: {report.summary_line(rows[-1])}", flush=True)
     for worker in workers:
         worker.close()
     return rows, {key: value for worker in workers for key, value in worker.about.items()}

@@ -60,7 +60,7 @@ struct ForwardArguments {
   Index first, last;         // steps of this run: [first, last) of T
   const Scalar* R;           // GH x P
   const Scalar* projection;  // P x H; null: P = H, and h is the cell's output
-  const Scalar* peepholes;   // H x 3, or H x Cell::kPeepholeCount
+  const Scalar* peepholes;   // H x kPeepholeCount
   const Scalar* bias;        // NH
   Scalar* gates;             // NH x B x T  in: W x; out: the gates
   const Scalar* h0;          // P x B
@@ -83,7 +83,7 @@ struct BackwardArguments {
   Index first, last;         // steps of this run, the last time step first: [first, last) of T + 1
   const Scalar* R;           // GH x P
   const Scalar* projection;  // P x H, or null
-  const Scalar* peepholes;   // H x 3, or H x Cell::kPeepholeCount
+  const Scalar* peepholes;   // H x kPeepholeCount
   const Scalar* gates;       // NH x B x T
   const Scalar* h0;          // P x B
   const Scalar* c0;          // H x B

@@ -115,7 +115,7 @@ class FmaProduct {
 
   int parts_, slice_, in_registers_, quad_, part_, stride_;
   bool idle_;                                     // no rows: there are more threads than quads x parts
-  float4* weights_;                               // of this thread in shared memory, stride_ distance
+  float4* weights_;                               // of this thread in shared memory, with stride stride_
   float4 register_weights_[kFmaRegisterWeights];  // the first k's
 };
 

@@ -63,7 +63,7 @@ Matrix<Scalar> random_matrix(Index rows, Index cols, rondo::Rng& rng) {
 
 /// The guard value: a NaN with a bit pattern that no operation produces.
 template <class Scalar>
-Scalar canary() {
+Scalar guard_value() {
   if constexpr (sizeof(Scalar) == 4)
     return std::bit_cast<Scalar>(std::uint32_t{0x7FC0BEEF});
   else
@@ -71,8 +71,8 @@ Scalar canary() {
 }
 
 template <class Scalar>
-bool is_canary(Scalar value) {
-  const Scalar wanted = canary<Scalar>();
+bool is_guard_value(Scalar value) {
+  const Scalar wanted = guard_value<Scalar>();
   return std::memcmp(&value, &wanted, sizeof value) == 0;
 }
 
@@ -89,7 +89,7 @@ class DeviceMatrix {
   }
   /// Contains only guard values at first.
   DeviceMatrix(Index rows, Index cols, Index gap = 0)
-      : DeviceMatrix(Matrix<Scalar>(rows, cols, canary<Scalar>()), gap) {}
+      : DeviceMatrix(Matrix<Scalar>(rows, cols, guard_value<Scalar>()), gap) {}
 
   rondo::MatrixView<Scalar> view() { return {memory_.data() + kMargin, rows_, cols_, stride_}; }
 
@@ -101,10 +101,10 @@ class DeviceMatrix {
     for (Index j = 0; j < cols_; ++j) {
       Scalar* from = image.data() + kMargin + stride_ * j;
       std::copy_n(from, rows_, values.values.data() + rows_ * j);
-      std::fill_n(from, rows_, canary<Scalar>());
+      std::fill_n(from, rows_, guard_value<Scalar>());
     }
-    const bool frame_is_whole = std::all_of(image.begin(), image.end(), is_canary<Scalar>);
-    CHECK(frame_is_whole);
+    const bool guards_unchanged = std::all_of(image.begin(), image.end(), is_guard_value<Scalar>);
+    CHECK(guards_unchanged);
     return values;
   }
 
@@ -112,7 +112,7 @@ class DeviceMatrix {
   using Image = std::vector<Scalar>;
   static constexpr Index kMargin = 67;  // odd: guarantees only the alignment of the type
 
-  Image blank() const { return Image(static_cast<std::size_t>(memory_.size()), canary<Scalar>()); }
+  Image blank() const { return Image(static_cast<std::size_t>(memory_.size()), guard_value<Scalar>()); }
   rondo::MatrixView<Scalar> whole() { return {memory_.data(), memory_.size(), 1, memory_.size()}; }
   static rondo::MatrixView<Scalar> as_column(Image& image) {
     const auto size = static_cast<Index>(image.size());

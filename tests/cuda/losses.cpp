@@ -41,20 +41,20 @@ Sequence<Scalar> random_logits(const Shape& s, double spread, Rng& rng) {
 
 /// Resized, filled with guard values and resized to a smaller size: they detect writes past the end of a gradient.
 template <class Scalar>
-Sequence<Scalar, Cuda> with_canaries_behind(Index features, Index B, Index T) {
+Sequence<Scalar, Cuda> followed_by_guards(Index features, Index B, Index T) {
   Sequence<Scalar, Cuda> d(features, B, T + 2);
-  fill(Cuda{}, d.flat(), canary<Scalar>());
+  fill(Cuda{}, d.flat(), guard_value<Scalar>());
   d.resize(features, B, T);
   return d;
 }
 
 template <class Scalar>
-bool canaries_stand_behind(Sequence<Scalar, Cuda>& d) {
+bool guards_unchanged(Sequence<Scalar, Cuda>& d) {
   const Index size = d.size(), T = d.time();
   d.resize(d.features(), d.batch(), T + 2);
   const Sequence<Scalar> all = to<Cpu>(d);
   d.resize(d.features(), d.batch(), T);
-  return std::all_of(all.data() + size, all.data() + all.size(), is_canary<Scalar>);
+  return std::all_of(all.data() + size, all.data() + all.size(), is_guard_value<Scalar>);
 }
 
 }  // namespace
@@ -73,11 +73,11 @@ TEMPLATE_TEST_CASE("CUDA: softmax cross-entropy, value and gradient", "", float,
         targets.push_back(n % 4 == 1 ? kIgnoreIndex
                                      : static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(V))));
       const auto on_device = to<Cuda>(z);
-      auto gradient = with_canaries_behind<TestType>(V, s.B, s.T);
+      auto gradient = followed_by_guards<TestType>(V, s.B, s.T);
       const Loss loss = softmax_cross_entropy(on_device, targets, &gradient);
       const Loss alone = softmax_cross_entropy(on_device, targets, nullptr);
       CHECK(alone.sum == loss.sum);
-      CHECK(canaries_stand_behind(gradient));
+      CHECK(guards_unchanged(gradient));
       const Sequence<TestType> d = to<Cpu>(gradient);
       const double scale = loss.count > 0 ? 1 / static_cast<double>(loss.count) : 0;
       // The exponential rounds, with an error proportional to its argument; no term of the total takes part in more
@@ -143,10 +143,10 @@ TEMPLATE_TEST_CASE("CUDA: Bernoulli cross-entropy, value and gradient", "", floa
       Sequence<TestType> y(K, s.B, s.T);
       std::generate_n(y.data(), y.size(), [&] { return static_cast<TestType>(rng.below(3)) / 2; });
       const auto on_device = to<Cuda>(z), targets = to<Cuda>(y);
-      auto gradient = with_canaries_behind<TestType>(K, s.B, s.T);
+      auto gradient = followed_by_guards<TestType>(K, s.B, s.T);
       const Loss loss = bernoulli_cross_entropy(on_device, targets, &gradient);
       CHECK(bernoulli_cross_entropy(on_device, targets, nullptr).sum == loss.sum);
-      CHECK(canaries_stand_behind(gradient));
+      CHECK(guards_unchanged(gradient));
       const Sequence<TestType> d = to<Cpu>(gradient);
       CHECK(loss.count == z.active_steps());
       const double scale = loss.count > 0 ? 1 / static_cast<double>(loss.count) : 0;

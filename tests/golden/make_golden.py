@@ -22,7 +22,7 @@ class Golden:
         self.path = FOLDER / f"{name}.txt"
         self.lines = [f"# PyTorch {torch.__version__.split('+')[0]}, float64; made by make_golden.py"]
 
-    def put(self, name, tensor):
+    def add(self, name, tensor):
         values = torch.as_tensor(tensor).detach().contiguous().flatten().tolist()
         self.lines += [f"{name} {len(values)}", " ".join(repr(v) for v in values)]
 
@@ -43,8 +43,8 @@ def put_lstm(golden, lstm):
         b, b2 = getattr(lstm, f"bias_ih_l{layer}"), getattr(lstm, f"bias_hh_l{layer}")
         assert torch.allclose(b.grad, b2.grad, rtol=1e-12)
         for name, value, grad in [("W", W, W.grad), ("R", R, R.grad), ("b", b + b2, b.grad)]:
-            golden.put(f"{name}{layer}", value)
-            golden.put(f"d{name}{layer}", grad)
+            golden.add(f"{name}{layer}", value)
+            golden.add(f"d{name}{layer}", grad)
 
 
 def lstm_case(name, lengths=None):
@@ -68,10 +68,10 @@ def lstm_case(name, lengths=None):
 
     golden = Golden(name)
     put_lstm(golden, lstm)
-    golden.put("lengths", torch.tensor(lengths if lengths else [T] * B).double())
+    golden.add("lengths", torch.tensor(lengths if lengths else [T] * B).double())
     for key, tensor in dict(x=x, h0=h0, c0=c0, dy=dy, dh=dh, dc=dc, y=y, h=h, c=c, dx=x.grad, dh0=h0.grad,
                             dc0=c0.grad).items():
-        golden.put(key, tensor)
+        golden.add(key, tensor)
     golden.write()
 
 
@@ -88,14 +88,14 @@ def layers_case():
     (y * dy).sum().backward()
     for key, tensor in dict(W=linear.weight, b=linear.bias, x=x, dy=dy, y=y, dW=linear.weight.grad, db=linear.bias.grad,
                             dx=x.grad).items():
-        golden.put("linear." + key, tensor)
+        golden.add("linear." + key, tensor)
 
     embedding = torch.nn.Embedding(V, D)
     tokens, dy = torch.randint(V, (T, B)), torch.randn(T, B, D)
     y = embedding(tokens)
     (y * dy).sum().backward()
     for key, tensor in dict(E=embedding.weight, tokens=tokens.double(), dy=dy, y=y, dE=embedding.weight.grad).items():
-        golden.put("embedding." + key, tensor)
+        golden.add("embedding." + key, tensor)
 
     logits = (3 * torch.randn(T, B, V)).requires_grad_()
     targets = torch.randint(V, (T, B))
@@ -103,14 +103,14 @@ def layers_case():
     loss = torch.nn.functional.cross_entropy(logits.view(T * B, V), targets.view(-1), ignore_index=-1)
     loss.backward()
     for key, tensor in dict(logits=logits, targets=targets.double(), loss=loss, d_logits=logits.grad).items():
-        golden.put("softmax." + key, tensor)
+        golden.add("softmax." + key, tensor)
 
     logits = (3 * torch.randn(T, B, V)).requires_grad_()
     targets = torch.randint(2, (T, B, V)).double()
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / (T * B)
     loss.backward()
     for key, tensor in dict(logits=logits, targets=targets, loss=loss, d_logits=logits.grad).items():
-        golden.put("bernoulli." + key, tensor)
+        golden.add("bernoulli." + key, tensor)
     golden.write()
 
 
@@ -131,12 +131,12 @@ def training_case():
     biases = [output.bias] + [p for n, p in lstm.named_parameters() if "bias_ih" in n]
 
     golden = Golden("training")
-    golden.put("embedding.weight", embedding.weight)
+    golden.add("embedding.weight", embedding.weight)
     for name, parameter in lstm.named_parameters():
         if "bias_hh" not in name:
-            golden.put("lstm." + name, parameter)
-    golden.put("output.weight", output.weight)
-    golden.put("output.bias", output.bias)
+            golden.add("lstm." + name, parameter)
+    golden.add("output.weight", output.weight)
+    golden.add("output.bias", output.bias)
 
     adam = torch.optim.AdamW([{"params": weights, "weight_decay": 0.05}, {"params": biases, "weight_decay": 0.0}], lr=0.05)
     state = (torch.zeros(L, B, H), torch.zeros(L, B, H))
@@ -155,12 +155,12 @@ def training_case():
         norms.append(norm)
         adam.step()
         losses.append(loss)
-    golden.put("tokens", tokens.double())
-    golden.put("losses", torch.stack(losses))
-    golden.put("norms", torch.stack(norms))
-    golden.put("embedding.weight.after", embedding.weight)
-    golden.put("lstm.weight_hh_l1.after", lstm.weight_hh_l1)
-    golden.put("output.bias.after", output.bias)
+    golden.add("tokens", tokens.double())
+    golden.add("losses", torch.stack(losses))
+    golden.add("norms", torch.stack(norms))
+    golden.add("embedding.weight.after", embedding.weight)
+    golden.add("lstm.weight_hh_l1.after", lstm.weight_hh_l1)
+    golden.add("output.bias.after", output.bias)
     golden.write()
 
 

@@ -43,7 +43,7 @@ std::vector<std::int32_t> random_bags(Index steps, const TokenModelConfig& confi
 }
 
 template <class Scalar>
-LstmState<Scalar> state_away_from_zero(const TokenModel<Scalar>& model, Index B, Rng& rng) {
+LstmState<Scalar> nonzero_state(const TokenModel<Scalar>& model, Index B, Rng& rng) {
   auto state = model.zero_state(B);
   initialise_uniform(state.h.flat(), 0.9, rng);
   initialise_normal(state.c.flat(), 1, rng);
@@ -61,7 +61,7 @@ TEST_CASE("gradients of the token model, with and without dropout, with masked t
   const auto tokens = random_tokens(B * T, V, rng);
   auto targets = random_tokens(B * T, V, rng);
   targets[4] = targets[9] = kIgnoreIndex;
-  const auto initial = state_away_from_zero(model, B, rng);
+  const auto initial = nonzero_state(model, B, rng);
 
   TokenModel<double>::Cache cache;
   auto state = initial;
@@ -82,7 +82,7 @@ TEST_CASE("streaming the token model agrees with one pass") {
   Rng rng(3);
   TokenModel<double> model({.vocabulary = V, .embedding = 4, .hidden = 5, .layers = 2, .dropout = 0.5}, rng);
   const auto tokens = random_tokens(B * T, V, rng);
-  auto state = state_away_from_zero(model, B, rng), streamed = state;
+  auto state = nonzero_state(model, B, rng), streamed = state;
   TokenModel<double>::Cache cache;
   TokenModel<double>::Scratch scratch;
   const auto& logits = model.forward(tokens, B, T, state, cache, Inference{});  // no generator: no dropout
@@ -103,7 +103,7 @@ TEST_CASE("gradients of a conditioned token model, with and without dropout") {
   randomise(model, rng);
   const auto ids = random_bags(B * T, model.config(), rng);
   const auto targets = random_tokens(B * T, V, rng);
-  const auto initial = state_away_from_zero(model, B, rng);
+  const auto initial = nonzero_state(model, B, rng);
 
   TokenModel<double>::Cache cache, other;
   auto state = initial;
@@ -156,7 +156,7 @@ TEMPLATE_TEST_CASE("streaming a conditioned token model agrees with one pass", "
                                rng);
       randomise(model, rng);
       const auto ids = random_bags(B * T, model.config(), rng);
-      auto state = state_away_from_zero(model, B, rng), streamed = state;
+      auto state = nonzero_state(model, B, rng), streamed = state;
       typename TokenModel<Scalar>::Cache cache;
       typename TokenModel<Scalar>::Scratch scratch;
       const auto& logits = model.forward(ids, B, T, state, cache, Inference{});

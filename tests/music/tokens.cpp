@@ -20,7 +20,7 @@ Note note(double start, double end, int pitch, int velocity = 64, int channel = 
           .velocity = static_cast<std::uint8_t>(velocity),
           .channel = static_cast<std::uint8_t>(channel)};
 }
-ControlChange foot(double time, int value, int channel = 0) {
+ControlChange pedal_change(double time, int value, int channel = 0) {
   return {.time = {time}, .value = static_cast<std::uint8_t>(value), .channel = static_cast<std::uint8_t>(channel)};
 }
 }  // namespace
@@ -147,9 +147,10 @@ TEST_CASE("Absurd times are an error before any allocation") {
 }
 
 TEST_CASE("The pedal extends notes to its release or the next note of the same pitch") {
-  const Performance performance = make_performance({note(0.0, 0.2, 60), note(0.5, 0.6, 60), note(0.1, 1.5, 64),
-                                                    note(0.1, 0.2, 67, 64, 1), note(1.2, 1.3, 72), note(2.0, 2.1, 74)},
-                                                   {foot(0.1, 64), foot(1.0, 63), foot(1.2, 63), foot(1.9, 127)});
+  const Performance performance =
+      make_performance({note(0.0, 0.2, 60), note(0.5, 0.6, 60), note(0.1, 1.5, 64), note(0.1, 0.2, 67, 64, 1),
+                        note(1.2, 1.3, 72), note(2.0, 2.1, 74)},
+                       {pedal_change(0.1, 64), pedal_change(1.0, 63), pedal_change(1.2, 63), pedal_change(1.9, 127)});
   const auto notes = apply_pedal(performance, PedalMode::extend).notes;
   REQUIRE(notes.size() == 6);
   CHECK(notes[0].end.value == 0.5);  // repeated
@@ -164,12 +165,15 @@ TEST_CASE("The pedal extends notes to its release or the next note of the same p
 
 TEST_CASE("At equal times the pedal moves before the keys") {
   const auto end_of = [](const Performance& p) { return extend_notes(p).front().end.value; };
-  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(1, 127), foot(2, 0)})) == 2);    // down as the key comes up
-  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(0.5, 127), foot(1, 0)})) == 1);  // up as the key comes up
-  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(0, 127), foot(2, 0), foot(2, 127), foot(3, 0)})) ==
-        2);  // changed
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {pedal_change(1, 127), pedal_change(2, 0)})) ==
+        2);  // down as the key comes up
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {pedal_change(0.5, 127), pedal_change(1, 0)})) ==
+        1);  // up as the key comes up
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {pedal_change(0, 127), pedal_change(2, 0), pedal_change(2, 127),
+                                                   pedal_change(3, 0)})) == 2);  // changed
   // Of two notes of one pitch at one time one remains.
-  CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {foot(0, 127), foot(4, 0)})).size() == 1);
+  CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {pedal_change(0, 127), pedal_change(4, 0)}))
+            .size() == 1);
   CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {})).size() == 2);
 }
 
@@ -207,9 +211,10 @@ TEST_CASE("Extended notes agree with a linear search for each note's end") {
 }
 
 TEST_CASE("The pedal as tokens: only changes, in their order within a step") {
-  const Performance performance = make_performance({note(0.0, 0.5, 60), note(0.5, 1.0, 62)},
-                                                   {foot(0.1, 20), foot(0.2, 70), foot(0.3, 90), foot(0.498, 10),
-                                                    foot(0.502, 100), foot(0.7, 0), foot(0.801, 100), foot(0.803, 0)});
+  const Performance performance = make_performance(
+      {note(0.0, 0.5, 60), note(0.5, 1.0, 62)},
+      {pedal_change(0.1, 20), pedal_change(0.2, 70), pedal_change(0.3, 90), pedal_change(0.498, 10),
+       pedal_change(0.502, 100), pedal_change(0.7, 0), pedal_change(0.801, 100), pedal_change(0.803, 0)});
   const std::vector<Token> expected = {velocity(15), note_on(60),    time_shift(20), kPedalDown,  time_shift(30),
                                        note_off(60), kPedalUp,       kPedalDown,     note_on(62), time_shift(20),
                                        kPedalUp,     time_shift(30), note_off(62)};
@@ -223,8 +228,8 @@ TEST_CASE("The pedal as tokens: only changes, in their order within a step") {
   CHECK_THROWS_WITH(pedal_mode("half"), "pedal: 'half' is none of extend, tokens, ignore");
 
   // Two channels share the one pedal of the vocabulary: down while either one is.
-  const Performance two =
-      make_performance({}, {foot(0.1, 127, 0), foot(0.2, 127, 1), foot(0.3, 0, 0), foot(0.4, 0, 1)});
+  const Performance two = make_performance(
+      {}, {pedal_change(0.1, 127, 0), pedal_change(0.2, 127, 1), pedal_change(0.3, 0, 0), pedal_change(0.4, 0, 1)});
   const auto changes = pedal_changes(two);
   REQUIRE(changes.size() == 2);
   CHECK(changes[1].time.value == 0.4);

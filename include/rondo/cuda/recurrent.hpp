@@ -118,7 +118,7 @@ void recurrent_step(Cuda, Cell, const PassOptions& options, const RecurrentWeigh
 template <class Scalar>
 struct InferenceWeights<Scalar, Cuda> {
   PassOptions options;
-  RecurrentWeights<const Scalar> views;  // give the shapes
+  RecurrentWeights<const Scalar> views;  // used for their shapes
   std::array<Buffer<Scalar, Cuda>, RecurrentWeights<const Scalar>::kTensors> values;
 };
 

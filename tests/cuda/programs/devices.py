@@ -77,7 +77,7 @@ class Devices(unittest.TestCase):
         cls.curves[name] = [json.loads(line) for line in lines]
         cls.reports[name]["stderr"] = result.stderr
 
-    def assert_one_curve(self, first, second, key, scale=1.0):
+    def assert_same_curve(self, first, second, key, scale=1.0):
         a, b = ([line[key] for line in self.curves[name]] for name in (first, second))
         self.assertEqual(len(a), len(b))
         distances = [abs(x - y) for x, y in zip(a, b)]
@@ -93,9 +93,9 @@ class Devices(unittest.TestCase):
 
     def test_one_seed_gives_one_curve(self):
         for key in ("train_nll", "valid_nll"):
-            self.assert_one_curve("cpu", "cuda", key)
+            self.assert_same_curve("cpu", "cuda", key)
         largest = max(line["grad_norm"] for line in self.curves["cpu"])
-        self.assert_one_curve("cpu", "cuda", "grad_norm", largest * math.sqrt(B * T))  # a sum over tokens, not a mean
+        self.assert_same_curve("cpu", "cuda", "grad_norm", largest * math.sqrt(B * T))  # a sum over tokens, not a mean
         losses = [line["valid_nll"] for line in self.curves["cpu"]]
         self.assertGreater(losses[0] - losses[-1], 100 * bound(FIRST))  # not vacuous: the loss decreases
 
@@ -104,7 +104,7 @@ class Devices(unittest.TestCase):
         self.assertEqual(steps, list(range(1, LAST + 1)))
         for other in ("cpucuda", "cudacpu", "cudacuda"):
             for key in ("train_nll", "valid_nll"):
-                self.assert_one_curve("cpucpu", other, key)
+                self.assert_same_curve("cpucpu", other, key)
         # The resumed checkpoint is really the other device's: the curves differ slightly.
         self.assertNotEqual(self.curves["cpucuda"][-1]["valid_nll"], self.curves["cpucpu"][-1]["valid_nll"])
 
@@ -125,7 +125,7 @@ class Devices(unittest.TestCase):
             self.train(algorithm, "cuda", "--recurrent-algorithm", algorithm, "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)
             self.assertEqual(self.reports[algorithm]["recurrent_algorithm"], algorithm)
             for key in ("train_nll", "valid_nll"):
-                self.assert_one_curve("cpu", algorithm, key)
+                self.assert_same_curve("cpu", algorithm, key)
 
     def test_precision_is_applied_and_not_saved(self):
         self.train("bf16", "cuda", "--precision", "bf16", "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)
