@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Changes one term of the recurrent cells at a time and requires that the tests fail.
 
-    python3 tests/mutate_equations.py [--compiler g++] [--eigen /usr/include/eigen3] [--only TEXT]
+    python3 tests/mutate_equations.py [--compiler g++] [--eigen /usr/include/eigen3] [--only TEXT] [--sample N] [--jobs N]
 
-Copies include/ and makes every mutated line switch on a number, RONDO_MUTANT of the environment. The gradient and
-forward tests of every cell and option, which are in double and therefore use the plain pass, are compiled against the
-copy once and run once per mutant. Exit status 0 if every mutant is killed. Run it by hand or by tests/run.sh --slow
-after a change of the equations or of the tests.
+It copies include/ and puts a switch around every line that has mutants: the environment variable RONDO_MUTANT selects
+one. The gradient and forward tests of every cell and option, which run the plain pass in double, are compiled once
+against the copy and run once for each mutant. Exit status 0 if every mutant is killed. tests/run.sh --full runs a
+sample, --slow all of them.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -378,6 +379,8 @@ def main():
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--eigen", default="/usr/include/eigen3", help="folder of Eigen's headers")
     parser.add_argument("--only", default="", help="only mutants whose file or text contains this")
+    parser.add_argument("--sample", type=int, default=0, help="number of mutants, evenly spaced; 0: all")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of parallel test processes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         workplace = pathlib.Path(name)
@@ -400,16 +403,18 @@ def main():
 
         if any(fails(0, tests) for tests in {"*", *TESTS_OF.values()}):
             sys.exit("the tests fail without any mutant")
-        killed = tried = 0
-        for number, (file, before, after) in enumerate(MUTANTS, start=1):
-            if arguments.only not in file and arguments.only not in before:
-                continue
-            tried += 1
-            dead = fails(number, TESTS_OF.get(file, "*"))
-            killed += dead
-            print(f"{'killed  ' if dead else 'SURVIVED'}  {file}: {before}  ->  {after or '(nothing)'}", flush=True)
-        print(f"{killed} of {tried} mutants killed")
-        return 0 if killed == tried else 1
+        chosen = [(number, *mutant) for number, mutant in enumerate(MUTANTS, start=1)
+                  if arguments.only in mutant[0] or arguments.only in mutant[1]]
+        if 0 < arguments.sample < len(chosen):
+            chosen = [chosen[n * len(chosen) // arguments.sample] for n in range(arguments.sample)]
+        killed = 0
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            results = pool.map(lambda mutant: fails(mutant[0], TESTS_OF.get(mutant[1], "*")), chosen)
+            for (_, file, before, after), dead in zip(chosen, results):
+                killed += dead
+                print(f"{'killed  ' if dead else 'SURVIVED'}  {file}: {before}  ->  {after or '(nothing)'}", flush=True)
+        print(f"{killed} of {len(chosen)} mutants killed")
+        return 0 if killed == len(chosen) else 1
 
 
 if __name__ == "__main__":
