@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 PIANO = ["bash", "examples/piano/run.sh", "--configure-only"]
-TESTS = ["bash", "tests/run.sh", "--quick", "--configure-only"]
+TESTS = ["bash", "tests/run.sh", "--configure-only"]
 BENCH = ["bash", "bench/run.sh", "--configure-only"]
 BY_HAND = ["cmake", "--preset", "release"]
 
