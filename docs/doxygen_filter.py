@@ -15,8 +15,8 @@ CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 def header(text):
     text = re.sub(r"^#include <\S+\.inl>", "", text, flags=re.MULTILINE)
     text = re.sub(r"\b(et al|e\.g|i\.e)\. (?=[\w(])", r"\1.&nbsp;", text)  # a brief description ends at ". "
-    text = re.sub(r"\binline namespace v\d+ \{\}", "", text)
-    return re.sub(r"\bnamespace rondo::inline v\d+", "namespace rondo", text)
+    text = re.sub(r"\binline namespace \w+ \{\}", "", text)
+    return re.sub(r"\bnamespace rondo::inline \w+", "namespace rondo", text)
 
 
 def prose(text):

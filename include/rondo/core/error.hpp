@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+/// The network: sequences, layers, losses, optimisers, files.
 namespace rondo::inline v0 {
 
 /// Base class of the network's exceptions.

@@ -39,20 +39,26 @@ void copy_bytes(const void* from, void* to, std::size_t bytes);
 
 }  // namespace cuda::detail
 
+/// An array in device memory.
 template <class T>
 class Buffer<T, Cuda> {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
   Buffer() = default;
+  /// `size` values.
   explicit Buffer(Index size) { resize(size); }
+  /// Deep copy, on the calling thread's stream.
   Buffer(const Buffer& other) { *this = other; }
+  /// Moves; `other` becomes empty.
   Buffer(Buffer&& other) noexcept : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, 0)) {}
+  /// Swaps.
   Buffer& operator=(Buffer&& other) noexcept {
     memory_ = std::move(other.memory_);
     std::swap(size_, other.size_);
     return *this;
   }
+  /// Deep copy, on the calling thread's stream.
   Buffer& operator=(const Buffer& other) {
     if (this == &other) return *this;
     resize(other.size_);
@@ -69,8 +75,9 @@ class Buffer<T, Cuda> {
 
   /// A device pointer: not to be dereferenced on the host.
   T* data() { return static_cast<T*>(memory_.data()); }
+  /// A device pointer: not to be dereferenced on the host.
   const T* data() const { return static_cast<const T*>(memory_.data()); }
-  Index size() const { return size_; }
+  Index size() const { return size_; }  ///< number of values
 
  private:
   cuda::detail::Memory memory_;

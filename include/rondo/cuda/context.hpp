@@ -23,6 +23,7 @@ namespace rondo::inline v0 {
 /// Runs on an NVIDIA GPU, in the calling thread's context.
 struct Cuda {};
 
+/// The CUDA backend: contexts, streams, algorithms.
 namespace cuda {
 
 /// A failed CUDA or cuBLAS call: the message has the call, its error, the file and the line.
@@ -37,21 +38,25 @@ using Stream = CUstream_st*;
 /// Algorithm of a recurrent layer (compare cudnnRNNAlgo_t). A request that the device, the shape, the cell or the
 /// scalar type does not support falls back to the next simpler one; Context::last_algorithm returns the one that ran.
 enum class RecurrentAlgorithm {
-  automatic,           // selected by measurements, see cuda/recurrent/algorithm_selection.cpp
-  stepwise,            // per step one cuBLAS product and one kernel for the cells
-  graph,               // the same, launched as one CUDA graph
-  grid_persistent,     // one kernel for all steps: weights stay on the chip, one grid-wide barrier per step
-  cluster_persistent,  // the same, with one thread-block cluster per group of columns (sm_90 and newer)
+  automatic,           ///< selected by measurements, see cuda/recurrent/algorithm_selection.cpp
+  stepwise,            ///< per step one cuBLAS product and one kernel for the cells
+  graph,               ///< the same, launched as one CUDA graph
+  grid_persistent,     ///< one kernel for all steps: weights stay on the chip, one grid-wide barrier per step
+  cluster_persistent,  ///< the same, with one thread-block cluster per group of columns (sm_90 and newer)
 };
 
+/// Name of an algorithm: "automatic", "stepwise", "graph", "grid_persistent" or "cluster_persistent".
 const char* name(RecurrentAlgorithm algorithm);
 
+/// Properties of a CUDA device.
 struct DeviceInfo {
-  std::string name;
-  int major = 0, minor = 0;  // compute capability
-  int multiprocessors = 0;
-  std::size_t shared_bytes = 0;  // maximum dynamic shared memory of a block
-  int driver = 0, runtime = 0;   // versions, 1000 * major + 10 * minor
+  std::string name;              ///< e.g. "NVIDIA H100"
+  int major = 0;                 ///< compute capability, major
+  int minor = 0;                 ///< compute capability, minor
+  int multiprocessors = 0;       ///< number of multiprocessors
+  std::size_t shared_bytes = 0;  ///< maximum dynamic shared memory of a block in bytes
+  int driver = 0;                ///< version of the driver, 1000 * major + 10 * minor
+  int runtime = 0;               ///< version of the CUDA runtime, 1000 * major + 10 * minor
 };
 
 /// Whether a CUDA device and its driver are available.
@@ -68,13 +73,17 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
+  /// The stream of the context.
   Stream stream() const;
+  /// Properties of the device.
   const DeviceInfo& device() const;
 
   /// Waits for all work so far. Throws cuda::error if any of it failed.
   void synchronize();
 
+  /// Requests an algorithm for recurrent layers.
   void set_recurrent_algorithm(RecurrentAlgorithm algorithm);
+  /// The requested algorithm.
   RecurrentAlgorithm recurrent_algorithm() const;
   /// The algorithm of the last pass of a recurrent layer.
   RecurrentAlgorithm last_algorithm() const;
@@ -82,13 +91,16 @@ class Context {
   /// Runs the layers of a network as a wavefront: each layer has a stream, and the next layer starts after `steps` time
   /// steps, so that several layers run at once. 0: layer after layer. The results agree to rounding.
   void set_wavefront(Index steps);
+  /// Time steps of the wavefront; 0: off.
   Index wavefront() const;
 
   /// The calling thread's context. Throws cuda::error without a GPU.
   static Context& current();
 
+  /// @cond
   struct Impl;
   Impl& impl() { return *impl_; }
+  /// @endcond
 
  private:
   std::unique_ptr<Impl> impl_;
@@ -97,6 +109,7 @@ class Context {
 /// Makes a context current for the calling thread, until this object is destroyed.
 class ContextGuard {
  public:
+  /// Makes `context` current; it must outlive this object.
   explicit ContextGuard(Context& context);
   ~ContextGuard();
   ContextGuard(const ContextGuard&) = delete;
