@@ -69,8 +69,7 @@ void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value) {
 
 template <class Scalar>
 void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
-  cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a,
-               bias.data);
+  cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a, bias.data);
 }
 
 template <class Scalar>

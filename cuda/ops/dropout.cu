@@ -70,8 +70,7 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
 template <class Scalar>
 void dropout_backward(Cuda, ConstView<Scalar> mask, MatrixView<Scalar> d) {
   cuda::flatten_contiguous(mask, d);
-  cuda::launch("dropout_backward", cuda::dropout_backward_kernel<Scalar>, cuda::per_element_config(d.rows * d.cols),
-               mask, d);
+  cuda::launch("dropout_backward", cuda::dropout_backward_kernel<Scalar>, cuda::per_element_config(d.rows * d.cols), mask, d);
 }
 
 template void dropout_forward<float>(Cuda, double, Rng&, MatrixView<const float>, MatrixView<float>, MatrixView<float>);

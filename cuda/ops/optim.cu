@@ -19,9 +19,8 @@ struct AdamConstants {
   Scalar one_minus_beta1, one_minus_beta2, step_size, epsilon, inv_bias_correction2_sqrt, weight_decay_factor;
 };
 
-/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v)
-/// w = weight_decay_factor w - step_size m / (sqrt(v) / bias_correction2_sqrt + epsilon)
-/// Every operation that rounds once (fma) is written out: the CPU's kernel gives the same bits.
+/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = weight_decay_factor w - step_size m / (sqrt(v) / bias_correction2_sqrt + epsilon).
+/// Where to round only once is written out, so that no compiler chooses: the CPU's kernel gives the same bits.
 template <class Scalar>
 __global__ void adam_kernel(AdamConstants<Scalar> s, MatrixView<Scalar> w, MatrixView<const Scalar> g,
                             MatrixView<Scalar> m, MatrixView<Scalar> v) {
@@ -65,14 +64,13 @@ template <class Scalar>
 void adam_update(Cuda, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v) {
   const cuda::AdamConstants<Scalar> numbers{.one_minus_beta1 = Scalar(1 - s.beta1),
-                                            .one_minus_beta2 = Scalar(1 - s.beta2),
-                                            .step_size = Scalar(s.step_size),
-                                            .epsilon = Scalar(s.epsilon),
-                                            .inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
-                                            .weight_decay_factor = Scalar(s.weight_decay_factor)};
+                                          .one_minus_beta2 = Scalar(1 - s.beta2),
+                                          .step_size = Scalar(s.step_size),
+                                          .epsilon = Scalar(s.epsilon),
+                                          .inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
+                                          .weight_decay_factor = Scalar(s.weight_decay_factor)};
   cuda::flatten_contiguous(w, g, m, v);
-  cuda::launch("adam_update", cuda::adam_kernel<Scalar>, cuda::per_element_config(w.rows * w.cols), numbers, w, g, m,
-               v);
+  cuda::launch("adam_update", cuda::adam_kernel<Scalar>, cuda::per_element_config(w.rows * w.cols), numbers, w, g, m, v);
 }
 
 template <class Scalar>

@@ -70,9 +70,8 @@ void last_step_forward(Cuda, ConstView<Scalar> y, std::span<const Index> lengths
 template <class Scalar>
 void last_step_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, Index reverse_rows,
                         MatrixView<Scalar> dy) {
-  cuda::launch("last_step_backward", cuda::last_step_backward_kernel<Scalar>,
-               cuda::per_element_config(dy.rows * dy.cols), d_out, cuda::lengths_of(lengths, d_out.cols, dy.cols),
-               cuda::LastStep{dy.rows - reverse_rows}, dy);
+  cuda::launch("last_step_backward", cuda::last_step_backward_kernel<Scalar>, cuda::per_element_config(dy.rows * dy.cols), d_out,
+               cuda::lengths_of(lengths, d_out.cols, dy.cols), cuda::LastStep{dy.rows - reverse_rows}, dy);
 }
 
 template <class Scalar>
@@ -83,8 +82,8 @@ void mean_over_time_forward(Cuda, ConstView<Scalar> y, std::span<const Index> le
 
 template <class Scalar>
 void mean_over_time_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, MatrixView<Scalar> dy) {
-  cuda::launch("mean_over_time_backward", cuda::mean_backward_kernel<Scalar>,
-               cuda::per_element_config(dy.rows * dy.cols), d_out, cuda::lengths_of(lengths, d_out.cols, dy.cols), dy);
+  cuda::launch("mean_over_time_backward", cuda::mean_backward_kernel<Scalar>, cuda::per_element_config(dy.rows * dy.cols), d_out,
+               cuda::lengths_of(lengths, d_out.cols, dy.cols), dy);
 }
 
 template void last_step_forward<float>(Cuda, ConstView<float>, std::span<const Index>, Index, MatrixView<float>);

@@ -122,8 +122,7 @@ struct ForwardCells {
     else
       a.y(u, column) = r.outputs[0];  // (7)
     if constexpr (sizeof(Scalar) == 4)
-      store_low_precision(a.projection ? a.m_low : a.h_low,
-                          a.projection ? state : state + a.H * a.step_order.B * (s + 1), r.outputs[0]);
+      store_low_precision(a.projection ? a.m_low : a.h_low, a.projection ? state : state + a.H * a.step_order.B * (s + 1), r.outputs[0]);
   }
 
   __device__ void store(Index s, Index u, Index b, const Results& r) const {

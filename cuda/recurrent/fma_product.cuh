@@ -78,9 +78,7 @@ class FmaProduct {
         v[c] = vectors + (column + c < s.columns ? column + c : column) * s.pitch + 4 * part_;
 #pragma unroll
       for (int k = 0; k < kFmaRegisterWeights; k += 4)
-        if (k < in_registers_)
-          add(sums, v, k, register_weights_[k], register_weights_[k + 1], register_weights_[k + 2],
-              register_weights_[k + 3]);
+        if (k < in_registers_) add(sums, v, k, register_weights_[k], register_weights_[k + 1], register_weights_[k + 2], register_weights_[k + 3]);
       if (!idle_)
         for (int k = in_registers_; k < slice_; k += 4) {
           const float4* w = weights_ + (k - in_registers_) * stride_;
@@ -114,8 +112,8 @@ class FmaProduct {
   }
 
   int parts_, slice_, in_registers_, quad_, part_, stride_;
-  bool idle_;                                     // more threads than quads and parts
-  float4* weights_;                               // this thread's, in shared memory: every stride_-th
+  bool idle_;                // more threads than quads and parts
+  float4* weights_;          // this thread's, in shared memory: every stride_-th
   float4 register_weights_[kFmaRegisterWeights];  // its first k's
 };
 

@@ -26,8 +26,7 @@ struct Vectors {
 template <int kParts, class Element>
 class VectorCopy {
  public:
-  __device__ VectorCopy(const PersistentShape& s, Vectors<Element> from, Index first, int count, Element* vectors)
-      : s_(s) {
+  __device__ VectorCopy(const PersistentShape& s, Vectors<Element> from, Index first, int count, Element* vectors) : s_(s) {
     constexpr int kWide = 16 / sizeof(Element);
     if (s.hidden % kWide == 0 && from.stride % kWide == 0)
       copy<uint4, kWide>(from, first, count, vectors);

@@ -94,7 +94,7 @@ bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F
     const auto kernel = persistent<Product, ClusterExchange, Cells>;
     const auto launch_shape = [&](int clusters) {
       return LaunchConfig{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
-                          static_cast<unsigned>(blocks)};
+                         static_cast<unsigned>(blocks)};
     };
     prepare(kernel, launch_shape(1));
     const int clusters = clusters_at_once(kernel, launch_shape(1));

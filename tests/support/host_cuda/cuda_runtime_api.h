@@ -28,7 +28,7 @@
   X(cudaErrorCooperativeLaunchTooLarge, 720, "the blocks of a cooperative grid do not all fit at once") \
   X(cudaErrorNotSupported, 801, "this device cannot do that")                                           \
   X(cudaErrorStreamCaptureUnsupported, 900, "not while a stream is captured")                           \
-  X(cudaErrorStreamCaptureInvalidated, 901, "the capture has been invalidated by an earlier error")     \
+  X(cudaErrorStreamCaptureInvalidated, 901, "the capture has been invalidated by an earlier error")         \
   X(cudaErrorStreamCaptureUnmatched, 903, "this stream's capture did not begin here")                   \
   X(cudaErrorStreamCaptureUnjoined, 904, "a stream that joined the capture has not come back")          \
   X(cudaErrorStreamCaptureIsolation, 905, "an event from outside the capture")                          \

@@ -77,10 +77,8 @@ inline SoftmaxTotal softmax(const float* z, long count, float scale, float* d) {
 
 /// See ElementwiseKernels.
 inline void adam(const AdamConstants& s, long count, float* w, const float* g, float* m, float* v) {
-  const Vector one_minus_beta1 = broadcast(s.one_minus_beta1), one_minus_beta2 = broadcast(s.one_minus_beta2),
-               step_size = broadcast(s.step_size), epsilon = broadcast(s.epsilon),
-               inv_bias_correction2_sqrt = broadcast(s.inv_bias_correction2_sqrt),
-               weight_decay_factor = broadcast(s.weight_decay_factor);
+  const Vector one_minus_beta1 = broadcast(s.one_minus_beta1), one_minus_beta2 = broadcast(s.one_minus_beta2), step_size = broadcast(s.step_size), epsilon = broadcast(s.epsilon),
+               inv_bias_correction2_sqrt = broadcast(s.inv_bias_correction2_sqrt), weight_decay_factor = broadcast(s.weight_decay_factor);
   for_each_vector(
       count, [&](auto memory, long i, int) __attribute__((always_inline)) {
         const Vector gradient = memory.read(g + i);

@@ -3,8 +3,8 @@
 //
 // A product P multiplies words: of Fp32 a word is one float, of Bf16 it is two bfloat16 that belong to neighbouring k.
 // A is packed in panels of 4 vectors of rows: for each k the panel's rows lie together. A tile of 4 vectors x N columns
-// of C stays in registers while k runs: load N words of B, each broadcast over a vector, then for each of the 4 vectors
-// of A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
+// of C stays in registers while k runs: load N words of B, each broadcast over a vector, then for each of the 4 vectors of
+// A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
 // tile: its bits depend neither on how many columns stand beside it nor on who computes them.
 
 /// Memory that is wanted soon: `step` bytes further for each k, from `at` on; the same line again and again, where step
@@ -87,9 +87,8 @@ struct ContiguousPlacement {
 
 /// One tile of C, M vectors of rows x N columns. Vector m of a column lies at Placement::at(m) * c.vector.
 template <class P, int M, int N, class Placement>
-[[gnu::always_inline]] inline void tile(long depth, const typename P::Packed* a, long a_step,
-                                        Operand<typename P::Packed> b, InitialAccumulator init, Output c,
-                                        Prefetch prefetch) {
+[[gnu::always_inline]] inline void tile(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
+                                        InitialAccumulator init, Output c, Prefetch prefetch) {
   Vector sum[N][M];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
@@ -115,22 +114,22 @@ template <int M, int N, class Placement>
 
 /// M vectors of rows of C against all columns. `next`: the panel that comes after this one, or null.
 template <class P, int M, class Placement = ContiguousPlacement>
-inline void tile_row(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
-                     InitialAccumulator init, Output c, long columns, const void* next = nullptr) {
+inline void tile_row(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b, InitialAccumulator init,
+                  Output c, long columns, const void* next = nullptr) {
   long index = 0;
   for_each_tile(
       columns, [&](auto width, long j) __attribute__((always_inline)) {
         constexpr int N = decltype(width)::value;
         prefetch_tile<M, N, Placement>(c.from_column(j + N), columns - j - N);
         tile<P, M, N, Placement>(depth, a, a_step, b.from_column(j), init.from_column(j), c.from_column(j),
-                                 prefetch_quarter<M>(next, index++, depth, a));
+                             prefetch_quarter<M>(next, index++, depth, a));
       });
 }
 
 /// As tile_row, but of each vector only the first `lanes` rows are C's: they go by way of a buffer.
 template <class P, int M, class Placement = ContiguousPlacement>
-inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
-                          InitialAccumulator init, Output c, long columns, long lanes) {
+inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b, InitialAccumulator init,
+                       Output c, long columns, long lanes) {
   alignas(64) float edge[kTileColumns * M * kLanes];
   const Output to_edge{edge, M * kLanes, kLanes};
   for_each_edge_tile(columns, [&](auto width, long first) {
@@ -143,7 +142,7 @@ inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, 
         for (long i = 0; i < kLanes; ++i) at[i] = from && i < lanes ? from[i] : 0.0f;
       }
     tile<P, M, N, ContiguousPlacement>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
-                                       prefetch_quarter<M>(nullptr, 0, 0, a));
+                           prefetch_quarter<M>(nullptr, 0, 0, a));
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m)
         for (long i = 0; i < lanes; ++i)

@@ -103,8 +103,7 @@ inline void pack_elements(long depth, typename P::Packed* to, PackFloats&& pack_
 
 /// Rows [first, last) of op(A) in panels of rows; first is a multiple of kPanelRows, last is one or the number of rows.
 template <class P>
-inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Packed* to, long first,
-                 long last) {
+inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Packed* to, long first, long last) {
   for (long r = first; r < last; r += kPanelRows)
     pack_elements<P, 4>(depth, to + r * P::packed_depth(depth), [&](long k, long deep, float* floats) {
       pack_panel(last - r, deep, a + r * row_step + k * k_step, row_step, k_step, floats);

@@ -20,10 +20,9 @@ struct PartialVector {
 
 /// Where the sum of R's gate `gate` starts: at W x + b, or at the bias alone.
 template <class Cell, class Memory>
-[[gnu::always_inline]] inline Vector gate_initial_accumulator(Memory memory, const StepCells& at, long column,
-                                                              int gate) {
+[[gnu::always_inline]] inline Vector gate_initial_accumulator(Memory memory, const StepCells& at, long column, int gate) {
   return memory.read(gate_of_block<Cell>(gate) >= 0 ? at.gates + column * at.gates_column + gate * at.block
-                                                    : at.bias + column * at.bias_column + gate * at.block);
+                                                 : at.bias + column * at.bias_column + gate * at.block);
 }
 
 /// The cells of one column, one vector of units: from the sums of R's gates to gates, c, h.
@@ -49,8 +48,7 @@ template <class Cell, class Memory>
 /// N columns of one vector of units.
 template <class P, class Cell, int N, class Memory>
 [[gnu::always_inline]] inline void gate_tile(Memory memory, long depth, const typename P::Packed* R,
-                                             Operand<typename P::Packed> h_before, const StepCells& at,
-                                             Prefetch prefetch) {
+                                             Operand<typename P::Packed> h_before, const StepCells& at, Prefetch prefetch) {
   constexpr int G = Cell::kGates;
   Vector sum[N][G];
 #pragma GCC unroll 8
@@ -66,7 +64,7 @@ template <class P, class Cell, int N, class Memory>
 /// from the usual case.
 template <class P, class Cell, int N>
 [[gnu::noinline]] inline void gate_tile_partial(long lanes, long depth, const typename P::Packed* R,
-                                                Operand<typename P::Packed> h_before, const StepCells& at) {
+                                             Operand<typename P::Packed> h_before, const StepCells& at) {
   gate_tile<P, Cell, N>(PartialVector{lanes}, depth, R, h_before, at, prefetch_quarter<Cell::kGates>(nullptr, 0, 0, R));
 }
 
@@ -80,8 +78,7 @@ inline void gate_column_pair(long depth, const typename P::Packed* R, Operand<ty
 #pragma GCC unroll 2
   for (int p = 0; p < 2; ++p)
 #pragma GCC unroll 4
-    for (int g = 0; g < G; ++g)
-      sum[p][g] = gate_initial_accumulator<Cell>(FullVector{}, at.from_unit(p * kLanes), 0, g);
+    for (int g = 0; g < G; ++g) sum[p][g] = gate_initial_accumulator<Cell>(FullVector{}, at.from_unit(p * kLanes), 0, g);
   const typename P::Packed* const R_next = R + depth * kRows;
   for (long k = 0; k < depth; ++k) {
     const Vector h = P::broadcast_packed(h_before.data[k * h_before.row]);
@@ -120,8 +117,7 @@ inline void step(const RecurrentStep<typename P::Packed>& s, long first, long la
     if (const long whole = units >= kLanes ? kLanes : 0; whole < units)
       for_each_edge_tile(s.columns, [&](auto width, long j) {
         gate_tile_partial<P, Cell, decltype(width)::value>(units - whole, s.depth, R + whole / kLanes * panel,
-                                                           s.h_before.from_column(j),
-                                                           at.from_unit(whole).from_column(j));
+                                                        s.h_before.from_column(j), at.from_unit(whole).from_column(j));
       });
   }
 }
@@ -145,7 +141,7 @@ inline void project_gates(const GateProjection<typename P::Packed>& s, long firs
       const Output z{s.z + u + t * s.batch * s.z_column, s.z_column, s.hidden};
       if (last - u >= kLanes)
         tile_row<P, G, GatePlacement<Cell>>(s.depth, W, G * kLanes, x, init, z, s.columns,
-                                            t == 0 && u + kLanes < last ? W + panel : nullptr);
+                                       t == 0 && u + kLanes < last ? W + panel : nullptr);
       else
         tile_row_edge<P, G, GatePlacement<Cell>>(s.depth, W, G * kLanes, x, init, z, s.columns, last - u);
     }
