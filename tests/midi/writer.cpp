@@ -32,7 +32,7 @@ std::string refusal(const File& file) {
   return "no refusal";
 }
 
-/// A folder that goes away with its files.
+/// A temporary folder, deleted with its files.
 struct Folder {
   std::filesystem::path path = std::filesystem::temp_directory_path() / "rondo_test_writer";
   Folder() {
@@ -68,7 +68,7 @@ TEST_CASE("the bytes of a small file") {
                                                                              0x81, 0x48, 0xFF, 0x2F, 0})}));
 }
 
-TEST_CASE("running status does not last over meta and system-exclusive events") {
+TEST_CASE("running status ends at meta and system-exclusive events") {
   File file = file_of({note_on({0}, 0, 60, 64)});
   file.tracks[0].add_sysex({0}, Kind::sysex, Bytes{1, 0xF7});
   file.tracks[0].add(note_on({0}, 0, 61, 64));
@@ -90,7 +90,7 @@ TEST_CASE("deltas of one to four bytes") {
   CHECK(r.file == file);
 }
 
-TEST_CASE("divisions and formats come back") {
+TEST_CASE("divisions and formats are preserved") {
   for (const Division d :
        {Division::metrical(1), Division::metrical(32767), Division::smpte(29, 80), Division::smpte(25, 40)}) {
     for (const Format f : {Format::single_track, Format::simultaneous, Format::sequential}) {
@@ -102,7 +102,7 @@ TEST_CASE("divisions and formats come back") {
   }
 }
 
-TEST_CASE("what does not fit is refused") {
+TEST_CASE("values out of range are an error") {
   CHECK(refusal(file_of({note_on({5}, 0, 60, 1), note_on({4}, 0, 60, 1)})) ==
         "midi::write: track 0, event 1: time goes backwards");
   CHECK(refusal(file_of({note_on({268435456}, 0, 60, 1)})).find("event 0: more than 268435455") != std::string::npos);
@@ -144,13 +144,13 @@ TEST_CASE("a file on disk") {
   CHECK_THROWS_AS(write_file(folder.path / "none" / "a.mid", file), std::system_error);
 }
 
-TEST_CASE("a full disk is one error and leaves the old file whole") {
+TEST_CASE("a full disk is one error and leaves the previous file intact") {
   const Folder folder;
   const auto path = folder.path / "a.mid";
   const File old = file_of({note_on({0}, 0, 60, 64), note_off({96}, 0, 60)});
   write_file(path, old);
-  // A limit on file size stands in for the full disk: writes beyond it fail. The small file meets it only when it is
-  // closed, the large one while it is being written.
+  // A limit on file size simulates a full disk: writes beyond it fail. The small file reaches it when it is closed, the
+  // large one while it is written.
   std::signal(SIGXFSZ, SIG_IGN);
   for (const int notes : {10, 100'000}) {
     std::vector<Event> events;
