@@ -2,15 +2,13 @@
 // Temporary files of a test, and files written as bytes without the code under test.
 #pragma once
 
-#include <unistd.h>
-
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -21,9 +19,7 @@ namespace rondo_test {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    static std::atomic<int> count = 0;
-    folder_ = std::filesystem::temp_directory_path() /
-              ("rondo-io-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    folder_ = std::filesystem::temp_directory_path() / ("rondo-io-" + std::to_string(std::random_device()()));
     std::filesystem::create_directories(folder_);
   }
   ~TemporaryFolder() {

@@ -2,12 +2,11 @@
 #include <rondo/midi/writer.hpp>
 #include <rondo/music/load.hpp>
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -36,7 +35,7 @@ class Folder {
   }
 
  private:
-  fs::path path_ = fs::temp_directory_path() / ("rondo-load-" + std::to_string(::getpid()));
+  fs::path path_ = fs::temp_directory_path() / ("rondo-load-" + std::to_string(std::random_device()()));
 };
 
 /// A quarter note at every given tick.
