@@ -45,6 +45,7 @@ RULES = [
     Rule(r"bash tests/run\.sh( --[\w-]+)*", replace=CONFIGURE),  # all of it would be the test suite within itself
     Rule(r"bash bench/run\.sh( --quick)?", replace=CONFIGURE),  # all of it takes half an hour of an idle machine
     Rule(r"build/bench/bin/bench_lstm .*", exclude="needs the build of bench/run.sh; an idle machine"),
+    Rule(r"bash tests/check_style\.sh( --tidy)?", exclude="needs a git repository; continuous integration runs it"),
     Rule(r"cmake --preset (default|release)", builds=True),
     Rule(r"cmake --build --preset default --target docs", builds=True),
     Rule(r"cmake --build --preset (default|release)", builds=True, replace=[(r"$", " --target test_midi")]),
