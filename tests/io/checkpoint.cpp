@@ -88,7 +88,7 @@ TEST_CASE("checkpoint: weights load from both kinds of file; a file with only we
   }
   const auto file = Safetensors::read(folder / "model");
   CHECK(contains(error_message_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }),
-                 "no training to resume"));
+                 "no training state to resume"));
 }
 
 TEST_CASE("checkpoint: an error names the file and the tensors that do not fit") {
