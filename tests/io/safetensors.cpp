@@ -66,7 +66,7 @@ TEST_CASE("safetensors: writes the format, data on eight bytes, tensors side by 
 
   const std::string bytes = read_bytes(folder / "f");
   std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), sizeof length);
+  for (int n = 7; n >= 0; --n) length = length << 8 | static_cast<unsigned char>(bytes[static_cast<std::size_t>(n)]);
   CHECK(length % 8 == 0);
   const auto header = nlohmann::json::parse(bytes.substr(8, length));
   CHECK(header["__metadata__"]["config"] == "{\"a\": \"ü\"}");

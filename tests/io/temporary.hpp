@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -48,11 +49,16 @@ inline std::string read_bytes(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The bytes of numbers, as they lie in memory.
+/// The bytes of numbers, the lowest byte of each first.
 template <class T>
 std::string bytes_of(const std::vector<T>& values) {
-  std::string bytes(values.size() * sizeof(T), '\0');
-  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+  std::string bytes;
+  for (T value : values) {
+    Bits bits = std::bit_cast<Bits>(value);
+    for (std::size_t n = 0; n < sizeof(T); ++n, bits = static_cast<Bits>(bits >> 8))
+      bytes.push_back(static_cast<char>(bits & 0xff));
+  }
   return bytes;
 }
 
