@@ -25,7 +25,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 static_assert(std::endian::native == std::endian::little, "safetensors wants a little-endian machine");
 
@@ -152,4 +152,4 @@ class Safetensors {
   }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI
