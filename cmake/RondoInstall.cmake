@@ -33,7 +33,7 @@ endfunction()
 rondo_install_component(midi rondo_midi)
 rondo_install_component(music rondo_music)
 if(RONDO_NN)
-  rondo_install_component(nn rondo_nn rondo_nn_header_only ${rondo_nn_helpers})
+  rondo_install_component(nn rondo_nn_headers rondo_nn_header_only rondo_nn)
   rondo_install_component(rondo rondo_rondo)
 endif()
 if(RONDO_IO)
@@ -47,12 +47,9 @@ endif()
 
 configure_package_config_file(cmake/rondo-config.cmake.in ${PROJECT_BINARY_DIR}/rondo-config.cmake
   INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
-set(independent ARCH_INDEPENDENT)  # headers; not so a compiled library
-if(RONDO_NN)
-  get_target_property(rondo_nn_type rondo_nn TYPE)
-  if(NOT rondo_nn_type STREQUAL INTERFACE_LIBRARY OR RONDO_CUDA)
-    set(independent "")
-  endif()
+set(independent "")
+if(NOT RONDO_NN)  # headers only
+  set(independent ARCH_INDEPENDENT)
 endif()
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/rondo-config-version.cmake
   COMPATIBILITY SameMinorVersion ${independent})
@@ -90,15 +87,10 @@ if(RONDO_NN)
   if(OpenMP_CXX_FOUND)
     list(JOIN OpenMP_CXX_FLAGS " " openmp)
   endif()
-  set(lib "")
-  set(definitions "")
-  if(NOT rondo_nn_type STREQUAL INTERFACE_LIBRARY)
-    set(lib "-L\${libdir} -l$<TARGET_FILE_BASE_NAME:rondo_nn>")
-    set(property $<TARGET_PROPERTY:rondo_nn,INTERFACE_COMPILE_DEFINITIONS>)
-    set(definitions "$<$<BOOL:${property}>:-D$<JOIN:${property}, -D>>")
-  endif()
+  set(definitions $<TARGET_PROPERTY:rondo_nn,INTERFACE_COMPILE_DEFINITIONS>)
   rondo_pkgconfig(rondo-nn DESCRIPTION "LSTM and GRU networks: training, inference, streaming (C++20)"
-    REQUIRES "eigen3 >= 3.4" LIBS "${lib} ${openmp}" CFLAGS "${definitions} ${openmp}")
+    REQUIRES "eigen3 >= 3.4" LIBS "-L\${libdir} -l$<TARGET_FILE_BASE_NAME:rondo_nn> ${openmp}"
+    CFLAGS "$<$<BOOL:${definitions}>:-D$<JOIN:${definitions}, -D>>")
   rondo_pkgconfig(rondo-nn-header-only
     DESCRIPTION "LSTM and GRU networks: training, inference, streaming (C++20, headers only)"
     REQUIRES "eigen3 >= 3.4" LIBS "${openmp}" CFLAGS "${openmp}")

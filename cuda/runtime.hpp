@@ -13,7 +13,7 @@
 #include <memory>
 #include <vector>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// A line of source: as an argument's default, the caller's. (std::source_location, which clang 14 does not have.)
 struct SourceLine {
@@ -77,4 +77,4 @@ void fetch(const T* device, T* host, Index count) {
   check(cudaStreamSynchronize(context().stream), "cudaStreamSynchronize");
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -5,7 +5,7 @@
 
 #include "../launch.cuh"
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Views of one shape become one long column each, if none has a gap between its columns: an element is then found
 /// without a division.
@@ -25,4 +25,4 @@ __device__ void for_each_element(Index rows, Index cols, F&& f) {
   }
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

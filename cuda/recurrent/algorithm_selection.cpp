@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Nothing was measured on a GPU yet. Until then the algorithm is the one that is right by the least means; another
 /// enters here with its figures, never before it has run.
@@ -150,4 +150,4 @@ template struct AlgorithmInstances<CoupledLstmCell, double>;
 template struct AlgorithmInstances<CoupledPeepholeLstmCell, float>;
 template struct AlgorithmInstances<CoupledPeepholeLstmCell, double>;
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -12,7 +12,7 @@
 
 #include <cuda_runtime.h>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Leaves in `sums` what kLanes neighbouring lanes have in theirs together: lane l keeps N / kLanes of the N sums,
 /// those from l N / kLanes on; where there are fewer sums than lanes, kLanes / N neighbours keep the same one. Halves
@@ -117,4 +117,4 @@ class FmaProduct {
   float4 register_weights_[kFmaRegisterWeights];  // its first k's
 };
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -14,7 +14,7 @@
 
 #include <rondo/cuda/recurrent.hpp>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// The buffer as a matrix of this shape.
 template <class Scalar>
@@ -101,4 +101,4 @@ class BackwardPass {
 /// What add to a gradient that another stream adds to as well waits here for that one: see directions.cpp.
 void wait_before_accumulating();
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

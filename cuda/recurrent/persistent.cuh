@@ -17,7 +17,7 @@
 #include <cuda_runtime.h>
 #include <rondo_ptx.cuh>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// What step s multiplies. Forward h(t-1), H numbers a column.
 template <class Element>
@@ -139,4 +139,4 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
   }
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -45,7 +45,7 @@ class RondoConan(ConanFile):
     def export_sources(self):
         if not self._released():
             root = os.path.join(self.recipe_folder, "..", "..")
-            for pattern in ("CMakeLists.txt", "CHANGELOG.md", "LICENSE", "cmake/*", "cuda/*", "include/*"):
+            for pattern in ("CMakeLists.txt", "CHANGELOG.md", "LICENSE", "cmake/*", "cuda/*", "include/*", "src/*"):
                 copy(self, pattern, src=root, dst=self.export_sources_folder)
 
     def layout(self):

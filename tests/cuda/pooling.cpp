@@ -2,6 +2,7 @@
 // Pooling over time on the device: element by element what the CPU makes of the same numbers, to the bit.
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/cuda.hpp>
 #include <rondo/layers/pooling.hpp>
 

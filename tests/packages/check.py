@@ -131,7 +131,7 @@ class Check:
 
         no_eigen = "-DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON"
         no_json = "-DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON"
-        run(*configure("0.1 REQUIRED", has=["nn", "io", "midi", "music", "rondo"]))
+        run(*configure("0.1 REQUIRED", has=["nn", "nn_header_only", "io", "midi", "music", "rondo"]))
         run(*configure("REQUIRED COMPONENTS midi music", no_eigen, no_json, has=["midi", "music"], has_not=["nn", "io"]))
         run(*configure("REQUIRED COMPONENTS nn", no_json, has=["nn"], has_not=["io", "midi"]))
         run(*configure("REQUIRED COMPONENTS nn OPTIONAL_COMPONENTS io", no_json, has=["nn"], has_not=["io"]))
