@@ -77,9 +77,10 @@ class Check:
         shutil.copytree(self.source / "examples/external_project", copy)
         return copy
 
-    def build_program(self, *options):
+    def build_program(self, *options, configured=lambda build: None):
         build = self.folder / "build"
         run("cmake", "-S", self.program(), "-B", build, *self.cmake, *options)
+        configured(build)
         run("cmake", "--build", build)
         self.run_program(build / "next_sample")
 
@@ -150,7 +151,9 @@ class Check:
         run(pkg_config, "--exists", "--print-errors", "rondo-io", "rondo-music", "rondo-nn-header-only", env=env)
         version = run(pkg_config, "--modversion", "rondo-nn", env=env).strip()
         assert version == self.version(), version
-        self.compile_program(*run(pkg_config, "--cflags", "--libs", "rondo-nn", "rondo-midi", env=env).split())
+        flags = run(pkg_config, "--cflags", "--libs", "rondo-nn", "rondo-midi", env=env).split()
+        assert "-DRONDO_COMPILED" in flags and "-lrondo_nn" in flags, flags  # else the program compiles all by itself
+        self.compile_program(*flags)
 
     def include(self):
         eigen = pathlib.Path("/usr/include/eigen3")
@@ -172,9 +175,11 @@ class Check:
     # ---- by its sources
 
     def add_subdirectory(self):
-        self.build_program(f"-DRONDO_DIR={self.sources()}")
-        ours = {"examples", "tests", "bench"} & {path.name for path in (self.folder / "build/rondo").iterdir()}
-        assert not ours, f"Rondo's own {ours} are in the build of another project"
+        def configured(build):
+            ours = {"examples", "tests", "bench", "CPackConfig.cmake"} & {path.name for path in (build / "rondo").iterdir()}
+            assert not ours, f"Rondo's own {ours} are in the build of another project"
+
+        self.build_program(f"-DRONDO_DIR={self.sources()}", configured=configured)
 
     def fetch_content(self):
         copy = self.sources()
