@@ -20,6 +20,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 if(RONDO_NN)
   set(CPACK_DEBIAN_PACKAGE_DEPENDS "libeigen3-dev (>= 3.4)")
+else()
+  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)  # headers only
 endif()
 if(RONDO_IO)
   set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "nlohmann-json3-dev (>= 3.10)")  # rondo::io alone
