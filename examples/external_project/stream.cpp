@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 
 float wave(rondo::Index t) { return static_cast<float>(std::sin(0.2 * static_cast<double>(t))); }
@@ -24,8 +25,8 @@ double stream(const rondo::Lstm<float>& lstm, const rondo::Linear<float>& readou
     error += std::pow(y - wave(t + 1), 2) / steps;
 
     const int pitch = 60 + static_cast<int>(std::lround(12 * std::clamp(y, -2.0f, 2.0f)));
-    melody.notes.push_back({.start = {0.1 * t}, .end = {0.1 * (t + 1)}, .pitch = static_cast<std::uint8_t>(pitch),
-                            .velocity = 80});
+    melody.notes.push_back(
+        {.start = {0.1 * t}, .end = {0.1 * (t + 1)}, .pitch = static_cast<std::uint8_t>(pitch), .velocity = 80});
   }
   melody.duration = {0.1 * steps};
   rondo::midi::write_file(path, rondo::midi::compose(melody, "next sample"));

@@ -6,8 +6,8 @@
 
 #include <string>
 
-/// Runs the trained network on `steps` samples of the wave and writes what it predicts as a melody to `path`, a MIDI file.
-/// Returns the mean squared error of the predictions.
+/// Runs the trained network on `steps` samples of the wave and writes its predictions as a melody to `path`, a MIDI
+/// file. Returns the mean squared error of the predictions.
 double stream(const rondo::Lstm<float>& lstm, const rondo::Linear<float>& readout, int steps, const std::string& path);
 
 /// Sample t of the wave.
