@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Configuration of a Sampler.
 struct SamplingConfig {
@@ -130,4 +130,4 @@ class Sampler {
   std::vector<Candidate> candidates_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

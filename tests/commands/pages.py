@@ -50,6 +50,8 @@ RULES = [
     Rule(r"cmake --build --preset default --target docs", builds=True),
     Rule(r"cmake --build --preset (default|release)", builds=True, replace=[(r"$", " --target test_midi")]),
     Rule(r"ctest --preset (default|release)", builds=True, replace=[(r"$", " -R ^midi: -E symusic")]),
+    Rule(r"(cmake|g\+\+|cpack|dpkg-deb|conan|vcpkg) .*(packag|external|rondo).*", exclude="tests/packages runs it"),
+    Rule(r"build/external/next_sample", exclude="tests/packages runs it"),
     Rule(r"cmake .*-DRONDO_CUDA=ON.*", exclude="needs the CUDA Toolkit"),
     Rule(r"build/cuda/bin/.*", exclude="needs a GPU"),
     Rule(r"(build/release/bin/)?piano (train|explore|eval|inspect) .*", replace=SHORT + [

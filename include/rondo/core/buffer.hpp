@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// An array of `size()` values of T in the memory of Device, aligned to 64 bytes on the CPU. Copies are deep. The
 /// general template is only a compile-time error: a backend specialises it.
@@ -74,4 +74,4 @@ void fill(Cpu, MatrixView<T> a, std::type_identity_t<T> value) {
   for (Index j = 0; j < a.cols; ++j) std::fill_n(a.data + j * a.stride, a.rows, value);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -4,7 +4,7 @@
 
 #include <rondo/core/sequence.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Mask and output of a forward pass of dropout, saved for backward.
 template <class Scalar, class Device = Cpu>
@@ -13,4 +13,4 @@ struct DropoutCache {
   Sequence<Scalar, Device> y;     ///< C x B x T, x * mask
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -3,12 +3,14 @@
 // `Lstm::forward: x is 88 x 16 x 64 (C x B x T), this layer wants C = 89`.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
 /// The network: sequences, layers, losses, optimisers, files.
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Base class of the network's exceptions.
 class error : public std::runtime_error {
@@ -46,4 +48,4 @@ void require_shape(bool fits, const Parts&... parts) {
     throw shape_error(detail::concat(parts...));
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Target that a loss ignores (PyTorch: ignore_index).
 inline constexpr std::int32_t kIgnoreIndex = -1;
@@ -19,4 +19,4 @@ struct Loss {
   double mean() const { return count > 0 ? sum / static_cast<double>(count) : 0; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

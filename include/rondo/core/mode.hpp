@@ -5,7 +5,7 @@
 
 #include <rondo/core/random.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Inference mode: dropout, zoneout and weight dropout are off.
 struct Inference {};
@@ -34,4 +34,4 @@ class Mode {
   Rng* rng_ = nullptr;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Role of a parameter. It decides whether weight decay applies and in which shape files store it (io/weights.hpp).
 enum class ParameterKind {
@@ -151,4 +151,4 @@ void zero_grad(Model& model) {
   model.for_each_parameter([](const Path&, auto& parameter) { parameter.zero_grad(); });
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

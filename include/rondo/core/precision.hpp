@@ -2,7 +2,9 @@
 // Precision of matrix products.
 #pragma once
 
-namespace rondo::inline v0 {
+#include <rondo/version.hpp>
+
+namespace rondo::inline RONDO_ABI {
 
 /// Format to which both operands of a recurrent layer's matrix products are rounded. Sums are accumulated in float, and
 /// weights, states, gates and gradients are stored as float. A layer of double is never rounded, nor is one on a device
@@ -15,4 +17,4 @@ enum class Precision {
   fp16     ///< 11 bits of mantissa, smallest positive number 6e-8; GPU only
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

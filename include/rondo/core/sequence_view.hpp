@@ -10,7 +10,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// The valid steps of a batch: B sequences of at most T steps.
 struct Extent {
@@ -89,4 +89,4 @@ void for_each_active_run(const Extent& x, F&& f) {
   for_each_active_run(x, 0, x.time, f);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Padding id in a multi-hot input: contributes nothing.
 inline constexpr std::int32_t kNoToken = -1;
@@ -29,4 +29,4 @@ struct TokenInput {
   SequenceShape shape() const { return {E.rows, batch, time}; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Copies host matrix `from` to device matrix `to` of the same shape. `from` may be changed after the call.
 template <class Scalar>
@@ -106,4 +106,4 @@ void copy_weights(const From& from, To& to) {
   });
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

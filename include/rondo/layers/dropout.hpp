@@ -11,7 +11,7 @@
 
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Draws a dropout mask of the shape of `mask`, values 0 or 1/(1-p). `scratch` is reused between calls.
 template <class Scalar, class Device>
@@ -42,4 +42,4 @@ void dropout_backward(const DropoutCache<Scalar, Device>& cache, Sequence<Scalar
   dropout_backward(Device{}, mask.flat(), d.flat());
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A trainable vector of D features for each of V tokens (torch.nn.Embedding; with several ids per step
 /// torch.nn.EmbeddingBag, mode sum). Parameter: weight, D x V (in files (V, D)).
@@ -95,4 +95,4 @@ class Embedding {
   Parameter<Scalar, Device> E_;  // D x V, one column per token
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -7,7 +7,7 @@
 #include <rondo/layers/streaming.hpp>
 #include <rondo/math/cells/gru.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A network of GRU layers (Cho et al. 2014) in the reset-after variant of torch.nn.GRU and cuDNN.
 ///
@@ -50,4 +50,4 @@ using InferenceGru = InferenceRecurrent<GruCell, Scalar, Device>;
 template <class Scalar, Index C = kDynamic, Index H = kDynamic>
 using StreamingGru = StreamingRecurrent<GruCell, Scalar, C, H>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A trained recurrent network for inference only, with packed weights.
 ///
@@ -87,4 +87,4 @@ class InferenceRecurrent {
 template <class Scalar, class Device = Cpu>
 using InferenceLstm = InferenceRecurrent<LstmCell, Scalar, Device>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A trained TokenModel for inference only, with packed weights.
 template <class Scalar, class Device = Cpu, class Cell = LstmCell>
@@ -50,4 +50,4 @@ class InferenceTokenModel {
   Linear<Scalar, Device> output_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -11,7 +11,7 @@
 #include <cmath>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Sets each value of `a` to a uniform number in [-bound, bound). torch.nn.LSTM uses bound = 1/sqrt(H).
 template <class Scalar>
@@ -54,4 +54,4 @@ void initialise_orthogonal(MatrixView<Scalar> a, Rng& rng) {
   }
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -12,7 +12,7 @@
 
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Configuration of a Linear layer.
 struct LinearConfig {
@@ -139,4 +139,4 @@ class Linear {
   bool has_bias_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 #include <rondo/layers/recurrent.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A network of LSTM layers (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000), as
 /// torch.nn.LSTM.
@@ -59,4 +59,4 @@ using LstmState = RecurrentState<Scalar, Device>;
 /// Configuration of an Lstm.
 using LstmConfig = RecurrentConfig;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 #include <rondo/layers/recurrent.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A network of LSTM layers with peepholes (Gers, Schraudolph, Schmidhuber 2002). Equations of Lstm, with weights p
 /// (H x 3, for i, f, o):
@@ -40,4 +40,4 @@ using CoupledLstm = Recurrent<CoupledLstmCell, Scalar, Device>;
 template <class Scalar, class Device = Cpu>
 using CoupledPeepholeLstm = Recurrent<CoupledPeepholeLstmCell, Scalar, Device>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

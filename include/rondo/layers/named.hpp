@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A model of several named parts. `Part` is `Layer&` for a part that it refers to, a value type for one that it owns.
 /// Made by named().
@@ -110,4 +110,4 @@ auto named(Argument&&... arguments) {
                                   std::make_index_sequence<sizeof...(Argument) / 2>());
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A recurrent network of L layers, for training, inference and single steps.
 ///
@@ -262,4 +262,4 @@ class Recurrent {
   std::vector<Layer> layers_;  // direction d of layer l at l * D + d
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

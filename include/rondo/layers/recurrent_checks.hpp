@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// Name of the checked function, e.g. "Inference", "Lstm", "::forward". Formatted only when an error is thrown.
 struct EntryPoint {
@@ -88,4 +88,4 @@ void require_cache(const EntryPoint& who, const RecurrentCache<Scalar, Device>& 
                 who, ": the cache is not that of a forward pass over x, ", SequenceShape{shape.input, x.batch, x.time});
 }
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

@@ -6,7 +6,7 @@
 #include <rondo/core/precision.hpp>
 #include <rondo/core/view.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Configuration of a recurrent network.
 ///
@@ -57,4 +57,4 @@ struct RecurrentConfig {
   }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -20,7 +20,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// One recurrent layer in one direction.
 template <class Cell, class Scalar, class Device = Cpu>
@@ -249,4 +249,4 @@ class RecurrentLayer {
   Parameter<Scalar, Device> h0_, c0_;          // P x 1, H x 1: the trained initial state
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -6,7 +6,7 @@
 #include <rondo/core/sequence.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// The state of all layers and directions, or its gradient. Direction d of layer l is `h.at(l * D + d)`; the memory is
 /// that of PyTorch's contiguous (L*D, B, P) tensor.
@@ -41,4 +41,4 @@ void require_state(const char* kind, const char* where, const char* what, const 
 
 }  // namespace detail
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A size that is not known at compile time.
 inline constexpr Index kDynamic = -1;
@@ -96,4 +96,4 @@ class StreamingRecurrent {
 template <class Scalar, Index C = kDynamic, Index H = kDynamic>
 using StreamingLstm = StreamingRecurrent<LstmCell, Scalar, C, H>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

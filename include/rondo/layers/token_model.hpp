@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Configuration of a TokenModel.
 struct TokenModelConfig {
@@ -164,4 +164,4 @@ class TokenModel {
   Linear<Scalar, Device> output_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -9,9 +9,11 @@
 // to (19) in the backward pass.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Consecutive gates of W and the consecutive blocks of a step that they are added to.
 struct GateRun {
@@ -54,4 +56,4 @@ struct Equations;
 
 using equations::sigmoid;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

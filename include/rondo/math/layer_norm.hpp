@@ -3,9 +3,11 @@
 // gain and shift. For Eigen arrays.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Added to the variance.
 inline constexpr double kLayerNormEpsilon = 1e-5;
@@ -27,4 +29,4 @@ void layer_norm_backward(Column& d, const Normalised& normalised, typename Colum
   d = (d - d.mean() - normalised * along) * rstd;  // forward: normalised = (x - mean) * rstd
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Configuration of Adam; the defaults of PyTorch, without weight decay.
 struct AdamConfig {
@@ -67,4 +67,4 @@ class Adam {
   std::int64_t steps_ = 0;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

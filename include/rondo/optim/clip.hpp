@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Scales all gradients of a model by one factor so that their joint Euclidean norm is at most `max_norm` > 0
 /// (torch.nn.utils.clip_grad_norm_). Returns the norm before clipping. If it is infinite or NaN, nothing is scaled.
@@ -25,4 +25,4 @@ double clip_grad_norm(Model& model, double max_norm) {
   return norm;
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

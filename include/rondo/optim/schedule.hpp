@@ -2,11 +2,13 @@
 // Learning-rate schedule: linear warm-up, then cosine decay to a minimum (Loshchilov and Hutter 2017).
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Learning-rate schedule with linear warm-up and cosine decay.
 struct WarmupCosine {
@@ -23,4 +25,4 @@ struct WarmupCosine {
   }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -7,7 +7,7 @@
 #include <rondo/core/sequence.hpp>
 #include <rondo/recurrent/weights.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Workspace of a backend: packed weights, intermediate gradients. Each backend defines its own.
 template <class Scalar, class Device>
@@ -62,4 +62,4 @@ struct StepScratch {
   RecurrentCache<Scalar, Device> cache;  ///< activations of one step
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

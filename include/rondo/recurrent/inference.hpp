@@ -2,7 +2,9 @@
 // Types of a recurrent layer that is used for inference only. Each backend defines both for its device.
 #pragma once
 
-namespace rondo::inline v0 {
+#include <rondo/version.hpp>
+
+namespace rondo::inline RONDO_ABI {
 
 /// Packed weights of one layer in one direction, for inference.
 template <class Scalar, class Device>
@@ -12,4 +14,4 @@ struct InferenceWeights;
 template <class Scalar, class Device>
 struct InferenceWorkspace;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -10,7 +10,7 @@
 
 #include <cstddef>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Features (C x B x T) or tokens with embeddings of D = C features. Non-owning; converts implicitly from either.
 template <class Scalar, class Device = Cpu>
@@ -69,4 +69,4 @@ struct RecurrentInputGradient {
   bool to_features() const { return dx.data != nullptr; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

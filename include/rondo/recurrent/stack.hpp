@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Activations of one layer: the outputs of all directions, and the cache of each direction.
 template <class Scalar, class Device = Cpu>
@@ -36,4 +36,4 @@ struct RecurrentStack {
   std::span<DropoutCache<Scalar, Device>> dropouts;     ///< L - 1; [l] is between layers l and l+1
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 
 #include <rondo/core/sequence_view.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Direction in which a recurrent layer processes sequences.
 enum class Direction {
@@ -45,4 +45,4 @@ struct Steps {
   bool holds_initial_state(Index b, Index t) const { return reverse() && t == extent.length(b) && t > 0; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

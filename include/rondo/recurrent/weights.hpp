@@ -11,7 +11,7 @@
 #include <array>
 #include <cstddef>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Sizes of one layer in one direction.
 struct RecurrentShape {
@@ -61,4 +61,4 @@ struct PassOptions {
   double recurrent_dropout = 0;              ///< probability of the mask on h(t-1); the layer draws it
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

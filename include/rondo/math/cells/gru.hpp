@@ -5,7 +5,7 @@
 
 #include <rondo/math/equations.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// The GRU cell (Cho et al. 2014) in the reset-after variant of PyTorch and cuDNN. Equations: see rondo::Gru.
 struct GruCell {
@@ -28,4 +28,4 @@ namespace equations {
 #include <rondo/math/cells/gru.inl>
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 #include <rondo/math/cells/lstm_variants.hpp>
 #include <rondo/math/equations.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// The LSTM cell (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000). Equations: see
 /// rondo::Lstm.
@@ -29,4 +29,4 @@ namespace equations {
 #include <rondo/math/cells/lstm.inl>
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

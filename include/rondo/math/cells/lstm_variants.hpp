@@ -4,7 +4,7 @@
 
 #include <rondo/math/equations.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// An LSTM cell with coupled input and forget gate (i = 1 - f), with peepholes, or both. Equations: see
 /// rondo::PeepholeLstm and rondo::CoupledLstm.
@@ -33,4 +33,4 @@ namespace equations {
 #include <rondo/math/cells/lstm_variants.inl>
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI
