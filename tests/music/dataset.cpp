@@ -28,7 +28,7 @@ std::set<std::string> names(const std::vector<Piece>& list) {
   return all;
 }
 
-constexpr Conditions kAll{.notes_per_second = true, .key = true, .sounding = true};
+constexpr Conditions kAll{.notes_per_second = true, .key = true, .active_notes = true};
 
 /// All steps of a piece as a model with all conditions hears it, worked out from its tokens alone.
 std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool conditioned) {

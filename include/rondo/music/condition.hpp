@@ -3,7 +3,7 @@
 //
 //   notes-per-second   how dense the music is about to be: onsets of the coming five seconds
 //   key                the key around here: of the notes from ten seconds before to ten seconds after
-//   sounding           which keys are down, and the pedal: known to who can count, tedious to a network
+//   active-notes       which keys are down, and the pedal: known to who can count, tedious to a network
 //
 // Each value is an id behind the vocabulary's; a step's ids stand behind its token, and the network adds their
 // embeddings to the token's. The first two look ahead, so a likelihood that is to be compared with others' is computed
@@ -53,22 +53,24 @@ struct ConditionValues {
 
 /// Which conditions a model has.
 struct Conditions {
-  bool notes_per_second = false, key = false, sounding = false;
+  bool notes_per_second = false, key = false, active_notes = false;
 
   static constexpr int kMaxActiveNotes = 16;  // keys that are told; of more the lowest
 
-  bool any() const { return notes_per_second || key || sounding; }
+  bool any() const { return notes_per_second || key || active_notes; }
   bool needs_lookahead() const { return notes_per_second || key; }
   /// Ids behind the vocabulary's.
-  int ids() const { return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0) + (sounding ? kPitches + 1 : 0); }
+  int ids() const {
+    return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0) + (active_notes ? kPitches + 1 : 0);
+  }
   /// Ids of one step, the token's among them.
-  int ids_per_step() const { return 1 + notes_per_second + key + (sounding ? kMaxActiveNotes + 1 : 0); }
+  int ids_per_step() const { return 1 + notes_per_second + key + (active_notes ? kMaxActiveNotes + 1 : 0); }
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     if (notes_per_second) all.push_back("notes-per-second");
     if (key) all.push_back("key");
-    if (sounding) all.push_back("sounding");
+    if (active_notes) all.push_back("active-notes");
     return all;
   }
   /// Throws std::invalid_argument for a name that is none.
@@ -79,10 +81,10 @@ struct Conditions {
         c.notes_per_second = true;
       else if (name == "key")
         c.key = true;
-      else if (name == "sounding")
-        c.sounding = true;
+      else if (name == "active-notes")
+        c.active_notes = true;
       else
-        throw std::invalid_argument("condition: '" + name + "' is none of notes-per-second, key, sounding");
+        throw std::invalid_argument("condition: '" + name + "' is none of notes-per-second, key, active-notes");
     return c;
   }
 
@@ -107,10 +109,10 @@ class ActiveNotes {
   bool pedal_ = false;
 };
 
-/// Writes the ids of one step: the token, then those of its conditions, all moved by `semitones`. `sounding` is what
-/// sounds after the token, before moving. `to` has ids_per_step() places; `vocabulary` is that of the tokens alone.
+/// Writes the ids of one step: the token, then those of its conditions, all moved by `semitones`. `active` are the
+/// notes after the token, before moving. `to` has ids_per_step() places; `vocabulary` is that of the tokens alone.
 inline void write_step(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
-                       const ActiveNotes& sounding, int semitones, std::span<Token> to) {
+                       const ActiveNotes& active, int semitones, std::span<Token> to) {
   std::size_t at = 0;
   to[at++] = token < kFirstTimeShift ? token + semitones : token;
   Token first = vocabulary;
@@ -122,11 +124,11 @@ inline void write_step(const Conditions& conditions, int vocabulary, Token token
     to[at++] = values.key < 0 ? kNoCondition : first + transpose_key(values.key, semitones);
     first += kKeys;
   }
-  if (!conditions.sounding) return;
-  if (sounding.any())
+  if (!conditions.active_notes) return;
+  if (active.any())
     for (int pitch = 0; pitch < kPitches && at + 1 < to.size(); ++pitch)
-      if (sounding.key(pitch)) to[at++] = first + pitch + semitones;
-  if (sounding.pedal()) to[at++] = first + kPitches;
+      if (active.key(pitch)) to[at++] = first + pitch + semitones;
+  if (active.pedal()) to[at++] = first + kPitches;
   std::fill(to.begin() + static_cast<std::ptrdiff_t>(at), to.end(), kNoCondition);
 }
 
