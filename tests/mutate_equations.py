@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Breaks one term of the recurrent cells at a time and demands that the tests notice.
 
-    python3 tests/mutate_equations.py [--compiler g++] [--eigen /usr/include/eigen3] [--only TEXT]
+    python3 tests/mutate_equations.py [--compiler g++] [--eigen /usr/include/eigen3] [--only TEXT] [--sample N] [--jobs N]
 
-A copy of include/ is made in which every line that shall break asks a number, RONDO_MUTANT of the environment, whether
-to be itself; against it the gradient and forward tests of every cell and option, which are in double and so run the
-plain pass, are compiled once and run once a mutant. Exit status 0 if every mutant is killed. By hand or by
-tests/run.sh --slow, after a change of the equations or of the tests.
+It copies include/ and puts a switch around every line that has mutants: the environment variable RONDO_MUTANT selects
+one. The gradient and forward tests of every cell and option, which run the plain pass in double, are compiled once
+against the copy and run once for each mutant. Exit status 0 if every mutant is killed. tests/run.sh --full runs a
+sample, --slow all of them.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -377,7 +378,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--eigen", default="/usr/include/eigen3", help="folder of Eigen's headers")
-    parser.add_argument("--only", default="", help="mutants whose file or text this is found in")
+    parser.add_argument("--only", default="", help="only mutants whose file or text contains this")
+    parser.add_argument("--sample", type=int, default=0, help="only so many mutants, evenly spaced; 0: all")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="tests that run at once")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         workplace = pathlib.Path(name)
@@ -400,16 +403,18 @@ def main():
 
         if any(red(0, tests) for tests in {"*", *TESTS_OF.values()}):
             sys.exit("the tests are red before anything is broken")
-        killed = tried = 0
-        for number, (file, before, after) in enumerate(MUTANTS, start=1):
-            if arguments.only not in file and arguments.only not in before:
-                continue
-            tried += 1
-            dead = red(number, TESTS_OF.get(file, "*"))
-            killed += dead
-            print(f"{'killed  ' if dead else 'SURVIVED'}  {file}: {before}  ->  {after or '(nothing)'}", flush=True)
-        print(f"{killed} of {tried} mutants killed")
-        return 0 if killed == tried else 1
+        chosen = [(number, *mutant) for number, mutant in enumerate(MUTANTS, start=1)
+                  if arguments.only in mutant[0] or arguments.only in mutant[1]]
+        if 0 < arguments.sample < len(chosen):
+            chosen = [chosen[n * len(chosen) // arguments.sample] for n in range(arguments.sample)]
+        killed = 0
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            results = pool.map(lambda mutant: red(mutant[0], TESTS_OF.get(mutant[1], "*")), chosen)
+            for (_, file, before, after), dead in zip(chosen, results):
+                killed += dead
+                print(f"{'killed  ' if dead else 'SURVIVED'}  {file}: {before}  ->  {after or '(nothing)'}", flush=True)
+        print(f"{killed} of {len(chosen)} mutants killed")
+        return 0 if killed == len(chosen) else 1
 
 
 if __name__ == "__main__":

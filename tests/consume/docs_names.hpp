@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rondo/io/checkpoint.hpp>
+#include <rondo/music.hpp>
 #include <rondo/rondo.hpp>
 
 #include <array>
