@@ -98,6 +98,6 @@ int main(int argc, char** argv) {
   row("h0", initial.h.flat(), d_initial.h.flat());
   row("c0", initial.c.flat(), d_initial.c.flat());
 
-  std::puts(good ? "\nEvery gradient agrees." : "\nSOME GRADIENT IS WRONG.");
+  std::puts(good ? "\nAll gradients agree." : "\nA GRADIENT IS WRONG.");
   return good ? 0 : 1;
 }

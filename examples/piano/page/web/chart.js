@@ -67,7 +67,8 @@ class Chart {
 
   scales() {
     const {curves, baselines = [], small} = this.options;
-    const values = [...curves.flatMap((curve) => curve.values), ...baselines.map((baseline) => baseline.value)].filter(isNumber);
+    const values =
+        [...curves.flatMap((curve) => curve.values), ...baselines.map((baseline) => baseline.value)].filter(isNumber);
     let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
     if (small) low = Math.min(0, low);
     const margin = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;

@@ -92,7 +92,8 @@ class Exploration {
             element("span.nats", {}, `${fixed(output.nll_per_token)} nats`)),
         star,
         element(
-            "p.numbers", {}, fact(fixed(output.notes_per_second, 1), "n/s"), fact(fixed(output.polyphony, 1), "polyphony"),
+            "p.numbers", {}, fact(fixed(output.notes_per_second, 1), "n/s"),
+            fact(fixed(output.polyphony, 1), "polyphony"),
             fact(fixed(output.overlap_area), "style"),
             element(
                 "span.share", {"data-level": memory.level, title: memory.long},

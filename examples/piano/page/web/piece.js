@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A performance for playback and drawing: notes in order of onset, each with the time at which its string is damped, and
-// the spans of the pedal.
+// A performance for playback and drawing: notes in order of onset, each with the time at which its string is damped,
+// and the spans of the pedal.
 
 class Piece {
   /** `performance` as in the data: {notes: [[start, end, pitch, velocity, kept?]], pedal: [[time, 0 | 1]], seconds}. */

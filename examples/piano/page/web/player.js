@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Playback: the position in the piece, and the scheduling of notes on the audio clock. Notes are scheduled early, so that
-// a busy or hidden page does not stutter.
+// Playback: the position in the piece, and the scheduling of notes on the audio clock. Notes are scheduled early, so
+// that a busy or hidden page does not stutter.
 
 class Player extends EventTarget {
   constructor() {

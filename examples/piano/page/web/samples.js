@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, conditions: {notes_per_second,
-// key}, held_out: {share, longest_run, transposed: {share}} | null, copy_thresholds: {longest_run, share, transposed} | null,
-// outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
+// key}, held_out: {share, longest_run, transposed: {share}} | null, copy_thresholds: {longest_run, share, transposed} |
+// null, outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
 // overlap_area, memorisation, performance: {notes, pedal, seconds}}]}.
 
 function outputRow(stage, item, output, words) {
@@ -42,7 +42,9 @@ function showSamples(data) {
     min_p: 0
   };  // defaults, and what each output shows itself
   const filters = Object.entries(data.sampling ?? {})
-                      .filter(([name, value]) => (isNumber(value) || typeof value === "string") && value !== hidden[name])
+                      .filter(
+                          ([name, value]) =>
+                              (isNumber(value) || typeof value === "string") && value !== hidden[name])
                       .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
   byId("about").textContent = [
     data.mode === "free" ? "without a primer" :
@@ -64,16 +66,18 @@ function showSamples(data) {
       file: output.file,
     };
   });
-  const rows = items.map(
-      (item, i) =>
-          outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.held_out, data.copy_thresholds)));
+  const rows = items.map((item, i) => {
+    const words = memorisationWords(outputs[i].memorisation, data.held_out, data.copy_thresholds);
+    return outputRow(stage, item, outputs[i], words);
+  });
   byId("outputs").append(...rows);
   if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "This page has no outputs."));
 
   const kept = data.mode === "vary" ? ["kept from the primer", "regenerated"] : ["primer", "generated"];
   if (items.some((item) => item.piece.notes.some((note) => note.primer)))
     byId("legend").append(
-        element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1], " · stronger colour: higher velocity");
+        element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1],
+        " · stronger colour: higher velocity");
   if (data.held_out && isNumber(data.held_out.share))
     byId("held_out").textContent =
         `Held-out pieces have ${percent(data.held_out.share)} of their notes in common with the training pieces` +

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The instrument: voices on any audio context, live or offline. A voice is a tone, a low-pass filter whose cut-off rises
-// with velocity, and a gain that the damper closes. The sum passes through a compressor and a reverb made of noise.
+// The instrument: voices on any audio context, live or offline. A voice is a tone, a low-pass filter whose cut-off
+// rises with velocity, and a gain that the damper closes. The sum passes through a compressor and a reverb made of noise.
 
 class Synth {
   constructor(context, tones) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The samples of one struck piano string. Its partials are sharper than harmonic because of the string's stiffness
-// (B of a pitch: Rigaud, David and Daudet 2013). Higher partials decay faster. The decay has two stages, of two slightly
-// detuned strings that decay at different rates and beat. Every third pitch is computed; a voice plays it up to a
-// semitone higher or lower.
+// (B of a pitch: Rigaud, David and Daudet 2013). Higher partials decay faster. The decay has two stages, from two
+// slightly detuned strings that decay at different rates and beat. Every third pitch is computed; a voice plays it up
+// to a semitone higher or lower.
 
 const tonePitches = Array.from({length: 30}, (_, i) => 21 + 3 * i);
 const toneRate = 44100;

@@ -44,7 +44,8 @@ function memorisationLevel(found, heldOutShare, threshold) {
   if (!isNumber(found?.share)) return "unknown";
   const usual = isNumber(heldOutShare) ? heldOutShare : 0.03;
   const most = isNumber(threshold?.share) ? threshold.share : Math.max(0.1, 3 * usual);
-  if (found.share > most || (isNumber(threshold?.longest_run) && found.longest_run > threshold.longest_run)) return "high";
+  const tooLong = isNumber(threshold?.longest_run) && found.longest_run > threshold.longest_run;
+  if (found.share > most || tooLong) return "high";
   return found.share > Math.max(0.05, 1.5 * usual) ? "some" : "low";
 }
 
