@@ -113,9 +113,9 @@ def test_primers(tool, data, mido, symusic):
     primers = 0
     for path in sorted((data / "odd-midi").rglob("*.mid")):
         for pedal in ("extend", "tokens", "ignore"):
-            primer, complaint = run(tool, "primer", path, 10, pedal)
+            primer, error = run(tool, "primer", path, 10, pedal)
             if primer is None:
-                check(complaint.count("\n") == 1 and path.name in complaint, f"{path}: says {complaint!r}")
+                check(error.count("\n") == 1 and path.name in error, f"{path}: the error is {error!r}")
                 continue
             primers += 1
             up = {}
@@ -226,8 +226,8 @@ def note(start, end, pitch, velocity=80):
 
 def render(tool, folder, events):
     (folder / "in.mid").write_bytes(midi_file(events))
-    answer, complaint = run(tool, "wav", folder / "in.mid", folder / "out.wav")
-    check(answer is not None and complaint == "", f"rendering says {complaint!r}")
+    answer, error = run(tool, "wav", folder / "in.mid", folder / "out.wav")
+    check(answer is not None and error == "", f"rendering fails: {error!r}")
     with wave.open(str(folder / "out.wav")) as sound:
         form = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
         check(form == (2, 2, RATE), f"channels, bytes per sample and rate are {form}")
@@ -281,7 +281,7 @@ def test_audio(tool, folder, np):
     check((np.abs(samples) > 0.95).sum() == 0, "a cluster clips")
 
     (folder / "no font.sf2").write_text("not a SoundFont")
-    complaints = {
+    errors = {
         "no notes": (tool, midi_file([]), {}),
         "no font.sf2 is not a SoundFont": (tool, midi_file(note(0, 1, 60)),
                                         {"RONDO_SOUNDFONT": str(folder / "no font.sf2")}),
@@ -289,15 +289,15 @@ def test_audio(tool, folder, np):
         "the music lasts 3601 s, at most 3600 s can be rendered": (tool, midi_file(note(0, 3601, 60)), {}),
     }
     before = (folder / "out.wav").read_bytes()
-    for wanted, (program, content, env) in complaints.items():
+    for wanted, (program, content, env) in errors.items():
         (folder / "in.mid").write_bytes(content)
-        answer, complaint = run(program, "wav", folder / "in.mid", folder / "out.wav", env=env)
-        check(answer is None and wanted in complaint and complaint.count("\n") == 1,
-              f"wanted {wanted}, got {complaint!r}")
+        answer, error = run(program, "wav", folder / "in.mid", folder / "out.wav", env=env)
+        check(answer is None and wanted in error and error.count("\n") == 1,
+              f"wanted {wanted}, got {error!r}")
     check((folder / "out.wav").read_bytes() == before, "a failed rendering changed the file")
     (folder / "in.mid").write_bytes(midi_file(note(0, 1, 60)))
-    _, complaint = run(tool, "wav", folder / "in.mid", folder / "absent" / "out.wav")
-    check("out.wav: cannot be written" in complaint, f"a folder that does not exist: {complaint!r}")
+    _, error = run(tool, "wav", folder / "in.mid", folder / "absent" / "out.wav")
+    check("out.wav: cannot be written" in error, f"a folder that does not exist: {error!r}")
 
     # the user's own SoundFonts come first, by their usual name before others
     fonts = folder / "data" / "soundfonts"
@@ -312,9 +312,9 @@ def test_audio(tool, folder, np):
 
 def test_no_audio(without, folder):
     (folder / "in.mid").write_bytes(midi_file(note(0, 1, 60)))
-    answer, complaint = run(without, "wav", folder / "in.mid", folder / "none.wav")
-    check(answer is None and complaint.count("\n") == 1 and complaint.startswith("--wav: ") and
-          "libfluidsynth-dev" in complaint, f"without FluidSynth it says {complaint!r}")
+    answer, error = run(without, "wav", folder / "in.mid", folder / "none.wav")
+    check(answer is None and error.count("\n") == 1 and error.startswith("--wav: ") and
+          "libfluidsynth-dev" in error, f"without FluidSynth the error is {error!r}")
     check(not (folder / "none.wav").exists(), "without FluidSynth there is a file")
 
 
@@ -338,11 +338,11 @@ def main():
                 skipped = f"{missing.name} is absent"
         else:
             test_no_audio(pathlib.Path(sys.argv[3]), folder)
-            _, complaint = run(tool, "font")
+            _, error = run(tool, "font")
             try:
                 import numpy
-                if complaint:
-                    skipped = complaint.strip()
+                if error:
+                    skipped = error.strip()
                 else:
                     test_audio(tool, folder, numpy)
             except ImportError as missing:

@@ -96,7 +96,7 @@ TEST_CASE("Notes are consecutive, notes of a chord simultaneous, rests silent") 
 }
 
 TEST_CASE("An invalid word is reported with its position") {
-  const auto complaint = [](const std::string& text, double tempo = 120) -> std::string {
+  const auto error_of = [](const std::string& text, double tempo = 120) -> std::string {
     try {
       (void)piano::parse_primer_notes(text, tempo);
     } catch (const std::invalid_argument& e) {
@@ -105,17 +105,17 @@ TEST_CASE("An invalid word is reported with its position") {
     return "none";
   };
   const std::string wanted = "wanted a letter from A to G, # or b, and an octave: C4, F#3, Bb5";
-  CHECK(complaint("C4 H4") == "primer notes: word 2, 'H4': " + wanted);
+  CHECK(error_of("C4 H4") == "primer notes: word 2, 'H4': " + wanted);
   for (const char* word : {"C", "4", "C4x", "C#", "C###4", "C+E4", "C4+", "+C4", "Cx4", "C99999999999", "C4+r", "r+C4"})
-    CHECK(complaint(word) == "primer notes: word 1, '" + std::string(word) + "': " + wanted);
-  CHECK(complaint("C4 E4 G9") == "primer notes: word 3, 'G9': G9 is not a piano key, A0 to C8");
+    CHECK(error_of(word) == "primer notes: word 1, '" + std::string(word) + "': " + wanted);
+  CHECK(error_of("C4 E4 G9") == "primer notes: word 3, 'G9': G9 is not a piano key, A0 to C8");
   for (const char* word : {"C4:", "C4:0", "C4:-1", "C4:x", "C4:65", "C4:nan", "C4:1e9", "C4:1:2", "r:"})
-    CHECK(complaint(word) == "primer notes: word 1, '" + std::string(word) +
-                                 "': wanted a number of quarter notes in (0, 64] after the colon");
-  CHECK(complaint("") == "primer notes: no notes in ''");
-  CHECK(complaint("r r") == "primer notes: no notes in 'r r'");
-  CHECK(complaint("C4", 0) == "primer notes: a tempo of 0 quarter notes per minute, wanted 20 to 400");
-  CHECK(complaint("C4", std::nan("")) != "none");
+    CHECK(error_of(word) == "primer notes: word 1, '" + std::string(word) +
+                                "': wanted a number of quarter notes in (0, 64] after the colon");
+  CHECK(error_of("") == "primer notes: no notes in ''");
+  CHECK(error_of("r r") == "primer notes: no notes in 'r r'");
+  CHECK(error_of("C4", 0) == "primer notes: a tempo of 0 quarter notes per minute, wanted 20 to 400");
+  CHECK(error_of("C4", std::nan("")) != "none");
 }
 
 TEST_CASE("The primer of a file merges all channels, from the first note to the cut") {

@@ -114,7 +114,7 @@ std::vector<GenerationPlan> plans(bool pedal) {
 TEST_CASE("Outputs of untrained models are well-formed at any temperature and keep the given notes") {
   for (const music::InputSpec& input_spec : {kPlain, kPedal, kConditioned}) {
     const bool pedal = input_spec.vocabulary == music::kVocabularyWithPedal;
-    std::size_t fresh = 0, pedal_moves = 0;
+    std::size_t generated = 0, pedal_moves = 0;
     for (std::uint64_t seed : {1u, 2u})
       for (double temperature : kTemperatures) {
         const auto model = random_model(input_spec, seed);
@@ -129,11 +129,11 @@ TEST_CASE("Outputs of untrained models are well-formed at any temperature and ke
           require_kept(all[k], played.piece);
           REQUIRE(played.piece.new_notes().notes.size() + all[k].given.notes.size() ==
                   played.piece.performance.notes.size());
-          fresh += played.piece.new_notes().notes.size();
+          generated += played.piece.new_notes().notes.size();
           pedal_moves += played.piece.performance.controls.size();
         }
       }
-    CHECK(fresh > 1000);
+    CHECK(generated > 1000);
     CHECK((pedal_moves > 0) == pedal);
   }
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The values that style.cpp expects: features, overlap and divergence, computed with numpy from their definitions.
 
-Usage: style_golden.py; prints the table that stands in style_test.cpp. Nothing here is shared with the library but
+Usage: style_golden.py; prints the table in style.cpp. Nothing is shared with the program but
 the random numbers, a linear congruence, and the bounds of the classes of durations.
 """
 

@@ -224,7 +224,7 @@ TEST_CASE("Pedal marks are followed, and replace the automatic pedal in their ba
   CHECK(down[3] > 4);
 }
 
-TEST_CASE("Pedal changes merge where marks and bars meet") {
+TEST_CASE("Pedal changes merge of marks and bars at the same time") {
   const auto changes =
       pedal_changes(score_of("[V:R]C4|!ped!C2 C2 !ped-up!|C4|!ped!C4|C2!ped-up!C2|C4|]", "%%rondo-pedal bar\n"));
   std::vector<double> times;
