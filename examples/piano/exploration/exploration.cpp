@@ -60,7 +60,7 @@ bool Exploration::run() {
 json Exploration::result() const { return {{"models", models()}, {"outputs", outputs_.all()}, {"pending", pending()}}; }
 
 bool Exploration::train_model(const Model& model, const std::string& config) {
-  if (exists(model.run.result())) return true;
+  if (path_exists(model.run.result())) return true;
   const Config& given = o_.training.config;
   TrainingOptions training = o_.training;
   training.config = configuration(config);
@@ -72,7 +72,7 @@ bool Exploration::train_model(const Model& model, const std::string& config) {
   training.config.minutes = given.minutes;
   training.config.seed = given.seed;
   training.run_dir = model.run.folder().string();
-  training.resume = exists(model.run.last());
+  training.resume = path_exists(model.run.last());
   progress_.line("training " + config);
   return train(training, progress_)["stop_reason"] != "interrupt";
 }
@@ -148,7 +148,7 @@ json Exploration::models() const {
       entry.update({{"parameters", result.value("parameters", json())},
                     {"valid_nll", result.value("best_valid_nll", json())},
                     {"seconds", result.value("seconds", json())}});
-    if (exists(model.run.config())) entry["config"] = model.run.read_config().to_json()["model"];
+    if (path_exists(model.run.config())) entry["config"] = model.run.read_config().to_json()["model"];
     all.push_back(std::move(entry));
   }
   return all;

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 OutputStore::OutputStore(fs::path folder, json settings) : folder_(std::move(folder)), settings_(std::move(settings)) {
-  if (const fs::path former = folder_ / "cells.jsonl"; exists(former))
+  if (const fs::path former = folder_ / "cells.jsonl"; path_exists(former))
     throw std::runtime_error(former.string() +
                              ": is now outputs.jsonl, and the folder cells is now outputs; use another --output-dir");
   create_folder(folder_ / "outputs");
@@ -27,7 +27,7 @@ OutputStore::OutputStore(fs::path folder, json settings) : folder_(std::move(fol
   for (std::string line; std::getline(in, line);) {
     const json output = json::parse(line, nullptr, false);
     if (output.is_object() && output.value("settings", json()) == settings_ &&
-        exists(folder_ / output.value("file", "?")))
+        path_exists(folder_ / output.value("file", "?")))
       outputs_.push_back(output);
   }
 }
@@ -57,7 +57,7 @@ void OutputStore::render(const fs::path& soundfont) {
   for (json& output : outputs_) {
     const fs::path midi = output["file"].get<std::string>();
     const fs::path wav = fs::path(midi).replace_extension(".wav");
-    if (!exists(folder_ / wav)) render_wav(folder_ / midi, folder_ / wav, soundfont);
+    if (!path_exists(folder_ / wav)) render_wav(folder_ / midi, folder_ / wav, soundfont);
     output["wav"] = wav.string();
   }
 }

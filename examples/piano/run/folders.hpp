@@ -18,7 +18,7 @@ inline void create_folder(const std::filesystem::path& folder) {
 }
 
 /// Whether there is such a file or folder; false if that cannot be determined.
-inline bool exists(const std::filesystem::path& path) {
+inline bool path_exists(const std::filesystem::path& path) {
   std::error_code code;
   return std::filesystem::exists(path, code);
 }

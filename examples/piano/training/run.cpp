@@ -129,7 +129,7 @@ class Run {
       if (config_.steps == 0 && config_.minutes == 0) config_.minutes = 2;
       config_.complete();
       create_folder(run_.folder());
-      if (exists(run_.last()))
+      if (path_exists(run_.last()))
         throw std::runtime_error(run_.folder().string() + ": already holds a run; use --resume, or another folder");
     }
     config_.model.precision = options_.device.lstm_precision();
