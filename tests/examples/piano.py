@@ -375,7 +375,7 @@ class Trained(unittest.TestCase):
 
         for name, change, wanted in (
                 ("former-key", rename, 'key "validation_share" is now "validation_fraction"'),
-                ("former-value", lambda c: c.update(conditions=["sounding"]), 'the value "sounding" is now "active-notes"'),
+                ("former-value", lambda c: c.update(conditions=["sounding"]), 'key "conditions": the value "sounding" is now "active-notes"'),
                 ("no-pedal", lambda c: c.pop("pedal"), 'key "pedal" is missing'),
                 ("no-hidden", lambda c: c["model"].pop("hidden"), 'key "hidden" is missing'),
                 ("wrong-type", lambda c: c.update(clip="much"), 'key "clip" has a value of the wrong type: "much"')):
