@@ -214,13 +214,13 @@ def report():
 def explore():
     """Data of a grid with one output pending."""
     models, primers, temperatures, seeds = ["tiny", "small"], ["minuet", "prelude"], [0.9, 1.1], [1, 2]
-    cells = []
+    outputs = []
     for model in models:
         for primer in primers:
             for temperature in temperatures:
                 for seed in seeds:
-                    i = len(cells)
-                    cells.append(
+                    i = len(outputs)
+                    outputs.append(
                         {
                             "model": model,
                             "primer": primer,
@@ -244,6 +244,6 @@ def explore():
         "primers": primers,
         "temperatures": temperatures,
         "seeds": seeds,
-        "outputs": cells[:-1],
+        "outputs": outputs[:-1],
         "pending": 1,
     }

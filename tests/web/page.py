@@ -183,7 +183,7 @@ class Shows(PageTest):
             title=HOSTILE,
             primers=[HOSTILE],
             models=[{"name": HOSTILE}],
-            cells=[{**explore["outputs"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}],
+            outputs=[{**explore["outputs"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}],
         )
         for page, data in (("samples", data), ("report", report), ("explore", explore)):
             self.open(page, data)
@@ -599,7 +599,7 @@ class Report(PageTest):
         self.assertEqual(rows[1][:3], ["200", "0:25", "409\u202f600"])
         self.assertIn("3.400", rows[1])
         self.assertIn("3.100 nats per token at step 300", self.browser.find("#summary").text)
-        self.assertIn("trigram (3.980)", self.browser.find("#summary").text)
+        self.assertIn("trigram baseline (3.980)", self.browser.find("#summary").text)
         self.assertIn("64", self.browser.find("#settings").text)
         self.assertEqual(len(self.browser.find_all("#small figure")), 4)
 
@@ -622,11 +622,11 @@ class Explore(PageTest):
         rows = self.browser.find_all(".grid tbody tr:has(td)")
         self.assertEqual(len(rows), 4)
         found = [[td.text for td in row.find_elements("css selector", "td")] for row in rows]
-        for i, cell in enumerate(data["outputs"]):
+        for i, output in enumerate(data["outputs"]):
             text = found[i // 4][i % 4]
-            self.assertIn(f"{cell['nll_per_token']:.2f} nats", text)
-            self.assertIn(f"{cell['notes_per_second']:.1f} n/s", text)
-            self.assertIn(f"{round(100 * cell['memorisation']['share'])}\u202f%", text)
+            self.assertIn(f"{output['nll_per_token']:.2f} nats", text)
+            self.assertIn(f"{output['notes_per_second']:.1f} n/s", text)
+            self.assertIn(f"{round(100 * output['memorisation']['share'])}\u202f%", text)
         self.assertEqual(found[3][3], "pending")
         self.assertIn("1 pending", self.browser.find("#about").text)
         self.assertIn("3.100", self.browser.find("#models").text)
@@ -638,7 +638,7 @@ class Explore(PageTest):
 
     def shown(self):
         return self.js(
-            "return rondo.shown.map((item) => [item.cell.model, item.cell.primer, item.cell.temperature, item.cell.nll_per_token])"
+            "return rondo.shown.map((item) => [item.output.model, item.output.primer, item.output.temperature, item.output.nll_per_token])"
         )
 
     def test_filters_and_orders(self):
