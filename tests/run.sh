@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds everything with warnings as errors and runs the tests. Needs no GPU; with one: tests/run_gpu.sh. Installs what
-# is missing.
+# Builds everything with warnings as errors and runs the tests. Requires no GPU; tests/run_gpu.sh uses one. Installs
+# missing packages.
 # Usage: bash tests/run.sh [--full] [--slow] [--configure-only]
 #   (no option)        the optimised build and its tests: about ten minutes on two cores
-#   --full             also: every header by itself, CUDA for sm_80 and sm_90 where nvcc is installed, comparisons with
+#   --full             also: every header on its own, CUDA for sm_80 and sm_90 where nvcc is installed, comparisons with
 #                      PyTorch, packages, API reference, style, all tests under AddressSanitizer and
 #                      UndefinedBehaviorSanitizer, CUDA kernels on the host executor under ThreadSanitizer, and a
 #                      sample of the mutants of the equations. Continuous integration runs this.
@@ -49,11 +49,11 @@ if [ $configure_only -eq 1 ]; then
 fi
 
 install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
-# Chromium shows the pages; FluidSynth renders audio.
+# Chromium for the tests of pages, FluidSynth for those of audio.
 install_if_offered chromium chromium-driver libfluidsynth-dev timgm6mb-soundfont
 [ $full -eq 0 ] || install_if_offered clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
 
-# pip_install NAME...: Python packages that some tests compare with. A test whose package is missing skips itself.
+# pip_install NAME...: Python packages that some tests compare with. Tests whose package is missing are skipped.
 [ -x "$python" ] || python3 -m venv build/python
 pip_install() {
   "$python" -m pip install --quiet --disable-pip-version-check "$@" || echo "could not install $*: their tests are skipped"
@@ -86,7 +86,7 @@ run_preset() {
     return
   fi
   stage "$preset: tests"
-  local without  # labels that are left out
+  local without  # excluded labels
   without=$([ $slow -eq 1 ] && echo none || echo slow)
   [ $full -eq 1 ] || without="$without|full"
   [ "$preset" = release ] || without="$without|optimised"
@@ -108,7 +108,7 @@ PY
 
 run_preset release . all
 if [ $full -eq 1 ]; then
-  stage "headers by themselves"
+  stage "every header on its own"
   counted cmake --build --preset release --target all_verify_interface_header_sets
   run_preset asan . all
   run_preset tsan '^cuda_(host|races):' test_cuda_host test_cuda_races
