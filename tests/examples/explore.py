@@ -124,6 +124,18 @@ class Explore(unittest.TestCase):
             notes.append([o["performance"]["notes"] for o in page_data(folder / str(len(options)))["outputs"]])
         self.assertNotEqual(*notes)
 
+    def test_wav(self):
+        folder = self.folder / "wav"
+        result = explore(folder, "--run-dirs", self.whole / "tiny", "--seeds", 1, "--wav", "--json")
+        if result.returncode == 1 and "--wav: " in result.stderr:
+            self.skipTest(result.stderr)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        outputs = json.loads(result.stdout)["outputs"]
+        self.assertEqual(len(outputs), 2)
+        for output in outputs:
+            self.assertEqual(output["wav"], output["file"].replace(".mid", ".wav"))
+            self.assertGreater((folder / output["wav"]).stat().st_size, 44 + 4 * 44100 * 6)
+
     def test_a_folder_of_an_older_version(self):
         folder = self.folder / "older"
         folder.mkdir()
