@@ -106,7 +106,7 @@ fs::path find_soundfont(const fs::path& named, const std::vector<fs::path>& fold
   if (const std::string named_by_user = environment("RONDO_SOUNDFONT"); !named_by_user.empty())
     return checked_soundfont(named_by_user, "RONDO_SOUNDFONT");
   for (const fs::path& folder : folders)
-    if (const fs::path found = soundfont_in(folder); !found.empty()) return found;
+    if (fs::path found = soundfont_in(folder); !found.empty()) return found;
   std::string where;
   for (const fs::path& folder : folders) where += (where.empty() ? "" : ", ") + folder.string();
   throw std::runtime_error("--wav: no SoundFont in " + where +
