@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
@@ -138,4 +138,4 @@ void copy_bytes(const void* from, void* to, std::size_t bytes) {
 
 }  // namespace detail
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

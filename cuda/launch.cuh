@@ -10,7 +10,7 @@
 #include <array>
 #include <utility>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 struct LaunchConfig {
   unsigned blocks = 1;
@@ -69,4 +69,4 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig&
   check(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), name);
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -14,7 +14,7 @@
 #include <memory>
 #include <vector>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Source location; as a default argument, that of the caller. (clang 14 lacks std::source_location.)
 struct SourceLine {
@@ -78,4 +78,4 @@ void fetch(const T* device, T* host, Index count) {
   check(cudaStreamSynchronize(context().stream), "cudaStreamSynchronize");
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

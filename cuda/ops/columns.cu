@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 namespace {
@@ -101,4 +101,4 @@ template void add<double>(Cuda, ConstView<double>, MatrixView<double>);
 template void add_columns<float>(Cuda, ConstView<float>, MatrixView<float>);
 template void add_columns<double>(Cuda, ConstView<double>, MatrixView<double>);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -10,7 +10,7 @@
 #include "elements.cuh"
 #include "reduce.cuh"
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 namespace {
@@ -81,4 +81,4 @@ template void dropout_forward<double>(Cuda, double, Rng&, MatrixView<const doubl
 template void dropout_backward<float>(Cuda, ConstView<float>, MatrixView<float>);
 template void dropout_backward<double>(Cuda, ConstView<double>, MatrixView<double>);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

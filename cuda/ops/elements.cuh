@@ -5,7 +5,7 @@
 
 #include "../launch.cuh"
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Reshapes contiguous views of the same shape to one column, so that indexing needs no division. Leaves views with
 /// gaps between columns unchanged.
@@ -25,4 +25,4 @@ __device__ void for_each_element(Index rows, Index cols, F&& f) {
   }
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -11,7 +11,7 @@
 
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 namespace {
@@ -96,4 +96,4 @@ template void embedding_forward<double>(Cuda, ConstView<double>, std::span<const
 template void embedding_backward<float>(Cuda, std::span<const std::int32_t>, ConstView<float>, MatrixView<float>);
 template void embedding_backward<double>(Cuda, std::span<const std::int32_t>, ConstView<double>, MatrixView<double>);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

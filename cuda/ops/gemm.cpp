@@ -5,7 +5,7 @@
 
 #include <limits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 
@@ -65,4 +65,4 @@ template void pack<double>(Cuda, Op, MatrixView<const double>, PackedMatrix<doub
 template void gemm<float>(Cuda, const PackedMatrix<float, Cuda>&, ConstView<float>, MatrixView<float>);
 template void gemm<double>(Cuda, const PackedMatrix<double, Cuda>&, ConstView<double>, MatrixView<double>);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -7,7 +7,7 @@
 #include <rondo/core/operations.hpp>
 #include <rondo/core/precision.hpp>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Types of the operands of a product, and the cuBLAS compute type.
 struct GemmTypes {
@@ -43,4 +43,4 @@ GemmOperand gemm_operand(MatrixView<T> a) {
 void multiply(const GemmTypes& types, Op op_a, Op op_b, const GemmOperand& a, const GemmOperand& b, double beta,
               void* c, Index stride_c, Index rows, Index cols);
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

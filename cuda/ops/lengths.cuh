@@ -6,7 +6,7 @@
 
 #include <span>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Column b + B * t is step t of sequence b.
 struct Lengths {
@@ -23,4 +23,4 @@ inline Lengths upload_lengths(std::span<const Index> lengths, Index batch, Index
   return {of, batch, time};
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

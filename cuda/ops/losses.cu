@@ -11,7 +11,7 @@
 #include <cmath>
 #include <limits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 namespace {
@@ -128,4 +128,4 @@ template double bernoulli_cross_entropy_sum<float>(Cuda, const Sequence<float, C
 template double bernoulli_cross_entropy_sum<double>(Cuda, const Sequence<double, Cuda>&, const Sequence<double, Cuda>&,
                                                     double, Sequence<double, Cuda>*);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

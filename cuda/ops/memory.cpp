@@ -4,7 +4,7 @@
 
 #include <rondo/cuda/operations.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace {
 
@@ -49,4 +49,4 @@ template void download<double>(Cuda, ConstView<double>, MatrixView<double>);
 template void copy<float>(Cuda, ConstView<float>, MatrixView<float>);
 template void copy<double>(Cuda, ConstView<double>, MatrixView<double>);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 namespace {
@@ -102,4 +102,4 @@ template double squared_norm<double>(Cuda, MatrixView<double>);
 template void scale<float>(Cuda, MatrixView<float>, float);
 template void scale<double>(Cuda, MatrixView<double>, double);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

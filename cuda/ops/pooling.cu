@@ -6,7 +6,7 @@
 #include "elements.cuh"
 #include "lengths.cuh"
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 namespace {
@@ -97,4 +97,4 @@ template void mean_over_time_forward<double>(Cuda, ConstView<double>, std::span<
 template void mean_over_time_backward<float>(Cuda, ConstView<float>, std::span<const Index>, MatrixView<float>);
 template void mean_over_time_backward<double>(Cuda, ConstView<double>, std::span<const Index>, MatrixView<double>);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 
 #include "../launch.cuh"
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 inline constexpr unsigned kWarp = 32;
 
@@ -76,4 +76,4 @@ T fetch_sum(const T* values, Index count) {
   return sum;
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

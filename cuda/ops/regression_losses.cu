@@ -11,7 +11,7 @@
 
 #include <algorithm>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 namespace {
@@ -70,4 +70,4 @@ template double regression_loss_sum<double, HuberError>(Cuda, const HuberError<d
                                                         ConstView<double>, const StepMask<double>&, double,
                                                         MatrixView<double>);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

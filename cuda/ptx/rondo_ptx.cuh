@@ -5,11 +5,13 @@
 // on the CPU.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cuda_runtime.h>
 
 #include <cstdint>
 
-namespace rondo::inline v0::cuda::device {
+namespace rondo::inline RONDO_ABI::cuda::device {
 
 // ---- memory
 
@@ -172,4 +174,4 @@ __device__ inline void multiply_tile(Tf32, float (&d)[4], const std::uint32_t (&
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-}  // namespace rondo::inline v0::cuda::device
+}  // namespace rondo::inline RONDO_ABI::cuda::device

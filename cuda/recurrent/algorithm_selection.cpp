@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Default until measurements on a GPU exist: the simplest algorithm.
 RecurrentAlgorithm measured_best(const DeviceInfo&, Precision, Index, Index, bool) {
@@ -151,4 +151,4 @@ template struct AlgorithmInstances<CoupledLstmCell, double>;
 template struct AlgorithmInstances<CoupledPeepholeLstmCell, float>;
 template struct AlgorithmInstances<CoupledPeepholeLstmCell, double>;
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -7,7 +7,7 @@
 #include <rondo/cuda/context.hpp>
 #include <rondo/cuda/recurrent.hpp>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// The algorithm that `automatic` selects for a pass of the LSTM: the fastest one in measurements on such a device.
 RecurrentAlgorithm measured_best(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward);
@@ -26,4 +26,4 @@ template <class Cell, class Arguments, class Scalar>
 void run_algorithm(const Arguments& a, Precision precision, const RecurrentWeights<const Scalar>& w,
                    RecurrentWorkspace<Scalar, Cuda>& work);
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

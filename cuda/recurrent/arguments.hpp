@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Columns with stride `stride`; they may be some rows of a taller matrix.
 template <class T>
@@ -128,4 +128,4 @@ bool enqueue_cluster_persistent(const BackwardArguments<float>& a, Precision pre
 bool grid_persistent_fits(Index H, Index B, Precision precision);
 bool cluster_persistent_fits(Index H, Index B, Precision precision);
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -18,7 +18,7 @@
 
 #include <cmath>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 namespace device_equations {
 
@@ -218,4 +218,4 @@ struct BackwardCells {
   }
 };
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 class Event {
  public:
@@ -66,4 +66,4 @@ class ContextPool {
   Event event_;
 };
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 struct Fork::Impl {
   explicit Impl(std::size_t parts) : contexts(parts), enqueued(parts) {}
@@ -41,4 +41,4 @@ void wait_before_accumulating() {
     check(cudaStreamWaitEvent(current.stream, current.accumulate_after, 0), "cudaStreamWaitEvent");
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

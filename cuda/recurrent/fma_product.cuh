@@ -12,7 +12,7 @@
 
 #include <cuda_runtime.h>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Reduces `sums` over kLanes neighbouring lanes: lane l ends with N / kLanes of the N sums, from sum l N / kLanes on;
 /// if there are fewer sums than lanes, kLanes / N neighbours have the same one. Lanes exchange halves, so that N sums
@@ -119,4 +119,4 @@ class FmaProduct {
   float4 register_weights_[kFmaRegisterWeights];  // the first k's
 };
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -4,7 +4,7 @@
 
 #include <rondo/cuda/recurrent.hpp>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 Graph::~Graph() {
   if (executable_) cudaGraphExecDestroy(executable_);
@@ -32,4 +32,4 @@ void Graph::end_capture() {
 
 void Graph::replay() { check(cudaGraphLaunch(executable_, context().stream), "cudaGraphLaunch"); }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -4,7 +4,7 @@
 #include "../ops/elements.cuh"
 #include "cells.cuh"
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
@@ -108,4 +108,4 @@ template void gather_final_state<double>(const StepOrder&, MatrixView<const doub
 template void gather_first_steps<float>(const StepOrder&, MatrixView<const float>, MatrixView<float>);
 template void gather_first_steps<double>(const StepOrder&, MatrixView<const double>, MatrixView<double>);
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

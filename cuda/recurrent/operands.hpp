@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// low (contiguous) = a, rounded to fp16, else to bf16.
 void round_to_low(MatrixView<const float> a, bool fp16, std::uint16_t* low);
@@ -38,4 +38,4 @@ template <class Scalar>
 void multiply_by_c(const StepOrder& step_order, bool before, MatrixView<const Scalar> dz, const Scalar* c0,
                    MatrixView<const Scalar> c, MatrixView<Scalar> products);
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
@@ -360,4 +360,4 @@ template class ForwardPass<CoupledPeepholeLstmCell, double>;
 template class BackwardPass<CoupledPeepholeLstmCell, float>;
 template class BackwardPass<CoupledPeepholeLstmCell, double>;
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

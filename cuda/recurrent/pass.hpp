@@ -14,7 +14,7 @@
 
 #include <rondo/cuda/recurrent.hpp>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Resizes the buffer and returns it as a contiguous matrix.
 template <class Scalar>
@@ -102,4 +102,4 @@ class BackwardPass {
 /// Waits for an earlier pass on another stream that accumulates into the same gradient: see directions.cpp.
 void wait_before_accumulating();
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

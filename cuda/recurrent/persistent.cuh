@@ -17,7 +17,7 @@
 #include <cuda_runtime.h>
 #include <rondo_ptx.cuh>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// The operand of step s. Forward it is h(t-1), H elements per column.
 template <class Element>
@@ -138,4 +138,4 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
   }
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "persistent_launch.cuh"
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 bool enqueue_grid_persistent(const BackwardArguments<float>& a, Precision precision, std::uint32_t* barrier) {
   return launch_on_grid(BackwardCells<LstmCell, float>{a}, precision, barrier);
@@ -11,4 +11,4 @@ bool enqueue_cluster_persistent(const BackwardArguments<float>& a, Precision pre
   return launch_on_clusters(BackwardCells<LstmCell, float>{a}, precision);
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// Vectors in global memory with stride `stride`, one per column. Null: zeros.
 template <class Element>
@@ -149,4 +149,4 @@ struct ClusterExchange {
   __device__ Element* of(Index step) const { return vectors + step % 2 * s.columns * s.pitch; }
 };
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

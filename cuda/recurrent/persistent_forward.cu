@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "persistent_launch.cuh"
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 bool enqueue_grid_persistent(const ForwardArguments<float>& a, Precision precision, std::uint32_t* barrier) {
   return launch_on_grid(ForwardCells<LstmCell, float>{a}, precision, barrier);
@@ -19,4 +19,4 @@ bool cluster_persistent_fits(Index H, Index B, Precision precision) {
   return with_cluster_kernel<ForwardCells<LstmCell, float>>(H, B, precision, [](auto&&...) {});
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

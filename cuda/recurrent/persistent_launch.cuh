@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <type_traits>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// f.template operator()<Product>() with the product for this precision and shape. There is no backward product in
 /// fp16: see pass.cpp.
@@ -123,4 +123,4 @@ bool launch_on_clusters(const Cells& cells, Precision precision) {
                                     });
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

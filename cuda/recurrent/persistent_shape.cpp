@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
@@ -83,4 +83,4 @@ std::optional<PersistentShape> cluster_shape(const DeviceInfo& device, Precision
   return std::nullopt;
 }
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <optional>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 inline constexpr int kPersistentThreads = 256;  // per block
 inline constexpr int kWarps = kPersistentThreads / 32;
@@ -73,4 +73,4 @@ std::optional<PersistentShape> grid_shape(const DeviceInfo& device, Precision pr
 std::optional<PersistentShape> cluster_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
                                              Index B, int blocks, int clusters);
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

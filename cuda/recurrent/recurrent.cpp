@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Cell, class Scalar>
 const char* recurrent_path(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w) {
@@ -149,4 +149,4 @@ template struct RecurrentInstances<CoupledPeepholeLstmCell, double>;
 
 }  // namespace cuda
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

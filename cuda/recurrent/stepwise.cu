@@ -5,7 +5,7 @@
 #include "../ops/gemm.hpp"
 #include "cells.cuh"
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
@@ -161,4 +161,4 @@ template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<double>&, Precision,
                                                         const LowPrecisionWeights&);
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-namespace rondo::inline v0::cuda {
+namespace rondo::inline RONDO_ABI::cuda {
 
 /// 16-bit elements.
 template <class Kind, Precision kPrecision>
@@ -157,4 +157,4 @@ class TileProduct {
   Registers register_weights_[Arithmetic::kRegisterTiles];
 };
 
-}  // namespace rondo::inline v0::cuda
+}  // namespace rondo::inline RONDO_ABI::cuda

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 
@@ -206,4 +206,4 @@ template struct StackInstances<CoupledPeepholeLstmCell, double>;
 
 }  // namespace cuda
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

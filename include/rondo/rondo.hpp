@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The network, on the CPU: everything that needs only the standard library and Eigen. MIDI and music:
+// The network, on the CPU: layers; losses; optimiser; sampling. MIDI and music:
 // <rondo/music.hpp>.
 #pragma once
 
@@ -8,7 +8,6 @@
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
-#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/gru.hpp>

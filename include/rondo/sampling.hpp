@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct SamplingConfig {
   double temperature = 1;  // > 0; below 1 plays safe, above 1 dares; 0 takes the most likely
@@ -120,4 +120,4 @@ class Sampler {
   std::vector<Candidate> candidates_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -4,6 +4,7 @@
 
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/transfer.hpp>
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/linear.hpp>

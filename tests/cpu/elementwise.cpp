@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <rondo/core/random.hpp>
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/losses.hpp>
 #include <rondo/cpu/optim.hpp>
 #include <rondo/cpu/threads.hpp>

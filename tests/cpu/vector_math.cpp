@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/math/cells/lstm.hpp>
 

@@ -2,6 +2,7 @@
 // Pooling over time on the device is bit-identical to the CPU's, element by element.
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/cuda.hpp>
 #include <rondo/layers/pooling.hpp>
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/initialise.hpp>
 #include <rondo/layers/lstm.hpp>

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/linear.hpp>
 

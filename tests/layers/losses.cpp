@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/losses.hpp>
 
 #include "support/catch.hpp"

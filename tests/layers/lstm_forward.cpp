@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/lstm.hpp>
 
 #include "support/catch.hpp"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <rondo/core/transfer.hpp>
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/lstm.hpp>

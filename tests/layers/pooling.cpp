@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/pooling.hpp>
 #include <rondo/layers/regression_losses.hpp>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <rondo/core/random.hpp>
+#include <rondo/cpu/eigen.hpp>
 
 #include "support/catch.hpp"
 #include "support/fill.hpp"

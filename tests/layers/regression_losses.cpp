@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/threads.hpp>
 #include <rondo/layers/regression_losses.hpp>
 

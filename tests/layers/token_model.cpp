@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/gru.hpp>
 #include <rondo/layers/inference_token_model.hpp>
 #include <rondo/layers/token_model.hpp>

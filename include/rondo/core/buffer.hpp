@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// `size()` values of T in the memory of Device. Copies are deep.
 template <class T, class Device = Cpu>
@@ -71,4 +71,4 @@ void fill(Cpu, MatrixView<T> a, std::type_identity_t<T> value) {
   for (Index j = 0; j < a.cols; ++j) std::fill_n(a.data + j * a.stride, a.rows, value);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

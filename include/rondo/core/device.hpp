@@ -3,7 +3,9 @@
 // argument-dependent lookup; layers are written once against those names. See docs/09-design.md.
 #pragma once
 
-namespace rondo::inline v0 {
+#include <rondo/version.hpp>
+
+namespace rondo::inline RONDO_ABI {
 
 /// Runs on the host, by Eigen.
 struct Cpu {};
@@ -16,4 +18,4 @@ inline constexpr bool backend_included = requires {
   sizeof(Device);
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -4,7 +4,7 @@
 
 #include <rondo/core/sequence.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// The mask a forward pass drew, which backward needs again.
 template <class Scalar, class Device = Cpu>
@@ -13,4 +13,4 @@ struct DropoutCache {
   Sequence<Scalar, Device> y;     // x * mask
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

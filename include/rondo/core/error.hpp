@@ -3,11 +3,13 @@
 // `Lstm::forward: x is 88 x 16 x 64 (C x B x T), this layer wants C = 89`.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Base of everything that the network throws.
 class error : public std::runtime_error {
@@ -45,4 +47,4 @@ void require_shape(bool fits, const Parts&... parts) {
     throw shape_error(detail::concat(parts...));
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

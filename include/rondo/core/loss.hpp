@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A target that does not count.
 inline constexpr std::int32_t kIgnoreIndex = -1;
@@ -17,4 +17,4 @@ struct Loss {
   double mean() const { return count > 0 ? sum / static_cast<double>(count) : 0; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

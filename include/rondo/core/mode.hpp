@@ -8,7 +8,7 @@
 
 #include <rondo/core/random.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Dropout and its relatives are off.
 struct Inference {};
@@ -31,4 +31,4 @@ class Mode {
   Rng* rng_ = nullptr;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

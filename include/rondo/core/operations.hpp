@@ -5,7 +5,7 @@
 
 #include <rondo/core/view.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Whether a factor is taken as it lies or transposed.
 enum class Op { none, transpose };
@@ -24,4 +24,4 @@ struct AdamStep {
   double weight_decay_factor;  // 1 - learning rate * weight decay; 1 without weight decay
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

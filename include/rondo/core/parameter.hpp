@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// What a parameter is for. It decides whether weight decay applies (not to a bias) and how files store it
 /// (io/weights.hpp). A `bias` has one column; an `embedding` has one column for each token.
@@ -142,4 +142,4 @@ void zero_grad(Model& model) {
   model.for_each_parameter([](const Path&, auto& parameter) { parameter.zero_grad(); });
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

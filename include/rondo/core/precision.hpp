@@ -2,7 +2,9 @@
 // In what numbers matrix products are computed.
 #pragma once
 
-namespace rondo::inline v0 {
+#include <rondo/version.hpp>
+
+namespace rondo::inline RONDO_ABI {
 
 /// What both factors of a recurrent layer's matrix products are rounded to; they are summed in float, and weights,
 /// states, gates and gradients stay floats throughout. `fp32`: nothing is rounded. `bf16`: 8 bits of mantissa. On a GPU
@@ -11,4 +13,4 @@ namespace rondo::inline v0 {
 /// below AVX2), nothing is rounded.
 enum class Precision { fp32, tf32, tf32x3, bf16, fp16 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

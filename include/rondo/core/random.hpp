@@ -5,12 +5,14 @@
 // between standard libraries.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// One block of the generator: 4 x 32 random bits for a counter under a key.
 constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
@@ -80,4 +82,4 @@ class Rng {
   bool block_valid_ = false;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -7,7 +7,7 @@
 
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// e^2.
 template <class Scalar>
@@ -41,4 +41,4 @@ struct StepMask {
   Scalar weight(Index column) const { return weights.empty() ? Scalar(1) : weights[static_cast<std::size_t>(column)]; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

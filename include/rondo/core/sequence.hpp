@@ -15,7 +15,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Writes itself as "88 x 16 x 64 (C x B x T)", and only once a message needs it: checks cost no memory.
 struct SequenceShape {
@@ -161,4 +161,4 @@ void for_each_active_run(const Sequence<Scalar, Device>& x, F&& f) {
   for_each_active_run(x.extent(), f);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -10,7 +10,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Which steps of a batch are real: B sequences of at most T steps, each with its length unless all have T.
 struct Extent {
@@ -86,4 +86,4 @@ void for_each_active_run(const Extent& x, F&& f) {
   for_each_active_run(x, 0, x.time, f);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// In place of an id: no column. A step of a bag may have fewer ids than others.
 inline constexpr std::int32_t kNoToken = -1;
@@ -27,4 +27,4 @@ struct TokenInput {
   SequenceShape shape() const { return {E.rows, batch, time}; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

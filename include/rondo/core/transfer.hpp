@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// to = from, of which `from` is on the host and `to` on the device. On return `from` may change.
 template <class Scalar>
@@ -105,4 +105,4 @@ void copy_weights(const From& from, To& to) {
   });
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

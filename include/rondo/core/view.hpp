@@ -3,10 +3,12 @@
 // that another compiler builds; Eigen types may not. (constexpr lets nvcc compile it for the device, too.)
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cstddef>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 using Index = std::ptrdiff_t;
 
@@ -37,4 +39,4 @@ struct MatrixView {
 template <class T>
 using ConstView = MatrixView<const std::type_identity_t<T>>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

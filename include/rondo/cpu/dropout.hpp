@@ -1,57 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Dropout's operations on the CPU: a mask of zeros and 1/(1-p), and the product with it.
+// Operations of dropout on the CPU: a mask of zeros and 1/(1-p), and the product with it.
 #pragma once
 
 #include <rondo/core/device.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/view.hpp>
-#include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/parallel.hpp>
 
-#include <cstdint>
-#include <type_traits>
+namespace rondo::inline RONDO_ABI {
 
-namespace rondo::inline v0 {
-
-namespace detail {
-
-template <class... Views>
-bool all_contiguous(const Views&... a) {
-  return ((a.stride == a.rows) && ...);
-}
-
-}  // namespace detail
-
-/// mask's values become 0 with probability p, else 1/(1-p); y = x * mask. Each value takes one number of the generator,
-/// in their order.
+/// Each value of mask becomes 0 with probability p, else 1/(1-p); y = x * mask. One number of the generator is used for
+/// each value, in their order.
 template <class Scalar>
 void dropout_forward(Cpu, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
-                     MatrixView<Scalar> y) {
-  const auto threshold = static_cast<std::uint32_t>(p * 0x1p32);
-  const auto scale = static_cast<Scalar>(1 / (1 - p));
-  if constexpr (std::is_same_v<Scalar, float>)
-    if (const detail::Kernels* fast = detail::kernels(); fast && detail::all_contiguous(x, mask, y)) {
-      const Rng::State from = rng.state();
-      const auto draw = [&](Index first, Index last) {
-        const detail::DropoutDraw numbers{from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(first),
-                                          threshold, scale};
-        fast->elementwise.dropout(numbers, last - first, x.data + first, mask.data + first, y.data + first);
-      };
-      const Index size = x.rows * x.cols;
-      detail::parallel_for(size, 64, size, draw);
-      rng = Rng({from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(size)});
-      return;
-    }
-  for (Index j = 0; j < x.cols; ++j)
-    for (Index i = 0; i < x.rows; ++i) mask(i, j) = rng() < threshold ? Scalar(0) : scale;
-  array(y) = array(x) * array(mask);
-}
+                     MatrixView<Scalar> y);
 
 /// d *= mask: the gradient of y becomes that of x.
 template <class Scalar>
-void dropout_backward(Cpu, ConstView<Scalar> mask, MatrixView<Scalar> d) {
-  array(d) *= array(mask);
-}
+void dropout_backward(Cpu, ConstView<Scalar> mask, MatrixView<Scalar> d);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI
+
+#if !defined(RONDO_COMPILED)
+#include <rondo/cpu/dropout.inl>
+#endif

@@ -8,7 +8,7 @@
 
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -42,4 +42,4 @@ auto column(T* data, Index size) {
   return Eigen::Map<std::conditional_t<std::is_const_v<T>, const Plain, Plain>>(data, size);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

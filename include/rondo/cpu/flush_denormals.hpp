@@ -3,13 +3,15 @@
 // its thread takes them for zero (FTZ and DAZ); afterwards the thread's mode is what it was. On x86 and 64-bit Arm.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cstdint>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 class FlushDenormals {
  public:
@@ -37,4 +39,4 @@ class FlushDenormals {
 #endif
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

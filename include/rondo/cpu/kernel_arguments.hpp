@@ -4,9 +4,11 @@
 // multiplies: one float, or two bfloat16 that belong to neighbouring k (kernels/gemm.inl).
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cstdint>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// How the right factor B is found: word (k, j) at data[k * row + j * column].
 template <class Packed>
@@ -238,4 +240,4 @@ struct Kernels {
   void (*stream_linear)(long inputs, long outputs, const float* rows, const float* x, float* y);
 };
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The inner kernels of every level, from one text (cpu/kernels/*.inl). Whoever includes this compiles them, which takes
-// seconds; see cpu/kernels.hpp.
+// The inner kernels of every level, from one text (cpu/kernels/*.inl). They are compiled in each file that includes
+// this, which takes seconds; see cpu/kernels.hpp.
 //
 // The instruction set is named for a region of the file, not for a function: GCC lowers vector code by the options of
 // the function that it is first written in, so attributes on callers come too late (docs/04-cpu-kernels.md). In all of
@@ -8,6 +8,7 @@
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
+#include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/level.hpp>
 #include <rondo/math/packed_cells.hpp>
 
@@ -22,7 +23,7 @@
 #include <immintrin.h>
 #endif
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 #if RONDO_X86_LEVELS
 
@@ -153,4 +154,9 @@ const CellKernels* cell_kernels_of([[maybe_unused]] CpuLevel level) {
 #endif
 }
 
-}  // namespace rondo::inline v0::detail
+template <class Cell>
+const CellKernels* cell_kernels() {
+  return cell_kernels_of<Cell>(cpu_level());
+}
+
+}  // namespace rondo::inline RONDO_ABI::detail

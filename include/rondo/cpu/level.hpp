@@ -4,6 +4,8 @@
 // environment selects a lower level than the machine's.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <atomic>
 #include <cstdlib>
 #include <string_view>
@@ -15,7 +17,7 @@
 #define RONDO_X86_LEVELS 0
 #endif
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// `baseline` is what the compiler was told to use: SSE2 on x86-64, NEON on 64-bit Arm, or what -march says.
 enum class CpuLevel { baseline, avx2, avx512, avx512_bf16 };
@@ -67,4 +69,4 @@ inline CpuLevel set_cpu_level(CpuLevel level) {
   return cpu_level();
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

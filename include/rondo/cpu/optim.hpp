@@ -1,70 +1,32 @@
 // SPDX-License-Identifier: MIT
-// What the optimiser does to one parameter, on the CPU, each in one pass over memory. Large ones are shared among the
-// threads, with the same bits for any number of them.
+// Optimiser operations of one parameter on the CPU, each in one pass over memory. Large parameters are divided among
+// the threads; results are bit-identical for any number of them.
 #pragma once
 
 #include <rondo/core/device.hpp>
 #include <rondo/core/operations.hpp>
-#include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/parallel.hpp>
+#include <rondo/core/view.hpp>
 
-#include <algorithm>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = weight_decay_factor w - step_size m / (sqrt(v) /
 /// bias_correction2_sqrt + epsilon).
 template <class Scalar>
 void adam_update(Cpu, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
-                 MatrixView<Scalar> v) {
-  // Rounded once from double: in float 1 - beta2 is wrong by 1.3e-5, and so would be every step.
-  const auto one_minus_beta1 = Scalar(1 - s.beta1), one_minus_beta2 = Scalar(1 - s.beta2);
-  const auto step_size = Scalar(s.step_size), epsilon = Scalar(s.epsilon);
-  const auto inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
-             weight_decay_factor = Scalar(s.weight_decay_factor);
-  const Index size = w.rows * w.cols;
-  detail::parallel_for(size, 64, 4 * size, [&](Index begin, Index end) {
-    if constexpr (std::is_same_v<Scalar, float>)
-      if (const detail::Kernels* fast = detail::kernels()) {
-        fast->elementwise.adam(
-            {one_minus_beta1, one_minus_beta2, step_size, epsilon, inv_bias_correction2_sqrt, weight_decay_factor},
-            end - begin, w.data + begin, g.data + begin, m.data + begin, v.data + begin);
-        return;
-      }
-    constexpr Index kBlock = 1024;  // what the three lines share stays in the first-level cache
-    for (Index i = begin; i < end; i += kBlock) {
-      const Index n = std::min(kBlock, end - i);
-      auto weight = column(w.data + i, n), first = column(m.data + i, n), second = column(v.data + i, n);
-      const auto gradient = column(g.data + i, n);
-      first += one_minus_beta1 * (gradient - first);
-      second += one_minus_beta2 * (gradient.square() - second);
-      weight = weight_decay_factor * weight - step_size * first / (second.sqrt() * inv_bias_correction2_sqrt + epsilon);
-    }
-  });
-}
+                 MatrixView<Scalar> v);
 
 /// The sum of squares of a, in double.
 template <class Scalar>
-double squared_norm(Cpu, MatrixView<Scalar> a) {
-  const auto of_column = [&](Index j) {
-    if constexpr (std::is_same_v<Scalar, float>)
-      if (const detail::Kernels* fast = detail::kernels())
-        return fast->elementwise.sum_of_squares(a.data + j * a.stride, a.rows);
-    return column(a.data + j * a.stride, a.rows).template cast<double>().square().sum();
-  };
-  return detail::parallel_sum(a.cols, a.rows * a.cols, [&](Index first, Index last) {
-    double sum = 0;
-    for (Index j = first; j < last; ++j) sum += of_column(j);
-    return sum;
-  });
-}
+double squared_norm(Cpu, MatrixView<Scalar> a);
 
+/// a *= factor.
 template <class Scalar>
-void scale(Cpu, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor) {
-  detail::parallel_for(a.cols, 1, a.rows * a.cols,
-                       [&](Index first, Index last) { matrix(a.columns(first, last - first)) *= factor; });
-}
+void scale(Cpu, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI
+
+#if !defined(RONDO_COMPILED)
+#include <rondo/cpu/optim.inl>
+#endif

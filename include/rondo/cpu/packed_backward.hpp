@@ -6,6 +6,7 @@
 #pragma once
 
 #include <rondo/cpu/flush_denormals.hpp>
+#include <rondo/cpu/for_each_token.hpp>
 #include <rondo/cpu/packed_inputs.hpp>
 #include <rondo/cpu/packed_operand.hpp>
 #include <rondo/cpu/packed_partition.hpp>
@@ -15,7 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// The gradient of the features, dx = W^T dz, and of W by the sums that R has.
 struct FeatureGradient {
@@ -381,4 +382,4 @@ class BackwardPass {
   const Index H_, P_, GH_, NH_, B_, T_, chunk_;
 };
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

@@ -14,7 +14,7 @@
 
 #include <algorithm>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// Step t of a ring lies in slot t % slots.
 struct RingBuffer {
@@ -115,4 +115,4 @@ void forward_steps(const Kernels& k, const ThreadGroup& group, const Steps& step
   set_initial_state_columns(steps, mine.outputs, mine.columns, to.y, {});
 }
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

@@ -16,7 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// What one thread does at a time: some units of some columns of some steps.
 struct StepBlock {
@@ -118,4 +118,4 @@ class TableInput {
   Buffer<float>& table_;  // GH x V
 };
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

@@ -6,12 +6,12 @@
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/threads.hpp>
+#include <rondo/cpu/thread_group.hpp>
 
 #include <algorithm>
 #include <cstdint>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 template <class Packed>
 const ProductKernels<Packed>& products(const Kernels& k) {
@@ -89,4 +89,4 @@ class PackedOperand<std::uint32_t> {
   Buffer<std::uint32_t> packed_;
 };
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

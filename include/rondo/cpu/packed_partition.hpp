@@ -4,12 +4,12 @@
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
-#include <rondo/cpu/threads.hpp>
+#include <rondo/cpu/thread_group.hpp>
 #include <rondo/recurrent/steps.hpp>
 
 #include <algorithm>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// Steps that are projected at a time: about a hundred columns, so that Z is still in cache when the recurrence reads
 /// it.
@@ -70,4 +70,4 @@ inline void set_initial_state_columns(const Steps& steps, ThreadGroup::Range row
   }
 }
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Work over a long range, shared by a group whenever it is worth its waking; and sums over one, in an order that the
-// range alone decides.
+// Work over a long range, divided among threads where it is long enough; and sums over one, in an order that depends on
+// the range alone.
 #pragma once
 
 #include <rondo/cpu/flush_denormals.hpp>
+#include <rondo/cpu/thread_group.hpp>
 #include <rondo/cpu/threads.hpp>
 
 #include <array>
 #include <cstddef>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
-/// Fewer numbers than these are sooner done than shared.
+/// Below this size one thread is faster.
 inline constexpr Index kMinParallelWork = 1 << 15;
 
 /// f(first, last) for parts of [0, n) that each begin at a multiple of `grain`; `numbers` in all are touched.
@@ -38,4 +39,4 @@ double parallel_sum(Index n, Index numbers, Part&& part) {
   return total;
 }
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

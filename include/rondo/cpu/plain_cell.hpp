@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// N columns of `rows` values that lie `stride` apart: the blocks of a step, the peepholes.
 template <class T, std::size_t N>
@@ -153,4 +153,4 @@ void cell_backward(const RecurrentWeights<const Scalar>& w, const PassOptions& o
   if (Cell::kHasC && options.zoneout_c > 0) dc += column_of(work.dc_bypass.at(0), b);
 }
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

@@ -11,7 +11,7 @@
 #include <rondo/math/layer_norm.hpp>
 #include <rondo/recurrent/cache.hpp>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// One column of a matrix.
 template <class T>
@@ -135,4 +135,4 @@ void input_backward(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<
     for_each_input_run<Cell>(w.W, dZ, H, [&](auto W, auto rows) { gemm(cpu, Op::transpose, Op::none, W, rows, dX); });
 }
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

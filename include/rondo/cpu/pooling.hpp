@@ -1,77 +1,35 @@
 // SPDX-License-Identifier: MIT
-// Pooling over time on the CPU: of a sequence's steps, one column. y: P x (B*T), out: P x B; `lengths` are those of a
-// ragged batch, or none.
+// Pooling over time on the CPU: one column for each sequence. y: P x (B*T), out: P x B; `lengths`: those of a ragged
+// batch, or empty.
 #pragma once
 
 #include <rondo/core/device.hpp>
 #include <rondo/core/view.hpp>
-#include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/parallel.hpp>
 
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
-namespace detail {
-
-/// f(b, length) for each of the B sequences, which the threads share.
-template <class F>
-void for_each_length(Index batch, Index columns, Index rows, std::span<const Index> lengths, F&& f) {
-  parallel_for(batch, 1, rows * columns, [&](Index first, Index last) {
-    for (Index b = first; b < last; ++b) f(b, lengths.empty() ? columns / batch : lengths[static_cast<std::size_t>(b)]);
-  });
-}
-
-}  // namespace detail
-
-/// out(:, b) = y(:, b, length(b) - 1), but of the last `reverse_rows` rows y(:, b, 0); zeros where the length is 0.
+/// out(:, b) = y(:, b, length(b) - 1), except for the last `reverse_rows` rows, y(:, b, 0); zeros where the length is 0.
 template <class Scalar>
 void last_step_forward(Cpu, ConstView<Scalar> y, std::span<const Index> lengths, Index reverse_rows,
-                       MatrixView<Scalar> out) {
-  const Index B = out.cols, forward_rows = y.rows - reverse_rows;
-  detail::for_each_length(B, y.cols, 1, lengths, [&](Index b, Index length) {
-    for (Index i = 0; i < y.rows; ++i)
-      out(i, b) = length == 0 ? Scalar(0) : y(i, b + B * (i < forward_rows ? length - 1 : 0));
-  });
-}
+                       MatrixView<Scalar> out);
 
-/// dy = d_out at the steps that went into out, zero at all others.
+/// dy = d_out at the steps that last_step_forward copied, zero at all others.
 template <class Scalar>
 void last_step_backward(Cpu, ConstView<Scalar> d_out, std::span<const Index> lengths, Index reverse_rows,
-                        MatrixView<Scalar> dy) {
-  const Index B = d_out.cols, forward_rows = dy.rows - reverse_rows;
-  matrix(dy).setZero();
-  detail::for_each_length(B, dy.cols, 1, lengths, [&](Index b, Index length) {
-    if (length == 0) return;
-    for (Index i = 0; i < dy.rows; ++i) dy(i, b + B * (i < forward_rows ? length - 1 : 0)) = d_out(i, b);
-  });
-}
+                        MatrixView<Scalar> dy);
 
-/// out(:, b) = the sum of y(:, b, t) over t < length(b), in their order, over length(b); zeros where that is 0.
+/// out(:, b) = the sum of y(:, b, t) over t < length(b), in order, over length(b); zeros where that is 0.
 template <class Scalar>
-void mean_over_time_forward(Cpu, ConstView<Scalar> y, std::span<const Index> lengths, MatrixView<Scalar> out) {
-  const Index B = out.cols;
-  detail::for_each_length(B, y.cols, y.rows, lengths, [&](Index b, Index length) {
-    auto mean = array(out).col(b);
-    mean.setZero();
-    for (Index t = 0; t < length; ++t) mean += array(y).col(b + B * t);
-    if (length > 0) mean /= static_cast<Scalar>(length);
-  });
-}
+void mean_over_time_forward(Cpu, ConstView<Scalar> y, std::span<const Index> lengths, MatrixView<Scalar> out);
 
 /// dy(:, b, t) = d_out(:, b) / length(b) for t < length(b), zeros in padding.
 template <class Scalar>
-void mean_over_time_backward(Cpu, ConstView<Scalar> d_out, std::span<const Index> lengths, MatrixView<Scalar> dy) {
-  const Index B = d_out.cols;
-  detail::for_each_length(B, dy.cols, dy.rows, lengths, [&](Index b, Index length) {
-    for (Index t = 0; t < dy.cols / B; ++t) {
-      auto gradient = array(dy).col(b + B * t);
-      if (t < length)
-        gradient = array(d_out).col(b) / static_cast<Scalar>(length);
-      else
-        gradient.setZero();
-    }
-  });
-}
+void mean_over_time_backward(Cpu, ConstView<Scalar> d_out, std::span<const Index> lengths, MatrixView<Scalar> dy);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI
+
+#if !defined(RONDO_COMPILED)
+#include <rondo/cpu/pooling.inl>
+#endif

@@ -18,7 +18,7 @@
 #include <rondo/recurrent/cache.hpp>
 #include <rondo/recurrent/input.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -179,4 +179,4 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
   });
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

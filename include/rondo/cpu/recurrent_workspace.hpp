@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -139,4 +139,4 @@ struct RecurrentWorkspace<Scalar, Cpu> {
   }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -9,7 +9,7 @@
 #include <array>
 #include <cstddef>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 template <class Scalar>
 class WeightCopy {
@@ -39,4 +39,4 @@ class WeightCopy {
   std::array<Buffer<Scalar>, kTensors> values_;
 };
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

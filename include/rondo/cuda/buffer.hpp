@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda::detail {
 
@@ -77,4 +77,4 @@ class Buffer<T, Cuda> {
   Index size_ = 0;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -18,7 +18,7 @@
 
 struct CUstream_st;
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Runs on an NVIDIA GPU, in the calling thread's context.
 struct Cuda {};
@@ -107,4 +107,4 @@ class ContextGuard {
 };
 
 }  // namespace cuda
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -15,7 +15,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 // ---- memory
 
@@ -116,4 +116,4 @@ double squared_norm(Cuda, MatrixView<Scalar> a);
 template <class Scalar>
 void scale(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

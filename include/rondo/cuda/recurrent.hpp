@@ -19,7 +19,7 @@
 
 struct CUgraphExec_st;
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 
@@ -135,4 +135,4 @@ void recurrent_infer(Cuda, Cell, const InferenceWeights<Scalar, Cuda>& w, Sequen
                      MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y,
                      InferenceWorkspace<Scalar, Cuda>& work);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -11,7 +11,7 @@
 
 #include <memory>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 
@@ -69,4 +69,4 @@ void recurrent_stack_backward(Cuda, Cell, const RecurrentStack<Scalar, Cuda>& st
                               Sequence<Scalar, Cuda>& dh, Sequence<Scalar, Cuda>& dc,
                               const RecurrentInputGradient<Scalar, Cuda>& to);
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -17,7 +17,7 @@
 #include <string>
 #include <system_error>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -111,4 +111,4 @@ void read_sequence(const Safetensors& file, const std::string& name, Sequence<Sc
   set_from_host(Device{}, x.flat(), [&](auto to) { std::copy(values.begin(), values.end(), to.data); });
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

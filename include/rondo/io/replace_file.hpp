@@ -15,7 +15,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -54,4 +54,4 @@ inline void replace_file(const std::filesystem::path& path, std::string_view byt
   replace_file(path, std::span(&bytes, 1));
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

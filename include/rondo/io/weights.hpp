@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -156,4 +156,4 @@ void read_weights(const Safetensors& file, Model& model, const std::string& igno
   });
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -11,7 +11,7 @@
 
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Draws a mask alone, of the shape that it has. `scratch` is reused between calls.
 template <class Scalar, class Device>
@@ -41,4 +41,4 @@ void dropout_backward(const DropoutCache<Scalar, Device>& cache, Sequence<Scalar
   dropout_backward(Device{}, mask.flat(), d.flat());
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Scalar, class Device = Cpu>
 class Embedding {
@@ -90,4 +90,4 @@ class Embedding {
   Parameter<Scalar, Device> E_;  // D x V, a column a token
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -7,7 +7,7 @@
 #include <rondo/layers/streaming.hpp>
 #include <rondo/math/cells/gru.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Scalar, class Device = Cpu>
 using Gru = Recurrent<GruCell, Scalar, Device>;
@@ -18,4 +18,4 @@ using InferenceGru = InferenceRecurrent<GruCell, Scalar, Device>;
 template <class Scalar, Index C = kDynamic, Index H = kDynamic>
 using StreamingGru = StreamingRecurrent<GruCell, Scalar, C, H>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Cell, class Scalar, class Device = Cpu>
 class InferenceRecurrent {
@@ -84,4 +84,4 @@ class InferenceRecurrent {
 template <class Scalar, class Device = Cpu>
 using InferenceLstm = InferenceRecurrent<LstmCell, Scalar, Device>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

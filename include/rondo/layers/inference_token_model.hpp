@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Scalar, class Device = Cpu, class Cell = LstmCell>
 class InferenceTokenModel {
@@ -47,4 +47,4 @@ class InferenceTokenModel {
   Linear<Scalar, Device> output_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Each value uniform in [-bound, bound); torch.nn.LSTM takes bound = 1/sqrt(H).
 template <class Scalar>
@@ -53,4 +53,4 @@ void initialise_orthogonal(MatrixView<Scalar> a, Rng& rng) {
   }
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -12,7 +12,7 @@
 
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct LinearConfig {
   Index input = 0;   // C
@@ -136,4 +136,4 @@ class Linear {
   bool has_bias_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -11,7 +11,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -59,4 +59,4 @@ Loss bernoulli_cross_entropy(const Sequence<Scalar, Device>& logits, const Seque
   return loss;
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

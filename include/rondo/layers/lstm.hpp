@@ -5,7 +5,7 @@
 #include <rondo/layers/recurrent.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Scalar, class Device = Cpu>
 using Lstm = Recurrent<LstmCell, Scalar, Device>;
@@ -15,4 +15,4 @@ using LstmState = RecurrentState<Scalar, Device>;
 
 using LstmConfig = RecurrentConfig;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 #include <rondo/layers/recurrent.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Scalar, class Device = Cpu>
 using PeepholeLstm = Recurrent<PeepholeLstmCell, Scalar, Device>;
@@ -16,4 +16,4 @@ using CoupledLstm = Recurrent<CoupledLstmCell, Scalar, Device>;
 template <class Scalar, class Device = Cpu>
 using CoupledPeepholeLstm = Recurrent<CoupledPeepholeLstmCell, Scalar, Device>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

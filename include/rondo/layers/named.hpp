@@ -19,7 +19,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Models under names. `Part` is `Layer&` for what it refers to, a value for what it owns.
 template <class... Part>
@@ -106,4 +106,4 @@ auto named(Argument&&... arguments) {
                                   std::make_index_sequence<sizeof...(Argument) / 2>());
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

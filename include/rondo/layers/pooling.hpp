@@ -16,7 +16,7 @@
 
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -108,4 +108,4 @@ void mean_over_time_backward(const Sequence<Scalar, Device>& y,
   mean_over_time_backward(y, detail::one_step("mean_over_time_backward", d_out), dy);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

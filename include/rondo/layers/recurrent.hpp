@@ -28,7 +28,7 @@
 #include <utility>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Cell_, class Scalar, class Device = Cpu>
 class Recurrent {
@@ -252,4 +252,4 @@ class Recurrent {
   std::vector<Layer> layers_;  // direction d of layer l at l * D + d
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

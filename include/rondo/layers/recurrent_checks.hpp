@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace rondo::inline v0::detail {
+namespace rondo::inline RONDO_ABI::detail {
 
 /// Who speaks, e.g. "Inference", "Lstm", "::forward". Written only once a message needs it.
 struct EntryPoint {
@@ -87,4 +87,4 @@ void require_cache(const EntryPoint& who, const RecurrentCache<Scalar, Device>& 
                 who, ": the cache is not that of a forward pass over x, ", SequenceShape{shape.input, x.batch, x.time});
 }
 
-}  // namespace rondo::inline v0::detail
+}  // namespace rondo::inline RONDO_ABI::detail

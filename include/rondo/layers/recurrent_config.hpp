@@ -6,7 +6,7 @@
 #include <rondo/core/precision.hpp>
 #include <rondo/core/view.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct RecurrentConfig {
   Index input = 0;             // C
@@ -48,4 +48,4 @@ struct RecurrentConfig {
   }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

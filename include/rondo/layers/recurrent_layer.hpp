@@ -21,7 +21,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <class Cell, class Scalar, class Device = Cpu>
 class RecurrentLayer {
@@ -247,4 +247,4 @@ class RecurrentLayer {
   Parameter<Scalar, Device> h0_, c0_;          // P x 1, H x 1: the learned initial state
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -6,7 +6,7 @@
 #include <rondo/core/sequence.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// The state of every layer and direction, or its gradient. Direction d of layer l is `at(l * D + d)`; the bytes are
 /// PyTorch's (L*D, B, P).
@@ -40,4 +40,4 @@ void require_state(const char* kind, const char* where, const char* what, const 
 
 }  // namespace detail
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -21,7 +21,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
@@ -107,4 +107,4 @@ Loss huber(Device device, MatrixView<T> y, ConstView<Scalar> targets, double del
                                                          targets, weights, dy);
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

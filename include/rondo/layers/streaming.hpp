@@ -20,7 +20,7 @@
 #include <span>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// A size that is known only when the program runs.
 inline constexpr Index kDynamic = -1;
@@ -91,4 +91,4 @@ class StreamingRecurrent {
 template <class Scalar, Index C = kDynamic, Index H = kDynamic>
 using StreamingLstm = StreamingRecurrent<LstmCell, Scalar, C, H>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

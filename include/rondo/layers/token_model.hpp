@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct TokenModelConfig {
   Index vocabulary = 0;    // V
@@ -146,4 +146,4 @@ class TokenModel {
   Linear<Scalar, Device> output_;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

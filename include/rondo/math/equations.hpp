@@ -9,9 +9,11 @@
 // going forward, (15) to (19) coming back.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// `count` gates of W that follow each other from `gate` on, and the block that the first of them is added to.
 struct GateRun {
@@ -52,4 +54,4 @@ struct Equations;
 
 using equations::sigmoid;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -3,9 +3,11 @@
 // caller applies gain and shift. For Eigen arrays.
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 inline constexpr double kLayerNormEpsilon = 1e-5;
 
@@ -26,4 +28,4 @@ void layer_norm_backward(Column& d, const Normalised& normalised, typename Colum
   d = (d - d.mean() - normalised * along) * rstd;  // forward: normalised = (x - mean) * rstd
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

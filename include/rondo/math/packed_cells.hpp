@@ -7,9 +7,9 @@
 
 #include <tuple>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// What a library of kernels compiles.
 using PackedCells = std::tuple<LstmCell, GruCell>;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

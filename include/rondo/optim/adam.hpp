@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct AdamConfig {
   double learning_rate = 1e-3;
@@ -55,4 +55,4 @@ class Adam {
   std::int64_t steps_ = 0;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

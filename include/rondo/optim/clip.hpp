@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Scales all gradients by one factor so that their joint Euclidean norm is at most `max_norm`. Returns the norm
 /// before. A norm that is not finite is returned and nothing is scaled: the caller decides.
@@ -25,4 +25,4 @@ double clip_grad_norm(Model& model, double max_norm) {
   return norm;
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

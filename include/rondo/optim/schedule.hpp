@@ -2,11 +2,13 @@
 // The learning rate over time: a linear warm-up, then half a cosine down to a minimum (Loshchilov and Hutter 2017).
 #pragma once
 
+#include <rondo/version.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct WarmupCosine {
   double peak = 1e-3;    // learning rate after the warm-up
@@ -23,4 +25,4 @@ struct WarmupCosine {
   }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -7,7 +7,7 @@
 #include <rondo/core/sequence.hpp>
 #include <rondo/recurrent/weights.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// What a backend's passes work in: packed weights, gradients on their way. Each backend says what that is.
 template <class Scalar, class Device>
@@ -60,4 +60,4 @@ struct StepScratch {
   RecurrentCache<Scalar, Device> cache;
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

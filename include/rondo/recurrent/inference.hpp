@@ -2,7 +2,9 @@
 // What inference alone keeps of a recurrent layer. Each backend defines both for its own device.
 #pragma once
 
-namespace rondo::inline v0 {
+#include <rondo/version.hpp>
+
+namespace rondo::inline RONDO_ABI {
 
 /// The weights of one layer in one direction, packed once.
 template <class Scalar, class Device>
@@ -12,4 +14,4 @@ struct InferenceWeights;
 template <class Scalar, class Device>
 struct InferenceWorkspace;
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

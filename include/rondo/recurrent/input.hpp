@@ -10,7 +10,7 @@
 
 #include <cstddef>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Features (C x B x T) or tokens (D = C). It refers to what it is made of.
 template <class Scalar, class Device = Cpu>
@@ -64,4 +64,4 @@ struct RecurrentInputGradient {
   bool to_features() const { return dx.data != nullptr; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// What one layer remembers: the outputs of all its directions, and each one's own.
 template <class Scalar, class Device = Cpu>
@@ -35,4 +35,4 @@ struct RecurrentStack {
   std::span<DropoutCache<Scalar, Device>> dropouts;     // L - 1: [l] stands between layers l and l+1
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 
 #include <rondo/core/sequence_view.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// Which way a recurrent layer goes through its sequences.
 enum class Direction { forward, reverse };
@@ -40,4 +40,4 @@ struct Steps {
   bool holds_initial_state(Index b, Index t) const { return reverse() && t == extent.length(b) && t > 0; }
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -11,7 +11,7 @@
 #include <array>
 #include <cstddef>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 /// The sizes of one layer in one direction.
 struct RecurrentShape {
@@ -58,4 +58,4 @@ struct PassOptions {
   double recurrent_dropout = 0;         // probability of a mask on what R is multiplied by; drawn by the layer
 };
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -6,9 +6,11 @@
 #include "cuda_runtime.h"
 #include "number_formats.hpp"
 
+#include <rondo/version.hpp>
+
 #include <cstdint>
 
-namespace rondo::inline v0::cuda::device {
+namespace rondo::inline RONDO_ABI::cuda::device {
 
 template <class T>
 __device__ T* shared_memory() {
@@ -107,4 +109,4 @@ __device__ inline void multiply_tile(Tf32, float (&d)[4], const std::uint32_t (&
   detail::multiply_tile<Tf32>("multiply_tile(Tf32)", d, a, b);
 }
 
-}  // namespace rondo::inline v0::cuda::device
+}  // namespace rondo::inline RONDO_ABI::cuda::device

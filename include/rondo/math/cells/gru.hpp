@@ -5,7 +5,7 @@
 
 #include <rondo/math/equations.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct GruCell {
   static constexpr const char* kName = "Gru";    // in messages
@@ -27,4 +27,4 @@ namespace equations {
 #include <rondo/math/cells/gru.inl>
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -5,7 +5,7 @@
 #include <rondo/math/cells/lstm_variants.hpp>
 #include <rondo/math/equations.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 struct LstmCell {
   static constexpr const char* kName = "Lstm";      // in messages
@@ -27,4 +27,4 @@ namespace equations {
 #include <rondo/math/cells/lstm.inl>
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

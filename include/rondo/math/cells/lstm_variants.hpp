@@ -4,7 +4,7 @@
 
 #include <rondo/math/equations.hpp>
 
-namespace rondo::inline v0 {
+namespace rondo::inline RONDO_ABI {
 
 template <bool kCoupled, bool kPeepholes>
 struct LstmVariantCell {
@@ -30,4 +30,4 @@ namespace equations {
 #include <rondo/math/cells/lstm_variants.inl>
 }
 
-}  // namespace rondo::inline v0
+}  // namespace rondo::inline RONDO_ABI

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// A loop over the tokens of some columns.
+#pragma once
+
+#include <rondo/core/token_input.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rondo::inline RONDO_ABI::detail {
+
+/// f(j, id) for every id of every column, in order; kNoToken is skipped.
+template <class F>
+void for_each_token(std::span<const std::int32_t> tokens, Index columns, F&& f) {
+  const Index K = columns > 0 ? static_cast<Index>(tokens.size()) / columns : 0;
+  for (Index j = 0; j < columns; ++j)
+    for (Index k = 0; k < K; ++k)
+      if (const std::int32_t id = tokens[static_cast<std::size_t>(j * K + k)]; id != kNoToken) f(j, id);
+}
+
+}  // namespace rondo::inline RONDO_ABI::detail
