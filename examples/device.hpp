@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// --device, --precision and --recurrent-algorithm of the programs. A program is written once for any device; here is
-// the only place that asks whether it was built with CUDA (RONDO_EXAMPLES_CUDA, which CMake sets where it links
-// rondo::cuda).
+// --device, --precision and --recurrent-algorithm of the programs. A program is a template over the device; only this
+// file depends on whether it was built with CUDA (RONDO_EXAMPLES_CUDA, which CMake sets if it links rondo::cuda).
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -18,27 +17,31 @@
 
 namespace examples {
 
-/// How to compute, not what: another device, precision or algorithm goes on with the same run.
+/// Device settings. They are not part of a training run: it can be resumed with others.
 struct DeviceOptions {
   std::string device = "cpu", precision = "fp32", recurrent_algorithm = "automatic";
 
   rondo::Precision lstm_precision() const {
     using enum rondo::Precision;
-    return std::map<std::string, rondo::Precision>{
-        {"fp32", fp32}, {"tf32", tf32}, {"tf32x3", tf32x3}, {"bf16", bf16}, {"fp16", fp16}}
-        .at(precision);
+    const std::map<std::string, rondo::Precision> by_name = {
+        {"fp32", fp32}, {"tf32", tf32}, {"tf32x3", tf32x3}, {"bf16", bf16}, {"fp16", fp16}};
+    const auto found = by_name.find(precision);
+    if (found == by_name.end()) throw std::runtime_error("--precision: there is no precision " + precision);
+    return found->second;
   }
 };
 
-/// Adds them to `app`; `o` must live until it has parsed. On the CPU what only a GPU can do is a mistake of the command
-/// line.
+/// Adds them to `app`; `o` must live until it has parsed. Settings that need a GPU are command-line errors without
+/// --device cuda.
 inline void add_device_options(CLI::App& app, DeviceOptions& o) {
-  app.add_option("--device", o.device, "where to compute")->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option(
-         "--precision", o.precision,
-         "what the factors of the LSTM's products are rounded to: fp32 or bf16, on cuda also tf32, tf32x3, fp16")
+  app.add_option("--device", o.device, "device that the network runs on")->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--precision", o.precision,
+                 "number format that the operands of the LSTM's matrix products are rounded to: fp32 or bf16; with "
+                 "--device cuda "
+                 "also tf32, tf32x3, fp16")
       ->check(CLI::IsMember({"fp32", "tf32", "tf32x3", "bf16", "fp16"}));
-  app.add_option("--recurrent-algorithm", o.recurrent_algorithm, "which algorithm the recurrent layers take, on cuda")
+  app.add_option("--recurrent-algorithm", o.recurrent_algorithm,
+                 "algorithm of the recurrent kernels, with --device cuda")
       ->check(CLI::IsMember({"automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent"}));
   app.parse_complete_callback([&o] {
     if (o.device == "cuda") return;
@@ -49,9 +52,9 @@ inline void add_device_options(CLI::App& app, DeviceOptions& o) {
   });
 }
 
-/// The device by its name, for people.
+/// The device's name, for messages.
 inline std::string name_of(rondo::Cpu) { return "CPU"; }
-/// What ran and how, for a JSON report.
+/// Device and settings, for a JSON report.
 inline std::map<std::string, std::string> report_of(rondo::Cpu, const DeviceOptions& o) {
   return {{"device", "cpu"}, {"precision", o.precision}};
 }
@@ -69,11 +72,11 @@ inline rondo::cuda::RecurrentAlgorithm recurrent_algorithm(const DeviceOptions& 
   using enum rondo::cuda::RecurrentAlgorithm;
   for (const auto algorithm : {automatic, stepwise, graph, grid_persistent, cluster_persistent})
     if (o.recurrent_algorithm == rondo::cuda::name(algorithm)) return algorithm;
-  throw std::runtime_error("--recurrent-algorithm: no algorithm is called " + o.recurrent_algorithm);
+  throw std::runtime_error("--recurrent-algorithm: there is no algorithm " + o.recurrent_algorithm);
 }
 #endif
 
-/// f(device), with the tag of the device that `o` asks for. Throws std::runtime_error where it is not to be had.
+/// Calls f(device) with the tag of the device in `o`. Throws std::runtime_error if it is not available.
 template <class F>
 void with_device(const DeviceOptions& o, F&& f) {
   if (o.device == "cpu") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Backpropagation through time, checked: every gradient of an LSTM beside the slope that one measures by moving each
-// number a little up and a little down. docs/02-backprop-through-time.md derives what is checked here.
+// A check of backpropagation through time: every gradient of an LSTM is compared with central differences of the loss.
+// docs/02-backprop-through-time.md derives the gradients.
+#include "options.hpp"
+
 #include <rondo/rondo.hpp>
 
 #include <CLI/CLI.hpp>
@@ -17,10 +19,10 @@ using rondo::MatrixView;
 
 double dot(ConstView<double> a, ConstView<double> b) { return rondo::matrix(a).cwiseProduct(rondo::matrix(b)).sum(); }
 
-/// The norm of `gradient` less the measured slopes of loss(), relative to the norm of the slopes.
+/// || gradient - s || / || s ||, where s are the central differences of loss().
 template <class Loss>
 double relative_error(MatrixView<double> value, ConstView<double> gradient, const Loss& loss) {
-  constexpr double kStep = 1e-5;       // errs by about kStep^2 for the curve and 1e-16 / kStep for rounding: both 1e-10
+  constexpr double kStep = 1e-5;       // truncation error ~ kStep^2, rounding error ~ 1e-16 / kStep: both ~ 1e-10
   double slopes = 0, differences = 0;  // sums of squares
   for (Index j = 0; j < value.cols; ++j)
     for (Index i = 0; i < value.rows; ++i) {
@@ -43,11 +45,11 @@ int main(int argc, char** argv) {
   Index input = 4, hidden = 5, layers = 2, time = 5, batch = 3;
   std::uint64_t seed = 1;
   CLI::App app("Compares every gradient of an LSTM with central differences, in double.");
-  app.add_option("--input", input, "input features C")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--hidden", hidden, "hidden units H")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--layers", layers, "layers L")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--time", time, "time steps T")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--batch", batch, "sequences B")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--input", input, "input features C")->capture_default_str()->check(examples::integer_in("[1, inf)"));
+  app.add_option("--hidden", hidden, "hidden units H")->capture_default_str()->check(examples::integer_in("[1, inf)"));
+  app.add_option("--layers", layers, "layers L")->capture_default_str()->check(examples::integer_in("[1, inf)"));
+  app.add_option("--time", time, "time steps T")->capture_default_str()->check(examples::integer_in("[1, inf)"));
+  app.add_option("--batch", batch, "sequences B")->capture_default_str()->check(examples::integer_in("[1, inf)"));
   app.add_option("--seed", seed, "seed of weights and data")->capture_default_str();
   try {
     app.parse(argc, argv);
@@ -55,7 +57,7 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : 2;
   }
 
-  // Everything away from zero: from a zero state, say, a wrong gradient of R would pass unseen.
+  // No value is zero: from a zero initial state, for example, a wrong gradient of R would not be detected at T = 1.
   rondo::Rng rng(seed);
   const auto random = [&](Index features, Index columns) {
     rondo::Sequence<double> s(features, batch, columns);
@@ -66,7 +68,7 @@ int main(int argc, char** argv) {
   auto x = random(input, time);
   rondo::LstmState<double> initial{random(hidden, layers), random(hidden, layers)};
 
-  // The loss is a random weighting of all outputs and of the final state; its gradient by them is those weights.
+  // The loss is a randomly weighted sum of all outputs and of the final state; its gradient by them is the weights.
   const auto dy = random(hidden, time);
   const rondo::LstmState<double> d_final{random(hidden, layers), random(hidden, layers)};
   rondo::Lstm<double>::Cache cache;
@@ -96,6 +98,6 @@ int main(int argc, char** argv) {
   row("h0", initial.h.flat(), d_initial.h.flat());
   row("c0", initial.c.flat(), d_initial.c.flat());
 
-  std::puts(good ? "\nEvery gradient agrees." : "\nSOME GRADIENT IS WRONG.");
+  std::puts(good ? "\nAll gradients agree." : "\nA GRADIENT IS WRONG.");
   return good ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The delayed copy of hello_lstm on a GPU: the same model with another tag. What it learned there then goes to the CPU,
-// which takes symbol after symbol and must give what the GPU gives. Whatever crosses between the two does so by name.
+// The delayed copy task of hello_lstm on a GPU: the same model with the device tag Cuda. The trained weights are then
+// copied to the CPU, and the logits of both devices are compared. All transfers are explicit calls.
 #include <rondo/cuda.hpp>
 #include <rondo/rondo.hpp>
 
@@ -16,7 +16,7 @@ int run() {
   constexpr rondo::Index kSymbols = 4, kDelay = 2, kBatch = 16, kTime = 12, kSteps = 150;
   constexpr rondo::TokenModelConfig kConfig{.vocabulary = kSymbols, .embedding = 16, .hidden = 32, .layers = 1};
 
-  const auto& gpu = rondo::cuda::Context::current();  // throws where there is none
+  const auto& gpu = rondo::cuda::Context::current();  // throws if there is no GPU
   std::printf("on %s\n", gpu.device().name.c_str());
   rondo::Rng rng(1);
   rondo::TokenModel<float, rondo::Cuda> model(kConfig, rng);
@@ -37,7 +37,7 @@ int run() {
     adam.step(model);
     if (step % 25 == 0) std::printf("step %3d   loss %.4f nats\n", step, loss);
   }
-  std::printf("the LSTM ran %s\n", rondo::cuda::name(gpu.last_algorithm()));
+  std::printf("algorithm of the LSTM: %s\n", rondo::cuda::name(gpu.last_algorithm()));
 
   auto state = model.zero_state(kBatch);
   const rondo::Sequence<float> outputs =
@@ -55,7 +55,7 @@ int run() {
       for (rondo::Index k = 0; k < kSymbols; ++k)
         difference = std::max(difference, std::abs(logits(k, b) - outputs(k, b, t)));
   }
-  std::printf("no logit on the CPU is further from the GPU's than %.1e\n", static_cast<double>(difference));
+  std::printf("largest difference of a logit between CPU and GPU: %.1e\n", static_cast<double>(difference));
   return loss < 0.1 && difference < 1e-3f ? 0 : 1;
 }
 

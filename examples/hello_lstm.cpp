@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The delayed copy: at each step the input is a symbol, and the output must be the symbol of four steps ago. A model
-// without memory can do no better than log(6) = 1.79 nats; an LSTM learns to remember in a few seconds.
+// The delayed copy task: at each step the input is a symbol, and the target is the symbol of four steps ago. A model
+// without memory cannot get below log(6) = 1.79 nats; an LSTM solves the task after a few seconds of training.
 #include <rondo/rondo.hpp>
 
 #include <cstdint>
@@ -15,7 +15,7 @@ int main() {
   rondo::TokenModel<float>::Cache cache;
   rondo::Adam adam({.learning_rate = 1e-2});
 
-  // Token (b, t) of a batch stands at b + B * t, so the symbol of four steps ago stands 4 B places earlier.
+  // Token (b, t) of a batch is at index b + B * t, so the symbol of four steps ago is 4 B indices before.
   std::vector<std::int32_t> symbols(kBatch * kTime), targets(kBatch * kTime);
   double loss = 0;
   for (int step = 0; step <= kSteps; ++step) {
@@ -31,7 +31,7 @@ int main() {
     if (step % 50 == 0) std::printf("step %3d   loss %.4f nats\n", step, loss);
   }
 
-  // The same model, one symbol at a time.
+  // Inference with the same model, one symbol at a time.
   auto state = model.zero_state(1);
   rondo::TokenModel<float>::Scratch scratch;
   rondo::Sampler most_likely({.temperature = 0});

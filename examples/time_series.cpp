@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A forecast, many-to-one: a window of a noisy signal in, its next value out. The signal is a sum of two sine waves of
-// known periods and random phases. The naive forecast, the window's last value, does not know where the waves go next.
+// known periods and random phases. It is compared with the naive forecast, the window's last value.
 #include <rondo/rondo.hpp>
 
 #include <cmath>
@@ -49,14 +49,14 @@ int main() {
     rondo::zero_grad(model);
     fc.backward(last, d_forecast, &d_last);
     rondo::last_step_backward(y, d_last, dy);
-    auto d_state = lstm.zero_state(kBatch);  // nothing else looks at the final state
+    auto d_state = lstm.zero_state(kBatch);  // the final state has no gradient
     lstm.backward(x, dy, cache, d_state);
     rondo::clip_grad_norm(model, 1);
     adam.step(model, 1e-2 * (1 - 0.9 * step / kSteps));  // the learning rate falls
     if (step % 100 == 0) std::printf("step %3d   mean squared error %.4f\n", step, error);
   }
 
-  // Signals that it has not seen, beside the naive forecast.
+  // Evaluation on new signals, compared with the naive forecast.
   constexpr int kBatches = 20;
   double learned = 0, naive = 0;  // mean squared errors
   for (int n = 0; n < kBatches; ++n) {
@@ -67,7 +67,7 @@ int main() {
     learned += rondo::mean_squared_error(forecast, target, nullptr).mean() / kBatches;
     naive += rondo::mean_squared_error(rondo::Cpu{}, x.at(kWindow - 1), target.at(0)).mean() / kBatches;
   }
-  std::printf("\nnew signals: mean squared error %.4f, naive forecast %.4f; the noise alone makes %.4f\n", learned,
-              naive, kNoise * kNoise);
+  std::printf("\nnew signals: mean squared error %.4f, naive forecast %.4f, noise variance %.4f\n", learned, naive,
+              kNoise * kNoise);
   return learned < 0.1 * naive ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The JSB Chorales as frames: which of the 88 piano keys sound at each beat (Boulanger-Lewandowski, Bengio, Vincent
-// 2012).
+// The JSB Chorales as frames: which of the 88 piano keys are active at each beat (Boulanger-Lewandowski, Bengio,
+// Vincent 2012).
 #pragma once
 
 #include <rondo/core/sequence.hpp>
@@ -30,7 +30,7 @@ struct Data {
 };
 
 /// Reads a JSON object of three lists of pieces; a piece is a list of frames, a frame a list of MIDI pitches 21..108.
-/// Throws std::runtime_error with file and place.
+/// Throws std::runtime_error with the file and the position in it.
 inline Data read(const std::filesystem::path& path) {
   std::ifstream in(path);
   if (!in) throw std::runtime_error(path.string() + ": cannot be opened");
@@ -52,10 +52,10 @@ inline Data read(const std::filesystem::path& path) {
           }
           frames.push_back(frame);
         }
-        if (frames.size() >= 2) pieces.push_back(std::move(frames));  // a single frame predicts nothing
+        if (frames.size() >= 2) pieces.push_back(std::move(frames));  // a single frame has no target
       }
     } catch (const nlohmann::json::exception&) {
-      throw std::runtime_error(path.string() + ": \"" + name + "\" is not a list of lists of lists of pitches");
+      throw std::runtime_error(path.string() + ": \"" + name + "\" is not a list of pieces of frames of pitches");
     }
     if (pieces.empty()) throw std::runtime_error(path.string() + ": \"" + name + "\" has no piece");
     return pieces;
@@ -68,7 +68,7 @@ struct Batch {
   rondo::Sequence<float> x, y;  // K x B x (T-1)
 };
 
-/// `transposition` has one number of semitones a piece, or is empty.
+/// `transposition` is in semitones, one per piece, or empty.
 inline void fill(Batch& batch, std::vector<const Piece*> pieces, std::span<const int> transposition) {
   std::vector<std::size_t> order(pieces.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// LSTM and a linear layer over frames of 88 keys: the probability that each key sounds in the next frame.
+// LSTM and a linear layer over frames of 88 keys: the probability that each key is active in the next frame.
 #pragma once
 
 #include "data.hpp"
@@ -30,8 +30,8 @@ class FrameModel {
     Sequence logits, d_logits, dy;
   };
 
-  /// Begins where it learns at once: recurrent weights orthogonal gate by gate, input weights large, since a frame has
-  /// but four keys of 88, and the output at the marginal probability of each key.
+  /// Initialisation for fast learning: recurrent weights are orthogonal in each gate; input weights are large, because
+  /// a frame has about four keys of 88; the output bias gives the marginal probability of each key.
   FrameModel(const FrameModelConfig& config, const std::vector<Piece>& train, rondo::Rng& rng)
       : config_(config), lstm_(config.lstm, rng), output_(config.lstm.hidden, kPitches, rng) {
     for (rondo::Index l = 0; l < lstm_.depth(); ++l)
@@ -39,35 +39,35 @@ class FrameModel {
     rondo::set_from_host(Device{}, lstm_.layer(0).W().value(),
                          [&](auto W) { rondo::initialise_normal(W, config.input_std, rng); });
     double frames = 0;
-    std::vector<double> sounding(kPitches, 0.5);  // half a frame: a key never heard stays possible
+    std::vector<double> active(kPitches, 0.5);  // frames with each key; add-half smoothing
     for (const Piece& piece : train)
       for (const Frame& frame : piece) {
         ++frames;
-        for (std::size_t k = 0; k < kPitches; ++k) sounding[k] += frame[k];
+        for (std::size_t k = 0; k < kPitches; ++k) active[k] += frame[k];
       }
     rondo::set_from_host(Device{}, output_.b().value(), [&](auto b) {
       for (int k = 0; k < kPitches; ++k) {
-        const double p = sounding[static_cast<std::size_t>(k)] / (frames + 1);
+        const double p = active[static_cast<std::size_t>(k)] / (frames + 1);
         b(k, 0) = static_cast<float>(std::log(p / (1 - p)));
       }
     });
   }
 
-  /// Nats over the batch; in training it drops, and adds to the gradients.
+  /// The loss of the batch in nats. In training mode it applies dropout and accumulates gradients.
   rondo::Loss run(const Batch& batch, Cache& cache, rondo::Mode mode) {
     rondo::transfer(batch.x, cache.x);
     rondo::transfer(batch.y, cache.y);
     auto state = lstm_.zero_state(batch.x.batch());
     const auto* h = &lstm_.forward(cache.x, state, cache.lstm, mode);
-    const bool drops = mode.training() && config_.output_dropout > 0;
-    if (drops) h = &rondo::dropout(*h, config_.output_dropout, mode.rng(), cache.dropout);
+    const bool drop = mode.training() && config_.output_dropout > 0;
+    if (drop) h = &rondo::dropout(*h, config_.output_dropout, mode.rng(), cache.dropout);
     output_.forward(*h, cache.logits);
     if (!mode.training()) return rondo::bernoulli_cross_entropy(cache.logits, cache.y, nullptr);
 
     const auto loss = rondo::bernoulli_cross_entropy(cache.logits, cache.y, &cache.d_logits);
     output_.backward(*h, cache.d_logits, &cache.dy);
-    if (drops) rondo::dropout_backward(cache.dropout, cache.dy);
-    state.set_zero();  // the loss does not look at the final state
+    if (drop) rondo::dropout_backward(cache.dropout, cache.dy);
+    state.set_zero();  // the final state has no gradient
     lstm_.backward(cache.x, cache.dy, cache.lstm, state);
     return loss;
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The published benchmark of polyphonic music: train an LSTM on the JSB Chorales, choose the best epoch on the
-// validation part, print the negative log-likelihood of the test part in nats per predicted frame.
+// The published benchmark of polyphonic music: trains an LSTM on the JSB Chorales, chooses the best epoch on the
+// validation set and prints the negative log-likelihood of the test set in nats per predicted frame.
 #include "../device.hpp"
+#include "../options.hpp"
 #include "frame_model.hpp"
 
 #include <CLI/CLI.hpp>
@@ -44,11 +45,11 @@ double evaluate(FrameModel<Device>& model, const std::vector<Piece>& pieces, Bat
   return sum / static_cast<double>(frames);
 }
 
-/// The weights at their best on validation, on the host.
-class Best {
+/// The weights with the lowest validation loss, on the host.
+class BestWeights {
  public:
   template <class Device>
-  void keep(FrameModel<Device>& model) {
+  void store(FrameModel<Device>& model) {
     values_.clear();
     model.for_each_parameter([&](const rondo::Path&, auto& p) {
       with_host_copy(Device{}, p.value(), [&](auto w) { values_.emplace_back(w.data, w.data + p.size()); });
@@ -95,7 +96,7 @@ void run(Device device, const Options& options) {
   const auto B = static_cast<std::size_t>(options.batch_size);
   const std::size_t batches = (order.size() + B - 1) / B;
   double best_valid = 1e300;
-  Best best;
+  BestWeights best;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     for (std::size_t i = order.size() - 1; i > 0; --i)
       std::swap(order[i], order[rng.below(static_cast<std::uint32_t>(i + 1))]);
@@ -117,7 +118,7 @@ void run(Device device, const Options& options) {
       sum += loss.sum, frames += loss.count;
     }
     const double valid = evaluate(model, data.valid, batch, cache);
-    if (valid < best_valid) best_valid = valid, best.keep(model);
+    if (valid < best_valid) best_valid = valid, best.store(model);
     std::fprintf(stderr, "epoch %3d/%d  train %.3f  valid %.3f nats/frame  %.0f s\n", epoch + 1, options.epochs,
                  sum / static_cast<double>(frames), valid, seconds());
   }
@@ -141,33 +142,35 @@ void run(Device device, const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  using examples::integer_in, examples::real_in;
   Options o;
-  CLI::App app{"Trains an LSTM on the JSB Chorales and prints the test part's nats per frame (published LSTM: 8.45)."};
+  CLI::App app{"Trains an LSTM on the JSB Chorales and prints the test loss in nats per frame (published LSTM: 8.45)."};
   app.option_defaults()->always_capture_default();
   app.add_option("--data", o.data, "jsb_chorales.json: {train, valid, test}, lists of pieces of frames of MIDI pitches")
       ->required();
-  app.add_option("--hidden", o.hidden, "LSTM units a layer")->check(CLI::PositiveNumber);
-  app.add_option("--layers", o.layers, "LSTM layers")->check(CLI::PositiveNumber);
-  app.add_option("--dropout", o.dropout, "probability of dropping between layers")->check(CLI::Range(0.0, 0.99));
-  app.add_option("--output-dropout", o.output_dropout, "probability of dropping before the output")
-      ->check(CLI::Range(0.0, 0.99));
-  app.add_option("--epochs", o.epochs, "passes over the training part")->check(CLI::PositiveNumber);
-  app.add_option("--batch-size", o.batch_size, "pieces a step")->check(CLI::PositiveNumber);
-  app.add_option("--learning-rate", o.learning_rate, "Adam's peak learning rate, decayed by a cosine")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--weight-decay", o.weight_decay, "decoupled weight decay")->check(CLI::NonNegativeNumber);
-  app.add_option("--clip", o.clip, "largest norm of the gradient")->check(CLI::PositiveNumber);
-  app.add_option("--transpose", o.transpose, "transpose training pieces by up to this many semitones")
-      ->check(CLI::Range(0, 12));
-  app.add_option("--input-std", o.input_std, "standard deviation of the first layer's input weights")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--warmup", o.warmup, "share of the run in which the learning rate rises")
-      ->check(CLI::Range(0.0, 0.99));
-  app.add_option("--beta2", o.beta2, "Adam's decay of squared gradients")->check(CLI::Range(0.0, 0.99999));
-  app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")
-      ->check(CLI::Range(1, 1024));
+  app.add_option("--hidden", o.hidden, "LSTM units per layer")->check(integer_in("[1, inf)"));
+  app.add_option("--layers", o.layers, "LSTM layers")->check(integer_in("[1, inf)"));
+  app.add_option("--dropout", o.dropout, "dropout probability between layers")->check(real_in("[0, 1)"));
+  app.add_option("--output-dropout", o.output_dropout, "dropout probability before the output layer")
+      ->check(real_in("[0, 1)"));
+  app.add_option("--epochs", o.epochs, "passes over the training set")->check(integer_in("[1, inf)"));
+  app.add_option("--batch-size", o.batch_size, "pieces per batch")->check(integer_in("[1, inf)"));
+  app.add_option("--learning-rate", o.learning_rate, "peak learning rate of Adam, with cosine decay")
+      ->check(real_in("(0, inf)"));
+  app.add_option("--weight-decay", o.weight_decay, "decoupled weight decay")->check(real_in("[0, inf)"));
+  app.add_option("--clip", o.clip, "largest norm of the gradient")->check(real_in("(0, inf)"));
+  app.add_option("--transpose", o.transpose,
+                 "transpose training pieces by up to this many semitones, drawn at each step")
+      ->check(integer_in("[0, 12]"));
+  app.add_option("--input-std", o.input_std, "initial standard deviation of the first layer's input weights")
+      ->check(real_in("(0, inf)"));
+  app.add_option("--warmup", o.warmup, "warmup of the learning rate, as a fraction of the run")
+      ->check(real_in("[0, 1)"));
+  app.add_option("--beta2", o.beta2, "Adam's decay rate of squared gradients")->check(real_in("[0, 1)"));
+  examples::add_threads_option(app, o.threads);
   examples::add_device_options(app, o.device);
-  app.add_option("--seed", o.seed, "seed of everything random");
+  app.add_option("--seed", o.seed, "random seed");
+  examples::renamed(app, "--input-deviation", "--input-std");
   app.add_flag("--json", o.json, "print one JSON object on stdout");
   try {
     app.parse(argc, argv);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// piano: trains an LSTM on piano performances and samples new ones. One program, five subcommands.
+// piano: trains an LSTM on piano performances and samples new ones. One program with five subcommands.
 #include "piano/commands/eval.hpp"
 #include "piano/commands/explore.hpp"
 #include "piano/commands/inspect.hpp"
@@ -19,7 +19,7 @@
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "piano: an LSTM that learns piano performances and plays on. Start with `piano train --scores --run-dir "
+      "piano: trains an LSTM on piano performances and continues them. Start with `piano train --scores --run-dir "
       "runs/first`."};
   app.set_version_flag("--version", RONDO_TEXT(RONDO_VERSION_MAJOR) "." RONDO_TEXT(RONDO_VERSION_MINOR) "." RONDO_TEXT(
                                         RONDO_VERSION_PATCH));
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     return 0;
-  } catch (const CLI::RuntimeError& e) {  // a subcommand has said what was wrong
+  } catch (const CLI::RuntimeError& e) {  // the subcommand has printed an error
     return e.get_exit_code();
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;

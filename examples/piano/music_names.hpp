@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The library's names of music that the whole program uses, without their namespace.
+// Names of rondo::midi and rondo::music that the whole program uses, without their namespace.
 #pragma once
 
 #include <rondo/midi/note.hpp>

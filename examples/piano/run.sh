@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# From a fresh machine to new music: installs what is missing, builds, trains on the bundled pieces for about two minutes,
-# writes three continuations and a page that plays them. Usage: bash examples/piano/run.sh [--configure-only] [RUN_DIR]
+# Installs missing packages, builds, trains on the bundled pieces for about two minutes, and writes three continuations and
+# a page that plays them. Usage: bash examples/piano/run.sh [--configure-only] [RUN_DIR]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/support/install.sh
 
-# The preset states every option, so a build folder that another command has used is no different from a new one.
+# The preset sets every option, so the result does not depend on how an existing build folder was configured.
 configure() {
   cmake --preset release -DRONDO_BUILD_EXAMPLES=ON -DRONDO_BUILD_TESTS=OFF -DRONDO_BUILD_BENCHMARKS=OFF \
     -DRONDO_WARNINGS_AS_ERRORS=OFF -DRONDO_CUDA=OFF > /dev/null
@@ -21,7 +21,7 @@ configure
 cmake --build --preset release --target piano
 
 if [ -e "$run_dir/last.safetensors" ]; then
-  echo "$run_dir holds a trained model already; sampling from it (remove the folder to train afresh)"
+  echo "$run_dir already holds a trained model; sampling from it (remove the folder to train again)"
 else
   build/release/bin/piano train --scores --run-dir "$run_dir" --config small --minutes 2 --transpose -5 6 \
     --validation bach-bwv784-invention-13 schumann-op68-5-stueckchen
@@ -29,5 +29,5 @@ fi
 build/release/bin/piano sample --run-dir "$run_dir" --output-dir "$run_dir/samples" \
   --primer-midi examples/piano/scores/bach-bwv846-prelude.abc --primer-seconds 10 --seconds 30 --num-outputs 3 --min-p 0.02
 echo
-echo "See and hear them: open $(realpath "$run_dir/samples")/index.html in a browser"
-echo "How the training went, with a sample of each stage: $(realpath "$run_dir")/report.html"
+echo "Page with a player: open $(realpath "$run_dir/samples")/index.html in a browser"
+echo "Report of the training, with samples: $(realpath "$run_dir")/report.html"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// score_diff ours.abc reference.mid: compares a typed-in score with a MIDI rendering of the same piece, note for note.
-// Exit status 0: equal up to the exceptions that the score logs. 1: not, or a file is faulty. 2: wrong command line.
+// score_diff ours.abc reference.mid: compares a score with a MIDI rendering of the same piece, note for note. Exit
+// status 0: equal up to the exceptions that the score logs. 1: other differences, or an error. 2: wrong command line.
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/reader.hpp>
 #include "piano/notation/abc_parser.hpp"
@@ -21,8 +21,8 @@ std::string name_of(int pitch) {
 }
 
 std::string describe(const ScoreDifference& d) {
-  if (!d.reference) return "ours alone, lasts " + d.ours->to_string();
-  if (!d.ours) return "reference alone, lasts " + d.reference->to_string();
+  if (!d.reference) return "only in our score, lasts " + d.ours->to_string();
+  if (!d.ours) return "only in the reference, lasts " + d.reference->to_string();
   return "lasts " + d.ours->to_string() + ", in the reference " + d.reference->to_string();
 }
 
@@ -33,7 +33,7 @@ int compare_files(const std::string& abc, const std::string& reference_path) {
 
   const midi::File file = midi::read_file(reference_path).file;
   if (file.division.ticks_per_quarter == 0)
-    throw std::runtime_error(reference_path + ": counts frames, not quarter notes");
+    throw std::runtime_error(reference_path + ": its division is SMPTE frames, not quarter notes");
   const auto reference = midi::extract<midi::Ticks>(file).notes;
   const auto differences = compare(score, reference, file.division.ticks_per_quarter, log);
 

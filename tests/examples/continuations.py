@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Two hundred continuations of real performances: are they well-formed to others, and music of the kind that was learned?
+"""Two hundred continuations of recorded performances: whether they are well-formed, and similar to the training pieces.
 
 Usage: continuations.py PIANO DATA_DIR [RUN_DIR]. DATA_DIR holds MIDI files. RUN_DIR is a trained run; without it one is
-trained for ten minutes on the files of DATA_DIR but the last two. Exit status: 0 all that is asked, 1 not, 77 nothing to
+trained for ten minutes on the files of DATA_DIR but the last two. Exit status: 0 passed, 1 failed, 77 nothing to
 compare with.
 
-20 primers of 10 s, 10 outputs each of 30 s, temperature 1. Asked of every file: symusic, mido and (where it is installed)
-FluidSynth read it; no note without end, length or doubled; no pitch over 35 % of the new notes, no silence over 4 s. Of
-all: density, velocity and polyphony inside the training band, a mean overlap area of 0.77.
+20 primers of 10 s, 10 outputs each of 30 s, temperature 1. Checks of every file: symusic, mido and (if it is installed)
+FluidSynth read it; every note has an end and a length, none is doubled; no pitch has over 35 % of the new notes, no silence
+is over 4 s. Checks of all: density, velocity and polyphony inside the training range, a mean overlap area of 0.77.
 """
 
 import json
@@ -17,14 +17,14 @@ import subprocess
 import sys
 import tempfile
 
-from sampling_test import check, run
+from sampling import check, run
 
-OVERLAP = 0.77  # what Performance RNN reached on its own data
+OVERLAP = 0.77  # the value of Performance RNN on its own data
 PRIMERS, OUTPUTS = 20, 10
 
 
 def longest_silence(notes):
-    """Seconds without any note sounding, between the first and the last."""
+    """The longest time in seconds without an active note, between the first note and the last."""
     longest, until = 0.0, notes[0][0]
     for start, end, _ in sorted(notes):
         longest, until = max(longest, start - until), max(until, end)
@@ -32,7 +32,7 @@ def longest_silence(notes):
 
 
 def plays(path, soundfont):
-    """Whether FluidSynth reads and renders it."""
+    """Whether FluidSynth renders the file."""
     result = subprocess.run(["fluidsynth", "-niq", "-r", "8000", "-F", "/dev/null", "-T", "raw", soundfont, str(path)],
                             capture_output=True, text=True, timeout=300)
     return result.returncode == 0 and "error" not in (result.stdout + result.stderr).lower()
@@ -79,23 +79,23 @@ def main():
                 if silence > 4.01:
                     wrong.append(f"{silence:.1f} s of silence")
                 if fluidsynth and not plays(path, fluidsynth):
-                    wrong.append("FluidSynth does not play it")
+                    wrong.append("FluidSynth cannot render it")
                 faults += [f"{primer.stem}, {path.name}: {fault}" for fault in wrong]
     outputs = [o for m in manifests for o in m["outputs"]]
     mean = lambda key: sum(o[key] for o in outputs) / len(outputs)
-    band = manifests[0]["distribution"]["training_p10_p90"]
+    ranges = manifests[0]["distribution"]["training_p10_p90"]
     for fault in faults:
         print(fault)
     print(f"{len(outputs)} files, {len(faults)} faults; read by symusic, mido{', FluidSynth' if fluidsynth else ''}")
     print(f"one pitch at most {100 * worst_pitch:.0f} % of the notes, {worst_silence:.1f} s of silence at most")
     failed = bool(faults) or len(outputs) != PRIMERS * OUTPUTS
     for key in ("notes_per_second", "velocity", "polyphony"):
-        low, high = band[key]
+        low, high = ranges[key]
         inside = low <= mean(key) <= high
         failed |= not inside
         print(f"{key}: {mean(key):.2f}, {'inside' if inside else 'OUTSIDE'} {low:.2f} to {high:.2f}")
     overlap = sum(m["distribution"]["overlap_area"] for m in manifests) / len(manifests)
-    print(f"overlap area: {overlap:.3f} a primer's ten on average, {mean('overlap_area'):.3f} one by one; asked {OVERLAP}")
+    print(f"overlap area: {overlap:.3f} per primer on average, {mean('overlap_area'):.3f} per output; wanted {OVERLAP}")
     print(f"copied: {sum(o['memorisation']['copied'] for o in outputs)} of {len(outputs)}")
     return 1 if failed or overlap < OVERLAP else 0
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Folders of music: the same pieces for any number of threads, with a cache or without, whatever has happened to it.
+// Folders of music: the pieces do not depend on the number of threads or on the state of the cache.
 #include "piano/data/cache.hpp"
 #include "piano/data/load.hpp"
 #include "piano/data/read_piece.hpp"
@@ -32,12 +32,12 @@ namespace {
 
 constexpr int kFiles = 40;  // enough for a cache
 
-/// A folder with music of every kind, an hour old, and one beside it for a cache.
+/// A folder with all kinds of music, an hour old, and a second folder for the cache.
 class Collection {
  public:
   explicit Collection(int files = kFiles) {
     for (int i = 0; i < files; ++i) put(name(i), i);
-    // two notes of one pitch that begin at once under the pedal: a listener hears one, a reader of keys two
+    // two notes of one pitch that begin at the same time under the pedal: one sounding note, two key presses
     const music::Performance twins = music::make_performance(
         {{{1}, {2}, 60, 64}, {{1}, {3}, 60, 70}, {{2}, {4}, 62, 64}}, {{{0}, 64, 127}, {{6}, 64, 0}});
     const auto bytes = rondo::midi::write(rondo::midi::compose(twins));
@@ -51,7 +51,7 @@ class Collection {
 
   static std::string name(int i) { return "part" + std::to_string(i % 3) + "/piece" + std::to_string(i) + ".mid"; }
 
-  /// The i-th music there is, as a file of that name.
+  /// Writes the i-th piece to a file of that name.
   void put(const std::string& name, int i, double hours_ago = 1) const {
     const auto bytes =
         rondo::midi::write(rondo::midi::compose(rondo::test::random_performance(static_cast<unsigned>(i), 60)));
@@ -116,7 +116,7 @@ TEST_CASE("A score is read with its bars") {
   CHECK(score.bars[1].number == 2);
 }
 
-TEST_CASE("A folder gives the same pieces cold and warm, in one thread and in many, in every pedal mode") {
+TEST_CASE("A folder gives the same pieces with and without a cache, for any number of threads, in every pedal mode") {
   const Collection collection;
   const auto files = music::find_files(collection.folder(), piano::is_music_name).files;
   for (PedalMode mode : {PedalMode::extend, PedalMode::tokens, PedalMode::ignore}) {
@@ -126,27 +126,26 @@ TEST_CASE("A folder gives the same pieces cold and warm, in one thread and in ma
     CHECK(plain.problems[0].starts_with((collection.folder() / "bad.mid").string() + ": not a MIDI file"));
     CHECK(plain.problems[1] == (collection.folder() / "silent.abc").string() + ": no notes in it");
     CHECK(plain.problems[2].starts_with((collection.folder() / "wrong.abc").string() + ":"));
-    for (std::size_t i = 0, piece = 0; i < files.size(); ++i) {  // as they are read one by one
+    for (std::size_t i = 0, piece = 0; i < files.size(); ++i) {  // the same as reading them one by one
       if (!has_piece(plain, files[i].stem().string())) continue;
       CHECK(plain.pieces[piece].name == files[i].stem().string());
       CHECK(plain.pieces[piece++].performance == music::apply_pedal(piano::read_piece(files[i]).performance, mode));
     }
     for (int threads : {1, 3, 8}) {
       CHECK(same(without_cache(collection, mode, threads), plain));
-      CHECK(
-          same(collection.load(mode, threads), plain));  // the first of all makes the cache, the rest are read from it
+      CHECK(same(collection.load(mode, threads), plain));  // the first call writes the cache, the others read it
     }
   }
 }
 
-TEST_CASE("A cache is read, and forgets what has changed") {
+TEST_CASE("A cache is read, and changed files are read again") {
   const Collection collection;
   const auto before = collection.load();
   const fs::path first = collection.folder() / Collection::name(0);
   const auto time = fs::last_write_time(first);
   const std::string bytes = bytes_of(first);
 
-  // Not to be told from the former file by size and time: whoever reads the cache does not see it.
+  // Size and time are those of the former file: a reader of the cache does not notice the change.
   std::string transposed = bytes;
   for (char& c : transposed)
     if (c == 60) c = 59;
@@ -170,7 +169,7 @@ TEST_CASE("A cache is read, and forgets what has changed") {
   CHECK(cache.find("new.mid") != std::string::npos);
   CHECK(cache.find("piece2.mid") == std::string::npos);
 
-  // A file as young as the file system's clock is coarse might change again unseen.
+  // A file that was modified just now might change again without a new time.
   collection.put("young.mid", 1002, 0);
   collection.put("old.mid", 1003);
   CHECK(has_piece(collection.load(), "young"));
@@ -178,7 +177,7 @@ TEST_CASE("A cache is read, and forgets what has changed") {
   CHECK(bytes_of(collection.cache_file()).find("young.mid") == std::string::npos);
 }
 
-TEST_CASE("A damaged, cut or foreign cache is as good as none, and is made anew") {
+TEST_CASE("A damaged, truncated or foreign cache is ignored and written again") {
   const Collection collection;
   const auto plain = without_cache(collection);
   (void)collection.load();
@@ -197,7 +196,7 @@ TEST_CASE("A damaged, cut or foreign cache is as good as none, and is made anew"
   int bad = 0;
   for (std::size_t k = 0; k < 200; ++k) {
     std::string bytes = whole;
-    const std::size_t at = k < 120 ? k : k * 7919 % whole.size();  // all of the header, and here and there
+    const std::size_t at = k < 120 ? k : k * 7919 % whole.size();  // all of the header, and some other bytes
     bytes[at] = static_cast<char>(bytes[at] ^ (1 << k % 8));
     if (!survives(bytes)) ++bad;
   }
@@ -206,20 +205,20 @@ TEST_CASE("A damaged, cut or foreign cache is as good as none, and is made anew"
   CHECK(survives(whole));
 
   fs::remove(cache);
-  fs::create_directory(cache.string() + ".tmp");  // what somebody else did not finish
+  fs::create_directory(cache.string() + ".tmp");  // left by another process
   (void)collection.load();
   CHECK((bytes_of(cache) == whole));
   fs::remove(cache.string() + ".tmp");
 
   fs::remove(cache);
-  fs::create_directory(cache);  // in its place something that cannot be replaced
+  fs::create_directory(cache);  // a folder of its name, which cannot be replaced
   CHECK(same(collection.load(), plain));
   fs::remove_all(collection.caches());
   put_bytes(collection.caches(), "no folder");
   CHECK(same(collection.load(), plain));
 }
 
-TEST_CASE("A checksum does not make a lie true") {
+TEST_CASE("Values out of range are detected in spite of a correct checksum") {
   const std::string path = "/music/piece.mid";
   piano::ParsedPiece reading;
   reading.piece.performance = music::make_performance({{{0}, {1}, 60, 64}});
@@ -228,7 +227,7 @@ TEST_CASE("A checksum does not make a lie true") {
   auto& note = reading.piece.performance.notes[0];
   CHECK(back());
   for (double time : {-1.0, 2.0, 1e7, std::nan("")}) {
-    note.start = {time};  // before 0, after the end, past all limits, nowhere
+    note.start = {time};  // before 0, after the end, beyond all limits, NaN
     CHECK_FALSE(back());
   }
   note.start = {0};
@@ -243,12 +242,12 @@ TEST_CASE("A checksum does not make a lie true") {
   CHECK_FALSE(back());
   reading.piece.performance = {};
   reading.sounding_end = {};
-  CHECK_FALSE(back());  // neither music nor a reason why not
+  CHECK_FALSE(back());  // neither notes nor an error message
   reading.problem = ": why not";
   CHECK(back());
 }
 
-TEST_CASE("Files that are named beside a folder leave its cache as it is") {
+TEST_CASE("Files that are given beside a folder do not change its cache") {
   const Collection collection;
   (void)collection.load();
   const std::string whole = bytes_of(collection.cache_file());
@@ -264,13 +263,13 @@ TEST_CASE("Files that are named beside a folder leave its cache as it is") {
   CHECK(same(collection.load(), without_cache(collection)));
 }
 
-TEST_CASE("A small folder leaves no cache; none is used where none is wanted") {
+TEST_CASE("A small folder has no cache; --no-cache uses none") {
   const Collection small(5);
   (void)small.load();
   CHECK_FALSE(fs::exists(small.caches()));
 }
 
-TEST_CASE("Music that is there already is left out by name") {
+TEST_CASE("Duplicates are left out with a message") {
   const Collection collection(3);
   const fs::path folder = collection.folder();
   fs::copy_file(folder / Collection::name(1), folder / "z copy.mid");
@@ -292,7 +291,7 @@ TEST_CASE("Music that is there already is left out by name") {
                                             at("z other.mid") + ": the same music as " + at(Collection::name(2))});
 }
 
-TEST_CASE("Progress counts every file, and nothing to learn from is an error with its first reason") {
+TEST_CASE("Progress counts every file; a folder without music is an error with the first problem") {
   const Collection collection(10);
   for (int threads : {1, 4}) {
     std::vector<std::size_t> counts;
@@ -308,7 +307,7 @@ TEST_CASE("Progress counts every file, and nothing to learn from is an error wit
   }
   const std::string bad = (collection.folder() / "bad.mid").string();
   CHECK_THROWS_WITH(piano::load({bad}, PedalMode::extend),
-                    bad + ": no MIDI file or ABC score with notes in it; the first problem: " + bad +
+                    bad + ": no MIDI file or ABC score with notes in it; first problem: " + bad +
                         ": not a MIDI file: wanted 'MThd', got 'not ' at byte offset 0");
-  CHECK_THROWS_AS(piano::load({"/nowhere"}, PedalMode::extend), fs::filesystem_error);
+  CHECK_THROWS_WITH(piano::load({"/nowhere"}, PedalMode::extend), "/nowhere: no such file or folder");
 }

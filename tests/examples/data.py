@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the piano program reads folders, primers and bars, beside programs that are not ours; and the sound it renders.
+"""Compares how the piano program reads folders, primers and bars with mido and symusic; tests the audio that it renders.
 
 Usage: data.py files DATA_TOOL SCORES_DIR TEST_DATA | audio DATA_TOOL DATA_TOOL_WITHOUT_AUDIO
 Exit status: 0 all as it should be, 1 not, 77 what it compares with (mido and symusic; numpy, a SoundFont) is absent.
@@ -24,7 +24,7 @@ def check(condition, what):
 
 
 def run(*arguments, env=None, user=None):
-    """Its JSON and what it said on stderr; None instead of JSON where it failed."""
+    """Its JSON and its stderr; None instead of the JSON if it failed."""
     result = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, user=user,
                             env={**os.environ, **(env or {})})
     return (json.loads(result.stdout) if result.returncode == 0 else None), result.stderr
@@ -34,7 +34,7 @@ def run(*arguments, env=None, user=None):
 
 
 def notes_by_mido(path, mido):
-    """Notes but the drums as [start, end, pitch, velocity] in seconds: first in, first out, each track for itself."""
+    """Notes without drums as [start, end, pitch, velocity] in seconds: first in, first out, per track."""
     file = mido.MidiFile(path, clip=True)
     tempi = [(0, 500000)]
     for track in file.tracks:
@@ -71,7 +71,7 @@ def notes_by_mido(path, mido):
 
 
 def bars_by_mido(path, mido):
-    """The seconds at which bars begin: the signatures of all tracks, each from its tick on."""
+    """The starts of bars in seconds, from the time signatures of all tracks."""
     file = mido.MidiFile(path, clip=True)
     _, seconds = notes_by_mido(path, mido)
     signs, last = {}, 0
@@ -109,20 +109,20 @@ def test_primers(tool, data, mido, symusic):
         first = min(n.start for t in second.tracks for n in t.notes)
         count = sum(first <= n.start < first + 20 for t in second.tracks for n in t.notes)
         check(count == len(got), f"{path.name}: primer of {len(got)} notes, symusic makes {count}")
-    # faulty files: whatever a primer is made of, it is one piano's music, or one line says why not
+    # faulty files: a primer is well-formed, or there is an error of one line
     primers = 0
     for path in sorted((data / "odd-midi").rglob("*.mid")):
         for pedal in ("extend", "tokens", "ignore"):
-            primer, complaint = run(tool, "primer", path, 10, pedal)
+            primer, error = run(tool, "primer", path, 10, pedal)
             if primer is None:
-                check(complaint.count("\n") == 1 and path.name in complaint, f"{path}: says {complaint!r}")
+                check(error.count("\n") == 1 and path.name in error, f"{path}: the error is {error!r}")
                 continue
             primers += 1
             up = {}
             for start, end, pitch, velocity in sorted(primer["notes"]):
                 check(0 <= start < 10 and start <= end <= start + 5 + 1e-9 and 1 <= velocity <= 127,
                       f"{path.name}, {pedal}: a note at {start} of {end - start} s")
-                check(start >= up.get(pitch, 0) - 1e-9, f"{path.name}, {pedal}: pitch {pitch} is struck while down")
+                check(start >= up.get(pitch, 0) - 1e-9, f"{path.name}, {pedal}: pitch {pitch} overlaps")
                 up[pitch] = end
             check(primer["notes"][0][0] == 0, f"{path.name}: begins at {primer['notes'][0][0]} s")
     check(primers > 150, f"only {primers} primers of faulty files")
@@ -130,13 +130,13 @@ def test_primers(tool, data, mido, symusic):
 
 def test_bars(tool, data, mido):
     for path in sorted((data / "maestro10").glob("*.mid")):
-        check(run(tool, "bars", path)[0] == [], f"{path.name}: bars, though it was played freely")
+        check(run(tool, "bars", path)[0] == [], f"{path.name}: bars, though it was recorded without a metronome")
     compared = 0
     for path in sorted((data / "score-references").glob("*.mid*")):
         mine, _ = run(tool, "bars", path)
         theirs = bars_by_mido(path, mido)
         compared += len(mine)
-        check([b[1] for b in mine] == list(range(1, len(mine) + 1)), f"{path.name}: bars are not numbered in turn")
+        check([b[1] for b in mine] == list(range(1, len(mine) + 1)), f"{path.name}: bars are not numbered consecutively")
         check(len(mine) == len(theirs) and all(abs(a[0] - b) < 1e-6 for a, b in zip(mine, theirs)),
               f"{path.name}: {len(mine)} bars, mido makes {len(theirs)}, or others")
     check(compared > 800, f"only {compared} bars were compared")
@@ -149,7 +149,7 @@ def test_folders(tool, scores, folder):
     music = folder / "music"
     (music / "locked").mkdir(parents=True)
     tunes = [p.read_text() for p in sorted(scores.glob("*.abc"))]
-    for i in range(60):  # other tempi make other music
+    for i in range(60):  # other tempi are other music
         text = tunes[i % len(tunes)]
         number = text.index("Q:")
         line = text[number:text.index("\n", number)]
@@ -161,7 +161,7 @@ def test_folders(tool, scores, folder):
     check(len(without["pieces"]) == 60, f"{len(without['pieces'])} pieces of 60: {without['problems'][:3]}")
     check(without["rising"] and without["reports"] == without["total"] == 60, "progress does not count the files")
 
-    # several processes at once, all making the cache: what stays is whole, as one of them makes it alone
+    # several processes write the cache at once: the result is the same as of a single one
     cache = folder / "cache"
     run(tool, "load", cache, 1, "extend", music)
     (made_alone,) = [path.read_bytes() for path in cache.iterdir()]
@@ -170,21 +170,21 @@ def test_folders(tool, scores, folder):
         processes = [subprocess.Popen([str(tool), "load", str(cache), "2", "extend", str(music)],
                                       stdout=subprocess.PIPE, text=True) for _ in range(6)]
         answers = [json.loads(p.communicate()[0]) for p in processes]
-        check(all(a["hash"] == without["hash"] for a in answers), "processes at once disturb each other")
+        check(all(a["hash"] == without["hash"] for a in answers), "concurrent processes disturb each other")
         check([path.read_bytes() for path in cache.iterdir()] == [made_alone],
               "processes at once leave a broken cache, or litter")
 
-    # where a cache belongs
+    # the folder of the cache
     run(tool, "load", "", 1, "extend", music, env={"XDG_CACHE_HOME": str(folder / "xdg"), "HOME": str(folder / "home")})
     check(len(list((folder / "xdg" / "rondo").glob("readings-*"))) == 1, "no cache in $XDG_CACHE_HOME/rondo")
-    check(not (folder / "home").exists(), "a cache in the home folder though XDG_CACHE_HOME says where")
+    check(not (folder / "home").exists(), "a cache in the home folder although XDG_CACHE_HOME is set")
     run(tool, "load", "", 1, "extend", music, env={"XDG_CACHE_HOME": "relative", "HOME": str(folder / "home")})
     check(len(list((folder / "home" / ".cache" / "rondo").glob("readings-*"))) == 1, "no cache in ~/.cache/rondo")
     read_only = {"XDG_CACHE_HOME": "/proc/nowhere"}
     check(run(tool, "load", "", 1, "extend", music, env=read_only)[0]["hash"] == without["hash"],
           "a cache that cannot be written is an error")
 
-    # somebody else's folder, and somebody else's file: only whoever is not root is refused
+    # a folder and a file without permission (root has all permissions)
     if os.geteuid() == 0:
         shutil.copy(tool, folder / "tool")
         for path in (folder, music):
@@ -211,7 +211,7 @@ def variable(number):
 
 
 def midi_file(events):
-    """A MIDI file of (seconds, bytes), a tick a millisecond."""
+    """A MIDI file of (seconds, bytes); a tick is a millisecond."""
     track, now = b"", 0
     for when, event in sorted(events, key=lambda e: e[0]):
         tick = round(when * 1000)
@@ -226,11 +226,11 @@ def note(start, end, pitch, velocity=80):
 
 def render(tool, folder, events):
     (folder / "in.mid").write_bytes(midi_file(events))
-    answer, complaint = run(tool, "wav", folder / "in.mid", folder / "out.wav")
-    check(answer is not None and complaint == "", f"rendering says {complaint!r}")
+    answer, error = run(tool, "wav", folder / "in.mid", folder / "out.wav")
+    check(answer is not None and error == "", f"rendering fails: {error!r}")
     with wave.open(str(folder / "out.wav")) as sound:
         form = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
-        check(form == (2, 2, RATE), f"channels, bytes a sample and rate are {form}")
+        check(form == (2, 2, RATE), f"channels, bytes per sample and rate are {form}")
         return sound.readframes(sound.getnframes())
 
 
@@ -242,8 +242,8 @@ def test_audio(tool, folder, np):
         part = samples[int(start * RATE):int(end * RATE)]
         return 20 * np.log10(np.sqrt((part ** 2).mean()) + 1e-9)
 
-    def heard(samples, start, end):
-        """The pitch whose overtones up to the sixth hold most of the sound."""
+    def pitch_of(samples, start, end):
+        """The pitch whose first six partials have most of the energy."""
         part = samples[int(start * RATE):int(end * RATE)].sum(axis=1)
         power = np.abs(np.fft.rfft(part * np.hanning(len(part)), 1 << 18)) ** 2
         width = (1 << 18) / RATE
@@ -265,12 +265,12 @@ def test_audio(tool, folder, np):
     for i, pitch in enumerate(pitches):
         on, off = loudness(samples, 1 + 3 * i, 1.8 + 3 * i), loudness(samples, 3.2 + 3 * i, 3.9 + 3 * i)
         check(on > -30 and off < on - 30, f"note {i}: {on:.0f} dB while it sounds, {off:.0f} dB when it is over")
-        check(heard(samples, 1.05 + 3 * i, 1.9 + 3 * i) == pitch,
-              f"note {i} is {heard(samples, 1.05 + 3 * i, 1.9 + 3 * i)}, wanted {pitch}")
-    check(np.abs(samples[-1]).max() < 1e-3, "the end breaks off")
-    check(np.abs(samples[:, 0] - samples[:, 1]).max() > 1e-3, "left and right are one")
+        check(pitch_of(samples, 1.05 + 3 * i, 1.9 + 3 * i) == pitch,
+              f"note {i} is {pitch_of(samples, 1.05 + 3 * i, 1.9 + 3 * i)}, wanted {pitch}")
+    check(np.abs(samples[-1]).max() < 1e-3, "the end is cut off")
+    check(np.abs(samples[:, 0] - samples[:, 1]).max() > 1e-3, "left and right are equal")
 
-    # a pedal lets it ring, and lengthens the sound; soft music is as loud as loud music
+    # the pedal holds the note and lengthens the output; soft music is normalised
     samples = sound(note(0, 1, 60, 20) + [(0.5, (0xB0, 64, 127)), (4, (0xB0, 64, 0))])
     check(abs(len(samples) / RATE - (4 + TAIL)) < 1e-3, f"{len(samples) / RATE} s of sound for a pedal up to 4 s")
     check(loudness(samples, 2, 3.5) > -45, f"under the pedal {loudness(samples, 2, 3.5):.0f} dB")
@@ -281,23 +281,23 @@ def test_audio(tool, folder, np):
     check((np.abs(samples) > 0.95).sum() == 0, "a cluster clips")
 
     (folder / "no font.sf2").write_text("not a SoundFont")
-    complaints = {
-        "no notes to be heard": (tool, midi_file([]), {}),
-        "no font.sf2 is no SoundFont": (tool, midi_file(note(0, 1, 60)),
+    errors = {
+        "no notes": (tool, midi_file([]), {}),
+        "no font.sf2 is not a SoundFont": (tool, midi_file(note(0, 1, 60)),
                                         {"RONDO_SOUNDFONT": str(folder / "no font.sf2")}),
         "RONDO_SOUNDFONT: no SoundFont at /nowhere": (tool, midi_file(note(0, 1, 60)), {"RONDO_SOUNDFONT": "/nowhere"}),
-        "music of 3601 s, where 3600 s are the most": (tool, midi_file(note(0, 3601, 60)), {}),
+        "the music lasts 3601 s, at most 3600 s can be rendered": (tool, midi_file(note(0, 3601, 60)), {}),
     }
     before = (folder / "out.wav").read_bytes()
-    for wanted, (program, content, env) in complaints.items():
+    for wanted, (program, content, env) in errors.items():
         (folder / "in.mid").write_bytes(content)
-        answer, complaint = run(program, "wav", folder / "in.mid", folder / "out.wav", env=env)
-        check(answer is None and wanted in complaint and complaint.count("\n") == 1,
-              f"wanted {wanted}, got {complaint!r}")
-    check((folder / "out.wav").read_bytes() == before, "a rendering that failed leaves another file")
+        answer, error = run(program, "wav", folder / "in.mid", folder / "out.wav", env=env)
+        check(answer is None and wanted in error and error.count("\n") == 1,
+              f"wanted {wanted}, got {error!r}")
+    check((folder / "out.wav").read_bytes() == before, "a failed rendering changed the file")
     (folder / "in.mid").write_bytes(midi_file(note(0, 1, 60)))
-    _, complaint = run(tool, "wav", folder / "in.mid", folder / "absent" / "out.wav")
-    check("out.wav: cannot be written" in complaint, f"a folder that is not there: {complaint!r}")
+    _, error = run(tool, "wav", folder / "in.mid", folder / "absent" / "out.wav")
+    check("out.wav: cannot be written" in error, f"a folder that does not exist: {error!r}")
 
     # the user's own SoundFonts come first, by their usual name before others
     fonts = folder / "data" / "soundfonts"
@@ -312,9 +312,9 @@ def test_audio(tool, folder, np):
 
 def test_no_audio(without, folder):
     (folder / "in.mid").write_bytes(midi_file(note(0, 1, 60)))
-    answer, complaint = run(without, "wav", folder / "in.mid", folder / "none.wav")
-    check(answer is None and complaint.count("\n") == 1 and complaint.startswith("--wav: ") and
-          "libfluidsynth-dev" in complaint, f"without FluidSynth it says {complaint!r}")
+    answer, error = run(without, "wav", folder / "in.mid", folder / "none.wav")
+    check(answer is None and error.count("\n") == 1 and error.startswith("--wav: ") and
+          "libfluidsynth-dev" in error, f"without FluidSynth the error is {error!r}")
     check(not (folder / "none.wav").exists(), "without FluidSynth there is a file")
 
 
@@ -338,11 +338,11 @@ def main():
                 skipped = f"{missing.name} is absent"
         else:
             test_no_audio(pathlib.Path(sys.argv[3]), folder)
-            _, complaint = run(tool, "font")
+            _, error = run(tool, "font")
             try:
                 import numpy
-                if complaint:
-                    skipped = complaint.strip()
+                if error:
+                    skipped = error.strip()
                 else:
                     test_audio(tool, folder, numpy)
             except ImportError as missing:

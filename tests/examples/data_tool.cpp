@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What the piano program makes of files, as JSON on stdout, for data.py to compare with what others make of them.
+// The piano program's view of files as JSON on stdout, for data.py to compare with other programs.
 // Usage: data_tool load CACHE|- THREADS PEDAL PATH... | primer FILE SECONDS PEDAL | notes TEXT TEMPO | bars FILE
 //        | wav MIDI WAV | font
-// Exit status 1 with one line on stderr where the program would say so.
+// Exit status 1 with one line on stderr for errors.
 #include "piano/audio/wav.hpp"
 #include "piano/data/load.hpp"
 #include "piano/data/primer.hpp"
@@ -83,7 +83,7 @@ json run(const std::string& what, const std::vector<std::string>& arguments) {
     piano::render_wav(arguments.at(0), arguments.at(1), piano::find_soundfont());
     return arguments[1];
   }
-  throw std::invalid_argument("data_tool: no such thing as " + what);
+  throw std::invalid_argument("data_tool: unknown command " + what);
 }
 
 }  // namespace

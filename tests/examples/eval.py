@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What `piano eval` says of models: one that learned two pieces by heart, and one that has only begun to learn.
+"""Tests of `piano eval` with two models: one that has memorised two pieces, and one that was trained briefly.
 
-Usage: eval.py PIANO SCORES_DIR. The likelihood is computed anew with numpy, where Python has it.
+Usage: eval.py PIANO SCORES_DIR. The likelihood is also computed with numpy, if it is installed.
 """
 
 import json
@@ -15,8 +15,8 @@ import tempfile
 import unittest
 
 PIANO, SCORES = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
-BY_HEART = ["bach-bwv772-invention-1", "bach-bwv846-prelude"]
-LEARN_BY_HEART = ["--evaluations", 1, "--no-augment", "--dropout", 0]  # the last weights, not those best on validation
+MEMORISED = ["bach-bwv772-invention-1", "bach-bwv846-prelude"]
+MEMORISE = ["--evaluations", 1, "--no-augment", "--dropout", 0]  # the last weights, not those best on validation
 HELD_OUT = ["beethoven-woo59-fuer-elise", "petzold-anh114-minuet"]
 
 
@@ -32,7 +32,7 @@ def train(run_dir, data, validation, *arguments):
         *arguments)
 
 
-def judge(run_dir, *arguments):
+def evaluate(run_dir, *arguments):
     return json.loads(run("eval", "--run-dir", run_dir, "--json", *arguments))
 
 
@@ -41,7 +41,7 @@ def paths(names):
 
 
 def write_midi(path, notes):
-    """Notes as (start, end, pitch, velocity) in steps of 10 ms, of which a quarter note here has 50."""
+    """Notes as (start, end, pitch, velocity) in steps of 10 ms; a quarter note has 50 steps."""
     ups = [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
     moments = sorted([(start, 1, pitch, velocity) for start, _, pitch, velocity in notes] + ups)
     track, now = bytearray(), 0
@@ -55,7 +55,7 @@ def write_midi(path, notes):
 
 
 def tokens_of(notes):
-    """The tokens of such notes: at one step keys come up, then go down, each from the lowest."""
+    """The tokens of such notes: in one step note-offs, then note-ons, each from the lowest pitch."""
     ups = [(end, 0, pitch, 0) for _, end, pitch, _ in notes]
     moments = sorted([(start, 1, pitch, (velocity - 1) // 4) for start, _, pitch, velocity in notes] + ups)
     tokens, now, loud = [], moments[0][0], None
@@ -72,7 +72,7 @@ def tokens_of(notes):
 
 
 def some_notes(state=1, count=150):
-    """A tune over chords, a little uneven; no key is struck while it is down, some rests are longer than a second."""
+    """An irregular melody over chords; notes of one pitch do not overlap, some rests are longer than a second."""
     notes, now = [], 0
     for i in range(count):
         state = (state * 1103515245 + 12345) % 2**31
@@ -86,8 +86,8 @@ def some_notes(state=1, count=150):
 
 
 def struck(notes):
-    """Of notes (start, pitch) in order, those within 35 ms of a chord's first from the lowest up: pitch, and whether
-    struck with the one before."""
+    """The notes (start, pitch) in order, those of a chord (35 ms) by pitch, as (pitch, whether in a chord with the one
+    before)."""
     result, chord, begun = [], [], -1
     for start, pitch in sorted(notes):
         if chord and start > begun + 0.035:
@@ -99,8 +99,8 @@ def struck(notes):
 
 
 def shared(output, pieces, any_key=False):
-    """Longest run of notes that stands in a piece, too, and the share of the output in runs of 8 or more, by trying all
-    pairs of places."""
+    """The longest run of notes that is also in a piece, and the share of the output in runs of 8 or more, by exhaustive
+    search."""
     longest, inside = 0, set()
     for piece in pieces:
         for i in range(len(output)):
@@ -115,84 +115,84 @@ def shared(output, pieces, any_key=False):
     return longest, len(inside) / len(output)
 
 
-class Judged(unittest.TestCase):
+class Evaluation(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
-        cls.by_heart, cls.fresh = cls.folder / "by_heart", cls.folder / "fresh"
-        train(cls.by_heart, paths(BY_HEART + HELD_OUT[1:]), HELD_OUT[1:], *LEARN_BY_HEART, "--steps", 1600,
+        cls.memorised, cls.brief = cls.folder / "memorised", cls.folder / "brief"
+        train(cls.memorised, paths(MEMORISED + HELD_OUT[1:]), HELD_OUT[1:], *MEMORISE, "--steps", 1600,
               "--hidden", 192, "--embedding", 64, "--batch-size", 16)
-        train(cls.fresh, paths(BY_HEART + HELD_OUT), HELD_OUT, "--steps", 300, "--hidden", 64, "--embedding", 32,
+        train(cls.brief, paths(MEMORISED + HELD_OUT), HELD_OUT, "--steps", 300, "--hidden", 64, "--embedding", 32,
               "--batch-size", 16)
 
     @classmethod
     def tearDownClass(cls):
         shutil.rmtree(cls.folder)
 
-    def test_a_model_that_knows_pieces_by_heart_is_caught(self):
-        report = judge(self.by_heart, "--data", *paths(BY_HEART + HELD_OUT), "--only", *BY_HEART, "--num-outputs", 12)
+    def test_copies_of_a_model_that_has_memorised_pieces_are_detected(self):
+        report = evaluate(self.memorised, "--data", *paths(MEMORISED + HELD_OUT), "--only", *MEMORISED, "--num-outputs", 12)
         m = report["memorisation"]
         self.assertTrue(m["copy_thresholds"]["from_held_out"])
-        self.assertEqual(m["held_out"]["excluded"], 0)  # none of the pieces learned by heart is among the others
-        self.assertGreaterEqual(m["held_out"]["windows"], 8)
+        self.assertEqual(m["held_out"]["excluded"], 0)  # none of the memorised pieces is among the others
+        self.assertGreaterEqual(m["held_out"]["excerpts"], 8)
         self.assertLess(m["held_out"]["longest_run"], 16)
         copied = [o for o in m["outputs"] if o["copied"]]
         self.assertGreaterEqual(len(copied), 6, [(o["longest_run"], o["share"]) for o in m["outputs"]])
         for o in copied:
-            self.assertIn(o["piece"], BY_HEART)
+            self.assertIn(o["piece"], MEMORISED)
             self.assertTrue(1 <= o["bar"] <= 35, o)  # the prelude's number of bars; the invention has 22
             self.assertGreaterEqual(max(o["share"] - m["copy_thresholds"]["share"],
                                         o["transposed"]["share"] - m["copy_thresholds"]["transposed"]["share"]), 0)
-        # Fixed limits catch it, too.
-        alone = judge(self.by_heart, "--data", *paths(BY_HEART), "--num-outputs", 12)["memorisation"]
+        # The fixed thresholds detect it, too.
+        alone = evaluate(self.memorised, "--data", *paths(MEMORISED), "--num-outputs", 12)["memorisation"]
         self.assertFalse(alone["copy_thresholds"]["from_held_out"])
         self.assertIsNone(alone["held_out"])
         self.assertGreaterEqual(sum(o["copied"] for o in alone["outputs"]), 6)
-        # Its likelihood of what it has learned is told as such, and its floors count without the piece.
+        # The report says that these are training pieces, and the baselines are leave-one-out.
         self.assertEqual(report["pieces_in_training_set"], 2)
-        self.assertEqual(sorted(report["floors"]["leave_one_out"]), BY_HEART)
+        self.assertEqual(sorted(report["baselines"]["leave_one_out"]), MEMORISED)
         self.assertLess(report["nll_per_token"], 1)
-        self.assertGreater(report["floors"]["trigram"], 3)
-        text = run("eval", "--run-dir", self.by_heart, "--data", *paths(BY_HEART), "--num-outputs", 12)
-        self.assertIn("2 of these pieces the model has learned from", text)
+        self.assertGreater(report["baselines"]["trigram"], 3)
+        text = run("eval", "--run-dir", self.memorised, "--data", *paths(MEMORISED), "--num-outputs", 12)
+        self.assertIn("2 of these are training pieces", text)
         self.assertIn("COPIED: bach-bwv", text)
 
-    def test_a_model_that_has_only_begun_is_not_accused(self):
+    def test_a_briefly_trained_model_is_not_flagged(self):
         for temperature in (0.5, 1):
-            m = judge(self.fresh, "--data", *paths(BY_HEART + HELD_OUT), "--num-outputs", 16, "--temperature", temperature)
+            m = evaluate(self.brief, "--data", *paths(MEMORISED + HELD_OUT), "--num-outputs", 16, "--temperature", temperature)
             self.assertEqual([o["longest_run"] for o in m["memorisation"]["outputs"] if o["copied"]], [])
 
-    def test_a_manifest_tells_what_a_search_through_all_notes_finds(self):
+    def test_a_manifest_agrees_with_an_exhaustive_search(self):
         tunes = {f"tune{k}": some_notes(k, 60) for k in (1, 2, 3)}
         for name, notes in tunes.items():
             write_midi(self.folder / f"{name}.mid", notes)
         run_dir, out = self.folder / "tunes", self.folder / "tunes_out"
-        train(run_dir, [self.folder / f"{name}.mid" for name in tunes], ["tune3"], *LEARN_BY_HEART, "--steps", 800,
+        train(run_dir, [self.folder / f"{name}.mid" for name in tunes], ["tune3"], *MEMORISE, "--steps", 800,
               "--hidden", 96, "--embedding", 32, "--batch-size", 8)
         run("sample", "--run-dir", run_dir, "--output-dir", out, "--primer-midi", self.folder / "tune1.mid",
             "--primer-seconds", 5, "--seconds", 10, "--num-outputs", 4, "--temperature", 0.7)
-        learned = [struck([(start / 100, pitch) for start, _, pitch, _ in tunes[name]]) for name in ("tune1", "tune2")]
+        trained_on = [struck([(start / 100, pitch) for start, _, pitch, _ in tunes[name]]) for name in ("tune1", "tune2")]
         runs = []
         for o in json.loads((out / "manifest.json").read_text())["outputs"]:
             notes = json.loads(run("inspect", "--json", "--notes", out / o["file"]))["files"][0]["notes"]
-            fresh = struck([(n[0], n[2]) for n in notes if n[0] > o["primer_seconds"] - 0.001])
-            longest, share = shared(fresh, learned)
+            new = struck([(n[0], n[2]) for n in notes if n[0] > o["primer_seconds"] - 0.001])
+            longest, share = shared(new, trained_on)
             self.assertEqual(o["memorisation"]["longest_run"], longest)
             self.assertAlmostEqual(o["memorisation"]["share"], share, places=9)
-            longest_moved, share_moved = shared(fresh, learned, any_key=True)
-            self.assertEqual(o["memorisation"]["transposed"]["longest_run"], longest_moved)
-            self.assertAlmostEqual(o["memorisation"]["transposed"]["share"], share_moved, places=9)
+            longest_transposed, share_transposed = shared(new, trained_on, any_key=True)
+            self.assertEqual(o["memorisation"]["transposed"]["longest_run"], longest_transposed)
+            self.assertAlmostEqual(o["memorisation"]["transposed"]["share"], share_transposed, places=9)
             self.assertIsNone(o["memorisation"]["bar"])  # files without a time signature
             runs.append(longest)
         self.assertGreater(max(runs), 10)
 
     def test_the_report_agrees_with_itself(self):
-        report = judge(self.fresh, "--data", *paths(HELD_OUT), "--num-outputs", 8)
+        report = evaluate(self.brief, "--data", *paths(HELD_OUT), "--num-outputs", 8)
         total = report["nll_per_token"] * report["tokens"]
         self.assertAlmostEqual(report["nll_per_note"] * report["notes"], total, places=6)
         self.assertAlmostEqual(report["nll_per_second"] * report["seconds"], total, places=6)
         self.assertEqual(report["pieces_in_training_set"], 0)
-        self.assertEqual(report["floors"]["leave_one_out"], [])
+        self.assertEqual(report["baselines"]["leave_one_out"], [])
         self.assertEqual(report["bars"]["pieces"], 2)
         d = report["distribution"]
         self.assertEqual(d["style"], "training pieces")
@@ -209,20 +209,20 @@ class Judged(unittest.TestCase):
         outputs = report["memorisation"]["outputs"]
         self.assertEqual(len(outputs), 8)
         self.assertTrue(all(0 < o["overlap_area"] < 1 and o["polyphony"] >= 1 for o in outputs))
-        faster = sum(o["notes_per_second"] for o in outputs) / 8  # of whole outputs: not the windows' mean, but near
+        faster = sum(o["notes_per_second"] for o in outputs) / 8  # of whole outputs: close to the mean of the windows
         self.assertAlmostEqual(faster, d["outputs"]["notes_per_second"], delta=0.3 * faster)
-        self.assertIsNone(judge(self.fresh, "--data", *paths(HELD_OUT), "--num-outputs", 0)["distribution"])
+        self.assertIsNone(evaluate(self.brief, "--data", *paths(HELD_OUT), "--num-outputs", 0)["distribution"])
 
-    def test_likelihood_and_calibration_are_those_that_numpy_computes(self):
+    def test_likelihood_and_calibration_agree_with_numpy(self):
         try:
             import numpy as np
         except ImportError:
             self.skipTest("no numpy")
         notes = some_notes()
         write_midi(self.folder / "plain.mid", notes)
-        report = judge(self.fresh, "--data", self.folder / "plain.mid", "--num-outputs", 0)
+        report = evaluate(self.brief, "--data", self.folder / "plain.mid", "--num-outputs", 0)
 
-        raw = (self.fresh / "model.safetensors").read_bytes()
+        raw = (self.brief / "model.safetensors").read_bytes()
         size = struct.unpack("<Q", raw[:8])[0]
         weights = {}
         for name, entry in json.loads(raw[8 : 8 + size]).items():
@@ -233,8 +233,8 @@ class Judged(unittest.TestCase):
         tokens = tokens_of(notes)
         h = c = np.zeros(weights["lstm.weight_hh_l0"].shape[1])
         nats, sure, right = [], [], []
-        for heard, target in zip(tokens, tokens[1:]):
-            gates = weights["lstm.weight_ih_l0"] @ weights["embedding.weight"][heard] + weights["lstm.weight_hh_l0"] @ h
+        for token, target in zip(tokens, tokens[1:]):
+            gates = weights["lstm.weight_ih_l0"] @ weights["embedding.weight"][token] + weights["lstm.weight_hh_l0"] @ h
             i, f, g, o = np.split(gates + weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"], 4)
             c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
             h = np.tanh(c) / (1 + np.exp(-o))
@@ -259,7 +259,7 @@ class Judged(unittest.TestCase):
         self.assertEqual(sum(b["count"] for b in bins), len(nats))
         for b in bins:
             inside = (sure > b["low"]) & (sure <= b["high"])
-            self.assertAlmostEqual(b["count"], inside.sum(), delta=2)  # one on the edge may fall to either side
+            self.assertAlmostEqual(b["count"], inside.sum(), delta=2)  # a value on the edge may be in either bin
             if inside.any():
                 error += abs(right[inside].mean() - sure[inside].mean()) * inside.mean()
         self.assertGreater(error, 0.01)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Continuations and variations by a small model, read by two programs that are not ours: every file parses, every note
-begins and ends.
+"""Continuations and variations by a small model, read by mido and symusic: every file parses, every note begins and ends.
 
-Usage: sampling.py PIANO SCORES_DIR. Exit status: 0 all well-formed, 1 not, 77 mido or symusic is absent.
+Usage: sampling.py PIANO SCORES_DIR. Exit status: 0 all well-formed, 1 not, 77 mido or symusic is missing.
 
-The model is too small and trained too briefly to be trusted with rules: what is well-formed here is so by the grammar.
+The model is too small and trained too briefly to learn the rules: the outputs are well-formed because of the grammar.
 """
 
 import json
@@ -17,7 +16,7 @@ PRIMERS = ["bach-bwv772-invention-1", "bach-bwv784-invention-13", "bach-bwv846-p
            "petzold-anh114-minuet"]
 OUTPUTS = 4  # of each primer
 TRAIN = ["--steps", "300", "--layers", "1", "--hidden", "64", "--embedding", "32", "--batch-size", "16", "--threads", "1"]
-LONGEST = 5.01  # seconds: no note that the grammar lets begin lasts longer than 5 s; times are rounded to 10 ms
+LONGEST = 5.01  # seconds: the grammar limits notes to 5 s; times are rounded to 10 ms
 
 
 def run(*arguments):
@@ -27,9 +26,9 @@ def run(*arguments):
 
 
 def notes_by_hand(path, mido):
-    """Notes as (start, end, pitch, velocity) in ticks, event after event as the file has them; and what is wrong."""
+    """Notes as (start, end, pitch, velocity) in ticks, in file order; and a list of errors."""
     notes, faults = [], []
-    for track in mido.MidiFile(path).tracks:  # strict: mido raises at the first byte it does not understand
+    for track in mido.MidiFile(path).tracks:  # strict: mido raises at the first invalid byte
         now, sounding = 0, {}
         for message in track:
             now += message.time
@@ -38,26 +37,26 @@ def notes_by_hand(path, mido):
             key = (message.channel, message.note)
             if message.type == "note_on" and message.velocity > 0:
                 if key in sounding:
-                    faults.append(f"tick {now}: pitch {message.note} is struck while it sounds")
+                    faults.append(f"tick {now}: pitch {message.note} begins while it is active")
                 sounding[key] = (now, message.velocity)
             elif key not in sounding:
-                faults.append(f"tick {now}: pitch {message.note} ends without having begun")
+                faults.append(f"tick {now}: pitch {message.note} ends without a beginning")
             else:
                 start, velocity = sounding.pop(key)
                 if now == start:
                     faults.append(f"tick {now}: pitch {message.note} has no length")
                 notes.append((start, now, message.note, velocity))
-        faults += [f"pitch {pitch}, struck at tick {start}, never ends" for (_, pitch), (start, _) in sounding.items()]
+        faults += [f"pitch {pitch}, begun at tick {start}, never ends" for (_, pitch), (start, _) in sounding.items()]
     return sorted(notes), faults
 
 
 def check(path, output, mido, symusic, continued=True):
-    """What is wrong with one file; and its notes in seconds. In a variation new notes may stand anywhere."""
+    """The errors in one file, and its notes in seconds. In a variation new notes may be anywhere."""
     notes, faults = notes_by_hand(path, mido)
     score = symusic.Score(path)
     theirs = sorted((n.start, n.end, n.pitch, n.velocity) for t in score.tracks for n in t.notes)
     if theirs != notes:
-        faults.append(f"mido's messages make {len(notes)} notes, symusic reads {len(theirs)}, or others")
+        faults.append(f"mido reads {len(notes)} notes, symusic {len(theirs)}, or they differ")
     seconds = sorted((n.start, n.end, n.pitch) for t in score.to("second").tracks for n in t.notes)
     begun = output["primer_seconds"] - 0.001 if continued else 0  # symusic computes in single precision
     new = [n for n in seconds if n[0] >= begun]

@@ -49,9 +49,9 @@ std::vector<ConditionValues> values_by_search(const std::vector<Token>& tokens) 
 }
 
 std::vector<Token> ids(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
-                       const ActiveNotes& sounding, int semitones = 0) {
+                       const ActiveNotes& active, int semitones = 0) {
   std::vector<Token> to(static_cast<std::size_t>(conditions.ids_per_step()), 12345);
-  write_step(conditions, vocabulary, token, values, sounding, semitones, to);
+  write_step(conditions, vocabulary, token, values, active, semitones, to);
   return to;
 }
 
@@ -70,18 +70,19 @@ TEST_CASE("Density bins are steps of the square root of two") {
 }
 
 TEST_CASE("Conditions by name, and the number of ids per step") {
-  const Conditions all = Conditions::named(std::vector<std::string>{"sounding", "key", "notes-per-second"});
-  CHECK(all.names() == std::vector<std::string>{"notes-per-second", "key", "sounding"});
+  const Conditions all = Conditions::named(std::vector<std::string>{"active-notes", "key", "notes-per-second"});
+  CHECK(all.names() == std::vector<std::string>{"notes-per-second", "key", "active-notes"});
   CHECK(all.ids() == 12 + 24 + 129);
   CHECK(all.ids_per_step() == 1 + 1 + 1 + 17);
   CHECK(all.needs_lookahead());
-  const Conditions none, sounding{.sounding = true}, key{.key = true};
+  const Conditions none, active_notes{.active_notes = true}, key{.key = true};
   CHECK((none.ids() == 0 && none.ids_per_step() == 1 && !none.any()));
-  CHECK((sounding.ids() == 129 && sounding.ids_per_step() == 18 && sounding.any() && !sounding.needs_lookahead()));
+  CHECK((active_notes.ids() == 129 && active_notes.ids_per_step() == 18 && active_notes.any() &&
+         !active_notes.needs_lookahead()));
   CHECK((key.ids() == 24 && key.ids_per_step() == 2 && key.needs_lookahead()));
-  for (const Conditions& c : {all, none, sounding, key}) CHECK(Conditions::named(c.names()) == c);
+  for (const Conditions& c : {all, none, active_notes, key}) CHECK(Conditions::named(c.names()) == c);
   CHECK_THROWS_WITH(Conditions::named(std::vector<std::string>{"key", "tempo"}),
-                    "condition: unknown name 'tempo', wanted notes-per-second, key or sounding");
+                    "condition: unknown name 'tempo', wanted notes-per-second, key or active-notes");
 }
 
 TEST_CASE("Notes are active from note-on to note-off, and so is the pedal") {
@@ -96,11 +97,11 @@ TEST_CASE("Notes are active from note-on to note-off, and so is the pedal") {
 }
 
 TEST_CASE("A step is its token, then density, key, active notes from the lowest up, and the pedal") {
-  const Conditions all{.notes_per_second = true, .key = true, .sounding = true};
+  const Conditions all{.notes_per_second = true, .key = true, .active_notes = true};
   ActiveNotes down;
   for (Token token : {note_on(64), note_on(60), kPedalDown}) down.feed(token);
   std::vector<Token> wanted(20, kNoCondition);
-  // ids: 388.. densities, 400.. keys, 424.. sounding pitches, 552 the pedal
+  // ids: 388.. densities, 400.. keys, 424.. active pitches, 552 the pedal
   wanted[0] = note_on(64), wanted[1] = 388 + 7, wanted[2] = 400 + 11;
   wanted[3] = 424 + 60, wanted[4] = 424 + 64, wanted[5] = 424 + 128;
   CHECK(ids(all, kVocabulary, note_on(64), {7, 11}, down) == wanted);
@@ -119,16 +120,16 @@ TEST_CASE("A step is its token, then density, key, active notes from the lowest 
 }
 
 TEST_CASE("With too many active notes the lowest are given, and the pedal as well") {
-  const Conditions sounding{.sounding = true};
+  const Conditions active_notes{.active_notes = true};
   ActiveNotes down;
   for (int pitch = 30; pitch < 50; ++pitch) down.feed(note_on(pitch));
   std::vector<Token> wanted{time_shift(1)};
   for (int pitch = 30; pitch < 46; ++pitch) wanted.push_back(388 + pitch);
   wanted.push_back(kNoCondition);
-  CHECK(ids(sounding, kVocabulary, time_shift(1), {}, down) == wanted);
+  CHECK(ids(active_notes, kVocabulary, time_shift(1), {}, down) == wanted);
   down.feed(kPedalDown);
   wanted.back() = 388 + 128;
-  CHECK(ids(sounding, kVocabulary, time_shift(1), {}, down) == wanted);
+  CHECK(ids(active_notes, kVocabulary, time_shift(1), {}, down) == wanted);
 }
 
 TEST_CASE("Condition values of a piece agree with a search through all onsets") {

@@ -28,7 +28,7 @@ std::set<std::string> names(const std::vector<Piece>& list) {
   return all;
 }
 
-constexpr Conditions kAll{.notes_per_second = true, .key = true, .sounding = true};
+constexpr Conditions kAll{.notes_per_second = true, .key = true, .active_notes = true};
 
 /// All steps of a piece as input of a model with all conditions, computed from its tokens only.
 std::vector<std::vector<Token>> expected_steps(const std::vector<Token>& tokens, bool conditioned) {

@@ -18,7 +18,7 @@ TEST_CASE("Entropy of bars, worked by hand") {
                                    note(6.5, 62), note(7, 64), note(7.5, 65)});
   const std::vector<double> lines = {0, 2, 4, 6, 8};
   CHECK((regular_bar_lines(p) == lines));
-  CHECK(bar_entropy(p, lines) == Approx((1 + 0 + 2) / 3.0));  // the rest is left out
+  CHECK(bar_entropy(p, lines) == Approx((1 + 0 + 2) / 3.0));  // the empty bar is left out
   // two by two: {C 2/5, E 2/5, G 1/5}, {G}, {C D E F}
   const double first = -2 * 0.4 * std::log2(0.4) - 0.2 * std::log2(0.2);
   CHECK(bar_entropy(p, lines, 2) == Approx((first + 0 + 2) / 3.0));
@@ -35,7 +35,7 @@ TEST_CASE("Groove of bars, worked by hand") {
                                    note(3, 72), note(3.5, 72), note(4, 60), note(4.5, 60), note(4.75, 60), note(5, 60),
                                    note(5, 64), note(5.5, 60)});
   CHECK(groove_similarity(p, regular_bar_lines(p)) == Approx((1 + 2 * (1 - 1 / 64.0)) / 3));
-  // lines of uneven bars: a bar half as long, its rhythm twice as fast, has the same groove
+  // bars of unequal length: a bar half as long with a rhythm twice as fast has the same groove
   const auto faster = make_performance({note(0, 60), note(0.5, 60), note(1, 60), note(1.5, 60), note(2, 72),
                                         note(2.25, 72), note(2.5, 72), note(2.75, 72)});
   CHECK(groove_similarity(faster, std::vector<double>{0, 2, 3}) == 1);
@@ -43,7 +43,7 @@ TEST_CASE("Groove of bars, worked by hand") {
   CHECK(groove_similarity(faster, std::vector<double>{0, 4}) == 1);
 }
 
-TEST_CASE("A piece's own bars, the last as long as the one before") {
+TEST_CASE("The bars of a piece; the last is as long as the one before") {
   const Piece piece{"p", {}, {{0.5, 0}, {1, 1}, {3, 2}}};
   CHECK((bar_lines(piece) == std::vector<double>{0.5, 1, 3, 5}));
   CHECK(bar_lines({"q", {}, {{0, 1}}}).empty());

@@ -24,21 +24,21 @@ TEST_CASE("Calibration error, worked by hand") {
   CHECK(c.bins()[9].accuracy() == Approx(0.25));
   CHECK(c.bins()[14].count == 2);
   CHECK(c.bins()[0].count == 1);
-  // An upper bound belongs to its bin: 1/5 is the end of the third.
+  // An upper bound belongs to its bin: 1/5 is the end of the third bin.
   c.add(0.2, true);
   CHECK(c.bins()[2].count == 1);
 }
 
-TEST_CASE("A model as sure as it is correct has no calibration error, one too sure the difference") {
+TEST_CASE("The calibration error is 0 for a calibrated model, the excess confidence for an overconfident one") {
   std::mt19937 random(1);
   std::uniform_real_distribution<double> uniform(0, 1);
-  Calibration honest, boastful;
+  Calibration honest, overconfident;
   for (int i = 0; i < 200000; ++i) {
     const double p = uniform(random);
     const bool correct = uniform(random) < p;
     honest.add(p, correct);
-    boastful.add(p + 0.5 * (1 - p), correct);  // on average a quarter too sure
+    overconfident.add(p + 0.5 * (1 - p), correct);  // the confidence is too high by a quarter on average
   }
   CHECK(honest.error() < 0.01);
-  CHECK(boastful.error() == Approx(0.25).margin(0.01));
+  CHECK(overconfident.error() == Approx(0.25).margin(0.01));
 }

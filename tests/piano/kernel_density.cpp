@@ -21,7 +21,7 @@ std::vector<double> gaussian(unsigned seed, int count, double mean, double devia
 TEST_CASE("Overlap and divergence of two kernels have a closed form") {
   const DistributionDistance far = compare_samples(std::vector<double>{0}, std::vector<double>{1});
   CHECK(far.overlap == Approx(0).margin(1e-12));
-  CHECK(far.kl > 500);  // 5000 in exact numbers: this is the bound where the second density counts as 1e-300
+  CHECK(far.kl > 500);  // 5000 exactly; the second density is set to 1e-300, which bounds it
   CHECK(far.kl < 700);
 
   // Two samples each, symmetric: width = sqrt(2) e 2^(-1/5).
@@ -42,7 +42,7 @@ TEST_CASE("Overlap and divergence of two kernels have a closed form") {
   CHECK(kl > 0.01);
 }
 
-TEST_CASE("Overlap and divergence of two Gaussians approach theirs") {
+TEST_CASE("Overlap and divergence of samples of two Gaussians approach the exact values") {
   // Kernels widen N(m, 1) to N(m, 1 + w^2) with w = n^(-1/5); then overlap = erfc(d / (2 sqrt 2 s)), kl = d^2 / 2 s^2.
   const int n = 4000;
   const double d = 1.5, s = std::sqrt(1 + std::pow(n, -0.4));
@@ -55,7 +55,7 @@ TEST_CASE("Overlap and divergence of two Gaussians approach theirs") {
   CHECK(compare_samples(wide, narrow).kl > 2 * compare_samples(narrow, wide).kl);
 }
 
-TEST_CASE("Samples and themselves overlap wholly, also when all are equal") {
+TEST_CASE("The overlap of samples with themselves is 1, also if all are equal") {
   const auto samples = gaussian(5, 100, 3, 2);
   CHECK(compare_samples(samples, samples).overlap == Approx(1).margin(1e-3));
   CHECK(compare_samples(samples, samples).kl == Approx(0).margin(1e-12));
@@ -65,9 +65,9 @@ TEST_CASE("Samples and themselves overlap wholly, also when all are equal") {
   CHECK_THROWS_AS(compare_samples(same, std::vector<double>{NAN}), std::invalid_argument);
 }
 
-TEST_CASE("Overlap and divergence are those that numpy finds by summing every kernel") {
+TEST_CASE("Overlap and divergence agree with numpy, which sums every kernel") {
   // In Python, for samples x and y as below and t = linspace(-15, 25, 400001), where w = std(s, ddof=1) * n ** -0.2:
-  //   p = exp(-((t[:, None] - x) / w) ** 2 / 2).mean(1) / (w * sqrt(2 pi)), q of y alike,
+  //   p = exp(-((t[:, None] - x) / w) ** 2 / 2).mean(1) / (w * sqrt(2 pi)), q of y in the same way,
   //   overlap = sum(minimum(p, q)) * dt, kl = sum(p * log(p / q)) * dt
   std::vector<double> x, y;
   for (int i = 0; i < 40; ++i) x.push_back(std::fmod(i * 0.618034, 1.0) * 5 + (i % 7 == 0 ? 3 : 0));
@@ -77,7 +77,7 @@ TEST_CASE("Overlap and divergence are those that numpy finds by summing every ke
   CHECK(distance.kl == Approx(0.192098).margin(5e-4));
 }
 
-TEST_CASE("Binned densities are those of kernels summed one by one") {
+TEST_CASE("Binned densities agree with the sum of all kernels") {
   const auto samples = gaussian(6, 50, 1, 2);
   const Grid grid{-8, 0.02, 900};
   const double width = 0.1;  // five steps

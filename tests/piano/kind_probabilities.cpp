@@ -29,7 +29,7 @@ std::array<double, 5> kinds(const std::vector<float>& logits, const std::vector<
 
 }  // namespace
 
-TEST_CASE("a mask leaves each kind of event its probability") {
+TEST_CASE("A mask does not change the probability of a kind of event") {
   std::vector<float> logits(kVocabulary);
   for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i * 37 % 101) / 20;
   const std::vector<std::uint8_t> all(logits.size(), 1);
@@ -44,13 +44,13 @@ TEST_CASE("a mask leaves each kind of event its probability") {
   preserve_kind_probabilities(masked, allowed);
   const auto after = kinds(masked, allowed);
   for (std::size_t k = 0; k < 4; ++k) CHECK(after[k] == Approx(before[k]).epsilon(1e-5));
-  CHECK(kinds(logits, allowed)[1] < 0.5 * before[1]);  // what the bare mask would have done to note-offs
-  // within a kind nothing shifts
+  CHECK(kinds(logits, allowed)[1] < 0.5 * before[1]);  // the effect of the plain mask on note-offs
+  // proportions within a kind are unchanged
   CHECK(masked[static_cast<std::size_t>(note_off(60))] - masked[static_cast<std::size_t>(note_off(64))] ==
         Approx(logits[static_cast<std::size_t>(note_off(60))] - logits[static_cast<std::size_t>(note_off(64))])
             .margin(1e-5));
 
-  SECTION("a kind of which nothing is allowed is gone, the others keep their proportions") {
+  SECTION("a kind without allowed tokens has probability 0, the others keep their proportions") {
     for (int pitch = 0; pitch < kPitches; ++pitch) allowed[static_cast<std::size_t>(note_off(pitch))] = 0;
     masked = logits;
     preserve_kind_probabilities(masked, allowed);

@@ -13,7 +13,7 @@ using namespace rondo::music;
 
 namespace {
 
-// Notes 0.1 s apart, some of them struck together with the one before.
+// Notes 0.1 s apart, some of them in a chord with the one before.
 Performance melody(unsigned seed, int count, int pitches) {
   std::mt19937 random(seed);
   std::vector<Note> notes;
@@ -40,7 +40,7 @@ std::vector<Plain> plain(const Performance& performance) {
   return all;
 }
 
-// Longest run from each pair of places, compared note by note.
+// The longest run from each pair of positions, compared note by note.
 struct Brute {
   std::size_t longest = 0;
   double share = 0;
@@ -69,7 +69,7 @@ Brute brute(const std::vector<Piece>& pieces, const Performance& output, bool tr
 
 }  // namespace
 
-TEST_CASE("Suffix arrays find the longest match that a search through the text finds") {
+TEST_CASE("Suffix arrays find the same longest match as an exhaustive search") {
   std::mt19937 random(1);
   for (int trial = 0; trial < 50; ++trial) {
     std::vector<std::int32_t> text(random() % 200);
@@ -92,7 +92,7 @@ TEST_CASE("Suffix arrays find the longest match that a search through the text f
   }
 }
 
-TEST_CASE("Memorisation agrees with a search by brute force") {
+TEST_CASE("Memorisation agrees with an exhaustive search") {
   for (unsigned seed = 0; seed < 40; ++seed) {
     std::vector<Piece> pieces;
     for (unsigned i = 0; i < 3; ++i) pieces.push_back({std::to_string(i), melody(100 * seed + i, 150, 4)});
@@ -107,11 +107,11 @@ TEST_CASE("Memorisation agrees with a search by brute force") {
   }
 }
 
-TEST_CASE("A copied passage is found: where it stands, how long it is, how far it is moved") {
+TEST_CASE("A copied passage is found with its position, length and transposition") {
   std::vector<Piece> pieces;
   for (unsigned i = 0; i < 4; ++i) pieces.push_back({std::to_string(i), melody(i, 400, 40)});
   Performance output = melody(77, 60, 40);
-  // 30 notes of piece 2, up three semitones and a fifth slower, struck 12 ms apart where they were together.
+  // 30 notes of piece 2, three semitones higher and 20 % slower, 12 ms apart within chords.
   const auto source = pieces[2].performance.notes;
   const double gap = output.notes.back().start.value + 1;
   std::vector<Note> copied(source.begin() + 100, source.begin() + 130);
@@ -142,8 +142,8 @@ TEST_CASE("A copied passage is found: where it stands, how long it is, how far i
   CHECK(TrainingSetIndex({}).compare(output).transposed.length == 0);
 }
 
-TEST_CASE("What is struck together does not hang on the last bit of a time") {
-  // Chords spread over three steps of 10 ms, as tokens tell them: 0.30 + 0.03 is not 0.33 in binary.
+TEST_CASE("Chords do not depend on rounding") {
+  // Chords over three steps of 10 ms, as tokens encode them: 0.30 + 0.03 is not 0.33 in binary.
   const auto spread = [](int first_step) {
     std::vector<Note> notes;
     for (int i = 0; i < 40; ++i)
@@ -157,14 +157,14 @@ TEST_CASE("What is struck together does not hang on the last bit of a time") {
   for (int later = 1; later < 60; ++later) CHECK(training.compare(spread(later)).exact.length == 80);
 }
 
-TEST_CASE("A corpus that repeats itself costs no more than any other") {
+TEST_CASE("A repetitive corpus is not slower than others") {
   std::vector<Piece> pieces;
   for (int i = 0; i < 10; ++i) pieces.push_back({"copy", melody(1, 3000, 30)});
   const TrainingSetIndex notes(pieces);
   CHECK(notes.compare(pieces[0].performance).exact.length == 3000);
 }
 
-TEST_CASE("A copied passage is found by bar where the piece knows its bars") {
+TEST_CASE("A copied passage has a bar number if the piece has bars") {
   Piece piece{"known", melody(3, 200, 40)};
   const auto& notes = piece.performance.notes;
   // An upbeat of 10 notes, then bars of 20, the second of them repeated.
@@ -186,7 +186,7 @@ TEST_CASE("A copied passage is found by bar where the piece knows its bars") {
   CHECK_FALSE(elsewhere.bar.has_value());
 }
 
-TEST_CASE("The yardstick accuses copies, not music that shares what held-out music shares") {
+TEST_CASE("Copies are flagged, music with as much in common as held-out music is not") {
   std::vector<Piece> train, held_out;
   for (unsigned i = 0; i < 4; ++i) train.push_back({std::to_string(i), melody(i, 600, 30)});
   for (unsigned i = 10; i < 14; ++i) held_out.push_back({std::to_string(i), melody(i, 600, 30)});
@@ -194,7 +194,7 @@ TEST_CASE("The yardstick accuses copies, not music that shares what held-out mus
   const CopyDetector detector(training, held_out, 10);
   CHECK(detector.excerpts() >= 16);
   CHECK(detector.excluded() == 0);
-  // What the excerpts share, measured one by one.
+  // What the excerpts have in common with the training pieces, one by one.
   std::size_t longest = 0, count = 0;
   double share = 0, run = 0;
   for (const Piece& piece : held_out)
@@ -221,26 +221,26 @@ TEST_CASE("The yardstick accuses copies, not music that shares what held-out mus
     return training.compare(p);
   };
   CHECK_FALSE(detector.copied(with_copy(0, 100, 0)));
-  CHECK_FALSE(detector.copied(with_copy(12, 20, 0)));   // a long share, but of a short run
-  CHECK_FALSE(detector.copied(with_copy(20, 200, 0)));  // a long run, but little of the whole
+  CHECK_FALSE(detector.copied(with_copy(12, 20, 0)));   // a high share, but a short run
+  CHECK_FALSE(detector.copied(with_copy(20, 200, 0)));  // a long run, but a low share
   CHECK(detector.copied(with_copy(40, 60, 0)));
   CHECK(detector.copied(with_copy(80, 20, 0)));
   CHECK_FALSE(detector.copied(with_copy(30, 60, 2)));
   CHECK(detector.copied(with_copy(80, 20, 2)));
 
-  // Held-out pieces that were learned in another file do not raise the limits.
+  // Held-out pieces that are training pieces in another file do not raise the thresholds.
   held_out.push_back({"again", train[2].performance});
   const CopyDetector careful(training, held_out, 10);
   CHECK(careful.excluded() >= 4);
   CHECK(careful.exact_threshold().run == detector.exact_threshold().run);
   CHECK(careful.excerpts() == detector.excerpts());
 
-  // Music that shares much by nature raises them: the same few notes everywhere.
+  // Music that naturally has much in common raises them: the same few notes everywhere.
   std::vector<Piece> narrow_train = {{"a", melody(1, 600, 2)}}, narrow = {{"b", melody(2, 2000, 2)}};
   const CopyDetector wide(TrainingSetIndex(narrow_train), narrow, 10);
   CHECK(wide.transposed_threshold().share > CopyDetector::kMinThresholdTransposed.share);
 
-  // Nobody to compare with: fixed limits.
+  // No held-out pieces: fixed thresholds.
   const CopyDetector alone(training, {}, 10);
   CHECK(alone.excerpts() == 0);
   CHECK(alone.exact_threshold().run == CopyDetector::kMinThreshold.run);

@@ -16,7 +16,7 @@ using namespace rondo::music;
 
 namespace {
 
-// The formula word for word: every count is a search through the text.
+// The formula as written: every count is a search through the text.
 double naive(const std::vector<std::vector<Token>>& text, std::vector<Token> history, Token next, int vocabulary,
              double d) {
   int total = 0, count = 0;
@@ -68,14 +68,14 @@ TEST_CASE("A bigram worked by hand") {
   // p(1) = (2 - .5) / 6 + .5 * 3 / 6 / 4 = .3125; p(1 | 0) = (2 - .5) / 3 + .5 * 2 / 3 * .3125
   CHECK(model.probability({}, 1) == Approx(0.3125));
   CHECK(model.probability(std::vector<Token>{0}, 1) == Approx(0.5 + 0.3125 / 3));
-  CHECK(model.probability(std::vector<Token>{3}, 1) == Approx(0.3125));  // a history never seen
+  CHECK(model.probability(std::vector<Token>{3}, 1) == Approx(0.3125));  // an unseen history
   CHECK(model.nll(std::vector<Token>{1, 0}, 1) == Approx(-std::log(0.3125) - std::log(2.5 / 6 + 0.0625)));
   CHECK_THROWS_AS(model.count(std::vector<Token>{4}), std::out_of_range);
   CHECK_THROWS_AS(NGram(7, 388), std::invalid_argument);
   CHECK_THROWS_AS(NGram(2, 388, 1.0), std::invalid_argument);
 }
 
-TEST_CASE("What is forgotten was never counted") {
+TEST_CASE("Subtracting a piece undoes counting it") {
   std::mt19937 random(3);
   const auto piece = [&] {
     std::vector<Token> tokens;
@@ -84,13 +84,13 @@ TEST_CASE("What is forgotten was never counted") {
   };
   const auto a = piece(), b = piece();
   NGram both(4, 8), only(4, 8);
-  both.count(a), both.count(b), both.forget(a);
+  both.count(a), both.count(b), both.subtract(a);
   only.count(b);
   for (int n = 1; n <= 4; ++n) CHECK(both.nll(a, n) == Approx(only.nll(a, n)).epsilon(1e-12));
-  CHECK_THROWS_AS(only.forget(a), std::logic_error);
+  CHECK_THROWS_AS(only.subtract(a), std::logic_error);
 }
 
-TEST_CASE("Baselines of a piece that is also learned are those without it") {
+TEST_CASE("Baselines of a training piece are leave-one-out") {
   const auto piece = [](const char* name, unsigned seed) {
     Piece made{name, rondo::test::random_performance(seed, 200, 12, true)};
     made.performance.controls.clear();
@@ -103,12 +103,12 @@ TEST_CASE("Baselines of a piece that is also learned are those without it") {
   CHECK((baselines.leave_one_out == std::vector<std::string>{"another name"}));
   CHECK(baselines.trigram == Approx(honest.trigram).epsilon(1e-12));
   CHECK(honest.leave_one_out.empty());
-  // Counting the piece would make it look easy.
+  // With its own counts the piece would be predicted too well.
   NGram unfair(4, kVocabulary);
   for (const Piece& p : pieces) unfair.count(tokens_of(p));
   const auto tokens = tokens_of(pieces[0]);
   CHECK(unfair.nll(tokens, 3) / static_cast<double>(tokens.size()) < honest.trigram - 0.5);
-  // Judged together, each is told by the other two.
+  // Evaluated together, each is predicted by the counts of the other two.
   const auto all = ngram_baselines(pieces, pieces, kVocabulary);
   CHECK(all.leave_one_out.size() == 3);
   CHECK(all.uniform == Approx(std::log(kVocabulary)));

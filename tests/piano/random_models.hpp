@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who plays in these tests: models that never learned anything, and primers by chance.
+// Random models and random primers for these tests.
 #pragma once
 
 #include <cstddef>
@@ -23,12 +23,12 @@ namespace music = rondo::music;
 
 inline constexpr music::Token kOpening = music::velocity(16);
 
-/// Its weights are drawn wide: what it foretells is lumpy, and another with each seed.
+/// An untrained model with large weights: its predictions are uneven and depend on the seed.
 inline rondo::TokenModel<float> random_model(const music::InputSpec& input_spec, std::uint64_t seed) {
   rondo::Rng rng(seed);
   rondo::TokenModel<float> model({.vocabulary = input_spec.vocabulary,
                                   .conditions = input_spec.conditions.ids(),
-                                  .ids_per_step = input_spec.conditions.per_step(),
+                                  .ids_per_step = input_spec.conditions.ids_per_step(),
                                   .embedding = 12,
                                   .hidden = 24,
                                   .layers = 1},
@@ -37,7 +37,7 @@ inline rondo::TokenModel<float> random_model(const music::InputSpec& input_spec,
   return model;
 }
 
-/// Chords, runs and short rests, some notes longer than they may be played; with pedal changes if `pedal`.
+/// Chords, runs and short rests; some notes are longer than the grammar allows. With pedal changes if `pedal`.
 inline piano::Primer random_primer(unsigned seed, double seconds, bool pedal = false) {
   std::mt19937 random(seed);
   const auto below = [&](unsigned n) { return static_cast<int>(random() % n); };
@@ -54,17 +54,17 @@ inline piano::Primer random_primer(unsigned seed, double seconds, bool pedal = f
   return piano::primer_of(music::make_performance(std::move(notes), std::move(controls)), seconds);
 }
 
-/// All that one stream does, token by token.
+/// The inputs and outputs of one stream, token by token.
 struct Played {
   std::vector<music::Token> tokens;
-  std::vector<std::vector<music::Token>> heard;  // ids of each token's step
-  std::vector<std::vector<float>> logits;        // what followed each step
-  piano::GeneratedPiece take;
+  std::vector<std::vector<music::Token>> inputs;  // the ids of each step
+  std::vector<std::vector<float>> logits;         // of each step
+  piano::GeneratedPiece piece;
 };
 
 inline Played play(const rondo::TokenModel<float>& model, const music::InputSpec& input_spec,
                    const piano::Request& request) {
-  constexpr music::Token kNothing = music::note_on(0);  // what a stream says past its end; below any piano's keys
+  constexpr music::Token kNothing = music::note_on(0);  // the token past the end; below the piano's keys
   Played all;
   piano::Stream stream(request, input_spec, kOpening);
   auto state = model.zero_state(1);
@@ -74,12 +74,12 @@ inline Played play(const rondo::TokenModel<float>& model, const music::InputSpec
     stream.next_input(t, ids);
     if (stream.done() && ids[0] == kNothing) break;
     all.tokens.push_back(ids[0]);
-    all.heard.push_back(ids);
+    all.inputs.push_back(ids);
     const auto z = model.step(ids, state, scratch);
     all.logits.emplace_back(z.data, z.data + z.rows);
     stream.set_logits(t, all.logits.back());
   }
-  all.take = stream.result();
+  all.piece = stream.result();
   return all;
 }
 

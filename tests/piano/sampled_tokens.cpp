@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Temperature, top-k, top-p and min-p together with the grammar: each token that is sampled is one of those that
-// working it out anew leaves.
+// Temperature, top-k, top-p and min-p together with the grammar: each sampled token is one of those that a second
+// implementation allows.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -17,8 +17,8 @@ using namespace rondo_test;
 
 namespace {
 
-/// Tokens that may come: the grammar's; of these, the kinds as likely as before the mask, the filters one by one, in
-/// double. Thresholds are loose by `slack`: what stands on them may fall to either side.
+/// The tokens that can be sampled: those of the grammar, with the kinds as probable as before the mask, then the
+/// filters one by one, in double. Thresholds are loose by `slack`, for tokens at the threshold.
 std::set<music::Token> left_over(const std::vector<float>& logits, const music::Grammar& grammar,
                                  const rondo::SamplingConfig& config, double slack) {
   std::array<double, music::kEventKinds> whole{}, left{};
@@ -62,8 +62,8 @@ std::set<music::Token> left_over(const std::vector<float>& logits, const music::
 
 }  // namespace
 
-TEST_CASE("Every sampled token is one that the grammar and all filters leave") {
-  const music::InputSpec input_spec{music::kVocabularyWithPedal, {.sounding = true}};
+TEST_CASE("Every sampled token is allowed by the grammar and all filters") {
+  const music::InputSpec input_spec{music::kVocabularyWithPedal, {.active_notes = true}};
   std::size_t sampled = 0, choices = 0, most = 0;
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     const auto model = random_model(input_spec, seed);
@@ -76,8 +76,8 @@ TEST_CASE("Every sampled token is one that the grammar and all filters leave") {
                     << config.top_p << ", min-p " << config.min_p);
       const Played played = play(model, input_spec, {.plan = free_play(12), .sampling = config, .seed = seed});
       music::Grammar grammar({.pedal = true});
-      // The first token is the opening; the last one sampled is a time shift to the end, in whose place the end is.
-      for (std::size_t t = 0; t + 1 < played.take.sampled; ++t) {
+      // The first token is the opening; the last sampled one is a time shift to the end, which the end replaces.
+      for (std::size_t t = 0; t + 1 < played.piece.sampled; ++t) {
         grammar.feed(played.tokens[t]);
         const auto left = left_over(played.logits[t], grammar, config, 1e-5);
         INFO("token " << t + 1 << ": " << music::name(played.tokens[t + 1]) << ", of " << left.size());
@@ -87,24 +87,24 @@ TEST_CASE("Every sampled token is one that the grammar and all filters leave") {
     }
   }
   CHECK(sampled > 300);
-  CHECK(choices > 2 * sampled);  // there was something to choose
+  CHECK(choices > 2 * sampled);  // there was more than one choice
   CHECK(most > 50);
 }
 
-TEST_CASE("At temperature 0 the most likely token that is left is played") {
+TEST_CASE("At temperature 0 the most likely allowed token is chosen") {
   const music::InputSpec input_spec{};
   const auto model = random_model(input_spec, 9);
   const Played played = play(model, input_spec, {.plan = free_play(8), .sampling = {.temperature = 0}, .seed = 1});
   music::Grammar grammar;
-  REQUIRE(played.take.sampled > 20);
-  for (std::size_t t = 0; t + 1 < played.take.sampled; ++t) {
+  REQUIRE(played.piece.sampled > 20);
+  for (std::size_t t = 0; t + 1 < played.piece.sampled; ++t) {
     grammar.feed(played.tokens[t]);
     REQUIRE(left_over(played.logits[t], grammar, {.temperature = 1, .top_k = 1}, 1e-5).contains(played.tokens[t + 1]));
   }
 }
 
-TEST_CASE("A take's nats are those of its sampled tokens, that of the time shift to the end among them") {
-  const music::InputSpec input_spec{music::kVocabulary, {.key = true, .sounding = true}};
+TEST_CASE("The nats of a result include all sampled tokens, also the time shift to the end") {
+  const music::InputSpec input_spec{music::kVocabulary, {.key = true, .active_notes = true}};
   const auto nats = [](const std::vector<float>& logits, music::Token token) {
     double sum = 0;
     for (float z : logits) sum += std::exp(static_cast<double>(z));
@@ -115,7 +115,7 @@ TEST_CASE("A take's nats are those of its sampled tokens, that of the time shift
     const Played played =
         play(model, input_spec, {.plan = free_play(6), .sampling = {.temperature = 1.5, .top_k = 30}, .seed = seed});
     double sum = 0;
-    const std::size_t last = played.take.sampled - 1;
+    const std::size_t last = played.piece.sampled - 1;
     std::int64_t now = 0;
     for (std::size_t t = 0; t < last; ++t) {
       sum += nats(played.logits[t], played.tokens[t + 1]);
@@ -124,7 +124,7 @@ TEST_CASE("A take's nats are those of its sampled tokens, that of the time shift
     int fitting = 0;
     for (int steps = 1; steps <= music::kMaxShift; ++steps)
       fitting += now + steps >= 600 &&
-                 std::abs(sum + nats(played.logits[last], music::time_shift(steps)) - played.take.nats) < 1e-4;
+                 std::abs(sum + nats(played.logits[last], music::time_shift(steps)) - played.piece.nats) < 1e-4;
     CHECK(fitting >= 1);
   }
 }

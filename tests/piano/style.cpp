@@ -12,7 +12,7 @@ using namespace rondo::music;
 
 namespace {
 
-// Notes by a linear congruence, so that style_golden.py makes the same. No time falls on the edge of a class.
+// Notes by a linear congruential generator, which style_golden.py has, too. No time is on the edge of a class.
 Performance congruent(std::uint32_t seed, int count, double unit) {
   std::uint32_t state = seed;
   const auto below = [&](std::uint32_t n) {
@@ -59,7 +59,7 @@ const std::vector<Golden> kGolden = {
 
 }  // namespace
 
-TEST_CASE("Features, overlap and divergence are those that numpy computes from their definitions") {
+TEST_CASE("Features, overlap and divergence agree with numpy") {
   const std::vector<Performance> pieces = {congruent(1, 150, 0.0507), congruent(2, 150, 0.0507),
                                            congruent(3, 150, 0.0507)};
   const std::vector<Performance> others = {congruent(11, 150, 0.0811), congruent(12, 150, 0.0811)};
@@ -79,7 +79,7 @@ TEST_CASE("Features, overlap and divergence are those that numpy computes from t
   }
 }
 
-TEST_CASE("Music of one kind is nearer to a style than faster, louder music") {
+TEST_CASE("Music of the style is more similar to it than faster, louder music") {
   std::vector<Performance> some, others, different;
   for (unsigned i = 0; i < 12; ++i) {
     some.push_back(rondo::test::random_performance(i, 100));
@@ -97,7 +97,7 @@ TEST_CASE("Music of one kind is nearer to a style than faster, louder music") {
   CHECK_THROWS_AS(Style(std::span(some).first(1), 1000), std::invalid_argument);
 }
 
-TEST_CASE("Bands hold four fifths of the samples, as numpy's percentiles do") {
+TEST_CASE("The 10th and 90th percentiles agree with numpy") {
   // numpy.percentile([5, 1, 4, 2, 8, 9, 3], [10, 90]) is [1.6, 8.4]
   const PercentileRange b = percentile_range({5, 1, 4, 2, 8, 9, 3});
   CHECK(b.low == Approx(1.6));
@@ -108,7 +108,7 @@ TEST_CASE("Bands hold four fifths of the samples, as numpy's percentiles do") {
   CHECK(percentile_range({}).high == 0);
 }
 
-TEST_CASE("Windows hold every note once, in time that begins with them") {
+TEST_CASE("Windows contain every note once, with times relative to the window") {
   const auto performance = rondo::test::random_performance(1, 300);
   const auto windows = cut_windows(performance, 2.0);
   std::size_t notes = 0;
@@ -120,7 +120,7 @@ TEST_CASE("Windows hold every note once, in time that begins with them") {
   }
   CHECK(windows.size() > 3);
   CHECK(notes <= performance.notes.size());
-  CHECK(notes + 60 > performance.notes.size());  // those of the last window may be left out
+  CHECK(notes + 60 > performance.notes.size());  // the last window may be left out
   CHECK(cut_windows({}, 2.0).empty());
 
   const auto note = [](double start, double end) { return Note{.start = {start}, .end = {end}}; };

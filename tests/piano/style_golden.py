@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What style_test.cpp expects: features, overlap and divergence, computed anew with numpy from their definitions.
+"""The values that style.cpp expects: features, overlap and divergence, computed with numpy from their definitions.
 
-Usage: style_golden.py; prints the table that stands in style_test.cpp. Nothing here is shared with the library but
+Usage: style_golden.py; prints the table in style.cpp. Nothing is shared with the program but
 the random numbers, a linear congruence, and the bounds of the classes of durations.
 """
 
@@ -43,7 +43,7 @@ def entropy(counts):
 
 
 def bars(notes, per_window):
-    """Mean entropy of the pitch classes of so many neighbouring bars of 2 s."""
+    """Mean entropy of the pitch classes in so many consecutive bars of 2 s."""
     index = [int((n[0] - notes[0][0]) // 2) for n in notes]
     last = max(index)
     found = []
@@ -71,10 +71,10 @@ def features(window):
     pitch = pitch.astype(int)
     length = end - start
     kind = np.searchsorted(BOUNDS, length, side="right")
-    # Covered time: on a fine comb of moments between all begins and ends.
+    # Covered time: on a grid of moments between all starts and ends.
     edges = np.unique(np.concatenate([start, end]))
     middle = (edges[1:] + edges[:-1]) / 2
-    heard = ((start[None] <= middle[:, None]) & (middle[:, None] < end[None])).sum(1)
+    active = ((start[None] <= middle[:, None]) & (middle[:, None] < end[None])).sum(1)
     width = np.diff(edges)
     onsets = [start[0]]
     for s in start:
@@ -90,7 +90,7 @@ def features(window):
 
     return {
         "notes_per_second": len(notes) / seconds,
-        "polyphony": (heard * width).sum() / width[heard > 0].sum(),
+        "polyphony": (active * width).sum() / width[active > 0].sum(),
         "velocity": velocity.mean(),
         "velocity_std": velocity.std(),
         "duration": length.mean(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A headless Chromium that opens the pages from disk, and performances made up for them."""
+"""A headless Chromium that opens the pages from disk, and generated performances."""
 
 import json
 import pathlib
@@ -16,7 +16,7 @@ except ImportError:
 
 
 def missing():
-    """What is wanted and not here; None where all is."""
+    """The missing requirement, or None."""
     if webdriver is None:
         return "the Python package selenium"
     if not (shutil.which("chromium") or shutil.which("google-chrome")):
@@ -28,7 +28,7 @@ def missing():
 
 class Browser:
     def __init__(self, writer, folder, trace=None):
-        """`trace`: categories of DevTools' trace, which `drain_trace` then gives."""
+        """`trace`: categories of a DevTools trace, which `drain_trace` returns."""
         self.writer, self.folder, self.pages = writer, pathlib.Path(folder), 0
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
@@ -97,7 +97,7 @@ class Browser:
         return self.driver.find_elements("css selector", selector)
 
     def drain(self):
-        """(console messages, URLs asked for) since the last call."""
+        """(console messages, requested URLs) since the last call."""
         console = [entry["message"] for entry in self.driver.get_log("browser")]
         urls = []
         for entry in self.driver.get_log("performance"):
@@ -116,7 +116,7 @@ class Browser:
 
 
 def performance(seed=1, count=60, seconds=20.0, pedal=True):
-    """Notes at random, no two of a pitch at once, and a pedal that goes down and up."""
+    """Random notes, without overlaps of one pitch, and pedal changes."""
     chance = random.Random(seed)
     notes, free = [], {}
     while len(notes) < count:
@@ -169,7 +169,7 @@ def samples(count=3, **changes):
 
 
 def report():
-    """Data of a report: steps and seconds do not go side by side, the best judgement is not the last."""
+    """Data of a report: steps and seconds are not proportional, the best evaluation is not the last."""
     steps, seconds, valid = [100, 200, 300, 400], [10.0, 25.0, 70.0, 80.0], [4.5, 3.4, 3.1, 3.2]
     metrics = [
         {
@@ -203,7 +203,7 @@ def report():
         "config": {"layers": 2, "model": {"hidden": 64}},
         "tokens_train": 11249,
         "tokens_valid": 2379,
-        "floors": {"uniform": 5.961, "unigram": 4.6, "bigram": 4.0, "trigram": 3.98, "fourgram": 4.2},
+        "baselines": {"uniform": 5.961, "unigram": 4.6, "bigram": 4.0, "trigram": 3.98, "fourgram": 4.2},
         "parameters": 1068932,
         "metrics": metrics,
         "samples": taken,
@@ -212,15 +212,15 @@ def report():
 
 
 def explore():
-    """Data of a grid, one cell of which is still to come."""
+    """Data of a grid with one output pending."""
     models, primers, temperatures, seeds = ["tiny", "small"], ["minuet", "prelude"], [0.9, 1.1], [1, 2]
-    cells = []
+    outputs = []
     for model in models:
         for primer in primers:
             for temperature in temperatures:
                 for seed in seeds:
-                    i = len(cells)
-                    cells.append(
+                    i = len(outputs)
+                    outputs.append(
                         {
                             "model": model,
                             "primer": primer,
@@ -244,6 +244,6 @@ def explore():
         "primers": primers,
         "temperatures": temperatures,
         "seeds": seeds,
-        "outputs": cells[:-1],
+        "outputs": outputs[:-1],
         "pending": 1,
     }

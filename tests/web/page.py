@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The pages in a real browser, from disk: what they show and play, how they are used, and that nothing leaves them.
+"""Tests of the pages in a real browser, opened from disk: content, playback, controls, and no network requests.
 
-Usage: page.py WRITE_PAGE [unittest's arguments]. Exit status: 0 all is well, 1 not, 77 a browser or a package is
-absent.
+Usage: page.py WRITE_PAGE [unittest's arguments]. Exit status: 0 passed, 1 failed, 77 a browser or a package is
+missing.
 """
 
 import base64
@@ -59,7 +59,7 @@ class PageTest(unittest.TestCase):
         return self.js("return rondo.stage.player.position")
 
     def started_from(self):
-        """Where it last began to play: unlike the position, no matter of how long ago that is."""
+        """The position at which playback last began; unlike the current position, it does not depend on time."""
         return self.js("return rondo.stage.player.anchor")
 
     def wait_to_sound(self):
@@ -84,7 +84,7 @@ class Shows(PageTest):
             )
 
     def canvas_hue(self, x, y):
-        """ "primer", "fresh" or None: which colour the roll has there."""
+        """The colour of the roll at that point: "primer", "fresh" or None."""
         r, g, b = self.js(
             """
             const copy = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
@@ -97,7 +97,7 @@ class Shows(PageTest):
             return None
         return "fresh" if r > b else "primer"
 
-    def test_the_roll_paints_them_where_they_are(self):
+    def test_the_roll_draws_them_at_their_place(self):
         for scheme in ("light", "dark"):
             data = self.open(scheme=scheme)
             self.js("rondo.stage.roll.zoom(0.001); rondo.stage.player.seek(20)")
@@ -130,7 +130,7 @@ class Shows(PageTest):
         self.open(data=web.samples(1, mode="vary", outputs=[{"seed": 1, "primer_seconds": 0, "performance": kept}]))
         self.assertEqual(self.js("return rondo.stage.player.piece.notes.map((n) => n.primer)"), [True, False, True])
 
-    def test_the_list_says_what_is_known(self):
+    def test_the_list_shows_the_metrics(self):
         self.open()
         rows = self.browser.find_all("#outputs > li")
         self.assertEqual(len(rows), 3)
@@ -141,7 +141,7 @@ class Shows(PageTest):
             "60",
             "0:20",
             "31\u202f%",
-            "people's own pieces: 3\u202f%",
+            "held-out pieces: 3\u202f%",
             "48 notes of minuet (bar 12, at 0:31)",
         ):
             self.assertIn(words, rows[0].text)
@@ -151,7 +151,7 @@ class Shows(PageTest):
         self.assertTrue(rows[1].find_element("css selector", "a.file").get_attribute("href").startswith("file://"))
         self.assertIn("roll: 60 notes", self.browser.find("#roll").accessible_name)
 
-    def test_the_programs_verdict_on_memorisation_comes_first(self):
+    def test_the_programs_result_on_memorisation_takes_precedence(self):
         words = lambda *given: self.js("const w = memorisationWords(...arguments); return [w.level, w.long]", *given)
         report = {"longest_run": 30, "share": 0.2, "piece": "minuet", "transposed": {"longest_run": 30, "share": 0.2}}
         held_out = {"share": 0.02, "transposed": {"share": 0.1}}
@@ -169,7 +169,7 @@ class Shows(PageTest):
         }
         level, text = words(moved, held_out, None)
         self.assertEqual(level, "high")
-        for part in ("60\u202f%", "transposed", "people's own pieces: 10\u202f%", "50 notes of x (3 semitones down)"):
+        for part in ("60\u202f%", "transposed", "held-out pieces: 10\u202f%", "50 notes of x (3 semitones down)"):
             self.assertIn(part, text)
         self.assertEqual(words(None, held_out, None), ["unknown", "Not compared with the training pieces."])
 
@@ -183,7 +183,7 @@ class Shows(PageTest):
             title=HOSTILE,
             primers=[HOSTILE],
             models=[{"name": HOSTILE}],
-            cells=[{**explore["outputs"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}],
+            outputs=[{**explore["outputs"][0], "model": HOSTILE, "primer": HOSTILE, "file": HOSTILE}],
         )
         for page, data in (("samples", data), ("report", report), ("explore", explore)):
             self.open(page, data)
@@ -193,7 +193,7 @@ class Shows(PageTest):
             self.assertEqual(self.js("return document.images.length"), 0)
         self.assertEqual(self.js("return rondo.items[0].file"), HOSTILE)
 
-    def test_little_and_much(self):
+    def test_few_and_many_outputs(self):
         for page in ("samples", "report", "explore"):
             self.open(page, {})
             self.assertFalse(self.browser.find("#play").is_enabled())
@@ -205,7 +205,7 @@ class Shows(PageTest):
 
 class Sounds(PageTest):
     def render(self, notes, pedal=(), seconds=None):
-        """The samples that the page renders of these notes, left and right mixed."""
+        """The audio samples that the page renders for these notes, left and right mixed."""
         seconds = seconds or max(n[1] for n in notes) + 1.5
         self.open(
             data=web.samples(1, outputs=[{"performance": {"notes": notes, "pedal": list(pedal), "seconds": seconds}}])
@@ -229,14 +229,14 @@ class Sounds(PageTest):
 
     @staticmethod
     def pitch_of(sound, start, near):
-        """Hz by autocorrelation, the peak within four semitones of `near`, between samples by a parabola."""
+        """The pitch in Hz by autocorrelation: the peak within four semitones of `near`, interpolated by a parabola."""
         length = int(0.35 * RATE)
         part = sound[int(start * RATE) :][:length] * numpy.hanning(length)
         spectrum = numpy.fft.rfft(part, 4 * len(part))
-        likeness = numpy.fft.irfft(numpy.abs(spectrum) ** 2)
+        correlation = numpy.fft.irfft(numpy.abs(spectrum) ** 2)
         first, last = int(RATE / near / 1.26), int(RATE / near * 1.26) + 2
-        k = first + int(numpy.argmax(likeness[first:last]))
-        a, b, c = likeness[k - 1 : k + 2]
+        k = first + int(numpy.argmax(correlation[first:last]))
+        a, b, c = correlation[k - 1 : k + 2]
         return RATE / (k + 0.5 * (a - c) / (a - 2 * b + c))
 
     def test_sound_where_notes_are_and_silence_elsewhere(self):
@@ -257,7 +257,7 @@ class Sounds(PageTest):
             got = self.pitch_of(sound, 2 * i + 0.3, wanted)
             self.assertLess(abs(1200 * numpy.log2(got / wanted)), 15, f"pitch {pitch}: {got} Hz, wanted {wanted}")
 
-    def test_force_is_loudness_and_brightness(self):
+    def test_velocity_sets_loudness_and_brightness(self):
         sound = self.render([[0.2, 0.8, 48, 35], [3.2, 3.8, 48, 115]])
         self.assertGreater(self.loudness(sound, 3.2, 3.7), 2 * self.loudness(sound, 0.2, 0.7))
         centre = []
@@ -278,7 +278,7 @@ class Sounds(PageTest):
         sound = self.render([[0.2, 1.5, p, 120] for p in (36, 40, 43, 48, 52, 55, 60, 64, 67, 72)])
         self.assertLess(numpy.max(numpy.abs(sound)), 0.999)
 
-    def test_the_wav_is_one(self):
+    def test_the_wav_file_is_valid(self):
         self.open(
             data=web.samples(
                 1, outputs=[{"seed": 1, "performance": {"notes": [[0, 0.5, 60, 80]], "pedal": [], "seconds": 1}}]
@@ -292,7 +292,7 @@ class Sounds(PageTest):
         self.assertEqual(int.from_bytes(bytes(header[40:44]), "little"), size - 44)
         self.assertEqual(size - 44, 3 * RATE * 4)  # the piece and two seconds to ring
 
-    def test_it_plays_what_the_data_hold(self):
+    def test_it_plays_the_notes_of_the_data(self):
         notes = [[0.5, 0.9, 60, 90], [4.0, 4.4, 67, 90], [4.0, 25, 48, 90]]
         self.open(data=web.samples(1, outputs=[{"performance": {"notes": notes, "pedal": [], "seconds": 26}}]))
         self.js("""window.struck = []; window.levels = [];
@@ -323,18 +323,18 @@ class Sounds(PageTest):
         for (_, when), start in zip(struck, (4.0, 0.5, 4.0)):
             self.assertAlmostEqual(when, start, places=6)
         levels = self.js("return levels")
-        heard = max(level for at, level in levels if 0.52 < at < 0.9)
+        loudest = max(level for at, level in levels if 0.52 < at < 0.9)
         quiet = max(level for at, level in levels if 2.9 < at < 3.9)
-        self.assertGreater(heard, 0.005)
-        self.assertLess(quiet, 0.03 * heard)
+        self.assertGreater(loudest, 0.005)
+        self.assertLess(quiet, 0.03 * loudest)
         self.click("#play")
         self.assertEqual(self.browser.find("#play").accessible_name, "Play")
         stopped = self.position()
         after = self.browser.wait_js("await new Promise((r) => setTimeout(r, 1500)); return levels.at(-1)[1]")
-        self.assertLess(after, 0.03 * heard)  # the long note would still be there
+        self.assertLess(after, 0.03 * loudest)  # the long note would still be there
         self.assertEqual(self.position(), stopped)
 
-    def test_it_begins_within_a_held_note(self):
+    def test_it_starts_within_a_held_note(self):
         self.open(
             data=web.samples(1, outputs=[{"performance": {"notes": [[0, 5, 48, 100]], "pedal": [], "seconds": 6}}])
         )
@@ -561,7 +561,7 @@ class ForEverybody(PageTest):
 
 
 class Report(PageTest):
-    def test_curves_stand_where_the_data_are(self):
+    def test_curves_match_the_data(self):
         data = self.open("report")
         for by in ("step", "seconds"):
             self.click(f"input[name=x][value={by}]")
@@ -578,16 +578,16 @@ class Report(PageTest):
         ys = self.js(
             "return [...document.querySelectorAll('#loss .dot.valid')].map((d) => Number(d.getAttribute('cy')))"
         )
-        floors = self.js(
-            "return [...document.querySelectorAll('#loss line.floor')].map((d) => Number(d.getAttribute('y1')))"
+        baselines = self.js(
+            "return [...document.querySelectorAll('#loss line.baseline')].map((d) => Number(d.getAttribute('y1')))"
         )
         value_at = lambda y: 4.5 + (y - ys[0]) * (3.1 - 4.5) / (ys[2] - ys[0])
-        for y, value in zip(sorted(floors, reverse=True), sorted(data["floors"].values())):
+        for y, value in zip(sorted(baselines, reverse=True), sorted(data["baselines"].values())):
             self.assertAlmostEqual(value_at(y), value, places=3)
         names = self.js("return [...document.querySelectorAll('#loss text.name')].map((t) => t.textContent)")
-        self.assertEqual(set(names), {*data["floors"], "training", "validation"})
+        self.assertEqual(set(names), {*data["baselines"], "training", "validation"})
 
-    def test_read_out_table_and_words(self):
+    def test_read_out_table_and_text(self):
         self.open("report")
         self.browser.find("#loss svg").click()
         self.press(Keys.HOME, Keys.ARROW_RIGHT)
@@ -598,12 +598,12 @@ class Report(PageTest):
         ]
         self.assertEqual(rows[1][:3], ["200", "0:25", "409\u202f600"])
         self.assertIn("3.400", rows[1])
-        self.assertIn("3.100 nats per token at step 300", self.browser.find("#verdict").text)
-        self.assertIn("trigram (3.980)", self.browser.find("#verdict").text)
+        self.assertIn("3.100 nats per token at step 300", self.browser.find("#summary").text)
+        self.assertIn("trigram baseline (3.980)", self.browser.find("#summary").text)
         self.assertIn("64", self.browser.find("#settings").text)
         self.assertEqual(len(self.browser.find_all("#small figure")), 4)
 
-    def test_each_judgement_can_be_heard(self):
+    def test_each_evaluation_has_a_sample(self):
         data = self.open("report")
         rows = self.browser.find_all("#outputs button.row")
         self.assertEqual(len(rows), 4)
@@ -617,18 +617,18 @@ class Report(PageTest):
 
 
 class Explore(PageTest):
-    def test_cells_stand_in_their_row_and_column(self):
+    def test_outputs_are_in_their_row_and_column(self):
         data = self.open("explore")
         rows = self.browser.find_all(".grid tbody tr:has(td)")
         self.assertEqual(len(rows), 4)
         found = [[td.text for td in row.find_elements("css selector", "td")] for row in rows]
-        for i, cell in enumerate(data["outputs"]):
+        for i, output in enumerate(data["outputs"]):
             text = found[i // 4][i % 4]
-            self.assertIn(f"{cell['nll_per_token']:.2f} nats", text)
-            self.assertIn(f"{cell['notes_per_second']:.1f} n/s", text)
-            self.assertIn(f"{round(100 * cell['memorisation']['share'])}\u202f%", text)
-        self.assertEqual(found[3][3], "to come")
-        self.assertIn("1 to come", self.browser.find("#about").text)
+            self.assertIn(f"{output['nll_per_token']:.2f} nats", text)
+            self.assertIn(f"{output['notes_per_second']:.1f} n/s", text)
+            self.assertIn(f"{round(100 * output['memorisation']['share'])}\u202f%", text)
+        self.assertEqual(found[3][3], "pending")
+        self.assertIn("1 pending", self.browser.find("#about").text)
         self.assertIn("3.100", self.browser.find("#models").text)
 
     def choose(self, id, text):
@@ -638,7 +638,7 @@ class Explore(PageTest):
 
     def shown(self):
         return self.js(
-            "return rondo.shown.map((item) => [item.cell.model, item.cell.primer, item.cell.temperature, item.cell.nll_per_token])"
+            "return rondo.shown.map((item) => [item.output.model, item.output.primer, item.output.temperature, item.output.nll_per_token])"
         )
 
     def test_filters_and_orders(self):
@@ -666,7 +666,7 @@ class Explore(PageTest):
         self.assertEqual([s.get_attribute("aria-pressed") for s in self.browser.find_all(".star")].index("true"), 2)
         self.js("localStorage.clear()")
 
-    def test_nothing_need_be_kept(self):
+    def test_it_works_without_storage(self):
         script = self.browser.cdp(
             "Page.addScriptToEvaluateOnNewDocument",
             source="Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } })",

@@ -67,7 +67,7 @@ def main(writer, notes=None):
                 }}
                 performance.mark('rondo-end');
                 return gaps;""")
-            heard = browser.js("return rondo.stage.player.position")
+            position = browser.js("return rondo.stage.player.position")
             browser.driver.get("about:blank")  # ends the trace
             events = browser.drain_trace()
             main_threads = {
@@ -83,7 +83,7 @@ def main(writer, notes=None):
             ]
             longest = max(tasks, default=float("nan"))
             print(
-                f"played to {heard:.1f} s; {len(frames)} frames in {SECONDS} s, the longest {max(frames):.1f} ms, "
+                f"played to {position:.1f} s; {len(frames)} frames in {SECONDS} s, the longest {max(frames):.1f} ms, "
                 f"{sum(g > FRAME for g in frames)} over {FRAME} ms; {len(tasks)} events in the trace, the longest {longest:.1f} ms"
             )
             return 0 if statistics.median(paints) < PAINT and max(frames) <= FRAME and longest <= FRAME else 1

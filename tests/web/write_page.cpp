@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// write_page samples|report|explore DATA.json OUT.html: a page of data that a test made up.
+// write_page samples|report|explore DATA.json OUT.html: writes a page with the data of a test.
 #include <array>
 #include <exception>
 #include <filesystem>
@@ -27,6 +27,6 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  std::cerr << "write_page: no page is called " << argv[1] << '\n';
+  std::cerr << "write_page: there is no page " << argv[1] << '\n';
   return 2;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// FluidSynth as a function from events to samples: we read the file and keep the time, so that any file that the
-// program reads can be heard, and a note sounds where its tick says.
+// FluidSynth as a function from events to samples. The program's own reader and timing are used, so that every file
+// that the program accepts can be rendered, with exact times.
 #include "piano/audio/synthesizer.hpp"
 
 #include <rondo/midi/notes.hpp>
@@ -25,23 +25,23 @@ namespace {
 
 namespace midi = rondo::midi;
 
-constexpr double kLongestRing = 8;  // seconds that a note left in the pedal is waited for
-constexpr double kFade = 0.5;       // seconds at the very end, so that what still rings does not break off
+constexpr double kLongestRelease = 8;  // seconds that pedalled notes may last after the last key release
+constexpr double kFade = 0.5;          // seconds of fade-out at the end
 
-/// What FluidSynth complained of last; it would go to stderr otherwise.
-thread_local std::string t_complaint;
+/// The last error message of FluidSynth, which would otherwise be written to stderr.
+thread_local std::string t_message;
 
-void listen_to_complaints() {
+void capture_messages() {
   for (int level = FLUID_PANIC; level < LAST_LOG_LEVEL; ++level)
     fluid_set_log_function(
         level,
         [](int of, const char* message, void*) {
-          if (of <= FLUID_ERR) t_complaint = message;
+          if (of <= FLUID_ERR) t_message = message;
         },
         nullptr);
 }
 
-/// FluidSynth offers what it does not know to a library that complains on stderr, past anybody who listens.
+/// Checks the file type first: FluidSynth passes unknown files to a library that writes to stderr.
 bool is_soundfont(const std::filesystem::path& path) {
   std::array<char, 12> start{};
   std::ifstream(path, std::ios::binary).read(start.data(), start.size());
@@ -52,13 +52,13 @@ bool is_soundfont(const std::filesystem::path& path) {
 class Synth {
  public:
   explicit Synth(const std::filesystem::path& soundfont) {
-    if (!is_soundfont(soundfont)) throw std::runtime_error(soundfont.string() + " is no SoundFont");
-    listen_to_complaints();
+    if (!is_soundfont(soundfont)) throw std::runtime_error(soundfont.string() + " is not a SoundFont");
+    capture_messages();
     settings_.reset(new_fluid_settings());
     if (!settings_) fail("cannot be started");
     fluid_settings_setnum(settings_.get(), "synth.sample-rate", kSampleRate);
-    fluid_settings_setint(settings_.get(), "synth.polyphony", 1024);            // a held pedal makes many
-    fluid_settings_setint(settings_.get(), "synth.dynamic-sample-loading", 1);  // the piano, not the whole orchestra
+    fluid_settings_setint(settings_.get(), "synth.polyphony", 1024);            // a held pedal needs many voices
+    fluid_settings_setint(settings_.get(), "synth.dynamic-sample-loading", 1);  // load only the instruments in use
     synth_.reset(new_fluid_synth(settings_.get()));
     if (!synth_) fail("cannot be started");
     if (fluid_synth_sfload(synth_.get(), soundfont.string().c_str(), 1) == FLUID_FAILED)
@@ -68,7 +68,7 @@ class Synth {
   void play(const midi::Event& event) {
     fluid_synth_t* const synth = synth_.get();
     const int channel = event.channel();
-    switch (event.kind()) {  // what a SoundFont cannot do, FluidSynth refuses without harm
+    switch (event.kind()) {  // FluidSynth ignores what a SoundFont does not have
       case midi::Kind::note_on:
         if (event.data2 == 0)
           fluid_synth_noteoff(synth, channel, event.data1);
@@ -95,16 +95,16 @@ class Synth {
     }
   }
 
-  /// The next frames, from `first` up to `end`, into interleaved samples.
-  void sound(std::vector<float>& samples, std::size_t first, std::size_t end) {
+  /// Renders the frames [first, end) into interleaved samples.
+  void render(std::vector<float>& samples, std::size_t first, std::size_t end) {
     float* const at = samples.data() + 2 * first;
     if (fluid_synth_write_float(synth_.get(), static_cast<int>(end - first), at, 0, 2, at, 1, 2) == FLUID_FAILED)
-      fail("does not play");
+      fail("cannot render");
   }
 
  private:
   [[noreturn]] static void fail(const std::string& what) {
-    throw std::runtime_error("FluidSynth " + what + (t_complaint.empty() ? "" : ": " + t_complaint));
+    throw std::runtime_error("FluidSynth " + what + (t_message.empty() ? "" : ": " + t_message));
   }
   struct Delete {
     void operator()(fluid_settings_t* settings) const { delete_fluid_settings(settings); }
@@ -135,17 +135,17 @@ std::vector<TimedEvent> events_until(const midi::File& file, midi::Seconds end) 
   return events;
 }
 
-/// When the last note falls silent, for its key and pedal.
+/// The end of the last note, by key and pedal.
 midi::Seconds end_of_notes(const midi::File& file) {
   const auto performance = midi::extract<midi::Seconds>(file);
-  if (performance.notes.empty()) throw std::runtime_error("no notes to be heard");
+  if (performance.notes.empty()) throw std::runtime_error("no notes");
   midi::Seconds keys{}, strings{};
   for (const auto& note : performance.notes) keys = std::max(keys, note.end);
   for (const auto& note : rondo::music::extend_notes(performance)) strings = std::max(strings, note.end);
-  const auto end = std::clamp(strings, keys, keys + midi::Seconds{kLongestRing});
+  const auto end = std::clamp(strings, keys, keys + midi::Seconds{kLongestRelease});
   if (!(end.value <= kLongestSound))
-    throw std::runtime_error("music of " + std::to_string(std::lround(end.value)) + " s, where " +
-                             std::to_string(std::lround(kLongestSound)) + " s are the most");
+    throw std::runtime_error("the music lasts " + std::to_string(std::lround(end.value)) + " s, at most " +
+                             std::to_string(std::lround(kLongestSound)) + " s can be rendered");
   return end;
 }
 
@@ -161,11 +161,11 @@ std::vector<float> synthesize(const midi::File& file, const std::filesystem::pat
   const std::size_t frames = samples.size() / 2;
   std::size_t now = 0;
   for (const TimedEvent& event : events) {
-    if (event.frame > now) synth.sound(samples, now, event.frame);
+    if (event.frame > now) synth.render(samples, now, event.frame);
     now = event.frame;
     synth.play(event.event);
   }
-  synth.sound(samples, now, frames);
+  synth.render(samples, now, frames);
   const auto fade = static_cast<std::size_t>(kFade * kSampleRate);
   for (std::size_t left = 0; left < fade; ++left)
     for (std::size_t side = 0; side < 2; ++side)

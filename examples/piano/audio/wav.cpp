@@ -28,9 +28,9 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-fs::path named_soundfont(const fs::path& path, const std::string& by) {
+fs::path checked_soundfont(const fs::path& path, const std::string& source) {
   std::error_code code;
-  if (!fs::is_regular_file(path, code)) throw std::runtime_error(by + ": no SoundFont at " + path.string());
+  if (!fs::is_regular_file(path, code)) throw std::runtime_error(source + ": no SoundFont at " + path.string());
   return path;
 }
 
@@ -54,10 +54,10 @@ void put(std::string& out, std::uint32_t value, int bytes) {
   for (int k = 0; k < bytes; ++k) out += static_cast<char>(value >> 8 * k & 0xFF);
 }
 
-/// The header of a WAV file with so many bytes of samples.
+/// The header of a WAV file with that many bytes of samples.
 std::string wav_header(std::size_t bytes) {
   constexpr int kPcm = 1, kChannels = 2, kBits = 16, kFrame = kChannels * kBits / 8;
-  const auto size = static_cast<std::uint32_t>(bytes);  // an hour's is 635 MB
+  const auto size = static_cast<std::uint32_t>(bytes);  // an hour has 635 MB
   std::string header = "RIFF";
   put(header, 36 + size, 4);
   header += "WAVEfmt ";
@@ -73,7 +73,7 @@ std::string wav_header(std::size_t bytes) {
   return header;
 }
 
-/// 16-bit samples, little end first, the loudest of them at -1 dB.
+/// 16-bit little-endian samples with the peak at -1 dB.
 std::string to_16_bit(std::span<const float> samples) {
   constexpr float kPeak = 32767 * 0.891f;
   float loudest = 0;
@@ -100,17 +100,17 @@ std::vector<fs::path> soundfont_folders() {
   return folders;
 }
 
-fs::path find_soundfont(const fs::path& asked, const std::vector<fs::path>& folders) {
+fs::path find_soundfont(const fs::path& named, const std::vector<fs::path>& folders) {
   if (*missing_synthesizer() != '\0') throw std::runtime_error(std::string("--wav: ") + missing_synthesizer());
-  if (!asked.empty()) return named_soundfont(asked, "--soundfont");
-  if (const std::string given = environment("RONDO_SOUNDFONT"); !given.empty())
-    return named_soundfont(given, "RONDO_SOUNDFONT");
+  if (!named.empty()) return checked_soundfont(named, "--soundfont");
+  if (const std::string named_by_user = environment("RONDO_SOUNDFONT"); !named_by_user.empty())
+    return checked_soundfont(named_by_user, "RONDO_SOUNDFONT");
   for (const fs::path& folder : folders)
     if (fs::path found = soundfont_in(folder); !found.empty()) return found;
   std::string where;
   for (const fs::path& folder : folders) where += (where.empty() ? "" : ", ") + folder.string();
   throw std::runtime_error("--wav: no SoundFont in " + where +
-                           "; install one (Debian: fluid-soundfont-gm) or name yours with --soundfont FILE");
+                           "; install one (Debian: fluid-soundfont-gm) or give yours with --soundfont FILE");
 }
 
 void render_wav(const fs::path& midi, const fs::path& wav, const fs::path& soundfont) {
@@ -123,7 +123,7 @@ void render_wav(const fs::path& midi, const fs::path& wav, const fs::path& sound
   } catch (const std::bad_alloc&) {
     throw std::runtime_error(midi.string() + ": not enough memory to render it");
   } catch (const rondo::file_error&) {
-    throw;  // names the file that was to be written
+    throw;  // its message names the output file
   } catch (const std::runtime_error& e) {
     throw std::runtime_error(midi.string() + ": " + e.what());
   }

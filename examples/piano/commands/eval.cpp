@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/eval.hpp"
-#include "piano/evaluation/evaluate.hpp"
+#include "piano/commands/shared_options.hpp"
+#include "piano/data/load.hpp"
+#include "piano/evaluation/device_evaluation.hpp"
 #include "piano/evaluation/evaluator.hpp"
 #include "piano/evaluation/metrics.hpp"
+#include "piano/evaluation/ngram.hpp"
 #include "piano/generation/generate.hpp"
 #include "piano/run/corpus.hpp"
 #include "piano/run/run_dir.hpp"
 
 #include <rondo/music/tokens.hpp>
-#include "piano/evaluation/ngram.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -28,33 +30,36 @@ using nlohmann::json;
 struct Options {
   std::string run_dir;
   std::vector<std::string> data, only;
-  int samples = 16;
-  double sample_seconds = 20, window_seconds = 10, temperature = 1;
+  int num_outputs = 16, batch_size = 16, threads = rondo::max_threads();
+  double primer_seconds = 10, seconds = 20, window_seconds = 10;
+  rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
+  LoadOptions loading;
+  examples::DeviceOptions device;
   bool as_json = false;
 };
 
-/// All pieces that were given.
-std::vector<music::Piece> given(const Options& o, const Config& config) {
-  auto loaded = load(o.data, config.pedal);
+/// All pieces of --data.
+std::vector<music::Piece> load_data(const Options& o, const Config& config) {
+  auto loaded = load(o.data, config.pedal, o.loading);
   for (const std::string& problem : loaded.problems)
     std::fprintf(stderr, "piano eval: left out: %s\n", problem.c_str());
   return std::move(loaded.pieces);
 }
 
-/// Those of them to judge by: all, or those named by --only.
-std::vector<music::Piece> chosen(const Options& o, const std::vector<music::Piece>& all) {
+/// The pieces to evaluate: all, or those named by --only.
+std::vector<music::Piece> select(const Options& o, const std::vector<music::Piece>& all) {
   if (o.only.empty()) return all;
-  std::vector<music::Piece> some;
+  std::vector<music::Piece> selected;
   for (const std::string& name : o.only) {
     const auto found = std::ranges::find(all, name, &music::Piece::name);
     if (found == all.end()) throw std::runtime_error("--only: no piece is called '" + name + "'");
-    some.push_back(*found);
+    selected.push_back(*found);
   }
-  return some;
+  return selected;
 }
 
-/// The pieces that are not among the learned ones, whatever they are called there.
+/// The pieces whose tokens are not those of a training piece, whatever their names are.
 std::vector<music::Piece> not_in_training(const std::vector<music::Piece>& pieces,
                                           const std::vector<music::Piece>& train) {
   std::vector<std::vector<music::Token>> known;
@@ -65,50 +70,50 @@ std::vector<music::Piece> not_in_training(const std::vector<music::Piece>& piece
   return rest;
 }
 
-/// New music by the model: continuations of the evaluated pieces' openings, without these.
+/// Continuations of the beginnings of the evaluated pieces, without these beginnings.
 std::vector<music::Performance> continuations(const Options& o, const rondo::TokenModel<float>& model,
                                               const Config& config, const std::vector<music::Piece>& evaluated) {
-  constexpr double kPrimerSeconds = 10;
   std::vector<Request> requests;
-  for (int i = 0; i < o.samples; ++i) {
+  for (int i = 0; i < o.num_outputs; ++i) {
     const Primer primer =
-        primer_of(evaluated[static_cast<std::size_t>(i) % evaluated.size()].performance, kPrimerSeconds);
-    requests.push_back({.plan = continuation(primer, o.sample_seconds),
-                        .sampling = {.temperature = o.temperature},
+        primer_of(evaluated[static_cast<std::size_t>(i) % evaluated.size()].performance, o.primer_seconds);
+    requests.push_back({.plan = continuation(primer, o.seconds),
+                        .sampling = o.sampling,
                         .seed = o.seed + static_cast<std::uint64_t>(i),
                         .condition_values = condition_values_of(primer.performance)});
   }
   std::vector<music::Performance> outputs;
-  for (const GeneratedPiece& take : generate(model, config.input_spec(), requests, music::velocity(16)))
-    outputs.push_back(take.new_notes());
+  for (const GeneratedPiece& piece : generate(model, config.input_spec(), requests, music::velocity(16)))
+    outputs.push_back(piece.new_notes());
   return outputs;
 }
 
-json numbers(const Options& o) {
+json compute_metrics(const Options& o) {
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
-  const auto model = run_dir.read_model(config);
-  const auto all = given(o, config), evaluated = chosen(o, all),
-             train = corpus_or_none(config, {}, "piano eval: no n-gram baselines and no memorisation").train;
+  const auto all = load_data(o, config), evaluated = select(o, all),
+             train = corpus_or_none(config, o.loading, "piano eval: no n-gram baselines and no memorisation").train;
 
-  json result = to_json(evaluate(model, evaluated, config.input_spec()));
-  if (config.conditions.needs_lookahead())
-    result["nll_per_token_conditioned"] = evaluate(model, evaluated, config.input_spec(), true).per_token();
+  const DeviceEvaluation evaluation = evaluate_on_device(run_dir, config, evaluated, o.batch_size, o.device);
+  json result = to_json(evaluation.likelihood);
+  result.update(json(evaluation.device));
+  if (evaluation.conditioned) result["nll_per_token_conditioned"] = evaluation.conditioned->per_token();
   result["pieces"] = evaluated.size();
   result["pieces_in_training_set"] = evaluated.size() - not_in_training(evaluated, train).size();
-  result["floors"] = nullptr;
+  result["baselines"] = nullptr;
   if (!train.empty()) {
-    const auto f = ngram_baselines(train, evaluated, static_cast<int>(config.model.vocabulary));
-    result["floors"] = to_json(f);
-    result["floors"]["leave_one_out"] = f.leave_one_out;
+    const auto baselines = ngram_baselines(train, evaluated, static_cast<int>(config.model.vocabulary));
+    result["baselines"] = to_json(baselines);
+    result["baselines"]["leave_one_out"] = baselines.leave_one_out;
   }
+  result["floors"] = result["baselines"];  // its former name
   result["bars"] = bar_metrics(evaluated);
   result["distribution"] = nullptr;
   result["memorisation"] = nullptr;
-  if (o.samples == 0) return result;
+  if (o.num_outputs == 0) return result;
 
-  const Evaluator evaluator(train, not_in_training(all, train), o.sample_seconds, o.window_seconds);
-  const auto outputs = continuations(o, model, config, evaluated);
+  const Evaluator evaluator(train, not_in_training(all, train), o.seconds, o.window_seconds);
+  const auto outputs = continuations(o, run_dir.read_model(config), config, evaluated);
   result["distribution"] = evaluator.distribution(outputs);
   if (train.empty()) return result;
   json each = json::array();
@@ -121,36 +126,50 @@ json numbers(const Options& o) {
   return result;
 }
 
+void run(const Options& o) {
+  rondo::set_num_threads(o.threads);
+  const json result = compute_metrics(o);
+  if (o.as_json)
+    std::cout << result.dump() << std::endl;
+  else
+    print_metrics(result);
+}
+
 }  // namespace
 
 void add_eval(CLI::App& piano) {
+  using examples::integer_in, examples::real_in, examples::renamed;
   auto options = std::make_shared<Options>();
   Options& o = *options;
   CLI::App& app = *piano.add_subcommand(
-      "eval", "Evaluate a trained model: its likelihood of performances, its samples beside the training pieces.");
+      "eval",
+      "Evaluate a trained model: likelihood and calibration on given pieces, similarity of its samples to the training "
+      "pieces, memorisation.");
   app.option_defaults()->always_capture_default();
   app.add_option("--run-dir", o.run_dir, "folder of the training run")->required();
   app.add_option("--data", o.data, "MIDI files, ABC scores, or folders of them")->required();
-  app.add_option(
-      "--only", o.only,
-      "names of the pieces in --data to judge by (default: all); the others still tell what music shares that "
-      "the model has not learned");
-  app.add_option("--num-outputs", o.samples, "continuations to sample and compare with the pieces; 0: none")
-      ->check(CLI::Range(0, 1000));
-  app.add_option("--seconds", o.sample_seconds, "length of each, in seconds")->check(CLI::PositiveNumber);
+  app.add_option("--only", o.only,
+                 "names of the pieces in --data to evaluate (default: all); the others serve as held-out reference for "
+                 "memorisation");
+  app.add_option("--batch-size", o.batch_size, "sequences per batch")->check(integer_in("[1, 65536]"));
+  app.add_option("--num-outputs", o.num_outputs,
+                 "number of samples, continuations of the pieces' beginnings, computed on the CPU; 0: none")
+      ->check(integer_in("[0, 1000]"));
+  app.add_option("--primer-seconds", o.primer_seconds, "length of these beginnings, in seconds")
+      ->check(real_in("(0, inf)"));
+  app.add_option("--seconds", o.seconds, "length of each sample, in seconds")->check(real_in("(0, inf)"));
   app.add_option("--window-seconds", o.window_seconds,
                  "length of the windows in which samples are compared with the training pieces, in seconds")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--temperature", o.temperature, "of the sampling")->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", o.seed, "seed of the sampling");
+      ->check(real_in("(0, inf)"));
+  add_sampling_options(app, o.sampling);
+  app.add_option("--seed", o.seed, "seed of the first sample; the others use the next seeds");
+  examples::add_threads_option(app, o.threads);
+  add_load_options(app, o.loading);
+  examples::add_device_options(app, o.device);
   app.add_flag("--json", o.as_json, "print one JSON object on stdout");
-  app.callback([options] {
-    const json result = numbers(*options);
-    if (options->as_json)
-      std::cout << result.dump() << std::endl;
-    else
-      print_metrics(result);
-  });
+  renamed(app, "--samples", "--num-outputs");
+  renamed(app, "--sample-seconds", "--seconds");
+  app.callback([options] { run(*options); });
 }
 
 }  // namespace piano

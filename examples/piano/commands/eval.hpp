@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `piano eval`: how well a trained model foretells given performances, in nats.
+// `piano eval`: evaluates a trained model on given performances.
 #pragma once
 
 #include <CLI/CLI.hpp>

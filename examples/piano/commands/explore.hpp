@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// piano explore: several models, primers, temperatures and seeds, side by side on one page.
+// `piano explore`: several models, primers, temperatures and seeds, side by side on one page.
 #pragma once
 
 #include <CLI/CLI.hpp>

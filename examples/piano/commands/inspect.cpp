@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/inspect.hpp"
+#include "piano/commands/shared_options.hpp"
 
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/reader.hpp>
@@ -28,11 +29,11 @@ using nlohmann::json;
 namespace midi = rondo::midi;
 namespace music = rondo::music;
 
-constexpr int kDrums = 9;  // the channel
+constexpr int kDrumChannel = 9;
 
 struct Options {
   std::vector<std::string> files;
-  std::string write;
+  std::string write, pedal = "extend";
   bool as_json = false;
   bool notes = false;
   bool ticks = false;
@@ -40,19 +41,19 @@ struct Options {
 
 struct Inspection {
   std::string path;
-  std::string error;  // empty: the file could be read, and written where that was asked for
+  std::string error;  // empty if the file was read and, with --write, written
   midi::ReadResult read;
   std::vector<midi::TrackSummary> tracks;
   midi::Performance<midi::Ticks> in_ticks;
   midi::Performance<midi::Seconds> in_seconds;
-  std::optional<std::size_t> tokens;  // none: the file is too long to have any
+  std::optional<std::size_t> tokens;  // none: the file is too long to be encoded
 };
 
-/// Tokens that training makes of the file by default: without the drums, notes extended by the pedal.
-std::optional<std::size_t> count_tokens(midi::Performance<midi::Seconds> performance) {
+/// The number of tokens that training with this pedal mode would encode the file as, without drums.
+std::optional<std::size_t> count_tokens(midi::Performance<midi::Seconds> performance, music::PedalMode pedal) {
   if (performance.duration.value > music::kLongestPerformance) return std::nullopt;
-  std::erase_if(performance.notes, [](const auto& note) { return note.channel == kDrums; });
-  return music::encode(music::apply_pedal(performance, music::PedalMode::extend), music::LeadIn::drop).size();
+  std::erase_if(performance.notes, [](const auto& note) { return note.channel == kDrumChannel; });
+  return music::encode(music::apply_pedal(performance, pedal), music::LeadIn::drop).size();
 }
 
 Inspection inspect(const std::string& path, const Options& options) {
@@ -63,10 +64,10 @@ Inspection inspect(const std::string& path, const Options& options) {
     for (const midi::Track& track : found.read.file.tracks) found.tracks.push_back(midi::summarize(track));
     found.in_ticks = midi::extract<midi::Ticks>(found.read.file);
     found.in_seconds = midi::extract<midi::Seconds>(found.read.file);
-    found.tokens = count_tokens(found.in_seconds);
+    found.tokens = count_tokens(found.in_seconds, music::pedal_mode(options.pedal));
     if (!options.write.empty()) midi::write_file(options.write, found.read.file);
-  } catch (const std::exception& complaint) {
-    found.error = complaint.what();
+  } catch (const std::exception& e) {
+    found.error = e.what();
   }
   return found;
 }
@@ -77,8 +78,7 @@ std::size_t pedal_events(const Inspection& found) {
   return count;
 }
 
-// ---- for programs
-// ----------------------------------------------------------------------------------------------------
+// ---- JSON output
 
 json division_json(const midi::Division& division) {
   if (!division.is_smpte()) return division.ticks_per_quarter;
@@ -136,10 +136,9 @@ json to_json(const Inspection& found, const Options& options) {
   return out;
 }
 
-// ---- for people
-// ------------------------------------------------------------------------------------------------------
+// ---- text output
 
-/// Names come from files and go to a terminal: no control characters.
+/// Replaces control characters, as names from files are printed to a terminal.
 std::string printable(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < ' ' || c == 0x7F) c = '.';
@@ -183,15 +182,15 @@ void print(const Inspection& found, const Options& options) {
               pedal_events(found), found.in_ticks.controls.size() - pedal_events(found),
               found.in_ticks.pitch_bends.size());
   if (found.tokens) {
-    std::printf("  %zu tokens, with the pedal extending notes\n", *found.tokens);
+    std::printf("  %zu tokens with --pedal %s\n", *found.tokens, options.pedal.c_str());
   } else {
     std::printf("  no tokens: longer than %.0f s\n", music::kLongestPerformance);
   }
   if (found.in_ticks.hanging_notes != 0) {
-    std::printf("  %zu notes that nothing ended last to the end of their track\n", found.in_ticks.hanging_notes);
+    std::printf("  %zu notes without a note-off; they last to the end of their track\n", found.in_ticks.hanging_notes);
   }
   if (found.in_ticks.orphan_note_offs != 0) {
-    std::printf("  %zu note-offs that ended nothing were ignored\n", found.in_ticks.orphan_note_offs);
+    std::printf("  %zu note-offs without a note-on were ignored\n", found.in_ticks.orphan_note_offs);
   }
   print_tracks(found);
   for (const midi::Diagnostic& d : found.read.diagnostics) {
@@ -205,15 +204,15 @@ void print(const Inspection& found, const Options& options) {
 
 void run(const Options& options) {
   if (!options.write.empty() && options.files.size() != 1) {
-    throw CLI::ValidationError("--write", "takes exactly one FILE to write again");
+    throw CLI::ValidationError("--write", "wants exactly one FILE");
   }
-  bool all_well = true;
+  bool ok = true;
   json files = json::array();
   for (const std::string& path : options.files) {
     const Inspection found = inspect(path, options);
     if (!found.error.empty()) {
       std::fprintf(stderr, "piano inspect: %s\n", printable(found.error).c_str());
-      all_well = false;
+      ok = false;
     }
     if (options.as_json) {
       files.push_back(to_json(found, options));
@@ -222,27 +221,30 @@ void run(const Options& options) {
     }
   }
   if (options.as_json) {
-    // Names of tracks and files are bytes of any encoding; what is not UTF-8 is replaced.
+    // Names of tracks and files have any encoding; bytes that are not UTF-8 are replaced.
     const std::string text = json{{"files", std::move(files)}}.dump(-1, ' ', false, json::error_handler_t::replace);
     std::printf("%s\n", text.c_str());
   }
   if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
     std::fprintf(stderr, "piano inspect: cannot write the output: %s\n", std::strerror(errno));
-    all_well = false;
+    ok = false;
   }
-  if (!all_well) throw CLI::RuntimeError(1);
+  if (!ok) throw CLI::RuntimeError(1);
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& piano) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = piano.add_subcommand("inspect", "Tell what is in MIDI files and what was wrong with them");
+  CLI::App* command = piano.add_subcommand("inspect", "Show the contents and errors of MIDI files.");
+  command->option_defaults()->always_capture_default();
   command->add_option("FILE", options->files, "MIDI files")->required();
-  command->add_flag("--json", options->as_json, "One JSON object on stdout instead of text; times in seconds");
-  command->add_flag("--notes", options->notes, "List every note: start, end, pitch, velocity, track, channel");
-  command->add_flag("--ticks", options->ticks, "Times of listed notes and pedals in the file's ticks, not in seconds");
-  command->add_option("--write", options->write, "Write the one FILE again, without its faults, as this MIDI file")
+  command->add_flag("--json", options->as_json, "print one JSON object on stdout; times in seconds");
+  command->add_flag("--notes", options->notes, "list every note: start, end, pitch, velocity, track, channel");
+  command->add_flag("--ticks", options->ticks,
+                    "times of the listed notes and pedals in ticks of the file instead of seconds");
+  add_pedal_option(*command, options->pedal);
+  command->add_option("--write", options->write, "write the one FILE, repaired, to this MIDI file")
       ->type_name("OUT.mid");
   command->callback([options] { run(*options); });
 }

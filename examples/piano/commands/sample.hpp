@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `piano sample`: new performances from a trained model, written as MIDI files with a manifest.
+// `piano sample`: samples performances from a trained model; writes MIDI files and a manifest.
 #pragma once
 
 #include <CLI/CLI.hpp>

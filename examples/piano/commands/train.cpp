@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/train.hpp"
+#include "piano/commands/shared_options.hpp"
 #include "piano/run/configurations.hpp"
 #include "piano/run/corpus.hpp"
 #include "piano/training/run.hpp"
@@ -25,12 +26,12 @@ struct Options {
   bool scores = false, augment = true, as_json = false;
 };
 
-/// Options that a configuration has values for: one that is not on the command line is taken from it.
+/// Options that --config has values for. A value on the command line takes precedence.
 class Settings {
  public:
   Settings(CLI::App& app, Config& config) : app_(app), config_(config) {}
 
-  /// `of` gives the value's place in a Config.
+  /// `of` returns a reference to the value in a Config.
   template <class Of>
   CLI::Option* add(const char* name, Of of, const char* help) {
     CLI::Option* option = app_.add_option(name, of(config_), help);
@@ -38,9 +39,9 @@ class Settings {
     return option;
   }
 
-  void take_others_from(const Config& configuration) {
-    for (const auto& [option, take] : all_)
-      if (option->count() == 0) take(config_, configuration);
+  void set_others_from(const Config& configuration) {
+    for (const auto& [option, set] : all_)
+      if (option->count() == 0) set(config_, configuration);
   }
 
  private:
@@ -67,7 +68,7 @@ void run(Options& o) {
     return;
   }
   const RunDir folder(o.training.run_dir);
-  std::printf("trained %lld steps in %s; best validation %.3f nats per token; model in %s\n%s  to see and hear it\n",
+  std::printf("trained %lld steps in %s; best validation %.3f nats per token; model: %s\nreport with samples: %s\n",
               result["steps"].get<long long>(), minutes_text(result["seconds"].get<double>()).c_str(),
               result["best_valid_nll"].get<double>(), folder.model().c_str(), folder.report().c_str());
 }
@@ -75,113 +76,119 @@ void run(Options& o) {
 }  // namespace
 
 void add_train(CLI::App& piano) {
+  using examples::integer_in, examples::real_in, examples::renamed;
   auto options = std::make_shared<Options>();
   Options& o = *options;
   TrainingOptions& t = o.training;
   Config& config = t.config;
   config = configuration("default");
-  CLI::App& app = *piano.add_subcommand("train", "Learn from performances; write a run's folder.");
+  CLI::App& app = *piano.add_subcommand("train", "Train a model on MIDI files and scores; write a run folder.");
   app.option_defaults()->always_capture_default();
   auto settings = std::make_shared<Settings>(app, config);
 
   app.add_option("--data", config.data, "MIDI files, ABC scores, or folders of them");
-  app.add_flag("--scores", o.scores, "learn from the bundled pieces (beside --data, if that is given too)");
+  app.add_flag("--scores", o.scores, "train on the bundled pieces, in addition to --data");
   app.add_option("--run-dir", t.run_dir, "folder to write: config.json, the weights, metrics.jsonl, report.html")
       ->required();
   app.add_option("--validation", config.validation,
-                 "names of the pieces to judge by; without it --validation-fraction");
+                 "names of the validation pieces (default: --validation-fraction of all pieces)");
   app.add_option("--validation-fraction", config.validation_fraction,
-                 "share of the pieces to judge by, drawn with --seed")
-      ->check(CLI::Range(0.0, 1.0));
+                 "fraction of the pieces for validation, drawn with --seed")
+      ->check(real_in("[0, 1]"));
 
-  std::string about = "settings that go together, of which each can be given by itself:";
-  for (const Configuration& c : configurations()) about += "\n" + c.name + ": " + c.about;
-  auto* name = app.add_option("--config", o.config, about)->check(CLI::IsMember(configuration_names()));
+  std::string presets = "preset of the options below; an option on the command line overrides it:";
+  for (const Configuration& c : configurations()) presets += "\n" + c.name + ": " + c.about;
+  auto* name = app.add_option("--config", o.config, presets)->check(CLI::IsMember(configuration_names()));
   settings
       ->add(
           "--layers", [](Config & c) -> auto& { return c.model.layers; }, "LSTM layers")
-      ->check(CLI::Range(1, 64));
+      ->check(integer_in("[1, 64]"));
   settings
       ->add(
-          "--hidden", [](Config & c) -> auto& { return c.model.hidden; }, "LSTM units a layer")
-      ->check(CLI::Range(1, 1 << 16));
+          "--hidden", [](Config & c) -> auto& { return c.model.hidden; }, "LSTM units per layer")
+      ->check(integer_in("[1, 65536]"));
   settings
       ->add(
-          "--embedding", [](Config & c) -> auto& { return c.model.embedding; }, "features of a token's embedding")
-      ->check(CLI::Range(1, 1 << 16));
+          "--embedding", [](Config & c) -> auto& { return c.model.embedding; }, "features of the token embedding")
+      ->check(integer_in("[1, 65536]"));
   settings
       ->add(
           "--dropout", [](Config & c) -> auto& { return c.model.dropout; },
-          "probability of dropping between layers and before the output")
-      ->check(CLI::Range(0.0, 0.99));
-  auto* steps = app.add_option("--steps", config.steps, "batches to train on")->check(CLI::PositiveNumber);
-  app.add_option("--minutes", config.minutes, "minutes to train, if --steps is not given (2 if neither is)")
-      ->check(CLI::PositiveNumber)
+          "dropout probability between layers and before the output layer")
+      ->check(real_in("[0, 1)"));
+  auto* steps = app.add_option("--steps", config.steps, "batches to train on")->check(integer_in("[1, inf)"));
+  app.add_option("--minutes", config.minutes, "minutes to train, instead of --steps (default: 2)")
+      ->check(real_in("(0, inf)"))
       ->excludes(steps);
   settings
       ->add(
-          "--batch-size", [](Config & c) -> auto& { return c.batch_size; }, "streams side by side")
-      ->check(CLI::Range(1, 1 << 16));
+          "--batch-size", [](Config & c) -> auto& { return c.batch_size; }, "sequences per batch")
+      ->check(integer_in("[1, 65536]"));
   settings
       ->add(
           "--sequence-length", [](Config & c) -> auto& { return c.sequence_length; },
-          "tokens that gradients go back through")
-      ->check(CLI::Range(1, 1 << 16));
+          "length of truncated backpropagation through time, in tokens")
+      ->check(integer_in("[1, 65536]"));
   settings
       ->add(
           "--windows", [](Config & c) -> auto& { return c.windows; },
-          "sequence lengths that a stream reads on before it jumps; 0: to the end of its piece")
-      ->check(CLI::Range(0, 1 << 20));
+          "number of consecutive sequences over which the state is carried; 0: whole pieces")
+      ->check(integer_in("[0, 1048576]"));
   settings
       ->add(
-          "--learning-rate", [](Config & c) -> auto& { return c.learning_rate; }, "Adam's peak learning rate")
-      ->check(CLI::PositiveNumber);
+          "--learning-rate", [](Config & c) -> auto& { return c.learning_rate; },
+          "peak learning rate of Adam, with cosine decay")
+      ->check(real_in("(0, inf)"));
   settings
       ->add(
           "--warmup", [](Config & c) -> auto& { return c.warmup; },
-          "share of the run in which the learning rate rises to its peak")
-      ->check(CLI::Range(0.0, 1.0));
+          "warmup of the learning rate, as a fraction of the run")
+      ->check(real_in("[0, 1]"));
   settings
       ->add(
-          "--beta2", [](Config & c) -> auto& { return c.beta2; }, "Adam's decay of squared gradients")
-      ->check(CLI::Range(0.0, 0.99999));
+          "--beta2", [](Config & c) -> auto& { return c.beta2; }, "Adam's decay rate of squared gradients")
+      ->check(real_in("[0, 1)"));
   settings
       ->add(
           "--weight-decay", [](Config & c) -> auto& { return c.weight_decay; }, "decoupled weight decay")
-      ->check(CLI::NonNegativeNumber);
+      ->check(real_in("[0, inf)"));
   settings
       ->add(
-          "--clip", [](Config & c) -> auto& { return c.clip; }, "largest norm of the gradient")
-      ->check(CLI::PositiveNumber);
-  app.add_flag("--augment,!--no-augment", o.augment, "train on transposed and stretched variants too");
-  app.add_option("--transpose", o.transpose, "lowest and highest transposition of the variants, semitones (-3 3)")
+          "--clip", [](Config & c) -> auto& { return c.clip; },
+          "largest norm of the gradient; a larger one is scaled down to it")
+      ->check(real_in("(0, inf)"));
+  app.add_flag("--augment,!--no-augment", o.augment, "train on transposed and time-stretched variants, too");
+  app.add_option("--transpose", o.transpose,
+                 "lowest and highest transposition of the variants, in semitones (default: -3 3)")
       ->expected(2)
-      ->check(CLI::Range(-12, 12));
-  app.add_option("--pedal", o.pedal, "the sustain pedal: extend notes by it, make it tokens, or ignore it")
-      ->check(CLI::IsMember({"extend", "tokens", "ignore"}));
+      ->check(integer_in("[-12, 12]"));
+  add_pedal_option(app, o.pedal);
   app.add_option(
          "--condition", o.conditions,
-         "tell the model beside the notes: notes-per-second and key, which `sample` can then set; sounding, the "
-         "keys that are down (default: what --config says)")
+         "additional inputs of the model: notes-per-second and key, which `sample` can set; active-notes, the keys "
+         "that are down and the pedal (default: those of --config)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"notes-per-second", "key", "sounding"}));
-  app.add_option("--evaluations", t.evaluations, "how often to judge on validation, to save and to play a sample")
-      ->check(CLI::Range(1, 1000));
-  app.add_option("--patience", t.patience,
-                 "end early after that many evaluations in a row that are no better than the best; 0: never")
-      ->check(CLI::Range(0, 1000));
-  app.add_option("--threads", o.threads, "CPU threads (default: one a core); results are the same for any number")
-      ->check(CLI::Range(1, 1024));
+      ->check(examples::renamed_value("sounding", "active-notes"))
+      ->check(CLI::IsMember({"notes-per-second", "key", "active-notes"}));
+  app.add_option("--evaluations", t.evaluations,
+                 "number of validation runs; each saves a checkpoint and a sample (temperature 1, seed 1)")
+      ->check(integer_in("[1, 1000]"));
+  app.add_option("--patience", t.patience, "early stopping after that many evaluations without improvement; 0: never")
+      ->check(integer_in("[0, 1000]"));
+  examples::add_threads_option(app, o.threads);
   add_load_options(app, t.loading);
   examples::add_device_options(app, t.device);
-  app.add_option("--seed", config.seed, "seed of everything random");
-  app.add_flag("--resume", t.resume,
-               "go on with the run in --run-dir; --steps or --minutes, counted from its beginning, may be new");
+  app.add_option("--seed", config.seed, "random seed");
+  app.add_flag(
+      "--resume", t.resume,
+      "resume the run in --run-dir; --steps or --minutes, counted from the beginning of the run, can be changed");
   app.add_flag("--json", o.as_json, "print one JSON object on stdout");
+  renamed(app, "--judgements", "--evaluations");
+  renamed(app, "--validation-share", "--validation-fraction");
   app.callback([options, settings, name] {
     if (name->count() > 0) {
       const Config& named = configuration(options->config);
-      settings->take_others_from(named);
+      settings->set_others_from(named);
       options->training.config.conditions = named.conditions;
     }
     run(*options);

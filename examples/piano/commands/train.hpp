@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `piano train`: learns from performances and writes a run's folder.
+// `piano train`: trains a model and writes a run folder.
 #pragma once
 
 #include <CLI/CLI.hpp>

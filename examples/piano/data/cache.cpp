@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A cache file is a header (magic, version, byte order, the home folder) and entries end to end. An entry is its
-// length, a checksum of all that follows, the file's stamp and path, and the reading. Numbers are in this machine's
+// A cache file is a header (magic, version, byte order, the folder of music) and a sequence of entries. An entry is its
+// length, a checksum of all that follows, the file's stamp and path, and the parsed piece. Numbers are in the machine's
 // byte order.
 #include "piano/data/cache.hpp"
 
@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 namespace music = rondo::music;
 
 constexpr char kMagic[16] = "rondo readings\n";
-// To be raised with every change to the format, and to what reading a file gives: notes, pedal, bars, performances.
+// To be incremented with every change of the format or of the parsed pieces: notes, pedal, bars, performances.
 constexpr std::uint32_t kFormat = 1;
 constexpr std::uint32_t kByteOrder = 0x01020304;
 
@@ -46,13 +46,13 @@ void pack_text(std::string& out, std::string_view text) {
   out += text;
 }
 
-/// What pack wrote, one thing after another; the bytes must be there.
+/// Reads values in the order in which pack wrote them; the bytes must exist.
 template <class... T>
 void unpack(const char* at, T&... values) {
   ((std::memcpy(&values, at, sizeof values), at += sizeof values), ...);
 }
 
-/// Takes a file of unknown truth apart: after the first thing that is not there it has `failed` and gives nothing more.
+/// Parser for an untrusted file. After the first missing value it has `failed` and returns nothing more.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
@@ -73,7 +73,7 @@ class Reader {
   }
   std::string_view text() { return take(number()); }
 
-  /// A list of things of `size` bytes each: item(at) for each.
+  /// A list of items of `size` bytes each: calls count_is(count), then item(at, i) for each.
   template <class Count, class Item>
   void list(std::size_t size, Count count_is, Item item) {
     const std::uint64_t count = number();
@@ -93,7 +93,7 @@ class Reader {
   bool failed_ = false;
 };
 
-/// How an entry begins.
+/// The beginning of an entry.
 struct Label {
   std::uint64_t checksum;  // of all that follows it
   FileStamp stamp;
@@ -107,7 +107,7 @@ struct Label {
   }
 };
 
-/// Against a disk's faults and halves of files, not against ill will; eight bytes at a time.
+/// Detects corruption and truncation, not tampering; eight bytes at a time.
 std::uint64_t checksum(std::string_view bytes) {
   std::uint64_t sum = bytes.size();
   while (!bytes.empty()) {
@@ -137,7 +137,7 @@ std::string hexadecimal(std::uint64_t number) {
   return text;
 }
 
-/// A file's bytes, and how many; none if it cannot be read.
+/// The bytes of a file and their number; none if it cannot be read.
 std::pair<std::unique_ptr<char[]>, std::size_t> read_whole(const fs::path& path) {
   std::error_code code;
   if (!fs::is_regular_file(path, code)) return {};
@@ -151,15 +151,15 @@ std::pair<std::unique_ptr<char[]>, std::size_t> read_whole(const fs::path& path)
   return {std::move(bytes), size};
 }
 
-/// Whether a time is one that reading can have given.
+/// Whether a time can be that of a parsed piece.
 bool is_time(rondo::midi::Seconds time) { return time.value >= 0 && time.value <= music::kLongestPerformance; }
 
 }  // namespace
 
 fs::path cache_folder() {
-  // A relative XDG_CACHE_HOME is to be ignored, says the XDG Base Directory Specification.
-  const char* const given = std::getenv("XDG_CACHE_HOME");
-  if (given != nullptr && fs::path(given).is_absolute()) return fs::path(given) / "rondo";
+  // The XDG Base Directory Specification says to ignore a relative XDG_CACHE_HOME.
+  const char* const cache_home = std::getenv("XDG_CACHE_HOME");
+  if (cache_home != nullptr && fs::path(cache_home).is_absolute()) return fs::path(cache_home) / "rondo";
   const char* const home = std::getenv("HOME");
   return home != nullptr && *home != '\0' ? fs::path(home) / ".cache" / "rondo" : fs::path();
 }
@@ -178,7 +178,7 @@ Cache::Cache(const fs::path& folder, const fs::path& home)
   std::size_t size = 0;
   try {
     std::tie(bytes_, size) = read_whole(path_);
-  } catch (const std::exception&) {  // no memory for it
+  } catch (const std::exception&) {  // out of memory: no cache
   }
   const std::string_view bytes(bytes_.get(), size);
   if (!bytes.starts_with(header_)) return;
@@ -187,7 +187,7 @@ Cache::Cache(const fs::path& folder, const fs::path& home)
     const std::string_view entry = all.text();
     Reader fields(entry);
     const Label label(fields);
-    if (all.failed() || fields.failed()) return;  // what came before may still serve
+    if (all.failed() || fields.failed()) return;  // the entries before it are kept
     entries_.insert_or_assign(std::string(label.path), entry);
   }
 }
@@ -199,24 +199,24 @@ std::optional<std::string_view> Cache::find(const std::string& path, const FileS
   return Label(fields).stamp == stamp ? std::optional(found->second) : std::nullopt;
 }
 
-std::string Cache::encode(const std::string& path, const FileStamp& stamp, const ParsedPiece& reading) {
-  const music::Performance& played = reading.piece.performance;
+std::string Cache::encode(const std::string& path, const FileStamp& stamp, const ParsedPiece& parsed) {
+  const music::Performance& played = parsed.piece.performance;
   std::string entry;
-  entry.reserve(256 + path.size() + reading.problem.size() + played.notes.size() * kNoteBytes +
-                played.controls.size() * kControlBytes + reading.piece.bars.size() * kBarBytes);
+  entry.reserve(256 + path.size() + parsed.problem.size() + played.notes.size() * kNoteBytes +
+                played.controls.size() * kControlBytes + parsed.piece.bars.size() * kBarBytes);
   pack(entry, std::uint64_t{0}, stamp.size, stamp.modified);
   pack_text(entry, path);
-  pack_text(entry, reading.problem);
-  pack(entry, reading.music, std::uint64_t{played.notes.size()});
+  pack_text(entry, parsed.problem);
+  pack(entry, parsed.music, std::uint64_t{played.notes.size()});
   for (std::size_t i = 0; i < played.notes.size(); ++i) {
     const music::Note& note = played.notes[i];
-    pack(entry, note.start.value, note.end.value, reading.sounding_end[i].value, note.pitch, note.velocity,
+    pack(entry, note.start.value, note.end.value, parsed.sounding_end[i].value, note.pitch, note.velocity,
          note.channel);
   }
   pack(entry, std::uint64_t{played.controls.size()});
   for (const auto& change : played.controls) pack(entry, change.time.value, change.value, change.channel);
-  pack(entry, std::uint64_t{reading.piece.bars.size()});
-  for (const auto& bar : reading.piece.bars) pack(entry, bar.seconds, std::int32_t{bar.number});
+  pack(entry, std::uint64_t{parsed.piece.bars.size()});
+  for (const auto& bar : parsed.piece.bars) pack(entry, bar.seconds, std::int32_t{bar.number});
   const std::uint64_t sum = checksum(std::string_view(entry).substr(sizeof sum));
   std::memcpy(entry.data(), &sum, sizeof sum);
   return entry;
@@ -226,20 +226,20 @@ std::optional<ParsedPiece> Cache::decode(std::string_view entry) {
   Reader fields(entry);
   const Label label(fields);
   if (fields.failed() || label.checksum != checksum(entry.substr(sizeof label.checksum))) return std::nullopt;
-  ParsedPiece reading;
-  reading.problem = fields.text();
-  reading.music = fields.number();
+  ParsedPiece parsed;
+  parsed.problem = fields.text();
+  parsed.music = fields.number();
   std::vector<music::Note> notes;
   std::vector<music::ControlChange> controls;
-  auto& sounding_end = reading.sounding_end;
-  auto& bars = reading.piece.bars;
-  bool sound = true;  // by what a reading can be, whatever the checksum says
+  auto& sounding_end = parsed.sounding_end;
+  auto& bars = parsed.piece.bars;
+  bool valid = true;  // the ranges of all values, in addition to the checksum
   fields.list(
       kNoteBytes, [&](std::size_t count) { notes.resize(count), sounding_end.resize(count); },
       [&](const char* at, std::size_t i) {
         music::Note& note = notes[i];
         unpack(at, note.start.value, note.end.value, sounding_end[i].value, note.pitch, note.velocity, note.channel);
-        sound = sound && is_time(note.start) && is_time(note.end) && note.start <= note.end && note.pitch < 128 &&
+        valid = valid && is_time(note.start) && is_time(note.end) && note.start <= note.end && note.pitch < 128 &&
                 note.velocity < 128 && note.channel < 16 &&
                 (sounding_end[i] == ParsedPiece::kNeverSounds ||
                  (is_time(sounding_end[i]) && sounding_end[i] >= note.start));
@@ -248,7 +248,7 @@ std::optional<ParsedPiece> Cache::decode(std::string_view entry) {
       kControlBytes, [&](std::size_t count) { controls.resize(count); },
       [&](const char* at, std::size_t i) {
         unpack(at, controls[i].time.value, controls[i].value, controls[i].channel);
-        sound = sound && is_time(controls[i].time) && controls[i].value < 128 && controls[i].channel < 16;
+        valid = valid && is_time(controls[i].time) && controls[i].value < 128 && controls[i].channel < 16;
       });
   fields.list(
       kBarBytes, [&](std::size_t count) { bars.resize(count); },
@@ -257,33 +257,33 @@ std::optional<ParsedPiece> Cache::decode(std::string_view entry) {
         unpack(at, bars[i].seconds, number);
         bars[i].number = number;
       });
-  if (!sound || !fields.whole() || (notes.empty() && reading.problem.empty())) return std::nullopt;
-  reading.piece.performance = music::make_performance(std::move(notes), std::move(controls));
-  return reading;
+  if (!valid || !fields.whole() || (notes.empty() && parsed.problem.empty())) return std::nullopt;
+  parsed.piece.performance = music::make_performance(std::move(notes), std::move(controls));
+  return parsed;
 }
 
 void Cache::write(const std::vector<std::string_view>& entries, bool keep_others) const try {
-  std::map<std::string_view, std::string_view> all;  // by path, so that one state of a folder is one file
+  std::map<std::string_view, std::string_view> all;  // by path, so that the file does not depend on the order
   if (keep_others) all.insert(entries_.begin(), entries_.end());
   for (std::string_view entry : entries) {
     Reader fields(entry);
     all.insert_or_assign(Label(fields).path, entry);
   }
   std::vector<std::uint64_t> lengths;
-  lengths.reserve(all.size());  // the parts point into it
+  lengths.reserve(all.size());  // `parts` refers to its elements
   std::vector<std::string_view> parts{header_};
   for (const auto& [path, entry] : all) {
     lengths.push_back(entry.size());
     parts.emplace_back(reinterpret_cast<const char*>(&lengths.back()), sizeof lengths.back());
     parts.push_back(entry);
   }
-  fs::create_directories(path_.parent_path());
-  // Another process may be at it: each writes a file of its own name, and the last to be done stays.
+  std::error_code code;
+  fs::create_directories(path_.parent_path(), code);
+  // Another process may write it, too: each writes a file of its own name and renames it; the last one wins.
   fs::path own = path_;
   own += '.';
   own += std::to_string(::getpid());
   rondo::replace_file(own, parts);
-  std::error_code code;
   fs::rename(own, path_, code);
   if (code) fs::remove(own, code);
 } catch (const std::exception&) {

@@ -29,39 +29,39 @@ namespace {
 namespace fs = std::filesystem;
 namespace music = rondo::music;
 
-constexpr std::size_t kMinCachedFiles = 32;  // files; fewer are read anew in no time, and leave no trace behind
+constexpr std::size_t kMinCachedFiles = 32;  // files; fewer are read quickly enough without a cache
 
-/// One file on its way from a path to a piece.
+/// One file being loaded.
 struct Source {
   fs::path path;
-  std::string canonical;  // the path without links
-  std::size_t home;       // index of the folder whose cache may have it
+  std::string canonical;  // the path with symbolic links resolved
+  std::size_t home;       // index of the folder whose cache may contain it
   rondo::music::Piece piece = {};
   std::string problem = {};
-  std::uint64_t music = 0;          // the reading's hash
-  std::string_view old_entry = {};  // of the cache, where it served
-  std::string new_entry = {};       // for the cache, where the file was read
+  std::uint64_t music = 0;          // the hash of notes and pedal
+  std::string_view old_entry = {};  // from the cache, if it was found there
+  std::string new_entry = {};       // for the cache, if the file was read
 };
 
-/// A folder that was named, or that of files that were.
+/// A folder among the paths, or the folder of a file among them.
 struct Home {
   fs::path path;
-  bool searched = false;  // to the bottom, so that what was not found is gone
+  bool searched = false;  // completely, so that files that were not found no longer exist
   std::size_t files = 0;
   std::optional<Cache> cache = {};
 };
 
-/// Runs job(i) for 0..count-1 in that many threads; job does not throw.
+/// Runs job(i) for i = 0..count-1 in that many threads; job must not throw.
 template <class Job>
 void parallel_for(std::size_t count, int threads, Job job) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < count; i = next++) job(i);
   };
-  std::vector<std::jthread> helpers;
+  std::vector<std::jthread> workers;
   for (int t = 1; t < threads && static_cast<std::size_t>(t) < count; ++t) try {
-      helpers.emplace_back(work);
-    } catch (const std::system_error&) {  // no more threads to be had: those that are do it
+      workers.emplace_back(work);
+    } catch (const std::system_error&) {  // no more threads available: the existing ones do the work
       break;
     }
   work();
@@ -78,7 +78,7 @@ class Loader {
     parallel_for(sources_.size(), threads, [this](std::size_t i) {
       read(sources_[i]);
       if (!options_.progress) return;
-      const std::lock_guard lock(reporting_);
+      const std::lock_guard lock(progress_mutex_);
       options_.progress(++done_, sources_.size());
     });
     write_caches();
@@ -118,25 +118,25 @@ class Loader {
       if (home.files >= kMinCachedFiles) home.cache.emplace(folder, home.path);
   }
 
-  /// Called from many threads, each with a source of its own.
+  /// Called by several threads, each with another source.
   void read(Source& source) const try {
     const auto& cache = homes_[source.home].cache;
-    const auto stamp = cache ? stamp_of(source.path) : std::nullopt;  // before the file is read
-    ParsedPiece reading;
+    const auto stamp = cache ? stamp_of(source.path) : std::nullopt;  // taken before the file is read
+    ParsedPiece parsed;
     if (const auto entry = stamp ? cache->find(source.canonical, *stamp) : std::nullopt) {
-      if (auto kept = Cache::decode(*entry)) {
-        reading = std::move(*kept);
+      if (auto cached = Cache::decode(*entry)) {
+        parsed = std::move(*cached);
         source.old_entry = *entry;
       }
     }
     if (source.old_entry.empty()) {
-      reading = read_music(source.path);
-      if (stamp && reading.permanent) source.new_entry = Cache::encode(source.canonical, *stamp, reading);
+      parsed = read_music(source.path);
+      if (stamp && parsed.permanent) source.new_entry = Cache::encode(source.canonical, *stamp, parsed);
     }
-    source.problem = std::move(reading.problem);
-    source.music = reading.music;
+    source.problem = std::move(parsed.problem);
+    source.music = parsed.music;
     if (!source.problem.empty()) return;
-    source.piece = apply_pedal_mode(std::move(reading), pedal_);
+    source.piece = apply_pedal_mode(std::move(parsed), pedal_);
     source.piece.name = source.path.stem().string();
   } catch (const std::bad_alloc&) {
     source.problem = ": not enough memory to read it";
@@ -144,14 +144,14 @@ class Loader {
 
   void write_caches() {
     std::vector<std::vector<std::string_view>> entries(homes_.size());
-    std::vector<bool> news(homes_.size());
+    std::vector<bool> changed(homes_.size());
     for (const Source& source : sources_) {
-      if (!source.new_entry.empty()) news[source.home] = true;
+      if (!source.new_entry.empty()) changed[source.home] = true;
       const std::string_view entry = source.new_entry.empty() ? source.old_entry : source.new_entry;
       if (!entry.empty()) entries[source.home].push_back(entry);
     }
     for (std::size_t h = 0; h < homes_.size(); ++h)
-      if (news[h]) homes_[h].cache->write(entries[h], !homes_[h].searched);
+      if (changed[h]) homes_[h].cache->write(entries[h], !homes_[h].searched);
   }
 
   void collect() {
@@ -173,7 +173,7 @@ class Loader {
   std::map<std::string, std::size_t> home_of_;
   std::vector<Source> sources_;
   std::unordered_map<std::string, std::string> first_path_;  // of a file, by its canonical path
-  std::mutex reporting_;
+  std::mutex progress_mutex_;
   std::size_t done_ = 0;
   Pieces result_;
 };
@@ -182,9 +182,8 @@ class Loader {
 
 void add_load_options(CLI::App& command, LoadOptions& options) {
   command.add_option("--cache", options.cache,
-                     "folder that keeps what was read of large folders of music, for the next start; without it "
-                     "$XDG_CACHE_HOME/rondo or ~/.cache/rondo");
-  command.add_flag("!--no-cache", options.use_cache, "read every file anew and keep nothing");
+                     "folder of the cache of parsed files (default: $XDG_CACHE_HOME/rondo or ~/.cache/rondo)");
+  command.add_flag("!--no-cache", options.use_cache, "do not read or write the cache");
 }
 
 Pieces load(const std::vector<std::string>& paths, music::PedalMode pedal, const LoadOptions& options) {
@@ -193,7 +192,7 @@ Pieces load(const std::vector<std::string>& paths, music::PedalMode pedal, const
     std::string where;
     for (const std::string& path : paths) where += (where.empty() ? "" : ", ") + path;
     throw std::runtime_error(where + ": no MIDI file or ABC score with notes in it" +
-                             (result.problems.empty() ? "" : "; the first problem: " + result.problems[0]));
+                             (result.problems.empty() ? "" : "; first problem: " + result.problems[0]));
   }
   return result;
 }

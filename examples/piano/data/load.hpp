@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From paths on a command line to pieces: MIDI files, ABC scores, and folders of thousands of both. Files are read side
-// by side; what reading gave is kept in a cache (cache.hpp). Nothing that is wrong with a file stops the others.
+// Loads pieces from paths: MIDI files, ABC scores, and folders with thousands of them. Files are read in parallel; the
+// parsed pieces are kept in a cache (cache.hpp). An error in a file does not affect the other files.
 #pragma once
 
 #include <rondo/music/dataset.hpp>
@@ -25,20 +25,21 @@ struct Pieces {
 
 struct LoadOptions {
   bool use_cache = true;
-  std::string cache;  // its folder; empty: the user's, see cache_folder()
-  int threads = 0;    // 0: as many as rondo::num_threads()
-  /// Called with the files done and all there are, by one thread at a time, not always the caller's; `done` only grows.
+  std::string cache;  // folder of the cache; empty: cache_folder()
+  int threads = 0;    // 0: rondo::num_threads()
+  /// Called with the number of files read and of all files, by one thread at a time, not always the caller's; `done`
+  /// only grows.
   std::function<void(std::size_t done, std::size_t total)> progress;
 };
 
-/// Gives a command --cache DIR and --no-cache.
+/// --cache DIR and --no-cache.
 void add_load_options(CLI::App& command, LoadOptions& options);
 
-/// Every piece below these paths, performances as a model of that pedal mode hears them, in order of the paths and
-/// below each in order of its files' names; the same for any number of threads, with a cache or without. Left out with
-/// a line are files that cannot be read, and music that is there already: the same file by another path, or another
-/// file with the same notes and pedal, so that no piece is both learned from and judged by. Throws std::runtime_error
-/// if there is no piece at all or a path does not exist.
+/// All pieces below these paths in that pedal mode, in order of the paths, and below a path in order of the file names.
+/// The result does not depend on the number of threads or on the cache. Files that cannot be read are left out, with a
+/// line in `problems`; so are duplicates: the same file by another path, or another file with the same notes and pedal,
+/// so that no piece is in both training and validation. Throws std::runtime_error if there is no piece or a path does
+/// not exist.
 Pieces load(const std::vector<std::string>& paths, rondo::music::PedalMode pedal, const LoadOptions& options = {});
 
 }  // namespace piano

@@ -29,8 +29,9 @@ std::uint64_t hash_of(const music::Performance& performance) {
   return hash;
 }
 
-/// extend_notes keeps the order of the notes that it keeps, and all of a note but its end.
-std::vector<Seconds> silences(const music::Performance& performance) {
+/// The ends of the extended notes. Relies on extend_notes: it may drop notes, but keeps their order and changes only
+/// ends.
+std::vector<Seconds> sounding_ends(const music::Performance& performance) {
   const auto extended = music::extend_notes(performance);
   std::vector<Seconds> sounding_end(performance.notes.size(), ParsedPiece::kNeverSounds);
   std::size_t next = 0;
@@ -42,41 +43,41 @@ std::vector<Seconds> silences(const music::Performance& performance) {
   return sounding_end;
 }
 
-/// A complaint without the path that it begins with: a cache outlives the path by which its files were found.
-std::string behind(const std::string& path, const std::string& complaint) {
-  return complaint.starts_with(path) ? complaint.substr(path.size()) : ": " + complaint;
+/// The message without the path at its beginning: cached messages are used for other paths to the same file, too.
+std::string without_path(const std::string& path, const std::string& message) {
+  return message.starts_with(path) ? message.substr(path.size()) : ": " + message;
 }
 
 }  // namespace
 
 ParsedPiece read_music(const std::filesystem::path& path) {
-  ParsedPiece reading;
+  ParsedPiece parsed;
   try {
-    reading.piece = read_piece(path);
-    reading.sounding_end = silences(reading.piece.performance);
-    reading.music = hash_of(reading.piece.performance);
+    parsed.piece = read_piece(path);
+    parsed.sounding_end = sounding_ends(parsed.piece.performance);
+    parsed.music = hash_of(parsed.piece.performance);
   } catch (const std::exception& problem) {
-    reading.problem = behind(path.string(), problem.what());
-    reading.permanent = dynamic_cast<const std::system_error*>(&problem) == nullptr;
+    parsed.problem = without_path(path.string(), problem.what());
+    parsed.permanent = dynamic_cast<const std::system_error*>(&problem) == nullptr;
   }
-  return reading;
+  return parsed;
 }
 
-music::Piece apply_pedal_mode(ParsedPiece reading, music::PedalMode mode) {
-  music::Performance& played = reading.piece.performance;
+music::Piece apply_pedal_mode(ParsedPiece parsed, music::PedalMode mode) {
+  music::Performance& played = parsed.piece.performance;
   std::vector<music::ControlChange> pedal;
   if (mode == music::PedalMode::tokens) pedal = music::pedal_changes(played);
   if (mode == music::PedalMode::extend) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < played.notes.size(); ++i) {
-      if (reading.sounding_end[i] == ParsedPiece::kNeverSounds) continue;
+      if (parsed.sounding_end[i] == ParsedPiece::kNeverSounds) continue;
       played.notes[kept] = played.notes[i];
-      played.notes[kept++].end = reading.sounding_end[i];
+      played.notes[kept++].end = parsed.sounding_end[i];
     }
     played.notes.resize(kept);
   }
   played = music::make_performance(std::move(played.notes), std::move(pedal));
-  return std::move(reading.piece);
+  return std::move(parsed.piece);
 }
 
 }  // namespace piano

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -27,8 +28,15 @@ using rondo::midi::Seconds;
 
 constexpr double kLongestNote = music::GrammarLimits{}.longest_note / double{music::kStepsPerSecond};
 
-/// A piano has one key for a pitch: of notes struck in one step the longest and loudest stays, one struck again ends
-/// the one before.
+/// 0.5 as "0.5".
+std::string text_of(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", number);
+  return text;
+}
+
+/// Merges notes of one pitch, as a piano has one key for it: notes that begin in the same step become one, with the
+/// longest duration and the highest velocity; a repeated note ends the one before.
 std::vector<music::Note> merge_to_one_keyboard(std::vector<music::Note> notes) {
   std::ranges::stable_sort(notes, {}, &music::Note::start);
   std::array<std::optional<std::size_t>, music::kPitches> last;  // in `kept`
@@ -48,10 +56,10 @@ std::vector<music::Note> merge_to_one_keyboard(std::vector<music::Note> notes) {
   return kept;
 }
 
-/// What is left of a time when the silence before `begin` is gone.
+/// The time since `begin`; 0 before it.
 Seconds since(Seconds time, Seconds begin) { return std::max(Seconds{}, time - begin); }
 
-/// The pedal's changes from `begin` to `end`, beginning with how it stands at `begin`, if it is down there.
+/// The changes of the pedal from `begin` to `end`; the first is at 0 if the pedal is down at `begin`.
 std::vector<music::ControlChange> pedal_between(const std::vector<music::ControlChange>& changes, Seconds begin,
                                                 Seconds end) {
   std::vector<music::ControlChange> kept;
@@ -65,9 +73,8 @@ std::vector<music::ControlChange> pedal_between(const std::vector<music::Control
 }
 
 // ---- notes by name
-// -----------------------------------------------------------------------------------------------------
 
-/// One word of the text, and where it stands: what is wrong is said with both.
+/// A word of the text and its position, for error messages.
 struct Word {
   std::string_view text;
   std::size_t position;  // counted from 1
@@ -89,7 +96,7 @@ std::vector<Word> words_of(std::string_view text) {
   return words;
 }
 
-/// The number that all of `text` is; none if it is not.
+/// All of `text` as a number, or nothing.
 template <class Number>
 std::optional<Number> number_in(std::string_view text) {
   Number value{};
@@ -97,7 +104,7 @@ std::optional<Number> number_in(std::string_view text) {
   return code == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
-/// Twelve semitones from C; none for what is no note's letter.
+/// Semitones above C of a note's letter, or nothing for another character.
 std::optional<int> semitones_of(char letter) {
   constexpr std::string_view kLetters = "CDEFGABcdefgab";
   constexpr int kSemitones[] = {0, 2, 4, 5, 7, 9, 11};
@@ -116,7 +123,7 @@ std::uint8_t pitch_of(std::string_view name, const Word& word) {
   if (at > 3 || !octave || std::abs(*octave) > 10) word.fail(std::string(kWanted));
   pitch += 12 * (*octave + 1);
   if (pitch < music::kLowestPianoKey || pitch > music::kHighestPianoKey)
-    word.fail(std::string(name) + " is not on a piano's keyboard, which goes from A0 to C8");
+    word.fail(std::string(name) + " is not a piano key, A0 to C8");
   return static_cast<std::uint8_t>(pitch);
 }
 
@@ -124,7 +131,7 @@ double beats_of(std::string_view text, const Word& word) {
   constexpr double kMost = 64;
   const auto beats = number_in<double>(text);
   if (!beats || !(*beats > 0 && *beats <= kMost))
-    word.fail("wanted a number of quarter notes behind the colon, more than 0 and at most 64");
+    word.fail("wanted a number of quarter notes in (0, 64] after the colon");
   return *beats;
 }
 
@@ -133,12 +140,12 @@ double beats_of(std::string_view text, const Word& word) {
 Primer read_primer(const std::filesystem::path& path, double seconds, music::PedalMode pedal, double from) {
   Primer primer = primer_of(music::apply_pedal(read_piece(path).performance, pedal), seconds, from);
   if (primer.performance.notes.empty())
-    throw std::runtime_error(path.string() + ": no note begins at " + std::to_string(from) + " s or later");
+    throw std::runtime_error(path.string() + ": no note begins at " + text_of(from) + " s or later");
   return primer;
 }
 
-Primer primer_of(const music::Performance& heard, double seconds, double from) {
-  auto all = merge_to_one_keyboard(heard.notes);
+Primer primer_of(const music::Performance& performance, double seconds, double from) {
+  auto all = merge_to_one_keyboard(performance.notes);
   std::erase_if(all, [&](const music::Note& note) { return note.start.value < from; });
   if (all.empty()) return {};
   const Seconds begin = all.front().start, end = begin + Seconds{seconds};
@@ -151,15 +158,15 @@ Primer primer_of(const music::Performance& heard, double seconds, double from) {
     last = std::max(last, note.end);
     notes.push_back(note);
   }
-  Primer primer{music::make_performance(std::move(notes), pedal_between(heard.controls, begin, end)), seconds};
+  Primer primer{music::make_performance(std::move(notes), pedal_between(performance.controls, begin, end)), seconds};
   if (all.size() == primer.performance.notes.size()) primer.seconds = std::min(seconds, last.value);
   return primer;
 }
 
 Primer parse_primer_notes(std::string_view text, double tempo) {
   if (!(tempo >= 20 && tempo <= 400))
-    throw std::invalid_argument("primer notes: a tempo of " + std::to_string(tempo) +
-                                " quarter notes a minute, wanted 20 to 400");
+    throw std::invalid_argument("primer notes: a tempo of " + text_of(tempo) +
+                                " quarter notes per minute, wanted 20 to 400");
   std::vector<music::Note> notes;
   double beat = 0;
   for (const Word& word : words_of(text)) {

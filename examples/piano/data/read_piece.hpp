@@ -8,12 +8,12 @@
 
 namespace piano {
 
-/// Whether the name's extension, in any case, is .abc, and whether it is that or one of MIDI files.
+/// Whether the name's extension, in either case, is .abc; whether it is .abc or that of a MIDI file.
 bool is_score_name(const std::filesystem::path& path);
 bool is_music_name(const std::filesystem::path& path);
 
-/// A piece as its file has it, before a PedalMode is applied: rondo::music::read_piece of a MIDI file, the performance
-/// of a score. Throws what rondo::music::read_piece throws, and AbcError.
+/// Reads a piece, before a PedalMode is applied: a MIDI file by rondo::music::read_piece, a score as its performance.
+/// Throws what rondo::music::read_piece throws, and AbcError.
 rondo::music::Piece read_piece(const std::filesystem::path& path);
 
 }  // namespace piano

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What recurs from bar to bar (Wu and Yang 2020, https://arxiv.org/abs/2008.01307): how many pitch classes a bar
-// spreads over, and how alike the rhythms of bars are. Where nobody knows the bars, windows of even length stand for
-// them; then the numbers compare with others of such windows alone.
+// Metrics over bars (Wu and Yang 2020, https://arxiv.org/abs/2008.01307): the pitch-class entropy of bars and the
+// similarity of their rhythms. If bars are unknown, windows of equal length are used instead; such values are
+// comparable only to others of such windows.
 #pragma once
+
+#include "piano/music_names.hpp"
 
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/performance.hpp>
-#include "piano/music_names.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,11 +21,11 @@
 
 namespace piano {
 
-/// About a bar of moderate music.
+/// About one bar at a moderate tempo.
 inline constexpr double kBarSeconds = 2;
 
-/// Where bars begin, in seconds, and the end of the last: as long as the one before it. Empty where the piece knows
-/// fewer than two bars.
+/// The start of each bar in seconds, and the end of the last one, which is taken to be as long as the one before it.
+/// Empty if the piece has fewer than two bars.
 inline std::vector<double> bar_lines(const Piece& piece) {
   std::vector<double> lines;
   if (piece.bars.size() < 2) return lines;
@@ -33,7 +34,7 @@ inline std::vector<double> bar_lines(const Piece& piece) {
   return lines;
 }
 
-/// Lines every so many seconds, from the first onset to past the last. Empty without notes.
+/// Bar lines every `seconds`, from the first onset to after the last. Empty without notes.
 inline std::vector<double> regular_bar_lines(const Performance& performance, double seconds = kBarSeconds) {
   std::vector<double> lines;
   if (performance.notes.empty() || !(seconds > 0)) return lines;
@@ -43,15 +44,15 @@ inline std::vector<double> regular_bar_lines(const Performance& performance, dou
   return lines;
 }
 
-/// The bar, from 0, that a time falls into, where it falls into one.
+/// The bar, from 0, at that time, if there is one.
 inline std::optional<std::size_t> bar_of(std::span<const double> lines, double seconds) {
   const auto after = std::ranges::upper_bound(lines, seconds);
   if (after == lines.begin() || after == lines.end()) return std::nullopt;
   return static_cast<std::size_t>(after - lines.begin()) - 1;
 }
 
-/// Entropy in bits, 0..log2 12 = 3.585, of the pitch classes struck within `bars` neighbouring bars, averaged over all
-/// places where so many begin; those without notes are left out. A piece of fewer bars counts as one place.
+/// Entropy in bits, 0..log2 12 = 3.585, of the pitch classes in `bars` consecutive bars, averaged over all such groups;
+/// groups without notes are left out. A piece with fewer bars is one group.
 inline double bar_entropy(const Performance& performance, std::span<const double> lines, std::size_t bars = 1) {
   if (lines.size() < 2) return 0;
   std::vector<std::array<double, 12>> counts(lines.size() - 1);
@@ -73,8 +74,8 @@ inline double bar_entropy(const Performance& performance, std::span<const double
   return places > 0 ? sum / static_cast<double>(places) : 0;
 }
 
-/// 1 minus the share of 64 positions in which one of two bars has an onset and the other has none, averaged over all
-/// pairs of bars: 1 where all have the same rhythm (or none). Sparse music is near 1 by itself. 1 for a single bar.
+/// 1 minus the fraction of 64 positions at which one of two bars has an onset and the other has none, averaged over all
+/// pairs of bars: 1 if all have the same rhythm, or no onsets. Sparse music is always near 1. 1 for a single bar.
 inline double groove_similarity(const Performance& performance, std::span<const double> lines) {
   constexpr double kPositions = 64;
   if (lines.size() < 3) return 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Calibration: whether a model that says "60 %" is correct six times in ten. Predictions are sorted into bins by the
-// probability of their most likely token, the confidence; the expected calibration error is the distance between
-// confidence and accuracy of the bins, weighted by how many predictions each holds (Guo, Pleiss, Sun and Weinberger
+// Calibration: whether confidence equals accuracy. Predictions are sorted into bins by their confidence, the
+// probability of the most likely token. The expected calibration error is the difference between confidence and
+// accuracy of a bin, averaged over the bins, weighted by their number of predictions (Guo, Pleiss, Sun and Weinberger
 // 2017, https://arxiv.org/abs/1706.04599, equations 2, 3 and 5).
 #pragma once
 
@@ -24,8 +24,8 @@ class Calibration {
     double accuracy() const { return count > 0 ? static_cast<double>(correct) / static_cast<double>(count) : 0; }
   };
 
-  /// One prediction: the probability of its most likely token, 0..1, and whether that came. What is no number, of a
-  /// model that broke down, falls into the first bin.
+  /// Adds one prediction: the probability of its most likely token, 0..1, and whether that was the target. NaN falls
+  /// into the first bin.
   void add(double confidence, bool correct) {
     const double place = std::ceil(confidence * static_cast<double>(kBins)) - 1;
     Bin& bin = bins_[place > 0 ? std::min(static_cast<std::size_t>(place), kBins - 1) : 0];
@@ -42,14 +42,14 @@ class Calibration {
     return sum;
   }
 
-  /// Share of all predictions that were correct; 0 without any.
+  /// Fraction of all predictions that were correct; 0 without predictions.
   double accuracy() const {
     std::size_t correct = 0;
     for (const Bin& bin : bins_) correct += bin.correct;
     return static_cast<double>(correct) / static_cast<double>(std::max<std::size_t>(count(), 1));
   }
 
-  /// Expected calibration error, 0 (as sure as correct) to 1; 0 without predictions.
+  /// Expected calibration error, 0 (calibrated) to 1; 0 without predictions.
   double error() const {
     double sum = 0;
     for (const Bin& bin : bins_) sum += std::abs(static_cast<double>(bin.correct) - bin.confidence_sum);

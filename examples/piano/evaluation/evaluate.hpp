@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// How well a model foretells pieces: negative log-likelihood in nats, in all and by kind of event, and whether it is
-// right as often as it believes.
+// How well a model predicts pieces: the negative log-likelihood in nats, in total and by kind of event, and the
+// calibration.
 #pragma once
 
+#include "piano/evaluation/calibration.hpp"
 #include "piano/evaluation/reset_state.hpp"
 
 #include <rondo/core/transfer.hpp>
@@ -11,7 +12,6 @@
 #include <rondo/music/batches.hpp>
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/vocabulary.hpp>
-#include "piano/evaluation/calibration.hpp"
 
 #include <array>
 #include <cmath>
@@ -24,23 +24,24 @@ struct Likelihood {
   static constexpr std::size_t kKinds = 5;  // of rondo::music::EventKind
   std::array<double, kKinds> nats{};
   std::array<std::size_t, kKinds> tokens{};
-  double seconds = 0;       // of the time shifts among them
-  Calibration calibration;  // of the predicted token, under all before it
+  double seconds = 0;       // sum of the time shifts
+  Calibration calibration;  // of the most likely token, given all tokens before it
 
   double total_nats() const;
   std::size_t total_tokens() const;
   double per_token() const { return total_nats() / static_cast<double>(total_tokens()); }
-  double of(rondo::music::EventKind kind) const;  // per token of that kind; 0 where there is none
+  double of(rondo::music::EventKind kind) const;  // per token of that kind; 0 if there is none
 };
 
-/// Every token of every piece but its first, given all before it. The model runs on its device, the logits of a batch
-/// at a time come to the host. A model with conditions hears those of `input_spec`, those that look ahead only if
-/// `conditioned`: then its likelihood is not to be compared with others'.
+/// Evaluates every token of every piece except its first, given all tokens before it. The model runs on its device; the
+/// logits are copied to the host batch by batch, `batch_size` sequences at a time. The model receives the conditions of
+/// `input_spec`; those that look ahead only if `conditioned`, and then the likelihood is not comparable to that of
+/// other models.
 template <class Device>
 Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces,
-                    const rondo::music::InputSpec& input_spec, bool conditioned = false) {
-  constexpr int kBatch = 16, kSteps = 128;
-  rondo::music::EvaluationBatches sweep(pieces, kBatch, kSteps, input_spec, conditioned);
+                    const rondo::music::InputSpec& input_spec, bool conditioned = false, int batch_size = 16) {
+  constexpr int kSteps = 128;
+  rondo::music::EvaluationBatches sweep(pieces, batch_size, kSteps, input_spec, conditioned);
   const rondo::Index B = sweep.batch(), V = model.config().vocabulary;
   auto state = model.zero_state(B);
   typename rondo::TokenModel<float, Device>::Cache cache;
@@ -63,7 +64,7 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
           result.seconds += event.value * rondo::music::kStepSeconds;
         rondo::Index predicted = 0;
         const float highest = rondo::column(z, V).maxCoeff(&predicted);
-        // -ln p(target) = ln sum e^z - z_target, so p(predicted) = e^(z_likeliest - z_target) p(target)
+        // -ln p(target) = ln sum e^z - z_target, so p(predicted) = e^(z_predicted - z_target) p(target)
         result.calibration.add(std::exp(static_cast<double>(highest) - z[target] - nats), predicted == target);
       }
     });

@@ -14,13 +14,13 @@ namespace {
 namespace music = rondo::music;
 using nlohmann::json;
 
-// The three of the features for which "inside the training band" is asked.
-constexpr std::array kBanded = {"notes_per_second", "velocity", "polyphony"};
+// Features that are also compared with the range of the training windows.
+constexpr std::array kRangeFeatures = {"notes_per_second", "velocity", "polyphony"};
 
 const Feature& feature(const std::string& name) {
   for (const Feature& f : kFeatures)
     if (f.name == name) return f;
-  throw std::logic_error("no feature is called " + name);
+  throw std::logic_error("there is no feature " + name);
 }
 
 std::vector<music::Performance> performances(std::span<const music::Piece> pieces) {
@@ -52,7 +52,7 @@ json shared(const CopyDetector::Shared& s) {
           {"highest_share", s.highest_share}};
 }
 
-json limit(const CopyThreshold& limit) { return {{"longest_run", limit.run}, {"share", limit.share}}; }
+json to_json(const CopyThreshold& threshold) { return {{"longest_run", threshold.run}, {"share", threshold.share}}; }
 
 }  // namespace
 
@@ -69,10 +69,10 @@ json Evaluator::held_out() const {
   if (copy_detector_.excerpts() == 0 || !has_training_) return nullptr;
   json result = shared(copy_detector_.exact());
   result["transposed"] = shared(copy_detector_.transposed());
-  result["windows"] = copy_detector_.excerpts();
+  result["excerpts"] = copy_detector_.excerpts();
   result["excluded"] = copy_detector_.excluded();
   result["seconds"] = output_seconds_;
-  // One excerpt at a time, as outputs are; a few, evenly spread, tell the mean.
+  // Each excerpt by itself, as the outputs are; 32, evenly spaced, give the mean.
   std::vector<music::Performance> excerpts;
   for (const auto& piece : held_out_)
     for (auto& excerpt : cut_windows(piece, output_seconds_)) excerpts.push_back(std::move(excerpt));
@@ -86,15 +86,15 @@ json Evaluator::held_out() const {
 
 json Evaluator::copy_thresholds() const {
   if (!has_training_) return nullptr;
-  json result = limit(copy_detector_.exact_threshold());
-  result["transposed"] = limit(copy_detector_.transposed_threshold());
+  json result = to_json(copy_detector_.exact_threshold());
+  result["transposed"] = to_json(copy_detector_.transposed_threshold());
   result["from_held_out"] = copy_detector_.excerpts() >= CopyDetector::kMinExcerpts;
   return result;
 }
 
-json Evaluator::memorisation(const music::Performance& fresh) const {
+json Evaluator::memorisation(const music::Performance& new_notes) const {
   if (!has_training_) return nullptr;
-  const auto found = training_.compare(fresh);
+  const auto found = training_.compare(new_notes);
   json result = run(found.exact, found.exact_share);
   result["copied"] = copy_detector_.copied(found);
   result["transposed"] = run(found.transposed, found.transposed_share);
@@ -102,12 +102,12 @@ json Evaluator::memorisation(const music::Performance& fresh) const {
   return result;
 }
 
-json Evaluator::measures(const music::Performance& fresh) const {
-  const auto s = describe(fresh);
+json Evaluator::measures(const music::Performance& new_notes) const {
+  const auto s = describe(new_notes);
   json result = {{"overlap_area", nullptr}};
-  for (const char* name : kBanded) result[name] = feature(name).values(s)[0];
+  for (const char* name : kRangeFeatures) result[name] = feature(name).values(s)[0];
   if (style_ && s.notes > 0) {
-    const auto windows = describe_windows({&fresh, 1}, style_->window_seconds());
+    const auto windows = describe_windows({&new_notes, 1}, style_->window_seconds());
     result["overlap_area"] = mean(style_->compare(windows)).overlap;
   }
   return result;
@@ -120,7 +120,7 @@ json Evaluator::distribution(std::span<const music::Performance> outputs) const 
   if (windows.empty()) return nullptr;
   const auto distances = style_->compare(windows);
   const DistributionDistance mean_distance = mean(distances);
-  json features = json::object(), bands = json::object(), inside = json::object(), means = json::object();
+  json features = json::object(), ranges = json::object(), inside = json::object(), means = json::object();
   const auto moments = [](const Feature& f, std::span<const Statistics> of) {
     const auto m = piano::moments(values_in(f, of));
     return json{{"mean", m.mean}, {"std", m.deviation}};
@@ -129,15 +129,15 @@ json Evaluator::distribution(std::span<const music::Performance> outputs) const 
     const Feature& feature = kFeatures[f];
     json& entry = features[feature.name];
     entry = {{"overlap_area", distances[f].overlap}, {"kl", distances[f].kl}};
-    if (feature.values(windows[0]).size() > 1) continue;  // a histogram has no mean worth telling
+    if (feature.values(windows[0]).size() > 1) continue;  // a histogram has no meaningful mean
     entry["outputs"] = moments(feature, windows);
     entry["style"] = moments(feature, style_->windows());
   }
-  for (const char* name : kBanded) {
+  for (const char* name : kRangeFeatures) {
     const auto range = percentile_range(values_in(feature(name), style_->windows()));
     const double value = features[name]["outputs"]["mean"];
     means[name] = value;
-    bands[name] = {range.low, range.high};
+    ranges[name] = {range.low, range.high};
     inside[name] = range.contains(value);
   }
   json held_out;
@@ -155,7 +155,7 @@ json Evaluator::distribution(std::span<const music::Performance> outputs) const 
           {"windows", {{"outputs", windows.size()}, {"style", style_->windows().size()}}},
           {"style", has_training_ ? "training pieces" : "held-out pieces"},
           {"outputs", means},
-          {"training_p10_p90", bands},
+          {"training_p10_p90", ranges},
           {"inside_p10_p90", inside},
           {"held_out", held_out}};
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The features by which sets of performances are compared, listed once. They are those of Yang and Lerch 2018
-// (https://doi.org/10.1007/s00521-018-3849-7) that need no beat (in windows of one length, the count of notes is notes
-// per second), with velocity and polyphony, which performances have and lead sheets have not, and the two of Wu and
-// Yang 2020 that need no chords.
+// The list of the features by which sets of performances are compared. They are the features of Yang and Lerch 2018
+// (https://doi.org/10.1007/s00521-018-3849-7) that do not need a beat (in windows of equal length, the note count is
+// equivalent to notes per second), velocity and polyphony, which lead sheets do not have, and the two features of Wu
+// and Yang 2020 that do not need chords.
 #pragma once
 
 #include "piano/evaluation/statistics.hpp"
@@ -48,7 +48,7 @@ inline constexpr std::array kFeatures = {
     Feature{"groove_similarity", values_of<&Statistics::groove_similarity>},
 };
 
-/// How far apart two performances are in a feature: Euclidean distance.
+/// The Euclidean distance of two performances in a feature.
 inline double feature_distance(const Feature& feature, const Statistics& a, const Statistics& b) {
   const auto x = feature.values(a), y = feature.values(b);
   double square = 0;

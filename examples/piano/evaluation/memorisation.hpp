@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Memorisation: how much of an output stands in the training pieces, note for note. Small models trained long, on few
-// pieces, learn them by heart; this tells.
+// Memorisation: how much of an output occurs note for note in the training pieces. Small models that are trained long
+// on few pieces memorise them.
 //
-// Two runs of notes are the same if the pitches are (or, transposed, the intervals) and the same notes are struck
-// together. Notes count in order of onset, those within 35 ms as a chord from the lowest up. Velocity, length and tempo
-// do not count: a copy that is played differently is a copy.
+// Two runs of notes are the same if their pitches are the same (transposed: their intervals) and the same notes form
+// chords. Notes are ordered by onset; notes within 35 ms are a chord, ordered by pitch. Velocity, duration and tempo
+// are ignored: a copy in another interpretation is still a copy.
 #pragma once
 
-#include <rondo/music/dataset.hpp>
 #include "piano/evaluation/chords.hpp"
 #include "piano/evaluation/suffix_array.hpp"
 #include "piano/music_names.hpp"
+
+#include <rondo/music/dataset.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,28 +25,28 @@
 
 namespace piano {
 
-/// The longest run of notes that an output shares with a training piece.
+/// The longest run of notes that an output has in common with a training piece.
 struct SharedRun {
-  std::size_t length = 0;      // notes; 0 where not even two in a row are shared
-  std::string piece;           // where it stands
-  std::size_t piece_note = 0;  // its first note there, in order of onset from 0
+  std::size_t length = 0;      // notes; 0 if no two consecutive notes are the same
+  std::string piece;           // the training piece
+  std::size_t piece_note = 0;  // the first note of the run in it, in order of onset, from 0
   double piece_seconds = 0;    // that note's onset
-  std::optional<int> bar;      // and its bar, as printed, where the piece knows its bars
-  std::size_t note = 0;        // its first note in the output
+  std::optional<int> bar;      // the bar of that note, as printed, if the piece has bars
+  std::size_t note = 0;        // the first note of the run in the output
   int semitones = 0;           // the output's pitch above the piece's
 };
 
 struct Memorisation {
   SharedRun exact;         // at the same pitch
   SharedRun transposed;    // at any pitch
-  double exact_share = 0;  // of the output's notes, those inside exact runs of kMinRunLength notes or more
+  double exact_share = 0;  // fraction of the output's notes that are in exact runs of kMinRunLength or more
   double transposed_share = 0;
 };
 
-/// Shorter runs are scales, trills and broken chords that any two pieces may share.
+/// Shorter runs are scales, trills and broken chords, which any two pieces may have in common.
 inline constexpr std::size_t kMinRunLength = 8;
 
-/// The training pieces, ready to be searched. 30 bytes for each of their notes, 60 more while they are sorted.
+/// The search index of the training pieces. It takes 30 bytes per note, and 60 more while it is built.
 class TrainingSetIndex {
  public:
   explicit TrainingSetIndex(std::span<const Piece> pieces) {
@@ -61,7 +62,7 @@ class TrainingSetIndex {
         exact.push_back(exact_symbol(notes[i], notes[i + 1]));
         transposed.push_back(transposed_symbol(notes[i], notes[i + 1]));
       }
-      exact.push_back(kEnd);  // in no output, so no match goes past it
+      exact.push_back(kEnd);  // not in any output, so no match crosses it
       transposed.push_back(kEnd);
     }
     exact_ = SuffixArray(std::move(exact));
@@ -82,7 +83,7 @@ class TrainingSetIndex {
   struct Step {
     double seconds;
     int pitch;
-    bool joined;  // struck with the note before
+    bool joined;  // in a chord with the note before
   };
   struct Source {
     std::string name;
@@ -97,7 +98,7 @@ class TrainingSetIndex {
     }
   };
 
-  // A symbol stands for two notes in a row, so a run of n notes is one of n - 1 symbols.
+  // A symbol represents two consecutive notes, so a run of n notes has n - 1 symbols.
   static std::int32_t exact_symbol(const Step& a, const Step& b) {
     return (a.pitch * kPitches + b.pitch) * 2 + b.joined;
   }
@@ -124,7 +125,7 @@ class TrainingSetIndex {
               double& share) const {
     std::vector<std::int32_t> symbols;
     for (std::size_t i = 0; i + 1 < notes.size(); ++i) symbols.push_back(symbol(notes[i], notes[i + 1]));
-    std::size_t covered_to = 0, covered = 0;  // notes inside telling runs so far
+    std::size_t covered_to = 0, covered = 0;  // notes in runs of kMinRunLength or more so far
     for (std::size_t i = 0; i < symbols.size(); ++i) {
       const auto match = array.longest_prefix(std::span(symbols).subspan(i));
       if (match.length == 0) continue;

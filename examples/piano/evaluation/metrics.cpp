@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "piano/evaluation/metrics.hpp"
+#include "piano/evaluation/bar_metrics.hpp"
 
 #include <rondo/music/vocabulary.hpp>
-#include "piano/evaluation/bar_metrics.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -23,22 +23,22 @@ void line(const char* what, const json& value, const char* unit = "") {
 void print_likelihood(const json& n) {
   std::printf("likelihood: %zu pieces, %zu tokens, %zu notes, %.0f s\n", n["pieces"].get<std::size_t>(),
               n["tokens"].get<std::size_t>(), n["notes"].get<std::size_t>(), number(n["seconds"]));
-  if (const auto learned = n["pieces_in_training_set"].get<std::size_t>(); learned > 0)
-    std::printf("  %zu of these pieces the model has learned from: its likelihood of them says little\n", learned);
+  if (const auto trained = n["pieces_in_training_set"].get<std::size_t>(); trained > 0)
+    std::printf("  %zu of these are training pieces: their likelihood does not measure generalisation\n", trained);
   line("nats per token", n["nll_per_token"]);
   if (n.contains("nll_per_token_conditioned")) line("  conditioned on density and key", n["nll_per_token_conditioned"]);
   line("nats per note", n["nll_per_note"]);
   line("nats per second", n["nll_per_second"]);
   for (const auto& [kind, value] : n["nll_by_event"].items()) line(("nats per " + kind + " token").c_str(), value);
-  if (const json& floors = n["floors"]; floors.is_object()) {
+  if (const json& baselines = n["baselines"]; baselines.is_object()) {
     for (const char* order : {"uniform", "unigram", "bigram", "trigram", "fourgram"})
-      line((std::string("floor: ") + order).c_str(), floors[order]);
-    if (const auto out = floors["leave_one_out"].size(); out > 0)
-      std::printf("  floors of %zu pieces that are training pieces, too, are counted without them\n", out);
+      line((std::string("baseline: ") + order).c_str(), baselines[order]);
+    if (const auto out = baselines["leave_one_out"].size(); out > 0)
+      std::printf("  leave-one-out baselines for %zu pieces that are in the training set\n", out);
   }
   line("accuracy (most likely token)", n["accuracy"]);
   line("calibration error", n["calibration"]["ece"]);
-  std::printf("    %-12s %10s %10s %10s\n", "confidence", "mean", "right", "tokens");
+  std::printf("    %-12s %10s %10s %10s\n", "confidence", "mean", "accuracy", "tokens");
   for (const json& bin : n["calibration"]["bins"])
     if (bin["count"] > 0)
       std::printf("    %.2f to %.2f %10.3f %10.3f %10zu\n", number(bin["low"]), number(bin["high"]),
@@ -47,7 +47,7 @@ void print_likelihood(const json& n) {
 
 void print_bars(const json& bars) {
   if (!bars.is_object()) return;
-  std::printf("\nby their own bars: %zu of the pieces\n", bars["pieces"].get<std::size_t>());
+  std::printf("\nmetrics over notated bars: %zu pieces\n", bars["pieces"].get<std::size_t>());
   line("pitch-class entropy, 1 bar", bars["bar_entropy"], " bits");
   line("pitch-class entropy, 4 bars", bars["four_bar_entropy"], " bits");
   line("groove similarity", bars["groove_similarity"]);
@@ -55,9 +55,9 @@ void print_bars(const json& bars) {
 
 void print_distribution(const json& d) {
   if (!d.is_object()) return;
-  std::printf("\nsamples beside the %s, in windows of %.0f s: %zu and %zu\n", d["style"].get<std::string>().c_str(),
-              number(d["window_seconds"]), d["windows"]["outputs"].get<std::size_t>(),
-              d["windows"]["style"].get<std::size_t>());
+  std::printf("\nsamples compared with the %s, in windows of %.0f s: %zu and %zu\n",
+              d["style"].get<std::string>().c_str(), number(d["window_seconds"]),
+              d["windows"]["outputs"].get<std::size_t>(), d["windows"]["style"].get<std::size_t>());
   line("overlap area", d["overlap_area"]);
   line("KL divergence", d["kl"], " nats");
   if (d["held_out"].is_object()) {
@@ -72,45 +72,47 @@ void print_distribution(const json& d) {
         std::printf("   %7.2f +- %-5.2f", number(f[side]["mean"]), number(f[side]["std"]));
     std::printf("\n");
   }
-  for (const auto& [name, band] : d["training_p10_p90"].items())
-    std::printf("  %s: %.2f, %s %.2f to %.2f, where four fifths of the windows are\n", name.c_str(),
-                number(d["outputs"][name]), d["inside_p10_p90"][name] ? "inside" : "outside", number(band[0]),
-                number(band[1]));
+  for (const auto& [name, range] : d["training_p10_p90"].items())
+    std::printf("  %s: %.2f, %s %.2f to %.2f, the 10th to 90th percentile of the windows\n", name.c_str(),
+                number(d["outputs"][name]), d["inside_p10_p90"][name] ? "inside" : "outside", number(range[0]),
+                number(range[1]));
 }
 
-std::string place(const json& run) {
-  if (run["piece"].is_null()) return "nowhere";
-  std::string where = run["piece"].get<std::string>();
-  if (run["bar"].is_number()) return where + ", bar " + std::to_string(run["bar"].get<int>());
+std::string position(const json& run) {
+  if (run["piece"].is_null()) return "none";
+  std::string place = run["piece"].get<std::string>();
+  if (run["bar"].is_number()) return place + ", bar " + std::to_string(run["bar"].get<int>());
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, ", %.1f s", number(run["piece_seconds"]));
-  return where + seconds;
+  return place + seconds;
 }
 
 void print_memorisation(const json& m) {
   if (!m.is_object()) return;
   const json& outputs = m["outputs"];
   const auto copied = std::ranges::count_if(outputs, [](const json& o) { return o["copied"].get<bool>(); });
-  std::printf("\nmemorisation: %td of %zu samples copied; notes in runs of 8 or more shared with a training piece\n",
-              copied, outputs.size());
-  const auto row = [](const std::string& who, const json& exact) {
-    const json& moved = exact["transposed"];
-    std::printf("    %-16s %5zu %6.1f %% %8zu %6.1f %%", who.c_str(), exact["longest_run"].get<std::size_t>(),
-                100 * number(exact["share"]), moved["longest_run"].get<std::size_t>(), 100 * number(moved["share"]));
+  std::printf(
+      "\nmemorisation: %td of %zu samples copied; share: notes in runs of 8 or more that are in a training piece\n",
+      copied, outputs.size());
+  const auto row = [](const std::string& name, const json& exact) {
+    const json& transposed = exact["transposed"];
+    std::printf("    %-16s %5zu %6.1f %% %8zu %6.1f %%", name.c_str(), exact["longest_run"].get<std::size_t>(),
+                100 * number(exact["share"]), transposed["longest_run"].get<std::size_t>(),
+                100 * number(transposed["share"]));
   };
-  std::printf("    %-16s %5s %8s %8s %8s\n", "", "run", "share", "any key", "share");
+  std::printf("    %-16s %5s %8s %8s %8s\n", "", "run", "share", "transp.", "share");
   if (const json& held_out = m["held_out"]; held_out.is_object()) {
     row("held-out music", held_out);
-    std::printf("   longest of %zu excerpts, mean share\n", held_out["windows"].get<std::size_t>());
+    std::printf("   longest run, mean share of %zu excerpts\n", held_out["excerpts"].get<std::size_t>());
     if (const auto out = held_out["excluded"].get<std::size_t>(); out > 0)
-      std::printf("    %zu more are in the training pieces themselves, and no yardstick\n", out);
+      std::printf("    %zu more excerpts are excluded, as they are in the training pieces\n", out);
   }
-  row("copied from", m["copy_thresholds"]);
-  std::printf("   run and share together%s\n",
-              m["copy_thresholds"]["from_held_out"] ? "" : "; fixed, for there is too little held-out music to go by");
+  row("copied if >=", m["copy_thresholds"]);
+  std::printf("   run and share%s\n",
+              m["copy_thresholds"]["from_held_out"] ? "" : "; fixed thresholds, too little held-out music to measure");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     row("sample " + std::to_string(i + 1), outputs[i]);
-    std::printf("   %s%s\n", outputs[i]["copied"] ? "COPIED: " : "", place(outputs[i]).c_str());
+    std::printf("   %s%s\n", outputs[i]["copied"] ? "COPIED: " : "", position(outputs[i]).c_str());
   }
 }
 
@@ -168,11 +170,11 @@ json bar_metrics(std::span<const music::Piece> pieces) {
       {"pieces", known}, {"bar_entropy", one / n}, {"four_bar_entropy", four / n}, {"groove_similarity", groove / n}};
 }
 
-void print_metrics(const json& figures) {
-  print_likelihood(figures);
-  print_bars(figures["bars"]);
-  print_distribution(figures["distribution"]);
-  print_memorisation(figures["memorisation"]);
+void print_metrics(const json& metrics) {
+  print_likelihood(metrics);
+  print_bars(metrics["bars"]);
+  print_distribution(metrics["distribution"]);
+  print_memorisation(metrics["memorisation"]);
 }
 
 }  // namespace piano

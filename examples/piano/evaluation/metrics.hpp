@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The figures of `piano eval`: as JSON, and for people.
+// The metrics of `piano eval`: as JSON and as text.
 #pragma once
 
 #include "piano/evaluation/evaluate.hpp"
+#include "piano/evaluation/ngram.hpp"
 
 #include <rondo/music/dataset.hpp>
-#include "piano/evaluation/ngram.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -14,18 +14,18 @@
 namespace piano {
 
 /// {tokens, notes, seconds, nll_per_token, nll_per_note, nll_per_second, nll_by_event {KIND}, accuracy, calibration
-/// {ece, bins [{low, high, confidence, accuracy, count}]}}. A note is a note-on that was foretold; seconds are those of
-/// the time shifts that were; a kind of which there was none is null, and the pedal left out.
+/// {ece, bins [{low, high, confidence, accuracy, count}]}}. `notes` counts the predicted note-ons, `seconds` sums the
+/// predicted time shifts. A kind without tokens is null; the pedal is then left out.
 nlohmann::json to_json(const Likelihood& likelihood);
 
 /// {uniform, unigram, bigram, trigram, fourgram}, nats per token.
 nlohmann::json to_json(const Baselines& baselines);
 
-/// The pieces that know their bars, by Wu and Yang's measures over these: {pieces, bar_entropy, four_bar_entropy,
-/// groove_similarity}, means over pieces. Null where none does.
+/// The metrics of Wu and Yang, means over the pieces with notated bars: {pieces, bar_entropy, four_bar_entropy,
+/// groove_similarity}. Null if no piece has bars.
 nlohmann::json bar_metrics(std::span<const rondo::music::Piece> pieces);
 
-/// All that `eval` found, on stdout.
-void print_metrics(const nlohmann::json& figures);
+/// Prints the result of `eval` to stdout.
+void print_metrics(const nlohmann::json& metrics);
 
 }  // namespace piano

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where a stream of tokens begins anew, the network's state begins at zero.
+// Resets the state of the sequences that start a new piece.
 #pragma once
 
 #include <rondo/layers/lstm.hpp>
@@ -9,7 +9,7 @@
 
 namespace piano {
 
-/// Sets the state of every stream b with reset[b] to zero, in all layers.
+/// Sets the state of every sequence b with reset[b] to zero, in all layers.
 template <class Device>
 void reset_state(rondo::LstmState<float, Device>& state, std::span<const std::uint8_t> reset) {
   for (rondo::Index b = 0; b < static_cast<rondo::Index>(reset.size()); ++b)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What a performance is like, in numbers. Which of them are compared between sets, features.hpp lists.
+// Statistics of a performance. features.hpp lists those that are compared between sets.
 #pragma once
 
-#include <rondo/music/performance.hpp>
-#include <rondo/music/vocabulary.hpp>
 #include "piano/evaluation/bar_metrics.hpp"
 #include "piano/evaluation/chords.hpp"
 #include "piano/music_names.hpp"
+
+#include <rondo/music/performance.hpp>
+#include <rondo/music/vocabulary.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,36 +21,36 @@ namespace piano {
 
 struct Statistics {
   std::size_t notes = 0;
-  double seconds = 0;  // that notes_per_second counts over
+  double seconds = 0;  // the length that notes_per_second refers to
   double notes_per_second = 0;
-  double mean_polyphony = 0;               // notes that sound at once, averaged over the time in which any does
+  double mean_polyphony = 0;               // simultaneous notes, averaged over the time with at least one
   double mean_velocity = 0;                // MIDI, 1..127
   double velocity_std = 0;                 // standard deviation
   double mean_duration = 0;                // seconds
-  double mean_onset_interval = 0;          // seconds between neighbouring onsets, chords (chords.hpp) taken as one
-  double mean_pitch_step = 0;              // semitones between neighbouring notes, without sign
-  double pitch_count = 0;                  // different pitches
+  double mean_onset_interval = 0;          // seconds between consecutive onsets; a chord (chords.hpp) is one onset
+  double mean_pitch_step = 0;              // semitones between consecutive notes, absolute value
+  double pitch_count = 0;                  // number of different pitches
   double pitch_range = 0;                  // semitones from the lowest to the highest
   int lowest = 0, highest = 0;             // pitches
   double pitch_entropy = 0;                // bits, of the 128 pitches
   double pitch_class_entropy = 0;          // bits, of the 12 classes; log2 12 = 3.585 at most
-  double bar_entropy = 0;                  // the same within every 2 s, averaged (bar_metrics.hpp)
-  double four_bar_entropy = 0;             // and within every 8 s
+  double bar_entropy = 0;                  // the same in windows of 2 s, averaged (bar_metrics.hpp)
+  double four_bar_entropy = 0;             // the same in windows of 8 s
   double groove_similarity = 0;            // of windows of 2 s, 64 positions each (bar_metrics.hpp)
-  std::array<double, 12> pitch_classes{};  // shares of the notes; C is 0
-  std::array<double, kPitches> pitches{};  // shares of the notes
-  std::array<double, music::kVelocityBins> velocities{};  // shares of the notes
-  std::array<double, 12> durations{};                     // shares of the notes; bounds in kDurationBounds
-  std::array<double, 12> onset_intervals{};               // shares of the intervals; the same bounds
-  std::array<double, 12 * 12> pitch_class_transitions{};  // shares of neighbouring notes, [from * 12 + to]
-  std::array<double, 12 * 12> duration_transitions{};     // shares of neighbouring notes, of the classes of durations
+  std::array<double, 12> pitch_classes{};  // fractions of the notes; C is 0
+  std::array<double, kPitches> pitches{};  // fractions of the notes
+  std::array<double, music::kVelocityBins> velocities{};  // fractions of the notes
+  std::array<double, 12> durations{};                     // fractions of the notes; bounds in kDurationBounds
+  std::array<double, 12> onset_intervals{};               // fractions of the intervals; the same bounds
+  std::array<double, 12 * 12> pitch_class_transitions{};  // fractions of pairs of consecutive notes, [from * 12 + to]
+  std::array<double, 12 * 12> duration_transitions{};     // the same for the classes of durations
 };
 
-/// Upper bounds in seconds of the first 11 classes of durations and onset intervals; the twelfth has none.
+/// Upper bounds in seconds of the first 11 classes of durations and onset intervals; the twelfth is unbounded.
 inline constexpr std::array<double, 11> kDurationBounds = {0.03, 0.05, 0.08, 0.125, 0.2, 0.3, 0.5, 0.8, 1.25, 2.0, 5.0};
 
-/// Notes are neighbours in order of onset, then of pitch. `seconds` is the length that notes per second is counted
-/// over; 0: from the first onset to the last end. All zero for a performance without notes.
+/// Consecutive notes are those in order of onset, then of pitch. `seconds` is the length for notes_per_second; 0: from
+/// the first onset to the last end. All values are zero for a performance without notes.
 inline Statistics describe(const Performance& performance, double seconds = 0) {
   Statistics s;
   std::vector<Note> notes = performance.notes;
@@ -62,7 +63,7 @@ inline Statistics describe(const Performance& performance, double seconds = 0) {
   };
   const auto class_of = [&](const Note& note) { return duration_class(note.end.value - note.start.value); };
 
-  double last_end = 0, sounding = 0, covered = 0, covered_to = notes.front().start.value, velocity_square = 0;
+  double last_end = 0, total = 0, covered = 0, covered_to = notes.front().start.value, velocity_square = 0;
   double onset = notes.front().start.value;
   std::size_t intervals = 0;
   s.lowest = kPitches;
@@ -70,7 +71,7 @@ inline Statistics describe(const Performance& performance, double seconds = 0) {
     const Note& note = notes[i];
     const double start = note.start.value, end = note.end.value;
     last_end = std::max(last_end, end);
-    sounding += end - start;
+    total += end - start;
     covered += std::max(0.0, end - std::max(start, covered_to));
     covered_to = std::max(covered_to, end);
     s.mean_velocity += note.velocity / count;
@@ -100,9 +101,9 @@ inline Statistics describe(const Performance& performance, double seconds = 0) {
   }
   s.seconds = seconds > 0 ? seconds : last_end - notes.front().start.value;
   s.notes_per_second = s.seconds > 0 ? count / s.seconds : 0;
-  s.mean_polyphony = covered > 0 ? sounding / covered : 0;
+  s.mean_polyphony = covered > 0 ? total / covered : 0;
   s.velocity_std = std::sqrt(std::max(0.0, velocity_square - s.mean_velocity * s.mean_velocity));
-  s.mean_duration = sounding / count;
+  s.mean_duration = total / count;
   s.pitch_count = static_cast<double>(std::ranges::count_if(s.pitches, [](double share) { return share > 0; }));
   s.pitch_range = s.highest - s.lowest;
   const auto entropy = [](std::span<const double> shares) {

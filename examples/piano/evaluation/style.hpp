@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// How near outputs are to a style, as Yang and Lerch 2018 measure it (https://doi.org/10.1007/s00521-018-3849-7): for
-// each feature, the distances inter_set outputs and the style's own windows, beside those among the style's windows. If
-// the outputs were more of the same, the two would be distributed alike: overlap 1, divergence 0.
+// Similarity of outputs to a style, as Yang and Lerch 2018 define it (https://doi.org/10.1007/s00521-018-3849-7): for
+// each feature, the distances between outputs and the style's windows (inter-set) are compared with the distances among
+// the style's windows (intra-set). If the outputs have the style, both have the same distribution: overlap 1,
+// divergence 0.
 #pragma once
 
 #include "piano/evaluation/features.hpp"
@@ -22,19 +23,19 @@
 
 namespace piano {
 
-/// Where most of some numbers lie.
+/// The 10th to the 90th percentile of some numbers.
 struct PercentileRange {
   double low = 0, high = 0;
 
   bool contains(double x) const { return x >= low && x <= high; }
 };
 
-/// From the 10th to the 90th percentile, interpolated linearly inter_set neighbours. Zero for no samples.
+/// Interpolated linearly between neighbours. Zero without samples.
 inline PercentileRange percentile_range(std::vector<double> samples) {
   if (samples.empty()) return {};
   std::ranges::sort(samples);
-  const auto quantile = [&](double share) {
-    const double place = share * static_cast<double>(samples.size() - 1);
+  const auto quantile = [&](double q) {
+    const double place = q * static_cast<double>(samples.size() - 1);
     const auto k = static_cast<std::size_t>(place);
     return std::lerp(samples[k], samples[std::min(k + 1, samples.size() - 1)], place - static_cast<double>(k));
   };
@@ -54,14 +55,14 @@ inline Moments moments(std::span<const double> samples) {
   return m;
 }
 
-/// A feature's first value in each of some windows; all there is to it, unless it is a histogram.
+/// The values of a scalar feature in each window (the first value of a histogram).
 inline std::vector<double> values_in(const Feature& feature, std::span<const Statistics> windows) {
   std::vector<double> values;
   for (const Statistics& s : windows) values.push_back(feature.values(s)[0]);
   return values;
 }
 
-/// At most so many of some things, evenly spread.
+/// At most `most` elements, evenly spaced.
 template <class T>
 std::vector<const T*> evenly_spaced(std::span<const T> all, std::size_t most) {
   const std::size_t count = std::min(all.size(), most);
@@ -70,7 +71,7 @@ std::vector<const T*> evenly_spaced(std::span<const T> all, std::size_t most) {
   return some;
 }
 
-/// Performances cut into windows of that length, at most `most` of them described, evenly spread.
+/// The statistics of windows of that length, at most `most` of them, evenly spaced.
 inline std::vector<Statistics> describe_windows(std::span<const Performance> performances, double seconds,
                                                 std::size_t most = 4096) {
   std::vector<Performance> windows;
@@ -86,13 +87,13 @@ inline std::vector<Statistics> describe_windows(std::span<const Performance> per
 
 class Style {
  public:
-  /// Of the windows of all performances. Pairs of windows grow with the square: of more than 256, so many stand for
-  /// all. Throws std::invalid_argument if there are fewer than three windows.
+  /// The style of the windows of all performances. Distances use at most 256 windows, as the number of pairs grows with
+  /// the square. Throws std::invalid_argument if there are fewer than three windows.
   Style(std::span<const Performance> performances, double window_seconds)
       : seconds_(window_seconds), windows_(describe_windows(performances, window_seconds)) {
     if (windows_.size() < 3)
       throw std::invalid_argument("Style: " + std::to_string(windows_.size()) + " window(s) of " +
-                                  std::to_string(window_seconds) + " s; a style wants three or more");
+                                  std::to_string(window_seconds) + " s; wanted three or more");
     const auto some = evenly_spaced(this->windows(), kMost);
     for (std::size_t f = 0; f < kFeatures.size(); ++f)
       for (std::size_t i = 0; i < some.size(); ++i)
@@ -103,9 +104,8 @@ class Style {
   double window_seconds() const { return seconds_; }
   std::span<const Statistics> windows() const { return windows_; }
 
-  /// For each of kFeatures, in their order: overlap of the distances inter_set these windows and the style's with those
-  /// within the style, and divergence of the latter from the former. `windows` must be as long as the style's, and not
-  /// none: throws std::invalid_argument.
+  /// For each of kFeatures, in their order: overlap of the inter-set and the intra-set distances, and divergence of the
+  /// latter from the former. `windows` must be as long as the style's. Throws std::invalid_argument if there are none.
   std::array<DistributionDistance, kFeatures.size()> compare(std::span<const Statistics> windows) const {
     std::array<DistributionDistance, kFeatures.size()> distances;
     const auto ours = evenly_spaced(windows, kMost), theirs = evenly_spaced(this->windows(), kMost);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Longest matches of one sequence in another, by a suffix array (Manber and Myers 1993): all suffixes of the text in
-// alphabetical order, so that those which share a beginning stand together.
+// lexicographical order, so that suffixes with a common prefix are adjacent.
 #pragma once
 
 #include <algorithm>
@@ -21,11 +21,11 @@ class SuffixArray {
     std::size_t at = 0;  // in the text
   };
 
-  /// Sorts by prefix doubling, O(n log^2 n) even for a text that repeats itself.
+  /// Sorts by prefix doubling, O(n log^2 n) also for repetitive texts.
   explicit SuffixArray(std::vector<std::int32_t> text = {}) : text_(std::move(text)), order_(text_.size()) {
     const std::size_t n = text_.size();
     std::iota(order_.begin(), order_.end(), 0u);
-    // rank[i]: how many suffixes come before suffix i by their first `width` symbols.
+    // rank[i]: the number of suffixes that are smaller than suffix i in their first `width` symbols
     std::vector<std::int64_t> rank(text_.begin(), text_.end()), next(n);
     std::vector<std::pair<std::int64_t, std::int64_t>> keys(n);
     for (std::size_t width = 1; n > 0; width *= 2) {
@@ -44,7 +44,7 @@ class SuffixArray {
 
   std::span<const std::int32_t> text() const { return text_; }
 
-  /// The longest beginning of `query` that stands in the text, and one place where it does. O(length log n).
+  /// The longest prefix of `query` that occurs in the text, and one position of it. O(length log n).
   Match longest_prefix(std::span<const std::int32_t> query) const {
     const auto suffix = [&](std::uint32_t at) { return text().subspan(at); };
     const auto place = std::ranges::lower_bound(order_, query, std::ranges::lexicographical_compare, suffix);
@@ -55,7 +55,7 @@ class SuffixArray {
       const auto length = static_cast<std::size_t>(end - query.begin());
       if (length > best.length) best = {length, at};
     };
-    // Those that share most with the query are its neighbours in the order.
+    // The suffixes with the longest common prefix are the neighbours in the order.
     if (place != order_.end()) try_at(*place);
     if (place != order_.begin()) try_at(*std::prev(place));
     return best;
@@ -63,7 +63,7 @@ class SuffixArray {
 
  private:
   std::vector<std::int32_t> text_;
-  std::vector<std::uint32_t> order_;  // where the suffixes begin, in alphabetical order
+  std::vector<std::uint32_t> order_;  // starts of the suffixes, in lexicographical order
 };
 
 }  // namespace piano

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Windows of equal length, cut from performances: few long pieces give many samples, and samples of one length can be
-// compared in what depends on length.
+// Windows of equal length, cut from performances: a few long pieces give many samples, and features that depend on the
+// length are comparable.
 #pragma once
 
-#include <rondo/music/performance.hpp>
 #include "piano/music_names.hpp"
+
+#include <rondo/music/performance.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -12,10 +13,10 @@
 
 namespace piano {
 
-/// A performance cut into windows of that many seconds by onset, from its first note on. Times count from the window's
-/// beginning; `duration` is the window's length, though notes may ring past it. Windows without notes are left out, and
-/// so is the last one where the music stops before the middle of it, unless there is no other: its duration ends with
-/// the music. Notes alone are kept, no controls.
+/// Cuts a performance by onset into windows of that many seconds, from its first note on. Times are relative to the
+/// start of the window; `duration` is the window's length, though notes may last longer. Windows without notes are left
+/// out. So is a last window that is less than half full, unless it is the only one; its duration ends with the music.
+/// Controls are dropped.
 inline std::vector<Performance> cut_windows(const Performance& performance, double seconds) {
   std::vector<Performance> windows;
   if (performance.notes.empty() || !(seconds > 0)) return windows;

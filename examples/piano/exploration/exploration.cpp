@@ -5,10 +5,12 @@
 #include "piano/page/page.hpp"
 #include "piano/run/configurations.hpp"
 #include "piano/run/corpus.hpp"
+#include "piano/run/folders.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <utility>
 
 namespace piano {
@@ -18,21 +20,19 @@ namespace fs = std::filesystem;
 namespace music = rondo::music;
 using nlohmann::json;
 
-/// `wanted`, with a number behind it if another of `all` has that name.
+/// `wanted`, with a number appended if an element of `all` has that name.
 template <class Named>
-std::string name_beside(const std::vector<Named>& all, const std::string& wanted) {
+std::string unique_name(const std::vector<Named>& all, const std::string& wanted) {
   std::string name = wanted;
   for (int n = 2; std::ranges::find(all, name, &Named::name) != all.end(); ++n) name = wanted + "-" + std::to_string(n);
   return name;
 }
 
-/// What a cell depends on beside its place in the grid.
+/// What an output depends on besides model, primer, temperature and seed.
 json settings(const ExplorationOptions& o) {
-  return {{"primer_seconds", o.primer_seconds},
-          {"seconds", o.seconds},
-          {"top_k", o.sampling.top_k},
-          {"top_p", o.sampling.top_p},
-          {"min_p", o.sampling.min_p}};
+  return {{"primer_seconds", o.primer_seconds}, {"primer_start", o.primer_start}, {"seconds", o.seconds},
+          {"top_k", o.sampling.top_k},          {"top_p", o.sampling.top_p},      {"min_p", o.sampling.min_p},
+          {"conditions", o.target.to_json()}};
 }
 
 }  // namespace
@@ -40,9 +40,9 @@ json settings(const ExplorationOptions& o) {
 Exploration::Exploration(const ExplorationOptions& options)
     : o_(options), folder_(options.output_dir), outputs_(folder_, settings(options)) {
   for (const std::string& dir : o_.run_dirs)
-    models_.push_back({name_beside(models_, fs::path(dir).lexically_normal().filename().string()), RunDir(dir)});
+    models_.push_back({unique_name(models_, fs::path(dir).lexically_normal().filename().string()), RunDir(dir)});
   for (const std::string& config : o_.configs)
-    models_.push_back({name_beside(models_, config), RunDir(folder_ / config)});
+    models_.push_back({unique_name(models_, config), RunDir(folder_ / config)});
 }
 
 bool Exploration::run() {
@@ -51,6 +51,7 @@ bool Exploration::run() {
   const InterruptGuard interrupt;
   for (const Model& model : models_)
     if (!sample(model, interrupt)) return false;
+  if (!o_.soundfont.empty()) outputs_.render(o_.soundfont);
   write_page();
   progress_.finish();
   return true;
@@ -59,18 +60,19 @@ bool Exploration::run() {
 json Exploration::result() const { return {{"models", models()}, {"outputs", outputs_.all()}, {"pending", pending()}}; }
 
 bool Exploration::train_model(const Model& model, const std::string& config) {
-  if (fs::exists(model.run.result())) return true;
-  const Config& asked = o_.training.config;
+  if (path_exists(model.run.result())) return true;
+  const Config& given = o_.training.config;
   TrainingOptions training = o_.training;
   training.config = configuration(config);
-  training.config.pedal = asked.pedal;
-  training.config.data = asked.data;
-  training.config.validation = asked.validation;
-  training.config.steps = asked.steps;
-  training.config.minutes = asked.minutes;
-  training.config.seed = asked.seed;
+  training.config.pedal = given.pedal;
+  training.config.data = given.data;
+  training.config.validation = given.validation;
+  training.config.validation_fraction = given.validation_fraction;
+  training.config.steps = given.steps;
+  training.config.minutes = given.minutes;
+  training.config.seed = given.seed;
   training.run_dir = model.run.folder().string();
-  training.resume = fs::exists(model.run.last());
+  training.resume = path_exists(model.run.last());
   progress_.line("training " + config);
   return train(training, progress_)["stop_reason"] != "interrupt";
 }
@@ -78,11 +80,24 @@ bool Exploration::train_model(const Model& model, const std::string& config) {
 std::vector<Exploration::NamedPrimer> Exploration::primers_of(const Config& config) const {
   std::vector<NamedPrimer> primers;
   for (const std::string& path : o_.primers)
-    primers.push_back({name_beside(primers, fs::path(path).stem().string()), path});
+    primers.push_back({unique_name(primers, fs::path(path).stem().string()), path});
   if (o_.primers.empty())
     for (std::size_t i = 0; i < std::min<std::size_t>(2, config.validation.size()); ++i)
       primers.push_back({config.validation[i], {}});
   return primers;
+}
+
+Primer Exploration::read(const NamedPrimer& named, const Config& config, const music::Corpus& corpus) const {
+  if (!named.path.empty()) return read_primer(named.path, o_.primer_seconds, config.pedal, o_.primer_start);
+  // A name in config.json may have the file's extension.
+  auto piece = std::ranges::find(corpus.valid, named.name, &music::Piece::name);
+  if (piece == corpus.valid.end())
+    piece = std::ranges::find(corpus.valid, named.name.substr(0, named.name.rfind('.')), &music::Piece::name);
+  if (piece == corpus.valid.end()) throw std::runtime_error("no validation piece is called '" + named.name + "'");
+  Primer primer = primer_of(piece->performance, o_.primer_seconds, o_.primer_start);
+  if (primer.performance.notes.empty())
+    throw std::runtime_error("--primer-start: no note of " + named.name + " begins at that time or later");
+  return primer;
 }
 
 bool Exploration::sample(const Model& model, const InterruptGuard& interrupt) {
@@ -93,28 +108,25 @@ bool Exploration::sample(const Model& model, const InterruptGuard& interrupt) {
   for (const NamedPrimer& named : primers_of(config)) {
     if (interrupt.requested()) return false;
     if (std::ranges::find(primer_names_, named.name) == primer_names_.end()) primer_names_.push_back(named.name);
-    const Primer primer = named.path.empty()
-                              ? primer_of(std::ranges::find(corpus.valid, named.name, &music::Piece::name)->performance,
-                                          o_.primer_seconds)
-                              : read_primer(named.path, o_.primer_seconds, config.pedal);
-    std::vector<Request> asked;
+    const Primer primer = read(named, config, corpus);
+    std::vector<Request> requests;
     for (double temperature : o_.temperatures)
       for (std::uint64_t seed : o_.seeds) {
         Request request{.plan = continuation(primer, o_.seconds),
                         .sampling = o_.sampling,
                         .seed = seed,
-                        .condition_values = condition_values_of(primer.performance)};
+                        .condition_values = o_.target.apply(condition_values_of(primer.performance))};
         request.sampling.temperature = temperature;
-        if (!outputs_.has(model.name, named.name, temperature, seed)) asked.push_back(std::move(request));
+        if (!outputs_.has(model.name, named.name, temperature, seed)) requests.push_back(std::move(request));
       }
-    if (asked.empty()) continue;
-    const auto takes = generate(network, config.input_spec(), asked, opening_velocity(corpus.train));
-    for (std::size_t i = 0; i < takes.size(); ++i)
-      outputs_.add(model.name, named.name, describe(asked[i], takes[i], evaluator), takes[i]);
+    if (requests.empty()) continue;
+    const auto pieces = generate(network, config.input_spec(), requests, opening_velocity(corpus.train));
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+      outputs_.add(model.name, named.name, describe(requests[i], pieces[i], evaluator), pieces[i]);
     write_page();
     const double all = static_cast<double>(wanted());
     progress_.show(1 - static_cast<double>(pending()) / all,
-                   model.name + ", " + named.name + ": " + std::to_string(takes.size()) + " outputs");
+                   model.name + ", " + named.name + ": " + std::to_string(pieces.size()) + " outputs");
   }
   return true;
 }
@@ -136,7 +148,7 @@ json Exploration::models() const {
       entry.update({{"parameters", result.value("parameters", json())},
                     {"valid_nll", result.value("best_valid_nll", json())},
                     {"seconds", result.value("seconds", json())}});
-    if (fs::exists(model.run.config())) entry["config"] = model.run.read_config().to_json()["model"];
+    if (path_exists(model.run.config())) entry["config"] = model.run.read_config().to_json()["model"];
     all.push_back(std::move(entry));
   }
   return all;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The outputs of an exploration: a MIDI file each, outputs/*.mid, and their numbers, a line each in outputs.jsonl. What
-// was made with other settings is there, but does not count.
+// The outputs of an exploration: a MIDI file each, outputs/*.mid, and their metrics, a line each in outputs.jsonl.
+// Outputs that were made with other settings stay in the folder but are ignored.
 #pragma once
 
 #include "piano/generation/generate.hpp"
@@ -16,17 +16,21 @@ namespace piano {
 
 class OutputStore {
  public:
-  /// Finds those in `folder` that were made with these settings, as far as their files are there.
+  /// Finds the outputs in `folder` that were made with these settings and whose files exist. Throws std::runtime_error
+  /// if the folder is of a version with other file names.
   OutputStore(std::filesystem::path folder, nlohmann::json settings);
 
   bool has(const std::string& model, const std::string& primer, double temperature, std::uint64_t seed) const;
 
-  /// Writes an output. `numbers` are those of describe(). Throws std::runtime_error if the disk is full.
-  void add(const std::string& model, const std::string& primer, nlohmann::json numbers, const GeneratedPiece& take);
+  /// Writes an output. `metrics` are those of describe(). Throws std::runtime_error if the disk is full.
+  void add(const std::string& model, const std::string& primer, nlohmann::json metrics, const GeneratedPiece& piece);
+
+  /// Renders each output that has no .wav file yet, and adds the key "wav" to all.
+  void render(const std::filesystem::path& soundfont);
 
   const std::vector<nlohmann::json>& all() const { return outputs_; }
 
-  /// With the performance of each, as the page has them.
+  /// The outputs with the key "performance", the notes that the page shows.
   nlohmann::json with_performances() const;
 
  private:

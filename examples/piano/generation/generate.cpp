@@ -35,9 +35,9 @@ std::vector<GeneratedPiece> generate(const rondo::TokenModel<float>& model, cons
     for (std::size_t b = 0; b < streams.size(); ++b)
       streams[b].set_logits(t, {&logits(0, static_cast<rondo::Index>(b)), static_cast<std::size_t>(logits.rows)});
   }
-  std::vector<GeneratedPiece> takes;
-  for (const Stream& stream : streams) takes.push_back(stream.result());
-  return takes;
+  std::vector<GeneratedPiece> pieces;
+  for (const Stream& stream : streams) pieces.push_back(stream.result());
+  return pieces;
 }
 
 music::ConditionValues condition_values_of(const music::Performance& performance) {

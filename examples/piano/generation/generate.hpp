@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// New music from a model: several takes at once, each with its own outline, temperature and random numbers, all under
-// the grammar, so that whatever comes out is well-formed.
+// Generates several pieces in one batch, each with its own plan, temperature and random numbers. The grammar masks
+// tokens, so that all outputs are well-formed.
 #pragma once
 
 #include "piano/generation/plan.hpp"
@@ -16,31 +16,31 @@
 
 namespace piano {
 
-/// What one take is asked for.
+/// One generation request.
 struct Request {
   GenerationPlan plan;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
-  rondo::music::ConditionValues condition_values = {};  // conditions of the music
+  rondo::music::ConditionValues condition_values = {};  // input of a model with conditions
 };
 
-/// What it gave.
+/// The result of a request.
 struct GeneratedPiece {
-  rondo::music::Performance performance;  // all notes ended; as long as its last one
-  std::vector<bool> given;                // of each note, whether the outline had it
-  double nats = 0;                        // of the sampled tokens, under the model itself
-  std::size_t sampled = 0;                // tokens
+  rondo::music::Performance performance;  // all notes have ended; its duration ends with the last note
+  std::vector<bool> given;                // for each note, whether it is from the plan
+  double nats = 0;                        // of the sampled tokens, at temperature 1 without filters and mask
+  std::size_t sampled = 0;                // number of sampled tokens
 
-  /// The new notes alone.
+  /// Only the generated notes.
   rondo::music::Performance new_notes() const;
 };
 
-/// Plays all requests. A take depends on its own request alone, not on those beside it. `opening` is the velocity with
-/// which free play begins. Throws rondo::error for settings out of range.
+/// Generates all requests. A result does not depend on the other requests. `opening` is the first velocity of music
+/// without a primer. Throws rondo::error for settings out of range.
 std::vector<GeneratedPiece> generate(const rondo::TokenModel<float>& model, const rondo::music::InputSpec& input_spec,
                                      const std::vector<Request>& requests, rondo::music::Token opening);
 
-/// Density and key of a performance: conditions that ask for more of the same.
+/// Note density and key of a performance, as condition values.
 rondo::music::ConditionValues condition_values_of(const rondo::music::Performance& performance);
 
 }  // namespace piano

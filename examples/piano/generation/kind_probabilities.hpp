@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// A mask without a bias. A network spreads what it means by "lift a key now" over keys that are up, too; were those
-// simply struck out, lifting as a whole would become unlikely, keys would pile up and the music thicken beyond anything
-// learned. So what a mask takes from the tokens of a kind goes to the allowed ones of the same kind, as long as there
-// is one.
+// Masking that keeps the probability of each kind of event. A network also gives note-off probability to keys that are
+// up. If a mask only removed these tokens, note-offs would become too rare and the polyphony would grow. The
+// probability of the masked tokens of a kind is therefore given to the allowed tokens of the same kind, if there are
+// any.
 #pragma once
 
-#include <rondo/music/vocabulary.hpp>
 #include "piano/music_names.hpp"
+
+#include <rondo/music/vocabulary.hpp>
 
 #include <algorithm>
 #include <array>
@@ -18,8 +19,8 @@
 
 namespace piano {
 
-/// Raises the logits of allowed tokens so that each kind of event keeps the probability it had before the mask, where
-/// any token of it is allowed. Both spans are as long as the vocabulary.
+/// Raises the logits of allowed tokens so that each kind of event with an allowed token keeps the probability that it
+/// had before the mask. Both spans have the length of the vocabulary.
 inline void preserve_kind_probabilities(std::span<float> logits, std::span<const std::uint8_t> allowed) {
   constexpr std::size_t kKinds = 5;
   float highest = -std::numeric_limits<float>::infinity();

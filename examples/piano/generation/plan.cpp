@@ -14,7 +14,7 @@ namespace {
 
 namespace music = rondo::music;
 
-/// The primer less what begins in these spans; behind each the pedal is as the primer has it there.
+/// The primer without the notes that begin in these spans; after each span the pedal is as in the primer.
 GenerationPlan regenerate(const Primer& primer, std::vector<Span> spans) {
   const auto inside = [&](double time) {
     return std::ranges::any_of(spans, [&](const Span& s) { return s.begin <= time && time < s.end; });
@@ -45,10 +45,10 @@ GenerationPlan regenerate_second_half(const Primer& primer) {
   return regenerate(primer, {{primer.seconds / 2, primer.seconds}});
 }
 
-GenerationPlan regenerate_fraction(const Primer& primer, double share, std::uint64_t seed, double stretch) {
-  const auto count = static_cast<std::size_t>(std::max(1L, std::lround(primer.seconds / stretch)));
+GenerationPlan regenerate_fraction(const Primer& primer, double fraction, std::uint64_t seed, double segment) {
+  const auto count = static_cast<std::size_t>(std::max(1L, std::lround(primer.seconds / segment)));
   const auto wanted =
-      std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(share * static_cast<double>(count))), 1, count);
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(fraction * static_cast<double>(count))), 1, count);
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   music::CounterRng random(seed, 0);

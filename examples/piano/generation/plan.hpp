@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What of a take is given, and where the model plays: the plan of a continuation, a variation, or free play.
+// The plan of a generated piece: which notes are given, and in which spans the model generates. There are plans for
+// continuations, variations and music without a primer.
 #pragma once
 
 #include "piano/data/primer.hpp"
@@ -11,27 +12,27 @@
 
 namespace piano {
 
-/// A stretch of time, in seconds, its end not part of it.
+/// The time interval [begin, end), in seconds.
 struct Span {
   double begin, end;
 };
 
 struct GenerationPlan {
-  rondo::music::Performance given;  // notes and pedal that are played as they are
-  std::vector<Span> free;           // where the model plays beside them; in order, apart
+  rondo::music::Performance given;  // fixed notes and pedal changes
+  std::vector<Span> free;           // where the model generates; in order, without overlaps
 };
 
 /// The primer, then `seconds` of new music.
 GenerationPlan continuation(const Primer& primer, double seconds);
 
-/// The primer with its second half played anew. What begins in the first half is kept.
+/// The primer with its second half regenerated. Notes that begin in the first half are kept.
 GenerationPlan regenerate_second_half(const Primer& primer);
 
-/// The primer with `share` (0..1) of it played anew: of its stretches of about `stretch` seconds so many, drawn by
-/// `seed`, at least one. What begins in the others is kept, whole.
-GenerationPlan regenerate_fraction(const Primer& primer, double share, std::uint64_t seed, double stretch = 1.5);
+/// The primer with `fraction` (0..1) of it regenerated: at least one of its segments of about `segment` seconds, drawn
+/// by `seed`. Notes that begin in the other segments are kept with their full length.
+GenerationPlan regenerate_fraction(const Primer& primer, double fraction, std::uint64_t seed, double segment = 1.5);
 
-/// `seconds` of new music from nothing.
+/// `seconds` of new music without a primer.
 GenerationPlan free_play(double seconds);
 
 }  // namespace piano

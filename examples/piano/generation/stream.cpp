@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "piano/generation/stream.hpp"
+#include "piano/generation/kind_probabilities.hpp"
 
 #include <rondo/music/tokens.hpp>
-#include "piano/generation/kind_probabilities.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -14,7 +14,7 @@ using music::EventKind;
 
 namespace {
 
-constexpr std::int64_t kRing = music::kStepsPerSecond / 2;  // as at the end of a take: Grammar::finish
+constexpr std::int64_t kRelease = music::kStepsPerSecond / 2;  // as in Grammar::finish
 constexpr std::int64_t kLongestNote = music::GrammarLimits{}.longest_note;
 
 }  // namespace
@@ -61,7 +61,7 @@ void Stream::set_logits(std::size_t t, std::span<const float> logits) {
   allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
   for (int pitch = 0; pitch < music::kPitches; ++pitch)
     if (held_[static_cast<std::size_t>(pitch)]) allowed_[static_cast<std::size_t>(music::note_off(pitch))] = 0;
-  if (std::ranges::count(allowed_, 1) == 0)  // a given key is overdue
+  if (std::ranges::count(allowed_, 1) == 0)  // a given note has reached the longest duration
     allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
   masked_.assign(logits.begin(), logits.end());
   preserve_kind_probabilities(masked_, allowed_);
@@ -95,7 +95,7 @@ void Stream::put(music::Token token) {
   if (event.kind == EventKind::note_off) held_[static_cast<std::size_t>(event.value)] = false;
 }
 
-void Stream::play_given(const Given& given) {
+void Stream::put_given(const Given& given) {
   const auto [kind, value] = given.event;
   const auto pitch = static_cast<std::size_t>(value);
   switch (kind) {
@@ -108,7 +108,7 @@ void Stream::play_given(const Given& given) {
       break;
     case EventKind::note_on:
       if (played_.key(value)) {
-        if (struck_[pitch] == given.step) break;  // the model strikes it at this moment
+        if (struck_[pitch] == given.step) break;  // the model has started the same note in this step
         put(music::note_off(value));
       }
       if (given.bin != bin_) put(music::velocity(given.bin));
@@ -135,7 +135,7 @@ std::int64_t Stream::due(std::int64_t now, int pitch) const {
   std::int64_t left = 0;
   for (const auto& span : free_)
     if (span.second <= now) left = span.second;
-  return std::min(left + kRing, struck_[static_cast<std::size_t>(pitch)] + kLongestNote);
+  return std::min(left + kRelease, struck_[static_cast<std::size_t>(pitch)] + kLongestNote);
 }
 
 void Stream::release_generated(std::int64_t now) {
@@ -152,13 +152,13 @@ void Stream::advance() {
     const std::int64_t now = grammar_.steps();
     if (!is_free(now)) release_generated(now);
     if (next_given() <= now) {
-      // Keys that must come up for others to go down do so first, as every step has it.
+      // Note-offs that make room for note-ons come first, as in every step.
       for (std::size_t i = given_at_; i < given_.size() && given_[i].step <= now; ++i)
         if (const auto [kind, pitch] = given_[i].event; kind == EventKind::note_on && played_.key(pitch) &&
                                                         !held_[static_cast<std::size_t>(pitch)] &&
                                                         struck_[static_cast<std::size_t>(pitch)] < now)
           put(music::note_off(pitch));
-      while (next_given() <= now) play_given(given_[given_at_++]);
+      while (next_given() <= now) put_given(given_[given_at_++]);
       continue;
     }
     if (is_free(now)) {
@@ -185,15 +185,15 @@ void Stream::finish() {
 }
 
 GeneratedPiece Stream::result() const {
-  GeneratedPiece take;
-  take.performance = music::decode(tokens_);
-  const auto& notes = take.performance.notes;
-  take.performance = music::make_performance(notes, take.performance.controls);  // without silence at its end
+  GeneratedPiece piece;
+  piece.performance = music::decode(tokens_);
+  const auto& notes = piece.performance.notes;
+  piece.performance = music::make_performance(notes, piece.performance.controls);  // without silence at the end
   for (const music::Note& note : notes)
-    take.given.push_back(given_notes_.contains({music::to_step(note.start), note.pitch}));
-  take.nats = nats_;
-  take.sampled = sampled_;
-  return take;
+    piece.given.push_back(given_notes_.contains({music::to_step(note.start), note.pitch}));
+  piece.nats = nats_;
+  piece.sampled = sampled_;
+  return piece;
 }
 
 }  // namespace piano

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// One take on its way: which token comes next, whether it is given by the outline or sampled from the model.
+// One sequence being generated: the next token is either given by the plan or sampled from the model.
 //
-// Given events come at their time, whatever else sounds; between them, inside the outline's free spans, the model
-// plays. A time shift it chooses ends at the next given event at the latest. It does not lift keys that are given. What
-// it still holds when a span ends rings on for half a second; the pedal goes back to where the outline has it at once.
+// Given events occur at their time. Between them, in the free spans of the plan, the model generates. A sampled time
+// shift ends at the next given event at the latest. The model cannot end given notes. Generated notes that are still
+// held when a span ends are released half a second later; the pedal returns at once to its state in the plan.
 #pragma once
 
 #include "piano/generation/generate.hpp"
@@ -24,35 +24,35 @@ class Stream {
  public:
   Stream(const Request& request, const rondo::music::InputSpec& input_spec, rondo::music::Token opening);
 
-  /// Writes what the model hears at step t. Called for each t in turn.
+  /// Writes the model's input at step t. To be called for t = 0, 1, 2, ...
   void next_input(std::size_t t, std::span<rondo::music::Token> to);
 
-  /// Takes the logits that followed step t; samples where the outline leaves it to the model.
+  /// Receives the logits of step t; samples the next token if the plan does not give it.
   void set_logits(std::size_t t, std::span<const float> logits);
 
   bool done() const { return done_; }
   GeneratedPiece result() const;
 
  private:
-  /// An event of the outline; a key that goes down has a velocity.
+  /// An event of the plan.
   struct Given {
     std::int64_t step;
     rondo::music::Event event;
-    int bin;
+    int bin;  // of the velocity, for a note-on
   };
 
   static std::vector<Given> events_of(const rondo::music::Performance& given);
   void put(rondo::music::Token token);
-  void play_given(const Given& given);
-  void advance();  // given tokens, up to where the model is asked, or to the end
+  void put_given(const Given& given);
+  void advance();  // adds given tokens up to the next sampled token or the end
   void finish();
-  std::int64_t next_given() const;  // its step; far away if there is none
+  std::int64_t next_given() const;  // its step; max() if there is none
   /// The free span at that step, or the end.
   std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator span_at(std::int64_t step) const;
   bool is_free(std::int64_t step) const { return span_at(step) != free_.end(); }
-  bool is_generated(int pitch) const;                   // the key is down, and not given
-  std::int64_t due(std::int64_t now, int pitch) const;  // when such a key comes up outside of free spans
-  void release_generated(std::int64_t now);             // lifts those that are due, sets the pedal as it is given
+  bool is_generated(int pitch) const;                   // whether the pitch is held by a generated note
+  std::int64_t due(std::int64_t now, int pitch) const;  // when such a note ends outside of free spans
+  void release_generated(std::int64_t now);             // ends the notes that are due, sets the pedal as in the plan
 
   rondo::music::InputSpec input_spec_;
   rondo::music::ConditionValues condition_values_;
@@ -64,13 +64,13 @@ class Stream {
   std::vector<std::pair<std::int64_t, std::int64_t>> free_;  // steps
   rondo::music::Token opening_;
   std::vector<rondo::music::Token> tokens_;
-  rondo::music::ActiveNotes input_notes_, played_;      // after what the model heard; after all tokens
-  std::vector<bool> held_;                              // of each pitch: given, and down
-  bool given_pedal_ = false;                            // down, by the outline
-  std::vector<std::int64_t> struck_;                    // of each pitch: the step of its last note-on
-  std::set<std::pair<std::int64_t, int>> given_notes_;  // step and pitch of those that were played
-  int bin_ = -1;                                        // of the last velocity
-  std::vector<float> masked_;                           // logits in which the mask shifts nothing between kinds
+  rondo::music::ActiveNotes input_notes_, played_;      // after the model's inputs; after all tokens
+  std::vector<bool> held_;                              // for each pitch: held by a given note
+  bool given_pedal_ = false;                            // whether it is down in the plan
+  std::vector<std::int64_t> struck_;                    // for each pitch: the step of its last note-on
+  std::set<std::pair<std::int64_t, int>> given_notes_;  // step and pitch of the given notes so far
+  int bin_ = -1;                                        // of the last velocity token
+  std::vector<float> masked_;                           // logits with kind probabilities preserved under the mask
   std::vector<std::uint8_t> allowed_;
   double nats_ = 0;
   std::size_t sampled_ = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads the characters of one line of ABC music: numbers, lengths, notes. It knows how they are written, not what they
-// mean; voice_writer.hpp knows that.
+// Reads the characters of one line of ABC music: numbers, lengths, notes. This is the syntax; voice_writer.hpp has the
+// semantics.
 #pragma once
 
 #include "piano/notation/abc_error.hpp"
@@ -42,7 +42,7 @@ class AbcCursor {
     next_ += expected.size();
     return true;
   }
-  /// What stands before the next `close`, which is passed; nothing if there is none.
+  /// The text before the next `close`, which is skipped; nothing if there is none.
   std::optional<std::string_view> take_until(char close) {
     const auto end = line_.find(close, next_);
     if (end == line_.npos) return std::nullopt;
@@ -50,7 +50,7 @@ class AbcCursor {
     next_ = end + 1;
     return text;
   }
-  /// Passes blanks; false at the end of the line or before a comment.
+  /// Skips blanks; false at the end of the line or before a comment.
   bool next_item() {
     while (peek() == ' ' || peek() == '\t') ++next_;
     return next_ < line_.size() && peek() != '%';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is wrong in an ABC file, and where: `name.abc:12:7: bar 5 holds 7/8, metre is 4/4`.
+// An error in an ABC file, with its position: `name.abc:12:7: bar 5 holds 7/8, metre is 4/4`.
 #pragma once
 
 #include <stdexcept>
@@ -7,7 +7,7 @@
 
 namespace piano {
 
-/// A place in a text; both numbers count from 1.
+/// A position in a text; line and column count from 1.
 struct TextPosition {
   int line = 1;
   int column = 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The values of ABC's header fields: fractions (L:), metres (M:), tempi (Q:). Each function reads a whole text and
-// returns nothing if the text is anything else; the caller knows the place to blame.
+// The values of ABC's header fields: fractions (L:), metres (M:), tempi (Q:). Each function parses a whole text and
+// returns nothing if it is invalid; the caller reports the position.
 #pragma once
 
 #include "piano/notation/rational.hpp"
@@ -54,7 +54,7 @@ inline std::optional<Rational> parse_note_length(std::string_view text) {
   return Rational(4 * *top, *bottom);
 }
 
-/// `1/4=72`, or `"Andante" 1/4=72`, in quarter notes a minute. Range 5..1000.
+/// `1/4=72`, or `"Andante" 1/4=72`, in quarter notes per minute. Range 5..1000.
 inline std::optional<double> parse_tempo(std::string_view text) {
   if (text.starts_with('"')) {
     const auto close = text.find('"', 1);

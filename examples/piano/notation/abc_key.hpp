@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Key signatures: a tonic and a mode, as in `K:F#m` or `K:D dorian`, give the number of sharps or flats, and that gives
-// the alteration of each letter.
+// Key signatures: a tonic and a mode, as in `K:F#m` or `K:D dorian`, determine the number of sharps or flats, and that
+// determines the alteration of each letter.
 #pragma once
 
 #include <array>
@@ -26,8 +26,8 @@ inline KeySignature key_signature(int sharps) {
   return alteration;
 }
 
-/// Reads the text of a K: field: tonic, then nothing, `m`, or a mode of which the first three letters count, in either
-/// case. Nothing if the text is no key or its signature would need more than seven accidentals.
+/// Parses a K: field: the tonic, then nothing, `m`, or a mode (only its first three letters matter, in either case).
+/// Nothing if the text is not a key or has more than seven accidentals.
 inline std::optional<KeySignature> parse_key(std::string_view text) {
   constexpr std::string_view fifths = "FCGDAEB";
   const std::size_t step = text.empty() ? fifths.npos : fifths.find(text[0]);

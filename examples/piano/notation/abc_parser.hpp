@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ABC notation, a strict subset of version 2.1, to a Score. examples/piano/scores/README.md documents the subset. This
-// file reads the header, sends each line to its voice, compares the voices and unfolds the repeats.
+// Parses ABC notation, a strict subset of version 2.1, into a Score. examples/piano/scores/README.md documents the
+// subset. This file parses the header, passes each line to its voice, compares the voices and unfolds the repeats.
 #pragma once
 
 #include "piano/notation/abc_voice.hpp"
@@ -17,7 +17,7 @@
 
 namespace piano {
 
-/// Reads one tune. `file` names the text in messages. Throws AbcError at the first fault.
+/// Reads one tune. `file` names the text in messages. Throws AbcError at the first error.
 Score parse_abc(std::string_view text, const std::string& file, Repeats repeats = Repeats::play);
 
 /// parse_abc of a file's text. Throws std::runtime_error if the file cannot be read.
@@ -143,7 +143,7 @@ class AbcReader {
     }
   }
 
-  // `RH clef=treble name="right hand"`; the properties serve engravers alone
+  // `RH clef=treble name="right hand"`; the properties are for engraving programs
   void declare_voice(std::string_view value) {
     const std::string name(value.substr(0, value.find(' ')));
     if (name.empty()) fail({line_, 3}, "a voice without a name");
@@ -155,7 +155,7 @@ class AbcReader {
   void read_directive(std::string_view text) {
     const auto blank = std::min(text.find(' '), text.size());
     const std::string_view name = text.substr(0, blank), value = trim(text.substr(blank));
-    if (name == "score") return;  // how an engraver groups the staves
+    if (name == "score") return;  // the grouping of staves, for engraving programs
     if (!name.starts_with("rondo-")) fail({line_, 1}, "unknown directive %%" + std::string(name));
     if (key_) fail({line_, 1}, "directives belong before K:");
     if (name == "rondo-pedal") {
@@ -196,7 +196,7 @@ class AbcReader {
     voice.reader.read(text.substr(close + 1), {line_, static_cast<int>(close) + 2});
   }
 
-  // Voices stand in the order of their declarations, or of their first lines.
+  // Voices are in the order of their declarations, or of their first lines.
   Voice& voice_named(const std::string& name) {
     if (voices_.empty())
       for (const std::string& declared : declared_) add_voice(declared);
@@ -211,7 +211,7 @@ class AbcReader {
     return voices_.back();
   }
 
-  // ---- voices side by side ----
+  // ---- comparison of voices ----
 
   std::string holds(const WrittenBar& bar) const { return (bar.length / Rational(4)).to_string(); }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads the music of one voice, line by line: each sign is recognised here and handed to the VoiceWriter.
+// Parses the music of one voice, line by line, and passes each symbol to the VoiceWriter.
 #pragma once
 
 #include "piano/notation/abc_cursor.hpp"
@@ -21,7 +21,7 @@ class VoiceReader {
   VoiceReader(const std::string& file, Metre metre, Rational unit, KeySignature key)
       : file_(file), writer_(file, metre, unit, key) {}
 
-  /// Reads one line of music. `where` is the place of its first character.
+  /// Reads one line of music. `where` is the position of its first character.
   void read(std::string_view text, TextPosition where) {
     AbcCursor in(file_, text, where);
     while (in.next_item()) read_item(in);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How bars follow each other: their printed numbers, which of them may be shorter than the metre, and in what order
-// they are played.
+// The sequence of bars: their printed numbers, which of them may be shorter than the metre, and the order of playing.
 #pragma once
 
 #include "piano/notation/abc_error.hpp"
@@ -12,7 +11,7 @@
 
 namespace piano {
 
-enum class Repeats { play, ignore };  // ignore: every written bar once, both endings too
+enum class Repeats { play, ignore };  // ignore: every written bar once, including both endings
 
 namespace detail {
 
@@ -21,8 +20,8 @@ inline bool complete_each_other(const WrittenBar& a, const WrittenBar& b) {
   return is_short(a) && is_short(b) && a.length + b.length == b.metre.length();
 }
 
-/// An upbeat is 0; the second half of a bar that a repeat sign divides counts with the first; a second ending takes up
-/// the number where the first began.
+/// An upbeat is 0; both halves of a bar that a repeat sign divides have one number; a second ending starts with the
+/// number of the first ending's first bar.
 inline std::vector<int> bar_numbers(const std::vector<WrittenBar>& bars) {
   std::vector<int> numbers;
   int next = is_short(bars.front()) ? 0 : 1, first_ending = next;

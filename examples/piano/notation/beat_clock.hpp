@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From quarter notes to seconds: tempo marks, fermatas, a smooth seeded rubato and a small ritardando in the last bar.
-// Both hands share the clock, so they bend together.
+// Converts quarter notes to seconds: tempo marks, fermatas, a smooth seeded rubato and a small ritardando in the last
+// bar. Both hands use the same clock.
 #pragma once
 
 #include "piano/notation/hashed_random.hpp"
@@ -14,7 +14,7 @@ namespace piano {
 
 class BeatClock {
  public:
-  /// `tempo_scale` multiplies every tempo. The share of rubato is the score's own.
+  /// `tempo_scale` multiplies every tempo. The amount of rubato is the score's own.
   BeatClock(const Score& score, const HashedRandom& random, double tempo_scale) {
     const double end = score.length().to_double();
     const auto steps = static_cast<std::size_t>(std::ceil(end / kStep)) + 1;
@@ -39,10 +39,10 @@ class BeatClock {
 
  private:
   static constexpr double kStep = 1.0 / 24;       // of a quarter note
-  static constexpr double kFermata = 1.7;         // a note under a fermata lasts so many times its length
-  static constexpr double kRitardando = 0.15;     // share of the tempo lost by the end of the last bar
-  static constexpr double kSlowRubatoBars = 1.5;  // distance between the extremes of the slower bend
-  static constexpr double kFastRubatoBars = 0.5;  // and of the quicker one
+  static constexpr double kFermata = 1.7;         // factor of the length of a note under a fermata
+  static constexpr double kRitardando = 0.15;     // relative decrease of the tempo at the end of the last bar
+  static constexpr double kSlowRubatoBars = 1.5;  // distance between the extremes of the slow component
+  static constexpr double kFastRubatoBars = 0.5;  // and of the fast component
 
   static double rubato(const Score& score, const HashedRandom& random, double time) {
     const double bar_length = score.bars.front().metre.length().to_double(), bars = time / bar_length;
@@ -52,7 +52,7 @@ class BeatClock {
       const double onset = fermata.onset.to_double();
       if (onset > time || time >= onset + fermata.duration.to_double()) continue;
       speed /= kFermata;
-      break;  // the same fermata usually stands in every voice
+      break;  // the same fermata is usually in every voice
     }
     const Bar& last = score.bars.back();
     const double into_last = (time - last.onset.to_double()) / last.length.to_double();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A score against somebody else's MIDI rendering of the same piece, note for note: onset, pitch, duration. What differs
-// for a known reason is logged in the score's own N: lines, by bar and number, so that anything new stands out.
+// Compares a score with a reference, a MIDI rendering of the same piece from another source, note for note: onset,
+// pitch, duration. Known differences are logged in the score's N: lines, by bar and number, so that new ones can be
+// detected.
 #pragma once
 
 #include <rondo/midi/note.hpp>
@@ -26,32 +27,32 @@ struct ScoreDifference {
   int bar = 0;                        // number of the bar in our score
   Rational onset;                     // quarter notes from the beginning
   int pitch = 0;                      // MIDI key
-  std::optional<Rational> ours;       // duration in quarter notes; none: the reference alone has the note
-  std::optional<Rational> reference;  // none: we alone have it
+  std::optional<Rational> ours;       // duration in quarter notes; none: only the reference has the note
+  std::optional<Rational> reference;  // none: only our score has it
 };
 
-/// The N: lines `reference name.midi`, then, after commas, any of `opening` (the reference goes on where we end),
-/// `without repeats`, `transposed 2` (the reference sounds two semitones above us; -2: below); and any number of
-/// `exception bar 8: 2 differences, ...reason...`.
+/// The N: lines `reference name.midi`, then, after commas, any of `opening` (the reference continues where our score
+/// ends), `without repeats`, `transposed 2` (the reference is two semitones above our score; -2: below); and any number
+/// of `exception bar 8: 2 differences, ...reason...`.
 struct LoggedReference {
   std::string file;
   bool opening = false;
   bool without_repeats = false;
   int transposed = 0;                     // semitones from our key up to the reference's, -24..24
-  std::map<int, std::size_t> exceptions;  // bar number -> differences that are known
+  std::map<int, std::size_t> exceptions;  // bar number -> number of known differences
 };
 
-/// What a score's remarks say of its reference; nothing if they name none. Throws std::runtime_error if the reference
-/// is followed by anything but the words above.
+/// The reference that a score's remarks name, or nothing. Throws std::runtime_error if the reference is followed by
+/// other words than those above.
 std::optional<LoggedReference> logged_reference(const Score& score);
 
 /// The differences, by onset and pitch, in our key. Onsets agree within 1/64 of a quarter note, durations within 1/16:
-/// engravers round both. Of `log`, `opening` (what the reference plays after our last bar does not count) and
-/// `transposed` matter; whoever asks for `without_repeats` reads the score so.
+/// engraving programs round both. Of `log`, `opening` (notes of the reference after our last bar are ignored) and
+/// `transposed` are used; for `without_repeats` the caller parses the score accordingly.
 std::vector<ScoreDifference> compare(const Score& score, const std::vector<midi::Note<midi::Ticks>>& reference,
                                      int ticks_per_quarter, const LoggedReference& log = {});
 
-/// The bars in which the number of differences is not the one logged, with both numbers: {found, logged}.
+/// The bars whose number of differences is not the logged one, with both numbers: {found, logged}.
 inline std::map<int, std::pair<std::size_t, std::size_t>> unexpected(const std::vector<ScoreDifference>& differences,
                                                                      const LoggedReference& log) {
   std::map<int, std::pair<std::size_t, std::size_t>> bars;
@@ -119,17 +120,17 @@ inline std::vector<ScoreDifference> compare(const Score& score, const std::vecto
     Rational onset, duration;
     bool matched = false;
   };
-  std::map<int, std::vector<Played>> heard;  // by pitch
+  std::map<int, std::vector<Played>> reference_notes;  // by pitch
   for (const auto& note : reference) {
     const Rational onset(note.start.value, ticks_per_quarter);
     if (log.opening && onset + onset_tolerance >= score.length()) continue;
-    heard[note.pitch - log.transposed].push_back({onset, {(note.end - note.start).value, ticks_per_quarter}});
+    reference_notes[note.pitch - log.transposed].push_back({onset, {(note.end - note.start).value, ticks_per_quarter}});
   }
 
   std::vector<ScoreDifference> differences;
   for (const ScoreNote& note : score.notes) {
     Played* best = nullptr;
-    for (Played& candidate : heard[note.pitch]) {
+    for (Played& candidate : reference_notes[note.pitch]) {
       if (candidate.matched || distance(candidate.onset, note.onset) > onset_tolerance) continue;
       if (!best || distance(candidate.duration, note.duration) < distance(best->duration, note.duration))
         best = &candidate;
@@ -139,7 +140,7 @@ inline std::vector<ScoreDifference> compare(const Score& score, const std::vecto
     differences.push_back({score.bars[note.bar].number, note.onset, note.pitch, note.duration,
                            best ? std::optional(best->duration) : std::nullopt});
   }
-  for (const auto& [pitch, list] : heard) {
+  for (const auto& [pitch, list] : reference_notes) {
     for (const Played& candidate : list) {
       if (candidate.matched) continue;
       int bar = score.bars.empty() ? 0 : score.bars.front().number;

@@ -10,16 +10,15 @@
 
 namespace piano {
 
-/// MIDI velocity of a level, before accents. Steps of about 10: recorded pianists play mostly between 40 and 90, with
-/// means of 60 to 75.
+/// MIDI velocity of a level, before accents. Steps of about 10: velocities of recordings are mostly between 40 and 90,
+/// with means of 60 to 75.
 constexpr double velocity_of(Level level) {
   constexpr double velocities[] = {22, 31, 41, 51, 60, 69, 81, 94, 107, 119};
   return velocities[static_cast<std::size_t>(level)];
 }
 
 /// Piecewise linear: constant after a mark, sloping under a hairpin. A hairpin leads to the first mark after its
-/// beginning if that lies in its direction and comes no later than a bar after its end, and one level up or down
-/// otherwise. Begins at mf.
+/// beginning if that is in its direction and at most a bar after its end, else one level up or down. Begins at mf.
 class DynamicCurve {
  public:
   explicit DynamicCurve(const Score& score) {
@@ -33,7 +32,8 @@ class DynamicCurve {
     for (const Hairpin& hairpin : score.hairpins) {
       apply_marks_up_to(hairpin.onset);
       const double from = points_.back().velocity;
-      const double begin = std::max(hairpin.onset.to_double(), points_.back().time);  // hairpins of two voices may meet
+      const double begin =
+          std::max(hairpin.onset.to_double(), points_.back().time);  // hairpins of two voices may overlap
       double end = hairpin.end.to_double();
       double target = from + (hairpin.louder ? kLevelStep : -kLevelStep);
       if (mark < score.dynamics.size() && score.dynamics[mark].onset <= hairpin.end + patience) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random numbers without a state: a number is a hash of (seed, stream, index). The performance of one note then does
-// not depend on how many notes came before it, and is the same on every machine, which std::normal_distribution is not.
+// Random numbers without a state: a number is a hash of (seed, stream, index). So the performance of a note does
+// not depend on the number of notes before it, and is the same on every machine, unlike std::normal_distribution.
 #pragma once
 
 #include <cmath>
@@ -17,7 +17,7 @@ class HashedRandom {
     return static_cast<double>(mix(mix(mix(seed_) + stream) + index) >> 11) * 0x1p-53;
   }
 
-  /// A smooth curve through random heights in [-1, 1] at the whole numbers; flat at each of them.
+  /// A smooth curve through random values in [-1, 1] at the integers, with slope 0 at each of them.
   double smooth(std::uint64_t stream, double x) const {
     const double floor = std::floor(x), t = x - floor;
     const auto knot = static_cast<std::uint64_t>(static_cast<std::int64_t>(floor));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A folder of ABC files as pieces to train on.
+// Reads a folder of ABC files.
 #pragma once
 
 #include <rondo/midi/notes.hpp>
@@ -16,16 +16,17 @@
 namespace piano {
 
 struct ScorePiece {
-  std::string name;  // of the file, without folder and suffix
+  std::string name;  // of the file, without folder and extension
   Score score;
   midi::Performance<midi::Seconds> performance;
 };
 
-/// Every `*.abc` of a folder, in order of name, each performed with `options`.
-/// Throws std::runtime_error if there is none or one cannot be read, AbcError if one is faulty.
+/// Every `*.abc` of a folder, in order of name, each performed with `options`. Throws std::runtime_error if there is
+/// none or a file cannot be read, AbcError for an error in a file.
 inline std::vector<ScorePiece> load_scores(const std::filesystem::path& folder,
                                            const PerformanceOptions& options = {}) {
-  if (!std::filesystem::is_directory(folder)) throw std::runtime_error(folder.string() + ": no such folder");
+  std::error_code code;
+  if (!std::filesystem::is_directory(folder, code)) throw std::runtime_error(folder.string() + ": no such folder");
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     if (entry.path().extension() == ".abc") paths.push_back(entry.path());

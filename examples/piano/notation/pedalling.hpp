@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where in a score the sustain pedal is changed: by its own marks, and in bars without any by %%rondo-pedal.
+// The pedal changes of a score: its pedal marks, and in bars without marks %%rondo-pedal.
 #pragma once
 
 #include "piano/notation/score.hpp"
@@ -15,8 +15,8 @@ struct PedalChange {
   bool press;     // the pedal goes down, at once or again
 };
 
-/// In order of time, one change at a time; ends with the pedal up. A bar with marks follows them alone, as do bars over
-/// which they hold the pedal down.
+/// In order of time, at most one change at a time; ends with the pedal up. In a bar with marks, and in bars over which
+/// marks hold the pedal, only the marks apply.
 inline std::vector<PedalChange> pedal_changes(const Score& score) {
   std::vector<PedalChange> changes;
   bool down = false, held_by_mark = false;

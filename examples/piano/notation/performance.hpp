@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Plays a score as a pianist with good habits would: louder on the beat, the melody a little above its accompaniment, a
-// tempo that breathes, chords that are not perfectly together, pedal changed with the harmony. One seed gives one
-// performance, the same on every machine. See docs/06-midi-and-tokens.md.
+// Renders a score as an expressive performance: accents on the beat, the melody louder than the accompaniment, rubato,
+// slightly asynchronous chords, pedal changes. The same seed gives the same performance on every machine. See
+// docs/06-midi-and-tokens.md.
 #pragma once
 
 #include <rondo/midi/notes.hpp>
@@ -26,10 +26,10 @@ namespace piano {
 
 struct PerformanceOptions {
   std::uint64_t seed = 0;
-  double tempo_scale = 1;       // 1.05: a twentieth faster than marked
-  double spread = 0.010;        // seconds; notes written together sound within so much of each other
+  double tempo_scale = 1;       // 1.05: 5 % faster than marked
+  double spread = 0.010;        // seconds; largest asynchrony of the notes of a chord
   double melody_lead = 0.006;   // seconds by which the accompaniment follows the melody
-  double velocity_noise = 2.5;  // largest chance deviation of a velocity
+  double velocity_noise = 2.5;  // largest random deviation of a velocity
 };
 
 namespace detail {
@@ -68,7 +68,7 @@ class Performer {
  private:
   enum Stream : std::uint64_t { kOnset = 2, kVelocity, kRelease, kPhrase };  // 0 and 1 are the clock's
 
-  // Each note's chance is drawn by its place in the score, which no option changes.
+  // The random numbers of a note depend on its index in the score, which no option changes.
   std::vector<midi::Note<midi::Seconds>> notes() const {
     std::array<std::vector<midi::Note<midi::Seconds>>, 128> keys;
     for (std::size_t n = 0; n < score_.notes.size(); ++n) {
@@ -119,7 +119,7 @@ class Performer {
     return static_cast<std::uint8_t>(std::clamp(std::lround(velocity), 1L, 127L));
   }
 
-  // The first beat bears the most weight, then the middle of an even bar, then the other beats, then what lies between.
+  // The first beat has the strongest accent, then the middle of an even bar, then the other beats, then the rest.
   double metric_accent(const ScoreNote& note) const {
     const Bar& bar = score_.bars[note.bar];
     const Rational place = bar.into_metre + note.onset - bar.onset;
@@ -129,7 +129,7 @@ class Performer {
     return (place / beat).denominator() == 1 ? 1 : -2;
   }
 
-  // A piano has one key for a pitch. Of notes struck together the longest stays; one struck again is released before.
+  // A piano has one key for a pitch. Of simultaneous notes the longest is kept; a repeated note ends the one before.
   static void separate(std::vector<midi::Note<midi::Seconds>>& key) {
     constexpr double together = 0.025, lift = 0.015;
     std::sort(key.begin(), key.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
@@ -147,8 +147,8 @@ class Performer {
     key = std::move(kept);
   }
 
-  // Syncopated, as pianists do: the old harmony is let go just before the new one sounds, and the pedal goes down when
-  // the new notes are held and nothing of the old is left to catch.
+  // Syncopated pedalling: the pedal is released just before the new harmony, and pressed again when the new notes are
+  // held and the old ones have ended.
   std::vector<midi::ControlChange<midi::Seconds>> pedal() const {
     constexpr double early = 0.015, late = 0.060;
     std::vector<midi::ControlChange<midi::Seconds>> controls;
@@ -175,14 +175,14 @@ class Performer {
 
 }  // namespace detail
 
-/// Notes and sustain pedal (CC64, 127 and 0) in seconds, all on channel 0 of track 0; no key is struck while it is
-/// down. The score must hold at least one bar, which every parsed one does.
+/// Notes and sustain pedal (CC64, 127 and 0) in seconds, all on channel 0 of track 0; notes of one pitch do not
+/// overlap. The score must have at least one bar, as every parsed score does.
 inline midi::Performance<midi::Seconds> perform(const Score& score, const PerformanceOptions& options = {}) {
   return detail::Performer(score, options).perform();
 }
 
-/// When the bars of that performance begin, in order of playing. No note of a bar begins before it. The second half of
-/// a bar that a repeat sign divides is no beginning, unless a repeat leads back to it.
+/// The starts of the bars of that performance, in order of playing. No note of a bar begins before its start. The
+/// second half of a bar that a repeat sign divides does not count, unless a repeat leads back to it.
 inline std::vector<BarStart> bar_starts(const Score& score, const PerformanceOptions& options = {}) {
   return detail::Performer(score, options).bar_starts();
 }

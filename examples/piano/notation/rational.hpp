@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Exact fractions for musical time: a triplet eighth is 1/3 of a quarter note and three of them make one, which no
-// binary fraction and no tick count can promise for every tuplet.
+// Exact fractions for musical time: a triplet eighth is 1/3 of a quarter note and three of them make one, which
+// neither binary fractions nor ticks guarantee for every tuplet.
 #pragma once
 
 #include <compare>
@@ -10,7 +10,8 @@
 
 namespace piano {
 
-/// A fraction in lowest terms with a positive denominator. No check for overflow: scores stay far below 2^31.
+/// A fraction in lowest terms with a positive denominator. Overflow is not checked: values in scores are far below
+/// 2^31.
 class Rational {
  public:
   constexpr Rational(std::int64_t numerator = 0, std::int64_t denominator = 1)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A score as it is to be played: every repeat unfolded, every tie one note, every time an exact number of quarter notes
-// from the beginning. parse_abc (abc_parser.hpp) makes one, perform (performance.hpp) plays one.
+// A score in the order of playing: repeats unfolded, tied notes merged, times exact, in quarter notes from the
+// beginning. parse_abc (abc_parser.hpp) returns one, perform (performance.hpp) renders one.
 #pragma once
 
 #include "piano/notation/rational.hpp"
@@ -21,13 +21,13 @@ struct Metre {
   friend bool operator==(const Metre&, const Metre&) = default;
 };
 
-/// One bar in the order of playing; a bar that is repeated stands here twice with one number.
+/// One bar in the order of playing; a repeated bar occurs twice, with the same number.
 struct Bar {
   Rational onset;       // quarter notes from the beginning
   Rational length;      // quarter notes; shorter than the metre in an upbeat
-  Rational into_metre;  // where in the metre the bar begins: 0, and more in an upbeat
+  Rational into_metre;  // position in the metre where the bar begins: 0, or more for an upbeat
   Metre metre;
-  int number = 1;  // as printed: an upbeat is 0, a second ending counts on from where the first began
+  int number = 1;  // as printed: an upbeat is 0, a second ending starts with the number of the first
 };
 
 enum class Articulation : std::uint8_t { normal, legato, staccato, tenuto };
@@ -72,7 +72,7 @@ struct PedalMark {
   bool down = true;
 };
 
-/// Where the pedal is changed in bars that carry no pedal marks of their own.
+/// Where the pedal is changed in bars without pedal marks.
 enum class AutoPedal : std::uint8_t { none, bar, half };
 
 struct Score {
@@ -81,14 +81,14 @@ struct Score {
   std::vector<std::string> voices;   // names, in order of appearance
   std::vector<Bar> bars;
   std::vector<ScoreNote> notes;       // by onset, then voice, then pitch
-  std::vector<DynamicMark> dynamics;  // these five by onset; a mark in any voice counts for all
+  std::vector<DynamicMark> dynamics;  // these five by onset; a mark in any voice applies to all
   std::vector<Hairpin> hairpins;
   std::vector<TempoMark> tempos;  // the first at 0
   std::vector<Fermata> fermatas;
   std::vector<PedalMark> pedal_marks;
   AutoPedal auto_pedal = AutoPedal::none;
-  double rubato = 0;                // largest share by which the tempo bends, 0..0.3
-  std::vector<std::size_t> melody;  // voices to bring out
+  double rubato = 0;                // largest relative change of the tempo, 0..0.3
+  std::vector<std::size_t> melody;  // voices that are played louder
 
   Rational length() const { return bars.empty() ? Rational() : bars.back().onset + bars.back().length; }
 };

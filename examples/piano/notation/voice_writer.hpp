@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the signs of one voice mean: it keeps the time, the accidentals, and every span that is open (ties, tuplets,
-// slurs, hairpins, pedal), and puts notes and marks into bars. What a voice can know by itself is checked here; the
-// length of bars and the agreement of voices are checked by parse_abc, which sees them all.
+// The semantics of one voice: it keeps the time, the accidentals and the open spans (ties, tuplets, slurs, hairpins,
+// pedal), and writes notes and marks into bars. Errors within a voice are detected here; parse_abc checks the length of
+// bars and the agreement of voices.
 #pragma once
 
 #include "piano/notation/abc_cursor.hpp"
@@ -31,7 +31,7 @@ class VoiceWriter {
     open_bar();
   }
 
-  /// The bars, once all is written.
+  /// The bars, after the last symbol.
   std::vector<WrittenBar> finish(TextPosition end) {
     if (at_ != Rational()) fail(end, "the last bar is not closed by a bar line");
     if (bar().holds_marks()) fail(end, "a mark after the last bar line");
@@ -102,7 +102,7 @@ class VoiceWriter {
     tuplet_ = {count, factor, where};
   }
 
-  /// Multiplies the last event by `factor` and the next by what remains of the two.
+  /// Multiplies the last event by `factor` and the next by 2 - `factor`.
   void break_rhythm(Rational factor, TextPosition where) {
     if (!last_breakable_ || at_ == Rational()) fail(where, "broken rhythm after nothing");
     const Rational change = last_length_ * (factor - Rational(1));
@@ -127,7 +127,7 @@ class VoiceWriter {
 
   // ---- marks ----
 
-  /// What the next event is to carry.
+  /// Adds a decoration to the next event.
   Decorations& decorate(TextPosition where) {
     if (!decorated_) decorated_ = where;
     return decorations_;
@@ -174,7 +174,7 @@ class VoiceWriter {
 
   // ---- bar lines ----
 
-  /// A bar line with nothing before it is one with the line before, if it adds a repeat or an ending.
+  /// A bar line directly after another is merged with it, if it adds a repeat or an ending.
   void add_bar_line(bool ends_repeat, bool starts_repeat, bool starts_ending, TextPosition where) {
     require_no_decoration();
     if (bars_.size() == 1 && at_ == Rational() && !starts_repeat) fail(where, "a bar line before any note");
@@ -216,7 +216,7 @@ class VoiceWriter {
     TextPosition where;
   };
 
-  // Bounds under which exact arithmetic cannot overflow.
+  // Bounds within which exact arithmetic cannot overflow.
   static constexpr std::int64_t kFinest = 1 << 16;   // denominator of a time in quarter notes
   static constexpr std::int64_t kLongest = 1 << 10;  // quarter notes in one event
 
@@ -238,7 +238,7 @@ class VoiceWriter {
     if (note.accidental) {
       pitch += accidentals_[note.key()] = *note.accidental;
     } else if (const OpenTie* tie = open_tie_of(note.key())) {
-      pitch = tie->pitch;  // a tie carries its accidental over the bar line
+      pitch = tie->pitch;  // a tie keeps its accidental across the bar line
     } else if (const auto found = accidentals_.find(note.key()); found != accidentals_.end()) {
       pitch += found->second;
     } else {
@@ -319,7 +319,7 @@ class VoiceWriter {
   std::optional<Rational> broken_for_next_;
   TextPosition broken_where_;
   Decorations decorations_;
-  std::optional<TextPosition> decorated_;  // where the first pending decoration stands
+  std::optional<TextPosition> decorated_;  // position of the first pending decoration
   std::optional<OpenHairpin> hairpin_;
   std::optional<TextPosition> pedal_down_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What stands between two bar lines of one voice, before repeats are played out.
+// The content between two bar lines of one voice, before repeats are unfolded.
 #pragma once
 
 #include "piano/notation/abc_error.hpp"
@@ -9,10 +9,10 @@
 
 namespace piano::detail {
 
-/// A bar as written. Times of what it holds count from its own beginning.
+/// A bar as written. Times in it are relative to its beginning.
 struct WrittenBar {
   Rational onset;   // from the beginning of the voice
-  Rational length;  // what it really holds
+  Rational length;  // the sum of its notes and rests
   Metre metre;
   TextPosition end;  // of its closing bar line
   bool start_repeat = false;

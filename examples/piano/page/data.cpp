@@ -30,7 +30,7 @@ json page_performance(const std::filesystem::path& midi) {
 }
 
 std::string page_title(const std::string& mode, const std::string& primer) {
-  if (mode == "free") return "Free play";
+  if (mode == "free") return "Music without a primer";
   return (mode == "vary" ? "Variations on " : "Continuations of ") + primer;
 }
 

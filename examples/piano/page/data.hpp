@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the pages are told of a performance: numbers alone, as few digits as it takes.
+// Performances as JSON for the pages.
 #pragma once
 
 #include <rondo/music/performance.hpp>
@@ -12,14 +12,14 @@
 
 namespace piano {
 
-/// {notes [[start, end, pitch, velocity, kept]], pedal [[time, 0|1]], seconds}, times in seconds to a thousandth;
-/// `kept` is 1 for notes that were given, and is left out where `given` is empty.
+/// {notes [[start, end, pitch, velocity, kept]], pedal [[time, 0|1]], seconds}, times in seconds, rounded to
+/// milliseconds; `kept` is 1 for notes with `given`, and is omitted if `given` is empty.
 nlohmann::json page_performance(const rondo::music::Performance& performance, const std::vector<bool>& given = {});
 
-/// The same of a MIDI file. Throws what reading one throws.
+/// The same for a MIDI file. Throws what reading it throws.
 nlohmann::json page_performance(const std::filesystem::path& midi);
 
-/// What a page of samples is called: "Continuations of bach-bwv846-prelude".
+/// The title of a page of samples: "Continuations of bach-bwv846-prelude".
 std::string page_title(const std::string& mode, const std::string& primer);
 
 }  // namespace piano

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# cmake -DOUT=assets.cpp -DFOLDER=web -P embed.cmake: writes the C++ file that gives each file of FOLDER by its name.
+# cmake -DOUT=assets.cpp -DFOLDER=web -P embed.cmake: writes a C++ file with a function that returns each file of FOLDER
+# by name.
 cmake_minimum_required(VERSION 3.24)
 
 file(GLOB names RELATIVE ${FOLDER} ${FOLDER}/*)

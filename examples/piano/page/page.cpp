@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// web/page.html holds places written {{name}}; each is filled by a text, a file of web/, or several in order.
+// web/page.html has placeholders {{name}}. Each is replaced by a text, a file of web/, or several files in order.
 #include "piano/page/page.hpp"
 
 #include <initializer_list>
@@ -30,8 +30,8 @@ std::string html_text(std::string_view text) {
   return safe;
 }
 
-// Inside <script> only `<` could end it or open a comment; in JSON it occurs in strings alone, where an escape may
-// stand for it.
+// Inside <script> only `<` could end the script or open a comment. In JSON it occurs only in strings, where it can be
+// written as an escape.
 std::string script_json(const nlohmann::json& data) {
   const std::string plain = data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::string safe;
@@ -45,7 +45,7 @@ std::string script_json(const nlohmann::json& data) {
   return safe;
 }
 
-std::string together(std::initializer_list<std::string_view> names) {
+std::string concatenate(std::initializer_list<std::string_view> names) {
   std::string all;
   for (std::string_view name : names) all += asset(name);
   return all;
@@ -56,17 +56,18 @@ std::string content_of(Page page, std::string_view place) {
     return page == Page::samples ? samples : page == Page::report ? report : explore;
   };
   if (place == "style")
-    return together({"style.css", "stage.css", "list.css", pick("samples.css", "report.css", "explore.css")});
+    return concatenate({"style.css", "stage.css", "list.css", pick("samples.css", "report.css", "explore.css")});
   if (place == "theme") return std::string(asset("theme.js"));
   if (place == "main") return std::string(asset(pick("samples.html", "report.html", "explore.html")));
   if (place == "stage") return std::string(asset("stage.html"));
   if (place == "script") {
-    std::string script = together({"dom.js", "words.js", "piece.js", "tone.js", "synth.js", "wav.js", "player.js",
-                                   "notes.js", "roll.js", "keyboard.js", "thumbnail.js", "stage.js", "shortcuts.js"});
+    std::string script =
+        concatenate({"dom.js", "words.js", "piece.js", "tone.js", "synth.js", "wav.js", "player.js", "notes.js",
+                     "roll.js", "keyboard.js", "thumbnail.js", "stage.js", "shortcuts.js"});
     if (page == Page::report) script += asset("chart.js");
     return script += asset(pick("samples.js", "report.js", "explore.js"));
   }
-  throw std::logic_error("page: nothing to put at {{" + std::string(place) + "}}");
+  throw std::logic_error("page: unknown placeholder {{" + std::string(place) + "}}");
 }
 
 std::string title_of(const nlohmann::json& data) {
@@ -74,7 +75,7 @@ std::string title_of(const nlohmann::json& data) {
   return "Rondo";
 }
 
-// Appends the template to `out`, its places filled; what fills a place may have places itself.
+// Appends the template to `out` and replaces its placeholders, also those in the replacement of {{main}}.
 void fill(std::string& out, std::string_view text, Page page, const nlohmann::json& data) {
   for (;;) {
     const std::size_t open = text.find("{{");

@@ -7,7 +7,7 @@
 namespace piano {
 namespace {
 
-constexpr rondo::music::Conditions kAll{.notes_per_second = true, .key = true, .sounding = true};
+constexpr rondo::music::Conditions kAll{.notes_per_second = true, .key = true, .active_notes = true};
 
 Config network(int layers, int hidden, int embedding, double dropout, rondo::music::Conditions conditions = {}) {
   Config c;
@@ -19,7 +19,7 @@ Config network(int layers, int hidden, int embedding, double dropout, rondo::mus
   return c;
 }
 
-/// The network and the batches of Performance RNN (Oore et al. 2018): an Adam without warmup to speak of, long windows.
+/// The network and the batches of Performance RNN (Oore et al. 2018): Adam with a short warmup, long windows.
 Config performance_rnn() {
   Config c = network(3, 512, 512, 0);
   c.batch_size = 64;
@@ -35,12 +35,12 @@ Config performance_rnn() {
 
 const std::vector<Configuration>& configurations() {
   static const std::vector<Configuration> all = {
-      {"default", "2 x 256: what the options' own defaults say", network(2, 256, 128, 0.1)},
-      {"tiny", "1 x 64: a first try, seconds on any machine", network(1, 64, 64, 0)},
-      {"small", "1 x 256, told density, key and sounding keys: the most for a few minutes",
+      {"default", "2 x 256: the defaults of the options", network(2, 256, 128, 0.1)},
+      {"tiny", "1 x 64: trains in seconds", network(1, 64, 64, 0)},
+      {"small", "1 x 256, conditioned on note density, key and active notes: best for a few minutes of training",
        network(1, 256, 256, 0, kAll)},
-      {"medium", "2 x 512, the same: for an hour and more of music", network(2, 512, 256, 0.1, kAll)},
-      {"performance-rnn", "3 x 512, windows of 512 tokens, batches of 64: as Performance RNN", performance_rnn()},
+      {"medium", "2 x 512, the same conditions: for an hour of music or more", network(2, 512, 256, 0.1, kAll)},
+      {"performance-rnn", "3 x 512, sequences of 512 tokens, batches of 64, as in Performance RNN", performance_rnn()},
   };
   return all;
 }
@@ -56,7 +56,7 @@ const Config& configuration(const std::string& name) {
   if (found != configurations().end()) return found->config;
   std::string names;
   for (const Configuration& c : configurations()) names += (names.empty() ? "" : ", ") + c.name;
-  throw std::invalid_argument("configuration '" + name + "': there is none; wanted one of " + names);
+  throw std::invalid_argument("there is no configuration '" + name + "'; wanted one of " + names);
 }
 
 }  // namespace piano

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Configurations by name: settings that go together, and were tried together.
+// Presets of `train`: configurations by name.
 #pragma once
 
 #include "piano/run/run_dir.hpp"
@@ -20,7 +20,7 @@ const std::vector<Configuration>& configurations();
 /// Their names.
 std::vector<std::string> configuration_names();
 
-/// The one of that name. Throws std::invalid_argument naming those there are.
+/// The configuration of that name. Throws std::invalid_argument with a list of all names.
 const Config& configuration(const std::string& name);
 
 }  // namespace piano

@@ -7,6 +7,7 @@
 #include <exception>
 #include <filesystem>
 #include <stdexcept>
+#include <system_error>
 
 namespace piano {
 
@@ -37,10 +38,16 @@ music::Token opening_velocity(const std::vector<music::Piece>& pieces) {
 }
 
 std::string bundled_scores() {
-  const fs::path beside = fs::read_symlink("/proc/self/exe").parent_path() / "scores";
-  for (const fs::path& folder : {fs::path(PIANO_SCORES_DIR), beside})
-    if (fs::is_directory(folder)) return folder.string();
-  throw std::runtime_error("--scores: no bundled scores in " PIANO_SCORES_DIR " or " + beside.string());
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code);  // empty on other systems than Linux
+  std::vector<fs::path> folders = {PIANO_SCORES_DIR};
+  if (!program.empty()) folders.push_back(program.parent_path() / "scores");
+  std::string searched;
+  for (const fs::path& folder : folders) {
+    if (fs::is_directory(folder, code)) return folder.string();
+    searched += (searched.empty() ? "" : " or ") + folder.string();
+  }
+  throw std::runtime_error("--scores: no bundled scores in " + searched);
 }
 
 }  // namespace piano

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The pieces of a training run: where the bundled ones are, and which ones a run learned from.
+// The training and validation pieces of a run, and the bundled scores.
 #pragma once
 
 #include "piano/data/load.hpp"
@@ -10,18 +10,17 @@
 
 namespace piano {
 
-/// The pieces that a run learned from and those it was judged by, if they are still where they were. Throws what
-/// reading or splitting them throws.
+/// The training and validation pieces of a run, read again from its data. Throws what reading or splitting them throws.
 rondo::music::Corpus corpus_of(const Config& config, const LoadOptions& options = {});
 
-/// The same. Where that fails: no pieces, and a line on stderr that begins with `missing`, what the caller leaves out.
+/// The same. If that fails: no pieces, and a line on stderr that begins with `missing`, what the caller leaves out.
 rondo::music::Corpus corpus_or_none(const Config& config, const LoadOptions& options, const char* missing);
 
-/// The velocity that music from nothing begins with: that of the middle of the pieces' first notes, 64 without pieces.
+/// The first velocity of music without a primer: the median of the pieces' first notes, 64 without pieces.
 rondo::music::Token opening_velocity(const std::vector<rondo::music::Piece>& pieces);
 
-/// The folder of the bundled scores: that of the sources this program was built from, or `scores` beside the program.
-/// Throws std::runtime_error if neither is there.
+/// The folder of the bundled scores: in the source tree that the program was built from, or `scores` beside the
+/// program. Throws std::runtime_error if neither exists.
 std::string bundled_scores();
 
 }  // namespace piano

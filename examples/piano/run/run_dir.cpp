@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "piano/run/run_dir.hpp"
+#include "piano/run/json_keys.hpp"
 
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/io/replace_file.hpp>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 namespace piano {
@@ -46,32 +49,39 @@ nlohmann::json Config::to_json() const {
 
 Config Config::from_json(const nlohmann::json& json) {
   Config c;
-  const auto& model = json.at("model");
-  model.at("embedding").get_to(c.model.embedding);
-  model.at("hidden").get_to(c.model.hidden);
-  model.at("layers").get_to(c.model.layers);
-  model.at("dropout").get_to(c.model.dropout);
-  c.pedal = rondo::music::pedal_mode(json.at("pedal").get<std::string>());
-  c.conditions = rondo::music::Conditions::named(json.at("conditions").get<std::vector<std::string>>());
+  refuse_renamed_key(json, "validation_share", "validation_fraction");
+  const auto& model = value_of(json, "model");
+  read_value(model, "embedding", c.model.embedding);
+  read_value(model, "hidden", c.model.hidden);
+  read_value(model, "layers", c.model.layers);
+  read_value(model, "dropout", c.model.dropout);
+  std::string pedal;
+  read_value(json, "pedal", pedal);
+  c.pedal = rondo::music::pedal_mode(pedal);
+  std::vector<std::string> conditions;
+  read_value(json, "conditions", conditions);
+  if (std::ranges::count(conditions, "sounding") > 0)
+    throw std::runtime_error("key \"conditions\": the value \"sounding\" is now \"active-notes\"");
+  c.conditions = rondo::music::Conditions::named(conditions);
   c.complete();
-  json.at("data").get_to(c.data);
-  json.at("validation").get_to(c.validation);
-  json.at("validation_fraction").get_to(c.validation_fraction);
-  const auto& augmentation = json.at("augmentation");
-  augmentation.at("lowest_transposition").get_to(c.augmentation.lowest_transposition);
-  augmentation.at("highest_transposition").get_to(c.augmentation.highest_transposition);
-  augmentation.at("stretches").get_to(c.augmentation.stretches);
-  json.at("batch_size").get_to(c.batch_size);
-  json.at("sequence_length").get_to(c.sequence_length);
-  json.at("windows").get_to(c.windows);
-  json.at("learning_rate").get_to(c.learning_rate);
-  json.at("warmup").get_to(c.warmup);
-  json.at("beta2").get_to(c.beta2);
-  json.at("weight_decay").get_to(c.weight_decay);
-  json.at("clip").get_to(c.clip);
-  json.at("steps").get_to(c.steps);
-  json.at("minutes").get_to(c.minutes);
-  json.at("seed").get_to(c.seed);
+  read_value(json, "data", c.data);
+  read_value(json, "validation", c.validation);
+  read_value(json, "validation_fraction", c.validation_fraction);
+  const auto& augmentation = value_of(json, "augmentation");
+  read_value(augmentation, "lowest_transposition", c.augmentation.lowest_transposition);
+  read_value(augmentation, "highest_transposition", c.augmentation.highest_transposition);
+  read_value(augmentation, "stretches", c.augmentation.stretches);
+  read_value(json, "batch_size", c.batch_size);
+  read_value(json, "sequence_length", c.sequence_length);
+  read_value(json, "windows", c.windows);
+  read_value(json, "learning_rate", c.learning_rate);
+  read_value(json, "warmup", c.warmup);
+  read_value(json, "beta2", c.beta2);
+  read_value(json, "weight_decay", c.weight_decay);
+  read_value(json, "clip", c.clip);
+  read_value(json, "steps", c.steps);
+  read_value(json, "minutes", c.minutes);
+  read_value(json, "seed", c.seed);
   return c;
 }
 
@@ -83,7 +93,7 @@ Config RunDir::read_config() const {
   std::ifstream in(config());
   if (!in) throw std::runtime_error(config().string() + ": cannot be opened; is this the folder of a training run?");
   try {
-    return Config::from_json(nlohmann::json::parse(in));
+    return Config::from_json(parse_json({std::istreambuf_iterator<char>(in), {}}));
   } catch (const std::exception& e) {
     throw std::runtime_error(config().string() + ": " + e.what());
   }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// A run's folder: what `train` writes and the others read.
+// The folder of a training run: `train` writes it, the other commands read it.
 //
 //   config.json          architecture, data and settings
-//   model.safetensors    the weights that were best on validation
-//   last.safetensors     the newest weights with all that resuming needs
-//   metrics.jsonl        a line for each hundredth of the run and for each time it was judged
-//   samples/*.mid        what the model played each time it was judged
+//   model.safetensors    the weights with the lowest validation loss
+//   last.safetensors     the newest weights, and all that is needed to resume
+//   metrics.jsonl        a line for each hundredth of the run and for each evaluation
+//   samples/*.mid        a sample of each evaluation
 //   report.html          curves and samples
-//   result.json          what came of it; there once the run has ended
+//   result.json          final results; written when the run ends
 #pragma once
 
 #include <rondo/layers/token_model.hpp>
@@ -36,27 +36,28 @@ struct Config {
 
   int batch_size = 32;       // B
   int sequence_length = 64;  // T
-  int windows = 64;          // of T tokens that a stream reads on before it jumps elsewhere; 0: whole pieces
+  int windows = 64;          // consecutive sequences over which the state is carried; 0: whole pieces
   double learning_rate = 5e-3;
-  double warmup = 0.02;  // share of the run
-  double beta2 = 0.95;   // Adam's decay of squared gradients
+  double warmup = 0.02;  // fraction of the run
+  double beta2 = 0.95;   // Adam's decay rate of squared gradients
   double weight_decay = 0;
   double clip = 0.3;
-  std::int64_t steps = 0;  // one of these two ends the run
+  std::int64_t steps = 0;  // the run ends after these steps, or after these minutes
   double minutes = 0;
   std::uint64_t seed = 1;
 
-  /// What the model hears of a piece.
+  /// The model's input.
   rondo::music::InputSpec input_spec() const { return {vocabulary_size(pedal), conditions}; }
 
-  /// Gives the model the vocabulary and the conditions that follow from the other settings.
+  /// Sets the model's vocabulary and conditions, which follow from the other settings.
   void complete();
 
   nlohmann::json to_json() const;
+  /// Throws std::runtime_error that names the key.
   static Config from_json(const nlohmann::json& json);
 };
 
-/// Paths in a run's folder, and the config in it.
+/// The paths in a run folder, its config and its models.
 class RunDir {
  public:
   explicit RunDir(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -74,7 +75,7 @@ class RunDir {
   /// Throws std::runtime_error that names the file.
   Config read_config() const;
 
-  /// The best model of the run, or its last. Throws rondo::file_error.
+  /// The model with the lowest validation loss, or the newest. Throws rondo::file_error.
   rondo::TokenModel<float> read_model(const Config& config) const { return read_model(config, model()); }
   rondo::TokenModel<float> read_last(const Config& config) const { return read_model(config, last()); }
 

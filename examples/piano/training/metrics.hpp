@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// metrics.jsonl: a run's numbers over time, a line of JSON each.
+// metrics.jsonl: the metrics of a run over time, one JSON object per line.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,7 +13,7 @@
 
 namespace piano {
 
-/// The lines up to that step; none if there is no such file. A line that a crash cut off is passed over.
+/// The lines up to that step; none if the file does not exist. An incomplete line, left by a crash, is skipped.
 inline nlohmann::json read_metrics(const std::filesystem::path& path,
                                    std::int64_t last_step = std::numeric_limits<std::int64_t>::max()) {
   nlohmann::json lines = nlohmann::json::array();
@@ -25,10 +25,10 @@ inline nlohmann::json read_metrics(const std::filesystem::path& path,
   return lines;
 }
 
-/// Writes them. A disk that is full is said at once.
+/// Writes metrics.jsonl. Throws at once if the disk is full.
 class MetricsFile {
  public:
-  /// Begins with these lines: those before the step from which a run goes on.
+  /// Begins with the lines `former`: those of a run that is resumed.
   MetricsFile(const std::filesystem::path& path, const nlohmann::json& former) : path_(path), out_(path) {
     for (const auto& line : former) write(line);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How long work shows itself: a bar that redraws on a terminal, plain lines now and then elsewhere. It goes to stderr,
-// so that stdout stays free for results.
+// Progress display: a bar that is redrawn on a terminal, plain lines elsewhere. It is written to stderr; stdout is for
+// results.
 #pragma once
 
 #include <unistd.h>
@@ -16,8 +16,7 @@ class Progress {
  public:
   Progress() : terminal_(::isatty(STDERR_FILENO) != 0) {}
 
-  /// `done` in [0, 1]; `text` says the rest. Redraws at most ten times a second on a terminal, every ten seconds
-  /// elsewhere.
+  /// `done` in [0, 1]. Writes at most ten times per second on a terminal, every ten seconds elsewhere.
   void show(double done, const std::string& text) {
     const auto now = Clock::now();
     const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
@@ -37,7 +36,7 @@ class Progress {
     open_line_ = true;
   }
 
-  /// A line that stays, above the bar.
+  /// Writes a permanent line above the bar.
   void line(const std::string& text) {
     std::fprintf(stderr, "%s%s\n", open_line_ ? "\r\x1b[2K" : "", text.c_str());
     open_line_ = false;

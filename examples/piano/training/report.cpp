@@ -5,6 +5,7 @@
 #include "piano/page/data.hpp"
 #include "piano/page/page.hpp"
 #include "piano/run/corpus.hpp"
+#include "piano/run/folders.hpp"
 #include "piano/training/metrics.hpp"
 
 #include <rondo/midi/compose.hpp>
@@ -26,17 +27,18 @@ json write_checkpoint_sample(const RunDir& run, const Config& config, const musi
   const music::Piece& piece = corpus.valid.front();
   const Primer primer = primer_of(piece.performance, kPrimerSeconds);
   const auto model = run.read_last(config);
-  const auto take = generate(model, config.input_spec(),
-                             {{.plan = continuation(primer, kSeconds),
-                               .sampling = {},
-                               .seed = kSeed,
-                               .condition_values = condition_values_of(primer.performance)}},
-                             opening_velocity(corpus.train))
-                        .front();
+  const auto generated = generate(model, config.input_spec(),
+                                  {{.plan = continuation(primer, kSeconds),
+                                    .sampling = {},
+                                    .seed = kSeed,
+                                    .condition_values = condition_values_of(primer.performance)}},
+                                  opening_velocity(corpus.train))
+                             .front();
   char name[48];
   std::snprintf(name, sizeof name, "samples/step-%06lld.mid", static_cast<long long>(step));
-  std::filesystem::create_directories(run.folder() / "samples");
-  rondo::midi::write_file(run.folder() / name, rondo::midi::compose(take.performance, "Rondo, " + std::string(name)));
+  create_folder(run.folder() / "samples");
+  rondo::midi::write_file(run.folder() / name,
+                          rondo::midi::compose(generated.performance, "Rondo, " + std::string(name)));
   return {
       {"file", name}, {"primer", piece.name}, {"primer_seconds", primer.seconds}, {"seed", kSeed}, {"temperature", 1}};
 }
@@ -51,7 +53,7 @@ void write_report(const RunDir& run, const Config& config, const json& facts, bo
     try {
       sample["performance"] = page_performance(path);
     } catch (const std::exception&) {
-      continue;  // it was moved away: the report goes on without
+      continue;  // the file is missing: the report leaves it out
     }
     for (const char* key : {"step", "seconds", "valid_nll"}) sample[key] = line.at(key);
     samples.push_back(std::move(sample));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
 #include "piano/evaluation/metrics.hpp"
+#include "piano/evaluation/ngram.hpp"
+#include "piano/run/folders.hpp"
 #include "piano/training/metrics.hpp"
 #include "piano/training/report.hpp"
 #include "piano/training/trainer.hpp"
 
 #include <rondo/io/replace_file.hpp>
-#include "piano/evaluation/ngram.hpp"
 
 #include <chrono>
 #include <cmath>
@@ -32,7 +33,7 @@ std::string format(const char* pattern, Values... values) {
   return text;
 }
 
-/// What happened since the last line of metrics.
+/// Totals of the steps since the last line of metrics.
 struct StepTotals {
   double seconds = 0, data_seconds = 0, steps = 0, nats = 0;
   std::size_t tokens = 0;
@@ -61,7 +62,7 @@ class Run {
       run_.write_config(config_);
     metrics_.emplace(run_.metrics(), options_.resume ? read_metrics(run_.metrics(), trainer_->steps()) : json::array());
     facts_["parameters"] = rondo::parameter_count(trainer_->model());
-    std::filesystem::remove(run_.result());
+    remove_file(run_.result());
     describe(examples::name_of(device));
 
     const InterruptGuard interrupt;
@@ -71,8 +72,8 @@ class Run {
       last_ = trainer_->step(done());
       if (latest_line_) metrics_->write(*std::exchange(latest_line_, std::nullopt));
       step_totals_.add(last_);
-      recent_sum_ = kForget * recent_sum_ + last_.nll;
-      recent_weight_ = kForget * recent_weight_ + 1;
+      recent_sum_ = kDecay * recent_sum_ + last_.nll;
+      recent_weight_ = kDecay * recent_weight_ + 1;
       show();
       if (done() >= next_evaluation) {
         evaluate();
@@ -87,8 +88,8 @@ class Run {
     if (evaluated_at_ != trainer_->steps() && trainer_->steps() > 0) evaluate();
     progress_.finish();
     if (interrupted)
-      say("stopped at step " + std::to_string(trainer_->steps()) + ", all is saved in " + options_.run_dir +
-          "; go on with: piano train --resume --run-dir " + options_.run_dir);
+      say("stopped at step " + std::to_string(trainer_->steps()) + ", saved in " + options_.run_dir +
+          "; resume with: piano train --resume --run-dir " + options_.run_dir);
     else if (out_of_patience())
       say(format("stopped early: %d evaluations without improvement", evaluations_without_improvement_));
     if (!interrupted) write_report(run_, config_, facts_, true);
@@ -96,8 +97,8 @@ class Run {
   }
 
  private:
-  static constexpr double kForget = 0.99;  // the loss shown is a mean over about the last 100 steps
-  static constexpr int kLines = 100;       // of metrics in a run
+  static constexpr double kDecay = 0.99;  // the loss shown is a moving average over about 100 steps
+  static constexpr int kLines = 100;      // lines of metrics in a run
 
   void say(const std::string& text) { progress_.line(text); }
   double recent_nll() const { return recent_weight_ > 0 ? recent_sum_ / recent_weight_ : 0; }
@@ -108,29 +109,28 @@ class Run {
     return config_.steps > 0 ? static_cast<double>(trainer_->steps()) / static_cast<double>(config_.steps)
                              : seconds() / (60 * config_.minutes);
   }
-  /// Where the part of the run that is under way ends, of so many equal ones: 15 / 22 * 22, computed, is less than
-  /// 15, and no part is to end twice.
+  /// The end, in [0, 1], of the current of `parts` equal parts of the run. The small number is there because 15 / 22 *
+  /// 22 in floating point is less than 15, and a part must not end twice.
   double next_of(int parts) const { return (std::floor(done() * parts + 1e-6) + 1) / parts; }
   bool out_of_patience() const {
     return options_.patience > 0 && evaluations_without_improvement_ >= options_.patience;
   }
 
-  /// Settles the configuration and loads the pieces.
+  /// Completes the configuration and loads the pieces.
   void prepare() {
     config_ = options_.config;
     if (options_.resume) {
       config_ = run_.read_config();
-      const Config& asked = options_.config;
-      if (asked.steps > 0) config_.steps = asked.steps, config_.minutes = 0;
-      if (asked.minutes > 0) config_.minutes = asked.minutes, config_.steps = 0;
+      const Config& given = options_.config;
+      if (given.steps > 0) config_.steps = given.steps, config_.minutes = 0;
+      if (given.minutes > 0) config_.minutes = given.minutes, config_.steps = 0;
     } else {
-      if (config_.data.empty()) throw std::runtime_error("nothing to learn from: give --data PATH... or --scores");
+      if (config_.data.empty()) throw std::runtime_error("no training data: give --data PATH... or --scores");
       if (config_.steps == 0 && config_.minutes == 0) config_.minutes = 2;
       config_.complete();
-      std::filesystem::create_directories(run_.folder());
-      if (std::filesystem::exists(run_.last()))
-        throw std::runtime_error(run_.folder().string() +
-                                 ": holds a run already; go on with --resume or name another folder");
+      create_folder(run_.folder());
+      if (path_exists(run_.last()))
+        throw std::runtime_error(run_.folder().string() + ": already holds a run; use --resume, or another folder");
     }
     config_.model.precision = options_.device.lstm_precision();
     LoadOptions loading = options_.loading;
@@ -145,28 +145,29 @@ class Run {
     corpus_ = config_.validation.empty()
                   ? music::split_by_fraction(std::move(loaded.pieces), config_.validation_fraction, config_.seed)
                   : music::split_by_name(std::move(loaded.pieces), config_.validation);
-    config_.validation.clear();  // from here on by name, so that other programs find the same split
+    config_.validation.clear();  // stored by name, so that other commands find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
-    facts_ = {
-        {"tokens_train", music::count_tokens(corpus_.train)},
-        {"tokens_valid", music::count_tokens(corpus_.valid)},
-        {"floors", to_json(ngram_baselines(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
+    facts_ = {{"tokens_train", music::count_tokens(corpus_.train)},
+              {"tokens_valid", music::count_tokens(corpus_.valid)},
+              {"baselines",
+               to_json(ngram_baselines(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
+    facts_["floors"] = facts_["baselines"];  // its former name
   }
 
   void describe(const std::string& device) {
-    const json& f = facts_["floors"];
-    say(format("%zu pieces (%zu tokens) to learn from, %zu (%zu tokens) to judge by", corpus_.train.size(),
+    const json& baselines = facts_["baselines"];
+    say(format("%zu pieces (%zu tokens) for training, %zu (%zu tokens) for validation", corpus_.train.size(),
                facts_["tokens_train"].get<std::size_t>(), corpus_.valid.size(),
                facts_["tokens_valid"].get<std::size_t>()));
-    say(
-        format("counting alone foretells a token at: uniform %.3f, unigram %.3f, bigram %.3f, trigram %.3f, fourgram "
-               "%.3f nats",
-               f["uniform"].get<double>(), f["unigram"].get<double>(), f["bigram"].get<double>(),
-               f["trigram"].get<double>(), f["fourgram"].get<double>()));
-    std::string told;
-    for (const std::string& name : config_.conditions.names()) told += (told.empty() ? ", told " : " and ") + name;
+    say(format("n-gram baselines, nats per token: uniform %.3f, unigram %.3f, bigram %.3f, trigram %.3f, fourgram %.3f",
+               baselines["uniform"].get<double>(), baselines["unigram"].get<double>(),
+               baselines["bigram"].get<double>(), baselines["trigram"].get<double>(),
+               baselines["fourgram"].get<double>()));
+    std::string conditions;
+    for (const std::string& name : config_.conditions.names())
+      conditions += (conditions.empty() ? ", conditioned on " : ", ") + name;
     say(format("%td x %td LSTM, embedding %td%s, %td parameters; %s on %s", config_.model.layers, config_.model.hidden,
-               config_.model.embedding, told.c_str(), facts_["parameters"].get<rondo::Index>(),
+               config_.model.embedding, conditions.c_str(), facts_["parameters"].get<rondo::Index>(),
                config_.steps > 0 ? format("%lld steps", static_cast<long long>(config_.steps)).c_str()
                                  : format("%g minutes", config_.minutes).c_str(),
                device.c_str()));
@@ -180,7 +181,7 @@ class Run {
                           minutes_text(seconds() * (1 / done() - 1)).c_str()));
   }
 
-  /// A line of metrics about the steps since the one before.
+  /// A line of metrics: the totals of the steps since the last line.
   json line() {
     const StepTotals& l = step_totals_;
     json line = {{"step", trainer_->steps()},
@@ -212,7 +213,7 @@ class Run {
                minutes_text(seconds()).c_str(), recent_nll(), valid_, best ? "  best" : ""));
   }
 
-  json result(Device device, const char* stopped) {
+  json result(Device device, const char* stop_reason) {
     json result = examples::report_of(device, options_.device);
     result.update(facts_);
     result.update({{"steps", trainer_->steps()},
@@ -221,9 +222,9 @@ class Run {
                    {"train_nll", recent_nll()},
                    {"valid_nll", valid_},
                    {"best_valid_nll", trainer_->best_valid_nll()},
-                   {"stop_reason", stopped},
+                   {"stop_reason", stop_reason},
                    {"run_dir", options_.run_dir}});
-    if (std::string(stopped) != "interrupt") rondo::replace_file(run_.result(), result.dump(2) + "\n");
+    if (std::string(stop_reason) != "interrupt") rondo::replace_file(run_.result(), result.dump(2) + "\n");
     return result;
   }
 
@@ -239,10 +240,10 @@ class Run {
   double before_ = 0;  // seconds trained in earlier sessions
   double valid_ = std::nan("");
   std::int64_t evaluated_at_ = -1;
-  int evaluations_without_improvement_ = 0;  // evaluations in a row
+  int evaluations_without_improvement_ = 0;  // in a row
   TrainingStep last_{};
   StepTotals step_totals_;
-  std::optional<json> latest_line_;  // of metrics; held back until the next step, as a judgement may belong to it
+  std::optional<json> latest_line_;  // of metrics; not written until the next step, as an evaluation may be added to it
   double recent_sum_ = 0, recent_weight_ = 0;
 };
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A run of training from beginning to end, or from where it stopped: data, steps, evaluations, what is written on the
-// way, what is shown.
+// A training run from its beginning, or resumed: data, steps, evaluations, output files, progress.
 #pragma once
 
 #include "device.hpp"
@@ -21,11 +20,11 @@ struct TrainingOptions {
   LoadOptions loading;
   std::string run_dir;
   int evaluations = 10;
-  int patience = 0;     // evaluations in a row that are no better before the run ends early; 0: never
-  bool resume = false;  // go on with the run in run_dir; of config only steps and minutes count then
+  int patience = 0;     // early stopping after that many evaluations without improvement; 0: never
+  bool resume = false;  // resume the run in run_dir; of config only steps and minutes are used
 };
 
-/// A stop that was asked for by Ctrl-C (or SIGTERM) is heeded after the step under way. One at a time.
+/// Catches SIGINT (Ctrl-C) and SIGTERM while it lives; the caller polls requested(). One guard at a time.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -39,9 +38,8 @@ class InterruptGuard {
   void (*former_terminate_)(int);
 };
 
-/// Trains. Returns what `piano train --json` prints; `stopped` in it says how the run ended: "done", "patience" or
-/// "interrupt". Throws std::runtime_error where data, settings or disk don't allow it; what was saved before is
-/// unharmed.
+/// Trains. Returns what `piano train --json` prints; its `stop_reason` is "done", "patience" or "interrupt". Throws
+/// std::runtime_error for errors in data, settings or on disk; files that were saved before are unchanged.
 nlohmann::json train(const TrainingOptions& options, Progress& progress);
 
 }  // namespace piano

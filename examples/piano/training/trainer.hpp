@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Trainer: one run of training, a step at a time, on any device. What it needs to go on after a stop, there or on
-// another device, is in the run's folder.
+// Trainer: the steps of one training run, on any device. All that is needed to resume it, on the same or another
+// device, is in the run folder.
 #pragma once
 
 #include "piano/evaluation/evaluate.hpp"
 #include "piano/evaluation/reset_state.hpp"
+#include "piano/run/json_keys.hpp"
 #include "piano/run/run_dir.hpp"
 
 #include <rondo/core/random.hpp>
@@ -35,19 +36,19 @@ inline rondo::music::BatchOptions batch_options(const Config& config) {
           .input_spec = config.input_spec()};
 }
 
-/// What one step of training tells.
+/// The result of one training step.
 struct TrainingStep {
   double nll;        // nats per token of this batch
   double grad_norm;  // before clipping
   double rate;       // learning rate
   std::size_t tokens;
-  double seconds, data_seconds;  // all of it; of which finding and writing the batch
+  double seconds, data_seconds;  // of the whole step; of preparing its batch
 };
 
 template <class Device = rondo::Cpu>
 class Trainer {
  public:
-  /// Fresh weights, drawn from config.seed. Pieces are copied into batches.
+  /// Initialises the weights with config.seed. `corpus` must outlive the trainer.
   Trainer(const Config& config, const rondo::music::Corpus& corpus)
       : config_(config),
         corpus_(corpus),
@@ -57,8 +58,8 @@ class Trainer {
         batches_(corpus.train, batch_options(config)),
         state_(model_.zero_state(config.batch_size)) {}
 
-  /// One batch: forward, backward, clip, Adam. `progress` in [0, 1] places the learning rate on its schedule. Throws
-  /// std::runtime_error when the gradient is no longer a number, and leaves the weights as they were.
+  /// One batch: forward, backward, clip, Adam. `progress` in [0, 1] is the position in the learning-rate schedule.
+  /// Throws std::runtime_error if the gradient is NaN or infinite, and leaves the weights unchanged.
   TrainingStep step(double progress) {
     const auto start = std::chrono::steady_clock::now();
     const auto since_start = [&] {
@@ -79,15 +80,15 @@ class Trainer {
     return {loss.mean(), norm, rate, batch.tokens, since_start(), data_seconds};
   }
 
-  /// Validation likelihood of the present weights. Throws std::runtime_error when it is no longer a number: such
-  /// weights are not to be saved.
+  /// The validation likelihood of the current weights. Throws std::runtime_error if it is NaN or infinite: such weights
+  /// must not be saved.
   Likelihood validate() const {
     const Likelihood likelihood = evaluate(model_, corpus_.valid, config_.input_spec());
     if (!std::isfinite(likelihood.per_token())) throw_diverged(steps(), "likelihood");
     return likelihood;
   }
 
-  /// Writes last.safetensors. `seconds` is the time trained so far.
+  /// Writes last.safetensors. `seconds` is the training time so far.
   void save(const RunDir& run, double seconds) {
     rondo::Safetensors file;
     file.metadata["config"] = config_.to_json().dump();
@@ -100,12 +101,12 @@ class Trainer {
          rng_.state().drawn}}.dump();
     rondo::add_weights(file, model_);
     rondo::add_optimizer(file, model_, adam_);
-    rondo::add_sequence(file, "state.h", state_.h);  // a stream's next window begins where its last one ended
+    rondo::add_sequence(file, "state.h", state_.h);  // the next sequences continue with the state of the last ones
     rondo::add_sequence(file, "state.c", state_.c);
     file.write(run.last());
   }
 
-  /// Writes model.safetensors, and remembers its likelihood.
+  /// Writes model.safetensors and stores its validation loss.
   void save_best(const RunDir& run, double valid_nll) {
     best_valid_ = valid_nll;
     rondo::save_model(run.model(), model_,
@@ -114,7 +115,7 @@ class Trainer {
                        {"step", std::to_string(steps())}});
   }
 
-  /// Goes on from last.safetensors; returns the time trained so far. Throws rondo::file_error.
+  /// Resumes from last.safetensors; returns the training time so far. Throws rondo::file_error.
   double resume(const RunDir& run) {
     const auto path = run.last();
     const auto file = rondo::Safetensors::read(path);
@@ -123,12 +124,21 @@ class Trainer {
       rondo::read_optimizer(file, model_, adam_);
       rondo::read_sequence(file, "state.h", state_.h);
       rondo::read_sequence(file, "state.c", state_.c);
-      const auto training = nlohmann::json::parse(file.metadata.at("training"));
-      batches_.seek(training.at("batches").get<std::int64_t>());
-      rng_ = rondo::Rng({.seed = config_.seed, .stream = 0, .drawn = training.at("random_drawn").get<std::uint64_t>()});
-      training.at("tokens").get_to(tokens_);
-      training.at("best_valid_nll").get_to(best_valid_);
-      return training.at("seconds").get<double>();
+      const auto metadata = file.metadata.find("training");
+      if (metadata == file.metadata.end()) throw std::runtime_error("the metadata \"training\" is missing");
+      const auto training = parse_json(metadata->second);
+      refuse_renamed_key(training, "best_valid", "best_valid_nll");
+      std::int64_t batches = 0;
+      std::uint64_t drawn = 0;
+      double seconds = 0;
+      read_value(training, "batches", batches);
+      read_value(training, "random_drawn", drawn);
+      read_value(training, "tokens", tokens_);
+      read_value(training, "best_valid_nll", best_valid_);
+      read_value(training, "seconds", seconds);
+      batches_.seek(batches);
+      rng_ = rondo::Rng({.seed = config_.seed, .stream = 0, .drawn = drawn});
+      return seconds;
     } catch (const std::exception& e) {
       throw rondo::file_error(path.string() + ": " + e.what());
     }
@@ -144,8 +154,8 @@ class Trainer {
   [[noreturn]] void throw_diverged(std::int64_t step, const char* what) const {
     char text[240];
     std::snprintf(text, sizeof text,
-                  "training diverged at step %lld: the %s is no longer a number; the weights saved last are "
-                  "unharmed; try a smaller --learning-rate (now %g) or --clip (now %g)",
+                  "training diverged at step %lld: the %s is NaN or infinite; the saved weights are unchanged; "
+                  "try a smaller --learning-rate (now %g) or --clip (now %g)",
                   static_cast<long long>(step), what, config_.learning_rate, config_.clip);
     throw std::runtime_error(text);
   }

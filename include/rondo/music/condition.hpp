@@ -3,7 +3,7 @@
 //
 //   notes-per-second   note density: onsets in the next five seconds
 //   key                musical key of the notes from ten seconds before to ten seconds after
-//   sounding           active notes and the pedal
+//   active-notes       active notes and the pedal
 //
 // Each value is an id after the ids of the vocabulary; the ids of a step follow its token, and the network adds their
 // embeddings to that of the token. The first two need lookahead, so likelihoods that are compared with those of other
@@ -57,23 +57,25 @@ struct ConditionValues {
 struct Conditions {
   bool notes_per_second = false;  ///< note density
   bool key = false;               ///< musical key
-  bool sounding = false;          ///< active notes and pedal
+  bool active_notes = false;      ///< active notes and pedal
 
   static constexpr int kMaxActiveNotes = 16;  ///< active notes per step; of more the lowest are given
 
-  bool any() const { return notes_per_second || key || sounding; }  ///< whether there is a condition
-  bool needs_lookahead() const { return notes_per_second || key; }  ///< whether a condition depends on later notes
+  bool any() const { return notes_per_second || key || active_notes; }  ///< whether there is a condition
+  bool needs_lookahead() const { return notes_per_second || key; }      ///< whether a condition depends on later notes
   /// Number of condition ids, after those of the vocabulary.
-  int ids() const { return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0) + (sounding ? kPitches + 1 : 0); }
+  int ids() const {
+    return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0) + (active_notes ? kPitches + 1 : 0);
+  }
   /// Number of ids per step, including the token.
-  int ids_per_step() const { return 1 + notes_per_second + key + (sounding ? kMaxActiveNotes + 1 : 0); }
+  int ids_per_step() const { return 1 + notes_per_second + key + (active_notes ? kMaxActiveNotes + 1 : 0); }
 
   /// Names of the conditions, in the order of their ids.
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     if (notes_per_second) all.push_back("notes-per-second");
     if (key) all.push_back("key");
-    if (sounding) all.push_back("sounding");
+    if (active_notes) all.push_back("active-notes");
     return all;
   }
   /// The conditions with these names. Throws std::invalid_argument for an unknown name.
@@ -84,10 +86,11 @@ struct Conditions {
         c.notes_per_second = true;
       else if (name == "key")
         c.key = true;
-      else if (name == "sounding")
-        c.sounding = true;
+      else if (name == "active-notes")
+        c.active_notes = true;
       else
-        throw std::invalid_argument("condition: unknown name '" + name + "', wanted notes-per-second, key or sounding");
+        throw std::invalid_argument("condition: unknown name '" + name +
+                                    "', wanted notes-per-second, key or active-notes");
     return c;
   }
 
@@ -113,10 +116,10 @@ class ActiveNotes {
   bool pedal_ = false;
 };
 
-/// Writes the ids of one step: the token and its conditions, transposed by `semitones`. `sounding`: active notes after
+/// Writes the ids of one step: the token and its conditions, transposed by `semitones`. `active`: active notes after
 /// the token, not transposed. `to`: ids_per_step() ids. `vocabulary`: number of tokens.
 inline void write_step(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
-                       const ActiveNotes& sounding, int semitones, std::span<Token> to) {
+                       const ActiveNotes& active, int semitones, std::span<Token> to) {
   std::size_t at = 0;
   to[at++] = token < kFirstTimeShift ? token + semitones : token;
   Token first = vocabulary;
@@ -128,11 +131,11 @@ inline void write_step(const Conditions& conditions, int vocabulary, Token token
     to[at++] = values.key < 0 ? kNoCondition : first + transpose_key(values.key, semitones);
     first += kKeys;
   }
-  if (!conditions.sounding) return;
-  if (sounding.any())
+  if (!conditions.active_notes) return;
+  if (active.any())
     for (int pitch = 0; pitch < kPitches && at + 1 < to.size(); ++pitch)
-      if (sounding.key(pitch)) to[at++] = first + pitch + semitones;
-  if (sounding.pedal()) to[at++] = first + kPitches;
+      if (active.key(pitch)) to[at++] = first + pitch + semitones;
+  if (active.pedal()) to[at++] = first + kPitches;
   std::fill(to.begin() + static_cast<std::ptrdiff_t>(at), to.end(), kNoCondition);
 }
 

@@ -108,12 +108,15 @@ class Devices(unittest.TestCase):
         # The resumed checkpoint is really the other device's: the curves differ slightly.
         self.assertNotEqual(self.curves["cpucuda"][-1]["valid_nll"], self.curves["cpucpu"][-1]["valid_nll"])
 
-    def test_the_cpu_evaluates_and_samples_a_model_of_cuda(self):
+    def test_a_model_of_either_device_is_evaluated_on_both_and_sampled_on_the_cpu(self):
         for name in ("cpu", "cuda"):
-            result = run(PIANO, "eval", "--run-dir", self.folder / name, "--data", MINUET, "--samples", 0, "--json")
-            self.assertEqual(result.returncode, 0, result.stderr)
-            evaluated = json.loads(result.stdout)["nll_per_token"]
-            self.assertLessEqual(abs(evaluated - self.reports[name]["best_valid_nll"]), bound(1))
+            for program, device in ((PIANO, "cpu"), (PIANO_CUDA, "cuda")):
+                result = run(program, "eval", "--run-dir", self.folder / name, "--data", MINUET, "--num-outputs", 0, "--device",
+                             device, "--json")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                report = json.loads(result.stdout)
+                self.assertEqual(report["device"], device)
+                self.assertLessEqual(abs(report["nll_per_token"] - self.reports[name]["best_valid_nll"]), bound(1))
             out = self.folder / f"{name}-samples"
             result = run(PIANO, "sample", "--run-dir", self.folder / name, "--output-dir", out, "--seconds", 1,
                          "--num-outputs", 1)

@@ -84,7 +84,7 @@ TEST_CASE("Header fields reach the score") {
   CHECK(score.bars[0].metre == Metre{3, 8});
 }
 
-TEST_CASE("Voices stand in the order of their declarations") {
+TEST_CASE("Voices are in the order of their declarations") {
   const std::string header = "X:1\nT:t\nC:c\nM:C\nL:1/4\nQ:1/4=90\nV:R\nV:L\nK:C\n";
   CHECK(parse_abc(header + "[V:L]C4|]\n[V:R]c4|]\n", "t.abc").voices == std::vector<std::string>{"R", "L"});
   CHECK(error_of(header + "[V:L]C4|]\n") == "t.abc:10:1: voice R holds no bar");
@@ -93,7 +93,7 @@ TEST_CASE("Voices stand in the order of their declarations") {
 TEST_CASE("Pitches: octaves, accidentals within the bar, key signatures") {
   CHECK(pitches(parse("[V:R]C,, C, C c|c' B, G a|]")) == Ints{36, 48, 60, 72, 84, 59, 67, 81});
   CHECK(pitches(parse("[V:R]^F ^^F _B __B|]")) == Ints{66, 67, 70, 69});
-  // an accidental holds to the bar line, in its own octave
+  // an accidental is valid until the bar line, in its octave
   CHECK(pitches(parse("[V:R]^F F f =F|F ^f F f|]")) == Ints{66, 66, 77, 65, 65, 78, 65, 78});
   CHECK(pitches(parse("[V:R]F C B =F|]", "4/4", "D")) == Ints{66, 61, 71, 65});
   CHECK(pitches(parse("[V:R]^C2 C2|[K:Eb]B E A D|]")) == Ints{61, 61, 70, 63, 68, 62});
@@ -159,7 +159,7 @@ TEST_CASE("Articulation: slurs, staccato, tenuto, accent") {
   CHECK(score.notes[3].accent);
 }
 
-TEST_CASE("Marks stand at the time of the next note") {
+TEST_CASE("Marks have the time of the next note") {
   const auto score = parse(
       "[V:R]!pp!C D !crescendo(!E F|!crescendo)!!ff![Q:1/4=60]G2 !fermata!A2|]\n"
       "[V:L]!ped!C4|C2 !ped-up!D2|]");
@@ -181,7 +181,7 @@ TEST_CASE("Marks stand at the time of the next note") {
   CHECK_FALSE(score.pedal_marks[1].down);
 }
 
-TEST_CASE("Repeats and endings are played out, or ignored") {
+TEST_CASE("Repeats and endings are unfolded, or ignored") {
   const std::string body = "[V:R]|:C4|1D4:|2E4|F4|]";
   CHECK(pitches(parse(body)) == Ints{60, 62, 60, 64, 65});
   CHECK(pitches(parse_abc(tune(body), "t.abc", Repeats::ignore)) == Ints{60, 62, 64, 65});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A score against a rendering: what compare finds, what the N: lines of a score say of its reference.
+// Comparison of a score with a rendering, and the N: lines about its reference.
 #include "piano/notation/compare.hpp"
 #include <rondo/midi/note.hpp>
 #include "piano/notation/abc_parser.hpp"
@@ -53,7 +53,7 @@ TEST_CASE("compare finds a wrong pitch, a missing note, an added note, a wrong d
   const auto bars = unexpected(differences, log);
   REQUIRE(bars.size() == 1);
   CHECK(bars.at(2) == std::pair<std::size_t, std::size_t>{3, 2});
-  log.exceptions = {{1, 2}, {2, 3}, {9, 1}};  // a logged exception that no longer occurs stands out too
+  log.exceptions = {{1, 2}, {2, 3}, {9, 1}};  // a logged exception that no longer occurs is reported, too
   CHECK(unexpected(differences, log).count(9) == 1);
 
   auto longer = same;
@@ -64,7 +64,7 @@ TEST_CASE("compare finds a wrong pitch, a missing note, an added note, a wrong d
   CHECK(compare(score, longer, 96, log).empty());
 }
 
-TEST_CASE("compare hears a reference that stands in another key, and speaks of ours") {
+TEST_CASE("compare transposes a reference in another key to ours") {
   const auto score = parse_abc("X:1\nT:t\nC:c\nM:2/4\nL:1/4\nQ:1/4=120\nK:C\n[V:R]C D|]\n", "t.abc");
   const std::vector<midi::Note<midi::Ticks>> higher = {tick_note(0, 96, 62), tick_note(96, 192, 64)};
   CHECK(compare(score, higher, 96).size() == 4);

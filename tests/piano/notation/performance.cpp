@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a performance promises whatever the score: one result for one seed, louder where louder is written, a pedal that
-// changes with the harmony, no key struck while it is down.
+// Properties of every performance: it depends only on the seed, follows the dynamics, changes the pedal with the
+// harmony, and notes of one pitch do not overlap.
 #include "piano/notation/performance.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ Score score_of(const std::string& body, const std::string& directives = "", cons
   return parse_abc("X:1\nT:t\nC:c\nM:" + metre + "\nL:1/4\nQ:1/4=120\n" + directives + "K:C\n" + body, "t.abc");
 }
 
-// Neither chance nor melody: what remains is what the score says.
+// Without randomness and melody: only what is in the score.
 PerformanceOptions plain() {
   PerformanceOptions options;
   options.spread = options.melody_lead = options.velocity_noise = 0;
@@ -49,7 +49,7 @@ std::vector<double> pedal_times(const midi::Performance<midi::Seconds>& p, bool 
 
 }  // namespace
 
-TEST_CASE("One seed, one performance; another seed, another") {
+TEST_CASE("The performance depends on the seed only") {
   const auto score = score_of(kPiece, "%%rondo-rubato 0.05\n%%rondo-pedal bar\n");
   PerformanceOptions other;
   other.seed = 1;
@@ -57,7 +57,7 @@ TEST_CASE("One seed, one performance; another seed, another") {
   CHECK_FALSE(perform(score) == perform(score, other));
 }
 
-TEST_CASE("Hashed random numbers fill their range evenly and their curves are smooth") {
+TEST_CASE("Hashed random numbers are uniform and their curves are smooth") {
   const HashedRandom random(42);
   double sum = 0, squares = 0;
   constexpr int count = 20000;
@@ -77,7 +77,7 @@ TEST_CASE("Hashed random numbers fill their range evenly and their curves are sm
   }
 }
 
-TEST_CASE("Without rubato notes stand where tempo and metre put them") {
+TEST_CASE("Without rubato onsets follow from tempo and metre") {
   const auto p = perform(score_of("[V:R]C D [Q:1/4=60]E F|G4|]"), plain());
   REQUIRE(p.notes.size() == 5);
   const double expected[] = {0, 0.5, 1, 2, 3};
@@ -100,7 +100,7 @@ TEST_CASE("The last bar slows, a fermata holds, tempo_scale scales") {
   CHECK(perform(score_of("[V:R]C4|C D E F|]"), options).notes[1].start.value == Approx(1));
 }
 
-TEST_CASE("Rubato bends the tempo smoothly and by no more than its share") {
+TEST_CASE("Rubato changes the tempo smoothly and within its bound") {
   std::string bars;
   for (int b = 0; b < 12; ++b) bars += "CDEF|";
   const auto p = perform(score_of("[V:R]" + bars + "C4|]", "%%rondo-rubato 0.1\n"), plain());
@@ -117,7 +117,7 @@ TEST_CASE("Rubato bends the tempo smoothly and by no more than its share") {
   CHECK(largest - smallest > 0.01);
 }
 
-TEST_CASE("Louder written is louder played, note for note") {
+TEST_CASE("Louder dynamics give higher velocities, note for note") {
   const std::string levels[] = {"pppp", "ppp", "pp", "p", "mp", "mf", "f", "ff", "fff", "ffff"};
   midi::Performance<midi::Seconds> softer;
   for (const std::string& level : levels) {
@@ -132,11 +132,11 @@ TEST_CASE("Louder written is louder played, note for note") {
 TEST_CASE("A hairpin rises from level to level") {
   const auto p = perform(score_of("[V:R]!p!CCCC|!crescendo(!CCCC|!crescendo)!!f!CCCC|C4|]"), plain());
   const auto velocity = [&](std::size_t n) { return static_cast<int>(p.notes[n].velocity); };
-  // the same beat of each bar: chance and metre aside only the level differs; the slow phrase curve is 2.5 at most
+  // the same beat of each bar: apart from randomness only the level differs; the phrase curve is at most 2.5
   CHECK(velocity(6) > velocity(2) + 5);
   CHECK(velocity(10) > velocity(6) + 5);
   CHECK(velocity(10) - velocity(2) == Approx(velocity_of(Level::f) - velocity_of(Level::p)).margin(6));
-  // without a mark to lead to, one level
+  // without a target mark: one level
   const auto open = perform(score_of("[V:R]!mf!CCCC|!diminuendo(!CCCC|CCCC!diminuendo)!|CCCC|CCCC|CCCC|]"), plain());
   CHECK(open.notes[16].velocity < open.notes[0].velocity - 6);
 }
@@ -153,7 +153,7 @@ TEST_CASE("Downbeats, accents and the melody stand out") {
   CHECK(none.notes[0].velocity == none.notes[1].velocity);
 }
 
-TEST_CASE("Chords are nearly together and deterministic chance keeps within its bounds") {
+TEST_CASE("Asynchrony and random deviations stay within their bounds") {
   const auto p = perform(score_of("[V:R][CEGc]4|[CEGc]4|[CEGc]4|]"));
   for (std::size_t chord = 0; chord < 3; ++chord) {
     double first = 1e9, last = 0;
@@ -166,7 +166,7 @@ TEST_CASE("Chords are nearly together and deterministic chance keeps within its 
   }
 }
 
-TEST_CASE("Articulation decides when a key comes up") {
+TEST_CASE("Articulation determines the ends of notes") {
   const auto p = perform(score_of("[V:R]C D .E F|(C D) E2|]"), plain());
   const auto length = [&](std::size_t n) { return p.notes[n].end.value - p.notes[n].start.value; };
   CHECK(length(0) > 0.4);
@@ -176,7 +176,7 @@ TEST_CASE("Articulation decides when a key comes up") {
   CHECK(p.notes[5].end < p.notes[6].start);
 }
 
-TEST_CASE("No key is struck while it is down") {
+TEST_CASE("Notes of one pitch do not overlap") {
   const auto p = perform(score_of("[V:R](C C C C)|C4|[CE]4|]\n[V:L]C4|C2 C2|C,4|]"));
   double up[128] = {};
   for (const auto& note : p.notes) {
@@ -184,7 +184,7 @@ TEST_CASE("No key is struck while it is down") {
     CHECK(note.end > note.start);
     up[note.pitch] = note.end.value;
   }
-  CHECK(p.notes.size() == 4 + 2 + 3);  // of two voices on one key at one time, one note
+  CHECK(p.notes.size() == 4 + 2 + 3);  // simultaneous notes of one pitch in two voices become one
 }
 
 TEST_CASE("The automatic pedal changes at every bar or half bar, after the old harmony and with the new") {
@@ -201,7 +201,7 @@ TEST_CASE("The automatic pedal changes at every bar or half bar, after the old h
       CHECK(down[k] < up[k]);
       CHECK(up[k] < down[k + 1]);
     }
-    // the pedal is up just when the second bar's first note sounds, and catches that note soon after
+    // the pedal is up at the second bar's first note, and down again soon after
     const auto& second = p.notes[4];
     const auto change = static_cast<std::size_t>(parts) - 1;
     CHECK(up[change] < second.start.value);
@@ -224,7 +224,7 @@ TEST_CASE("Pedal marks are followed, and replace the automatic pedal in their ba
   CHECK(down[3] > 4);
 }
 
-TEST_CASE("Pedal changes merge where marks and bars meet") {
+TEST_CASE("Pedal changes merge of marks and bars at the same time") {
   const auto changes =
       pedal_changes(score_of("[V:R]C4|!ped!C2 C2 !ped-up!|C4|!ped!C4|C2!ped-up!C2|C4|]", "%%rondo-pedal bar\n"));
   std::vector<double> times;
@@ -259,7 +259,7 @@ TEST_CASE("Velocities follow the dynamics over a whole piece") {
   }
 }
 
-TEST_CASE("Bars begin where tempo, metre, repeats and rubato put them") {
+TEST_CASE("Starts of bars follow from tempo, metre, repeats and rubato") {
   // number:milliseconds of each
   const auto bars_of = [](const std::string& body) {
     std::string list;
@@ -271,16 +271,15 @@ TEST_CASE("Bars begin where tempo, metre, repeats and rubato put them") {
     return list;
   };
   CHECK(bars_of("C D E F|[Q:1/4=60]G4|A4|]") == " 1:0 2:2000 3:6000");
-  // an upbeat is 0; a repeat plays numbers again, and leads back to the upbeat
+  // an upbeat is 0; a repeat has the same numbers again, and leads back to the upbeat
   CHECK(bars_of("G|C D E F|C D E:|") == " 0:0 1:500 2:2500 0:4000 1:4500 2:6500");
-  // both endings count from where the first began
+  // both endings start with the same number
   CHECK(bars_of("|:C4|[1 D4:|[2 E4|]") == " 1:0 2:2000 1:4000 2:6000");
-  // the second half of a bar that a repeat divides is no beginning, but for who comes back to it
+  // the second half of a divided bar does not count, unless a repeat leads back to it
   CHECK(bars_of("G|C D E F|C D E::F|C D E F|C D E:|") ==
         " 0:0 1:500 2:2500 0:4000 1:4500 2:6500 3:8500 4:10500 2:12000 3:12500 4:14500");
 
-  // no note of a bar begins before it, and none of the bar before after it, but for the chance that notes are played
-  // with
+  // no note of a bar begins before it, and none of the bar before after it, apart from the random deviation of onsets
   const auto score = score_of(kPiece, "%%rondo-rubato 0.1\n");
   const auto p = perform(score);
   const auto bars = bar_starts(score);
@@ -292,5 +291,5 @@ TEST_CASE("Bars begin where tempo, metre, repeats and rubato put them") {
     ++count[b];
   }
   CHECK(count == std::vector<int>{6, 6, 6, 4});
-  CHECK_FALSE(bars[1].seconds == Approx(2));  // bent
+  CHECK_FALSE(bars[1].seconds == Approx(2));  // rubato
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The bundled pieces: each parses, has its number of bars and notes, says where it is from and what it was checked
-// against, and, where its reference is at hand, agrees with it note for note up to the exceptions that it logs.
+// The bundled pieces: each parses, has its number of bars and notes, names its origin and what it was checked against,
+// and, if its reference is available, agrees with it note for note up to the logged exceptions.
 #include <rondo/midi/notes.hpp>
 #include <rondo/midi/reader.hpp>
 #include "piano/notation/compare.hpp"
@@ -107,7 +107,7 @@ TEST_CASE("Every bundled piece has its bars and notes") {
   }
 }
 
-TEST_CASE("Every bundled piece says who made it, when, and what it was checked against") {
+TEST_CASE("Every bundled piece names its author, year, and what it was checked against") {
   const std::regex year(R"(.*\b1[5-9][0-9][0-9]\b.*)");
   for (const auto& piece : load_scores(kScores)) {
     INFO(piece.name);
@@ -124,7 +124,7 @@ TEST_CASE("Every bundled piece says who made it, when, and what it was checked a
   }
 }
 
-TEST_CASE("The table of pieces in the README is complete, sorted and true") {
+TEST_CASE("The table of pieces in the README is complete, sorted and correct") {
   auto rows = table_of_pieces();
   for (const auto& [name, expected] : kPieces) {
     INFO(name);
@@ -135,8 +135,7 @@ TEST_CASE("The table of pieces in the README is complete, sorted and true") {
     std::ostringstream expected_bars;
     expected_bars << expected.last_bar << (written.bars.front().number == 0 ? " and an upbeat" : "");
     CHECK((bars == expected_bars.str() || bars.starts_with(expected_bars.str() + ", ")));
-    CHECK((bars.size() > expected_bars.str().size()) ==
-          (written.notes.size() != expected.notes));  // says what is repeated
+    CHECK((bars.size() > expected_bars.str().size()) == (written.notes.size() != expected.notes));  // mentions repeats
     std::ostringstream count;
     count << written.notes.size();
     if (written.notes.size() != expected.notes) count << " (" << expected.notes << " played)";
@@ -152,7 +151,7 @@ TEST_CASE("The table of pieces in the README is complete, sorted and true") {
   CHECK(rows.empty());
 }
 
-TEST_CASE("Every bundled performance is one that a pianist could play") {
+TEST_CASE("Every bundled performance is well-formed") {
   for (const auto& piece : load_scores(kScores)) {
     INFO(piece.name);
     const auto& p = piece.performance;
@@ -173,7 +172,7 @@ TEST_CASE("Every bundled performance is one that a pianist could play") {
     bool down = false;
     for (const auto& change : p.controls) {
       REQUIRE(change.time.value >= last);
-      REQUIRE((change.value >= 64) != down);  // down and up take turns
+      REQUIRE((change.value >= 64) != down);  // down and up alternate
       last = change.time.value;
       down = change.value >= 64;
     }
@@ -181,7 +180,7 @@ TEST_CASE("Every bundled performance is one that a pianist could play") {
   }
 }
 
-TEST_CASE("Every bundled piece agrees with its reference up to what it logs") {
+TEST_CASE("Every bundled piece agrees with its reference up to the logged exceptions") {
   if (!fs::exists(kReferences)) {
     WARN("skipped: no references at " << kReferences);
     return;
@@ -207,7 +206,7 @@ TEST_CASE("Every bundled piece agrees with its reference up to what it logs") {
   CHECK(compared == 20);  // all but the settings of folk tunes and op. 27 no. 2
 }
 
-TEST_CASE("load_scores says what is wrong with a folder") {
+TEST_CASE("load_scores reports errors of a folder") {
   CHECK_THROWS_WITH(load_scores("/nowhere"), "/nowhere: no such folder");
   const fs::path other = fs::path(RONDO_SOURCE_DIR) / "include";
   CHECK_THROWS_WITH(load_scores(other), other.string() + ": no .abc file in this folder");

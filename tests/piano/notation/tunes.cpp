@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The folk tunes in their settings: what the tune is, note for note in its first phrase, whatever is set around it.
+// The folk tunes in their settings: the first phrase of each tune, note for note.
 #include "piano/notation/abc_parser.hpp"
 #include "piano/notation/score.hpp"
 
@@ -132,7 +132,7 @@ TEST_CASE("Sakura's setting keeps to the five notes of its tune") {
   CHECK(classes == std::set<int>{0, 4, 5, 9, 11});
 }
 
-TEST_CASE("No two voices of a folk setting strike a key that the other still holds") {
+TEST_CASE("The voices of a folk setting do not share a pitch at the same time") {
   for (const char* name :
        {"au-clair-de-la-lune", "auld-lang-syne", "greensleeves", "korobeiniki", "lieber-augustin", "sakura"}) {
     const Score score = setting(name);

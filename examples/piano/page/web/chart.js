@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A line chart: curves over steps or seconds, labelled lines across, a read-out under the pointer or by arrow keys.
+// A line chart: curves over steps or seconds, labelled horizontal lines, and a read-out for pointer and arrow keys.
 
 const svg = (name, attributes = {}, ...children) => {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -31,8 +31,8 @@ function brief(value) {
 
 class Chart {
   /**
-     options: {title, curves: [{name, kind, values}], floors: [{name, value}], mark, format, height, small}. `values`
-     and x are of one length; null is passed over. `mark` is an index that stands out.
+     options: {title, curves: [{name, kind, values}], baselines: [{name, value}], mark, format, height, small}. `values`
+     and x have the same length; null is skipped. `mark` is the index of the highlighted point.
    */
   constructor(options) {
     this.options = options;
@@ -66,8 +66,9 @@ class Chart {
   }
 
   scales() {
-    const {curves, floors = [], small} = this.options;
-    const values = [...curves.flatMap((curve) => curve.values), ...floors.map((floor) => floor.value)].filter(isNumber);
+    const {curves, baselines = [], small} = this.options;
+    const values =
+        [...curves.flatMap((curve) => curve.values), ...baselines.map((baseline) => baseline.value)].filter(isNumber);
     let [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
     if (small) low = Math.min(0, low);
     const margin = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
@@ -77,7 +78,7 @@ class Chart {
     const [first, last] = [Math.min(0, ...x), Math.max(1e-9, ...x)];
     const box = {
       left: small ? 44 : 48,
-      right: this.width - (floors.length || !small ? 86 : 8),
+      right: this.width - (baselines.length || !small ? 86 : 8),
       top: 8,
       bottom: this.height - 24
     };
@@ -87,7 +88,7 @@ class Chart {
   }
 
   draw() {
-    const {curves, floors = [], mark, small} = this.options;
+    const {curves, baselines = [], mark, small} = this.options;
     this.width = this.plot.clientWidth;
     this.height = this.plot.clientHeight;
     if (!this.width) return;
@@ -106,10 +107,10 @@ class Chart {
           svg("text", {class: "tick", x: this.toX(value), y: this.height - 6, "text-anchor": "middle"},
               this.formatX(value)));
 
-    const labels = floors.map((floor) => {
-      const y = this.toY(floor.value);
-      this.plot.append(svg("line", {class: "floor", x1: box.left, x2: box.right, y1: y, y2: y}));
-      return {y, name: floor.name, kind: "floor"};
+    const labels = baselines.map((baseline) => {
+      const y = this.toY(baseline.value);
+      this.plot.append(svg("line", {class: "baseline", x1: box.left, x2: box.right, y1: y, y2: y}));
+      return {y, name: baseline.name, kind: "baseline"};
     });
     for (const curve of curves) {
       let path = "";
@@ -144,7 +145,7 @@ class Chart {
     this.plot.append(this.cursor);
   }
 
-  // Names at the right edge, each at its line or as near as the others let it.
+  // Names at the right edge, each next to its line, moved apart where they would overlap.
   label(labels, box) {
     labels.sort((a, b) => a.y - b.y);
     let free = box.top;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Elements from names, attributes and children. Text becomes text nodes, never markup, whatever a file is called.
+// Creates elements from names, attributes and children. Text becomes text nodes, never markup.
 
 function element(name, attributes = {}, ...children) {
   const [tag, ...classes] = name.split(".");
@@ -19,19 +19,19 @@ function element(name, attributes = {}, ...children) {
 
 const byId = (id) => document.getElementById(id);
 
-/** The value of a custom property of the style sheet as it is in the present theme. */
+/** The value of a custom property of the style sheet in the current theme. */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** [r, g, b] of "#rrggbb". */
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-/** The colour `share` of the way from one "#rrggbb" to another. */
+/** The linear interpolation of two "#rrggbb" colours. */
 function mix(from, to, share) {
   const [a, b] = [channels(from), channels(to)];
   return `rgb(${a.map((value, i) => Math.round(value + (b[i] - value) * share)).join(", ")})`;
 }
 
-/** Makes the canvas as many device pixels as it is shown in; its context counts in CSS pixels. */
+/** Sets the canvas size to the device pixels it covers; its context uses CSS pixels. */
 function fitCanvas(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const width = Math.max(1, Math.round(canvas.clientWidth * ratio));
@@ -45,7 +45,7 @@ function fitCanvas(canvas) {
   return context;
 }
 
-/** The page's data; what cannot be read is as good as none. */
+/** The page's data; an empty object if it cannot be parsed. */
 function readData() {
   try {
     return JSON.parse(byId("data").textContent) ?? {};
@@ -56,7 +56,7 @@ function readData() {
 
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Puts up the switch between light and dark. */
+/** Sets up the switch between the light and the dark theme. */
 function setUpTheme() {
   const button = byId("theme");
   const show = () => {

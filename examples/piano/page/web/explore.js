@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano explore`. Its data: {title, models: [{name, config, parameters, valid_nll, seconds}], primers:
-// [name], temperatures: [number], seeds: [number], cells: [{model, primer, temperature, seed, file, nll_per_token,
+// [name], temperatures: [number], seeds: [number], outputs: [{model, primer, temperature, seed, file, nll_per_token,
 // notes_per_second, polyphony, overlap_area, memorisation, primer_seconds, performance}], pending}.
 
-// Favourites, by what the cell is; kept in the browser where it lets a file keep anything.
+// Favourite outputs, kept in the browser's storage if it allows that for files.
 class Favourites {
   constructor(title) {
     this.place = `rondo-favourites ${title}`;
@@ -21,14 +21,14 @@ class Favourites {
   }
 }
 
-const cellName = (model, primer, temperature, seed) => JSON.stringify([model, primer, temperature, seed]);
+const outputName = (model, primer, temperature, seed) => JSON.stringify([model, primer, temperature, seed]);
 
-/** Which way each order goes; unknown comes last. */
+/** The sort key of each order; unknown values come last. */
 const orders = {
-  nll_per_token: (item) => item.cell.nll_per_token,
-  overlap_area: (item) => (isNumber(item.cell.overlap_area) ? -item.cell.overlap_area : null),
+  nll_per_token: (item) => item.output.nll_per_token,
+  overlap_area: (item) => (isNumber(item.output.overlap_area) ? -item.output.overlap_area : null),
   memorised: (item) => item.memory.share,
-  notes_per_second: (item) => item.cell.notes_per_second,
+  notes_per_second: (item) => item.output.notes_per_second,
 };
 
 class Exploration {
@@ -39,7 +39,7 @@ class Exploration {
     const list = (name) => (Array.isArray(data[name]) ? data[name] : []);
     this.models = list("models").map((model) => model.name);
     [this.primers, this.temperatures, this.seeds] = [list("primers"), list("temperatures"), list("seeds")];
-    this.items = list("outputs").map((cell) => this.itemOf(cell));
+    this.items = list("outputs").map((output) => this.itemOf(output));
     this.byName = new Map(this.items.map((item) => [item.name, item]));
     this.head();
     this.controls();
@@ -51,24 +51,24 @@ class Exploration {
     setUpTheme();
   }
 
-  itemOf(cell) {
-    const primer = cell.primer ?? "no primer";
+  itemOf(output) {
+    const primer = output.primer ?? "no primer";
     const item = {
-      cell,
+      output,
       primer,
-      name: cellName(cell.model, cell.primer, cell.temperature, cell.seed),
-      title: `${cell.model ?? "model"} · ${primer}`,
-      about: `temperature ${cell.temperature ?? unknown} · seed ${cell.seed ?? unknown}`,
-      file: cell.file,
-      piece: new Piece(cell.performance, cell.primer_seconds),
-      memory: memorisationWords(cell.memorisation, this.data.held_out, this.data.copy_thresholds),
+      name: outputName(output.model, output.primer, output.temperature, output.seed),
+      title: `${output.model ?? "model"} · ${primer}`,
+      about: `temperature ${output.temperature ?? unknown} · seed ${output.seed ?? unknown}`,
+      file: output.file,
+      piece: new Piece(output.performance, output.primer_seconds),
+      memory: memorisationWords(output.memorisation, this.data.held_out, this.data.copy_thresholds),
     };
-    item.node = this.cellNode(item);
+    item.node = this.outputNode(item);
     return item;
   }
 
-  cellNode(item) {
-    const {cell, memory} = item;
+  outputNode(item) {
+    const {output, memory} = item;
     const spoken = `${item.title}, ${item.about}`;
     const star = element(
         "button.star", {
@@ -89,22 +89,23 @@ class Exploration {
         element(
             "button.listen", {type: "button", "aria-label": `Play ${spoken}`, onclick: () => this.stage.choose(item)},
             element("span.caption", {}, item.title, element("br"), item.about), thumbnails.of(item.piece),
-            element("span.nats", {}, `${fixed(cell.nll_per_token)} nats`)),
+            element("span.nats", {}, `${fixed(output.nll_per_token)} nats`)),
         star,
         element(
-            "p.numbers", {}, fact(fixed(cell.notes_per_second, 1), "n/s"), fact(fixed(cell.polyphony, 1), "voices"),
-            fact(fixed(cell.overlap_area), "style similarity"),
+            "p.numbers", {}, fact(fixed(output.notes_per_second, 1), "n/s"),
+            fact(fixed(output.polyphony, 1), "polyphony"),
+            fact(fixed(output.overlap_area), "style"),
             element(
                 "span.share", {"data-level": memory.level, title: memory.long},
-                `${memory.level === "high" ? "⚠\u00a0" : ""}${memory.short}\u00a0memory`)));
+                `${memory.level === "high" ? "⚠\u00a0" : ""}${memory.short}\u00a0memorisation`)));
   }
 
   head() {
     const {data, items} = this;
-    byId("title").textContent = data.title || "Models side by side";
+    byId("title").textContent = data.title || "Comparison of models";
     byId("about").textContent = [
       plural(this.models.length, "model"), plural(this.primers.length, "primer"), plural(items.length, "output"),
-      data.pending > 0 ? `${whole(data.pending)} to come` : null
+      data.pending > 0 ? `${whole(data.pending)} pending` : null
     ].filter(Boolean).join(" · ");
   }
 
@@ -127,14 +128,14 @@ class Exploration {
     return choice === "" ? values : [values[Number(choice)]];
   }
 
-  /** Puts the cells that the filters let through into a grid or in order. */
+  /** Shows the outputs that pass the filters, as a grid or as a sorted list. */
   arrange() {
     const models = this.chosen("by-model", this.models);
     const primers = this.chosen("by-primer", this.primers);
     const temperatures = this.chosen("by-temperature", this.temperatures);
     const starred = byId("starred").checked;
-    const fits = (item) => models.includes(item.cell.model) && primers.includes(item.cell.primer) &&
-        temperatures.includes(item.cell.temperature) && (!starred || this.favourites.has(item.name));
+    const fits = (item) => models.includes(item.output.model) && primers.includes(item.output.primer) &&
+        temperatures.includes(item.output.temperature) && (!starred || this.favourites.has(item.name));
     const order = byId("order").value;
     if (order === "grid") {
       this.shown = [];
@@ -173,14 +174,14 @@ class Exploration {
             temperatures.flatMap(
                 (t) => this.seeds.map(
                     (seed) =>
-                        element("td", {}, this.gridCell(this.byName.get(cellName(model, primer, t, seed)), fits))))));
+                        element("td", {}, this.gridCell(this.byName.get(outputName(model, primer, t, seed)), fits))))));
       table.append(body);
     }
     return table;
   }
 
   gridCell(item, fits) {
-    if (!item) return element("span.pending", {}, this.data.pending > 0 ? "to come" : unknown);
+    if (!item) return element("span.pending", {}, this.data.pending > 0 ? "pending" : unknown);
     if (!fits(item)) return null;
     this.shown.push(item);
     return item.node;
@@ -208,4 +209,4 @@ class Exploration {
   }
 }
 
-window.rondo = new Exploration(readData());  // for the curious at the console
+window.rondo = new Exploration(readData());  // for the browser console

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The 88 keys. Those that are down take the colour of their note; the pointer plays them.
+// The 88 keys. Keys that are down have the colour of their note; the pointer plays them.
 
 class Keyboard {
   constructor(canvas, player) {
@@ -36,12 +36,12 @@ class Keyboard {
       else
         this.keys.push({pitch, x: white++ * step, width: step, height: this.height});
     }
-    this.keys.sort((a, b) => isBlack(a.pitch) - isBlack(b.pitch));  // black ones lie on top
+    this.keys.sort((a, b) => isBlack(a.pitch) - isBlack(b.pitch));  // black keys are drawn last
     this.shown = null;
     this.draw(this.player.playing ? this.player.piece.at(this.player.position) : []);
   }
 
-  /** The pitches that are lit. */
+  /** The highlighted pitches. */
   get lit() { return (this.shown ?? "").split(" ").filter(Boolean).map((key) => parseInt(key, 10)); }
 
   show(notes) {

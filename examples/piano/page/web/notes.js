@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Notes as bars of colour: primer and new notes each in a hue, velocity as its depth.
+// Notes as coloured bars: the hue distinguishes primer and new notes, the intensity is the velocity.
 
 const palette = {
   read() {
@@ -20,7 +20,7 @@ theme.listeners.push(() => palette.read());
 
 const isBlack = (pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
 
-/** The pitches that a picture of the piece shows: its own and a little around, three octaves at least. */
+/** The range of pitches that is drawn: that of the piece with a margin, at least three octaves. */
 function pitchRange(piece) {
   if (!piece.notes.length) return {lowest: 48, highest: 84};
   let [lowest, highest] = [piece.lowest - 2, piece.highest + 2];

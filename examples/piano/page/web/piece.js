@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A performance as the page plays and draws it: notes in order of their start, each with the time its string is damped,
+// A performance for playback and drawing: notes in order of onset, each with the time at which its string is damped,
 // and the spans of the pedal.
 
 class Piece {
@@ -25,7 +25,7 @@ class Piece {
     this.damp();
   }
 
-  /** [[down, up]] from changes of the pedal; one that stays down is up at the end. */
+  /** [[down, up]] from changes of the pedal. A pedal that stays down ends with the piece. */
   static spans(changes, end) {
     const spans = [];
     let down = null;
@@ -40,7 +40,7 @@ class Piece {
     return spans;
   }
 
-  // A string sounds until its key is up and the pedal too, or until it is struck again.
+  // A string sounds until key and pedal are up, or until it is struck again.
   damp() {
     const next = new Array(128).fill(Infinity);
     for (let i = this.notes.length - 1; i >= 0; --i) {
@@ -50,7 +50,7 @@ class Piece {
     }
   }
 
-  /** When the pedal is up next: `time` itself if it is up then. */
+  /** The next time at which the pedal is up; `time` itself if it is up then. */
   pedalUp(time) {
     let [low, high] = [0, this.pedal.length];
     while (low < high) {
@@ -76,7 +76,7 @@ class Piece {
     return low;
   }
 
-  /** Notes whose keys are down at some time in [from, to). */
+  /** Notes that are held at some time in [from, to). */
   between(from, to) {
     const found = [];
     for (let i = this.firstFrom(from - this.longest); i < this.notes.length && this.notes[i].start < to; ++i)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Time: where in the piece we are, and which notes the instrument is told of. Notes go to the audio clock well before
-// they sound, so a page that is busy, or hidden, does not stutter.
+// Playback: the position in the piece, and the scheduling of notes on the audio clock. Notes are scheduled early, so
+// that a busy or hidden page does not stutter.
 
 class Player extends EventTarget {
   constructor() {
@@ -14,26 +14,26 @@ class Player extends EventTarget {
     this.muted = false;
     this.anchor = 0;  // position when the clock showed `since`
     this.since = 0;
-    this.starts = 0;  // tells the newest start from one that was overtaken while it waited
+    this.starts = 0;  // counts calls of play(), to ignore one that was superseded while it waited
   }
 
   get position() {
     if (!this.playing || !this.since) return this.anchor;
-    const heard = this.context.currentTime - (this.context.outputLatency || 0);
-    return Math.min(this.piece.seconds, this.anchor + Math.max(0, heard - this.since) * this.rate);
+    const audible = this.context.currentTime - (this.context.outputLatency || 0);
+    return Math.min(this.piece.seconds, this.anchor + Math.max(0, audible - this.since) * this.rate);
   }
 
-  tell(name) { this.dispatchEvent(new Event(name)); }
+  emit(name) { this.dispatchEvent(new Event(name)); }
 
   load(piece) {
     this.halt();
     this.playing = false;
     this.piece = piece;
     this.anchor = 0;
-    this.tell("load");
+    this.emit("load");
   }
 
-  // Only a gesture of the reader's may make sound: before it there is no context.
+  // Browsers allow sound only after a user gesture: before it there is no context.
   open() {
     if (this.context) return;
     this.context = new AudioContext({sampleRate: toneRate, latencyHint: "playback"});
@@ -48,7 +48,7 @@ class Player extends EventTarget {
     this.playing = true;
     this.since = 0;
     const start = ++this.starts;
-    this.tell("change");
+    this.emit("change");
     const soon = this.piece.between(this.anchor, this.anchor + 3 * this.rate).map((note) => note.pitch);
     await Promise.all([this.context.resume(), this.tones.ready(soon)]);
     if (start !== this.starts || !this.playing) return;
@@ -73,7 +73,7 @@ class Player extends EventTarget {
   }
 
   feed() {
-    const ahead = document.hidden ? 3 : 1;  // seconds; a hidden page's timers come once a second
+    const ahead = document.hidden ? 3 : 1;  // seconds; timers of a hidden page fire once per second
     const elapsed = this.context.currentTime - this.since;
     const until = this.anchor + (elapsed + ahead) * this.rate;
     const notes = this.piece.notes;
@@ -90,8 +90,8 @@ class Player extends EventTarget {
       return;
     }
     this.anchor = this.piece.seconds;
-    this.tell("change");
-    this.tell("end");
+    this.emit("change");
+    this.emit("end");
   }
 
   halt() {
@@ -106,7 +106,7 @@ class Player extends EventTarget {
     this.anchor = this.position;
     this.halt();
     this.playing = false;
-    this.tell("change");
+    this.emit("change");
   }
 
   toggle() {
@@ -116,7 +116,7 @@ class Player extends EventTarget {
       this.play();
   }
 
-  // Goes on from `change` of position or pace.
+  // Continues after `change` has set another position or rate.
   restart(change) {
     const was = this.playing;
     this.anchor = this.position;
@@ -126,14 +126,14 @@ class Player extends EventTarget {
     if (was)
       this.play();
     else
-      this.tell("change");
+      this.emit("change");
   }
 
   seek(seconds) {
     this.restart(() => {
       this.anchor = Math.min(this.piece.seconds, Math.max(0, seconds));
     });
-    this.tell("seek");
+    this.emit("seek");
   }
 
   set speed(rate) {
@@ -146,10 +146,10 @@ class Player extends EventTarget {
     this.loudness = loudness;
     this.muted = muted;
     if (this.synth) this.synth.volume = muted ? 0 : loudness;
-    this.tell("change");
+    this.emit("change");
   }
 
-  /** One note by hand, from the keyboard. */
+  /** Plays one note, from the keyboard. */
   async touch(pitch) {
     this.open();
     await Promise.all([this.context.resume(), this.tones.ready([pitch])]);

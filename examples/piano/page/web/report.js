@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page of `piano train`. Its data: {title, config, floors: {uniform, unigram, bigram, trigram, fourgram},
+// The page of `piano train`. Its data: {title, config, baselines: {uniform, unigram, bigram, trigram, fourgram},
 // tokens_train, tokens_valid, parameters, metrics: [{step, seconds, tokens, tokens_per_second, train_nll, valid_nll,
 // learning_rate, grad_norm, data_time_fraction}], samples: [{file, step, seconds, valid_nll, temperature, seed, primer,
 // primer_seconds, performance}], done}.
@@ -8,12 +8,12 @@ const metricNames = {
   step: "Step",
   seconds: "Time",
   tokens: "Tokens",
-  tokens_per_second: "Tokens a second",
+  tokens_per_second: "Tokens per second",
   train_nll: "Training",
   valid_nll: "Validation",
   learning_rate: "Learning rate",
   grad_norm: "Gradient norm",
-  data_time_fraction: "Share of time for data"
+  data_time_fraction: "Fraction of time for data"
 };
 
 function metricText(name, value) {
@@ -31,17 +31,18 @@ function lowest(values) {
       (best, value, i) => (isNumber(value) && (best === null || value < values[best]) ? i : best), null);
 }
 
-function verdict(data, metrics, best) {
+function summary(data, metrics, best) {
   if (best === null) return "No evaluation yet.";
   const {valid_nll: valid, step} = metrics[best];
-  const floors = Object.entries(data.floors ?? {}).filter(([, value]) => isNumber(value)).sort((a, b) => b[1] - a[1]);
-  const beaten = floors.filter(([, value]) => value > valid).at(-1);
-  const words = [`Best on validation: ${fixed(valid, 3)} nats per token at step ${whole(step)}`];
-  if (beaten) words.push(`below what counting alone reaches with a ${beaten[0]} (${fixed(beaten[1], 3)})`);
+  const baselines =
+      Object.entries(data.baselines ?? {}).filter(([, value]) => isNumber(value)).sort((a, b) => b[1] - a[1]);
+  const beaten = baselines.filter(([, value]) => value > valid).at(-1);
+  const words = [`Best validation loss: ${fixed(valid, 3)} nats per token at step ${whole(step)}`];
+  if (beaten) words.push(`below the ${beaten[0]} baseline (${fixed(beaten[1], 3)})`);
   const last = metrics.at(-1).valid_nll;
   const rises = isNumber(last) && last > valid + 0.02;
   return `${words.join(", ")}.${
-      rises ? " Since then validation rises while the network goes on learning its pieces by heart." : ""}`;
+      rises ? " Since then the validation loss rises: the network overfits." : ""}`;
 }
 
 function flatten(settings, prefix = "") {
@@ -69,11 +70,12 @@ function showTable(metrics) {
 
 function showCharts(data, metrics, best) {
   const column = (name) => metrics.map((row) => row[name] ?? null);
-  const floors =
-      Object.entries(data.floors ?? {}).filter(([, value]) => isNumber(value)).map(([name, value]) => ({name, value}));
+  const baselines = Object.entries(data.baselines ?? {})
+                        .filter(([, value]) => isNumber(value))
+                        .map(([name, value]) => ({name, value}));
   const charts = [new Chart({
-    title: "Nats per token; lower is better. Dashed: what counting alone foretells.",
-    floors,
+    title: "Nats per token; lower is better. Dashed: n-gram baselines.",
+    baselines,
     mark: best,
     curves: [
       {name: "training", kind: "train", values: column("train_nll")},
@@ -109,14 +111,14 @@ function showReport(data) {
   const last = metrics.at(-1) ?? {};
   byId("about").textContent = [
     isNumber(data.parameters) ? `${whole(data.parameters)} parameters` : null,
-    isNumber(data.tokens_train) ? `${whole(data.tokens_train)} tokens to learn from` : null,
-    isNumber(data.tokens_valid) ? `${whole(data.tokens_valid)} to judge by` : null,
+    isNumber(data.tokens_train) ? `${whole(data.tokens_train)} training tokens` : null,
+    isNumber(data.tokens_valid) ? `${whole(data.tokens_valid)} validation tokens` : null,
     isNumber(last.step) ? `${whole(last.step)} steps in ${clock(last.seconds)}` : null,
     data.done === false ? "still running" : null,
   ].filter(Boolean).join(" · ");
 
   const best = lowest(metrics.map((row) => row.valid_nll));
-  byId("verdict").textContent = verdict(data, metrics, best);
+  byId("summary").textContent = summary(data, metrics, best);
   showCharts(data, metrics, best);
   showTable(metrics);
   byId("settings")
@@ -146,9 +148,9 @@ function showReport(data) {
               thumbnails.of(item.piece)),
           element(
               "p.note", {}, item.about,
-              bestValid !== null && samples[i].valid_nll === bestValid ? " · the best" : "")));
+              bestValid !== null && samples[i].valid_nll === bestValid ? " · best" : "")));
   byId("outputs").append(...rows);
-  if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "No samples were taken in this run."));
+  if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "This run has no samples."));
   stage.onselect = (item) => markRows(rows, items, item);
   stage.setList(items);
   stage.select(items.at(-1) ?? null);
@@ -159,4 +161,4 @@ function showReport(data) {
 
 window.rondo = {
   stage: showReport(readData())
-};  // for the curious at the console
+};  // for the browser console

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The piano roll: time to the right, pitch upwards, the pedal in a lane below, seconds along the foot. What stands
-// still is drawn once into tiles; a frame copies those in sight and adds the play head and the notes that sound.
+// The piano roll: time to the right, pitch upwards, the pedal in a lane below, a scale in seconds at the bottom. The
+// static parts are drawn once into tiles; a frame copies the visible tiles and adds the play head and the active notes.
 
 const tileWidth = 512;  // CSS pixels
 const footHeight = 18;
@@ -12,7 +12,7 @@ class Roll {
     this.player = player;
     this.tiles = new Map();
     this.view = 0;    // seconds at the left edge
-    this.scale = 60;  // CSS pixels a second
+    this.scale = 60;  // CSS pixels per second
     this.following = true;
     this.onview = () => {};
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -59,7 +59,7 @@ class Roll {
 
   clampView(view) { return Math.min(Math.max(0, this.seconds - this.visible), Math.max(0, view)); }
 
-  /** Changes the scale such that the time under x stays there. */
+  /** Changes the scale and keeps the time at x in place. */
   setScale(scale, x = (this.player.position - this.view) * this.scale) {
     const least = Math.min(60, this.width / Math.max(1, this.seconds));
     const still = this.view + x / this.scale;
@@ -73,7 +73,7 @@ class Roll {
     this.setScale(this.scale * factor, x ?? (inSight ? undefined : this.width / 2));
   }
 
-  /** Shows another stretch; the play head may leave it. */
+  /** Scrolls; the play head may leave the view. */
   scrollTo(view) {
     this.following = false;
     this.view = this.clampView(view);
@@ -192,7 +192,7 @@ class Roll {
     this.onview(this.view, this.visible);
   }
 
-  // At the left edge, readable whatever passes below it.
+  // At the left edge, on a background of its own.
   label(text, y) {
     this.context.lineWidth = 3;
     this.context.strokeStyle = palette.roll;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, conditions: {notes_per_second,
-// key}, held_out: {share, longest_run, transposed: {share}} | null, copy_thresholds: {longest_run, share, transposed} | null,
-// outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
+// key}, held_out: {share, longest_run, transposed: {share}} | null, copy_thresholds: {longest_run, share, transposed} |
+// null, outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
 // overlap_area, memorisation, performance: {notes, pedal, seconds}}]}.
 
 function outputRow(stage, item, output, words) {
@@ -10,7 +10,7 @@ function outputRow(stage, item, output, words) {
     ["Notes", whole(output.notes ?? item.piece.notes.length)],
     ["Length", clock(output.seconds ?? item.piece.seconds)],
   ];
-  if (isNumber(output.notes_per_second)) facts.push(["Notes a second", fixed(output.notes_per_second, 1)]);
+  if (isNumber(output.notes_per_second)) facts.push(["Notes per second", fixed(output.notes_per_second, 1)]);
   if (isNumber(output.polyphony)) facts.push(["Polyphony", fixed(output.polyphony, 1)]);
   if (isNumber(output.overlap_area)) facts.push(["Style similarity", fixed(output.overlap_area)]);
   const button = element(
@@ -34,24 +34,26 @@ function showSamples(data) {
   const title = data.title || "Samples";
   byId("title").textContent = title;
   const outputs = Array.isArray(data.outputs) ? data.outputs : [];
-  const modes = {continue: "continues", vary: "variations of", free: "from nothing"};
-  const idle = {
+  const modes = {continue: "continues", vary: "variations of", free: "without a primer"};
+  const hidden = {
     temperature: data.sampling?.temperature,
     top_k: 0,
     top_p: 1,
     min_p: 0
-  };  // settings that change nothing, or that each output tells
+  };  // defaults, and what each output shows itself
   const filters = Object.entries(data.sampling ?? {})
-                      .filter(([name, value]) => (isNumber(value) || typeof value === "string") && value !== idle[name])
+                      .filter(
+                          ([name, value]) =>
+                              (isNumber(value) || typeof value === "string") && value !== hidden[name])
                       .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
   byId("about").textContent = [
-    data.mode === "free" ? "from nothing" :
+    data.mode === "free" ? "without a primer" :
         data.primer      ? `${modes[data.mode] ?? data.mode ?? "primer"     } ${baseName(data.primer)}` :
                            data.mode,
     data.checkpoint ? `model ${data.checkpoint}` : null,
     filters.join(", "),
-    isNumber(data.conditions?.notes_per_second) ? `told ${data.conditions.notes_per_second} notes a second` : null,
-    data.conditions?.key ? `told the key ${data.conditions.key}` : null,
+    isNumber(data.conditions?.notes_per_second) ? `${data.conditions.notes_per_second} notes per second` : null,
+    data.conditions?.key ? `key ${data.conditions.key}` : null,
   ].filter(Boolean).join(" · ");
 
   const stage = new Stage();
@@ -64,19 +66,21 @@ function showSamples(data) {
       file: output.file,
     };
   });
-  const rows = items.map(
-      (item, i) =>
-          outputRow(stage, item, outputs[i], memorisationWords(outputs[i].memorisation, data.held_out, data.copy_thresholds)));
+  const rows = items.map((item, i) => {
+    const words = memorisationWords(outputs[i].memorisation, data.held_out, data.copy_thresholds);
+    return outputRow(stage, item, outputs[i], words);
+  });
   byId("outputs").append(...rows);
-  if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "There are no outputs on this page."));
+  if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "This page has no outputs."));
 
-  const kept = data.mode === "vary" ? ["kept from the primer", "played anew"] : ["the primer", "the model"];
+  const kept = data.mode === "vary" ? ["kept from the primer", "regenerated"] : ["primer", "generated"];
   if (items.some((item) => item.piece.notes.some((note) => note.primer)))
     byId("legend").append(
-        element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1], " · stronger is louder");
+        element("span.swatch.primer"), kept[0], element("span.swatch.fresh"), kept[1],
+        " · stronger colour: higher velocity");
   if (data.held_out && isNumber(data.held_out.share))
     byId("held_out").textContent =
-        `Held-out pieces by people share ${percent(data.held_out.share)} of their notes with the training pieces` +
+        `Held-out pieces have ${percent(data.held_out.share)} of their notes in common with the training pieces` +
         (isNumber(data.held_out.longest_run) ? `, in runs of up to ${data.held_out.longest_run} notes.` : ".");
 
   stage.onselect = (item) => markRows(rows, items, item);
@@ -89,4 +93,4 @@ function showSamples(data) {
 
 window.rondo = {
   stage: showSamples(readData())
-};  // for the curious at the console
+};  // for the browser console

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Single keys for the stage. A control that has the keyboard's focus keeps the keys it needs itself.
+// Keyboard shortcuts of the stage. A focused control keeps the keys that it uses itself.
 
 function setUpShortcuts(stage) {
   const {player, roll} = stage;
@@ -18,7 +18,7 @@ function setUpShortcuts(stage) {
     m: () => stage.toggleMute(),
     "?": () => byId("sheet").showModal(),
   };
-  // A button that the pointer pressed lets go of the focus, so that space goes on to mean play.
+  // A button that was clicked gives up the focus, so that the space bar still means play.
   document.addEventListener("click", (event) => {
     if (event.detail > 0) event.target.closest("button")?.blur();
   });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The stage: roll, keyboard and transport around one player, and the list of things it may play. An item of the list is
-// {title, about, piece, file?}; the page that makes it hears by `onselect` which one is on.
+// The stage: roll, keyboard and transport controls of one player, and the list of items that it can play. An item is
+// {title, about, piece, file?}; `onselect` is called with the item that is selected.
 
-/** Shows which of the list's elements stands for the item that is on. */
+/** Marks the list element of the selected item. */
 function markRows(rows, items, item) {
   rows.forEach((row, i) => {
     row.classList.toggle("on", items[i] === item);
@@ -21,7 +21,7 @@ class Stage {
     this.items = [];
     this.item = null;
     this.onselect = () => {};
-    this.playOn = false;  // on to the next one at the end
+    this.playOn = false;  // whether the next item plays at the end
     this.connect();
     this.frame = this.frame.bind(this);
   }
@@ -35,7 +35,7 @@ class Stage {
     this.item = item;
     const piece = item ? item.piece : new Piece(null);
     byId("now-title").textContent = item ? item.title : "";
-    byId("now-about").textContent = item ? item.about : "Nothing to play yet.";
+    byId("now-about").textContent = item ? item.about : "Nothing to play.";
     const midi = byId("midi");
     midi.hidden = !item?.file;
     if (item?.file) {
@@ -50,7 +50,7 @@ class Stage {
     if (play) this.player.play();
   }
 
-  /** What a press on an item of a list does: plays it, or stops it if it is the one that plays. */
+  /** Plays an item of the list, or stops it if it is playing. */
   choose(item) {
     if (this.item === item)
       this.player.toggle();
@@ -101,7 +101,7 @@ class Stage {
       if (player.playing) requestAnimationFrame(this.frame);
     });
     player.addEventListener("end", () => {
-      this.say("The end");
+      this.say("End");
       const at = this.items.indexOf(this.item);
       if (this.playOn && at >= 0 && at + 1 < this.items.length) this.select(this.items[at + 1], true);
     });
@@ -122,7 +122,7 @@ class Stage {
   toggleLoop() {
     this.player.loop = !this.player.loop;
     byId("loop").setAttribute("aria-pressed", this.player.loop);
-    this.say(this.player.loop ? "Repeats" : "Does not repeat");
+    this.say(this.player.loop ? "Repeat on" : "Repeat off");
   }
 
   toggleMute() {
@@ -143,7 +143,7 @@ class Stage {
     if (this.player.playing) requestAnimationFrame(this.frame);
   }
 
-  /** Brings all that moves up to date. */
+  /** Updates everything that moves. */
   show() {
     const {player, roll, keyboard} = this;
     const position = player.position;
@@ -179,6 +179,6 @@ class Stage {
     const name = (baseName(item.file) || item.title).replace(/\.mid$/, "") + ".wav";
     element("a", {href: url, download: name}).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
-    this.say(`${name} is among the downloads`);
+    this.say(`${name} was downloaded`);
   }
 }

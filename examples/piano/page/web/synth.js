@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The instrument: voices on any audio context, live or offline. A voice is a tone, a low-pass that opens with velocity,
-// and a gain that the damper closes; the sum goes through a compressor, with a little of a room that is made of noise.
+// The instrument: voices on any audio context, live or offline. A voice is a tone, a low-pass filter whose cut-off
+// rises with velocity, and a gain that the damper closes. The sum passes through a compressor and a reverb made of noise.
 
 class Synth {
   constructor(context, tones) {
@@ -17,7 +17,7 @@ class Synth {
     compressor.connect(this.output).connect(context.destination);
   }
 
-  /** What a small hall answers to a click: 1.5 s of noise that fades, duller as it goes. */
+  /** The impulse response of a small hall: 1.5 s of decaying noise, the high frequencies faster. */
   static room(rate) {
     if (Synth.lastRoom?.sampleRate === rate) return Synth.lastRoom;
     const buffer = new AudioBuffer({length: Math.round(1.5 * rate), numberOfChannels: 2, sampleRate: rate});
@@ -37,7 +37,7 @@ class Synth {
 
   set volume(value) { this.output.gain.setTargetAtTime(value * value, this.context.currentTime, 0.015); }
 
-  /** Somewhere for voices to be, which can be silenced as a whole: low strings to the left, high ones to the right. */
+  /** A group of voices that can be silenced as a whole; low pitches to the left, high pitches to the right. */
   stage() {
     const sum = new GainNode(this.context);
     sum.connect(this.input);
@@ -49,7 +49,7 @@ class Synth {
     return {sum, places, sources: new Set()};
   }
 
-  /** Fades a stage out and lets go of it. */
+  /** Fades a group out and disconnects it. */
   silence(stage) {
     const now = this.context.currentTime;
     stage.sum.gain.setTargetAtTime(0, now, 0.02);
@@ -57,7 +57,7 @@ class Synth {
     setTimeout(() => stage.sum.disconnect(), 400);
   }
 
-  /** Strikes a string at `when` and damps it at `damped`, on the context's clock; `into` seconds of it are gone. */
+  /** Starts a note at `when` and damps it at `damped`, in context time; its first `into` seconds are skipped. */
   strike(stage, pitch, velocity, when, damped, into = 0) {
     const tone = this.tones.of(pitch);
     if (!tone || into * tone.rate >= tone.buffer.duration) return;
@@ -70,7 +70,7 @@ class Synth {
     const level = 0.04 + 0.96 * force ** 1.7;
     const gain = new GainNode(context, {gain: into > 0 ? 0 : level});
     if (into > 0) gain.gain.setTargetAtTime(level, when, 0.01);
-    // above F6 a piano has no dampers
+    // a piano has no dampers above F6
     const release = pitch > 89 ? 0.5 : 0.05 + 0.07 * Math.max(0, (60 - pitch) / 39);
     gain.gain.setTargetAtTime(0, Math.max(damped, when + 0.03), release);
     source.connect(felt).connect(gain).connect(stage.places[Math.min(5, Math.max(0, Math.floor((pitch - 21) / 15)))]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Light or dark: what the system says until the reader chooses. It runs in the head, before anything is painted.
+// Light or dark theme: the system's, until the user chooses one. It runs in the head, before the first paint.
 "use strict";
 
 const theme = {
@@ -7,7 +7,7 @@ const theme = {
   dark: matchMedia("(prefers-color-scheme: dark)"),
   listeners: [],
 
-  // From a file the browser may refuse to keep anything; the choice then lasts as long as the page.
+  // A browser may refuse storage to a page from a file; the choice then lasts as long as the page.
   remembered(name) {
     try {
       return localStorage.getItem(name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A performance as a small picture, drawn when it first comes into sight.
+// A performance as a small picture, drawn when it first becomes visible.
 
 const thumbnails = {
   observer: new IntersectionObserver(

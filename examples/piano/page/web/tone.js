@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// One piano string, struck, as samples. Its partials are sharper than harmonic, by the stiffness of the string
-// (B of a pitch: Rigaud, David and Daudet 2013), fall the faster the higher they are, and in two steps: two strings a
-// hair apart, one heard at once, one long after, which also makes them beat. Every third pitch is computed; a voice
-// plays it a semitone up or down.
+// The samples of one struck piano string. Its partials are sharper than harmonic because of the string's stiffness
+// (B of a pitch: Rigaud, David and Daudet 2013). Higher partials decay faster. The decay has two stages, from two
+// slightly detuned strings that decay at different rates and beat. Every third pitch is computed; a voice plays it up
+// to a semitone higher or lower.
 
 const tonePitches = Array.from({length: 30}, (_, i) => 21 + 3 * i);
 const toneRate = 44100;
 
-/** Samples of one pitch at `rate`, peak 1. Stands alone, for it is sent to a worker as text. */
+/** Samples of one pitch at `rate`, peak 1. Uses no other function, as its text is sent to a worker. */
 function renderTone(pitch, rate) {
   const f0 = 440 * 2 ** ((pitch - 69) / 12);
   const stiffness = Math.exp(0.0926 * pitch - 13.64) + Math.exp(-0.0847 * pitch - 5.82);
@@ -17,27 +17,27 @@ function renderTone(pitch, rate) {
   let state = 12345 + pitch;
   const noise = () => ((state = (Math.imul(state, 1664525) + 1013904223) | 0) / 2147483648);
 
-  // tuned, as in the bass of a piano, by the partials that are heard, not by the first
+  // tuned by the audible partials, not by the first, as in the bass of a piano
   const tuned = Math.max(1, 6 - (pitch - 24) / 10);
   const stretch = (n) => n * Math.sqrt((1 + stiffness * n * n) / (1 + stiffness * tuned * tuned));
   for (let n = 1; n <= 48; ++n) {
     const f = f0 * stretch(n);
     if (f > 0.42 * rate || f > 13000) break;
-    const struck = Math.abs(Math.sin(Math.PI * n * 0.121)) + 0.03;  // the hammer stands an eighth along the string
+    const struck = Math.abs(Math.sin(Math.PI * n * 0.121)) + 0.03;  // the hammer strikes at an eighth of the string
     const felt = 1 / (1 + (f / (2300 + 3 * f0)) ** 2);
-    const board = (f * f) / (f * f + 75 * 75);  // the sound board gives little below
+    const board = (f * f) / (f * f + 75 * 75);  // the sound board radiates little below 75 Hz
     const level = (struck * felt * board) / n ** 0.7;
     if (level < 2e-4) continue;
     const loss = fundamentalLoss + 2.2e-7 * f * f + 0.05 * n;
     for (const [share, slower, cents] of [[0.72, 1, -0.28], [0.28, 0.28, 0.31]]) {
-      // a rotating, shrinking pointer: two products of complex numbers a sample
+      // a rotating, shrinking phasor: two complex products per sample
       const angle = (2 * Math.PI * f * 2 ** (cents / 1200)) / rate;
       const shrink = Math.exp((-loss * slower) / rate);
       const [c, s] = [Math.cos(angle) * shrink, Math.sin(angle) * shrink];
       const phase = 2 * Math.PI * 0.37 * n * n;
       let [x, y] = [level * share * Math.cos(phase), level * share * Math.sin(phase)];
-      const heard = Math.min(samples.length, Math.ceil((rate * Math.log((level * share) / 2e-5)) / (loss * slower)));
-      for (let i = 0; i < heard; ++i) {
+      const audible = Math.min(samples.length, Math.ceil((rate * Math.log((level * share) / 2e-5)) / (loss * slower)));
+      for (let i = 0; i < audible; ++i) {
         samples[i] += y;
         const turned = x * c - y * s;
         y = x * s + y * c;
@@ -57,7 +57,7 @@ function renderTone(pitch, rate) {
     samples[i] = value;
   }
 
-  // the felt and the key: a short thud, whatever the pitch
+  // the noise of felt and key: a short thud, the same for all pitches
   let thud = 0;
   const knock = 0.05 + 0.1 * Math.max(0, (pitch - 60) / 48);
   for (let i = 0; i < Math.min(samples.length, 0.06 * rate); ++i) {
@@ -67,7 +67,7 @@ function renderTone(pitch, rate) {
   return samples;
 }
 
-/** Renders the tones one after the other in a worker, those that are wanted first; a page without workers waits. */
+/** Renders the tones in a worker, requested ones first; without workers the page renders them itself. */
 class Tones {
   constructor() {
     this.buffers = new Map();
@@ -123,7 +123,7 @@ class Tones {
 
   static near(pitch) { return Math.min(108, Math.max(21, 21 + 3 * Math.round((pitch - 21) / 3))); }
 
-  /** Resolves once the tones of these pitches are there; they are rendered before all others. */
+  /** Resolves once the tones of these pitches are rendered; they take precedence. */
   ready(pitches) {
     const wanted = [...new Set(pitches.map(Tones.near))];
     this.queue = [
@@ -134,7 +134,7 @@ class Tones {
     return new Promise((resolve) => this.waiting.push({pitches: wanted, resolve}));
   }
 
-  /** {buffer, rate} that sounds `pitch`, by the nearest tone that is there; null before the first. */
+  /** {buffer, rate} for `pitch`, from the nearest rendered tone; null if there is none yet. */
   of(pitch) {
     let best = null;
     for (const anchor of this.buffers.keys())

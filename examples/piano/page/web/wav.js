@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A performance as a sound file: the instrument on an offline context, its samples as 16-bit WAV.
 
-/** An AudioBuffer of [from, to) of the piece, rendered as fast as it goes. */
+/** An AudioBuffer of [from, to) of the piece, rendered offline. */
 async function renderPiece(piece, tones, from = 0, to = piece.seconds + 2) {
   await tones.ready(piece.notes.map((note) => note.pitch));
   const context = new OfflineAudioContext(2, Math.ceil((to - from) * toneRate), toneRate);
@@ -23,7 +23,7 @@ function wavOf(buffer) {
   bytes.setUint32(4, bytes.byteLength - 8, true);
   text(8, "WAVEfmt ");
   bytes.setUint32(16, 16, true);  // bytes of this chunk
-  bytes.setUint16(20, 1, true);   // whole numbers
+  bytes.setUint16(20, 1, true);   // PCM
   bytes.setUint16(22, channels, true);
   bytes.setUint32(24, buffer.sampleRate, true);
   bytes.setUint32(28, buffer.sampleRate * channels * 2, true);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers as people read them.
+// Formatting of numbers, times and memorisation results.
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const unknown = "–";
@@ -16,13 +16,13 @@ function clock(seconds) {
   return (h ? `${h}:${String(m).padStart(2, "0")}` : m) + ":" + String(s).padStart(2, "0");
 }
 
-/** A length in words that a screen reader reads well. */
+/** A duration in words, for screen readers. */
 function spokenClock(seconds) {
   const [m, s] = [Math.floor(seconds / 60), Math.floor(seconds % 60)];
   return m ? `${m} minute${m === 1 ? "" : "s"} ${s} seconds` : `${s} seconds`;
 }
 
-/** "12 %", "0.4 %" from a share of one. */
+/** "12 %", "0.4 %" from a fraction. */
 function percent(share) {
   if (!isNumber(share)) return unknown;
   const value = share * 100;
@@ -38,20 +38,20 @@ const plural = (count, word) => `${whole(count)} ${word}${count === 1 ? "" : "s"
 /** The file's name without its folder. */
 const baseName = (path) => String(path ?? "").split(/[\\/]/).pop();
 
-// The program measures how much excerpts of held-out pieces share with the same training pieces, and says what is
-// beyond that: `limit` {longest_run, share}. Without it: three times as much as they, and at least a tenth of the
-// notes.
-function memorisationLevel(found, heldOutShare, limit) {
+// The level of one memorisation result. `threshold` {longest_run, share} is the program's threshold of copying. Without
+// it: three times the share of held-out excerpts, and at least a tenth of the notes.
+function memorisationLevel(found, heldOutShare, threshold) {
   if (!isNumber(found?.share)) return "unknown";
   const usual = isNumber(heldOutShare) ? heldOutShare : 0.03;
-  const most = isNumber(limit?.share) ? limit.share : Math.max(0.1, 3 * usual);
-  if (found.share > most || (isNumber(limit?.longest_run) && found.longest_run > limit.longest_run)) return "high";
+  const most = isNumber(threshold?.share) ? threshold.share : Math.max(0.1, 3 * usual);
+  const tooLong = isNumber(threshold?.longest_run) && found.longest_run > threshold.longest_run;
+  if (found.share > most || tooLong) return "high";
   return found.share > Math.max(0.05, 1.5 * usual) ? "some" : "low";
 }
 
 /**
-   {level, short, long} of a memorisation report, or of none; `held_out`: the same of held-out pieces, `copy_thresholds`: from
-   where on it is a copy, where they are known.
+   {level, share, short, long} of a memorisation result, or of null. `held_out`: the same result of held-out pieces;
+   `copy_thresholds`: the thresholds of copying; both may be missing.
  */
 function memorisationWords(report, held_out, copy_thresholds) {
   if (!report) {
@@ -61,24 +61,24 @@ function memorisationWords(report, held_out, copy_thresholds) {
   const levels = ["unknown", "low", "some", "high"];
   const transposedHeldOut = held_out?.transposed?.share ?? held_out?.transposed_share ?? held_out?.share;
   const exact = memorisationLevel(report, held_out?.share, copy_thresholds);
-  const moved = memorisationLevel(report.transposed, transposedHeldOut, copy_thresholds?.transposed);
-  const byMoved = levels.indexOf(moved) > levels.indexOf(exact);
-  let level = byMoved ? moved : exact;
-  if (report.copied === true) level = "high";  // the program's own verdict comes first
+  const transposed = memorisationLevel(report.transposed, transposedHeldOut, copy_thresholds?.transposed);
+  const byTransposed = levels.indexOf(transposed) > levels.indexOf(exact);
+  let level = byTransposed ? transposed : exact;
+  if (report.copied === true) level = "high";  // the program's own result takes precedence
   if (report.copied === false && level === "high") level = "some";
-  const found = byMoved ? report.transposed : report;
-  const heldOutShare = byMoved ? transposedHeldOut : held_out?.share;
+  const found = byTransposed ? report.transposed : report;
+  const heldOutShare = byTransposed ? transposedHeldOut : held_out?.share;
 
-  const verdict = {
-    high: "Quotes its training pieces.",
-    some: "Leans on its training pieces.",
-    low: "Its own notes.",
+  const summary = {
+    high: "Copies training pieces.",
+    some: "Close to training pieces.",
+    low: "Little overlap with training pieces.",
     unknown: ""
   }[level];
-  const moving = byMoved ? "transposed " : "";
-  const against = isNumber(heldOutShare) ? `; people's own pieces: ${percent(heldOutShare)}` : "";
-  let long = `${verdict} ${percent(found.share)} of the new notes stand in runs of 8 or more ${
-      moving}from a training piece${against}.`;
+  const kind = byTransposed ? "transposed " : "";
+  const against = isNumber(heldOutShare) ? `; held-out pieces: ${percent(heldOutShare)}` : "";
+  let long = `${summary} ${percent(found.share)} of the new notes are in runs of 8 or more ${
+      kind}from a training piece${against}.`;
   if (isNumber(found.longest_run) && found.longest_run > 0) {
     long += ` Longest run: ${plural(found.longest_run, "note")}`;
     if (found.piece) {
