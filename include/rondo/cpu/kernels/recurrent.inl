@@ -56,8 +56,14 @@ template <class P, class Cell, int N, class Memory>
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) sum[j][g] = gate_initial_accumulator<Cell>(memory, at, j, g);
   accumulate<P>(sum, depth, R, G * kLanes, h_before, prefetch);
+  if constexpr (N == 1) return cells<Cell>(memory, sum[0], at, 0);
+  Vector spilled[N][G];  // one copy of the cell's code for all columns: N copies take a compiler four times as long
 #pragma GCC unroll 8
-  for (int j = 0; j < N; ++j) cells<Cell>(memory, sum[j], at, j);
+  for (int j = 0; j < N; ++j)
+#pragma GCC unroll 4
+    for (int g = 0; g < G; ++g) spilled[j][g] = sum[j][g];
+#pragma GCC unroll 1
+  for (int j = 0; j < N; ++j) cells<Cell>(memory, spilled[j], at, j);
 }
 
 /// As gate_tile, of a last vector that only `lanes` units fill. A function of its own, so that it takes no registers
