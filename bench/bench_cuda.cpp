@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Measures the algorithms of the CUDA backend on this GPU, in µs a time step: a training forward pass, which keeps what
-// backward needs, and a forward pass with a backward one behind it, to dx and all gradients. Input products are in it.
-// Before a configuration is timed its results are compared with those of the stepwise algorithm in fp32, over memory
-// full of not-a-number. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its JSON.
+// Measures the algorithms of the CUDA backend on this GPU, in µs per time step: a training forward pass, which saves
+// the activations for backward, and a forward and backward pass to dx and all gradients. Both include the input
+// products. Before a configuration is timed, its results are compared with those of the stepwise algorithm in fp32,
+// with buffers filled with NaN. See --help; tests/run_gpu.sh runs it, bench/compare/cuda_report.py makes tables of its
+// JSON.
 #include "cuda_case.hpp"
 #include "cuda_lower_bound.hpp"
 #include "cuda_options.hpp"
@@ -71,8 +72,8 @@ struct Row {
   CudaShape at;
   Precision precision;
   RecurrentAlgorithm algorithm, ran_forward = RecurrentAlgorithm::stepwise, ran_backward = RecurrentAlgorithm::stepwise;
-  double forward = 0, forward_min = 0, backward = 0, both = 0, both_min = 0;  // seconds a call; 0: not timed
-  double lower_bound_forward = 0, lower_bound_both = 0;                       // seconds a step
+  double forward = 0, forward_min = 0, backward = 0, both = 0, both_min = 0;  // seconds per call; 0: not timed
+  double lower_bound_forward = 0, lower_bound_both = 0;                       // seconds per step
   Difference forward_error{}, backward_error{};
   std::string status = "ok";  // or "does not fit", "WRONG: ...", "FAILED: ..."
 
@@ -121,20 +122,20 @@ struct Row {
   std::string table_line() const {
     if (status != "ok") return rondo::detail::concat(name(), ": ", status);
     if (forward == 0)
-      return rondo::detail::concat(name(), ": ok, off by ", forward_error.error, " and ", backward_error.error);
+      return rondo::detail::concat(name(), ": ok, errors ", forward_error.error, " and ", backward_error.error);
     char line[200];
     std::snprintf(line, sizeof line, "%-7s %-18s %9.3f %7.2f %7.2f  %9.3f %7.2f %7.2f   %.1e %.1e%s",
                   bench::name(precision), rondo::cuda::name(algorithm), us(forward), tflops(forward, 1),
                   lower_bound_forward * 1e6, us(both), tflops(both, 3), lower_bound_both * 1e6, forward_error.error,
                   backward_error.error,
                   ran_forward == ran_backward ? ""
-                  : ran_forward == algorithm  ? "  (forward alone fits)"
-                                              : "  (backward alone fits)");
+                  : ran_forward == algorithm  ? "  (only forward fits)"
+                                              : "  (only backward fits)");
     return line;
   }
 };
 
-/// Where lines go: a table to the terminal, JSON to a file, each at once.
+/// Output: a table on the terminal, JSON in a file, one flushed line per configuration.
 class Report {
  public:
   explicit Report(const std::string& json) {
@@ -152,16 +153,16 @@ class Report {
   std::ofstream json_;
 };
 
-/// Ends the process if a configuration does not come to an end: a GPU that waits for itself cannot be interrupted.
+/// Ends the process if a configuration hangs: kernels that wait for each other on the GPU cannot be interrupted.
 class Watchdog {
  public:
   Watchdog(double timeout, Report& report) : timeout_(timeout) {
     if (timeout > 0) thread_ = std::jthread([this, &report](std::stop_token stop) { watch(stop, report); });
   }
-  /// From now on it is this one's time that counts.
+  /// Starts the time limit of this configuration.
   void expect(const Row& row) {
     Row late = row;
-    late.status = rondo::detail::concat("FAILED: no answer for ", timeout_, " s");
+    late.status = rondo::detail::concat("FAILED: no result after ", timeout_, " s");
     const std::lock_guard lock(mutex_);
     late_ = late, since_ = Clock::now();
   }
@@ -185,11 +186,11 @@ class Watchdog {
   std::mutex mutex_;
   std::optional<Row> late_;
   Clock::time_point since_;
-  std::jthread thread_;  // last: it looks at the others
+  std::jthread thread_;  // last member: the thread uses the others
 };
 
-/// Which of the results is off by more than its precision explains; empty if none is.
-std::string what_is_wrong(const Row& row) {
+/// The first tensor whose error exceeds the tolerance, as a status; empty if there is none.
+std::string find_wrong_tensor(const Row& row) {
   for (const bool backward : {false, true}) {
     const auto& [error, tensor] = backward ? row.backward_error : row.forward_error;
     const double allowed = tolerance(row.precision, row.at.shape.H, backward);
@@ -214,7 +215,7 @@ void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaO
   const Outputs got = lstm.outputs();
   row.forward_error = largest_difference(got.forward, exact.forward);
   row.backward_error = largest_difference(got.backward, exact.backward);
-  if (std::string wrong = what_is_wrong(row); !wrong.empty()) {
+  if (std::string wrong = find_wrong_tensor(row); !wrong.empty()) {
     row.status = wrong;
     return;
   }
@@ -231,7 +232,7 @@ void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaO
   row.backward = pair[1].median, row.both = pair[2].median, row.both_min = pair[2].min;
 }
 
-/// How many configurations went wrong.
+/// Returns the number of failed configurations.
 int run(const CudaOptions& options, Context& context, Report& report) {
   const auto start = Clock::now();
   const auto time_is_up = [&] { return options.seconds > 0 && seconds_since(start) > options.seconds; };
@@ -246,7 +247,7 @@ int run(const CudaOptions& options, Context& context, Report& report) {
           rows.push_back(row);
     if (rows.empty()) continue;
     if (time_is_up()) {
-      report.print("the time is up: some shapes are left out");
+      report.print("time limit reached: the remaining shapes are skipped");
       break;
     }
     const Shape& s = at.shape;
@@ -270,13 +271,13 @@ int run(const CudaOptions& options, Context& context, Report& report) {
       }
       report.add(row);
       ++ran, bad += row.bad();
-      if (row.bad()) context.synchronize();  // throws if this GPU will do nothing more for this process
+      if (row.bad()) context.synchronize();  // throws if the GPU's context is no longer usable
     }
     watchdog.rest();
     context.set_wavefront(0);
   }
   report.print(rondo::detail::concat("\n", ran, " configurations, ", bad, " bad"));
-  if (ran == 0) throw std::invalid_argument("no configuration has a name in which '" + options.filter + "' is found");
+  if (ran == 0) throw std::invalid_argument("no configuration matches '" + options.filter + "'");
   return bad;
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The speed of the LSTM, its variants and the GRU on this machine, and the machine's own peak beside it:
+// The speed of the LSTM, its variants and the GRU on this machine, and the machine's peak rates:
 //
 //   bench_lstm --benchmark_filter=lstm_inference/T:100/B:1/      see --help for the flags of Google Benchmark
 //
-// A benchmark is called operation/T:../B:../C:../H:../L:../threads:N, where N counts Rondo's own threads; _bf16 behind
-// the operation means products of bfloat16 factors (rondo::Precision), and P stands behind H where there is a
-// projection. Counters: GFLOP/s (operations as in shape.hpp), us_per_step (of one time step of the whole batch),
-// tokens/s (B * T in a call). bench/run.sh runs it side by side with other libraries.
+// A benchmark is called operation/T:../B:../C:../H:../L:../threads:N, where N is the number of Rondo's threads. The
+// suffix _bf16 means products with bfloat16 operands (rondo::Precision); with a projection P follows H. Counters:
+// GFLOP/s (operations as in shape.hpp), us_per_step (per time step of the whole batch), tokens/s (B * T per call).
+// bench/run.sh runs it side by side with other libraries.
 #include "lstm_operations.hpp"
 #include "machine_peak.hpp"
 #include "measure.hpp"
@@ -32,7 +32,7 @@ struct Operation {
   benchmark::TimeUnit unit = benchmark::kMillisecond;
 };
 
-/// Inference, forward and backward, in fp32 at these shapes and in bf16 at those.
+/// Inference, and forward with backward: in fp32 at `shapes`, in bf16 at `bf16_shapes`.
 template <class Cell>
 void add_network(std::vector<Operation>& all, const std::string& name, const std::vector<Shape>& shapes,
                  const std::vector<Shape>& bf16_shapes, RecurrentConfig options = {}) {
@@ -67,7 +67,7 @@ void add_operations() {
                    if (rondo::set_num_threads(shape.threads) == shape.threads) {
                      run(state, shape, options);
                    } else {
-                     state.SkipWithError("this program or this machine has not so many threads");
+                     state.SkipWithError("not enough threads available");
                    }
                  });
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The MIDI codec's speed on one thread, from memory to memory. A call reads (or writes) every file of a set:
+// The speed of the MIDI codec on one thread, from memory to memory. A call reads (or writes) every file of a set:
 //
 //   bench_midi --midi DIR      all .mid and .midi files below DIR; also from the environment, RONDO_BENCH_MIDI=DIR
-//   bench_midi                 a set made up on the spot
-//   bench_midi --save DIR      writes that set to DIR, for other programs to read, and does no more
+//   bench_midi                 a generated set
+//   bench_midi --save DIR      writes the generated set to DIR, for other programs to read, and ends
 //
-// midi_read_ticks and midi_read_seconds go all the way to notes, pedal and bends on the clock that they name;
-// midi_write goes from events to bytes. Counter MB/s: 10^6 bytes of files a second.
+// midi_read_ticks and midi_read_seconds decode to notes, pedal and bends with times in that unit;
+// midi_write encodes events to bytes. Counter MB/s: 10^6 bytes of files per second.
 #include "measure.hpp"
 
 #include <rondo/midi/compose.hpp>
@@ -32,7 +32,7 @@ namespace {
 namespace midi = rondo::midi;
 using Bytes = std::vector<std::uint8_t>;
 
-/// The argument of `flag`, taken out of argv.
+/// Removes `flag` and its argument from argv and returns the argument.
 std::optional<std::string> take(std::string_view flag, int& argc, char** argv) {
   for (int k = 1; k + 1 < argc; ++k) {
     if (argv[k] != flag) continue;
@@ -44,7 +44,7 @@ std::optional<std::string> take(std::string_view flag, int& argc, char** argv) {
   return std::nullopt;
 }
 
-/// Files that can be read at all, in order of their paths.
+/// All readable files, sorted by path.
 std::vector<Bytes> load(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -64,7 +64,7 @@ std::vector<Bytes> load(const std::filesystem::path& folder) {
   return files;
 }
 
-/// Ten pieces of about a hundred kilobytes with the make-up of recorded piano: for each note some four pedal values.
+/// Ten pieces of about 100 KB with the event mix of recorded piano: about four pedal values per note.
 std::vector<Bytes> make_up() {
   std::mt19937 random(1);
   const auto between = [&](unsigned low, unsigned high) {
@@ -127,7 +127,7 @@ int run(int argc, char** argv) {
   const std::vector<Bytes> files = folder ? load(*folder) : make_up();
   if (files.empty()) throw std::runtime_error("no MIDI file below " + *folder);
   bench::add_context();
-  benchmark::AddCustomContext("midi", folder ? *folder : "ten pieces made up by this program (--midi DIR reads yours)");
+  benchmark::AddCustomContext("midi", folder ? *folder : "ten generated pieces (--midi DIR reads other files)");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
 

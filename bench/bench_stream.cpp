@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One stream, one input, one step at a time: StreamingLstm and StreamingGru beside cells on Eigen matrices whose sizes
-// are known when compiling, which is how real-time audio libraries write it. Rondo's side is compiled as a user would
-// (plain -O2, in bench_stream_rondo.cpp); Eigen's, here, for this machine. Run with
+// Streaming with one input, one step at a time: StreamingLstm and StreamingGru compared with cells on Eigen matrices of
+// compile-time size, as real-time audio libraries write them. Rondo's side is compiled like a user's program (plain
+// -O2, in bench_stream_rondo.cpp); Eigen's, in this file, for this machine. Run with
 // --benchmark_enable_random_interleaving=true
 // --benchmark_repetitions=9 --benchmark_report_aggregates_only=true.
 #include "bench_stream.hpp"
@@ -49,7 +49,7 @@ class EigenGru {
   }
 
   const float* step(float x) {
-    const Vector* const bias[] = {&b_[0], &b_[1], &b_n_};  // of R h: that of the candidate apart
+    const Vector* const bias[] = {&b_[0], &b_[1], &b_n_};  // of R h; that of the candidate is separate
     for (int g = 0; g < 3; ++g) {
       z_[g].noalias() = *bias[g];
       z_[g].noalias() += R_[g] * h_;
@@ -72,7 +72,7 @@ template <class Network>
 void stream_eigen(benchmark::State& state) {
   Network network;
   float x = 0.1f;
-  for (auto _ : state) x = 0.1f + 0.01f * network.step(x)[0];  // the next step waits for this one
+  for (auto _ : state) x = 0.1f + 0.01f * network.step(x)[0];  // makes the next step depend on this one
 }
 BENCHMARK(stream_eigen<EigenLstm<8>>)->Name("stream_eigen/H:8");
 BENCHMARK(stream_eigen<EigenLstm<16>>)->Name("stream_eigen/H:16");

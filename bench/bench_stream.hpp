@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Rondo's side of bench_stream, behind a border: no Eigen type may cross between files of different flags.
+// Rondo's side of bench_stream. No Eigen type may cross this interface: its files are compiled with different flags.
 #pragma once
 
 #include <memory>
 
 namespace bench {
 
-/// A stream of one input through an LSTM of H units of random weights.
+/// A single-input stream through an LSTM of H units with random weights.
 class RondoStream {
  public:
   explicit RondoStream(int hidden);
   ~RondoStream();
 
-  /// The first of the H outputs.
+  /// Returns the first of the H outputs.
   float step(float x);
 
  private:
@@ -20,7 +20,7 @@ class RondoStream {
   std::unique_ptr<Stream> stream_;
 };
 
-/// The same of a GRU.
+/// The same for a GRU.
 class RondoGruStream {
  public:
   explicit RondoGruStream(int hidden);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rehearses the comparison on a GPU without one: bench_cuda on the host executor, times of cuDNN made up, and the tables
-of both.
+"""Tests the comparison with cuDNN without a GPU: bench_cuda on the host executor, generated times for cuDNN, and the
+tables of both.
 
 Usage: check_cuda.py BENCH_CUDA_ON_HOST
 """
@@ -17,12 +17,12 @@ ALGORITHMS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
 
 def run(*command, status=0):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    assert done.returncode == status, f"{command} ended with status {done.returncode}, wanted {status}: {done.stderr}"
+    assert done.returncode == status, f"{command}: exit status {done.returncode}, wanted {status}: {done.stderr}"
     return done.stdout
 
 
 def measure(bench, path, *options):
-    """The lines of JSON that a run leaves: the device, then configurations."""
+    """The JSON lines of a run: the device, then the configurations."""
     path.unlink(missing_ok=True)
     run(bench, "--timeout", 0, "--json", path, *options)
     device, *rows = map(json.loads, path.read_text().splitlines())
@@ -39,18 +39,20 @@ def check_rows(rows, precisions):
         assert 0 < row["forward_lower_bound_us"] < row["forward_backward_lower_bound_us"], row
         operations = 2 * 4 * row["H"] * (row["C"] + row["H"]) * row["B"]  # of a step
         assert abs(row["forward_tflops"] / (operations / row["forward_us"] * 1e-6) - 1) < 1e-3, row
-    errors = {row["precision"]: (row["forward_error"], row["backward_error"]) for row in rows if row["algorithm"] == "stepwise"}
-    assert errors["fp32"] == (0, 0), "the reference is its own"
+    errors = {row["precision"]: (row["forward_error"], row["backward_error"])
+              for row in rows if row["algorithm"] == "stepwise"}
+    assert errors["fp32"] == (0, 0), "stepwise fp32 is the reference"
     assert all(2**-13 < error < 2**-6 for error in errors["bf16"]), errors
 
 
 def check_report(folder, rows, ours):
-    """cuDNN takes twice as long as our best algorithm: that is what the tables have to say."""
+    """The generated times of cuDNN are twice those of Rondo's best algorithm; the tables must show that."""
     theirs = folder / "cudnn.jsonl"
     lines = [{"side": "torch", "device": "none", "torch": "0", "cuda": "0", "cudnn": 0}]
     for precision in ("fp32", "bf16"):
         mine = [row for row in rows if row["precision"] == precision]
-        best = {field: min(row[field] for row in mine) for field in ("forward_us", "backward_us", "forward_backward_us")}
+        best = {field: min(row[field] for row in mine)
+                for field in ("forward_us", "backward_us", "forward_backward_us")}
         lines.append({"side": "cudnn", "precision": precision, **{k: mine[0][k] for k in ("T", "B", "C", "H", "L")},
                       **{field: 2 * us for field, us in best.items()}, "inference_us": best["forward_us"]})
     theirs.write_text("\n".join(map(json.dumps, lines)))
@@ -65,7 +67,7 @@ def check_report(folder, rows, ours):
     results = json.loads(page.with_suffix(".json").read_text())
     assert len(results["rows"]) == 2 and results["commit"] == "c0ffee", results
 
-    wrong = {**rows[0], "status": "WRONG: y is off by 1"}  # and right the next time: it still was wrong
+    wrong = {**rows[0], "status": "WRONG: y is off by 1"}  # a later correct run must not hide it
     ours.write_text("\n".join([json.dumps(wrong), ours.read_text()]))
     text = run(sys.executable, REPORT, ours, theirs, status=1)
     assert "## Faults" in text and wrong["status"] in text, text
@@ -81,9 +83,9 @@ def main():
         check_report(folder, rows, ours)
 
         _, rows = measure(bench, folder / "stack.jsonl", "--shapes", "4x3x12x2x2", "--precisions", "fp32", "--check")
-        statuses = {row["algorithm"]: row["status"] for row in rows}  # of pieces no graph is made
+        statuses = {row["algorithm"]: row["status"] for row in rows}  # a wavefront uses no graphs
         assert statuses == {**dict.fromkeys(ALGORITHMS, "ok"), "graph": "does not fit"}, statuses
-        assert all("forward_us" not in row for row in rows), "nothing was to be timed"
+        assert all("forward_us" not in row for row in rows), "--check must not time"
         run(bench, "--shapes", "5x3", status=2)
 
 

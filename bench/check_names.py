@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Checks that the benchmark programs print the names and counters that scripts and published results go by.
+"""Checks that the benchmark programs print the names and counters on which scripts and published results depend.
 
-Usage: check_names.py BENCH_LSTM BENCH_MIDI. Runs one small shape of each kind for a moment.
+Usage: check_names.py BENCH_LSTM BENCH_MIDI. Runs one small shape of each kind briefly.
 """
 
 import json
@@ -29,7 +29,7 @@ LISTED += ["training_step/T:128/B:32/C:512/H:512/L:2/threads:1", "lstm_inference
 
 
 def run(program, names, counters):
-    """Runs just these benchmarks; returns them by name with times and counters, all of them positive numbers."""
+    """Runs only these benchmarks; returns {name: times and counters}, which must all be positive."""
     pattern = "^(" + "|".join(map(re.escape, names)) + ")$"
     out = subprocess.run([program, f"--benchmark_filter={pattern}", "--benchmark_min_time=0.01",
                           "--benchmark_format=json"], capture_output=True, check=True, text=True)
@@ -46,8 +46,8 @@ def exactly(got, wanted, what):
 
 
 def check_rates(result, T, B, gflop):
-    """Counters of one record come from one measured time: it cancels, however busy the machine is."""
-    name, seconds = result["name"], result["us_per_step"] * 1e-6 * T  # of a call
+    """Counters of one record are based on the same measured time, which cancels: the check is exact."""
+    name, seconds = result["name"], result["us_per_step"] * 1e-6 * T  # per call
     exactly(result["tokens/s"] * seconds, B * T, f"{name}: tokens of a call")
     exactly(result["GFLOP/s"] * seconds, gflop, f"{name}: operations of a call, in 1e9")
 

@@ -15,7 +15,7 @@ using namespace rondo;
 Sequence<float, Cuda> random_sequence(Index features, const Shape& s, Rng& rng) {
   Sequence<float> x(features, s.B, s.T);
   for (float& value : std::span(x.data(), static_cast<std::size_t>(x.size())))
-    value = static_cast<float>(rng() >> 8) * 0x1p-23f - 1;  // 24 bits: a draw, not two
+    value = static_cast<float>(rng() >> 8) * 0x1p-23f - 1;  // 24 bits, from one draw
   return to<Cuda>(x);
 }
 
@@ -29,7 +29,8 @@ void set_state(LstmState<float, Cuda>& state, float h, float c) {
   fill(Cuda{}, state.h.flat(), h), fill(Cuda{}, state.c.flat(), c);
 }
 
-/// Values of so many steps go over to the host: the first and the last, which all others lead to, and some between.
+/// Selects the steps whose values are copied to the host: the first and the last, on which all others have an
+/// influence, and some between.
 constexpr Index kSteps = 16;
 
 void add(std::vector<Outputs::Tensor>& to, std::string name, MatrixView<float> a) {
@@ -48,13 +49,13 @@ void add(std::vector<Outputs::Tensor>& to, std::string name, Sequence<float, Cud
   to.push_back(std::move(tensor));
 }
 
-/// Unit roundoff of the factors of products, as in docs/08-numerics.md; gradients of fp16 go by bf16.
+/// Unit roundoff of the operands of products, as in docs/08-numerics.md; gradients of fp16 use bf16.
 double unit_roundoff(Precision precision, bool backward) {
   switch (precision) {
     case Precision::fp32:
-      return 0;  // factors are not rounded
+      return 0;  // operands are not rounded
     case Precision::tf32:
-      return 0x1p-11;  // cuBLAS may cut off what does not fit
+      return 0x1p-11;  // cuBLAS may truncate
     case Precision::tf32x3:
       return 0x1p-22;
     case Precision::fp16:
@@ -113,7 +114,7 @@ void CudaLstm::backward() {
 }
 
 Outputs CudaLstm::outputs() {
-  forward(), backward();  // takes the memory
+  forward(), backward();  // allocates
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (auto& layer : cache_.layers) {
     auto& pass = layer.passes[0];

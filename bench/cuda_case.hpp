@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One LSTM on the GPU with its inputs, and what a forward and a backward pass make of them: to be timed, and to be held
-// against the same passes done otherwise. Every pass begins at the same state, which is not zero.
+// One LSTM on the GPU with its inputs, and the results of a forward and a backward pass, to be timed and to be compared
+// with those of other algorithms. Every pass starts from the same non-zero state.
 #pragma once
 
 #include "shape.hpp"
@@ -18,7 +18,7 @@ namespace bench {
 using rondo::Cuda;
 using rondo::Precision;
 
-/// What the passes of all precisions and algorithms share.
+/// Inputs shared by the passes of all precisions and algorithms.
 struct Inputs {
   Inputs(const Shape& shape, std::uint64_t seed);
 
@@ -27,7 +27,7 @@ struct Inputs {
   rondo::Sequence<float, Cuda> x, dy;  // C x B x T, H x B x T: uniform in [-1, 1)
 };
 
-/// What passes leave. Of a long sequence the whole enters into the norm, some steps into the values.
+/// Results of the passes. For a long sequence the norm includes all steps, the values only some of them.
 struct Outputs {
   struct Tensor {
     std::string name;
@@ -37,26 +37,26 @@ struct Outputs {
   std::vector<Tensor> forward, backward;
 };
 
-/// The largest ||got - wanted|| / ||wanted|| of the tensors, and which one's it is. Not-a-number if anything is.
+/// The largest ||got - wanted|| / ||wanted|| over the tensors, and its tensor. NaN if any value is.
 struct Difference {
   double error = 0;
   std::string tensor;
 };
 Difference largest_difference(const std::vector<Outputs::Tensor>& got, const std::vector<Outputs::Tensor>& wanted);
 
-/// What that may be for this precision: some roundings of the factors of products, and of sums over up to 4H terms.
+/// Tolerance for this precision: a few roundings of the operands of products, and of sums over up to 4H terms.
 double tolerance(Precision precision, rondo::Index H, bool backward);
 
 class CudaLstm {
  public:
-  /// `inputs` must outlive it. Weights depend on the inputs' seed alone.
+  /// `inputs` must outlive this object. The weights depend on the inputs' seed only.
   CudaLstm(const Inputs& inputs, Precision precision);
 
   void forward();
-  /// After forward(). Sets the gradients to zero first.
+  /// Requires forward(). Sets the gradients to zero first.
   void backward();
 
-  /// Both passes, over memory full of not-a-number.
+  /// Both passes, after filling their buffers with NaN.
   Outputs outputs();
 
  private:

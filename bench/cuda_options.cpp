@@ -15,19 +15,19 @@ using rondo::Precision;
 using rondo::cuda::RecurrentAlgorithm;
 
 const char kCudaUsage[] =
-    R"(bench_cuda: the LSTM's algorithms on this GPU, each first compared with the stepwise one in fp32.
+    R"(bench_cuda: the LSTM's algorithms on this GPU, each compared with the stepwise one in fp32 before it is timed.
   --quick             fewer shapes, precisions and runs
   --shapes S,S...     such as 1024x16x768 (T x B x H), 1024x16x512x3 (3 layers), 1024x16x512x3x64 (as a wavefront of
-                      pieces of 64 steps); inputs are as many as units
+                      pieces of 64 steps); inputs are as many as hidden units
   --algorithms A,A... of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
   --precisions P,P... of fp32, tf32, tf32x3, bf16, fp16 (all)
-  --filter TEXT       only configurations in whose names it is found: bf16/cluster_persistent/T:1024/B:16/H:768/L:1/W:0
-  --check             compare, time nothing
+  --filter TEXT       only configurations whose names contain TEXT: bf16/cluster_persistent/T:1024/B:16/H:768/L:1/W:0
+  --check             compare only, without timing
   --json FILE         append a line of JSON for each configuration
-  --seconds N         begin nothing after N seconds
-  --timeout N        give up, with status 1, if one configuration takes N seconds (60; 0: never)
-  --seed N            of weights and inputs (a fresh one each time, which the first line names)
-Exit status: 0; 1 if a result is wrong or a call failed; 2 if the command line is.
+  --seconds N         start no new configuration after N seconds
+  --timeout N         end with status 1 if one configuration takes N seconds (60; 0: no limit)
+  --seed N            of weights and inputs (default: random, printed in the first line)
+Exit status: 0; 1 if a result is wrong or a call failed; 2 for an invalid command line.
 )";
 
 namespace {
@@ -59,12 +59,12 @@ CudaShape shape_of(std::string_view text) {
   const auto parts = split(text, 'x');
   if (parts.size() < 3 || parts.size() > 5)
     throw std::invalid_argument("a shape is '" + std::string(text) + "', wanted TxBxH, TxBxHxL or TxBxHxLxW");
-  const auto at = [&](std::size_t i, Index least) { return number<Index>(parts[i], "a number of a shape", least); };
+  const auto at = [&](std::size_t i, Index least) { return number<Index>(parts[i], "a dimension of a shape", least); };
   const Index H = at(2, 1), L = parts.size() > 3 ? at(3, 1) : 1;
   return {{at(0, 1), at(1, 1), H, H, L}, parts.size() > 4 ? at(4, 0) : 0};
 }
 
-/// The choices that `text` names.
+/// The choices named in `text`.
 template <class Choices>
 auto named(std::string_view text, const Choices& choices, std::string_view what) {
   std::vector<typename Choices::value_type> found;
@@ -80,7 +80,7 @@ auto named(std::string_view text, const Choices& choices, std::string_view what)
 
 CudaShape one_layer(Index B, Index H) { return {{kTime, B, H, H, 1}, 0}; }
 
-/// What matters most comes first: time may be short.
+/// The most important shapes come first, since a time limit may end the run.
 std::vector<CudaShape> all_shapes() {
   std::vector<CudaShape> shapes;
   for (const Index H : {768, 512, 1024, 256})
@@ -138,7 +138,7 @@ CudaOptions parse_cuda_options(int argc, char** argv) {
       if (flag == argument) set(), known = true;
     for (const auto& [option, take] : values)
       if (option == argument) {
-        if (++i == argc) throw std::invalid_argument(std::string(argument) + " wants a value");
+        if (++i == argc) throw std::invalid_argument(std::string(argument) + " requires a value");
         take(argv[i]), known = true;
       }
     if (!known) throw std::invalid_argument("unknown option " + std::string(argument));

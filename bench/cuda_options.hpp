@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The command line of bench_cuda, and the shapes that it measures unless told.
+// The command line of bench_cuda, and its default shapes.
 #pragma once
 
 #include "cuda_timing.hpp"
@@ -14,7 +14,7 @@
 
 namespace bench {
 
-/// A shape, and by how many steps its layers follow each other in a wavefront; 0: one layer after the other.
+/// A shape, and the steps per piece of a wavefront; 0: one layer after the other.
 struct CudaShape {
   Shape shape;
   rondo::Index wavefront = 0;
@@ -24,18 +24,18 @@ struct CudaOptions {
   std::vector<CudaShape> shapes;
   std::vector<rondo::cuda::RecurrentAlgorithm> algorithms;
   std::vector<rondo::Precision> precisions;
-  std::string filter;  // a part of a configuration's name
+  std::string filter;  // substring of a configuration's name
   std::string json;    // file to append to; empty: none
   Plan plan;
   bool check_only = false;
-  double seconds = 0;   // after which nothing more is begun; 0: no end
-  double timeout = 60;  // seconds for one configuration, after which the GPU is taken to hang; 0: no end
+  double seconds = 0;   // no configuration starts after this time; 0: no limit
+  double timeout = 60;  // seconds for one configuration, after which the GPU is assumed to hang; 0: no limit
   std::uint64_t seed = 0;
 };
 
 const char* name(rondo::Precision precision);
 
-/// Throws std::invalid_argument with what is wrong.
+/// Throws std::invalid_argument with a description of the error.
 CudaOptions parse_cuda_options(int argc, char** argv);
 
 extern const char kCudaUsage[];

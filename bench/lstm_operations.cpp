@@ -21,7 +21,7 @@ namespace {
 
 using namespace rondo;
 
-constexpr Index kVocabulary = 388;  // of piano performances: 128 note-ons, 128 note-offs, 100 shifts, 32 velocities
+constexpr Index kVocabulary = 388;  // of the piano model: 128 note-ons, 128 note-offs, 100 shifts, 32 velocities
 
 Sequence<float> random_sequence(Index features, Index batch, Index time, Rng& rng) {
   Sequence<float> x(features, batch, time);
@@ -43,7 +43,7 @@ Recurrent<Cell, float> make_network(const Shape& s, RecurrentConfig options, Pre
   return {options, rng};
 }
 
-/// Rates of a call that takes `seconds` and `gflop` * 10^9 operations.
+/// Counters of a call that takes `seconds` and has `gflop` * 10^9 operations.
 void report(benchmark::State& state, const Shape& s, double gflop, double seconds) {
   state.counters["GFLOP/s"] = gflop / seconds;
   state.counters["us_per_step"] = seconds * 1e6 / static_cast<double>(s.T);
@@ -121,7 +121,7 @@ void training_step(benchmark::State& state, const Shape& s, const RecurrentConfi
     clip_grad_norm(model, 1);
     adam.step(model);
   });
-  // As if tokens were multiplied like any input; that they are looked up shows as a higher rate.
+  // Counts the input product of token inputs, too: their look-up shows as a higher rate.
   const double output_gflop = 2e-9 * static_cast<double>(kVocabulary * s.H * s.tokens());
   report(state, s, 3 * (s.forward_gflop() + output_gflop), seconds);
 }

@@ -14,7 +14,7 @@
 namespace bench {
 namespace {
 
-/// work(k) in `count` threads at once, k = 0 .. count - 1; the caller is one of them.
+/// Runs work(k) in `count` threads at once, k = 0 .. count - 1, including the calling thread.
 template <class Work>
 void in_threads(int count, Work work) {
   std::vector<std::thread> others;
@@ -24,7 +24,7 @@ void in_threads(int count, Work work) {
 }
 
 void peak_fma(benchmark::State& state, int threads) {
-  constexpr long kRounds = 1'000'000;  // some ten milliseconds, so that starting threads is nothing beside it
+  constexpr long kRounds = 1'000'000;  // about 10 ms, so that the start of threads is negligible
   const Kernels& k = kernels();
   const double seconds = seconds_per_call(state, [&] {
     in_threads(threads, [&](int) { benchmark::DoNotOptimize(k.multiply_adds(kRounds, 0.5f, 1.0f)); });
@@ -32,11 +32,11 @@ void peak_fma(benchmark::State& state, int threads) {
   state.counters["GFLOP/s"] = 2e-9 * static_cast<double>(kRounds * k.multiply_adds_per_round) * threads / seconds;
 }
 
-/// Each thread reads a part of its own, `bytes` long, again and again.
+/// Each thread repeatedly reads its own buffer of `bytes`.
 void peak_bandwidth(benchmark::State& state, long bytes, int threads) {
-  constexpr long kGrain = 256;  // floats; read_all wants multiples
+  constexpr long kGrain = 256;  // floats; read_all requires multiples of it
   const long count = bytes / static_cast<long>(sizeof(float)) / kGrain * kGrain;
-  const long repeats = std::max(1L, (1L << 30) / bytes);  // a gigabyte a call, as above
+  const long repeats = std::max(1L, (1L << 30) / bytes);  // 1 GiB per call, as above
   std::vector<rondo::Buffer<float>> parts(static_cast<std::size_t>(threads));
   for (auto& part : parts) {
     part.resize(count);
@@ -52,7 +52,7 @@ void peak_bandwidth(benchmark::State& state, long bytes, int threads) {
       1e-9 * static_cast<double>(count * static_cast<long>(sizeof(float)) * repeats) * threads / seconds;
 }
 
-/// Bytes of the data cache of this level; a usual size where the system does not say.
+/// Bytes of the data cache of this level; a usual size if the system does not report it.
 long cache_size(int level) {
   for (const auto& cache : benchmark::CPUInfo::Get().caches)
     if (cache.level == level && cache.type != "Instruction") return cache.size;
@@ -68,7 +68,7 @@ void add_machine_peaks() {
 
     struct Source {
       const char* name;
-      long bytes;  // for each thread: half of what holds it, so that it stays there, or far more than any cache
+      long bytes;  // per thread: half of the cache, so that it stays there, or far more than any cache
     };
     const long L2 = cache_size(2), L3 = cache_size(3);
     for (const Source& from : {Source{"L2", L2 / 2}, Source{"L3", std::max(2 * L2, L3 / 2 / threads)},

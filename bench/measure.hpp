@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The loop of every benchmark, timed by the clock on the wall: the rates that Google Benchmark itself forms go by the
-// processor time of one thread.
+// The measuring loop of every benchmark. It uses wall-clock time: the rates of Google Benchmark itself are based on the
+// CPU time of one thread.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -11,7 +11,7 @@
 
 namespace bench {
 
-/// Runs `call` as often as `state` says, once beforehand so that memory has been taken and touched. Returns the mean
+/// Runs `call` as often as `state` requires, after one warm-up call that allocates and touches memory. Returns the mean
 /// time of a call in seconds.
 template <class Call>
 double seconds_per_call(benchmark::State& state, Call&& call) {
@@ -26,13 +26,13 @@ double seconds_per_call(benchmark::State& state, Call&& call) {
   return elapsed.count() / static_cast<double>(state.iterations());
 }
 
-/// Registers `run(state)` under exactly this name: arguments given to Google Benchmark would be appended to it.
+/// Registers `run(state)` under exactly this name. (Google Benchmark would append arguments to it.)
 template <class Run>
 void add(const std::string& name, benchmark::TimeUnit unit, Run run) {
   benchmark::RegisterBenchmark(name.c_str(), std::move(run))->Unit(unit);
 }
 
-/// Tells the report what it is a report of, as CMake knows it.
+/// Adds the library's version, compiler and flags, as configured by CMake, to the report.
 inline void add_context() {
   benchmark::AddCustomContext("rondo", RONDO_BENCH_VERSION);
   benchmark::AddCustomContext("compiler", RONDO_BENCH_COMPILER);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Two loops that do nothing but multiply-adds, and nothing but loads, compiled once for each level: no include guard,
-// no includes. The including file has opened a namespace with the level's `Vector` of floats, `multiply_add(a, b, c)`
-// and `kChains`: as many sums as registers allow, since each waits for its own last multiply-add and no other.
+// One loop of multiply-adds and one of loads, compiled for each level: no include guard, no includes. The including
+// file has opened a namespace with the level's `Vector` of floats, `multiply_add(a, b, c)` and `kChains`, the number of
+// independent sums: as many as the registers allow, to hide the latency of a multiply-add.
 
 inline constexpr long kLanes = sizeof(Vector) / sizeof(float);
 

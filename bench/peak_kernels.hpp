@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The loops of peak_kernel.inl at the level that Rondo's own kernels run at, by the technique of cpu/kernels.hpp: the
-// instruction set is named for a region of the file.
+// The loops of peak_kernel.inl at the level of Rondo's own kernels. As in cpu/kernels.hpp, the instruction set is
+// selected for a region of the file.
 #pragma once
 
 #include <rondo/cpu/level.hpp>
@@ -20,7 +20,7 @@ struct Kernels {
 namespace baseline {
 typedef float Vector __attribute__((vector_size(16), may_alias));
 inline constexpr int kChains = 12;
-inline Vector multiply_add(Vector a, Vector b, Vector c) { return a * b + c; }  // fused where the baseline can
+inline Vector multiply_add(Vector a, Vector b, Vector c) { return a * b + c; }  // fused if the baseline has FMA
 #include "peak_kernel.inl"
 }  // namespace baseline
 
@@ -68,7 +68,7 @@ inline const Kernels& kernels() {
     case rondo::CpuLevel::avx2:
       return avx2::kKernels;
     default:
-      return avx512::kKernels;  // levels above differ in other instructions
+      return avx512::kKernels;  // higher levels differ in other instructions only
   }
 #endif
   return baseline::kKernels;

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Measures Rondo on this machine, beside PyTorch, ONNX Runtime and symusic, and writes bench/results/<processor>.md and
-# .json. Installs what is missing, into build/. Usage: bash bench/run.sh [--quick] [--filter REGEX] [--configure-only]
-#   --quick          2 short rounds instead of 5: minutes instead of half an hour, and noisier
-#   --filter REGEX   only benchmarks whose names it is found in (bench_lstm --benchmark_list_tests lists them); what
-#                    comes of it goes to build/bench/results, so that published tables stay whole
+# Measures Rondo on this machine, side by side with PyTorch, ONNX Runtime and symusic, and writes
+# bench/results/<processor>.md and .json. Installs missing Python packages into build/.
+# Usage: bash bench/run.sh [--quick] [--filter REGEX] [--configure-only]
+#   --quick          2 short rounds instead of 5: minutes instead of half an hour, with more noise
+#   --filter REGEX   only benchmarks with matching names (bench_lstm --benchmark_list_tests lists them); results go to
+#                    build/bench/results and do not replace published tables
 #   --configure-only configure the build and stop; installs nothing
 #
-# Rondo is compiled with plain -O2, without -march or any other flag of the machine: what a user gets who adds the
-# headers. All sides run in turns, on processor 0 for one thread and on processors 0 and 1 for two. Leave the machine
-# alone meanwhile: two threads that wait for each other suffer most from a third.
+# Rondo is compiled with plain -O2, without -march: what a user gets by default. The libraries take turns, on processor
+# 0 for one thread and on processors 0 and 1 for two. The machine should be idle otherwise: load on one of two processors
+# delays both threads, which wait for each other.
 #
 # RONDO_BENCH_PYTHON=/path/to/python   an interpreter that has bench/compare/requirements.txt installed
-# RONDO_BENCH_MIDI=DIR                 MIDI files to read, instead of ten pieces made up
+# RONDO_BENCH_MIDI=DIR                 MIDI files to read, instead of ten generated pieces
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/support/install.sh
@@ -19,7 +20,7 @@ cd "$(dirname "$0")/.."
 results=bench/results
 options=()
 
-# The preset states every option, so a build folder that another command has used is no different from a new one.
+# The preset sets every option, so the state of an existing build folder has no influence.
 configure() {
   cmake --preset default -B build/bench -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" \
     -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_TESTS=OFF -DRONDO_BUILD_BENCHMARKS=ON -DRONDO_NATIVE=OFF -DRONDO_CUDA=OFF \
@@ -30,7 +31,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) options+=(--quick); shift ;;
     --filter)
-      [ $# -ge 2 ] || { echo "bench/run.sh: --filter wants a regular expression" >&2; exit 2; }
+      [ $# -ge 2 ] || { echo "bench/run.sh: --filter requires a regular expression" >&2; exit 2; }
       options+=(--filter "$2") results=build/bench/results
       shift 2
       ;;

@@ -56,7 +56,7 @@ std::vector<Shape> projection_shapes() {
 
 std::vector<Shape> step_shapes() {
   std::vector<Shape> shapes;
-  for (const Index H : {8, 16, 32, 64}) shapes.push_back({1, 1, 1, H, 1});  // one input: audio effects, sensors
+  for (const Index H : {8, 16, 32, 64}) shapes.push_back({1, 1, 1, H, 1});  // one input, as in audio effects
   for (const Index H : {64, 128, 256, 512})
     for (const Index B : {1, 4, 16}) shapes.push_back({1, B, H, H, 1});
   return shapes;

@@ -36,7 +36,7 @@ DeviceInfo describe() {
   return info;
 }
 
-/// What cuBLAS works in; NVIDIA asks for 32 MiB on Hopper, and for a place of its own where work is captured in graphs.
+/// Workspace of cuBLAS. NVIDIA recommends 32 MiB on Hopper, and a user-provided workspace where graphs are captured.
 constexpr std::size_t kBlasWorkspace = std::size_t{32} << 20;
 
 }  // namespace
@@ -44,7 +44,7 @@ constexpr std::size_t kBlasWorkspace = std::size_t{32} << 20;
 void check(cudaError_t status, const char* call, SourceLine where) {
   if (status == cudaSuccess) [[likely]]
     return;
-  cudaGetLastError();  // what is told need not come back at the next launch
+  cudaGetLastError();  // clears the error, which the next launch would report again
   fail(call, std::string(cudaGetErrorName(status)) + ", " + cudaGetErrorString(status), where);
 }
 
@@ -94,7 +94,7 @@ Context::Context(Stream stream) : impl_(std::make_unique<Impl>()) {
         "cublasSetWorkspace");
 }
 
-Context::~Context() {  // statuses: nobody is left to tell
+Context::~Context() {  // a destructor cannot report errors: statuses are ignored
   if (!impl_) return;
   cudaStreamSynchronize(impl_->stream);
   if (impl_->blas) cublasDestroy(impl_->blas);
@@ -114,7 +114,7 @@ Index Context::wavefront() const { return impl_->wavefront; }
 
 Context& Context::current() {
   if (used) return *used;
-  if (!available()) throw error("rondo::cuda: there is no GPU, or no driver for it");
+  if (!available()) throw error("rondo::cuda: there is no GPU, or no CUDA driver");
   thread_local Context own;
   return own;
 }

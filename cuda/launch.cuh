@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The one way to launch a kernel: checked, on the calling thread's stream.
+// Checked launch of a kernel on the calling thread's stream. Every kernel is launched here.
 #pragma once
 
 #include "runtime.hpp"
@@ -14,29 +14,28 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 struct LaunchConfig {
   unsigned blocks = 1;
-  unsigned threads = 256;    // of a block
-  std::size_t shared = 0;    // bytes of dynamic shared memory of a block
-  unsigned cluster = 0;      // blocks of a cluster; 0: no clusters
-  bool cooperative = false;  // all blocks at once, for barriers of the grid
+  unsigned threads = 256;    // per block
+  std::size_t shared = 0;    // bytes of dynamic shared memory per block
+  unsigned cluster = 0;      // blocks per cluster; 0: no clusters
+  bool cooperative = false;  // cooperative launch, for grid-wide barriers
 };
 
-/// Threads of a block where nothing speaks for another number.
+/// Default number of threads per block.
 inline constexpr unsigned kThreads = 256;
 
-/// Blocks for `count` elements, one thread each, but no more than fill a large GPU several times over: kernels go on
-/// with a stride of the whole grid, so that any count works.
+/// Blocks for `count` elements, one thread each, limited to a few waves of a large GPU: kernels use a grid-stride loop.
 inline LaunchConfig per_element_config(Index count) {
   const Index blocks = (count + kThreads - 1) / kThreads;
   return {static_cast<unsigned>(std::clamp<Index>(blocks, 1, 4096)), kThreads};
 }
 
-/// A block for each of `count` columns, again going on with a stride of the whole grid.
+/// One block for each of `count` columns, limited in the same way.
 inline LaunchConfig per_column_config(Index count) {
   return {static_cast<unsigned>(std::clamp<Index>(count, 1, 1 << 16)), kThreads};
 }
 
-/// For `shape` of a kernel that asks for much shared memory or for a large cluster: call before launch, or before
-/// asking how many blocks fit.
+/// Required before the launch, or an occupancy query, of a kernel with a large dynamic shared memory or a non-portable
+/// cluster size.
 template <class... Parameters>
 void prepare(void (*kernel)(Parameters...), const LaunchConfig& shape) {
   const auto* function = reinterpret_cast<const void*>(kernel);
@@ -47,7 +46,7 @@ void prepare(void (*kernel)(Parameters...), const LaunchConfig& shape) {
     check(cudaFuncSetAttribute(function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1), "cudaFuncSetAttribute");
 }
 
-/// kernel<<<shape>>>(arguments...). `name` is for messages.
+/// kernel<<<shape>>>(arguments...). `name` appears in error messages.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
   std::array<cudaLaunchAttribute, 2> attributes{};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What stands behind a context, and the one way to call CUDA: `check(cudaSomething(...), "cudaSomething")`. Plain C++.
+// Implementation of a context, and error checking of CUDA calls: `check(cudaSomething(...), "cudaSomething")`. Plain
+// C++.
 #pragma once
 
 #include <rondo/cuda/buffer.hpp>
@@ -15,7 +16,7 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// A line of source: as an argument's default, the caller's. (std::source_location, which clang 14 does not have.)
+/// Source location; as a default argument, that of the caller. (clang 14 lacks std::source_location.)
 struct SourceLine {
   const char* file;
   int line;
@@ -28,8 +29,8 @@ struct SourceLine {
 void check(cudaError_t status, const char* call, SourceLine where = SourceLine::current());
 void check(cublasStatus_t status, const char* call, SourceLine where = SourceLine::current());
 
-/// Memory that an operation works in, by what it is for. An operation may use one slot for one thing at a time; what
-/// lies there is lost to the next operation on the stream.
+/// Workspace by purpose. An operation may use a slot for one purpose at a time; the next operation on the stream
+/// overwrites it.
 enum class Scratch { tokens, order, lengths, partial_sums, result, count };
 
 struct Context::Impl {
@@ -40,12 +41,12 @@ struct Context::Impl {
   DeviceInfo device;
   RecurrentAlgorithm algorithm = RecurrentAlgorithm::automatic, last_algorithm = RecurrentAlgorithm::stepwise;
   Index wavefront = 0;
-  std::vector<std::unique_ptr<Context>> contexts;  // what further layers and directions run on
-  cudaEvent_t accumulate_after = nullptr;          // what adds to a gradient of several waits for it: see Fork
+  std::vector<std::unique_ptr<Context>> contexts;  // for further layers and directions
+  cudaEvent_t accumulate_after = nullptr;          // accumulation into a shared gradient waits for it: see Fork
   std::array<detail::Memory, static_cast<std::size_t>(Scratch::count)> scratch;
 };
 
-/// The calling thread's.
+/// The calling thread's context.
 inline Context::Impl& context() { return Context::current().impl(); }
 
 /// `count` values of T in the scratch slot.
@@ -57,7 +58,7 @@ T* scratch(Scratch slot, Index count) {
   return static_cast<T*>(memory.data());
 }
 
-/// `count` values from the host, in the slot. On return the host's may change.
+/// Copies `count` values from the host into the slot. On return the host memory may change.
 template <class T>
 const T* upload_scratch(Scratch slot, const T* host, Index count) {
   T* device = scratch<T>(slot, count);

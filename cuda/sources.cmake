@@ -1,4 +1,4 @@
-# The sources of rondo::cuda. They also compile for the host, kernels and all, against tests/support/host_cuda.
+# The sources of rondo::cuda. They also compile for the host, including kernels, with tests/support/host_cuda.
 set(RONDO_CUDA_SOURCES
   context.cpp
   recurrent/algorithm_selection.cpp

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Breaks one term of the recurrent cells at a time and demands that the tests notice.
+"""Changes one term of the recurrent cells at a time and requires that the tests fail.
 
-    python3 tests/mutate_equations.py [--compiler g++] [--eigen /usr/include/eigen3] [--only TEXT]
+    python3 tests/mutate_equations.py [--compiler g++] [--eigen /usr/include/eigen3] [--only TEXT] [--sample N] [--jobs N]
 
-A copy of include/ is made in which every line that shall break asks a number, RONDO_MUTANT of the environment, whether
-to be itself; against it the gradient and forward tests of every cell and option, which are in double and so run the
-plain pass, are compiled once and run once a mutant. Exit status 0 if every mutant is killed. By hand or by
-tests/run.sh --slow, after a change of the equations or of the tests.
+It copies include/ and puts a switch around every line that has mutants: the environment variable RONDO_MUTANT selects
+one. The gradient and forward tests of every cell and option, which run the plain pass in double, are compiled once
+against the copy and run once for each mutant. Exit status 0 if every mutant is killed. tests/run.sh --full runs a
+sample, --slow all of them.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -32,9 +33,9 @@ NETWORK = "layers/recurrent.hpp"
 LAYER = "layers/recurrent_layer.hpp"
 NORM = "math/layer_norm.hpp"
 
-# (file, what stands there, what the mutant says): whole statements, or expressions of one type. Spaces and line ends do
-# not count. What is left out changes nothing that anybody could see, e.g. zeros where the first step writes anyhow, or an
-# initial state's gradient that is written at each step, of which the last is right.
+# (file, original text, mutant): whole statements, or expressions of one type. White space is ignored. Mutants without
+# any effect are not included, such as zeros where the first step overwrites, or an initial state's gradient that is
+# written at each step, of which the last one is correct.
 MUTANTS = [
     (LSTM, "i = sigmoid(i);", "i = sigmoid(-i);"),
     (LSTM, "i = sigmoid(i);", "i = sigmoid(f);"),
@@ -339,7 +340,7 @@ MUTANTS = [
 
 TESTS = ["layers/recurrent_gradients.cpp", "layers/recurrent_forward.cpp"]
 
-# Of a file that only some cells include, the tests of these.
+# Tests for files that only some cells include.
 TESTS_OF = {LSTM: "*::LstmCell", GRU: "*::GruCell", VARIANTS: "*PeepholeLstmCell,*CoupledLstmCell"}
 
 SWITCH = """#include <cstdlib>
@@ -348,7 +349,7 @@ inline const int rondo_mutant = std::getenv("RONDO_MUTANT") ? std::atoi(std::get
 
 
 def switch(before, mutants):
-    """`before` or one of its mutants, [(number, text)], by the number."""
+    """`before` or one of its mutants, [(number, text)], selected by the number."""
     if not before.endswith(";"):
         return "(" + "".join(f"rondo_mutant == {number} ? {after} : " for number, after in mutants) + f"({before}))"
     choices = "".join(f"if (rondo_mutant == {number}) {{ {after} }} else " for number, after in mutants)
@@ -356,7 +357,7 @@ def switch(before, mutants):
 
 
 def with_switches(include):
-    """Rewrites the copied headers. Mutant n is the n-th of MUTANTS, from 1; 0 is the library itself."""
+    """Rewrites the copied headers. Mutant n is entry n of MUTANTS, from 1; 0 is the unchanged library."""
     files = {}
     for number, (file, before, after) in enumerate(MUTANTS, start=1):
         files.setdefault(file, {}).setdefault(before, []).append((number, after))
@@ -366,7 +367,7 @@ def with_switches(include):
         for before, mutants in mutants_of.items():
             found = list(re.finditer(r"\s+".join(map(re.escape, before.split())), text))
             if len(found) != 1:
-                sys.exit(f"{file}: `{before}` stands there {len(found)} times; this script has fallen behind")
+                sys.exit(f"{file}: `{before}` occurs {len(found)} times, wanted 1; update MUTANTS")
             places.append((*found[0].span(), switch(before, mutants)))
         for start, end, switched in sorted(places, reverse=True):
             text = text[:start] + switched + text[end:]
@@ -377,7 +378,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--eigen", default="/usr/include/eigen3", help="folder of Eigen's headers")
-    parser.add_argument("--only", default="", help="mutants whose file or text this is found in")
+    parser.add_argument("--only", default="", help="only mutants whose file or text contains this")
+    parser.add_argument("--sample", type=int, default=0, help="number of mutants, evenly spaced; 0: all")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of parallel test processes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         workplace = pathlib.Path(name)
@@ -385,12 +388,12 @@ def main():
         with_switches(workplace / "include")
         (workplace / "switch.hpp").write_text(SWITCH)
         sources = [str(ROOT / "tests" / test) for test in TESTS + ["support/catch_main.cpp"]]
-        # -O1 costs half a minute and saves many: every mutant runs these tests.
+        # -O1 costs half a minute of compilation and saves many: every mutant runs these tests.
         subprocess.run([arguments.compiler, "-std=c++20", "-O1", "-w", "-include", str(workplace / "switch.hpp"),
                         "-I", str(workplace / "include"), "-I", str(ROOT / "tests"), "-isystem", arguments.eigen,
                         *sources, "-o", str(workplace / "test")], check=True)
 
-        def red(number, tests="*"):
+        def fails(number, tests="*"):
             environment = {**os.environ, "RONDO_MUTANT": str(number)}
             try:
                 return subprocess.run([str(workplace / "test"), "--abort", tests], capture_output=True, timeout=600,
@@ -398,18 +401,20 @@ def main():
             except subprocess.TimeoutExpired:
                 return True
 
-        if any(red(0, tests) for tests in {"*", *TESTS_OF.values()}):
-            sys.exit("the tests are red before anything is broken")
-        killed = tried = 0
-        for number, (file, before, after) in enumerate(MUTANTS, start=1):
-            if arguments.only not in file and arguments.only not in before:
-                continue
-            tried += 1
-            dead = red(number, TESTS_OF.get(file, "*"))
-            killed += dead
-            print(f"{'killed  ' if dead else 'SURVIVED'}  {file}: {before}  ->  {after or '(nothing)'}", flush=True)
-        print(f"{killed} of {tried} mutants killed")
-        return 0 if killed == tried else 1
+        if any(fails(0, tests) for tests in {"*", *TESTS_OF.values()}):
+            sys.exit("the tests fail without any mutant")
+        chosen = [(number, *mutant) for number, mutant in enumerate(MUTANTS, start=1)
+                  if arguments.only in mutant[0] or arguments.only in mutant[1]]
+        if 0 < arguments.sample < len(chosen):
+            chosen = [chosen[n * len(chosen) // arguments.sample] for n in range(arguments.sample)]
+        killed = 0
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            results = pool.map(lambda mutant: fails(mutant[0], TESTS_OF.get(mutant[1], "*")), chosen)
+            for (_, file, before, after), dead in zip(chosen, results):
+                killed += dead
+                print(f"{'killed  ' if dead else 'SURVIVED'}  {file}: {before}  ->  {after or '(nothing)'}", flush=True)
+        print(f"{killed} of {len(chosen)} mutants killed")
+        return 0 if killed == len(chosen) else 1
 
 
 if __name__ == "__main__":

@@ -1,39 +1,39 @@
 #!/usr/bin/env bash
-# Builds everything with warnings as errors and runs every test: the optimised build first, with the CUDA backend for
-# sm_80 and sm_90 where nvcc is there, then all of it under AddressSanitizer and UndefinedBehaviorSanitizer, then CUDA
-# kernels on the host executor under ThreadSanitizer. Needs no GPU; with one, tests/run_gpu.sh. Installs what is missing.
-# Usage: bash tests/run.sh [--quick] [--slow] [--configure-only]
-#   --quick            the optimised build alone
-#   --slow             also break every term of the equations in turn and see the tests notice
+# Builds everything with warnings as errors and runs the tests. Requires no GPU; tests/run_gpu.sh uses one. Installs
+# missing packages.
+# Usage: bash tests/run.sh [--full] [--slow] [--configure-only]
+#   (no option)        the optimised build and its tests: about ten minutes on two cores
+#   --full             also: every header on its own, CUDA for sm_80 and sm_90 where nvcc is installed, comparisons with
+#                      PyTorch, packages, API reference, style, all tests under AddressSanitizer and
+#                      UndefinedBehaviorSanitizer, CUDA kernels on the host executor under ThreadSanitizer, and a
+#                      sample of the mutants of the equations. Continuous integration runs this.
+#   --slow             also: all mutants, and the tests that train for minutes
 #   --configure-only   configure the builds and stop; installs nothing
 # Ends with one line: N passed, N failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/support/install.sh
 
-sanitize=1 slow=0 configure_only=0
+full=0 slow=0 configure_only=0
 for option in "$@"; do
   case $option in
-    --quick) sanitize=0 ;;
+    --full) full=1 ;;
     --slow) slow=1 ;;
     --configure-only) configure_only=1 ;;
-    *) echo "tests/run.sh: unknown option $option; wanted --quick, --slow, --configure-only" >&2; exit 2 ;;
+    *) echo "tests/run.sh: unknown option $option; known: --full, --slow, --configure-only" >&2; exit 2 ;;
   esac
 done
 
 python=build/python/bin/python
 
-# nvcc is often installed where no PATH leads
+# nvcc is often installed outside the PATH.
 if ! command -v nvcc > /dev/null && [ -x /usr/local/cuda/bin/nvcc ]; then PATH=$PATH:/usr/local/cuda/bin; fi
 cuda=OFF
-if command -v nvcc > /dev/null; then
-  cuda=ON
-else
-  echo "nvcc is not here: the CUDA backend is compiled for the host executor alone"
+if [ $full -eq 1 ]; then
+  if command -v nvcc > /dev/null; then cuda=ON; else echo "nvcc is not installed: CUDA sources are compiled for the host executor only"; fi
 fi
 
-# configure PRESET: the preset states every option, so a build folder that another command has used is no different from a
-# new one.
+# configure PRESET: sets every option, so that a used build folder gives the same build as a new one.
 configure() {
   local optimised=OFF with_cuda=OFF
   [ "$1" != release ] || optimised=ON with_cuda=$cuda
@@ -44,41 +44,51 @@ configure() {
 
 if [ $configure_only -eq 1 ]; then
   configure release
-  [ $sanitize -eq 0 ] || { configure asan && configure tsan; }
+  [ $full -eq 0 ] || { configure asan && configure tsan; }
   exit
 fi
 
 install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
-
-# A browser for the pages, a synthesizer for what sounds.
+# Chromium for the tests of pages, FluidSynth for those of audio.
 install_if_offered chromium chromium-driver libfluidsynth-dev timgm6mb-soundfont
+[ $full -eq 0 ] || install_if_offered clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
 
-# What some tests compare with: symusic reads MIDI files on its own. Without it they skip themselves.
-if [ ! -x "$python" ]; then
-  python3 -m venv build/python
+# pip_install NAME...: Python packages that some tests compare with. Tests whose package is missing are skipped.
+[ -x "$python" ] || python3 -m venv build/python
+pip_install() {
+  "$python" -m pip install --quiet --disable-pip-version-check "$@" || echo "could not install $*: their tests are skipped"
+}
+"$python" -c "import numpy, symusic, mido, selenium" 2> /dev/null || pip_install numpy symusic mido selenium
+if [ $full -eq 1 ]; then
+  "$python" -c "import torch" 2> /dev/null || pip_install torch  # large
+  "$python" -c "import conan" 2> /dev/null || pip_install conan
 fi
-"$python" -m pip install --quiet --disable-pip-version-check numpy symusic mido selenium || echo "symusic or selenium could not be installed: its tests are skipped"
-# PyTorch is the reference of recurrent networks. It is large.
-"$python" -c "import torch" 2> /dev/null || "$python" -m pip install --quiet --disable-pip-version-check torch ||
-  echo "torch could not be installed: comparisons of random networks and of a training run with PyTorch are skipped"
 
 logs=build/test-logs
 mkdir -p "$logs"
 passed=0 failed=0
 
-# run_preset NAME TESTS TARGET...: configures, builds, runs the tests whose names match; adds to the counts.
+# stage NAME: prints a heading with the time since the start.
+stage() { printf '== %s (%d min %02d s)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+# counted COMMAND...: one test by its exit status.
+counted() { if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "failed: $*"; fi; }
+
+# run_preset NAME TESTS TARGET...: configures, builds, runs the tests whose names match TESTS; adds to the counts.
 run_preset() {
   local preset=$1 tests=$2
   shift 2
-  echo "== $preset"
+  stage "$preset: build"
   configure "$preset"
   if ! cmake --build --preset "$preset" --target "$@"; then
     echo "the $preset build failed"
     failed=$((failed + 1))
     return
   fi
-  local without=slow  # labels that are left out
-  [ $slow -eq 0 ] || without=none
+  stage "$preset: tests"
+  local without  # excluded labels
+  without=$([ $slow -eq 1 ] && echo none || echo slow)
+  [ $full -eq 1 ] || without="$without|full"
   [ "$preset" = release ] || without="$without|optimised"
   ctest --preset "$preset" -R "$tests" -j "$(nproc)" -LE "$without" --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
   grep -E "Failed|\*\*\*|Skipped" "$logs/$preset.out" | grep -v "tests passed" || true
@@ -96,14 +106,18 @@ PY
   if [ "$2" -gt 0 ]; then tail -n 200 "$logs/$preset.out"; fi
 }
 
-run_preset release . all all_verify_interface_header_sets  # every header also stands by itself
-if [ $sanitize -eq 1 ]; then
+run_preset release . all
+if [ $full -eq 1 ]; then
+  stage "every header on its own"
+  counted cmake --build --preset release --target all_verify_interface_header_sets
   run_preset asan . all
   run_preset tsan '^cuda_(host|races):' test_cuda_host test_cuda_races
 fi
-if [ $slow -eq 1 ]; then
-  if python3 tests/mutate_equations.py; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+if [ $full -eq 1 ] || [ $slow -eq 1 ]; then
+  stage "mutants of the equations"
+  if [ $slow -eq 1 ]; then counted python3 tests/mutate_equations.py; else counted python3 tests/mutate_equations.py --sample 20; fi
 fi
+stage end
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
-# Everything that wants a GPU, in one call and in order of worth: builds the CUDA backend for the GPU that is there, runs
-# its tests, looks for faults with compute-sanitizer, and measures it beside torch.nn.LSTM (cuDNN). Needs no network.
+# All tests and measurements on a GPU in one call, the most important first: builds the CUDA backend for the GPU, runs
+# its tests, checks for errors with compute-sanitizer, and compares its speed with torch.nn.LSTM (cuDNN). Needs no
+# network.
 #
 #   bash tests/run_gpu.sh [--out DIR] [--minutes N] [--only STAGE,...] [--headers DIR] [--dry-run]
 #   bash tests/run_gpu.sh --collect DIR
 #
-#   --out DIR      where logs and results go, as few files in one folder (build/gpu-results)
-#   --minutes N    what all of it may take (9); what there is no time for is left out, and it says what
-#   --only STAGES  of build, tests, quick, sanitizer, full (these, in this order, if it is not given), and sizes: gradients
-#                  for every size by every other, some minutes. A build that is there is used.
-#   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; RONDO_GPU_DEPS says the same
-#   --collect DIR  writes such a folder, from this machine's Debian or Ubuntu packages, and does nothing else
-#   --dry-run     where there is no GPU: run the measurements on the CPU, on tiny shapes. The figures mean nothing.
+#   --out DIR      folder for logs and results, a few files (build/gpu-results)
+#   --minutes N    time limit for everything (9); stages without enough time are skipped and reported
+#   --only STAGES  of build, tests, quick, sanitizer, full (these, in this order, by default), and sizes: gradients for
+#                  all combinations of sizes, a few minutes. Without the stage build an existing build is used.
+#   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; also from RONDO_GPU_DEPS
+#   --collect DIR  creates such a folder from this machine's Debian or Ubuntu packages, and ends
+#   --dry-run      without a GPU: runs the measurements on the CPU with tiny shapes, to test this script
 #
-# Needs nvcc (CUDA Toolkit 12 or later), cmake, ninja, a C++20 compiler; for the comparison python3 with PyTorch
-# (RONDO_BENCH_PYTHON names another interpreter); compute-sanitizer where it is to be had. RONDO_JOBS: compilers at once.
-# RONDO_COMMIT: what is measured, where git cannot tell. RONDO_GPU_BUILD: where to build (build/gpu). RONDO_GPU_CMAKE: more
-# options for cmake, separated by spaces.
+# Requires nvcc (CUDA Toolkit 12 or later), cmake, ninja, a C++20 compiler; python3 with PyTorch for the comparison
+# (RONDO_BENCH_PYTHON selects another interpreter); compute-sanitizer is optional. RONDO_JOBS: parallel compile jobs.
+# RONDO_COMMIT: the measured commit, if git is not available. RONDO_GPU_BUILD: build folder (build/gpu).
+# RONDO_GPU_CMAKE: further options for cmake, separated by spaces.
 #
-# In the out folder: build.log, tests.log, sanitizer.log, bench.log, measured.jsonl, and <GPU>.md and .json, which belong
-# in bench/results. Ends with one line: N passed, N failed. Without a GPU it builds, and the tests skip themselves.
+# Output files: build.log, tests.log, sanitizer.log, bench.log, measured.jsonl, and <GPU>.md and .json for
+# bench/results. Ends with one line: N passed, N failed. Without a GPU it builds, and the tests are skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -28,9 +29,9 @@ build=${RONDO_GPU_BUILD:-build/gpu}
 
 fail() { echo "tests/run_gpu.sh: $1" >&2; exit "${2:-1}"; }
 
-# collect DIR: the files of the packages, laid out as under /usr, so that DIR is a prefix for CMake.
+# collect DIR: copies the files of the packages with their layout under /usr, so that DIR is a prefix for CMake.
 collect() {
-  command -v dpkg > /dev/null || fail "--collect copies from Debian or Ubuntu packages; elsewhere --headers takes any prefix that has them installed"
+  command -v dpkg > /dev/null || fail "--collect copies from Debian or Ubuntu packages; on other systems, use --headers with a prefix where they are installed"
   local package packages=(libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev)
   for package in "${packages[@]}"; do
     dpkg -s "$package" > /dev/null 2>&1 || fail "$package is not installed: apt-get install ${packages[*]}"
@@ -45,7 +46,7 @@ collect() {
 while [ $# -gt 0 ]; do
   case $1 in
     --dry-run) dry_run=1; shift; continue ;;
-    --headers | --collect | --out | --minutes | --only) [ $# -ge 2 ] || fail "$1 wants a value" 2 ;;
+    --headers | --collect | --out | --minutes | --only) [ $# -ge 2 ] || fail "$1 requires a value" 2 ;;
     *) fail "unknown option $1; wanted --out, --minutes, --only, --headers, --dry-run, --collect" 2 ;;
   esac
   case $1 in
@@ -58,22 +59,22 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 for stage in ${only//,/ }; do
-  [[ ,build,tests,quick,sanitizer,full,sizes, == *,$stage,* ]] || fail "there is no stage '$stage'" 2
+  [[ ,build,tests,quick,sanitizer,full,sizes, == *,$stage,* ]] || fail "unknown stage '$stage'" 2
 done
 [ -z "$headers" ] || headers=$(cd "$headers" && pwd) || exit 2
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 
-# ---- what is here
+# ---- environment
 
 export PATH=$PATH:/usr/local/cuda/bin:/usr/local/nvidia/bin
 export PYTHONUNBUFFERED=1 CMAKE_BUILD_PARALLEL_LEVEL=${RONDO_JOBS:-$(nproc)}
 for tool in nvcc cmake ninja python3; do
-  command -v $tool > /dev/null || fail "$tool is missing; wanted are nvcc (of the CUDA Toolkit 12 or later), cmake, ninja and python3, on PATH"
+  command -v $tool > /dev/null || fail "$tool is missing; required are nvcc (of the CUDA Toolkit 12 or later), cmake, ninja and python3, on PATH"
 done
 python=${RONDO_BENCH_PYTHON:-python3}
 commit=${RONDO_COMMIT:-$(git describe --always --dirty --abbrev=12 2> /dev/null || echo unknown)}
 
-if command -v nvidia-smi > /dev/null && ! nvidia-smi > /dev/null 2>&1; then echo "nvidia-smi says: $(nvidia-smi 2>&1 | head -n 1)"; fi
+if command -v nvidia-smi > /dev/null && ! nvidia-smi > /dev/null 2>&1; then echo "nvidia-smi: $(nvidia-smi 2>&1 | head -n 1)"; fi
 capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2> /dev/null | head -n 1)
 driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2> /dev/null | head -n 1)
 if [[ $capability =~ ^[0-9]+\.[0-9]+$ ]]; then
@@ -81,7 +82,7 @@ if [[ $capability =~ ^[0-9]+\.[0-9]+$ ]]; then
   echo "$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1), compute capability $capability, driver $driver, commit $commit"
 else
   gpu=0 architecture=90-real
-  echo "There is no GPU here: builds for sm_90, and the tests skip themselves."
+  echo "There is no GPU: builds for sm_90, and the tests are skipped."
 fi
 
 passed=0 failed=0 deadline=$(($(date +%s) + 60 * minutes))
@@ -90,13 +91,13 @@ faults=()
 left() { echo $((deadline - $(date +%s) - 10)); }  # seconds; the last ten are for the report
 wanted() { [[ ,$only, == *,$1,* ]]; }
 
-# check NAME SECONDS LOG COMMAND...: runs it for so long at most, its output in the log, and counts it.
+# check NAME SECONDS LOG COMMAND...: runs the command with a time limit, its output in the log, and counts the result.
 check() {
   local name=$1 limit=$2 log=$out/$3 status started=$SECONDS
   shift 3
   [ "$(left)" -lt "$limit" ] && limit=$(left)
   if [ "$limit" -lt 5 ]; then
-    echo "-- $name: left out, no time is left"
+    echo "-- $name: skipped, no time left"
     return 1
   fi
   echo "== $name: $*" >> "$log"
@@ -109,7 +110,7 @@ check() {
   fi
   failed=$((failed + 1))
   case $status in
-    124 | 137) faults+=("$name: not done in $limit s") ;;
+    124 | 137) faults+=("$name: not finished after $limit s") ;;
     *) faults+=("$name: status $status") ;;
   esac
   echo "FAILED ${faults[-1]}; the end of ${log##*/}:"
@@ -119,8 +120,8 @@ check() {
 
 # ---- build
 
-# Some toolkits are assembled of Python wheels and lack the cuBLAS half, or the links that linkers look for; PyTorch brings
-# both. Prints the options that CMake then needs, and leaves links in $build/toolkit.
+# Some toolkits are made of Python wheels and lack cuBLAS, or the links that linkers look for; PyTorch includes both.
+# Prints the necessary options for CMake, and creates links in $build/toolkit.
 toolkit_options() {
   local root include name found toolkit
   root=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")
@@ -160,12 +161,12 @@ if wanted build; then
     -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=ON \
     -DRONDO_CUDA=ON -DRONDO_CUDA_ARCHITECTURES="$architecture" \
     -DRONDO_TEST_PYTHON="$(command -v python3)" ${headers:+-DCMAKE_PREFIX_PATH="$headers"} "${options[@]}" \
-    "${more[@]}" || fail "not configured: see above, and $out/build.log; headers that are missing come by --headers"
+    "${more[@]}" || fail "not configured: see above, and $out/build.log; use --headers for missing headers"
   check build 1200 build.log cmake --build "$build" --target "${targets[@]}" || fail "not built: see above, and $out/build.log"
 fi
-[ -x "$build/bin/bench_cuda" ] || fail "$build/bin/bench_cuda is not there: the stage build comes first"
+[ -x "$build/bin/bench_cuda" ] || fail "$build/bin/bench_cuda does not exist: run the stage build first"
 
-# ---- tests: one process for each, so that one that hangs stops no other
+# ---- tests: a separate process for each, so that one that hangs does not affect the others
 
 if wanted tests; then
   : > "$out/tests.log"
@@ -178,7 +179,7 @@ if wanted tests; then
 import sys, xml.etree.ElementTree as tree
 try:
     suite = tree.parse(sys.argv[1]).getroot()
-except (OSError, tree.ParseError):  # they did not come to an end
+except (OSError, tree.ParseError):  # the run did not finish
     print(0, 1)
 else:
     tests, bad, none = (int(suite.get(k) or 0) for k in ("tests", "failures", "skipped"))
@@ -195,7 +196,7 @@ PY
 fi
 
 if [ $gpu -eq 1 ] && wanted sizes; then
-  check "every size by every other" "$(left)" tests.log "$build/bin/test_cuda_device" '[.full]'
+  check "all combinations of sizes" "$(left)" tests.log "$build/bin/test_cuda_device" '[.full]'
 fi
 
 # ---- measurements
@@ -203,19 +204,19 @@ fi
 bench=$build/bin/bench_cuda device=cuda shapes=() measured=$out/measured.jsonl
 if [ $dry_run -eq 1 ]; then
   bench=$build/bin/bench_cuda_on_host device=cpu shapes=(--shapes 6x5x40,4x3x12x2x2)
-  [ -x "$bench" ] || fail "$bench is not there: the stage build comes first, with --dry-run"
+  [ -x "$bench" ] || fail "$bench does not exist: run the stage build first, with --dry-run"
 fi
 measures() { [ $gpu -eq 1 ] || [ $dry_run -eq 1 ]; }
 algorithm_groups=(stepwise,graph grid_persistent cluster_persistent)
 
-report() {  # what was measured so far, as tables; its own faults are those of bench_cuda, which were counted
+report() {  # tables of the measurements so far; its failures are those of bench_cuda, already counted
   [ -s "$measured" ] && python3 bench/compare/cuda_report.py "$measured" --results "$out" --commit "$commit" \
     --driver "$driver" > /dev/null 2>> "$out/bench.log"
 }
 
 has_torch=0
 if measures && { wanted quick || wanted full; }; then
-  if "$python" -c 'import torch' 2> /dev/null; then has_torch=1; else echo "-- $python has no PyTorch: nothing to compare with"; fi
+  if "$python" -c 'import torch' 2> /dev/null; then has_torch=1; else echo "-- $python has no PyTorch: the comparison is skipped"; fi
 fi
 
 # compare NAME SECONDS OPTION...: torch.nn.LSTM
@@ -226,11 +227,11 @@ compare() {
     --json "$measured" "$@" "${shapes[@]}"
 }
 
-sound=()  # algorithms that come to an end, right or wrong
+sound=()  # algorithms that finished, right or wrong
 if measures && wanted quick; then
   : > "$measured"
   : > "$out/bench.log"
-  for algorithms in "${algorithm_groups[@]}"; do  # each in a process of its own: one that hangs or crashes spoils no other
+  for algorithms in "${algorithm_groups[@]}"; do  # separate processes: one that hangs or crashes does not affect the others
     check "bench_cuda --quick --algorithms $algorithms" 60 bench.log "$bench" --quick --algorithms "$algorithms" --timeout 20 --json "$measured" \
       "${shapes[@]}"
     if tail -n 1 "$out/bench.log" | grep -q ' configurations, '; then sound+=("$algorithms"); fi
@@ -244,7 +245,7 @@ fi
 if [ $gpu -eq 1 ] && wanted sanitizer; then
   sanitizer=$(command -v compute-sanitizer || find /opt/nvidia /usr/local/cuda* -name compute-sanitizer -type f 2> /dev/null | head -n 1)
   if [ -z "$sanitizer" ]; then
-    echo "-- compute-sanitizer is missing: nothing looks for races and bad accesses"
+    echo "-- compute-sanitizer is missing: no checks for races and invalid accesses"
   else
     : > "$out/sanitizer.log"
     for tool in memcheck racecheck synccheck initcheck; do
@@ -255,7 +256,7 @@ if [ $gpu -eq 1 ] && wanted sanitizer; then
   fi
 fi
 
-# ---- all shapes, for as long as there is time
+# ---- all shapes, within the remaining time
 
 if measures && wanted full; then
   wanted quick || sound=("${algorithm_groups[@]}")
@@ -267,15 +268,15 @@ if measures && wanted full; then
     [ $share -gt 10 ] && check "bench_cuda" $((share + 25)) bench.log "$bench" --algorithms "$(IFS=,; echo "${sound[*]}")" \
       --seconds $share --timeout 30 --json "$measured" "${shapes[@]}"
   else
-    echo "-- all shapes: left out"
+    echo "-- all shapes: skipped"
   fi
   report
 fi
 
-# ---- the end
+# ---- summary
 
 for page in "$out"/*.md; do
-  [ -f "$page" ] && measures && sed -n '1p; /^## In short/,/^## Forward/{/^## Forward/!p}; /^## Faults/,$p' "$page"
+  [ -f "$page" ] && measures && sed -n '1p; /^## Summary/,/^## Forward/{/^## Forward/!p}; /^## Faults/,$p' "$page"
 done
 for fault in "${faults[@]}"; do echo "FAILED $fault"; done
 echo "$passed passed, $failed failed"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Makes tables of what bench_cuda and torch_cuda_lstm.py measured: Rondo's algorithms beside cuDNN, and the constants of
-measured_best in cuda/recurrent/algorithm_selection.cpp.
+"""Makes tables from the measurements of bench_cuda and torch_cuda_lstm.py: Rondo's algorithms and cuDNN, and the
+constants of measured_best in cuda/recurrent/algorithm_selection.cpp.
 
-Usage: cuda_report.py FILE.jsonl... [--results DIR] [--commit C] [--driver V]. Without --results the tables go to stdout
-alone; with it also to DIR/<GPU>.md and DIR/<GPU>.json. Where a configuration was measured twice the later one counts; a
-fault counts always. Status 1 if there was one.
+Usage: cuda_report.py FILE.jsonl... [--results DIR] [--commit C] [--driver V]. Prints the tables; with --results it also
+writes them to DIR/<GPU>.md and DIR/<GPU>.json. If a configuration was measured twice, the later one is used; a failure
+is always reported. Exit status: 1 if there was one.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import sys
 
 ALGORITHMS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
 PRECISIONS = ("fp32", "tf32x3", "tf32", "bf16", "fp16")
-PEER = {"tf32x3": "fp32"}  # what cuDNN has to set against it
+PEER = {"tf32x3": "fp32"}  # cuDNN's precision for the comparison
 SHAPE = ("T", "B", "C", "H", "L")
 
 
@@ -26,7 +26,7 @@ def arguments():
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     parser.add_argument("--results", type=pathlib.Path, help="folder to write to")
     parser.add_argument("--commit", default="unknown")
-    parser.add_argument("--driver", default="", help="the driver's own version, as nvidia-smi tells it")
+    parser.add_argument("--driver", default="", help="driver version from nvidia-smi")
     return parser.parse_args()
 
 
@@ -39,8 +39,8 @@ class Measured:
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 try:
                     self.take(json.loads(line))
-                except json.JSONDecodeError:  # of a program that was stopped while it wrote
-                    print(f"cuda_report.py: {path}, line {number} is not whole and is left out", file=sys.stderr)
+                except json.JSONDecodeError:  # the program was stopped during a write
+                    print(f"cuda_report.py: {path}, line {number} is incomplete and skipped", file=sys.stderr)
 
     def take(self, line):
         side = line.pop("side")
@@ -57,7 +57,7 @@ class Measured:
             self.ours.setdefault((shape, line["wavefront"], line["precision"]), {})[line["algorithm"]] = line
 
     def keys(self):
-        """What matters most first."""
+        """The most important configurations first."""
         def order(key):
             (T, B, C, H, L), wavefront, precision = key
             return L, H, B, T, C, wavefront, PRECISIONS.index(precision)
@@ -65,7 +65,7 @@ class Measured:
         return sorted(self.ours, key=order)
 
     def times(self, key, field, ran):
-        """{algorithm: µs a step} of the algorithms that ran as themselves; `ran` are the fields that tell."""
+        """{algorithm: µs per step} of the algorithms that ran without falling back; `ran` are the fields to check."""
         return {algorithm: line[field] for algorithm, line in self.ours[key].items()
                 if line["status"] == "ok" and field in line and all(line[r] == algorithm for r in ran)}
 
@@ -91,7 +91,7 @@ def shape_text(key):
 
 
 def comparisons(measured, field, ran):
-    """[{key, best algorithm, its time, cuDNN's, the ratio}] of everything that was measured on both sides."""
+    """[{key, best algorithm, its time, cuDNN's, ratio}] for everything that was measured on both sides."""
     rows = []
     for key in measured.keys():
         times = measured.times(key, field, ran)
@@ -116,7 +116,8 @@ def algorithm_table(measured, field, ran, lower_bound):
         ratio = f"{rows[key]['ratio']:.2f}" if key in rows else ""
         theirs = [measured.cudnn(key, field)] + ([measured.cudnn(key, "inference_us")] if inference else [])
         lines.append([shape_text(key), key[2], *map(format_number, theirs), format_number(times[best]), ratio,
-                      *(format_number(times.get(algorithm)) for algorithm in ALGORITHMS), format_number(measured.ours[key][best][lower_bound])])
+                      *(format_number(times.get(algorithm)) for algorithm in ALGORITHMS),
+                      format_number(measured.ours[key][best][lower_bound])])
     return table(header, lines)
 
 
@@ -130,7 +131,7 @@ def means(measured):
             if ratios:
                 ahead = sum(ratio > 1 for ratio in ratios)
                 lines.append([title, precision, f"{statistics.geometric_mean(ratios):.2f}", f"{ahead} of {len(ratios)}"])
-    return table(["", "precision", "geometric mean of the ratios", "ahead"], lines)
+    return table(["", "precision", "geometric mean of the ratios", "faster than cuDNN"], lines)
 
 
 DIRECTIONS = [("forward (training)", "forward_us", ["ran_forward"]),
@@ -138,7 +139,7 @@ DIRECTIONS = [("forward (training)", "forward_us", ["ran_forward"]),
 
 
 def constants(measured):
-    """Rows for a table in C++: what is fastest by itself, for each direction. Backward fp16 goes by bf16."""
+    """Rows of a C++ table: the fastest algorithm per direction. fp16 is left out backward, where it is bf16."""
     device, lines = measured.device, []
     for backward, field, ran in ((False, "forward_us", ["ran_forward"]), (True, "backward_us", ["ran_backward"])):
         for key in measured.keys():
@@ -147,9 +148,9 @@ def constants(measured):
             if L > 1 or wavefront or not times or (backward and precision == "fp16"):
                 continue
             first, *others = sorted(times, key=times.get)
-            seen = ", ".join([f"{times[first]:.2f}", *(f"{algorithm} {times[algorithm]:.2f}" for algorithm in others)])
+            others_text = "".join(f", {algorithm} {times[algorithm]:.2f}" for algorithm in others)
             lines.append(f"{{{device['major']}, {device['minor']}, Precision::{precision}, {str(backward).lower()}, {H}, "
-                         f"{B}, RecurrentAlgorithm::{first}}},  // µs a step: {seen}")
+                         f"{B}, RecurrentAlgorithm::{first}}},  // µs per step: {times[first]:.2f}{others_text}")
     return "// {major, minor, precision, backward, H, B, fastest algorithm}\n" + "\n".join(lines) + "\n"
 
 
@@ -160,7 +161,7 @@ def about(measured, options):
 
     facts = {"date": datetime.date.today().isoformat(), "commit": options.commit, "device": device["device"],
              "compute capability": f"{device['major']}.{device['minor']}",
-             "multiprocessors": device["multiprocessors"], "driver": options.driver or "not told",
+             "multiprocessors": device["multiprocessors"], "driver": options.driver or "unknown",
              "CUDA of the driver": version(device["driver"]), "CUDA runtime": version(device["runtime"])}
     if torch:
         facts |= {"PyTorch": torch["torch"], "its CUDA": torch["cuda"], "cuDNN": torch["cudnn"]}
@@ -171,15 +172,16 @@ def markdown(measured, options):
     facts = about(measured, options)
     text = f"# {facts['device']}: LSTM, Rondo and cuDNN\n\n"
     text += "; ".join(f"{key} {value}" for key, value in facts.items() if key != "device") + ".\n\n"
-    text += ("Times are µs a time step, medians of events in the stream, T = 1024 and C = H unless stated, product of the\n"
-             "inputs included. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's best algorithm:\n"
-             "above 1, Rondo is faster. tf32x3 is set against cuDNN in fp32. Rondo's inputs, outputs, states and gradients\n"
-             "are fp32 in every precision; torch's are of the precision throughout. Empty: does not fit the device, or was\n"
-             "not measured. The lower bound is counted from data sheets, not measured (bench/cuda_lower_bound.cpp). The same inputs at\n"
-             "every run: small ones stay in L2. Made by tests/run_gpu.sh.\n")
-    text += "\n## In short\n\n" + means(measured)
+    text += ("Times are µs per time step, medians of events in the stream, including the input products, at T = 1024\n"
+             "and C = H unless stated. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's\n"
+             "best algorithm: above 1, Rondo is faster. tf32x3 is compared with cuDNN in fp32. Rondo's inputs,\n"
+             "outputs, states and gradients are fp32 in every precision; torch's have the precision of the row. Empty:\n"
+             "does not fit the device, or not measured. The lower bound is computed from data sheets\n"
+             "(bench/cuda_lower_bound.cpp). All runs use the same inputs: small ones stay in L2. Made by\n"
+             "tests/run_gpu.sh.\n")
+    text += "\n## Summary\n\n" + means(measured)
     for (title, field, ran), lower_bound in zip(DIRECTIONS, ("forward_lower_bound_us", "forward_backward_lower_bound_us")):
-        text += f"\n## {title[0].upper()}{title[1:]}, µs a step\n\n" + algorithm_table(measured, field, ran, lower_bound)
+        text += f"\n## {title[0].upper()}{title[1:]}, µs per step\n\n" + algorithm_table(measured, field, ran, lower_bound)
     text += "\n## The table for `automatic`\n\n```cpp\n" + constants(measured) + "```\n"
     if measured.faults:
         text += "\n## Faults\n\n" + "".join(f"- {fault_text(fault)}\n" for fault in measured.faults)
@@ -205,7 +207,7 @@ def main():
     options = arguments()
     measured = Measured(options.files)
     if not measured.device or not measured.ours:
-        print("cuda_report.py: no file holds what bench_cuda measured", file=sys.stderr)
+        print("cuda_report.py: no measurements of bench_cuda in the files", file=sys.stderr)
         return 1
     text = markdown(measured, options)
     print(text)

@@ -19,8 +19,8 @@ def weights(*shape, bound):
 
 
 def lstm_model(a):
-    """L layers of LSTM that take and return their states. ONNX puts a number of directions between time and batch,
-    (T, 1, B, H), which goes before the next layer."""
+    """L layers of LSTM with their states as inputs and outputs. ONNX has an axis of directions between time and batch,
+    (T, 1, B, H), which is removed before the next layer."""
     T, B, C, H, L = (a[key] for key in "TBCHL")
     value = helper.make_tensor_value_info
     nodes, constants = [], [helper.make_tensor("one", TensorProto.INT64, [1], [1])]
@@ -46,7 +46,7 @@ def session(a, threads):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Its threads wait for work at full speed while it runs, but must not while others are measured.
+    # Its threads spin for work while it runs, but must not while other libraries are measured.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return onnxruntime.InferenceSession(lstm_model(a).SerializeToString(), options, ["CPUExecutionProvider"])
 

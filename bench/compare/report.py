@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Results as text: rows as run.py makes them in, a page of tables out."""
+"""Formats results: rows of run.py in, a page of tables out."""
 
 import itertools
 import statistics
 
 from worker import parse
 
-# What stands before the title of a network's operation.
+# Prefix of the title of a network's operation.
 NETWORKS = {
     "lstm": "",
     "lstm_bidirectional": "Bidirectional LSTM: ",
     "lstm_projection": "LSTM with projection: ",
-    "lstm_peephole": "LSTM with peepholes (PyTorch: written with its operations): ",
-    "lstm_layer_norm": "LSTM with layer norm (PyTorch: written with its operations): ",
+    "lstm_peephole": "LSTM with peepholes (PyTorch: Python loop): ",
+    "lstm_layer_norm": "LSTM with layer norm (PyTorch: Python loop): ",
     "gru": "GRU: ",
 }
 
@@ -30,7 +30,7 @@ TITLES = {
     "training_step_bf16": "Training step of the token model, bf16",
 }
 
-# (B, H, L) at T = 100 over which geometric means go. The others show how cost grows with T and with B.
+# (B, H, L) at T = 100 included in the geometric means. The other shapes show how the cost grows with T and with B.
 COMPARED = {(32, 128, 1), (32, 256, 1), (64, 256, 1), (16, 512, 1), (64, 512, 1), (1, 512, 1), (64, 1024, 1),
             (32, 512, 3)}
 
@@ -40,7 +40,7 @@ def arguments(name):
 
 
 def group(row):
-    """What a row is tabled with: its operation and number of threads."""
+    """Key of the table of a row: its operation and number of threads."""
     operation, a = parse(row["name"])
     return operation, a.get("threads", 1)
 
@@ -53,7 +53,7 @@ def compared(row):
 
 
 def geometric_means(rows):
-    """{"lstm_step threads:1": {"PyTorch": mean of the ratios, ...}, ...} over the shapes that are compared."""
+    """{"lstm_step threads:1": {"PyTorch": mean of the ratios, ...}, ...} over the compared shapes."""
     means = {}
     for (operation, threads), members in itertools.groupby(rows, group):
         ratios = [row["ratio"] for row in members if compared(row)]
@@ -71,8 +71,8 @@ def format_number(value, digits=3):
     return f"{value:#.{digits}g}"
 
 
-def in_short(row):
-    """One line for somebody who watches."""
+def summary_line(row):
+    """One line for the console."""
     ms = ", ".join(f"{side} {format_number(ms)} ms" for side, ms in row["ms"].items())
     ratios = "".join(f"; {ratio:.2f} x {side}" for side, ratio in row["ratio"].items())
     rate = "".join(f" ({format_number(row['counters'][unit])} {unit})" for unit in ("GFLOP/s", "GB/s", "MB/s")
@@ -94,7 +94,7 @@ def shape(row):
 
 
 def lstm_table(rows, means):
-    """Times in ms, or in µs where a call is a single step; ratios are the other's time over Rondo's."""
+    """Times in ms, or in µs for a single step; a ratio is the other library's time over Rondo's."""
     sides = sorted({side for row in rows for side in row["ratio"]}, reverse=True)  # PyTorch before ONNX Runtime
     unit, scale = ("µs", 1e3) if group(rows[0])[0] in ("lstm_step", "gru_step") else ("ms", 1)
     training = group(rows[0])[0].startswith("training_step")
@@ -139,7 +139,7 @@ def midi_table(rows):
 def sections(results):
     rows, means = results["rows"], results["geometric_means"]
     if found := [row for row in rows if row["name"].startswith("peak")]:
-        yield "What this machine can do at most", peaks(found)
+        yield "Peak rates of this machine", peaks(found)
     for (operation, threads), members in itertools.groupby(rows, group):
         if operation not in TITLES:
             continue
@@ -151,7 +151,7 @@ def sections(results):
         if growth:
             yield f"{title}: other shapes", lstm_table(growth, {})
     if found := [row for row in rows if row["name"].startswith("midi_")]:
-        yield "MIDI files, from memory, 1 thread", midi_table(found)
+        yield "MIDI files in memory, 1 thread", midi_table(found)
 
 
 def markdown(results):
@@ -161,14 +161,14 @@ def markdown(results):
                       if name not in ("rondo", "compiler", "flags", "cpu_level"))
     text = f"# {cpu['Model name']}\n\n"
     text += f"{results['date']}, commit {results['commit']}. " + ("A quick run: 2 rounds. " if results["quick"] else "")
-    text += f"Load of the machine before: {results['load_before']:.1f}. "
+    text += f"Load average before the run: {results['load_before']:.1f}. "
     text += f"Rondo: {versions['compiler']}, `{versions['flags']}`, level {versions['cpu_level']}. "
-    text += f"Beside it: {peers}.\n\n"
+    text += f"Compared with: {peers}.\n\n"
     text += ", ".join(f"{key} {value}" for key, value in cpu.items() if key != "Model name") + f"; {flags}.\n\n"
-    text += "Medians of rounds in which all took turns.\n"
-    text += "A ratio is the other's time over Rondo's: above 1, Rondo is faster.\n"
+    text += "Times are medians of interleaved rounds.\n"
+    text += "A ratio is the other library's time over Rondo's: above 1, Rondo is faster.\n"
     text += "The share is that of the fp32 peak (peak_fma), measured in the same rounds.\n"
-    text += "Inputs are as many as units (C = H) unless stated. Made by bench/run.sh.\n"
+    text += "Input features equal hidden units (C = H) unless stated. Made by bench/run.sh.\n"
     for title, body in sections(results):
         text += f"\n## {title}\n\n{body}"
     return text

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs Rondo and other libraries side by side and writes what came of it. bench/run.sh calls it.
+"""Runs Rondo and other libraries side by side and writes the results. bench/run.sh calls it.
 
-One process computes at a time. For each benchmark the sides take turns, round after round, so that whatever else the
-machine does falls on all of them alike; a side's figure is the median of its rounds.
+One process computes at a time. For each benchmark the libraries alternate in rounds, so that other load on the machine
+affects all of them alike; the result of each is the median over its rounds.
 """
 
 import argparse
@@ -27,13 +27,13 @@ def arguments():
     parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of bench_lstm and bench_midi")
     parser.add_argument("--results", type=pathlib.Path, required=True, help="folder to write to")
     parser.add_argument("--midi", type=pathlib.Path, required=True, help="folder of MIDI files")
-    parser.add_argument("--filter", default="", help="regular expression: only benchmarks whose names it is found in")
+    parser.add_argument("--filter", default="", help="regular expression: only benchmarks with matching names")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 0.1 s instead of 5 rounds of 0.3 s")
     return parser.parse_args()
 
 
 def measure(name, sides, rounds, seconds):
-    """{side: its replies, one a round}, sides that have no such operation left out. `sides` is {side: object}."""
+    """{side: its replies, one per round}, without sides that lack the operation. `sides` is {side: object}."""
     replies = {side: [] for side in sides}
     for _ in range(rounds):
         for side, program in sides.items():
@@ -42,12 +42,12 @@ def measure(name, sides, rounds, seconds):
 
 
 def row(name, replies):
-    """One line of the results: medians, in milliseconds of a call, the ratios of others to Rondo, and the share that
-    Rondo has of the machine's peak in the same rounds."""
+    """One line of the results: medians in milliseconds per call, the ratios of other libraries to Rondo, and the peak
+    of the machine in the same rounds."""
     def median(side, key):
         return statistics.median(reply[key] for reply in replies[side])
 
-    def cost(side):  # files that some side cannot read make its megabytes fewer
+    def cost(side):  # relative to the megabytes that the library can read
         return median(side, "ms") / (median(side, "MB") if name.startswith("midi_") else 1)
 
     ours = replies["Rondo"][0]
@@ -64,7 +64,7 @@ def row(name, replies):
 
 
 def run_group(rondo, peers, options, threads=1):
-    """(rows, versions) of one program's benchmarks on so many threads. `peers` is a list of (script, its argument)."""
+    """(rows, versions) of one program's benchmarks with this number of threads. `peers` is [(script, its argument)]."""
     names = [name for name in rondo.names()
              if parse(name)[1].get("threads", 1) == threads and re.search(options.filter, name)]
     workers = [Worker(script, threads, argument) for script, argument in peers] if names else []
@@ -78,17 +78,17 @@ def run_group(rondo, peers, options, threads=1):
             sides["peak"] = Peak(rondo, threads)
         replies = measure(name, sides, rounds, seconds)
         if "Rondo" not in replies:
-            print(f"{name}: not on this machine", flush=True)
+            print(f"{name}: not supported on this machine", flush=True)
             continue
         rows.append(row(name, replies))
-        print(f"{name}: {report.in_short(rows[-1])}", flush=True)
+        print(f"{name}: {report.summary_line(rows[-1])}", flush=True)
     for worker in workers:
         worker.close()
     return rows, {key: value for worker in workers for key, value in worker.about.items()}
 
 
 def run_all(options):
-    """(rows, versions of everything that ran)"""
+    """(rows, versions of all libraries)"""
     lstm, midi = options.bin / "bench_lstm", options.bin / "bench_midi"
     versions = Rondo(lstm, 1).about()
     groups = [run_group(Rondo(lstm, threads), [("torch_lstm.py", threads), ("onnx_lstm.py", threads)], options, threads)
@@ -100,7 +100,7 @@ def run_all(options):
 
 
 def processor():
-    """What lscpu says of the processor, and which of the instruction sets that matter here it has."""
+    """Fields of lscpu, and the relevant instruction sets of the processor."""
     lines = subprocess.run(["lscpu"], capture_output=True, check=True, text=True, env={"LC_ALL": "C"}).stdout
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines.splitlines())}
     matter = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
@@ -110,26 +110,26 @@ def processor():
 
 
 def commit():
-    """The commit, with "-dirty" behind it where the working tree differs in what is compiled."""
+    """The commit, with the suffix "-dirty" for an uncommitted working tree."""
     describe = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True,
                               cwd=ROOT)
     return describe.stdout.strip() or "unknown"
 
 
 def slug(cpu):
-    """The processor as the name of a file: model names alone tell too little on virtual machines."""
+    """File name for the processor. The model name alone is not specific enough on virtual machines."""
     name = f"{cpu.get('Model name', 'cpu')} family {cpu.get('CPU family', '')} model {cpu.get('Model', '')}"
     return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def main():
     options = arguments()
-    load = os.getloadavg()[0]  # of the last minute: how many processes wanted a processor
+    load = os.getloadavg()[0]  # average number of runnable processes in the last minute
     if load > 0.5:
-        print(f"Others are using this machine (load {load:.1f}): figures on two threads in particular will mean little")
+        print(f"Other processes are running (load {load:.1f}): results are unreliable, on two threads in particular")
     rows, versions = run_all(options)
     if not rows:
-        sys.exit(f"run.py: no benchmark has a name in which '{options.filter}' is found")
+        sys.exit(f"run.py: no benchmark matches '{options.filter}'")
     cpu = processor()
     results = {
         "date": datetime.date.today().isoformat(),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The programs that are measured side by side: Rondo's own, called anew each time, and workers of other libraries, kept
-alive. Each has measure(name, seconds): {"ms": milliseconds of a call, ...}, or None where it has no such operation."""
+"""The programs that are compared: Rondo's, started for each measurement, and persistent workers of other libraries.
+Each has measure(name, seconds): {"ms": milliseconds per call, ...}, or None if it lacks the operation."""
 
 import json
 import pathlib
@@ -13,12 +13,12 @@ FOLDER = pathlib.Path(__file__).parent
 
 
 def pinned(threads):
-    """Prefix of a command that is to run on `threads` processors, always the same ones."""
+    """Prefix that pins a command to `threads` processors, always the same ones."""
     return ["taskset", "-c", "0" if threads == 1 else f"0-{threads - 1}"]
 
 
 class Rondo:
-    """A Google Benchmark program. Its counters are in what measure() gives."""
+    """A Google Benchmark program. measure() includes its counters."""
 
     def __init__(self, program, threads, *flags):
         self.command = [*pinned(threads), program, *flags]
@@ -31,7 +31,7 @@ class Rondo:
         return self.run("--benchmark_list_tests").split()
 
     def about(self):
-        """What Rondo was built from and for: {"compiler": ..., "flags": ..., ...}."""
+        """Version, compiler and flags of Rondo: {"compiler": ..., "flags": ..., ...}."""
         context = json.loads(self.run("--benchmark_filter=peak_fma/threads:1", "--benchmark_format=json"))["context"]
         return {key: context[key] for key in ("rondo", "compiler", "flags", "cpu_level") if key in context}
 
@@ -46,7 +46,7 @@ class Rondo:
 
 
 class Peak:
-    """The machine's peak at the time: what all operations on `threads` threads are shares of."""
+    """The machine's current peak rate on `threads` threads, to which operations are compared."""
 
     def __init__(self, rondo, threads):
         self.rondo, self.name = rondo, f"peak_fma/threads:{threads}"
@@ -56,7 +56,7 @@ class Peak:
 
 
 class Worker:
-    """Another library, in a process of its own that speaks worker.py's protocol. `about` names it and its version."""
+    """Another library in a separate process with worker.py's protocol. `about` has its name and version."""
 
     def __init__(self, script, threads, argument):
         self.script = script
@@ -75,7 +75,7 @@ class Worker:
         self.process.stdin.write(f"{name} {seconds}\n")
         self.process.stdin.flush()
         reply = self.receive()
-        time.sleep(0.02)  # until its threads have stopped waiting for more work at full speed
+        time.sleep(0.02)  # until its threads have stopped spinning for more work
         return reply
 
     def close(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """symusic's side of bench_midi, from memory to memory. Usage: symusic_midi.py FOLDER, then worker.py's protocol on
-stdin. Replies also hold "MB", the megabytes that a call reads or writes: what symusic cannot read is left out."""
+stdin. Replies include "MB", the megabytes per call; files that symusic cannot read are left out."""
 
 import importlib.metadata
 import pathlib
@@ -12,14 +12,14 @@ import worker
 
 
 def readable(folder):
-    """(bytes, Score) of every MIDI file below the folder that symusic reads."""
+    """(bytes, Score) of every MIDI file below the folder that symusic can read."""
     for path in sorted(pathlib.Path(folder).rglob("*")):
         if path.suffix not in (".mid", ".midi"):
             continue
         data = path.read_bytes()
         try:
             yield data, symusic.Score.from_midi(data)
-        except Exception:  # its exceptions have no class of their own
+        except Exception:  # it raises no specific exception class
             continue
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""torch.nn.LSTM on a GPU, which is cuDNN's, on the shapes of bench_cuda and timed as bench_cuda times: by events in the
-stream, calls queued one behind the other, medians. Usage: see --help. cuda_report.py sets the two side by side.
+"""torch.nn.LSTM on a GPU (cuDNN), at the shapes of bench_cuda and timed like it: events in the stream, calls enqueued
+without synchronisation, medians. Usage: see --help. cuda_report.py compares the two.
 
-Equal work: the training forward pass keeps what backward needs; backward computes dx and every parameter's gradient;
-gradients are set to None before. In bf16 and fp16 model, input and output are of that type throughout, which is less to
-read and write than Rondo's floats.
+Equal work: the training forward pass saves activations; backward computes dx and every parameter's gradient; gradients
+are set to None before. In bf16 and fp16 the model, its input and its output have that type, with less memory traffic
+than Rondo's floats.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import torch
 PRECISIONS = {"fp32": (torch.float32, False), "tf32": (torch.float32, True), "bf16": (torch.bfloat16, False),
               "fp16": (torch.float16, False)}
 
-# (B, H, L) at T = 1024, what matters most first: those of bench_cuda.
+# (B, H, L) at T = 1024, the most important first: those of bench_cuda.
 SIZES = [(B, H, 1) for H in (768, 512, 1024, 256) for B in (16, 64, 1)]
 SIZES += [(16, 512, 3), (64, 256, 2)]
 SIZES += [(B, H, 1) for H in (128, 64) for B in (16, 64, 1)]
@@ -27,21 +27,21 @@ QUICK_SIZES = [(16, 768, 1), (16, 256, 1), (64, 1024, 1), (1, 512, 1)]
 
 
 def parse_shape(text):
-    """(T, B, H, L) from "1024x16x768" or "1024x16x768x2"; of a fifth number, Rondo's wavefront, cuDNN knows nothing."""
+    """(T, B, H, L) from "1024x16x768" or "1024x16x768x2"; a fifth number, Rondo's wavefront, is ignored."""
     numbers = [int(part) for part in text.split("x")]
     if not 3 <= len(numbers) <= 5 or min(numbers[:4]) < 1:
-        raise argparse.ArgumentTypeError(f"a shape is {text}, wanted TxBxH or TxBxHxL")
+        raise argparse.ArgumentTypeError(f"invalid shape {text}, wanted TxBxH or TxBxHxL")
     return *numbers[:3], numbers[3] if len(numbers) > 3 else 1
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", required=True, help="file to append a line of JSON to for each shape and precision")
-    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help="cpu: a rehearsal without a GPU")
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help="cpu: test this script without a GPU")
     parser.add_argument("--quick", action="store_true", help="fewer shapes, precisions and runs")
     parser.add_argument("--shapes", type=lambda text: [parse_shape(s) for s in text.split(",")], help="TxBxH[xL],...")
     parser.add_argument("--precisions", type=lambda text: text.split(","), help=f"of {', '.join(PRECISIONS)}")
-    parser.add_argument("--seconds", type=float, default=0, help="begin nothing after so many; 0: no end")
+    parser.add_argument("--seconds", type=float, default=0, help="start no measurement after this time; 0: no limit")
     options = parser.parse_args()
     if options.shapes is None:
         options.shapes = list(dict.fromkeys((1024, *size) for size in (QUICK_SIZES if options.quick else SIZES)))
@@ -54,7 +54,7 @@ def arguments():
 
 
 class CudaClock:
-    """A mark in the stream."""
+    """An event in the stream."""
 
     def __init__(self):
         self.event = torch.cuda.Event(enable_timing=True)
@@ -67,7 +67,7 @@ class CudaClock:
 
 
 class WallClock:
-    """The same for a rehearsal on the CPU."""
+    """The same on the CPU, to test this script."""
 
     def __init__(self):
         self.now = time.perf_counter()
@@ -81,7 +81,7 @@ class WallClock:
 
 
 def time_parts(clock, parts, quick):
-    """[{"median", "least"} of each part in seconds..., and of the whole], as bench_cuda's time_parts."""
+    """[{"median", "least"} in seconds for each part..., and for the whole], like bench_cuda's time_parts."""
     def run(times):
         marks = [clock()]
         for _ in range(times):
@@ -140,7 +140,7 @@ def measure(clock, device, shape, precision, quick):
 def main():
     options = arguments()
     if options.device == "cuda" and not torch.cuda.is_available():
-        print("torch_cuda_lstm.py: PyTorch sees no GPU; --device cpu rehearses without", file=sys.stderr)
+        print("torch_cuda_lstm.py: PyTorch finds no GPU; --device cpu tests the script without one", file=sys.stderr)
         return 1
     clock = CudaClock if options.device == "cuda" else WallClock
     start = time.monotonic()
@@ -155,7 +155,7 @@ def main():
             T, B, H, L = shape
             for precision in options.precisions:
                 if options.seconds and time.monotonic() - start > options.seconds:
-                    print("the time is up: some shapes are left out", flush=True)
+                    print("time limit reached: the remaining shapes are skipped", flush=True)
                     return 0
                 times = measure(clock, options.device, shape, precision, options.quick)
                 write(side="cudnn", precision=precision, T=T, B=B, C=H, H=H, L=L, **times)

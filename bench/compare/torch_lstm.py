@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""PyTorch's side of bench_lstm: the same operations on the same shapes; what PyTorch has no cell of is written with its
-own operations. Usage: torch_lstm.py THREADS, then worker.py's protocol on stdin.
+"""PyTorch's side of bench_lstm: the same operations at the same shapes. Cells that PyTorch lacks are written as a loop
+over its operations. Usage: torch_lstm.py THREADS, then worker.py's protocol on stdin.
 
-Equal work: inference keeps nothing for backward; forward_backward computes dx and every parameter's gradient; gradients
-are set to None, which costs nothing and spares the backward pass an addition. In bf16 the model and its input are
-torch.bfloat16 throughout (PyTorch's quickest way; Rondo keeps weights, states and gradients in fp32).
+Equal work: inference saves nothing for backward; forward_backward computes dx and every parameter's gradient; gradients
+are set to None, which costs nothing and saves the backward pass an addition. In bf16 the model and its input are
+torch.bfloat16 (PyTorch's fastest option; Rondo keeps weights, states and gradients in fp32).
 """
 
 import sys
@@ -17,8 +17,8 @@ VOCABULARY = 388
 
 
 class WrittenLstm(torch.nn.Module):
-    """One direction, with peepholes or a layer norm, as a user of PyTorch writes it: a loop over time. W x is one
-    product for all steps, and so is its norm."""
+    """One direction, with peepholes or layer norm, as a PyTorch user would write it: a loop over time, with W x and its
+    norm computed for all steps at once."""
 
     def __init__(self, a, peepholes=False, layer_norm=False):
         super().__init__()
@@ -100,7 +100,7 @@ def forward_backward(network, a, dtype):
 
 def step(network, a, dtype):
     assert a["L"] == 1
-    cell = CELLS[network](a["C"], a["H"]).to(dtype)  # a quarter of what torch.nn.LSTM takes for one step
+    cell = CELLS[network](a["C"], a["H"]).to(dtype)  # takes a quarter of the time of torch.nn.LSTM for one step
     x = torch.randn(a["B"], a["C"], dtype=dtype)
     h = torch.zeros(a["B"], a["H"], dtype=dtype)
     state = (h, h.clone()) if network == "lstm" else h
@@ -128,7 +128,7 @@ class TokenModel(torch.nn.Module):
 def training_step(network, a, dtype):
     model = TokenModel(a).to(dtype)
     tokens, targets = torch.randint(VOCABULARY, (2, a["T"], a["B"]))
-    adam = torch.optim.Adam(model.parameters(), fused=True)  # one pass; the quickest of PyTorch's three on a CPU
+    adam = torch.optim.Adam(model.parameters(), fused=True)  # the fastest of PyTorch's three implementations on a CPU
 
     def call():
         adam.zero_grad(set_to_none=True)

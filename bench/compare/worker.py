@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the programs of other libraries share: names of benchmarks, the timing loop, and a line protocol.
+"""Shared code of the other libraries' programs: parsing of benchmark names, the timing loop, and a line protocol.
 
-A request is a line "NAME SECONDS" on stdin: run the benchmark of that name for about so many seconds. The reply is a
-line of JSON on stdout: {"ms": mean milliseconds of a call} and what else the library has to say, or null where it has
-no such operation. The first line on stdout, before any request, is a JSON object of versions and settings.
+A request is a line "NAME SECONDS" on stdin: run this benchmark for about SECONDS. The reply is a line of JSON on
+stdout: {"ms": mean milliseconds per call} with optional further values, or null if the operation is not supported. The
+first line on stdout, before any request, is a JSON object of versions and settings.
 """
 
 import json
@@ -19,12 +19,12 @@ def parse(name):
 
 
 def mean_ms(call, seconds):
-    """Milliseconds of one call: calls it twice to warm up, then for at least `seconds`, at least once."""
+    """Mean milliseconds per call: two warm-up calls, then at least one call and at least `seconds`."""
     call(), call()
     count, batch = 0, 1
     start = now = time.perf_counter()
     while now - start < seconds:
-        for _ in range(batch):  # so many between two looks at the clock that looking costs nothing
+        for _ in range(batch):  # large enough that reading the clock costs nothing
             call()
         count += batch
         now = time.perf_counter()
@@ -33,8 +33,9 @@ def mean_ms(call, seconds):
 
 
 def serve(about, make_call):
-    """Answers requests until stdin ends. make_call(operation, arguments) gives a function to be timed, and a dict that
-    goes into the reply; None where there is no such operation. What was made last is kept for the next request."""
+    """Answers requests until stdin ends. make_call(operation, arguments) returns a function to time and a dict with
+    further values for the reply, or None if the operation is not supported. The last function is kept for the next
+    request."""
     print(json.dumps(about), flush=True)
     last_name, made = None, None
     for line in sys.stdin:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Filling a matrix, and a bias going in and out of one.
+// Filling a matrix, adding a bias to every column, and the sum of all columns, which is the gradient of a bias.
 //
-// The sum of all columns is the gradient of a bias: few rows, very many columns (4H and B * T). Thread (row, phase) of
-// a block of 32 rows x 8 phases adds every eighth column of a part; the phases meet in shared memory, and a second
-// kernel adds the parts in their order. How many parts there are, the number of columns decides.
+// The sum has few rows and very many columns (4H and B * T). Thread (row, phase) of a block of 32 rows x 8 phases adds
+// every eighth column of a part; the phases are reduced in shared memory, and a second kernel adds the parts in order.
+// The number of parts depends on the number of columns alone, so the result is deterministic.
 #include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
@@ -31,9 +31,10 @@ __global__ void add_kernel(MatrixView<const Scalar> from, MatrixView<Scalar> to)
 }
 
 constexpr Index kRows = 32, kPhases = kThreads / kRows;
-constexpr Index kPartColumns = 64, kMostParts = 128;  // a part has at least so many columns, unless it is the only one
+constexpr Index kPartColumns = 64;  // at least, unless there is only one part
+constexpr Index kMaxParts = 128;
 
-/// partial's column p = the sum of part p of a's columns. A block for each part of 32 rows.
+/// Column p of partial = the sum of the columns of part p of a. One block per part and 32 rows.
 template <class Scalar>
 __global__ void add_part_kernel(MatrixView<const Scalar> a, MatrixView<Scalar> partial) {
   __shared__ Scalar of_phase[kPhases][kRows];
@@ -69,7 +70,8 @@ void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value) {
 
 template <class Scalar>
 void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
-  cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a, bias.data);
+  cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a,
+               bias.data);
 }
 
 template <class Scalar>
@@ -81,7 +83,7 @@ void add(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
 template <class Scalar>
 void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum) {
   if (a.rows == 0) return;
-  const Index parts = std::clamp<Index>(a.cols / cuda::kPartColumns, 1, cuda::kMostParts);
+  const Index parts = std::clamp<Index>(a.cols / cuda::kPartColumns, 1, cuda::kMaxParts);
   const MatrixView<Scalar> partial{cuda::scratch<Scalar>(cuda::Scratch::partial_sums, a.rows * parts), a.rows, parts,
                                    a.rows};
   const Index blocks = (a.rows + cuda::kRows - 1) / cuda::kRows * parts;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Dropout with the numbers that the CPU draws: element n, counted down the columns, takes number n of the generator.
+// Dropout with the same random numbers as the CPU: element n, in column-major order, uses number n of the generator.
 //
-// The generator makes numbers in blocks of four. Each thread of a warp makes one block, and the warp's 128 numbers then
-// go by shuffles to the threads that hold the elements: in round r thread l takes element 32 r + l, so that all
-// accesses to memory are of neighbours, and no number is made twice.
+// The generator computes numbers in blocks of four. Each thread of a warp computes one block; shuffles then distribute
+// the warp's 128 numbers to the threads that process the elements: in round r thread l takes element 32 r + l, so that
+// memory accesses are coalesced and no number is computed twice.
 #include <rondo/core/random.hpp>
 #include <rondo/cuda/operations.hpp>
 
@@ -15,8 +15,8 @@ namespace rondo::inline RONDO_ABI {
 namespace cuda {
 namespace {
 
-constexpr Index kBlock = 4;                     // numbers in a block of the generator
-constexpr Index kWarpNumbers = kBlock * kWarp;  // in those of a warp
+constexpr Index kBlock = 4;                     // numbers per block of the generator
+constexpr Index kWarpNumbers = kBlock * kWarp;  // per warp
 
 __device__ std::array<std::uint32_t, 4> draw_block(const Rng::State& from, std::uint64_t block) {
   const auto low = [](std::uint64_t word) { return static_cast<std::uint32_t>(word); };
@@ -24,7 +24,8 @@ __device__ std::array<std::uint32_t, 4> draw_block(const Rng::State& from, std::
   return philox({low(block), high(block), low(from.stream), high(from.stream)}, {low(from.seed), high(from.seed)});
 }
 
-/// An element is dropped if its number is below `threshold`. `skip` numbers of the first block are already drawn.
+/// An element is dropped if its number is below `threshold`. The first `skip` numbers of the first block are already
+/// used.
 template <class Scalar>
 __global__ void dropout_kernel(Rng::State from, std::uint32_t threshold, Scalar scale, MatrixView<const Scalar> x,
                                MatrixView<Scalar> mask, MatrixView<Scalar> y) {
@@ -60,7 +61,7 @@ template <class Scalar>
 void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
                      MatrixView<Scalar> y) {
   const Rng::State from = rng.state();
-  const Index count = x.rows * x.cols, warps = count / cuda::kWarpNumbers + 2;  // the first and the last may be broken
+  const Index count = x.rows * x.cols, warps = count / cuda::kWarpNumbers + 2;  // first and last may be partly used
   cuda::flatten_contiguous(x, mask, y);
   cuda::launch("dropout_forward", cuda::dropout_kernel<Scalar>, cuda::Warp::shape(warps), from,
                static_cast<std::uint32_t>(p * 0x1p32), static_cast<Scalar>(1 / (1 - p)), x, mask, y);
@@ -70,7 +71,8 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
 template <class Scalar>
 void dropout_backward(Cuda, ConstView<Scalar> mask, MatrixView<Scalar> d) {
   cuda::flatten_contiguous(mask, d);
-  cuda::launch("dropout_backward", cuda::dropout_backward_kernel<Scalar>, cuda::per_element_config(d.rows * d.cols), mask, d);
+  cuda::launch("dropout_backward", cuda::dropout_backward_kernel<Scalar>, cuda::per_element_config(d.rows * d.cols),
+               mask, d);
 }
 
 template void dropout_forward<float>(Cuda, double, Rng&, MatrixView<const float>, MatrixView<float>, MatrixView<float>);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What is computed number by number: a thread for each element of a matrix, going on with a stride of the whole grid,
-// so that any count works. Neighbouring threads take neighbouring rows, and so touch memory in whole lines.
+// Element-wise kernels: one thread per element of a matrix in a grid-stride loop. Neighbouring threads process
+// neighbouring rows, so that accesses are coalesced.
 #pragma once
 
 #include "../launch.cuh"
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// Views of one shape become one long column each, if none has a gap between its columns: an element is then found
-/// without a division.
+/// Reshapes contiguous views of the same shape to one column, so that indexing needs no division. Leaves views with
+/// gaps between columns unchanged.
 template <class... Views>
 void flatten_contiguous(Views&... a) {
   const bool gapless = ((a.stride == a.rows) && ...);

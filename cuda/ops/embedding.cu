@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Look-up of embedding columns by token, and its gradient.
 //
-// Backward: several columns of dy belong to one token, and their sum must not depend on who comes first. The host sorts
-// the columns by token (counting sort: those of one token keep their order); each token that occurs gets a block, whose
-// threads share the features and add the token's columns one after the other, as the CPU does, to the same bits.
+// Backward: several columns of dy may belong to one token, and the order of their sum must be fixed. The host sorts the
+// columns by token (counting sort, stable); each token that occurs gets a block, whose threads share the features and
+// add the token's columns in order, as the CPU does: the results are bit-identical.
 #include <rondo/cuda/operations.hpp>
 #include <rondo/recurrent/input.hpp>
 
@@ -28,7 +28,7 @@ __global__ void look_up_kernel(MatrixView<const Scalar> E, const std::int32_t* t
     }
 }
 
-/// A token that occurs, and its columns of dy: order[first], ..., order[last - 1].
+/// A token that occurs, and its columns in dy: order[first], ..., order[last - 1].
 struct Occurrences {
   Index token, first, last;
 };
@@ -46,11 +46,11 @@ __global__ void embedding_backward_kernel(const Occurrences* tokens, const Index
 
 struct SortedTokens {
   std::vector<Occurrences> occurring;
-  std::vector<Index> order;  // column numbers, by token; behind them nothing, for tokens that are none
+  std::vector<Index> order;  // column numbers sorted by token; entries for padding ids are unused
 };
 
 SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index per_column, Index vocabulary) {
-  std::vector<Index> next(static_cast<std::size_t>(vocabulary) + 1);  // where the next column of each token goes
+  std::vector<Index> next(static_cast<std::size_t>(vocabulary) + 1);  // position of the next column of each token
   for (std::int32_t token : tokens)
     if (token != kNoToken) ++next[static_cast<std::size_t>(token) + 1];
   SortedTokens sorted;

@@ -12,7 +12,7 @@ namespace cuda {
 namespace {
 
 int narrow(Index n) {
-  require_shape(n <= std::numeric_limits<int>::max(), "rondo::cuda: gemm: an extent of ", n, ", cuBLAS takes ",
+  require_shape(n <= std::numeric_limits<int>::max(), "rondo::cuda: gemm: a dimension of ", n, ", cuBLAS takes ",
                 std::numeric_limits<int>::max());
   return static_cast<int>(n);
 }

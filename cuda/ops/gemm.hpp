@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Matrix products by cuBLAS. Column-major is its own order, so that views go there as they are.
+// Matrix products by cuBLAS, which is column-major like the views.
 #pragma once
 
 #include "../runtime.hpp"
@@ -9,14 +9,14 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// What the factors of a product are, and how cuBLAS is to multiply them.
+/// Types of the operands of a product, and the cuBLAS compute type.
 struct GemmTypes {
   cudaDataType_t type;
   cublasComputeType_t compute;
 };
 
-/// Of floats or doubles in memory as they are; `tf32` lets the tensor cores round them. tf32x3 is ours alone: here
-/// fp32.
+/// Operands of float or double, not rounded in memory; `tf32` lets the tensor cores round them. cuBLAS has no tf32x3:
+/// it is fp32 here.
 template <class Scalar>
 GemmTypes gemm_types_of(Precision precision = Precision::fp32) {
   if constexpr (sizeof(Scalar) == 8)
@@ -25,10 +25,10 @@ GemmTypes gemm_types_of(Precision precision = Precision::fp32) {
     return {CUDA_R_32F, precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F};
 }
 
-/// Of words of 16 bits, fp16 or else bf16, summed in float.
+/// Operands of 16 bits, fp16 or else bf16, summed in float.
 inline GemmTypes gemm_types_of_16_bit(bool fp16) { return {fp16 ? CUDA_R_16F : CUDA_R_16BF, CUBLAS_COMPUTE_32F}; }
 
-/// A matrix whose type the GemmTypes tell.
+/// A matrix operand; GemmTypes has its element type.
 struct GemmOperand {
   const void* data;
   Index rows, cols, stride;
@@ -39,7 +39,7 @@ GemmOperand gemm_operand(MatrixView<T> a) {
   return {a.data, a.rows, a.cols, a.stride};
 }
 
-/// c = op(a) * op(b) + beta c, beta 0 or 1; c is not read where beta is 0. C is float, or double where the factors are.
+/// c = op(a) * op(b) + beta c, beta 0 or 1; c is not read where beta is 0. C is float, or double for double operands.
 void multiply(const GemmTypes& types, Op op_a, Op op_b, const GemmOperand& a, const GemmOperand& b, double beta,
               void* c, Index stride_c, Index rows, Index cols);
 

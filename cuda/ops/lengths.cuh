@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The lengths of a ragged batch, as kernels see them.
+// The lengths of a ragged batch, for kernels.
 #pragma once
 
 #include "../launch.cuh"
@@ -17,7 +17,7 @@ struct Lengths {
   __device__ bool active(Index column) const { return of == nullptr || column / batch < of[column % batch]; }
 };
 
-/// `lengths`: none, or one for each of the B sequences, on the host.
+/// `lengths`: empty, or one for each of the B sequences, on the host.
 inline Lengths upload_lengths(std::span<const Index> lengths, Index batch, Index time) {
   const Index* of = lengths.empty() ? nullptr : upload_scratch(Scratch::lengths, lengths.data(), batch);
   return {of, batch, time};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The losses: value and gradient in one kernel, the column being read from memory once and from the first-level cache
-// after that. A warp takes a column, or a whole block where columns are long. Each column leaves its loss as a double;
-// one block adds them, in an order that their number alone decides.
+// The losses: value and gradient in one kernel. It reads a column from memory once, and from L1 after that. A warp
+// takes a column, or a whole block if columns are long. Each column has its loss stored as a double; one block adds
+// them in an order that depends on their number alone.
 #include <rondo/core/loss.hpp>
 #include <rondo/cuda/operations.hpp>
 
@@ -16,7 +16,7 @@ namespace rondo::inline RONDO_ABI {
 namespace cuda {
 namespace {
 
-/// Columns longer than this get a block each.
+/// Longer columns get a block each.
 constexpr Index kWarpColumn = 1024;
 
 template <class Scalar>
@@ -24,7 +24,7 @@ Lengths lengths_of(const Sequence<Scalar, Cuda>& z) {
   return upload_lengths(z.lengths(), z.batch(), z.time());
 }
 
-/// A column that does not count.
+/// A column that is masked or has an ignored target.
 template <class ThreadGroup, class Scalar>
 __device__ void mask_column(Scalar* d, Index rows, double* loss) {
   if (d != nullptr)
@@ -63,8 +63,7 @@ __global__ void softmax_kernel(MatrixView<const Scalar> z, const std::int32_t* t
   }
 }
 
-/// loss = the sum of max(z, 0) - y z + log(1 + e), e = exp(-|z|), which overflows for no z;  d = scale (sigmoid(z) -
-/// y).
+/// loss = the sum of max(z, 0) - y z + log(1 + e), e = exp(-|z|), numerically stable;  d = scale (sigmoid(z) - y).
 template <class ThreadGroup, class Scalar>
 __device__ void bernoulli_column(const Scalar* z, const Scalar* y, Index K, Scalar scale, Scalar* d, double* loss) {
   using std::abs, std::exp, std::log1p;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Matrices between host and device, and within the device.
+// Copies between host and device, and within the device.
 #include "../runtime.hpp"
 
 #include <rondo/cuda/operations.hpp>
@@ -27,7 +27,7 @@ void copy_2d(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcpyKin
 template <class Scalar>
 void upload(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
   copy_2d<Scalar>(from, to, cudaMemcpyHostToDevice);
-  // From pageable memory the call has staged the bytes when it returns; from pinned memory it may not have.
+  // From pageable memory the bytes are staged when the call returns; from pinned memory they may not be.
   cuda::check(cudaStreamSynchronize(cuda::context().stream), "cudaStreamSynchronize");
 }
 

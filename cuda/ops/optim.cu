@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the optimiser does to one parameter, each in one pass over memory.
+// Update of one parameter by the optimiser, each kernel in one pass over memory.
 #include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
@@ -13,14 +13,17 @@ namespace rondo::inline RONDO_ABI {
 namespace cuda {
 namespace {
 
-/// An AdamStep's numbers, rounded once from double: in float 1 - beta2 is wrong by 1.3e-5, and so would be every step.
+/// The coefficients of an AdamStep, rounded once from double: in float 1 - beta2 has a relative error of 1.3e-5, and so
+/// would every step.
 template <class Scalar>
 struct AdamConstants {
   Scalar one_minus_beta1, one_minus_beta2, step_size, epsilon, inv_bias_correction2_sqrt, weight_decay_factor;
 };
 
-/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);  w = weight_decay_factor w - step_size m / (sqrt(v) / bias_correction2_sqrt + epsilon).
-/// Where to round only once is written out, so that no compiler chooses: the CPU's kernel gives the same bits.
+/// m += (1-beta1) (g - m);  v += (1-beta2) (g^2 - v);
+/// w = weight_decay_factor w - step_size m / (sqrt(v) / bias_correction2_sqrt + epsilon).
+/// Fused multiply-adds are explicit, so that rounding does not depend on the compiler: bit-identical to the CPU's
+/// kernel.
 template <class Scalar>
 __global__ void adam_kernel(AdamConstants<Scalar> s, MatrixView<Scalar> w, MatrixView<const Scalar> g,
                             MatrixView<Scalar> m, MatrixView<Scalar> v) {
@@ -36,9 +39,9 @@ __global__ void adam_kernel(AdamConstants<Scalar> s, MatrixView<Scalar> w, Matri
   });
 }
 
-constexpr Index kPartNumbers = 4096, kMostParts = 1024;
+constexpr Index kPartNumbers = 4096, kMaxParts = 1024;
 
-/// partial[p] = the sum of squares of part p of a's elements. A block for each part.
+/// partial[p] = the sum of squares of part p of a's elements. One block per part.
 template <class Scalar>
 __global__ void squared_norm_kernel(MatrixView<const Scalar> a, double* partial) {
   const Index count = a.rows * a.cols, p = blockIdx.x, parts = gridDim.x;
@@ -64,18 +67,19 @@ template <class Scalar>
 void adam_update(Cuda, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v) {
   const cuda::AdamConstants<Scalar> numbers{.one_minus_beta1 = Scalar(1 - s.beta1),
-                                          .one_minus_beta2 = Scalar(1 - s.beta2),
-                                          .step_size = Scalar(s.step_size),
-                                          .epsilon = Scalar(s.epsilon),
-                                          .inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
-                                          .weight_decay_factor = Scalar(s.weight_decay_factor)};
+                                            .one_minus_beta2 = Scalar(1 - s.beta2),
+                                            .step_size = Scalar(s.step_size),
+                                            .epsilon = Scalar(s.epsilon),
+                                            .inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
+                                            .weight_decay_factor = Scalar(s.weight_decay_factor)};
   cuda::flatten_contiguous(w, g, m, v);
-  cuda::launch("adam_update", cuda::adam_kernel<Scalar>, cuda::per_element_config(w.rows * w.cols), numbers, w, g, m, v);
+  cuda::launch("adam_update", cuda::adam_kernel<Scalar>, cuda::per_element_config(w.rows * w.cols), numbers, w, g, m,
+               v);
 }
 
 template <class Scalar>
 double squared_norm(Cuda, MatrixView<Scalar> a) {
-  const Index parts = std::clamp<Index>(a.rows * a.cols / cuda::kPartNumbers, 1, cuda::kMostParts);
+  const Index parts = std::clamp<Index>(a.rows * a.cols / cuda::kPartNumbers, 1, cuda::kMaxParts);
   double* partial = cuda::scratch<double>(cuda::Scratch::partial_sums, parts);
   cuda::flatten_contiguous(a);
   cuda::launch("squared_norm", cuda::squared_norm_kernel<Scalar>,

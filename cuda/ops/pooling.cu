@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pooling over time. Forward, a thread takes one feature of one sequence, and for the mean adds its steps up one after
-// the other, as the CPU does, to the same bits; backward, a thread takes one element of the gradient.
+// Pooling over time. Forward, a thread takes one feature of one sequence; for the mean it adds the steps in order, as
+// the CPU does, so that results are bit-identical. Backward, a thread takes one element of the gradient.
 #include <rondo/cuda/operations.hpp>
 
 #include "elements.cuh"
@@ -11,7 +11,8 @@ namespace rondo::inline RONDO_ABI {
 namespace cuda {
 namespace {
 
-/// Which step of a sequence of so many feeds row i: the last, or of rows of the reverse direction the first.
+/// The step of a sequence of `length` that feeds row i: the last one, or the first one for rows of the reverse
+/// direction.
 struct LastStep {
   Index forward_rows;
   __device__ Index step(Index i, Index length) const { return i < forward_rows ? length - 1 : 0; }
@@ -52,7 +53,7 @@ __global__ void mean_backward_kernel(MatrixView<const Scalar> d_out, Lengths len
   });
 }
 
-/// Of a batch with so many sequences and, all steps side by side, columns.
+/// Lengths for a batch of `batch` sequences and `columns` columns over all steps.
 Lengths lengths_of(std::span<const Index> lengths, Index batch, Index columns) {
   return upload_lengths(lengths, batch, batch > 0 ? columns / batch : 0);
 }
@@ -70,8 +71,9 @@ void last_step_forward(Cuda, ConstView<Scalar> y, std::span<const Index> lengths
 template <class Scalar>
 void last_step_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, Index reverse_rows,
                         MatrixView<Scalar> dy) {
-  cuda::launch("last_step_backward", cuda::last_step_backward_kernel<Scalar>, cuda::per_element_config(dy.rows * dy.cols), d_out,
-               cuda::lengths_of(lengths, d_out.cols, dy.cols), cuda::LastStep{dy.rows - reverse_rows}, dy);
+  cuda::launch("last_step_backward", cuda::last_step_backward_kernel<Scalar>,
+               cuda::per_element_config(dy.rows * dy.cols), d_out, cuda::lengths_of(lengths, d_out.cols, dy.cols),
+               cuda::LastStep{dy.rows - reverse_rows}, dy);
 }
 
 template <class Scalar>
@@ -82,8 +84,8 @@ void mean_over_time_forward(Cuda, ConstView<Scalar> y, std::span<const Index> le
 
 template <class Scalar>
 void mean_over_time_backward(Cuda, ConstView<Scalar> d_out, std::span<const Index> lengths, MatrixView<Scalar> dy) {
-  cuda::launch("mean_over_time_backward", cuda::mean_backward_kernel<Scalar>, cuda::per_element_config(dy.rows * dy.cols), d_out,
-               cuda::lengths_of(lengths, d_out.cols, dy.cols), dy);
+  cuda::launch("mean_over_time_backward", cuda::mean_backward_kernel<Scalar>,
+               cuda::per_element_config(dy.rows * dy.cols), d_out, cuda::lengths_of(lengths, d_out.cols, dy.cols), dy);
 }
 
 template void last_step_forward<float>(Cuda, ConstView<float>, std::span<const Index>, Index, MatrixView<float>);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Groups of threads that bring many numbers down to one: a warp, by shuffles, or a block. What a group computes depends
-// on its size alone, never on the grid: the same bits on every GPU.
+// Reductions over groups of threads: a warp, by shuffles, or a block. The order of a sum depends on the group's size
+// alone, never on the grid: results are bit-identical on every GPU.
 #pragma once
 
 #include "../launch.cuh"
@@ -11,19 +11,20 @@ inline constexpr unsigned kWarp = 32;
 
 /// The 32 threads of a warp.
 struct Warp {
-  static __device__ unsigned rank() { return threadIdx.x % kWarp; }  // of this thread, in its group
+  static __device__ unsigned rank() { return threadIdx.x % kWarp; }  // of this thread in its group
   static __device__ constexpr unsigned size() { return kWarp; }
   static __device__ Index index() { return (Index{blockIdx.x} * blockDim.x + threadIdx.x) / kWarp; }  // of the group
   static __device__ Index count() { return Index{gridDim.x} * (blockDim.x / kWarp); }
 
-  /// A launch of `groups` groups, or fewer that take several turns each.
+  /// A launch of `groups` groups; if the grid is limited, each takes several items in a loop.
   static LaunchConfig shape(Index groups) { return per_element_config(groups * kWarp); }
 
-  /// All values of the group by `combine`, which commutes; every thread gets the same bits. All threads must call.
+  /// Reduces the values of all threads of the group by the commutative `combine`; every thread gets the same result.
+  /// All threads must call.
   template <class T, class F>
   static __device__ T reduce(T value, F&& combine) {
-    for (unsigned apart = kWarp / 2; apart > 0; apart /= 2)
-      value = combine(value, __shfl_xor_sync(0xFFFFFFFF, value, static_cast<int>(apart)));
+    for (unsigned distance = kWarp / 2; distance > 0; distance /= 2)
+      value = combine(value, __shfl_xor_sync(0xFFFFFFFF, value, static_cast<int>(distance)));
     return value;
   }
 };
@@ -44,7 +45,7 @@ struct Block {
     __syncthreads();
     value = of_warp[0];
     for (unsigned w = 1; w < kThreads / kWarp; ++w) value = combine(value, of_warp[w]);
-    __syncthreads();  // the next call may write only when all have read
+    __syncthreads();  // all must have read before the next call writes
     return value;
   }
 };

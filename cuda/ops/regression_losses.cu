@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Regression losses: value and gradient in one pass, a thread an element. The elements fall into parts, a block each;
-// a block adds its own up in double, and one more block adds up the parts, in an order that their number alone decides.
+// Regression losses: value and gradient in one pass, one thread per element. The elements are divided into parts, one
+// block each; a block sums its part in double, and one more block adds the parts in an order that depends on their
+// number alone.
 #include <rondo/core/regression_loss.hpp>
 #include <rondo/cuda/operations.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What kernels say to the hardware in its own words, and what cannot be said in C++: shared memory of a size that the
-// launch decides, loads past the first cache, barriers over a grid and a cluster, the memory of a neighbour in the
-// cluster, tile products of the tensor cores. Instructions and fragment layouts: NVIDIA, "PTX ISA" 8.0 and later. The
-// tests have the same functions in plain C++, with which the kernels run on the CPU.
+// Inline PTX wrappers, and other device code without an equivalent in C++: dynamic shared memory, loads that bypass L1,
+// barriers over a grid and a cluster, distributed shared memory, tile products on tensor cores. Instructions and
+// fragment layouts: NVIDIA, "PTX ISA" 8.0 and later. The tests have the same functions in plain C++ to run the kernels
+// on the CPU.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -22,8 +22,7 @@ __device__ T* shared_memory() {
   return reinterpret_cast<T*>(dynamic_shared);
 }
 
-/// Reads and writes past the first-level cache, which does not see what other multiprocessors write. T has 4, 8 or 16
-/// bytes, or 2.
+/// Reads and writes that bypass L1, which is not coherent across multiprocessors. T has 2, 4, 8 or 16 bytes.
 template <class T>
 __device__ T load_l2(const T* p) {
   return __ldcg(p);
@@ -35,8 +34,9 @@ __device__ void store_l2(T* p, T value) {
 
 // ---- barriers
 
-/// The barrier of all threads of all blocks of a cooperative launch, in two halves: what was written before arriving is
-/// seen after waiting. `arrived` is one zeroed word of global memory; `round` is the thread's own count, 0 at first.
+/// Barrier of all threads of all blocks of a cooperative launch, split into arrive and wait: writes before the arrival
+/// are visible after the wait. `arrived` is one zeroed word of global memory; `round` is a counter of the thread, 0 at
+/// first.
 __device__ inline void grid_arrive(unsigned* arrived, unsigned& round) {
   ++round;
   __syncthreads();
@@ -44,7 +44,7 @@ __device__ inline void grid_arrive(unsigned* arrived, unsigned& round) {
 }
 __device__ inline void grid_wait(const unsigned* arrived, unsigned blocks, unsigned round) {
   if (threadIdx.x == 0) {
-    const unsigned all = round * blocks;  // wraps around with `now`: the difference decides
+    const unsigned all = round * blocks;  // both counters wrap around: compare their difference
     unsigned now;
     do {
       asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(now) : "l"(arrived) : "memory");
@@ -53,14 +53,14 @@ __device__ inline void grid_wait(const unsigned* arrived, unsigned blocks, unsig
   __syncthreads();
 }
 
-/// Whether the architecture that is being compiled for has clusters.
+/// Whether the target architecture has clusters.
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 inline constexpr bool kHasClusters = true;
 #else
 inline constexpr bool kHasClusters = false;
 #endif
 
-/// This block's place in its cluster, and how many blocks that has.
+/// Rank of this block in its cluster, and the number of blocks in the cluster.
 __device__ inline unsigned cluster_rank() {
   unsigned rank = 0;
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
@@ -76,8 +76,8 @@ __device__ inline unsigned cluster_blocks() {
   return blocks;
 }
 
-/// The barrier of all threads of a cluster in two halves: what was written before arriving is seen after waiting. It
-/// wants whole warps, which a loop may have left in pieces.
+/// Barrier of all threads of a cluster, split into arrive and wait: writes before the arrival are visible after the
+/// wait. Requires converged warps, hence the __syncwarp.
 __device__ inline void cluster_arrive() {
   __syncwarp();
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
@@ -95,7 +95,8 @@ __device__ inline void cluster_barrier() {
   cluster_wait();
 }
 
-/// Writes to the place in block `rank`'s shared memory that `mine` is in ours. T has 4, 8 or 16 bytes.
+/// Stores to the shared memory of block `rank` of the cluster, at the address that corresponds to `mine` in this
+/// block's. T has 4, 8 or 16 bytes.
 template <class T>
 __device__ void store_peer(T* mine, unsigned rank, T value) {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
@@ -115,13 +116,13 @@ __device__ void store_peer(T* mine, unsigned rank, T value) {
 #endif
 }
 
-// ---- numbers of 16 bits, and floats of 19
+// ---- 16-bit floats, and tf32 (19 bits)
 
 struct Bf16 {};
 struct Fp16 {};
 struct Tf32 {};
 
-/// To the nearest; of bf16 and fp16 halves to even, of tf32 away from zero.
+/// Rounding to nearest: ties to even for bf16 and fp16, away from zero for tf32.
 __device__ inline std::uint16_t round_to(Bf16, float value) {
   std::uint16_t bits;
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
@@ -146,10 +147,10 @@ __device__ inline float widen(Fp16, std::uint16_t bits) {
 }
 
 // ---- tile products of a warp: d (16 x 8) += a (16 x K) b (K x 8). With group = lane / 4 and place = lane % 4, a lane
-// holds of d the rows group and group + 8, each in columns 2 place and 2 place + 1; of a the same rows, of b column
-// group:
-//   K = 16, two words a register   k = 2 place, 2 place + 1, and the same + 8   a: row, row + 8, then both at k + 8
-//   K = 8, one float a register    k = place, and place + 4
+// holds rows group and group + 8 of d, each in columns 2 place and 2 place + 1; the same rows of a; column group of b:
+//
+//   K = 16, two elements per register   k = 2 place, 2 place + 1, and the same + 8   a: row, row + 8, then both at k +
+//   8 K = 8, one float per register       k = place, and place + 4
 
 __device__ inline void multiply_tile(Bf16, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   asm volatile(

@@ -13,8 +13,7 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// Nothing was measured on a GPU yet. Until then the algorithm is the one that is right by the least means; another
-/// enters here with its figures, never before it has run.
+/// Default until measurements on a GPU exist: the simplest algorithm.
 RecurrentAlgorithm measured_best(const DeviceInfo&, Precision, Index, Index, bool) {
   return RecurrentAlgorithm::stepwise;
 }
@@ -45,14 +44,15 @@ const LowPrecision& operands_of(const BackwardArguments<Scalar>& a) {
   return a.dz_low;
 }
 
-/// The precision of an algorithm's products: that of its operands, where they are of 16 bits.
+/// The precision of an algorithm's products: that of its operands if they have 16 bits.
 template <class Arguments>
 Precision product_precision(const Arguments& a, Precision precision) {
   if (!operands_of(a).data) return precision;
   return operands_of(a).fp16 ? Precision::fp16 : Precision::bf16;
 }
 
-/// The persistent algorithms read 16 bytes at once from rows of y whose number allows it: a row has to begin there.
+/// If H and y's stride are multiples of 4, the persistent algorithms read rows of y 16 bytes at a time, which requires
+/// an aligned y.
 template <class Scalar>
 bool is_aligned(const ForwardArguments<Scalar>& a) {
   return a.H % 4 != 0 || a.y.stride % 4 != 0 || reinterpret_cast<std::uintptr_t>(a.y.data) % 16 == 0;
@@ -62,41 +62,42 @@ bool is_aligned(const BackwardArguments<Scalar>&) {
   return true;
 }
 
-/// a, rounded as the operands are.
+/// a, rounded to the type of the operands.
 const std::uint16_t* rounded(MatrixView<const float> a, bool fp16, Buffer<std::uint16_t, Cuda>& to) {
   to.resize(a.rows * a.cols);
   round_to_low(a, fp16, to.data());
   return to.data();
 }
 
-/// What is asked for, if the layer is one for it.
+/// The requested algorithm, if the layer supports it; else the next simpler one.
 template <class Cell, class Scalar>
 RecurrentAlgorithm requested_algorithm(const RecurrentShape& shape, Precision precision, Index B, bool backward) {
   const Context::Impl& current = context();
   const bool persistent = persistent_supports<Cell, Scalar>(shape);
-  RecurrentAlgorithm asked = current.algorithm;
-  if (asked == RecurrentAlgorithm::automatic)
-    asked =
+  RecurrentAlgorithm requested = current.algorithm;
+  if (requested == RecurrentAlgorithm::automatic)
+    requested =
         persistent ? measured_best(current.device, precision, shape.hidden, B, backward) : RecurrentAlgorithm::stepwise;
-  return persistent || asked == RecurrentAlgorithm::stepwise ? asked : RecurrentAlgorithm::graph;
+  return persistent || requested == RecurrentAlgorithm::stepwise ? requested : RecurrentAlgorithm::graph;
 }
 
 }  // namespace
 
 template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
-  const RecurrentAlgorithm asked = requested_algorithm<Cell, Scalar>(shape, precision, 1, false);
-  if (asked == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
-    return asked;
-  if (asked != RecurrentAlgorithm::cluster_persistent && asked != RecurrentAlgorithm::grid_persistent) return asked;
+  const RecurrentAlgorithm requested = requested_algorithm<Cell, Scalar>(shape, precision, 1, false);
+  if (requested == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
+    return requested;
+  if (requested != RecurrentAlgorithm::cluster_persistent && requested != RecurrentAlgorithm::grid_persistent)
+    return requested;
   return grid_persistent_fits(shape.hidden, 1, precision) ? RecurrentAlgorithm::grid_persistent
                                                           : RecurrentAlgorithm::graph;
 }
 
 template <class Cell, class Arguments, class Scalar>
-void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<const Scalar>& w,
+void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeights<const Scalar>& w,
                    RecurrentWorkspace<Scalar, Cuda>& work) {
-  const Precision precision = product_precision(a, asked);
+  const Precision precision = product_precision(a, requested);
   RecurrentAlgorithm& chosen = context().last_algorithm;
   chosen = requested_algorithm<Cell, Scalar>(w.shape, precision, a.step_order.B, kBackward<Arguments>);
   if (a.step_order.T == 0 || a.step_order.B == 0) chosen = RecurrentAlgorithm::stepwise;
@@ -120,7 +121,7 @@ void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<c
       if (w.projection.data) low.projection = rounded(w.projection, operands.fp16, work.projection_low);
     }
   const bool whole = a.first == 0 && a.last == a.steps();
-  if (!whole) chosen = RecurrentAlgorithm::stepwise;  // of a piece of a wavefront a graph would be used once
+  if (!whole) chosen = RecurrentAlgorithm::stepwise;  // a graph of a wavefront's piece would be used only once
   if (chosen == RecurrentAlgorithm::stepwise) return enqueue_stepwise<Cell>(a, precision, low);
   struct Key {
     Arguments a;
@@ -131,7 +132,7 @@ void run_algorithm(const Arguments& a, Precision asked, const RecurrentWeights<c
   graph_of<Arguments>(work).run(Key{a, precision, low}, [&] { enqueue_stepwise<Cell>(a, precision, low); });
 }
 
-/// To write it out for a cell is to write out the functions whose addresses it has.
+/// Explicit instantiation of this struct instantiates the functions.
 template <class Cell, class Scalar>
 struct AlgorithmInstances {
   static constexpr auto* kRunForward = &run_algorithm<Cell, ForwardArguments<Scalar>, Scalar>;

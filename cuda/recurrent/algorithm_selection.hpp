@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which algorithm runs.
+// Selects the algorithm of a pass.
 #pragma once
 
 #include "arguments.hpp"
@@ -9,19 +9,19 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// What `automatic` means for this pass of the LSTM: the fastest of the algorithms that were measured on such a device.
+/// The algorithm that `automatic` selects for a pass of the LSTM: the fastest one in measurements on such a device.
 RecurrentAlgorithm measured_best(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward);
 
-/// Whether the persistent algorithms have kernels for such a layer. Whether it fits the device is another question:
-/// enqueue_grid_persistent and enqueue_cluster_persistent answer it.
+/// Whether the persistent algorithms have kernels for such a layer. Whether it fits the device is decided by
+/// enqueue_grid_persistent and enqueue_cluster_persistent.
 template <class Cell, class Scalar>
 bool persistent_supports(const RecurrentShape& shape);
 
-/// The algorithm of a forward pass over one column, which is that of any batch.
+/// The algorithm of a forward pass over a batch of one.
 template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision);
 
-/// Runs the algorithm that the context asks for, or the next simpler one that can.
+/// Runs the requested algorithm of the context, or the next simpler one that supports the layer and the device.
 template <class Cell, class Arguments, class Scalar>
 void run_algorithm(const Arguments& a, Precision precision, const RecurrentWeights<const Scalar>& w,
                    RecurrentWorkspace<Scalar, Cuda>& work);

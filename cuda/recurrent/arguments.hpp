@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What the algorithms take: plain data, the same for all of them. Legend: H hidden units, P outputs (H, unless there is
-// a projection), G gates and N blocks of the cell, B batch, T time steps. Matrices are contiguous, column-major, unless
-// they have a stride.
+// Arguments of the algorithms: plain data, the same for all of them. Legend: H hidden units, P outputs (H without a
+// projection), G gates and N blocks of the cell, B batch, T time steps. Matrices are contiguous and column-major,
+// unless they have a stride.
 //
-// Steps are counted in the order in which a pass visits them: step s of a forward direction is time s, that of a
-// reverse one T - 1 - s; coming back it is the other way round. See recurrent/steps.hpp.
+// Steps are numbered in the order of a pass: step s of a forward pass is time s for a forward direction and T - 1 - s
+// for a reverse one; the other way round for a backward pass. See recurrent/steps.hpp.
 #pragma once
 
 #include <rondo/core/precision.hpp>
@@ -14,7 +14,7 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// Columns, `stride` apart, of a matrix that may be some rows of a taller one.
+/// Columns with stride `stride`; they may be some rows of a taller matrix.
 template <class T>
 struct Columns {
   T* data = nullptr;
@@ -24,14 +24,14 @@ struct Columns {
   bool operator==(const Columns&) const = default;
 };
 
-/// Where cells leave the 16-bit operands of the next product, and of which kind they are; null: nowhere.
+/// Where cells write the 16-bit operands of the next product, and their type; null: nowhere.
 struct LowPrecision {
   std::uint16_t* data = nullptr;
   bool fp16 = false;  // else bf16
   bool operator==(const LowPrecision&) const = default;
 };
 
-/// What a pass needs to know of time.
+/// The order of time steps and the lengths of sequences.
 struct StepOrder {
   Index B, T;
   bool reverse;                 // direction of the layer
@@ -39,16 +39,16 @@ struct StepOrder {
 
   constexpr Index length(Index b) const { return lengths ? lengths[b] : T; }
   constexpr bool active(Index b, Index t) const { return t < length(b); }
-  /// The time of step s of the forward pass, and of the pass that comes back.
+  /// The time of step s of the forward pass, and of step s of the backward pass.
   constexpr Index time(Index s) const { return reverse ? T - 1 - s : s; }
   constexpr Index backward_time(Index s) const { return reverse ? s : T - 1 - s; }
-  /// The time that is visited before t.
+  /// The time of the step before t in the order of the forward pass.
   constexpr Index before(Index t) const { return reverse ? t + 1 : t - 1; }
-  /// Whether sequence b enters at time t, from its initial state.
+  /// Whether time t is the first step of sequence b, which reads the initial state.
   constexpr bool begins(Index b, Index t) const { return reverse ? t + 1 == length(b) : t == 0; }
-  /// Whether time t is the one before that: coming back, where the gradient of the initial state is.
+  /// Whether time t is one before that: there a backward pass has the gradient of the initial state.
   constexpr bool holds_initial_state(Index b, Index t) const { return reverse ? t == length(b) : t < 0; }
-  /// Whether the way back enters sequence b at time t, or finds it empty.
+  /// Whether time t is the last step of sequence b, where its backward pass starts; or the last possible one, if empty.
   constexpr bool ends(Index b, Index t) const { return reverse ? t == 0 : t + 1 == length(b); }
   bool operator==(const StepOrder&) const = default;
 };
@@ -59,17 +59,17 @@ struct ForwardArguments {
   StepOrder step_order;
   Index first, last;         // steps of this run: [first, last) of T
   const Scalar* R;           // GH x P
-  const Scalar* projection;  // P x H; null: P = H, and h is what the cell gives
-  const Scalar* peepholes;   // H x 3, or as many as the cell has
+  const Scalar* projection;  // P x H; null: P = H, and h is the cell's output
+  const Scalar* peepholes;   // H x kPeepholeCount
   const Scalar* bias;        // NH
   Scalar* gates;             // NH x B x T  in: W x; out: the gates
   const Scalar* h0;          // P x B
   const Scalar* c0;          // H x B
-  Scalar* c;                 // H x B x T   of cells that have c
+  Scalar* c;                 // H x B x T   for cells with c
   Scalar* tanh_c;            // H x B x T
-  Columns<Scalar> y;         // P x B x T   while a reverse pass runs, its padding holds h0 where a sequence enters next
-  Scalar* m;                 // H x B x T   what the cell gives to a projection
-  LowPrecision h_low;        // P x B x (T+1)  what R multiplies at step s is in slot s
+  Columns<Scalar> y;         // P x B x T   during a reverse pass, the step before a sequence starts holds its h0
+  Scalar* m;                 // H x B x T   cell output before the projection
+  LowPrecision h_low;        // P x B x (T+1)  slot s: the operand of R at step s
   LowPrecision m_low;        // H x B       of one step
   bool operator==(const ForwardArguments&) const = default;
 
@@ -83,7 +83,7 @@ struct BackwardArguments {
   Index first, last;         // steps of this run, the last time step first: [first, last) of T + 1
   const Scalar* R;           // GH x P
   const Scalar* projection;  // P x H, or null
-  const Scalar* peepholes;   // H x 3, or as many as the cell has
+  const Scalar* peepholes;   // H x kPeepholeCount
   const Scalar* gates;       // NH x B x T
   const Scalar* h0;          // P x B
   const Scalar* c0;          // H x B
@@ -95,36 +95,36 @@ struct BackwardArguments {
   Scalar* dc;                // H x B       in: the gradient of the final cell; out: of the initial one
   Scalar* dh;                // P x B       R^T dz of the step before
   Scalar* dz;                // NH x B x T
-  Scalar* dh_total;          // P x B x T   of a projection: the gradient of h(t)
-  Scalar* dm;                // H x B       of a projection: the gradient of m(t)
+  Scalar* dh_total;          // P x B x T   with a projection: the gradient of h(t)
+  Scalar* dm;                // H x B       with a projection: the gradient of m(t)
   LowPrecision dz_low;       // NH x B x T
-  LowPrecision dh_low;       // P x B x T   dh_total's
+  LowPrecision dh_low;       // P x B x T   of dh_total
   bool operator==(const BackwardArguments&) const = default;
 
   constexpr Index steps() const { return step_order.T + 1; }
 };
 
-/// The factors that the stepwise algorithm multiplies by, rounded to bf16 or fp16 where the precision says so.
+/// The stepwise algorithm's left operands in bf16 or fp16, if the precision requires them.
 struct LowPrecisionWeights {
   const std::uint16_t* R = nullptr;           // GH x P
   const std::uint16_t* projection = nullptr;  // P x H
   bool operator==(const LowPrecisionWeights&) const = default;
 };
 
-/// Takes any cell and shape.
+/// Supports any cell and shape.
 template <class Cell, class Scalar>
 void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low);
 template <class Cell, class Scalar>
 void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low);
 
-/// The persistent algorithms, of the LSTM in float without a projection. They give false, and do nothing, where device
-/// or shape are not for them.
+/// The persistent algorithms, for the LSTM in float without a projection. They return false, and enqueue nothing, if
+/// the device or the shape is not supported.
 bool enqueue_grid_persistent(const ForwardArguments<float>& a, Precision precision, std::uint32_t* barrier);
 bool enqueue_grid_persistent(const BackwardArguments<float>& a, Precision precision, std::uint32_t* barrier);
 bool enqueue_cluster_persistent(const ForwardArguments<float>& a, Precision precision);
 bool enqueue_cluster_persistent(const BackwardArguments<float>& a, Precision precision);
 
-/// Whether they would take such a forward pass.
+/// Whether they support such a forward pass.
 bool grid_persistent_fits(Index H, Index B, Precision precision);
 bool cluster_persistent_fits(Index H, Index B, Precision precision);
 

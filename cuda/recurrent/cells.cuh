@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The cell of one unit of one column at one step, forward and backward, as every algorithm computes it:
 //
-//   load      what the recurrent product does not change, ahead of that product
-//   compute   the cell, of that and of the product
-//   publish   writes what the next product multiplies, before other threads learn that the step is done
+//   load      reads the inputs that do not depend on the recurrent product, before that product
+//   compute   computes the cell from them and the product
+//   publish   writes the operand of the next product, before the barrier of the step
 //   store     writes the rest
 #pragma once
 
@@ -55,7 +55,7 @@ struct Peepholes {
   }
 };
 
-/// Forward. A unit takes one number of the product R h_before for each gate, and gives one: h(t), or m(t) to a
+/// Forward. A unit reads one element of the product R h_before per gate and has one output: h(t), or m(t) with a
 /// projection.
 template <class Cell, class S>
 struct ForwardCells {
@@ -64,8 +64,8 @@ struct ForwardCells {
   static constexpr int kProductsPerUnit = Cell::kGates, kOutputsPerUnit = 1;
   ForwardArguments<Scalar> a;
 
-  /// `before` is the state that the cell itself goes on from, c(t-1) or else h(t-1). In padding it is what R multiplies
-  /// at the next step: h0, where a reverse pass enters a sequence there.
+  /// `before` is the cell's own previous state: c(t-1), or h(t-1) for cells without c. In padding it is the operand of
+  /// R at the next step: h0, if a sequence of a reverse pass starts there, else zero.
   struct Inputs {
     Scalar z[Cell::kBlocks], before;
     Peepholes<Cell, Scalar> peepholes;
@@ -122,7 +122,8 @@ struct ForwardCells {
     else
       a.y(u, column) = r.outputs[0];  // (7)
     if constexpr (sizeof(Scalar) == 4)
-      store_low_precision(a.projection ? a.m_low : a.h_low, a.projection ? state : state + a.H * a.step_order.B * (s + 1), r.outputs[0]);
+      store_low_precision(a.projection ? a.m_low : a.h_low,
+                          a.projection ? state : state + a.H * a.step_order.B * (s + 1), r.outputs[0]);
   }
 
   __device__ void store(Index s, Index u, Index b, const Results& r) const {
@@ -135,9 +136,9 @@ struct ForwardCells {
   }
 };
 
-/// Backward. A unit takes one number: of the product R^T dz(t+1), or of a projection dm(t); and gives all blocks of
-/// dz(t), of which the next product takes those of the gates. Step T is the one before the first: it takes the gradient
-/// of the initial state and gives nothing.
+/// Backward. A unit reads one element: of the product R^T dz(t+1), or of dm(t) with a projection. Its outputs are all
+/// blocks of dz(t); the next product reads those of the gates. Step T, one before the first, computes the gradient of
+/// the initial state and has no outputs.
 template <class Cell, class S>
 struct BackwardCells {
   using Scalar = S;
@@ -185,7 +186,7 @@ struct BackwardCells {
     Results r{};
     r.active = in.active, r.initial_state = in.initial_state;
     r.dh = in.ends ? in.dh_end : product[0];
-    if (in.initial_state && !Cell::kHasC) r.dh += in.dc;  // the cell's own state is h
+    if (in.initial_state && !Cell::kHasC) r.dh += in.dc;  // without c the cell's state is h
     if (!in.active) return r;
     const Scalar dh = in.dy + r.dh;  // (8) forward: y = h, and step t+1
     r.dc = in.dc;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ContextPool: contexts with a stream each, on which parts of one thread's work run side by side, ordered by events.
-// Plain C++.
+// ContextPool: contexts with a stream each, to run parts of one thread's work concurrently, ordered by events. Plain
+// C++.
 #pragma once
 
 #include "../runtime.hpp"
@@ -21,7 +21,7 @@ class Event {
   cudaEvent_t handle() const { return event_; }
 
   void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
-  /// What comes next on `waiting` comes after all that is on `done` now.
+  /// Work enqueued on `waiting` from now on runs after all work that is now on `done`.
   void order(cudaStream_t done, cudaStream_t waiting) {
     record(done);
     check(cudaStreamWaitEvent(waiting, event_, 0), "cudaStreamWaitEvent");
@@ -31,8 +31,8 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-/// The calling thread's context and as many more of its kind as it takes. They begin after what the caller's stream has
-/// to do now.
+/// The calling thread's context and further ones, `count` in total. Their work starts after the work that is now on the
+/// caller's stream.
 class ContextPool {
  public:
   explicit ContextPool(std::size_t count) {
@@ -50,12 +50,12 @@ class ContextPool {
   Context& operator[](std::size_t l) { return *contexts_[l]; }
   std::size_t size() const { return contexts_.size(); }
 
-  /// Stream `later` goes on after all that `sooner` has to do now.
+  /// Further work of context `later` runs after the work that context `sooner` has now.
   void order(std::size_t sooner, std::size_t later) {
     event_.order(contexts_[sooner]->stream(), contexts_[later]->stream());
   }
 
-  /// The caller's stream goes on after all contexts.
+  /// Further work of the caller's stream runs after the work of all contexts.
   void join() {
     for (std::size_t l = contexts_.size() - 1; l > 0; --l) order(l, 0);
     contexts_[0]->impl().last_algorithm = contexts_.back()->last_algorithm();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The directions of a layer side by side, each on a stream. They share nothing that is written but the gradient of
-// their input: the second one's is added once the first one's is there.
+// The directions of a layer run concurrently, each on a stream. The only output that they share is the gradient of
+// their input: the second one accumulates into it after the first one has written it.
 #include "context_pool.hpp"
 #include "pass.hpp"
 
@@ -14,7 +14,7 @@ namespace rondo::inline RONDO_ABI::cuda {
 struct Fork::Impl {
   explicit Impl(std::size_t parts) : contexts(parts), enqueued(parts) {}
   ContextPool contexts;
-  std::vector<Event> enqueued;  // [n]: all of part n - 1
+  std::vector<Event> enqueued;  // [n]: recorded after part n - 1
 };
 
 Fork::Fork(Index parts) : impl_(std::make_unique<Impl>(static_cast<std::size_t>(parts))) {}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The product of a persistent algorithm in true fp32: a block's rows of the weights, loaded once, times the vectors of
-// some columns, at every step. Part of the weights stays in registers, the rest in shared memory. What comes out are
-// partial sums, one for each split of the depth, which the cells add in their order:
+// The product of a persistent algorithm in true fp32: at every step, a block's rows of the weights times the vectors of
+// some columns. The weights are loaded once: a part stays in registers, the rest in shared memory. The results are
+// partial sums, one for each split of the depth, which the cells add in order:
 //
 //   partial[(split * columns + column) * row_pitch + row]
 //
-// `weight(row, k)` gives a weight, or zero outside.
+// `weight(row, k)` returns a weight, or zero outside the matrix.
 #pragma once
 
 #include "persistent_shape.hpp"
@@ -14,33 +14,33 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// Leaves in `sums` what kLanes neighbouring lanes have in theirs together: lane l keeps N / kLanes of the N sums,
-/// those from l N / kLanes on; where there are fewer sums than lanes, kLanes / N neighbours keep the same one. Halves
-/// change hands, so that N sums cost about N shuffles and not N for each halving.
+/// Reduces `sums` over kLanes neighbouring lanes: lane l ends with N / kLanes of the N sums, from sum l N / kLanes on;
+/// if there are fewer sums than lanes, kLanes / N neighbours have the same one. Lanes exchange halves, so that N sums
+/// cost about N shuffles and not N for each halving.
 template <int kLanes, int N>
 __device__ void sum_over_lanes(float (&sums)[N]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   int n = N;
 #pragma unroll
-  for (int apart = kLanes / 2; apart > 0; apart /= 2) {
-    const bool upper = (lane & apart) != 0;
+  for (int distance = kLanes / 2; distance > 0; distance /= 2) {
+    const bool upper = (lane & distance) != 0;
     if (n > 1) {
       n /= 2;
 #pragma unroll
       for (int i = 0; i < N / 2; ++i)
         if (i < n) {
-          const float given = upper ? sums[i] : sums[i + n], kept = upper ? sums[i + n] : sums[i];
-          sums[i] = kept + __shfl_xor_sync(0xffffffffu, given, apart);
+          const float sent = upper ? sums[i] : sums[i + n], own = upper ? sums[i + n] : sums[i];
+          sums[i] = own + __shfl_xor_sync(0xffffffffu, sent, distance);
         }
     } else {
-      sums[0] += __shfl_xor_sync(0xffffffffu, sums[0], apart);
+      sums[0] += __shfl_xor_sync(0xffffffffu, sums[0], distance);
     }
   }
 }
 
 /// FMA on floats. A thread takes four rows (a quad; forward the gates of one unit) and one part of the depth, every
-/// parts-th group of four k's; kLanes neighbouring lanes have the same quad and sum their parts among themselves, what
-/// further parts there are is a split. Weights in shared memory lie as [k][quad][part] of four floats: neighbouring
+/// parts-th group of four k's. kLanes neighbouring lanes have the same quad and reduce their parts by shuffles; the
+/// remaining parts form the splits. Weights in shared memory are stored as [k][quad][part] of four floats: neighbouring
 /// lanes read neighbouring weights and neighbouring values. kColumns columns share each weight that is read.
 template <int kColumns, int kLanes>
 class FmaProduct {
@@ -55,7 +55,7 @@ class FmaProduct {
     in_registers_ = slice_ < kFmaRegisterWeights ? slice_ : kFmaRegisterWeights;
     const int thread = static_cast<int>(threadIdx.x);
     quad_ = thread / parts_, part_ = thread % parts_;
-    idle_ = 4 * quad_ >= s.rows;  // runs along with its warp, whose shuffles want all lanes
+    idle_ = 4 * quad_ >= s.rows;  // stays active for the shuffles of its warp
     stride_ = s.rows / 4 * parts_;
     weights_ = shared + quad_ * parts_ + part_;
     const auto rows_at = [&](int k) {
@@ -74,24 +74,26 @@ class FmaProduct {
       float sums[4 * kColumns] = {};  // [column][row]
       const float* v[kColumns];
 #pragma unroll
-      for (int c = 0; c < kColumns; ++c)  // beyond the last column any other one: nobody asks for its sums
+      for (int c = 0; c < kColumns; ++c)  // past the last column: any column, its sums are not used
         v[c] = vectors + (column + c < s.columns ? column + c : column) * s.pitch + 4 * part_;
 #pragma unroll
       for (int k = 0; k < kFmaRegisterWeights; k += 4)
-        if (k < in_registers_) add(sums, v, k, register_weights_[k], register_weights_[k + 1], register_weights_[k + 2], register_weights_[k + 3]);
+        if (k < in_registers_)
+          add(sums, v, k, register_weights_[k], register_weights_[k + 1], register_weights_[k + 2],
+              register_weights_[k + 3]);
       if (!idle_)
         for (int k = in_registers_; k < slice_; k += 4) {
           const float4* w = weights_ + (k - in_registers_) * stride_;
           add(sums, v, k, w[0], w[stride_], w[2 * stride_], w[3 * stride_]);
         }
       sum_over_lanes<kLanes>(sums);
-      constexpr int kKept = 4 * kColumns > kLanes ? 4 * kColumns / kLanes : 1;
+      constexpr int kSums = 4 * kColumns > kLanes ? 4 * kColumns / kLanes : 1;
       constexpr int kSame = kLanes > 4 * kColumns ? kLanes / (4 * kColumns) : 1;
       const int lane = part_ % kLanes;
       if (idle_ || lane % kSame != 0) continue;
 #pragma unroll
-      for (int i = 0; i < kKept; ++i) {
-        const int sum = lane / kSame * kKept + i, c = column + sum / 4;
+      for (int i = 0; i < kSums; ++i) {
+        const int sum = lane / kSame * kSums + i, c = column + sum / 4;
         if (c < s.columns) partial[(part_ / kLanes * s.columns + c) * s.row_pitch + 4 * quad_ + sum % 4] = sums[i];
       }
     }
@@ -112,9 +114,9 @@ class FmaProduct {
   }
 
   int parts_, slice_, in_registers_, quad_, part_, stride_;
-  bool idle_;                // more threads than quads and parts
-  float4* weights_;          // this thread's, in shared memory: every stride_-th
-  float4 register_weights_[kFmaRegisterWeights];  // its first k's
+  bool idle_;                                     // no rows: there are more threads than quads x parts
+  float4* weights_;                               // of this thread in shared memory, with stride stride_
+  float4 register_weights_[kFmaRegisterWeights];  // the first k's
 };
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A pass's launches as a CUDA graph: T products and T kernels cost one launch.
+// The launches of a pass as a CUDA graph: one launch instead of T products and T kernels.
 #include "../runtime.hpp"
 
 #include <rondo/cuda/recurrent.hpp>

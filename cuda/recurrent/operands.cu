@@ -50,10 +50,10 @@ __global__ void multiply_by_c_kernel(StepOrder step_order, bool before, MatrixVi
     const Index b = j % step_order.B, t = j / step_order.B;
     Scalar product = 0;
     if (step_order.active(b, t)) {
-      const Scalar seen = !before               ? c(u, j)
+      const Scalar cell = !before                   ? c(u, j)
                           : step_order.begins(b, t) ? c0[u + products.rows * b]
-                                                : c(u, b + step_order.B * step_order.before(t));
-      product = dz(u, j) * seen;
+                                                    : c(u, b + step_order.B * step_order.before(t));
+      product = dz(u, j) * cell;
     }
     products(u, j) = product;
   });
@@ -78,23 +78,25 @@ void clear_padding(const StepOrder& step_order, MatrixView<Scalar> a) {
 template <class Scalar>
 void gather_final_state(const StepOrder& step_order, MatrixView<const Scalar> states, const Scalar* initial,
                         MatrixView<Scalar> final) {
-  launch("final state", final_state_kernel<Scalar>, per_element_config(final.rows * final.cols), step_order, states, initial, final);
+  launch("final state", final_state_kernel<Scalar>, per_element_config(final.rows * final.cols), step_order, states,
+         initial, final);
 }
 
 template <class Scalar>
 void gather_first_steps(const StepOrder& step_order, MatrixView<const Scalar> steps, MatrixView<Scalar> first) {
-  launch("first steps", first_steps_kernel<Scalar>, per_element_config(first.rows * first.cols), step_order, steps, first);
+  launch("first steps", first_steps_kernel<Scalar>, per_element_config(first.rows * first.cols), step_order, steps,
+         first);
 }
 
 template <class Scalar>
 void multiply_by_c(const StepOrder& step_order, bool before, MatrixView<const Scalar> dz, const Scalar* c0,
                    MatrixView<const Scalar> c, MatrixView<Scalar> products) {
-  launch("multiply by c", multiply_by_c_kernel<Scalar>, per_element_config(products.rows * products.cols), step_order, before, dz, c0, c,
-         products);
+  launch("multiply by c", multiply_by_c_kernel<Scalar>, per_element_config(products.rows * products.cols), step_order,
+         before, dz, c0, c, products);
 }
 
-template void multiply_by_c<float>(const StepOrder&, bool, MatrixView<const float>, const float*, MatrixView<const float>,
-                                   MatrixView<float>);
+template void multiply_by_c<float>(const StepOrder&, bool, MatrixView<const float>, const float*,
+                                   MatrixView<const float>, MatrixView<float>);
 template void multiply_by_c<double>(const StepOrder&, bool, MatrixView<const double>, const double*,
                                     MatrixView<const double>, MatrixView<double>);
 template void copy_active<float>(MatrixView<const float>, const StepOrder&, MatrixView<float>);

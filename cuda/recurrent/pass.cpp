@@ -43,7 +43,7 @@ StepOrder step_order_of(const PassOptions& options, const Extent& x, RecurrentWo
   return {x.batch, x.time, options.direction == Direction::reverse, device_lengths(x, work.lengths)};
 }
 
-/// x, or of a ragged batch a copy with zeros where it may hold anything: sums over all columns go over padding too.
+/// x, or for a ragged batch a copy with zero padding: sums over all columns include the padding.
 template <class Scalar>
 MatrixView<const Scalar> clean(MatrixView<const Scalar> x, const StepOrder& step_order,
                                RecurrentWorkspace<Scalar, Cuda>& work) {
@@ -53,15 +53,15 @@ MatrixView<const Scalar> clean(MatrixView<const Scalar> x, const StepOrder& step
   return std::as_const(work.x).flat();
 }
 
-/// The algorithms want these without gaps between columns; a Parameter has none.
+/// The algorithms require contiguous matrices; those of a Parameter are.
 template <class Scalar>
 void require_contiguous(const RecurrentWeights<const Scalar>& w) {
   for (const auto& [name, a] : {std::pair{"R", w.R}, {"the projection", w.projection}, {"the peepholes", w.peepholes}})
-    require_shape(!a.data || a.stride == a.rows, "rondo::cuda: the columns of ", name, " lie ", a.stride,
-                  " apart, wanted ", a.rows);
+    require_shape(!a.data || a.stride == a.rows, "rondo::cuda: the stride of ", name, " is ", a.stride, ", wanted ",
+                  a.rows);
 }
 
-/// What no algorithm here computes is an error, not left out.
+/// Options without a CUDA implementation are an error, never ignored.
 template <class Scalar>
 void require_supported(const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                        const RecurrentCache<Scalar, Cuda>& cache) {
@@ -69,24 +69,25 @@ void require_supported(const PassOptions& options, const RecurrentWeights<const 
                            : options.zoneout_h > 0 || options.zoneout_c > 0 ? "zoneout"
                            : cache.h_mask.size() > 0                        ? "recurrent dropout"
                                                                             : nullptr;
-  if (what) throw error(rondo::detail::concat("rondo::cuda: ", what, " runs on the CPU alone"));
+  if (what) throw error(rondo::detail::concat("rondo::cuda: ", what, " is not supported on CUDA"));
 }
 
-/// f(gates of a (GH x n), blocks of Z (NH x n)) where the first are added to the second.
+/// f(gates of a (GH x n), blocks of Z (NH x n)) for each range of gates of a that is added to blocks of Z.
 template <class Cell, class T, class U, class F>
 void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
   for (const GateRun& run : Cell::kInputRuns)
     f(a.row_block(run.gate * H, run.count * H), Z.row_block(run.block * H, run.count * H));
 }
 
-/// f(block) of each that no gate of W is added to.
+/// f(block) for each block that has no gate of W.
 template <class Cell, class F>
 void for_each_block_without_input(F&& f) {
   for (int block = 0; block < Cell::kBlocks; ++block)
     if (gate_of_block<Cell>(block) < 0) f(block);
 }
 
-/// The biases of all blocks (NH): those of `w` where they are alike, else a copy with zeros where there is none.
+/// The biases of all blocks (NH): those of `w` if the blocks are its gates, else a copy with zeros for blocks without
+/// one.
 template <class Cell, class Scalar>
 const Scalar* block_bias(const RecurrentWeights<const Scalar>& w, Buffer<Scalar, Cuda>& copy) {
   if (w.b.data && !w.b_R.data && Cell::kBlocks == Cell::kGates) return w.b.data;
@@ -131,7 +132,7 @@ void Products<Scalar>::multiply(Op op_a, Op op_b, const GemmOperand& a, const Ge
 
 namespace {
 
-/// Rows [first, first + count) of a factor of Scalars or, if `low`, of 16 bits.
+/// Rows [first, first + count) of an operand of Scalars or, if `low`, of 16 bits.
 template <class Scalar>
 GemmOperand rows_of(const GemmOperand& a, bool low, Index first, Index count) {
   const void* data = low ? static_cast<const void*>(static_cast<const std::uint16_t*>(a.data) + first)
@@ -180,9 +181,9 @@ template <class Cell, class Scalar>
 void ForwardPass<Cell, Scalar>::run(Index first, Index last) {
   auto& work = cache_.workspace;
   const StepOrder& step_order = a_.step_order;
-  const Index H = a_.H, from = step_order.reverse ? step_order.T - last : first;  // the earliest time of this piece
+  const Index H = a_.H, from = step_order.reverse ? step_order.T - last : first;  // the earliest time of this range
   const Index column = step_order.B * from, count = step_order.B * (last - first);
-  // (0) Z = W X, all steps in one product; the cells add b, and leave padding alone
+  // (0) Z = W X, all steps in one product; the cells add b and do not read the padding
   const GemmOperand X = products_(x_.flat.columns(column, count), work.x_low);
   const auto Z = cache_.gates.flat().columns(column, count);
   for (const GateRun& run : Cell::kInputRuns)
@@ -256,7 +257,7 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
   if (to.to_features()) W_ = products_(w.W, work.W_low);
 }
 
-/// Some of dZ, as products take it.
+/// A block of dZ as an operand of a product.
 template <class Cell, class Scalar>
 GemmOperand BackwardPass<Cell, Scalar>::dz_block(Index first_row, Index rows, Index first_column, Index count) const {
   const Index NH = Cell::kBlocks * a_.H, at = NH * first_column + first_row;
@@ -271,7 +272,7 @@ void BackwardPass<Cell, Scalar>::run(Index first, Index last) {
   run_algorithm<Cell>(a_, precision_, w_, cache_.workspace);
   if (!to_.to_features()) return;
   if (to_.add) wait_before_accumulating();
-  const Index from = step_order.reverse ? first : step_order.T - last;  // the earliest time of this piece
+  const Index from = step_order.reverse ? first : step_order.T - last;  // the earliest time of this range
   const Index H = a_.H, column = step_order.B * from, count = step_order.B * (last - first);
   double beta = to_.add ? 1 : 0;
   for (const GateRun& run : Cell::kInputRuns) {  // (19) dX = W^T dZ
@@ -302,19 +303,19 @@ void BackwardPass<Cell, Scalar>::finish() {
     products_.multiply(Op::none, Op::transpose, {data, a_.P, columns, a_.P},
                        products_(std::as_const(cache_.m).flat(), work.m_low), 1, grad_.projection);
   }
-  if constexpr (Cell::kPeepholeCount > 0) {  // dp = sum of dz times the cell that the gate sees: the last one the new c
-    const auto seen = contiguous(work.dz_by_c, H, columns);
+  if constexpr (Cell::kPeepholeCount >
+                0) {  // dp = sum of dz times the c that the gate reads: c(t) for the last gate, else c(t-1)
+    const auto dz_times_c = contiguous(work.dz_by_c, H, columns);
     for (int n = 0; n < Cell::kPeepholeCount; ++n) {
       const bool last = n + 1 == Cell::kPeepholeCount;
       multiply_by_c(a_.step_order, !last, dZ.row_block((last ? Cell::kBlocks - 1 : n) * H, H), a_.c0,
-                    std::as_const(cache_.c).flat(), seen);
-      add_columns(Cuda{}, seen, grad_.peepholes.columns(n, 1));
+                    std::as_const(cache_.c).flat(), dz_times_c);
+      add_columns(Cuda{}, dz_times_c, grad_.peepholes.columns(n, 1));
     }
   }
 }
 
-/// (17) dR = sum of dz(t) h(t-1)^T. h(t-1) stands in y, a step away from dz(t); but h0, which sequences enter with,
-/// stands apart.
+/// (17) dR = sum of dz(t) h(t-1)^T. h(t-1) is in y, one step from dz(t); h0 is separate.
 template <class Cell, class Scalar>
 void BackwardPass<Cell, Scalar>::add_to_dR() {
   auto& work = cache_.workspace;
@@ -322,7 +323,7 @@ void BackwardPass<Cell, Scalar>::add_to_dR() {
   const Index B = step_order.B, T = step_order.T, GH = Cell::kGates * a_.H;
   if (T == 0) return;
   GemmOperand dz_first = dz_block(0, GH, step_order.reverse ? B * (T - 1) : 0, B);
-  if (step_order.reverse && step_order.lengths) {  // each at its own step, where y has the zeros of padding beside it
+  if (step_order.reverse && step_order.lengths) {  // each sequence has its own first step, next to zero padding in y
     const auto first = contiguous(work.dz_first, GH, B);
     gather_first_steps(step_order, std::as_const(work.dz).flat().row_block(0, GH), first);
     dz_first = products_(first, work.dz_first_low);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A pass over one layer in one direction, in pieces, so that several layers may take turns (wavefront.cpp): what is
-// linear in one product over the steps of a piece, and between products the algorithm that goes through time.
+// A pass over one layer in one direction, run in ranges of steps, so that layers can alternate (wavefront.cpp). The
+// input product covers all steps of a range; the recurrent algorithm runs step by step.
 //
 //   forward     Z = W X, then the algorithm: Z(t) + b + R h(t-1) and the cells
 //   backward    the algorithm, last step first: the cells backward and dh(t-1) = R^T dz(t), then dX = W^T dZ;
-//               at the end dW = dZ X^T, dR = dZ Hbefore^T, db = the sum of dZ's columns
+//               after all steps dW = dZ X^T, dR = dZ Hbefore^T, db = the sum of dZ's columns
 //
 // Legend: C input features, H hidden units, P outputs, G gates and N blocks of the cell, B batch, T time steps.
 #pragma once
@@ -16,17 +16,17 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// The buffer as a matrix of this shape.
+/// Resizes the buffer and returns it as a contiguous matrix.
 template <class Scalar>
 MatrixView<Scalar> contiguous(Buffer<Scalar, Cuda>& buffer, Index rows, Index cols) {
   buffer.resize(rows * cols);
   return {buffer.data(), rows, cols, rows};
 }
 
-/// Whether a pass rounds the factors of its products to 16 bits.
+/// The 16-bit type to which a pass rounds the operands of its products, if any.
 enum class Rounding { none, bf16, fp16 };
 
-/// The products of one pass: take factors as they are, or round them first.
+/// The products of one pass. Operands are rounded first, if the precision requires it.
 template <class Scalar>
 class Products {
  public:
@@ -34,7 +34,7 @@ class Products {
 
   Rounding rounding() const { return rounding_; }
   bool fp16() const { return rounding_ == Rounding::fp16; }
-  /// Makes room for `count` operands in 16 bits, if that is what these products take.
+  /// Resizes `buffer` to `count` 16-bit operands, if these products round; else returns null.
   LowPrecision operands(Buffer<std::uint16_t, Cuda>& buffer, Index count) const;
   /// `a`, or a copy rounded into `low`.
   GemmOperand operator()(MatrixView<const Scalar> a, Buffer<std::uint16_t, Cuda>& low) const;
@@ -46,14 +46,15 @@ class Products {
   GemmTypes types_;
 };
 
-/// All that it refers to must outlive it. cache.h0 and cache.c0 hold the state before the first step, and cache's
-/// buffers have their shapes.
+/// Refers to its arguments, which must outlive it. cache.h0 and cache.c0 hold the initial state, and cache's buffers
+/// have their shapes.
 template <class Cell, class Scalar>
 class ForwardPass {
  public:
   ForwardPass(const PassOptions& options, const RecurrentWeights<const Scalar>& w, SequenceView<const Scalar> x,
               SequenceView<Scalar> y, RecurrentCache<Scalar, Cuda>& cache);
-  /// Steps [first, last) in the order of the direction, after those before them; x is there up to `last`.
+  /// Runs steps [first, last) in the order of the direction; the steps before must have run, and x be valid up to
+  /// `last`.
   void run(Index first, Index last);
 
  private:
@@ -67,8 +68,7 @@ class ForwardPass {
   GemmOperand W_;
 };
 
-/// dh_end (P x B) and dc_end (H x B) come in as the gradients of the final state and leave, after finish(), as those of
-/// the initial one.
+/// dh_end (P x B) and dc_end (H x B), on entry: gradients of the final state; after finish(): of the initial state.
 template <class Cell, class Scalar>
 class BackwardPass {
  public:
@@ -76,9 +76,10 @@ class BackwardPass {
                SequenceView<Scalar> y, SequenceView<const Scalar> dy, RecurrentCache<Scalar, Cuda>& cache,
                const RecurrentWeights<Scalar>& grad, MatrixView<Scalar> dh_end, MatrixView<Scalar> dc_end,
                const RecurrentInputGradient<Scalar, Cuda>& to);
-  /// Steps [first, last) of the way back, after those before them; dy is there up to `last`. Writes dx of their times.
+  /// Runs steps [first, last) of the backward pass; the steps before must have run, and dy be valid up to `last`.
+  /// Writes their dx.
   void run(Index first, Index last);
-  /// After all steps: adds to the gradients of the weights.
+  /// To be called after all steps: accumulates the gradients of the weights.
   void finish();
 
  private:
@@ -98,7 +99,7 @@ class BackwardPass {
   GemmOperand W_;
 };
 
-/// What add to a gradient that another stream adds to as well waits here for that one: see directions.cpp.
+/// Waits for an earlier pass on another stream that accumulates into the same gradient: see directions.cpp.
 void wait_before_accumulating();
 
 }  // namespace rondo::inline RONDO_ABI::cuda

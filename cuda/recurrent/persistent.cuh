@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The persistent algorithm: one kernel for all steps of an LSTM layer. A group of blocks keeps the recurrent weights on
-// the chip; what one step hands to the next (h going forward, dz coming back) is all that moves, and one barrier a step
-// orders it. Three parts make a kernel:
+// the chip; per step it exchanges only the operand of the next product (h forward, dz backward), with one barrier. A
+// kernel has three parts:
 //
 //   Product    a block's weights times the vectors of some columns    fma_product.cuh, tile_product.cuh
-//   Exchange   how a step's vectors reach all blocks of the group     persistent_exchange.cuh
-//   Cells      what is computed of the products                       cells.cuh
+//   Exchange   how the operand reaches all blocks of the group         persistent_exchange.cuh
+//   Cells      the cells, computed from the products                   cells.cuh
 //
-// How much work goes where is PersistentShape's to say. docs/05-cuda-kernels.md tells the idea at length.
+// PersistentShape has the partition of the work. docs/05-cuda-kernels.md explains the algorithm.
 #pragma once
 
 #include "cells.cuh"
@@ -19,7 +19,7 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// What step s multiplies. Forward h(t-1), H numbers a column.
+/// The operand of step s. Forward it is h(t-1), H elements per column.
 template <class Element>
 __device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float>& cells, Index s) {
   const auto& a = cells.a;
@@ -31,7 +31,7 @@ __device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float>& cell
     return {&a.y(0, a.step_order.B * a.step_order.before(a.step_order.time(s))), a.y.stride};
 }
 
-/// Backward dz(t+1), four parts of H numbers a column; nothing comes before the last step.
+/// Backward it is dz(t+1), four parts of H elements per column; zero for the first step of the pass.
 template <class Element>
 __device__ Vectors<Element> vectors_of(const BackwardCells<LstmCell, float>& cells, Index s) {
   const auto& a = cells.a;
@@ -43,13 +43,13 @@ __device__ Vectors<Element> vectors_of(const BackwardCells<LstmCell, float>& cel
     return {a.dz + at, 4 * a.H};
 }
 
-/// The weight in row r and at k of a block's product. Forward a row is a gate of a unit, r = 4 unit + gate.
+/// The weight in row r, column k of a block's matrix. Forward a row is a gate of a unit, r = 4 unit + gate.
 __device__ inline float weight_at(const ForwardCells<LstmCell, float>& cells, const PersistentShape&, int first_unit,
                                   int r, int k) {
   const Index u = first_unit + r / 4, H = cells.a.H;
   return u < H && k < H ? cells.a.R[r % 4 * H + u + 4 * H * k] : 0.0f;
 }
-/// Backward it is a unit, of R^T, and k counts units within gates.
+/// Backward a row is a unit (of R^T), and k counts units within gates.
 __device__ inline float weight_at(const BackwardCells<LstmCell, float>& cells, const PersistentShape& s, int first_unit,
                                   int r, int k) {
   const Index u = first_unit + r, gate = k / s.padded, v = k % s.padded, H = cells.a.H;
@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     persistent(PersistentShape s, Cells cells, std::uint32_t* barrier) {
   using Element = typename Product::Element;
   using Exchange = ExchangeOf<Element, Cells::kOutputsPerUnit>;
-  if constexpr (!Exchange::kSupported) return;  // compiled for an architecture that is never asked for it
+  if constexpr (!Exchange::kSupported) return;  // never launched on an architecture without support
   auto* const memory = device::shared_memory<unsigned char>();
   auto* const vectors = reinterpret_cast<Element*>(memory + s.weights);
   auto* const partial = reinterpret_cast<float*>(memory + s.weights + s.vectors);
@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
                [&](int row, int k) { return weight_at(cells, s, first_unit, row, k); });
   exchange.sync();
 
-  int units[kCells], columns[kCells];  // a thread's cells, the same at every step
+  int units[kCells], columns[kCells];  // the thread's cells, the same at every step
 #pragma unroll
   for (int i = 0; i < kCells; ++i) {
     const int cell = thread + i * kPersistentThreads;
@@ -93,9 +93,8 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
       for (int i = 0; i < kCells; ++i)
         if (columns[i] < columns_from(first)) f(i, units[i], columns[i]);
     };
-    // What the product does not change is loaded ahead: it is on its way while the product runs, or, of a step's first
-    // columns, while the group meets at the barrier. So is what nobody waits for: it is written between arriving there
-    // and waiting.
+    // Loads that do not depend on the product are issued early, to overlap with the product or, for a step's first
+    // columns, with the barrier. Stores that the next step does not need are issued between arrive and wait.
     typename Cells::Inputs inputs[kCells];
     typename Cells::Results results[kCells];
     const auto load = [&](Index step, Index first) {

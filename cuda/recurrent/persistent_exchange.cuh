@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How what a step gives reaches all blocks of a group of the persistent algorithm: by L2 and a barrier of the grid, or
-// by distributed shared memory and a barrier of the cluster. A vector has kParts parts of H words: 1 forward, 4
-// backward.
+// Exchange of the operand of the next step among the blocks of a group: through L2 with a barrier of the grid, or
+// through distributed shared memory with a barrier of the cluster. A vector has kParts parts of H elements: 1 forward,
+// 4 backward.
 #pragma once
 
 #include "persistent_shape.hpp"
@@ -13,20 +13,21 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// Vectors in global memory: that of a column begins `stride` after that of the column before. Null: zeros.
+/// Vectors in global memory with stride `stride`, one per column. Null: zeros.
 template <class Element>
 struct Vectors {
   const Element* data;
   Index stride;
 };
 
-/// Copies the vectors of columns [first, first + count) of B from global memory, past the first-level cache. What lies
-/// between H and the padded length of a part stays zero. 16 bytes at once where H and the stride allow, several on
-/// their way at once.
+/// Copies the vectors of columns [first, first + count) of B from global memory, bypassing L1. The padding between H
+/// and the padded length of a part stays zero. Copies 16 bytes at a time where H and the stride allow, with several
+/// loads in flight.
 template <int kParts, class Element>
 class VectorCopy {
  public:
-  __device__ VectorCopy(const PersistentShape& s, Vectors<Element> from, Index first, int count, Element* vectors) : s_(s) {
+  __device__ VectorCopy(const PersistentShape& s, Vectors<Element> from, Index first, int count, Element* vectors)
+      : s_(s) {
     constexpr int kWide = 16 / sizeof(Element);
     if (s.hidden % kWide == 0 && from.stride % kWide == 0)
       copy<uint4, kWide>(from, first, count, vectors);
@@ -63,12 +64,12 @@ class VectorCopy {
   const PersistentShape& s_;
 };
 
-/// Group: the whole grid, and the whole batch with it. Cells have written what the next step multiplies to global
-/// memory anyway; a barrier of the grid, and every block reads all of it from L2.
+/// Group: the whole grid, for the whole batch. Cells write the operand of the next step to global memory; after a
+/// barrier of the grid every block reads all of it from L2.
 template <class Element, int kParts>
 struct GridExchange {
   static constexpr bool kSupported = true;
-  static constexpr bool kThroughGlobalMemory = true;  // what cells publish is read from there at the next step
+  static constexpr bool kThroughGlobalMemory = true;  // the next step reads it from there
   const PersistentShape& s;
   std::uint32_t* arrived;
   Element* vectors;
@@ -78,7 +79,7 @@ struct GridExchange {
       : s(shape), arrived(barrier), vectors(memory) {}
 
   __device__ int rank() const { return static_cast<int>(blockIdx.x); }
-  /// This group's columns: [first, last), then again `stride` further.
+  /// The columns of this group: [first, first + width), repeated every `stride` columns.
   __device__ Index first() const { return 0; }
   __device__ Index width(Index B) const { return B; }
   __device__ Index stride(Index B) const { return B; }
@@ -94,8 +95,8 @@ struct GridExchange {
   __device__ void sync() { __syncthreads(); }
 };
 
-/// Group: a cluster, with a few columns of the batch; nothing couples columns. Vectors are in shared memory, those of
-/// even and of odd steps apart; a block writes what its units give into every block's.
+/// Group: a cluster, for a few columns of the batch; columns are independent of each other. Vectors are in shared
+/// memory, double-buffered by even and odd steps; a block writes the outputs of its units to every block.
 template <class Element, int kParts>
 struct ClusterExchange {
   static constexpr bool kSupported = device::kHasClusters;
@@ -131,7 +132,7 @@ struct ClusterExchange {
     Element* next = of(step + 1);
     const int first_unit = rank() * s.units, groups = s.units / 4;
     for (int i = static_cast<int>(threadIdx.x); i < s.columns * kParts * groups; i += kPersistentThreads) {
-      const int place = i / groups, unit = i % groups * 4;  // a place: one part of one column
+      const int place = i / groups, unit = i % groups * 4;  // place: one part of one column
       if (first_unit + unit >= s.padded) continue;
       const Packet packet = *reinterpret_cast<const Packet*>(exchange_buffer + place * s.units + unit);
       Element* to = next + place / kParts * s.pitch + place % kParts * s.padded + first_unit + unit;
@@ -141,7 +142,7 @@ struct ClusterExchange {
     device::cluster_arrive();
   }
   __device__ void wait() { device::cluster_wait(); }
-  /// Nobody writes into the vectors of a block that is not ready, or that still reads those of other columns.
+  /// No block may write to the vectors of a block that is not initialised, or that still reads those of other columns.
   __device__ void sync() { device::cluster_barrier(); }
 
  private:

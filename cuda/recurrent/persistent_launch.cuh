@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Chooses the instance of the persistent kernel for a precision and a shape, and launches it. Every instance gives
-// false, and launches nothing, where the device or its shared memory do not suffice.
+// Selects the instance of the persistent kernel for a precision and a shape, and launches it. These functions return
+// false, and launch nothing, if the device or its shared memory does not suffice.
 #pragma once
 
 #include "../launch.cuh"
@@ -13,8 +13,8 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// f.template operator()<Product>() for products of this precision and shape. Coming back there is no fp16: see
-/// pass.cpp.
+/// f.template operator()<Product>() with the product for this precision and shape. There is no backward product in
+/// fp16: see pass.cpp.
 template <bool kBackward, class F>
 bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
   switch (precision) {
@@ -36,7 +36,7 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
   return false;
 }
 
-/// f(kernel, its launch, its shape) for a layer of H units and B columns, if the grid holds it.
+/// f(kernel, its launch, its shape) for a layer of H units and B columns, if all blocks fit on the device at once.
 template <class Cells, class F>
 bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
@@ -65,7 +65,7 @@ bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barr
                                  });
 }
 
-/// How many clusters of such blocks run at once; 0 if none does.
+/// The number of such clusters that are resident at once; 0 if the device does not support the size.
 template <class Kernel>
 int clusters_at_once(Kernel* kernel, const LaunchConfig& shape) {
   cudaLaunchAttribute attribute{};
@@ -79,11 +79,11 @@ int clusters_at_once(Kernel* kernel, const LaunchConfig& shape) {
   config.numAttrs = 1;
   int clusters = 0;
   if (cudaOccupancyMaxActiveClusters(&clusters, kernel, &config) == cudaSuccess) return clusters;
-  cudaGetLastError();  // a device whose clusters are smaller
+  cudaGetLastError();  // unsupported cluster size: clear the error
   return 0;
 }
 
-/// f(kernel, its launch, its shape), with clusters of `blocks`.
+/// The same for clusters of `blocks` blocks.
 template <class Cells, class F>
 bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
@@ -94,7 +94,7 @@ bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F
     const auto kernel = persistent<Product, ClusterExchange, Cells>;
     const auto launch_shape = [&](int clusters) {
       return LaunchConfig{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
-                         static_cast<unsigned>(blocks)};
+                          static_cast<unsigned>(blocks)};
     };
     prepare(kernel, launch_shape(1));
     const int clusters = clusters_at_once(kernel, launch_shape(1));
@@ -105,7 +105,7 @@ bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F
   });
 }
 
-/// The largest clusters first: they divide a step's work most.
+/// Tries the largest clusters first: they divide a step's work most.
 template <class Cells, class F>
 bool with_cluster_kernel(Index H, Index B, Precision precision, F&& f) {
   if (context().device.major < 9) return false;

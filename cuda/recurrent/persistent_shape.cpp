@@ -7,7 +7,7 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
-constexpr Index kMostColumns = 64;
+constexpr Index kMaxColumns = 64;
 
 constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 constexpr int ceil_div(int n, int by) { return (n + by - 1) / by; }
@@ -15,8 +15,7 @@ constexpr std::size_t bytes(int a, int b, int c, int width) {
   return (static_cast<std::size_t>(a) * b * c * width + 15) / 16 * 16;
 }
 
-/// How rows, depth and weights lie for FMA: four rows (a quad) to some lanes, and splits as long as there are threads
-/// left and k's to take.
+/// Partition for FMA: `lanes` lanes per quad of rows, and as many splits of the depth as there are threads and k's for.
 void partition_for_fma(PersistentShape& s, int rows, int depth) {
   s.rows = round_up(rows, 4);
   const int quads = s.rows / 4;
@@ -29,7 +28,7 @@ void partition_for_fma(PersistentShape& s, int rows, int depth) {
   s.pitch = s.depth + 4;
 }
 
-/// For tiles of 16 rows: a warp takes a row of tiles, or one split of it.
+/// Partition for tiles of 16 rows: a warp takes a row of tiles, or one split of it.
 void partition_for_tiles(PersistentShape& s, Precision precision, int rows, int depth) {
   s.rows = round_up(rows, 16);
   const int tile_rows = s.rows / 16, grain = tile_depth(precision);
@@ -39,7 +38,7 @@ void partition_for_tiles(PersistentShape& s, Precision precision, int rows, int 
   const int holding = std::min(items, kWarps);  // the first item of each warp holds tiles in registers
   const int shared_tiles = holding * std::max(tiles - register_tiles(precision), 0) + (items - holding) * tiles;
   s.weights = bytes(shared_tiles, 32, 4, 4);
-  s.pitch = s.depth + 16 / element_bytes(precision);  // 16 bytes more: rows of a tile fall into different banks
+  s.pitch = s.depth + 16 / element_bytes(precision);  // 16 bytes of padding against bank conflicts
 }
 
 }  // namespace
@@ -71,7 +70,7 @@ std::optional<PersistentShape> persistent_shape(Precision precision, bool backwa
 
 std::optional<PersistentShape> grid_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
                                           Index B) {
-  for (int columns = static_cast<int>(std::min(B, kMostColumns)); columns >= 1; --columns)
+  for (int columns = static_cast<int>(std::min(B, kMaxColumns)); columns >= 1; --columns)
     if (auto s = persistent_shape(precision, backward, false, H, device.multiprocessors, columns, device.shared_bytes))
       return s;
   return std::nullopt;
@@ -79,7 +78,7 @@ std::optional<PersistentShape> grid_shape(const DeviceInfo& device, Precision pr
 
 std::optional<PersistentShape> cluster_shape(const DeviceInfo& device, Precision precision, bool backward, Index H,
                                              Index B, int blocks, int clusters) {
-  for (int columns = static_cast<int>(std::min((B + clusters - 1) / clusters, kMostColumns)); columns >= 1; --columns)
+  for (int columns = static_cast<int>(std::min((B + clusters - 1) / clusters, kMaxColumns)); columns >= 1; --columns)
     if (auto s = persistent_shape(precision, backward, true, H, blocks, columns, device.shared_bytes)) return s;
   return std::nullopt;
 }

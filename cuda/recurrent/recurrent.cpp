@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer over a sequence on a GPU: the operations. What they do stands in pass.hpp.
+// The operations on one recurrent layer over a sequence on a GPU. See pass.hpp for the algorithm.
 #include "../runtime.hpp"
 #include "algorithm_selection.hpp"
 #include "operands.hpp"
@@ -82,7 +82,7 @@ void recurrent_step(Cuda device, Cell cell, const PassOptions& options, const Re
   if constexpr (Cell::kHasC) copy(device, std::as_const(cache.c).at(0), c);
 }
 
-// ---- layers that only run
+// ---- inference
 
 namespace cuda {
 
@@ -124,7 +124,7 @@ void recurrent_infer(Cuda device, Cell cell, const InferenceWeights<Scalar, Cuda
 
 namespace cuda {
 
-/// To write it out for a cell is to write out the functions whose addresses it has.
+/// Explicit instantiation of this struct instantiates the functions.
 template <class Cell, class Scalar>
 struct RecurrentInstances {
   static constexpr auto* kPath = &recurrent_path<Cell, Scalar>;

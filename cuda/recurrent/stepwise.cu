@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The stepwise algorithm: for each step one product by cuBLAS and one kernel for all cells; of a projection a second
-// product. The simplest one; it takes any cell, direction and shape, and double.
+// The stepwise algorithm: for each step one product by cuBLAS and one kernel for all cells; with a projection a second
+// product. The simplest algorithm; it supports any cell, direction and shape, and double.
 #include "../ops/elements.cuh"
 #include "../ops/gemm.hpp"
 #include "cells.cuh"
@@ -9,8 +9,8 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
-/// The cells of step s, a thread each. `product` is kProductsPerUnit x H x B for kProductsPerUnit = 1, or null: zero, or already in the
-/// gates.
+/// The cells of step s, one thread each. `product`: H x B for cells with one product per unit; null if zero, or if
+/// cuBLAS has accumulated it into the gates.
 template <class Cells>
 __global__ void step(Cells cells, Index s, const typename Cells::Scalar* product) {
   using Scalar = typename Cells::Scalar;
@@ -24,8 +24,8 @@ __global__ void step(Cells cells, Index s, const typename Cells::Scalar* product
   });
 }
 
-/// After the projection: h of step s as the next step multiplies it, in padding h0 where a sequence enters next, else
-/// zero, which it already is.
+/// After the projection: completes h of step s as the operand of the next step. In padding h is zero already, or
+/// becomes h0 where a sequence starts at the next step.
 template <class Scalar>
 __global__ void finish_projection(ForwardArguments<Scalar> a, Index s) {
   const Index t = a.step_order.time(s);
@@ -36,7 +36,7 @@ __global__ void finish_projection(ForwardArguments<Scalar> a, Index s) {
   });
 }
 
-/// Backward of a projection, before the product: the gradient of h(t), and past the first step that of h0.
+/// Backward of a projection, before its product: the gradient of h(t), and one step before the first that of h0.
 template <class Scalar>
 __global__ void sum_dh(BackwardArguments<Scalar> a, Index s) {
   const StepOrder& step_order = a.step_order;
@@ -47,13 +47,14 @@ __global__ void sum_dh(BackwardArguments<Scalar> a, Index s) {
     if (step_order.holds_initial_state(b, t)) a.dh_end[state] = dh;
     if (s == step_order.T) return;
     const Index column = b + step_order.B * t, at = p + a.P * column;
-    const Scalar total = step_order.active(b, t) ? a.dy(p, column) + dh : Scalar(0);  // (8) forward: y = h, and step t+1
+    const Scalar total =
+        step_order.active(b, t) ? a.dy(p, column) + dh : Scalar(0);  // (8) forward: y = h, and step t+1
     a.dh_total[at] = total;
     if constexpr (sizeof(Scalar) == 4) store_low_precision(a.dh_low, at, total);
   });
 }
 
-/// The weights, and how to multiply by them.
+/// The products of one step with R and the projection.
 template <class Scalar>
 class StepProducts {
  public:
@@ -65,13 +66,13 @@ class StepProducts {
         R_{low_ ? static_cast<const void*>(low.R) : R, GH, P, GH},
         projection_{low_ ? static_cast<const void*>(low.projection) : projection, P, H, P} {}
 
-  /// `values` or, where products are of low precision, what stands at `at` of `low`.
+  /// `values` or, if products round, the 16-bit operand at low.data[at].
   GemmOperand operand(Columns<const Scalar> values, const LowPrecision& low, Index at, Index low_stride, Index rows,
-                 Index cols) const {
+                      Index cols) const {
     if (low_) return {low.data + at, rows, cols, low_stride};
     return {values.data, rows, cols, values.stride};
   }
-  /// c = op(R) b + beta c, and the same of the projection with beta = 0.
+  /// c = op(R) b + beta c.
   void by_R(Op op, const GemmOperand& b, double beta, Scalar* c, Index stride) const {
     multiply(types_, op, Op::none, R_, b, beta, c, stride, op == Op::none ? R_.rows : R_.cols, b.cols);
   }
@@ -99,8 +100,8 @@ void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, co
         s > 0 ? Columns<const Scalar>{&a.y(0, B * a.step_order.before(t)), a.y.stride} : Columns<const Scalar>{a.h0, P};
     // (0) z += R h(t-1)
     products.by_R(Op::none, products.operand(h_before, a.h_low, P * B * s, P, P, B), 1, a.gates + NH * B * t, NH);
-    launch("recurrent forward step", step<ForwardCells<Cell, Scalar>>, per_element_config(H * B), ForwardCells<Cell, Scalar>{a}, s,
-           nullptr);
+    launch("recurrent forward step", step<ForwardCells<Cell, Scalar>>, per_element_config(H * B),
+           ForwardCells<Cell, Scalar>{a}, s, nullptr);
     if (!a.projection) continue;
     // h = projection * m
     products.by_projection(Op::none, products.operand({a.m + H * B * t, H}, a.m_low, 0, H, H, B), &a.y(0, B * t),
@@ -122,8 +123,8 @@ void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, c
       products.by_projection(Op::transpose, products.operand({a.dh_total + P * B * t, P}, a.dh_low, P * B * t, P, P, B),
                              a.dm, H);
     }
-    launch("recurrent backward step", step<BackwardCells<Cell, Scalar>>, per_element_config(H * B), BackwardCells<Cell, Scalar>{a}, s,
-           a.projection ? a.dm : a.dh);
+    launch("recurrent backward step", step<BackwardCells<Cell, Scalar>>, per_element_config(H * B),
+           BackwardCells<Cell, Scalar>{a}, s, a.projection ? a.dm : a.dh);
     if (s == a.step_order.T) break;
     // (15) dh(t-1) = R^T dz(t)
     products.by_R(Op::transpose, products.operand({a.dz + NH * B * t, NH}, a.dz_low, NH * B * t, NH, GH, B), 0, a.dh,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The product of a persistent algorithm on tensor cores: what fma_product.cuh is for fp32. An arithmetic says what a
-// word is, and multiplies one tile.
+// The product of a persistent algorithm on tensor cores: the counterpart of fma_product.cuh. An Arithmetic class
+// defines the element type and multiplies one tile.
 #pragma once
 
 #include "persistent_shape.hpp"
@@ -12,7 +12,7 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// Words of 16 bits.
+/// 16-bit elements.
 template <class Kind, Precision kPrecision>
 struct HalfArithmetic {
   using Element = std::uint16_t;
@@ -22,7 +22,7 @@ struct HalfArithmetic {
   static __device__ std::uint32_t pair(float low, float high) {
     return std::uint32_t{to_element(low)} | std::uint32_t{to_element(high)} << 16;
   }
-  /// Registers of a lane's part of `a`: rows g, g + 8; k 2p, 2p + 1 and the same + 8.
+  /// A lane's registers of `a`: rows g, g + 8; k 2p, 2p + 1 and the same + 8.
   template <class Weight>
   static __device__ void load_a(std::uint32_t (&a)[4], const Weight& w, int row, int k, int g, int p) {
     for (int i = 0; i < 4; ++i) {
@@ -30,7 +30,7 @@ struct HalfArithmetic {
       a[i] = pair(w(r, at), w(r, at + 1));
     }
   }
-  /// `column`: the k's of the tile in this lane's column; null: zeros.
+  /// `column`: the elements of the tile in this lane's column; null: zeros.
   static __device__ void multiply(float (&d)[4], const std::uint32_t (&a)[4], const Element* column, int p) {
     const auto* pairs = reinterpret_cast<const std::uint32_t*>(column);
     const std::uint32_t b[2] = {column ? pairs[p] : 0, column ? pairs[p + 4] : 0};
@@ -41,8 +41,8 @@ struct HalfArithmetic {
 using Bf16Arithmetic = HalfArithmetic<device::Bf16, Precision::bf16>;
 using Fp16Arithmetic = HalfArithmetic<device::Fp16, Precision::fp16>;
 
-/// Words are floats, of which the tensor cores take 11 bits of mantissa. With kParts = 2 each is split into such a part
-/// and one of what is left, and three of their four products are added, the small ones first.
+/// float elements, of which the tensor cores use 11 bits of mantissa. With kParts = 2 each is split into a high part of
+/// that size and a low part with the remainder; three of their four products are added, the small ones first.
 template <int kParts>
 struct Tf32Arithmetic {
   using Element = float;
@@ -72,8 +72,8 @@ struct Tf32Arithmetic {
   static __device__ std::uint32_t high(float value) { return __float_as_uint(device::round_to(device::Tf32{}, value)); }
 };
 
-/// An item is a row of 16 x kDepth tiles, or one split of it; a warp takes every kWarps-th. Its first one holds
-/// kRegisterTiles tiles in registers; the others lie in shared memory as registers do: 16 bytes a lane.
+/// An item is a row of 16 x kDepth tiles, or one split of it; a warp takes every kWarps-th. Its first item holds
+/// kRegisterTiles tiles in registers; all others are in shared memory in the same layout, 16 bytes per lane.
 template <class Arithmetic>
 class TileProduct {
  public:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Layers as a wavefront: the sequence is cut into pieces, and layer l may run piece k once it has run piece k-1 and the
-// layer below has run piece k. Every layer has a stream, a context with a stream of its own; events order the contexts.
-// Coming back the same from the top and from the end.
+// Layers as a wavefront: the sequence is divided into pieces, and layer l may run piece k after it has run piece k-1
+// and the layer below has run piece k. Every layer has a context with a stream; events order them. Backward it is the
+// same, from the top layer and the last piece.
 //
 //   stream 0   piece 0   piece 1   piece 2
 //   stream 1             piece 0   piece 1   piece 2
@@ -25,14 +25,14 @@ namespace cuda {
 
 namespace {
 
-/// f(first, last) for pieces of `steps` of [0, T); of nothing one empty piece.
+/// f(first, last) for pieces of `steps` of [0, T); one empty piece if T is 0.
 template <class F>
 void for_each_piece(Index T, Index steps, F&& f) {
   if (T == 0) f(Index{0}, Index{0});
   for (Index first = 0; first < T; first += steps) f(first, std::min(first + steps, T));
 }
 
-/// The numbers of a piece, from a generator that the whole sequence would have drawn from.
+/// A copy of the generator, advanced by `numbers`: the masks are those of a pass over whole sequences.
 Rng ahead(const Rng& rng, Index numbers) {
   Rng::State state = rng.state();
   state.drawn += static_cast<std::uint64_t>(numbers);
@@ -45,7 +45,7 @@ auto steps_of(S&& s, Index first, Index last) {
   return s.flat().columns(s.batch() * first, s.batch() * (last - first));
 }
 
-/// What layer l reads.
+/// The input of layer l.
 template <class Scalar>
 SequenceView<const Scalar> input_of(const RecurrentStack<Scalar, Cuda>& stack, std::size_t l,
                                     SequenceView<const Scalar> x) {
@@ -63,7 +63,7 @@ void forward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scala
   const bool drops = stack.dropout > 0;
   ContextPool contexts(L);
   std::vector<ForwardPass<Cell, Scalar>> passes;
-  std::vector<Rng> generators;  // of the masks below each layer but the lowest: each draws P numbers a column
+  std::vector<Rng> generators;  // for the masks between layers: each draws P numbers per column
   passes.reserve(L);
   for (std::size_t l = 0; l < L; ++l) {
     const ContextGuard use(contexts[l]);
@@ -110,7 +110,7 @@ void backward(const RecurrentStack<Scalar, Cuda>& stack, SequenceView<const Scal
   const std::size_t L = stack.weights.size();
   const Index P = stack.weights[0].shape.output, B = x.batch(), T = x.time();
   const bool drops = stack.dropout > 0;
-  // Stream n has layer L - 1 - n. What a layer passes down, P x B x T, is in the workspace of the one below.
+  // Stream n has layer L - 1 - n. The gradient of a layer's input, P x B x T, is in the workspace of the layer below.
   ContextPool contexts(L);
   std::vector<BackwardPass<Cell, Scalar>> passes;
   passes.reserve(L);
@@ -186,7 +186,7 @@ void recurrent_stack_backward(Cuda device, Cell, const RecurrentStack<Scalar, Cu
 
 namespace cuda {
 
-/// To write it out for a cell is to write out the functions whose addresses it has.
+/// Explicit instantiation of this struct instantiates the functions.
 template <class Cell, class Scalar>
 struct StackInstances {
   static constexpr auto* kForward = &recurrent_stack_forward<Cell, Scalar>;

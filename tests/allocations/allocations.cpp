@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A warm training step and a warm streaming step ask for no memory, at sizes at which a matrix product packs its
-// factors.
+// After warm-up, training and streaming steps allocate nothing, at sizes at which Eigen's matrix products pack their
+// operands.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -26,7 +26,7 @@
 using namespace rondo;
 using rondo_test::allocations;
 
-TEST_CASE("the counter counts") {
+TEST_CASE("the allocation counter counts allocations") {
   const auto during = [](auto&& work) {
     const auto before = allocations();
     work();
@@ -38,7 +38,7 @@ TEST_CASE("the counter counts") {
   if (rondo_test::counts_malloc()) {
     CHECK(during([] { Eigen::MatrixXf a(300, 300); }) == 1);
     Eigen::MatrixXf a = Eigen::MatrixXf::Ones(600, 600), c(600, 600);
-    CHECK(during([&] { c.noalias() = a * a; }) > 0);  // what the tiles of cpu/gemm.hpp avoid
+    CHECK(during([&] { c.noalias() = a * a; }) > 0);  // the tiles of cpu/gemm.hpp avoid this
   }
 }
 
@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) 
     typename TokenModel<Scalar>::Cache cache;
     auto state = m.zero_state(batch);
     std::size_t counted = 0;
-    for (int step = 0; step < 3; ++step) {  // two steps warm it: buffers between layers take turns
+    for (int step = 0; step < 3; ++step) {  // two warm-up steps, since buffers between layers alternate
       const auto before = allocations();
       zero_grad(m);
       m.forward_backward(ids, targets, batch, time, state, cache, Training{dropout});
@@ -79,14 +79,14 @@ TEMPLATE_TEST_CASE("a warm training step allocates nothing", "", float, double) 
   CHECK(during_warm_step(deep, 1, 3) == 0);
   TokenModel<Scalar> conditioned(
       {.vocabulary = 60, .conditions = 165, .ids_per_step = 20, .embedding = 30, .hidden = 100}, rng);
-  CHECK(during_warm_step(conditioned, 16, 20) == 0);  // of float by table
+  CHECK(during_warm_step(conditioned, 16, 20) == 0);  // float: by table
   CHECK(during_warm_step(conditioned, 4, 10) == 0);   // by look-up
 }
 
 namespace {
 
 /// Allocations of a third forward and backward pass over the same batch, of a third inference pass and of a third step.
-/// Two passes warm it: buffers between layers take turns.
+/// Two passes for warm-up, since buffers between layers alternate.
 template <class Cell, class Scalar>
 void check_warm_network(const RecurrentConfig& config, bool ragged) {
   INFO(Cell::kName << (config.bidirectional ? ", bidirectional" : "") << (ragged ? ", ragged" : ""));
@@ -103,7 +103,7 @@ void check_warm_network(const RecurrentConfig& config, bool ragged) {
     for (int pass = 0; pass < 3; ++pass) {
       before = allocations();
       work();
-      if (pass == 0) CHECK(allocations() > before);  // it is a measure
+      if (pass == 0) CHECK(allocations() > before);  // not vacuous
     }
     return allocations() - before;
   };
@@ -143,14 +143,14 @@ void check_warm_networks() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a warm pass allocates nothing, whatever cell and options", "", float, double) {
+TEMPLATE_TEST_CASE("a warm pass of any cell and options allocates nothing", "", float, double) {
   check_warm_networks<LstmCell, TestType>();
   check_warm_networks<GruCell, TestType>();
   check_warm_networks<PeepholeLstmCell, TestType>();
   check_warm_networks<CoupledPeepholeLstmCell, TestType>();
 }
 
-TEMPLATE_TEST_CASE("a warm step and a draw allocate nothing", "", float, double) {
+TEMPLATE_TEST_CASE("a warm step and a sampled token allocate nothing", "", float, double) {
   using Scalar = TestType;
   const Index B = GENERATE(1, 32);
   Rng rng(4);
@@ -169,7 +169,7 @@ TEMPLATE_TEST_CASE("a warm step and a draw allocate nothing", "", float, double)
   CHECK(allocations() == before);
 }
 
-TEST_CASE("warm inference and a stream allocate nothing, with threads too") {
+TEST_CASE("warm inference and streaming allocate nothing, with one or more threads") {
   const int threads_before = num_threads();
   const int count = GENERATE(1, 2);
   if (set_num_threads(count) != count) return;
@@ -205,8 +205,8 @@ TEST_CASE("warm inference and a stream allocate nothing, with threads too") {
   set_num_threads(threads_before);
 }
 
-TEST_CASE("the memory of training is the documented formula") {
-  if (cpu_level() == CpuLevel::baseline) return;  // another pass
+TEST_CASE("the memory of training agrees with the documented formula") {
+  if (cpu_level() == CpuLevel::baseline) return;  // uses another pass
   Rng rng(5);
   const Index C = 64, H = 128;  // whole panels, so that nothing is rounded up
   for (Index B : {1, 16, 64})
@@ -227,7 +227,7 @@ TEST_CASE("the memory of training is the documented formula") {
       const Index floats = 7 * H * B * T + C * B * T + 4 * H * B + 2 * 4 * H * (C + H) + 2 * 4 * H * B * chunk;
       INFO("B " << B << ", T " << T << ": " << used << " bytes");
       CHECK(used >= 4.0 * static_cast<double>(floats));
-      // And what names these buffers, lists, and roundings to cache lines.
+      // Also small bookkeeping allocations and padding to cache lines.
       CHECK(used <= 4.0 * static_cast<double>(floats) + sizeof(LayerCache<float>) + 4096);
     }
 }

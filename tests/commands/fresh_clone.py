@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Configures a fresh clone as the README's commands do, one after the other and in the opposite order, and checks what
-each would build. Commands share build folders, and CMake remembers there what an earlier one asked for.
+"""Configures a fresh clone with the README's commands, in order and in reverse order, and checks what each would build.
+Commands share build folders, where CMake caches the options of earlier ones.
 
 Usage: fresh_clone.py SOURCE_DIR
 """
@@ -15,19 +15,19 @@ import sys
 import tempfile
 
 PIANO = ["bash", "examples/piano/run.sh", "--configure-only"]
-TESTS = ["bash", "tests/run.sh", "--quick", "--configure-only"]
+TESTS = ["bash", "tests/run.sh", "--configure-only"]
 BENCH = ["bash", "bench/run.sh", "--configure-only"]
 BY_HAND = ["cmake", "--preset", "release"]
 
 
 def output(*command, cwd):
     done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command} ended with status {done.returncode}: {done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{command} exit status {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
 def clone(source, folder):
-    """The files that git tracks or would add, as they are now: a change is tested before it is committed."""
+    """Copies the files that git tracks or would add, in their current state: changes are tested before the commit."""
     if not (source / ".git").exists():  # an archive
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("build", "runs"), dirs_exist_ok=True)
         return
@@ -39,7 +39,7 @@ def clone(source, folder):
 
 
 class Build:
-    """What a configured build folder holds."""
+    """Options and targets of a configured build folder."""
 
     def __init__(self, folder):
         cache = (folder / "CMakeCache.txt").read_text()
@@ -83,13 +83,13 @@ def check_bench(folder, after):
 
 
 def check_presets(folder):
-    """Every option that CMake files declare is set in the preset that the others inherit: the cache never decides."""
+    """Every option that CMake files declare must be set in the base preset, so that the cache has no influence."""
     default = json.loads((folder / "CMakePresets.json").read_text())["configurePresets"][0]
     assert default["name"] == "default", default["name"]
     declared = {option for path in folder.rglob("CMakeLists.txt") if "build" not in path.relative_to(folder).parts
                 for option in re.findall(r"^\s*option\((RONDO_\w+)", path.read_text(), re.MULTILINE)}
     missing = declared - set(default["cacheVariables"])
-    assert declared and not missing, f"CMakePresets.json: the default preset does not state {sorted(missing)}"
+    assert declared and not missing, f"CMakePresets.json: the default preset does not set {sorted(missing)}"
 
 
 def main():

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The names that the C++ blocks of docs/ use without declaring them. Nothing here is run.
+// Names that the C++ blocks of docs/ use without declaring them. This code is compiled, not run.
 #pragma once
 
 #include <rondo/io/checkpoint.hpp>
+#include <rondo/music.hpp>
 #include <rondo/rondo.hpp>
 
 #include <array>

@@ -21,15 +21,15 @@ TEST_CASE("a parameter starts at zero, and so do its gradient and moments") {
   CHECK(matrix(p.first_moment()).norm() == 0);
   CHECK(matrix(p.second_moment()).norm() == 0);
   p.grad()(2, 1) = 3;
-  CHECK(p.grad()(2, 1) == 3);  // not zeroed again by looking
+  CHECK(p.grad()(2, 1) == 3);  // a second access does not zero it
   CHECK(p.first_moment()(2, 1) == 0);
   p.zero_grad();
   CHECK(p.grad()(2, 1) == 0);
 }
 
-TEST_CASE("weights decay, biases do not") {
+TEST_CASE("weight decay applies to weights and not to biases") {
   CHECK(Parameter<float>(3, 2).has_weight_decay());
-  CHECK(Parameter<float>(3, 1).has_weight_decay());  // the weights of one input are weights
+  CHECK(Parameter<float>(3, 1).has_weight_decay());  // a weight matrix with one column is not a bias
   CHECK_FALSE(Parameter<float>(3, 1, ParameterKind::bias).has_weight_decay());
 }
 
@@ -40,7 +40,7 @@ TEST_CASE("a path joins its parts with dots and its indices without") {
   CHECK(lstm.text() == "model.lstm");
 }
 
-TEST_CASE("a path that would be too long is an error that names it, not another name") {
+TEST_CASE("a path that is too long is an error that contains it") {
   const std::string part(Path::kMaxLength - 4, 'a');
   const Path full = Path{} / part / "end";
   CHECK(full.text() == part + ".end");
@@ -52,7 +52,7 @@ TEST_CASE("a path that would be too long is an error that names it, not another 
 
 namespace {
 
-/// With the mutable visitor alone.
+/// Has only the mutable visitor.
 struct Plain {
   Parameter<float> a{3, 2}, b{4, 1, ParameterKind::bias};
   template <class F>
@@ -64,7 +64,7 @@ struct Plain {
 
 }  // namespace
 
-TEST_CASE("a const model is counted and visited, and what its visitor gets is const") {
+TEST_CASE("a const model can be counted and visited, and its visitor receives const parameters") {
   Rng rng(1);
   const Linear<float> linear(3, 2, rng);
   const Embedding<double> embedding(5, 4, rng);
@@ -81,7 +81,7 @@ TEST_CASE("a const model is counted and visited, and what its visitor gets is co
   CHECK(names == "fc.weight fc.bias weight ");
 }
 
-TEST_CASE("copy_weights copies from a const model, or writes nothing") {
+TEST_CASE("copy_weights copies from a const model, and changes nothing if shapes differ") {
   Rng rng(1);
   const Linear<double> from(3, 2, rng);
   Linear<float> to(3, 2, rng), wider(3, 4, rng);
@@ -94,6 +94,6 @@ TEST_CASE("copy_weights copies from a const model, or writes nothing") {
   target.b = Parameter<float>(5, 1, ParameterKind::bias);  // the second parameter does not fit
   CHECK_THROWS_WITH(copy_weights(source, target), "copy_weights: the models differ at b, 5 x 1");
   CHECK(matrix(target.a.value()).norm() == 0);
-  target.b = Parameter<float>(2, 2);  // as many numbers
+  target.b = Parameter<float>(2, 2);  // as many values
   CHECK_THROWS_AS(copy_weights(source, target), shape_error);
 }

@@ -11,9 +11,9 @@
 
 using namespace rondo;
 
-// The known answers for philox4x32-10 that its authors publish with Random123 (kat_vectors): the counter and key of all
-// zeros, of all ones, and of the digits of pi.
-TEST_CASE("philox gives its authors' known answers") {
+// Known answers for philox4x32-10 that its authors publish with Random123 (kat_vectors): counter and key of all zeros,
+// of all ones, and of the digits of pi.
+TEST_CASE("philox reproduces its authors' known answers") {
   STATIC_REQUIRE(philox({0, 0, 0, 0}, {0, 0}) ==
                  std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}) ==
@@ -22,7 +22,7 @@ TEST_CASE("philox gives its authors' known answers") {
         std::array<std::uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("a generator walks through philox's blocks") {
+TEST_CASE("a generator enumerates philox's blocks") {
   Rng rng(0);
   for (const std::uint32_t wanted : philox({0, 0, 0, 0}, {0, 0})) CHECK(rng() == wanted);
   for (const std::uint32_t wanted : philox({1, 0, 0, 0}, {0, 0})) CHECK(rng() == wanted);
@@ -30,7 +30,7 @@ TEST_CASE("a generator walks through philox's blocks") {
   CHECK(seeded() == philox({0, 0, 0x76543210, 0xfedcba98}, {0x89abcdef, 0x01234567})[0]);
 }
 
-TEST_CASE("a generator resumes from its state at any point, and copies go their own way") {
+TEST_CASE("a generator resumes from its state at any point, and copies are independent") {
   Rng rng(7, 3);
   for (int drawn = 0; drawn < 9; ++drawn) {
     Rng resumed(rng.state()), copied = rng;
@@ -55,7 +55,7 @@ TEST_CASE("a state past 2^32 draws carries into the counter's second word") {
   CHECK(rng() == philox({0, 1, 0, 0}, {0, 0})[0]);
 }
 
-// Each moment within four standard errors; the seed is fixed, so a pass stays a pass.
+// Each moment within four standard errors; the seed is fixed, so the result is deterministic.
 TEST_CASE("uniform has the moments of the uniform distribution and stays in [0, 1)") {
   Rng rng(11);
   const int n = 200000;
@@ -88,7 +88,7 @@ TEST_CASE("normal has the first four moments of the normal distribution") {
   CHECK(std::abs(moment[4] - 3) < 4 * std::sqrt(96.0 / n));
 }
 
-TEST_CASE("below gives each number its share") {
+TEST_CASE("below is uniform") {
   Rng rng(13);
   const int n = 70000;
   std::array<int, 7> seen{};

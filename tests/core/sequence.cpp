@@ -12,7 +12,7 @@
 
 using namespace rondo;
 
-TEST_CASE("element (c, b, t) of a sequence lies at c + C (b + B t), whichever way it is reached") {
+TEST_CASE("element (c, b, t) of a sequence is at offset c + C (b + B t) for every accessor") {
   const Index C = 3, B = 2, T = 4;
   Sequence<int> s(C, B, T);
   for (int n = 0; n < int(s.size()); ++n) s.data()[n] = n;
@@ -31,7 +31,7 @@ TEST_CASE("element (c, b, t) of a sequence lies at c + C (b + B t), whichever wa
   CHECK(read(1, 1, 2) == -7);
 }
 
-TEST_CASE("a sequence is made of values in memory's order, or of nested ranges in that of [time][batch][features]") {
+TEST_CASE("a sequence is constructed from values in memory order, or from nested ranges [time][batch][features]") {
   std::vector<double> values(3 * 2 * 4);
   for (std::size_t n = 0; n < values.size(); ++n) values[n] = double(n);
   const Sequence<double> s(3, 2, 4, values);
@@ -67,7 +67,7 @@ TEST_CASE("a sequence is made of values in memory's order, or of nested ranges i
                     "Sequence::from_nested: step 2 of sequence 1 has 2 features, the first has 3");
 }
 
-TEST_CASE("a sequence is filled, padding and all") {
+TEST_CASE("fill includes the padding") {
   Sequence<float> s(2, 3, 4);
   s.set_lengths(std::vector<Index>{1, 4, 0});
   s.fill(2.5f);
@@ -77,7 +77,7 @@ TEST_CASE("a sequence is filled, padding and all") {
   CHECK(s.ragged());
 }
 
-TEST_CASE("a copy of a sequence is its own; the shape can change and memory is kept") {
+TEST_CASE("copies of a sequence are deep; a smaller shape keeps the memory") {
   Sequence<float> a(2, 3, 4);
   fill(Cpu{}, a.flat(), 1);
   Sequence<float> b = a;
@@ -92,7 +92,7 @@ TEST_CASE("a copy of a sequence is its own; the shape can change and memory is k
   CHECK(detail::concat(a.shape()) == "2 x 3 x 4 (C x B x T)");
 }
 
-TEST_CASE("ragged lengths: what is active, how far each step reaches, how many steps there are") {
+TEST_CASE("ragged lengths define active columns, the active batch of each step and the number of steps") {
   Sequence<float> s(1, 4, 3);
   CHECK(s.active_steps() == 12);
   CHECK(s.active_columns(2) == 4);
@@ -113,7 +113,7 @@ TEST_CASE("ragged lengths: what is active, how far each step reaches, how many s
   CHECK(s.length(0) == 3);
 }
 
-TEST_CASE("active runs cover every active column once and no padding") {
+TEST_CASE("active runs contain every active column once and no padding") {
   const auto lengths =
       GENERATE(std::vector<Index>{}, std::vector<Index>{3, 3, 1, 0}, std::vector<Index>{0, 3, 1, 2},
                std::vector<Index>{2, 2, 2, 2}, std::vector<Index>{1, 0, 0, 3}, std::vector<Index>{0, 0, 0, 0});
@@ -128,10 +128,10 @@ TEST_CASE("active runs cover every active column once and no padding") {
   for (Index t = 0; t < 3; ++t)
     for (Index b = 0; b < 4; ++b) CHECK(seen[std::size_t(b + 4 * t)] == (s.active(b, t) ? 1 : 0));
   if (!s.ragged()) CHECK((runs == 1 && first_run == 12));           // dense: one product for all steps
-  if (lengths == std::vector<Index>{3, 3, 1, 0}) CHECK(runs == 3);  // longest first: one a step
+  if (lengths == std::vector<Index>{3, 3, 1, 0}) CHECK(runs == 3);  // longest first: one per step
 }
 
-TEST_CASE("Sequence says what is wrong with a shape or with lengths") {
+TEST_CASE("Sequence reports wrong shapes and lengths") {
   CHECK_THROWS_WITH((Sequence<float>(2, -1, 3)), "Sequence::resize: negative shape 2 x -1 x 3 (C x B x T)");
   Sequence<float> s(2, 3, 4);
   CHECK_THROWS_WITH(s.set_lengths(std::vector<Index>{1, 2}), "Sequence::set_lengths: 2 lengths for B = 3");
@@ -141,13 +141,13 @@ TEST_CASE("Sequence says what is wrong with a shape or with lengths") {
   CHECK_THROWS_AS(s.resize(1, 1, -1), shape_error);
 }
 
-TEST_CASE("a backend that is not included is no backend") {
+TEST_CASE("a backend whose header is not included is not available") {
   STATIC_REQUIRE(backend_included<Cpu>);
   STATIC_REQUIRE_FALSE(backend_included<Cuda>);
 }
 
 // c += op(a) op(b) over the edges of the tiles: 128 rows and columns, 256 (float) or 128 (double) deep.
-TEMPLATE_TEST_CASE("gemm is the triple loop, at every tile's edge and every transposition", "", float, double) {
+TEMPLATE_TEST_CASE("gemm equals the triple loop at every tile edge, for all transposes", "", float, double) {
   using Scalar = TestType;
   struct Shape {
     Index m, n, k;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Softmax, Adam, the norm and dropout of every level against the same in double and one by one, at every small size,
-// with sentinels around what they write; and the same bits for any number of threads.
+// Softmax, Adam, the norm and dropout of every level against element-wise references in double, for every small size,
+// with guard values around their outputs; and bit-identical results for any number of threads.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -34,7 +34,7 @@ std::vector<Index> sizes() {
   return all;
 }
 
-/// `size` normal numbers between two of not-a-number, which nobody may write.
+/// `size` normal numbers between two NaN guard values, which must not be written.
 struct Guarded {
   Guarded(Index size, double deviation, Rng& rng) : values(static_cast<std::size_t>(size + 2), kNan) {
     initialise_normal(view(), deviation, rng);
@@ -68,9 +68,9 @@ TEST_CASE("softmax cross-entropy of every small column, at every level") {
         double highest = z.data()[0], total = 0;
         for (Index v = 1; v < V; ++v) highest = std::max<double>(highest, z.data()[v]);
         for (Index v = 0; v < V; ++v) total += std::exp(z.data()[v] - highest);
-        // The exponential: 4 roundings, and twice as many of x as x is large; the sum: one a term, or fewer.
+        // The exponential: 4 roundings, plus 2 |x|; the sum: at most one per term.
         const double of_total = kRoundoff * static_cast<double>(V + 4 + 4);
-        CHECK(std::abs(alone - loss) <= (level == CpuLevel::baseline ? of_total : 0));  // Eigen sums in another order
+        CHECK(std::abs(alone - loss) <= (level == CpuLevel::baseline ? of_total : 0));  // Eigen: other order of sums
         CHECK(std::abs(loss - (std::log(total) + highest - z.data()[target])) <= of_total);
         for (Index v = 0; v < V; ++v) {
           const double x = z.data()[v] - highest, p = x < -87 ? 0 : std::exp(x) / total;
@@ -82,14 +82,14 @@ TEST_CASE("softmax cross-entropy of every small column, at every level") {
   }
 }
 
-TEST_CASE("softmax of infinities and not-a-number, at every level") {
+TEST_CASE("softmax of infinities and NaN, at every level") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
     INFO("level " << name(level));
     for (Index V : {3, 16, 21, 40}) {
       std::vector<float> z(static_cast<std::size_t>(V), -kInfinity), d(z.size());
-      z[1] = 5, z.back() = 5;  // nothing else is possible
+      z[1] = 5, z.back() = 5;  // all other targets are impossible
       CHECK(softmax_cross_entropy_column(Cpu{}, z.data(), V, 1, 1.0f, d.data()) == Approx(std::log(2.0)));
       CHECK(d[0] <= std::numeric_limits<float>::min());
       CHECK(d[1] == -0.5f);
@@ -100,7 +100,7 @@ TEST_CASE("softmax of infinities and not-a-number, at every level") {
   }
 }
 
-TEST_CASE("Adam of every small size, at every level, number by number") {
+TEST_CASE("Adam for every small size, at every level, element-wise") {
   const LevelGuard guard;
   Rng rng(2);
   const AdamStep s{.step_size = 0.3,
@@ -133,7 +133,7 @@ TEST_CASE("Adam of every small size, at every level, number by number") {
   }
 }
 
-TEST_CASE("the sum of squares is one of doubles, at every level, of any matrix") {
+TEST_CASE("the sum of squares is computed in double, at every level, for any matrix") {
   const LevelGuard guard;
   Rng rng(3);
   for (CpuLevel level : levels()) {
@@ -142,7 +142,7 @@ TEST_CASE("the sum of squares is one of doubles, at every level, of any matrix")
       for (Index cols : {1, 2, 63, 64, 65, 200}) {
         INFO("level " << name(level) << ", " << rows << " x " << cols);
         Guarded a((rows + 2) * cols, 1, rng);
-        const MatrixView<float> view{a.data(), rows, cols, rows + 2};  // two more rows, which do not count
+        const MatrixView<float> view{a.data(), rows, cols, rows + 2};  // two more rows, which are not included
         double sum = 0;
         for (Index j = 0; j < cols; ++j) {
           view.data[j * view.stride + rows] = kNan;
@@ -154,14 +154,14 @@ TEST_CASE("the sum of squares is one of doubles, at every level, of any matrix")
   }
 }
 
-TEST_CASE("losses, Adam, norm and dropout: the same bits for one thread and for more") {
+TEST_CASE("losses, Adam, norm and dropout are bit-identical for any number of threads") {
   if (max_threads() == 1) {
     WARN("skipped: this program has one thread");
     return;
   }
   const LevelGuard guard;
   const int before = num_threads();
-  const Index V = 131, B = 13, T = 29;  // enough numbers to be worth sharing, in uneven parts
+  const Index V = 131, B = 13, T = 29;  // enough elements for several threads, in uneven parts
   struct Results {
     double softmax, bernoulli, norm;
     std::vector<float> numbers;
@@ -205,9 +205,9 @@ TEST_CASE("losses, Adam, norm and dropout: the same bits for one thread and for 
   }
 }
 
-TEST_CASE("losses, Adam and norm: AVX2 and AVX-512 agree to the bit") {
+TEST_CASE("losses, Adam and norm are bit-identical with AVX2 and AVX-512") {
   if (best_cpu_level() < CpuLevel::avx512) {
-    WARN("skipped: this machine has one of them at most");
+    WARN("skipped: this machine does not have both");
     return;
   }
   const LevelGuard guard;
@@ -232,7 +232,7 @@ TEST_CASE("losses, Adam and norm: AVX2 and AVX-512 agree to the bit") {
   }
 }
 
-TEST_CASE("Adam flushes moments that fade into denormals, and leaves the caller's mode") {
+TEST_CASE("Adam flushes denormal moments, and restores the caller's floating-point mode") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
@@ -249,13 +249,13 @@ TEST_CASE("Adam flushes moments that fade into denormals, and leaves the caller'
   }
 }
 
-TEST_CASE("dropout draws the generator's numbers in their order, at every level, from anywhere in a block") {
+TEST_CASE("dropout uses the generator's numbers in order, at every level, starting anywhere in a block") {
   const LevelGuard guard;
   Rng data(6);
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
     for (Index n : {1, 3, 15, 16, 17, 70, 511, 512, 513, 2000})
-      for (std::uint64_t drawn : {0ull, 1ull, 2ull, 7ull, 0x3FFFFFFF0ull, 0x123456789Aull}) {  // block 2^32 within
+      for (std::uint64_t drawn : {0ull, 1ull, 2ull, 7ull, 0x3FFFFFFF0ull, 0x123456789Aull}) {  // one crosses block 2^32
         INFO("level " << name(level) << ", " << n << " numbers after " << drawn);
         Guarded x(n, 1, data), mask(n, 1, data), y(n, 1, data);
         Rng rng({0x123456789ABCDEFull, 0xFEDCBA9876543210ull, drawn}), same(rng.state());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The product kernels of every level against triple loops in double, at every small shape, with sentinels around C.
+// The product kernels of every level against triple loops in double, for every small shape, with guard values around C.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -16,7 +16,7 @@ using namespace rondo_test;
 
 namespace {
 
-/// A matrix with `gap` more rows of NaN below each column, which nobody may read or write.
+/// A matrix with `gap` rows of NaN below each column, which must not be accessed.
 struct Guarded {
   Guarded(Index rows_, Index cols_, Rng& rng, Index gap = 3) : rows(rows_), cols(cols_), stride(rows_ + gap) {
     values.assign(static_cast<std::size_t>(stride * cols), std::numeric_limits<float>::quiet_NaN());
@@ -33,8 +33,8 @@ struct Guarded {
   std::vector<float> values;
 };
 
-/// The largest error of c against c0 + op(a) op(b), in units of what rounding may do: depth + 1 roundings of the sum of
-/// the terms' magnitudes.
+/// The largest error of c against c0 + op(a) op(b), relative to its bound: depth + 1 roundings of the sum of the terms'
+/// magnitudes.
 double error_in_bounds(Guarded& c, Guarded& c0, Guarded& a, Op op_a, Guarded& b, Op op_b, Index depth) {
   double worst = 0;
   for (Index j = 0; j < c.cols; ++j)
@@ -81,14 +81,14 @@ TEST_CASE("products of every small shape, at every level") {
               REQUIRE(from_packed.untouched());
               REQUIRE(error_in_bounds(from_packed, c0, left, op_a, right, op_b, depth) <= 1);
               if (level == CpuLevel::baseline) continue;
-              for (Index j = 0; j < cols; ++j)  // the same bits, packed or not
+              for (Index j = 0; j < cols; ++j)  // bit-identical, packed or not
                 for (Index i = 0; i < rows; ++i) REQUIRE(from_packed.view()(i, j) == c.view()(i, j));
             }
         }
   }
 }
 
-TEST_CASE("an element's bits do not depend on the columns beside it") {
+TEST_CASE("an element does not depend on the number of columns") {
   const LevelGuard guard;
   Rng rng(2);
   for (CpuLevel level : levels()) {
@@ -105,7 +105,7 @@ TEST_CASE("an element's bits do not depend on the columns beside it") {
   }
 }
 
-TEST_CASE("a level above the machine's is not used") {
+TEST_CASE("a level above that of the machine is not used") {
   const LevelGuard guard;
   CHECK(set_cpu_level(CpuLevel::avx512_bf16) == best_cpu_level());
   CHECK(set_cpu_level(CpuLevel::baseline) == CpuLevel::baseline);

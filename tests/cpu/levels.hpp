@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What tests that try every level share.
+// Shared by tests of all levels.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace rondo_test {
 
-/// The levels that this machine has, the lowest first.
+/// The levels that this machine supports, the lowest first.
 inline std::vector<rondo::CpuLevel> levels() {
   std::vector<rondo::CpuLevel> all;
   for (int level = 0; level <= static_cast<int>(rondo::best_cpu_level()); ++level)
@@ -16,7 +16,7 @@ inline std::vector<rondo::CpuLevel> levels() {
   return all;
 }
 
-/// Puts the level back at the end of a test.
+/// Restores the level at the end of a test.
 struct LevelGuard {
   rondo::CpuLevel before = rondo::cpu_level();
   ~LevelGuard() { rondo::set_cpu_level(before); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The packed pass of every level and cell against the plain one in double, in both directions: every count of units and
-// of columns from 1 to 70, ragged and dense; the same bits for any number of threads; decay into denormals.
+// The packed pass of every level and cell against the plain one in double, in both directions: every number of units
+// and of columns from 1 to 70, ragged and dense; bit-identical results for any number of threads; decay into denormals.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -19,17 +19,18 @@ using namespace rondo_test;
 
 namespace {
 
-/// One case at every level. The caches live on from case to case, so that what an earlier shape left behind would show.
+/// One case at every level. The caches are reused from case to case, to detect values that remain from an earlier
+/// shape.
 template <class Cell>
 class EveryLevel {
  public:
-  /// One direction after the other.
+  /// Both directions.
   void check(CaseShape shape, bool with_dx = true) {
     shape.direction = seed_ % 2 == 0 ? Direction::forward : Direction::reverse;
     const RecurrentCase<Cell> in(shape, ++seed_);
     const CaseResults exact = reference(in);
     for (const auto& [name, values] : exact.tensors)
-      if (shape.lengths.empty()) REQUIRE(largest(values) > 1e-3);  // alive
+      if (shape.lengths.empty()) REQUIRE(largest(values) > 1e-3);  // not vacuous
     for (CpuLevel level : levels()) {
       set_cpu_level(level);
       INFO("level " << name(level) << ": " << text(shape));
@@ -67,7 +68,8 @@ TEMPLATE_LIST_TEST_CASE("packed pass: every number of inputs", "", PackedCells) 
     for (Index H : {3, 17}) every.check({C, H, 7, 3, lengths_of_every_other(H + C, 7, 3)});
 }
 
-TEMPLATE_LIST_TEST_CASE("packed pass: steps beyond a chunk, columns beyond a sum, ragged and dense", "", PackedCells) {
+TEMPLATE_LIST_TEST_CASE("packed pass: more steps than a chunk, more columns than a partial sum, ragged and dense", "",
+                        PackedCells) {
   EveryLevel<TestType> every;
   for (const CaseShape& s : {CaseShape{3, 5, 1, 300},
                              {3, 5, 2, 200},
@@ -83,7 +85,7 @@ TEMPLATE_LIST_TEST_CASE("packed pass: steps beyond a chunk, columns beyond a sum
   }
 }
 
-TEMPLATE_LIST_TEST_CASE("packed pass: the same bits for one thread and for more", "", PackedCells) {
+TEMPLATE_LIST_TEST_CASE("packed pass: bit-identical for any number of threads", "", PackedCells) {
   using Cell = TestType;
   if (max_threads() == 1) {
     WARN("skipped: this program has one thread");
@@ -93,8 +95,8 @@ TEMPLATE_LIST_TEST_CASE("packed pass: the same bits for one thread and for more"
   const int before = num_threads();
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
-    for (Index H : {1, 17, 40, 129})  // units split evenly, unevenly, or leave a thread without any
-      for (Index B : {1, 3, 25, 70})  // few columns, and enough to divide by them
+    for (Index H : {1, 17, 40, 129})  // units divide evenly, unevenly, or not at all
+      for (Index B : {1, 3, 25, 70})  // few columns, and enough to partition by columns
         for (bool ragged : {false, true}) {
           const CaseShape shape{H % 5 + 2,
                                 H,
@@ -104,7 +106,7 @@ TEMPLATE_LIST_TEST_CASE("packed pass: the same bits for one thread and for more"
                                 H % 2 == B % 2 ? Direction::forward : Direction::reverse};
           const RecurrentCase<Cell> in(shape, static_cast<std::uint64_t>(H));
           INFO("level " << name(level) << ": " << text(shape));
-          // A cache each: what one run left behind would hide that the other did not wait.
+          // Separate caches: results of one run would hide a missing barrier in the other.
           RecurrentCache<float> cache_alone, cache_shared;
           set_num_threads(1);
           const CaseResults alone = run<float>(in, cache_alone);
@@ -126,7 +128,7 @@ namespace {
 
 constexpr unsigned kFlush = 0x8040;  // FTZ and DAZ of MXCSR
 
-/// The calling thread's floating-point mode, put back at the end.
+/// Restores the calling thread's floating-point mode.
 struct ModeGuard {
   unsigned before = _mm_getcsr();
   ~ModeGuard() { _mm_setcsr(before); }
@@ -134,7 +136,7 @@ struct ModeGuard {
 
 }  // namespace
 
-TEST_CASE("packed pass: a cell that decays into denormals, whatever the caller's mode, which stays") {
+TEST_CASE("packed pass: decay into denormals, in any floating-point mode, which is restored") {
   const LevelGuard level_guard;
   const ModeGuard mode_guard;
   const CaseShape shape{1, 33, 7, 40};
@@ -144,10 +146,10 @@ TEST_CASE("packed pass: a cell that decays into denormals, whatever the caller's
   for (Index u = 0; u < shape.H; ++u)
     in.layer.b().value()(shape.H + u, 0) = -4;  // forget: c loses a factor of 56 at each step
   const CaseResults exact = reference(in);
-  // The reference does pass through what are denormals in float.
+  // The reference has values that are denormal in float.
   const auto is_denormal = [](double v) { return v != 0 && std::abs(v) < 0x1p-126 && std::abs(v) > 0x1p-149; };
   REQUIRE(std::count_if(exact.tensors[0].second.begin(), exact.tensors[0].second.end(), is_denormal) > 100);
-  constexpr unsigned kExceptions = 0x3f;  // which have happened so far: nobody's mode
+  constexpr unsigned kExceptions = 0x3f;  // sticky exception flags: not part of the mode
   const auto mode = [] { return _mm_getcsr() & ~kExceptions; };
   RecurrentCache<float> cache;
   for (CpuLevel level : levels()) {

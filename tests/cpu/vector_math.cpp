@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sigmoid and tanh of every level against the same in double, over all that a float can hold.
+// sigmoid and tanh of every level against references in double, over the whole range of float.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -25,8 +25,8 @@ struct Functions {
   std::vector<float> sigmoid, tanh;
 };
 
-/// Both functions of every x, computed where the library computes them: as the gates of cells whose pre-activations are
-/// x. `units` decides how many of them share a vector.
+/// Both functions of every x, computed by the library as gates of cells with the pre-activations x. `units` decides how
+/// many of them share a vector.
 Functions gates_of(const std::vector<float>& x, Index units) {
   const Index size = static_cast<Index>(x.size()), B = (size + units - 1) / units;
   std::vector<float> state[4], gates(static_cast<std::size_t>(4 * units * B), 0.0f);
@@ -75,7 +75,7 @@ Functions gates_of(const std::vector<float>& x, Index units) {
   return f;
 }
 
-/// Every 997th float of either sign, from zero by way of the denormals to the largest.
+/// Every 997th float of either sign, from zero through the denormals to the largest.
 std::vector<float> floats_of_every_size() {
   std::vector<float> all;
   for (std::uint32_t bits = 0; bits < 0x7F800000u; bits += 997)
@@ -89,12 +89,12 @@ double last_place(double y) {
   return static_cast<double>(std::nextafter(magnitude, kInfinity)) - static_cast<double>(magnitude);
 }
 
-/// Worst errors: in 2^-24, the last place of numbers just below 1, which is the functions' scale; and in the last place
-/// of the result itself.
+/// Worst errors: in 2^-24, the last place of numbers just below 1, which is the functions' scale; and in units in the
+/// last place of the result.
 struct Errors {
   double scale = 0, result = 0;
 
-  void meet(double got, double exact, bool normal) {
+  void add(double got, double exact, bool normal) {
     const double error = std::abs(got - exact);
     scale = std::isnan(error) ? error : std::max(scale, error * 0x1p24);
     if (normal) result = std::max(result, error / last_place(exact));
@@ -103,7 +103,7 @@ struct Errors {
 
 }  // namespace
 
-TEST_CASE("sigmoid and tanh keep their bounds for every size of number, at every level") {
+TEST_CASE("sigmoid and tanh keep their error bounds over the whole range, at every level") {
   const LevelGuard guard;
   const std::vector<float> x = floats_of_every_size();
   for (CpuLevel level : levels()) {
@@ -112,8 +112,8 @@ TEST_CASE("sigmoid and tanh keep their bounds for every size of number, at every
     Errors sigmoid, tanh;
     for (std::size_t n = 0; n < x.size(); ++n) {
       const double z = x[n];
-      sigmoid.meet(f.sigmoid[n], 1 / (1 + std::exp(-z)), z >= -16);
-      tanh.meet(f.tanh[n], std::tanh(z), std::abs(x[n]) >= std::numeric_limits<float>::min());
+      sigmoid.add(f.sigmoid[n], 1 / (1 + std::exp(-z)), z >= -16);
+      tanh.add(f.tanh[n], std::tanh(z), std::abs(x[n]) >= std::numeric_limits<float>::min());
     }
     INFO(name(level) << ": sigmoid " << sigmoid.scale << " of scale, " << sigmoid.result << " of the result; tanh "
                      << tanh.scale << ", " << tanh.result);
@@ -129,7 +129,7 @@ TEST_CASE("sigmoid and tanh keep their bounds for every size of number, at every
   }
 }
 
-TEST_CASE("sigmoid and tanh saturate, and not-a-number stays one, in any lane") {
+TEST_CASE("sigmoid and tanh saturate, and NaN stays NaN, in any lane") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     set_cpu_level(level);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Filling, and a bias in and out of a matrix.
+// Filling a matrix, adding a bias to its columns, summing its columns.
 #include <cmath>
 #include <limits>
 
@@ -14,7 +14,7 @@ struct Shape {
   Index rows, cols;
 };
 
-/// Every pair of sizes, and more columns than a grid has blocks in its second dimension.
+/// Every pair of sizes, and more columns than the limit of the grid's y dimension.
 std::vector<Shape> shapes() {
   std::vector<Shape> all;
   for (Index rows : kSizes)
@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("CUDA: fill", "", float, double) {
     }
 }
 
-TEMPLATE_TEST_CASE("CUDA: every column becomes the bias", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: set_columns copies the bias to every column", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);
   for (auto [rows, cols] : shapes())
@@ -55,7 +55,7 @@ TEMPLATE_TEST_CASE("CUDA: every column becomes the bias", "", float, double) {
     }
 }
 
-TEMPLATE_TEST_CASE("CUDA: the sum of all columns is added", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: add_columns accumulates the sum of all columns", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(2);
   for (auto [rows, cols] : shapes())
@@ -70,7 +70,7 @@ TEMPLATE_TEST_CASE("CUDA: the sum of all columns is added", "", float, double) {
       for (Index i = 0; i < rows; ++i) {
         long double exact = before(i, 0), magnitudes = std::abs(exact);
         for (Index j = 0; j < cols; ++j) exact += a(i, j), magnitudes += std::abs(a(i, j));
-        // What a term passes through: a thread's share of a part, eight phases, up to 128 parts, and the old sum.
+        // Number of additions per term: a thread's share of a part, eight phases, up to 128 parts, and the old sum.
         const auto additions = static_cast<long double>(16 + cols / 1024 + 8 + 128 + 1);
         const auto bound = additions * std::numeric_limits<TestType>::epsilon() * magnitudes;
         wrong += !(std::abs(after(i, 0) - exact) <= bound);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The same bits, every time: sums may have any order, but always the same.
+// Bit-identical results in repeated runs.
 #include "cuda/every_operation.hpp"
 
 using namespace rondo_test;
 
-TEMPLATE_TEST_CASE("CUDA: two runs of every operation give the same bits", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: two runs of every operation are bit-identical", "", float, double) {
   if (!gpu_available()) return;
   for (Index rows : {1, 33, 257, 1500}) {
     INFO(rows << " rows");

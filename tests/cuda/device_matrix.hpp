@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Matrices to try the operations of the CUDA backend on: on the host, and on the device with a frame that nobody may
-// write.
+// Matrices for tests of the CUDA operations: on the host, and on the device surrounded by guard values, which must not
+// change.
 #pragma once
 
 #include <algorithm>
@@ -23,17 +23,17 @@ using rondo::Cpu;
 using rondo::Cuda;
 using rondo::Index;
 
-/// Whether these tests can run; says so where they cannot.
+/// Whether these tests can run; prints a warning otherwise.
 inline bool gpu_available() {
   const bool here = rondo::cuda::available();
   if (!here) WARN("skipped: there is no GPU");
   return here;
 }
 
-/// What a block, a warp and several blocks have too few or too many threads for.
+/// Sizes around multiples of a warp, a block and several blocks.
 inline constexpr Index kSizes[] = {0, 1, 31, 33, 257, 1000};
 
-/// rows x cols on the host, without gaps.
+/// A contiguous rows x cols matrix on the host.
 template <class Scalar>
 struct Matrix {
   Index rows = 0, cols = 0;
@@ -47,7 +47,7 @@ struct Matrix {
   Scalar& operator()(Index i, Index j) { return values[static_cast<std::size_t>(i + rows * j)]; }
   const Scalar& operator()(Index i, Index j) const { return values[static_cast<std::size_t>(i + rows * j)]; }
 
-  /// To the bit.
+  /// Bit-identical.
   friend bool operator==(const Matrix& a, const Matrix& b) {
     return a.rows == b.rows && a.cols == b.cols &&
            (a.values.empty() || std::memcmp(a.values.data(), b.values.data(), a.values.size() * sizeof(Scalar)) == 0);
@@ -61,9 +61,9 @@ Matrix<Scalar> random_matrix(Index rows, Index cols, rondo::Rng& rng) {
   return a;
 }
 
-/// What no operation computes: not-a-number, with bits of its own.
+/// The guard value: a NaN with a bit pattern that no operation produces.
 template <class Scalar>
-Scalar canary() {
+Scalar guard_value() {
   if constexpr (sizeof(Scalar) == 4)
     return std::bit_cast<Scalar>(std::uint32_t{0x7FC0BEEF});
   else
@@ -71,12 +71,12 @@ Scalar canary() {
 }
 
 template <class Scalar>
-bool is_canary(Scalar value) {
-  const Scalar wanted = canary<Scalar>();
+bool is_guard_value(Scalar value) {
+  const Scalar wanted = guard_value<Scalar>();
   return std::memcmp(&value, &wanted, sizeof value) == 0;
 }
 
-/// A matrix on the device, with canaries before and after it and in the `gap` rows that follow each column.
+/// A matrix on the device, with guard values before and after it and in the `gap` rows below each column.
 template <class Scalar>
 class DeviceMatrix {
  public:
@@ -87,13 +87,13 @@ class DeviceMatrix {
       std::copy_n(values.values.data() + rows_ * j, rows_, image.data() + kMargin + stride_ * j);
     upload(Cuda{}, as_column(image), whole());
   }
-  /// Not yet written: canaries throughout.
+  /// Contains only guard values at first.
   DeviceMatrix(Index rows, Index cols, Index gap = 0)
-      : DeviceMatrix(Matrix<Scalar>(rows, cols, canary<Scalar>()), gap) {}
+      : DeviceMatrix(Matrix<Scalar>(rows, cols, guard_value<Scalar>()), gap) {}
 
   rondo::MatrixView<Scalar> view() { return {memory_.data() + kMargin, rows_, cols_, stride_}; }
 
-  /// The values; checks that the frame is as it was.
+  /// The values; checks that the guard values are unchanged.
   Matrix<Scalar> get() {
     Image image = blank();
     download(Cuda{}, whole(), as_column(image));
@@ -101,18 +101,18 @@ class DeviceMatrix {
     for (Index j = 0; j < cols_; ++j) {
       Scalar* from = image.data() + kMargin + stride_ * j;
       std::copy_n(from, rows_, values.values.data() + rows_ * j);
-      std::fill_n(from, rows_, canary<Scalar>());
+      std::fill_n(from, rows_, guard_value<Scalar>());
     }
-    const bool frame_is_whole = std::all_of(image.begin(), image.end(), is_canary<Scalar>);
-    CHECK(frame_is_whole);
+    const bool guards_unchanged = std::all_of(image.begin(), image.end(), is_guard_value<Scalar>);
+    CHECK(guards_unchanged);
     return values;
   }
 
  private:
   using Image = std::vector<Scalar>;
-  static constexpr Index kMargin = 67;  // odd: nothing but the type's own alignment can be relied on
+  static constexpr Index kMargin = 67;  // odd: guarantees only the alignment of the type
 
-  Image blank() const { return Image(static_cast<std::size_t>(memory_.size()), canary<Scalar>()); }
+  Image blank() const { return Image(static_cast<std::size_t>(memory_.size()), guard_value<Scalar>()); }
   rondo::MatrixView<Scalar> whole() { return {memory_.data(), memory_.size(), 1, memory_.size()}; }
   static rondo::MatrixView<Scalar> as_column(Image& image) {
     const auto size = static_cast<Index>(image.size());

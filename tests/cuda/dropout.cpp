@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Dropout draws the generator's numbers one by one, down the columns: compared to the bit.
+// Dropout uses the generator's numbers in column-major order: results are bit-identical to the CPU's.
 #include <rondo/layers/dropout.hpp>
 
 #include "cuda/device_matrix.hpp"
@@ -7,14 +7,14 @@
 using namespace rondo;
 using namespace rondo_test;
 
-TEMPLATE_TEST_CASE("CUDA: dropout draws the generator's numbers in their order, from anywhere in a block", "", float,
+TEMPLATE_TEST_CASE("CUDA: dropout uses the generator's numbers in order, starting anywhere in a block", "", float,
                    double) {
   if (!gpu_available()) return;
   Rng data(1);
   for (Index rows : kSizes)
     for (Index cols : {0, 1, 5})
       for (Index gap : {0, 3})
-        for (std::uint64_t drawn : {0ull, 1ull, 6ull, 0x3FFFFFFFBull}) {  // the last: block 2^32 within
+        for (std::uint64_t drawn : {0ull, 1ull, 6ull, 0x3FFFFFFFBull}) {  // the last one crosses block 2^32
           INFO(rows << " x " << cols << ", gap " << gap << ", after " << drawn << " numbers");
           const auto x = random_matrix<TestType>(rows, cols, data);
           DeviceMatrix<TestType> on_device(x, gap), mask(rows, cols, gap), y(rows, cols, 0);
@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("CUDA: dropout draws the generator's numbers in their order, 
         }
 }
 
-TEST_CASE("CUDA: dropout of more numbers than a grid has threads for is that of the CPU") {
+TEST_CASE("CUDA: dropout of more elements than the grid has threads equals the CPU's") {
   if (!gpu_available()) return;
   constexpr Index count = (Index{1} << 22) + 1000;
   const Matrix<float> x(count, 1, 1);
@@ -51,7 +51,7 @@ TEST_CASE("CUDA: dropout of more numbers than a grid has threads for is that of 
   CHECK(y.get() == wanted);
 }
 
-TEMPLATE_TEST_CASE("CUDA: the gradient of dropout is that of what was kept", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: backward of dropout multiplies by the mask", "", float, double) {
   if (!gpu_available()) return;
   Rng data(2);
   for (Index rows : kSizes)

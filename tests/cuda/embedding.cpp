@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Look-up and its gradient: both are exact, so that they are compared to the bit.
+// Look-up and its gradient are exact: results must be bit-identical.
 #include <rondo/recurrent/input.hpp>
 
 #include "cuda/device_matrix.hpp"
@@ -9,7 +9,7 @@ using namespace rondo_test;
 
 namespace {
 
-/// Few of the V tokens often, most of them never; `columns` in all.
+/// `columns` ids: few of the V tokens often, most of them never.
 std::vector<std::int32_t> random_tokens(Index columns, Index V, Rng& rng) {
   std::vector<std::int32_t> tokens;
   for (Index j = 0; j < columns; ++j) {
@@ -19,7 +19,7 @@ std::vector<std::int32_t> random_tokens(Index columns, Index V, Rng& rng) {
   return tokens;
 }
 
-/// K ids of each of `columns`: one place in four is empty, some columns have nothing at all.
+/// K ids for each of `columns`: one in four is the padding id, some columns have only padding ids.
 std::vector<std::int32_t> random_bags(Index columns, Index K, Index V, Rng& rng) {
   auto ids = random_tokens(columns * K, V, rng);
   for (Index j = 0; j < columns; ++j) {
@@ -45,7 +45,7 @@ std::vector<Case> cases() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: a token looks up its column", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: embedding look-up returns the column of each token", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);
   for (auto [D, V, columns] : cases())
@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("CUDA: a token looks up its column", "", float, double) {
     }
 }
 
-TEMPLATE_TEST_CASE("CUDA: the gradient of an embedding is added in the order of the columns", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: the gradient of an embedding is summed in the order of the columns", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(2);
   for (auto [D, V, columns] : cases())
@@ -80,7 +80,7 @@ TEMPLATE_TEST_CASE("CUDA: the gradient of an embedding is added in the order of 
     }
 }
 
-TEMPLATE_TEST_CASE("CUDA: a bag of tokens adds up their columns in order, and gives each its gradient", "", float,
+TEMPLATE_TEST_CASE("CUDA: a multi-hot input sums its columns in order, and each receives the gradient", "", float,
                    double) {
   if (!gpu_available()) return;
   Rng rng(3);
@@ -105,7 +105,7 @@ TEMPLATE_TEST_CASE("CUDA: a bag of tokens adds up their columns in order, and gi
       }
 }
 
-TEST_CASE("CUDA: bags that hold nothing are zeros, and no gradient comes of them") {
+TEST_CASE("CUDA: columns with only padding ids are zero and have no gradient") {
   if (!gpu_available()) return;
   Rng rng(4);
   const std::vector<std::int32_t> nothing(2 * 33, kNoToken);

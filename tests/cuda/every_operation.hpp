@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One run of every operation whose result could depend on who comes first, and all that it computed.
+// Runs every operation whose result could depend on the order of threads once, and collects all results.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,7 @@ class Results {
   std::vector<std::byte> bytes_;
 };
 
-/// Matrices of `rows` rows and several hundred columns, from the seed 1.
+/// Matrices of `rows` rows and several hundred columns, with seed 1.
 template <class Scalar>
 Results run_every_operation(Index rows) {
   using namespace rondo;

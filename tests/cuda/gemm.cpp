@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Products of any views, transposed or not, packed or not.
+// Products of arbitrary views, transposed or not, packed or not.
 #include <cmath>
 #include <limits>
 
@@ -16,7 +16,7 @@ struct Shape {
 constexpr Shape kShapes[] = {{0, 3, 2},   {3, 0, 2},    {3, 2, 0},     {1, 1, 1},    {31, 33, 1},
                              {1, 33, 31}, {33, 1, 257}, {128, 65, 31}, {257, 31, 33}};
 
-/// c + op(a) op(b), of which each element may be off by what its additions round.
+/// c + op(a) op(b), with a bound of the rounding errors of each element.
 template <class Scalar>
 void check_product(const Matrix<Scalar>& result, const Matrix<Scalar>& c, Op op_a, const Matrix<Scalar>& a, Op op_b,
                    const Matrix<Scalar>& b) {
@@ -26,7 +26,7 @@ void check_product(const Matrix<Scalar>& result, const Matrix<Scalar>& c, Op op_
       double sum = c(i, j), magnitudes = std::abs(sum), least = 0;
       for (Index k = 0; k < depth; ++k) {
         const double product = double{op_a == Op::none ? a(i, k) : a(k, i)} * (op_b == Op::none ? b(k, j) : b(j, k));
-        const double t = sum + product;  // Neumaier's sum: exact enough to judge doubles by
+        const double t = sum + product;  // Neumaier's sum: accurate enough as a reference for double
         least += std::abs(sum) >= std::abs(product) ? (sum - t) + product : (product - t) + sum;
         sum = t;
         magnitudes += std::abs(product);
@@ -38,7 +38,7 @@ void check_product(const Matrix<Scalar>& result, const Matrix<Scalar>& c, Op op_
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: gemm adds a product, by all four combinations", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: gemm accumulates a product, for all combinations of transposes", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);
   for (auto [rows, cols, depth] : kShapes)
@@ -57,7 +57,7 @@ TEMPLATE_TEST_CASE("CUDA: gemm adds a product, by all four combinations", "", fl
         }
 }
 
-TEMPLATE_TEST_CASE("CUDA: a packed factor is a copy, transposed or not", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: a packed operand is a copy, transposed or not", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(2);
   PackedMatrix<TestType, Cuda> packed;
@@ -67,7 +67,7 @@ TEMPLATE_TEST_CASE("CUDA: a packed factor is a copy, transposed or not", "", flo
       const auto b = random_matrix<TestType>(31, 5, rng), before = random_matrix<TestType>(33, 5, rng);
       DeviceMatrix<TestType> left(a, gap), right(b, gap), c(before, gap);
       pack<TestType>(Cuda{}, op, left.view(), packed);
-      fill(Cuda{}, left.view(), 0);  // no longer needed
+      fill(Cuda{}, left.view(), 0);  // the packed operand must not depend on it
       CHECK(packed.rows == 33);
       CHECK(packed.depth == 31);
       gemm(Cuda{}, packed, right.view(), c.view());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The same layers on both devices, with the same weights: what one computes the other does, but for rounding.
+// The same layers on both devices, with the same weights: results agree to rounding.
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr Index V = 40, D = 33, K = 21, B = 3, T = 17;
 
-/// Embedding, dropout, projection: tokens in, logits out. Backward passes are added to what is there.
+/// Embedding, dropout, projection: tokens in, logits out. Backward accumulates gradients.
 template <class Scalar, class Device>
 struct Model {
   explicit Model(Rng& rng) : embedding(V, D, rng), linear(D, K, rng) {}
@@ -34,7 +34,7 @@ struct Model {
     linear.for_each_parameter(f, path / "linear");
   }
 
-  /// A step's loss; gradients are added to.
+  /// Returns a step's loss and accumulates gradients.
   double pass(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets,
               std::span<const Index> lengths) {
     Rng numbers(5);
@@ -55,19 +55,19 @@ struct Model {
   DropoutCache<Scalar, Device> dropped;
 };
 
-/// All values, or gradients, of a model, wherever it is.
-enum class What { value, gradient };
+/// All values, or gradients, of a model on any device.
+enum class Part { value, gradient };
 template <class M>
-std::vector<double> numbers(M& model, What what) {
+std::vector<double> numbers(M& model, Part part) {
   std::vector<double> all;
   model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
-    with_host_copy(Device{}, what == What::value ? p.value() : p.grad(),
+    with_host_copy(Device{}, part == Part::value ? p.value() : p.grad(),
                    [&](auto host) { all.insert(all.end(), host.data, host.data + p.size()); });
   });
   return all;
 }
 
-/// Requires that no number is further from its fellow than `bound` times the largest.
+/// Requires that values differ by at most `bound` times the largest.
 void check_close(const std::vector<double>& a, const std::vector<double>& b, double bound) {
   REQUIRE(a.size() == b.size());
   double largest = 0;
@@ -78,14 +78,15 @@ void check_close(const std::vector<double>& a, const std::vector<double>& b, dou
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: initial values, passes, updates and clipping of a model agree with the CPU", "", float,
+                   double) {
   if (!gpu_available()) return;
-  // Both devices sum at most B T = 51 products, in orders of their own; softmax and its exponentials round besides.
+  // Both devices sum at most B T = 51 products in different orders; softmax and its exponentials also round.
   constexpr double bound = 200 * std::numeric_limits<TestType>::epsilon();
   Rng rng_host(1), rng_device(1), rng(2);
   Model<TestType, Cpu> host(rng_host);
   Model<TestType, Cuda> device(rng_device);
-  CHECK(numbers(host, What::value) == numbers(device, What::value));
+  CHECK(numbers(host, Part::value) == numbers(device, Part::value));
 
   std::vector<std::int32_t> tokens, targets;
   for (Index n = 0; n < B * T; ++n) {
@@ -96,30 +97,30 @@ TEMPLATE_TEST_CASE("CUDA: a model begins, computes, learns and clips as on the C
     INFO(lengths.size() << " lengths");
     zero_grad(host);
     zero_grad(device);
-    for (int pass = 0; pass < 2; ++pass)  // the second adds to the first
+    for (int pass = 0; pass < 2; ++pass)  // the second accumulates onto the first
       CHECK(device.pass(tokens, targets, lengths) == Approx(host.pass(tokens, targets, lengths)).epsilon(bound));
     const Sequence<TestType> logits = to<Cpu>(device.logits);
     check_close({host.logits.data(), host.logits.data() + host.logits.size()},
                 {logits.data(), logits.data() + logits.size()}, bound);
-    check_close(numbers(host, What::gradient), numbers(device, What::gradient), bound);
+    check_close(numbers(host, Part::gradient), numbers(device, Part::gradient), bound);
 
     const double norm = clip_grad_norm(host, 0.05);
     CHECK(norm > 0.05);
     CHECK(clip_grad_norm(device, 0.05) == Approx(norm).epsilon(bound));
     CHECK(clip_grad_norm(device, 1) == Approx(0.05).epsilon(1e-6));
     copy_weights(host, device);
-    CHECK(numbers(host, What::value) == numbers(device, What::value));
+    CHECK(numbers(host, Part::value) == numbers(device, Part::value));
 
-    const auto before = numbers(host, What::value);
+    const auto before = numbers(host, Part::value);
     Adam on_host({.learning_rate = 0.01, .epsilon = 1e-3, .weight_decay = 0.1}), on_device(on_host.config());
     on_host.step(host);
     on_device.step(device);
-    check_close(numbers(host, What::value), numbers(device, What::value), bound);
-    CHECK(numbers(host, What::value) != before);
+    check_close(numbers(host, Part::value), numbers(device, Part::value), bound);
+    CHECK(numbers(host, Part::value) != before);
   }
 }
 
-TEMPLATE_TEST_CASE("CUDA: a step of Linear is that of its sequence, and so to the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: a step of Linear equals that of a sequence, and agrees with the CPU", "", float, double) {
   if (!gpu_available()) return;
   constexpr double bound = 2 * (D + 2) * std::numeric_limits<TestType>::epsilon();
   Rng rng(3), same(3);
@@ -134,13 +135,13 @@ TEMPLATE_TEST_CASE("CUDA: a step of Linear is that of its sequence, and so to th
   check_close({wanted.values.begin(), wanted.values.end()}, {got.values.begin(), got.values.end()}, bound);
 }
 
-TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and refuses another shape") {
+TEST_CASE("CUDA: copy_weights copies between devices in both directions and rejects another shape") {
   if (!gpu_available()) return;
   Rng rng(4);
   Linear<double> host(D, K, rng);
   Linear<float, Cuda> device(D, K, rng);
   Linear<double> back(D, K, rng);
-  const auto values = [](auto& layer) { return numbers(layer, What::value); };
+  const auto values = [](auto& layer) { return numbers(layer, Part::value); };
   CHECK(values(host) != values(device));
   copy_weights(host, device);
   copy_weights(device, back);
@@ -152,9 +153,9 @@ TEST_CASE("CUDA: copy_weights goes from one device to the other, either way, and
   CHECK_THROWS_AS(copy_weights(host, wider), shape_error);
 }
 
-TEMPLATE_TEST_CASE("CUDA: a token model that hears conditions computes and learns as on the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: passes and updates of a conditioned token model agree with the CPU", "", float, double) {
   if (!gpu_available()) return;
-  // Sums of up to K B T = 204 terms in orders of their own, through T steps of two layers and back.
+  // Sums of up to K B T = 204 terms in different orders, through T steps of two layers, forward and backward.
   constexpr double bound = 2000 * std::numeric_limits<TestType>::epsilon();
   const TokenModelConfig config{
       .vocabulary = 30, .conditions = 10, .ids_per_step = 4, .embedding = 9, .hidden = 17, .layers = 2};
@@ -176,7 +177,7 @@ TEMPLATE_TEST_CASE("CUDA: a token model that hears conditions computes and learn
     typename TokenModel<TestType, Device>::Cache cache;
     auto state = model.zero_state(B);
     const double loss = model.forward_backward(ids, targets, B, T, state, cache, Inference{}).mean();
-    return std::pair(loss, numbers(model, What::gradient));
+    return std::pair(loss, numbers(model, Part::gradient));
   };
   const auto [loss, gradients] = learn(Cpu{});
   const auto [loss_there, gradients_there] = learn(Cuda{});

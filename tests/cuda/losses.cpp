@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Both losses against their definition in double: short columns, which a warp takes, and long ones, which a block
-// takes; padding, targets that do not count, logits of any size.
+// Both losses against their definition in double: short columns, processed by a warp, and long ones, processed by a
+// block; padding, ignored targets, logits of any size.
 #include <cmath>
 #include <limits>
 
@@ -39,22 +39,22 @@ Sequence<Scalar> random_logits(const Shape& s, double spread, Rng& rng) {
   return z;
 }
 
-/// Grown, filled with canaries and shrunk again: what lies past the end of a gradient then shows who writes there.
+/// Resized, filled with guard values and resized to a smaller size: they detect writes past the end of a gradient.
 template <class Scalar>
-Sequence<Scalar, Cuda> with_canaries_behind(Index features, Index B, Index T) {
+Sequence<Scalar, Cuda> followed_by_guards(Index features, Index B, Index T) {
   Sequence<Scalar, Cuda> d(features, B, T + 2);
-  fill(Cuda{}, d.flat(), canary<Scalar>());
+  fill(Cuda{}, d.flat(), guard_value<Scalar>());
   d.resize(features, B, T);
   return d;
 }
 
 template <class Scalar>
-bool canaries_stand_behind(Sequence<Scalar, Cuda>& d) {
+bool guards_unchanged(Sequence<Scalar, Cuda>& d) {
   const Index size = d.size(), T = d.time();
   d.resize(d.features(), d.batch(), T + 2);
   const Sequence<Scalar> all = to<Cpu>(d);
   d.resize(d.features(), d.batch(), T);
-  return std::all_of(all.data() + size, all.data() + all.size(), is_canary<Scalar>);
+  return std::all_of(all.data() + size, all.data() + all.size(), is_guard_value<Scalar>);
 }
 
 }  // namespace
@@ -73,14 +73,14 @@ TEMPLATE_TEST_CASE("CUDA: softmax cross-entropy, value and gradient", "", float,
         targets.push_back(n % 4 == 1 ? kIgnoreIndex
                                      : static_cast<std::int32_t>(rng.below(static_cast<std::uint32_t>(V))));
       const auto on_device = to<Cuda>(z);
-      auto gradient = with_canaries_behind<TestType>(V, s.B, s.T);
+      auto gradient = followed_by_guards<TestType>(V, s.B, s.T);
       const Loss loss = softmax_cross_entropy(on_device, targets, &gradient);
       const Loss alone = softmax_cross_entropy(on_device, targets, nullptr);
       CHECK(alone.sum == loss.sum);
-      CHECK(canaries_stand_behind(gradient));
+      CHECK(guards_unchanged(gradient));
       const Sequence<TestType> d = to<Cpu>(gradient);
       const double scale = loss.count > 0 ? 1 / static_cast<double>(loss.count) : 0;
-      // The exponential rounds, and twice as much the larger its argument; no term of the total passes through more
+      // The exponential rounds, with an error proportional to its argument; no term of the total takes part in more
       // than V additions; then a division and two products.
       const double of_total = epsilon * static_cast<double>(V + 8);
       double sum = 0;
@@ -121,7 +121,7 @@ TEMPLATE_TEST_CASE("CUDA: softmax of very large, infinite and undefined logits",
       CHECK(to<Cpu>(d)(16, 0, 0) == Approx(1.0 / double(V)));
     }
     fill(Cpu{}, z.flat(), -infinity);
-    z(17, 0, 0) = z(V - 1, 0, 0) = 5;  // nothing else is possible
+    z(17, 0, 0) = z(V - 1, 0, 0) = 5;  // all other targets are impossible
     CHECK(softmax_cross_entropy(to<Cuda>(z), target, &d).sum == Approx(std::log(2.0)));
     CHECK(to<Cpu>(d)(0, 0, 0) == 0);
     CHECK(to<Cpu>(d)(17, 0, 0) == TestType(-0.5));
@@ -143,10 +143,10 @@ TEMPLATE_TEST_CASE("CUDA: Bernoulli cross-entropy, value and gradient", "", floa
       Sequence<TestType> y(K, s.B, s.T);
       std::generate_n(y.data(), y.size(), [&] { return static_cast<TestType>(rng.below(3)) / 2; });
       const auto on_device = to<Cuda>(z), targets = to<Cuda>(y);
-      auto gradient = with_canaries_behind<TestType>(K, s.B, s.T);
+      auto gradient = followed_by_guards<TestType>(K, s.B, s.T);
       const Loss loss = bernoulli_cross_entropy(on_device, targets, &gradient);
       CHECK(bernoulli_cross_entropy(on_device, targets, nullptr).sum == loss.sum);
-      CHECK(canaries_stand_behind(gradient));
+      CHECK(guards_unchanged(gradient));
       const Sequence<TestType> d = to<Cpu>(gradient);
       CHECK(loss.count == z.active_steps());
       const double scale = loss.count > 0 ? 1 / static_cast<double>(loss.count) : 0;
@@ -166,7 +166,7 @@ TEMPLATE_TEST_CASE("CUDA: Bernoulli cross-entropy, value and gradient", "", floa
     }
 }
 
-TEST_CASE("CUDA: losses of more columns than a grid has blocks in its second dimension") {
+TEST_CASE("CUDA: losses of more columns than the limit of the grid's y dimension") {
   if (!gpu_available()) return;
   const Index B = 23, T = 3000;
   Rng rng(3);

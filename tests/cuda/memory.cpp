@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Copies between host and device, and whole sequences and models with them.
+// Copies between host and device of matrices, sequences and models.
 #include <string>
 
 #include "cuda/device_matrix.hpp"
@@ -7,7 +7,8 @@
 using namespace rondo;
 using namespace rondo_test;
 
-TEMPLATE_TEST_CASE("CUDA: matrices go to the device, within it and back, gaps and all", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: matrices are copied to, within and from the device, with gaps between columns", "", float,
+                   double) {
   if (!gpu_available()) return;
   Rng rng(1);
   for (Index rows : kSizes)
@@ -31,7 +32,7 @@ TEMPLATE_TEST_CASE("CUDA: matrices go to the device, within it and back, gaps an
       }
 }
 
-TEST_CASE("CUDA: what was uploaded may change at once, and copies of buffers are deep") {
+TEST_CASE("CUDA: the source of an upload may change immediately, and copies of buffers are deep") {
   if (!gpu_available()) return;
   Matrix<float> host(50000, 1, 3);
   DeviceMatrix<float> a(host.rows, 1);
@@ -48,7 +49,7 @@ TEST_CASE("CUDA: what was uploaded may change at once, and copies of buffers are
   CHECK(back == Matrix<float>(100, 1, 1));
 }
 
-TEST_CASE("CUDA: an error names the call that failed, its file and its line") {
+TEST_CASE("CUDA: an error has the failed call, its file and its line") {
   if (!gpu_available()) return;
   std::string message;
   try {
@@ -61,12 +62,12 @@ TEST_CASE("CUDA: an error names the call that failed, its file and its line") {
   const auto place = message.find("context.cpp:");
   REQUIRE(place != std::string::npos);
   CHECK(std::stoi(message.substr(place + 12)) > 0);
-  Buffer<float, Cuda> small(10);  // the error does not stick
+  Buffer<float, Cuda> small(10);  // the error is not sticky
   fill(Cuda{}, MatrixView<float>{small.data(), 10, 1, 10}, 1);
   cuda::Context::current().synchronize();
 }
 
-TEMPLATE_TEST_CASE("CUDA: a sequence keeps its lengths on the way", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: copies of a sequence keep its lengths", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(2);
   Sequence<TestType> x(5, 3, 4);

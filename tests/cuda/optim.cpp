@@ -20,7 +20,7 @@ constexpr Shape kShapes[] = {{0, 3},  {3, 0},   {1, 1},     {31, 1},    {33, 7},
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: Adam is bit-identical to its definition, element-wise", "", float, double) {
   if (!gpu_available()) return;
   const AdamStep s{.step_size = 0.3,
                    .beta1 = 0.9,
@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, dou
       auto w_bits = w, m_bits = m, v_bits = v;
       Index wrong = 0;
       for (std::size_t n = 0; n < w.values.size(); ++n) {
-        // By the definition, in double: each line rounds a few times.
+        // The definition in double: each line rounds a few times.
         const double grad = g.values[n], square = grad * grad, before = w.values[n];
         const double m_exact = m.values[n] + (1 - s.beta1) * (grad - m.values[n]);
         const double v_exact = v.values[n] + (1 - s.beta2) * (square - v.values[n]);
@@ -57,7 +57,7 @@ TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, dou
         check_error(v1.values[n], v_exact, 4 * u * std::max(double{v.values[n]}, square));
         check_error(w1.values[n], s.weight_decay_factor * before - move,
                     u * (10 * std::abs(move) + 4 * std::abs(before)));
-        // And with every rounding where it was promised.
+        // The definition with its specified roundings.
         const auto scalar = [](double x) { return static_cast<TestType>(x); };
         TestType &weight_n = w_bits.values[n], &m_n = m_bits.values[n], &v_n = v_bits.values[n];
         const TestType g_n = g.values[n];
@@ -73,10 +73,10 @@ TEMPLATE_TEST_CASE("CUDA: Adam, number by number and to the bit", "", float, dou
     }
 }
 
-TEST_CASE("CUDA: Adam moves weights to the same bits as the CPU's vector kernels") {
+TEST_CASE("CUDA: Adam is bit-identical to the CPU's vector kernels") {
   if (!gpu_available()) return;
   if (detail::kernels() == nullptr) {
-    WARN("skipped: this machine has none");
+    WARN("skipped: this machine has no vector kernels");
     return;
   }
   const AdamStep s{.step_size = 1e-3,
@@ -99,7 +99,7 @@ TEST_CASE("CUDA: Adam moves weights to the same bits as the CPU's vector kernels
   CHECK(second.get() == v);
 }
 
-TEMPLATE_TEST_CASE("CUDA: the sum of squares is one of doubles", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: the sum of squares is computed in double", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(3);
   for (auto [rows, cols] : kShapes)
@@ -110,7 +110,7 @@ TEMPLATE_TEST_CASE("CUDA: the sum of squares is one of doubles", "", float, doub
       long double sum = 0;
       for (TestType value : a.values) sum += static_cast<long double>(value) * value;
       const double norm = squared_norm(Cuda{}, on_device.view());
-      // A thread's share of a part (17 of 4096 to 8192 numbers and more of larger parts), a block, up to 1024 parts.
+      // A thread's share of a part (17 of 4096 to 8192 elements, more of larger parts), a block, up to 1024 parts.
       const auto additions = static_cast<long double>(33 + rows * cols / 262144 + 13 + 4 + 13);
       CHECK(std::abs(norm - sum) <= additions * std::numeric_limits<double>::epsilon() * sum);
       CHECK((rows * cols == 0) == (norm == 0));
@@ -118,7 +118,7 @@ TEMPLATE_TEST_CASE("CUDA: the sum of squares is one of doubles", "", float, doub
     }
 }
 
-TEST_CASE("CUDA: the sum of squares of large floats does not overflow, and shows what is not finite") {
+TEST_CASE("CUDA: the sum of squares of large floats does not overflow, and is not finite if an element is not") {
   if (!gpu_available()) return;
   Matrix<float> a(300, 2, 1e30f);
   CHECK(squared_norm(Cuda{}, DeviceMatrix<float>(a).view()) == Approx(600 * 1e60));

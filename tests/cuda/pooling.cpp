@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pooling over time on the device: element by element what the CPU makes of the same numbers, to the bit.
+// Pooling over time on the device is bit-identical to the CPU's, element by element.
 #include <vector>
 
 #include <rondo/cpu/eigen.hpp>
@@ -23,7 +23,7 @@ Matrix<Scalar> copy_of(const Sequence<Scalar>& x) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: last step and mean over time, forward and backward, as on the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: last step and mean over time, forward and backward, equal the CPU's", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);
   const Index B = 3, T = 7;
@@ -58,19 +58,19 @@ TEMPLATE_TEST_CASE("CUDA: last step and mean over time, forward and backward, as
       }
 }
 
-TEST_CASE("CUDA: pooling of no steps and of no sequences") {
+TEST_CASE("CUDA: pooling with T = 0 and with B = 0") {
   if (!gpu_available()) return;
-  Sequence<float, Cuda> none(2, 3, 0), nobody(2, 0, 3), out, dy;
-  last_step(none, out);
+  Sequence<float, Cuda> no_steps(2, 3, 0), no_sequences(2, 0, 3), out, dy;
+  last_step(no_steps, out);
   const auto zeros = to<Cpu>(out);
   CHECK(matrix(zeros.flat()) == Eigen::MatrixXf::Zero(2, 3));
-  mean_over_time_backward(none, out, dy);
-  mean_over_time(nobody, out);
-  last_step_backward(nobody, out, dy);
+  mean_over_time_backward(no_steps, out, dy);
+  mean_over_time(no_sequences, out);
+  last_step_backward(no_sequences, out, dy);
   CHECK(dy.time() == 3);
 }
 
-TEST_CASE("CUDA: a sequence on the device is made of values on the host, and filled") {
+TEST_CASE("CUDA: a sequence on the device is constructed from host values, and filled") {
   if (!gpu_available()) return;
   const std::vector<float> values = {1, 2, 3, 4, 5, 6, 7, 8};
   Sequence<float, Cuda> x(2, 1, 4, values);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// On the host executor alone, small enough for ThreadSanitizer, to which every CUDA thread is a thread of its own: it
-// reports what two of them do to one place without a barrier between. Without the sanitizer the numbers are checked.
+// For the host executor only, with cases small enough for ThreadSanitizer, for which every CUDA thread is a thread: it
+// reports accesses of two threads to one address without a barrier between. Without the sanitizer the results are
+// checked.
 #include <host_cuda.hpp>
 
 #include "cuda/recurrent_device.hpp"
@@ -33,7 +34,7 @@ TEST_CASE("Recurrent layer on CUDA, races: every algorithm and product") {
   host_cuda::set_device({});
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA, races: other cells, and projections", "", LstmCell, GruCell,
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA, races: other cells and projections", "", LstmCell, GruCell,
                    CoupledPeepholeLstmCell) {
   for (Direction direction : {Direction::forward, Direction::reverse})
     for (Precision precision : {Precision::fp32, Precision::bf16}) {

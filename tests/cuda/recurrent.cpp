@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A recurrent layer of every algorithm, direction and precision against the plain pass in double: sizes around a warp,
-// a tile and a quad, ragged and dense, from states and to gradients that are not zero.
+// A recurrent layer with every algorithm, direction and precision against the plain pass in double: sizes around a
+// warp, a tile and a quad, ragged and dense, with non-zero states and state gradients.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -14,8 +14,8 @@ using namespace rondo_test;
 
 namespace {
 
-/// One case by every algorithm in both directions. The caches live on from case to case, so that what an earlier shape
-/// left behind would show.
+/// One case with every algorithm in both directions. The caches are reused from case to case, to detect values that
+/// remain from an earlier shape.
 template <class Cell>
 class EveryAlgorithm {
  public:
@@ -37,7 +37,7 @@ class EveryAlgorithm {
     const CaseResults exact = reference(in);
     for (RecurrentAlgorithm algorithm : kAlgorithms) {
       const AlgorithmGuard guard(algorithm);
-      // Every other case: outputs and the gradient of the input as the second direction of a layer has them.
+      // Every other case: outputs and input gradient as in the second direction of a layer.
       const bool second = seed_ % 4 >= 2;
       const CaseResults got =
           run_on_device(in, cache_, {.rows_above = second ? in.h0.features() : 0, .add_to_dx = second});
@@ -50,7 +50,7 @@ class EveryAlgorithm {
   RecurrentCache<float, Cuda> cache_;
 };
 
-/// ||got - exact|| / ||exact||, of one tensor.
+/// ||got - exact|| / ||exact|| of one tensor.
 double relative_error(const std::vector<double>& got, const std::vector<double>& exact) {
   double difference = 0, norm = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
@@ -81,7 +81,7 @@ TEST_CASE("Recurrent layer on CUDA: every algorithm, large layers and batches") 
   every.check({2, 20, 65, 3, unsorted_lengths(65, 3)});
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long sequences, and none", "", LstmCell, GruCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long and empty sequences", "", LstmCell, GruCell) {
   if (!gpu_available()) return;
   EveryAlgorithm<TestType> every;
   every.check({3, 7, 2, 300});
@@ -90,13 +90,13 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, long sequences, an
   every.check({2, 5, 3, 1});
 }
 
-TEST_CASE("Recurrent layer on CUDA: more steps than 16 bits count") {
+TEST_CASE("Recurrent layer on CUDA: more than 2^16 steps") {
   if (!gpu_available()) return;
   const CaseShape shape{1, 2, 1, 70000};
   const RecurrentCase<LstmCell> in(shape, 1);
   const CaseResults exact = reference(in);
   for (RecurrentAlgorithm algorithm : kAlgorithms) {
-    // Half a billion turns of fibres are too many.
+    // Half a billion switches of fibres would take too long.
     if (algorithm != RecurrentAlgorithm::stepwise && cuda::Context::current().device().name == "host executor")
       continue;
     const AlgorithmGuard guard(algorithm);
@@ -107,7 +107,7 @@ TEST_CASE("Recurrent layer on CUDA: more steps than 16 bits count") {
   }
 }
 
-TEST_CASE("Recurrent layer on CUDA: an algorithm that is asked for and fits is the one that runs") {
+TEST_CASE("Recurrent layer on CUDA: a requested algorithm that fits runs") {
   if (!gpu_available()) return;
   const RecurrentCase<LstmCell> in({3, 40, 5, 3}, 1);
   RecurrentCache<float, Cuda> cache;
@@ -117,7 +117,7 @@ TEST_CASE("Recurrent layer on CUDA: an algorithm that is asked for and fits is t
     run_on_device(in, cache);
     CHECK(cuda::name(cuda::Context::current().last_algorithm()) == std::string(cuda::name(algorithm)));
   }
-  const AlgorithmGuard guard(RecurrentAlgorithm::cluster_persistent);  // of doubles there is no persistent one
+  const AlgorithmGuard guard(RecurrentAlgorithm::cluster_persistent);  // not supported for double
   RecurrentCache<double, Cuda> wide;
   const CaseResults got = run_on_device<double>(in, wide), exact = reference(in);
   CHECK(cuda::Context::current().last_algorithm() == RecurrentAlgorithm::graph);
@@ -126,8 +126,8 @@ TEST_CASE("Recurrent layer on CUDA: an algorithm that is asked for and fits is t
       if (name == exact.tensors[n].first) CHECK(relative_error(values, exact.tensors[n].second) < 1e-14);
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also with other bits left in the cache", "",
-                   LstmCell, GruCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs are bit-identical, whatever the cache holds", "", LstmCell,
+                   GruCell) {
   if (!gpu_available()) return;
   for (bool ragged : {false, true}) {
     const CaseShape shape{5, 37, 9, 6, ragged ? unsorted_lengths(9, 6) : std::vector<Index>{}};
@@ -148,12 +148,11 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: two runs give the same bits, also w
   }
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its mantissa allows, and not nearer", "",
-                   LstmCell, GruCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: the error of a precision matches its mantissa", "", LstmCell, GruCell) {
   if (!gpu_available()) return;
   struct Expected {
     Precision precision;
-    double forward, backward;  // unit roundoff of the factors
+    double forward, backward;  // unit roundoff of the operands
   };
   RecurrentCache<float, Cuda> cache;
   for (bool ragged : {false, true})
@@ -170,8 +169,8 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its manti
           const AlgorithmGuard guard(algorithm);
           const CaseResults got = run_on_device(in, cache, {.precision = e.precision});
           INFO(text<TestType>(algorithm, shape) << ", unit roundoff " << e.forward);
-          // Both factors of every product are rounded: sums of products are off by some 2^0.5 roundings of their size,
-          // and T steps carry that on without amplifying it.
+          // Both operands of every product are rounded: sums of products have errors of about 2^0.5 roundings of their
+          // size, which T steps propagate without amplification.
           for (std::size_t n = 0; n < got.tensors.size(); ++n) {
             const auto& [name, values] = got.tensors[n];
             const double unit = name[0] == 'd' ? e.backward : e.forward;
@@ -187,8 +186,8 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: a precision is as near as its manti
     }
 }
 
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: tf32x3 is nearly fp32 where the tensor cores are ours", "", LstmCell,
-                   GruCell) {
+TEMPLATE_TEST_CASE("Recurrent layer on CUDA: tf32x3 is almost as accurate as fp32 in own tensor core products", "",
+                   LstmCell, GruCell) {
   if (!gpu_available()) return;
   RecurrentCache<float, Cuda> cache;
   for (const CaseShape& s : {CaseShape{9, 33, 5, 6}, {30, 100, 17, 4}, {6, 12, 9, 5, unsorted_lengths(9, 5)}}) {
@@ -198,7 +197,7 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: tf32x3 is nearly fp32 where the ten
       const AlgorithmGuard guard(algorithm);
       const CaseResults got = run_on_device(in, cache, {.precision = Precision::tf32x3});
       INFO(text<TestType>(algorithm, s));
-      require_close(s, got, exact);  // a term is off by 2^-22 at most, and terms' errors are as good as independent
+      require_close(s, got, exact);  // errors of terms are at most 2^-22 and practically independent
     }
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer on the device, forward and backward, on the cases that the CPU's tests share.
+// One recurrent layer on the device, forward and backward, with the cases of the CPU's tests.
 #pragma once
 
 #include <limits>
@@ -28,7 +28,7 @@ inline constexpr RecurrentAlgorithm kAlgorithms[] = {RecurrentAlgorithm::stepwis
                                                      RecurrentAlgorithm::grid_persistent,
                                                      RecurrentAlgorithm::cluster_persistent};
 
-/// The algorithm that passes take, until this ends.
+/// Sets the algorithm of passes until the end of its scope.
 class AlgorithmGuard {
  public:
   explicit AlgorithmGuard(RecurrentAlgorithm algorithm)
@@ -54,8 +54,7 @@ Matrix<Scalar> matrix_of(rondo::MatrixView<const float> from) {
   return m;
 }
 
-/// Some rows of a taller sequence on the device, as a direction of a bidirectional layer has them; the others hold
-/// not-a-number.
+/// Some rows of a taller sequence on the device, as for one direction of a bidirectional layer; the others hold NaN.
 template <class Scalar>
 class RowBlock {
  public:
@@ -66,7 +65,7 @@ class RowBlock {
 
   rondo::SequenceView<Scalar> view() { return all_.view().row_block(first_, rows_); }
 
-  /// Whether the other rows are as they were.
+  /// Whether the other rows are unchanged.
   bool others_untouched() {
     bool untouched = true;
     if (first_ == 0) return true;
@@ -83,13 +82,13 @@ class RowBlock {
 
 struct DeviceRun {
   Precision precision = Precision::fp32;
-  Index rows_above = 0;  // the outputs and their gradients are rows of taller sequences, that many from the top
+  Index rows_above = 0;  // the outputs and their gradients are rows of taller sequences, below this many rows
   bool with_dx = true;
-  bool add_to_dx = false;  // which holds ones before
+  bool add_to_dx = false;  // whose initial value is one
 };
 
-/// By RecurrentLayer in the calling thread's context. `cache` may hold anything from calls before; padding is
-/// not-a-number; states stand in frames that nobody may write.
+/// By RecurrentLayer in the calling thread's context. `cache` may hold data of earlier calls; padding is NaN; states
+/// are surrounded by guard values.
 template <class Scalar = float, class Cell>
 CaseResults run_on_device(const RecurrentCase<Cell>& in, rondo::RecurrentCache<Scalar, Cuda>& cache,
                           const DeviceRun& how = {}) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Layers upon layers against the CPU in double; and, where asked for by its tag, every size by every other one: minutes
-// on a GPU, hours without.
+// Several layers against the CPU in double; and, with the tag [.full], all combinations of sizes: minutes on a GPU,
+// hours without.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -19,7 +19,7 @@ using namespace rondo_test;
 
 namespace {
 
-/// What a forward and a backward pass leave, in the order in which they are added.
+/// The results of a forward and a backward pass, in the order in which they are added.
 struct Outcome {
   std::vector<std::string> names;
   std::vector<std::vector<double>> values;
@@ -38,7 +38,7 @@ struct Inputs {
   LstmState<double> state, d_state;
 };
 
-/// With whatever is no number in its padding.
+/// NaN in the padding.
 template <class Scalar, class Device>
 Sequence<Scalar, Device> sent(const Sequence<double>& from) {
   Sequence<Scalar> converted;
@@ -86,7 +86,7 @@ struct NetworkShape {
   Index projection = 0;
 };
 
-/// Every algorithm on L layers against the CPU in double.
+/// Every algorithm with L layers against the CPU in double.
 template <class Cell>
 void check(const NetworkShape& s) {
   const Index C = 5, D = s.bidirectional ? 2 : 1;
@@ -122,7 +122,7 @@ void check(const NetworkShape& s) {
       INFO(cuda::name(algorithm) << ", ran " << cuda::name(cuda::Context::current().last_algorithm()) << ": "
                                  << Cell::kName << ", H " << s.H << ", B " << s.B << ", T " << s.T << ", L " << s.L
                                  << (s.ragged ? ", ragged" : "") << (s.bidirectional ? ", bidirectional" : "")
-                                 << ", projection " << s.projection << ": " << got.names[n] << " is off by " << worst);
+                                 << ", projection " << s.projection << ": " << got.names[n] << " has error " << worst);
       CHECK(worst <= bound * std::max(1.0, largest(wanted.values[n])));
     }
   }
@@ -153,7 +153,7 @@ TEST_CASE("Recurrent network on CUDA: bidirectional layers against the CPU in do
   if (gpu_available()) check_bidirectional();
 }
 
-TEST_CASE("Recurrent network on CUDA: both directions add to the gradient of the embeddings of their tokens") {
+TEST_CASE("Recurrent network on CUDA: both directions accumulate into the gradient of the embedding") {
   if (!gpu_available()) return;
   constexpr Index B = 5, T = 6, V = 7, D = 4, H = 8;
   const auto run = [&]<class Device>(Device device) {
@@ -178,7 +178,8 @@ TEST_CASE("Recurrent network on CUDA: both directions add to the gradient of the
   for (std::size_t n = 0; n < wanted.size(); ++n) CHECK(std::abs(got[n] - wanted[n]) < 1e-13 * largest(wanted));
 }
 
-TEMPLATE_TEST_CASE("Recurrent network on CUDA: a step is a forward pass over one step", "", LstmCell, GruCell) {
+TEMPLATE_TEST_CASE("Recurrent network on CUDA: a streaming step equals a forward pass over one step", "", LstmCell,
+                   GruCell) {
   if (!gpu_available()) return;
   constexpr Index C = 5, H = 12, B = 3;
   Rng rng(1);
@@ -204,7 +205,7 @@ TEMPLATE_TEST_CASE("Recurrent network on CUDA: a step is a forward pass over one
   CHECK(out.values[out.values.size() - 1] == out.values[out.values.size() - 2]);
 }
 
-TEST_CASE("Recurrent network on CUDA: a network says which algorithm it takes") {
+TEST_CASE("Recurrent network on CUDA: a network reports its algorithm") {
   if (!gpu_available()) return;
   Rng rng(1);
   const auto path = [&](auto network, RecurrentAlgorithm algorithm) {
@@ -222,7 +223,7 @@ TEST_CASE("Recurrent network on CUDA: a network says which algorithm it takes") 
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::stepwise) == "stepwise");
 }
 
-TEST_CASE("Recurrent network on CUDA: the mask of weight dropout is on R and on its gradient, as on the CPU") {
+TEST_CASE("Recurrent network on CUDA: the mask of weight dropout applies to R and its gradient, as on the CPU") {
   if (!gpu_available()) return;
   constexpr Index B = 3, T = 5, C = 4, H = 8;
   const auto run = [&]<class Device>(Device device) {
@@ -246,9 +247,9 @@ TEST_CASE("Recurrent network on CUDA: the mask of weight dropout is on R and on 
   for (std::size_t n = 0; n < wanted.size(); ++n) CHECK(std::abs(got[n] - wanted[n]) < 1e-13);
 }
 
-TEST_CASE("Recurrent network on CUDA: what runs on the CPU alone is an error") {
+TEST_CASE("Recurrent network on CUDA: options without a CUDA implementation are an error") {
   if (!gpu_available()) return;
-  const auto complaint = [](const RecurrentConfig& config) {
+  const auto error_for = [](const RecurrentConfig& config) {
     Rng rng(1);
     Lstm<float, Cuda> lstm(config, rng);
     auto state = lstm.zero_state(2);
@@ -260,15 +261,15 @@ TEST_CASE("Recurrent network on CUDA: what runs on the CPU alone is an error") {
     }
     return std::string();
   };
-  CHECK(complaint({.input = 3, .hidden = 4}).empty());
-  CHECK(complaint({.input = 3, .hidden = 4, .layer_norm = true}) ==
-        "rondo::cuda: layer normalisation runs on the CPU alone");
-  CHECK(complaint({.input = 3, .hidden = 4, .zoneout_c = 0.1}) == "rondo::cuda: zoneout runs on the CPU alone");
-  CHECK(complaint({.input = 3, .hidden = 4, .recurrent_dropout = 0.1}) ==
-        "rondo::cuda: recurrent dropout runs on the CPU alone");
+  CHECK(error_for({.input = 3, .hidden = 4}).empty());
+  CHECK(error_for({.input = 3, .hidden = 4, .layer_norm = true}) ==
+        "rondo::cuda: layer normalisation is not supported on CUDA");
+  CHECK(error_for({.input = 3, .hidden = 4, .zoneout_c = 0.1}) == "rondo::cuda: zoneout is not supported on CUDA");
+  CHECK(error_for({.input = 3, .hidden = 4, .recurrent_dropout = 0.1}) ==
+        "rondo::cuda: recurrent dropout is not supported on CUDA");
 }
 
-TEST_CASE("Recurrent network on CUDA: every size by every other", "[.full]") {
+TEST_CASE("Recurrent network on CUDA: all combinations of sizes", "[.full]") {
   if (!gpu_available()) return;
   for (Index H : {1, 31, 33, 100, 128, 257, 512})
     for (Index B : {1, 3, 16, 65})

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// On the host executor alone: persistent algorithms on a device with more multiprocessors than the executor's usual
-// one, so that layers are divided as on a large GPU; on one without clusters; and with threads and blocks in one order
-// or another.
+// For the host executor only: persistent algorithms on a device with more multiprocessors than the executor's default,
+// so that layers are divided as on a large GPU; on a device without clusters; and with several orders of threads and
+// blocks.
 #include <string>
 #include <vector>
 
@@ -16,7 +16,7 @@ using host_cuda::Order;
 
 namespace {
 
-/// The executor as another device, in a context that knows it.
+/// The executor with the properties of another device, and a context for it.
 class DeviceGuard {
  public:
   explicit DeviceGuard(host_cuda::Device device) : set_(device), use_(context_) {}
@@ -52,7 +52,7 @@ TEST_CASE("Recurrent layer on CUDA, host: layers that fill a large device") {
       for (Direction direction : {Direction::forward, Direction::reverse}) check(s, algorithm, direction);
 }
 
-TEST_CASE("Recurrent layer on CUDA, host: weights that registers do not hold, on tensor cores") {
+TEST_CASE("Recurrent layer on CUDA, host: tensor core weights that exceed the registers") {
   const DeviceGuard device({9, 0, 48});
   const CaseShape shape{2, 600, 2, 2};
   const RecurrentCase<LstmCell> in(shape, 9);
@@ -68,13 +68,13 @@ TEST_CASE("Recurrent layer on CUDA, host: weights that registers do not hold, on
           double worst = 0;
           for (std::size_t i = 0; i < values.size(); ++i)
             worst = std::max(worst, std::abs(values[i] - got.tensors[n].second[i]));
-          INFO(name << " is off by " << worst);
+          INFO(name << " has error " << worst);
           CHECK(worst <= (precision == Precision::bf16 ? 0x1p-5 : tolerance(shape)) * std::max(1.0, largest(values)));
         }
   }
 }
 
-TEST_CASE("Recurrent layer on CUDA, host: a device without clusters, or too small, takes the next simpler algorithm") {
+TEST_CASE("Recurrent layer on CUDA, host: a device without clusters, or too small, uses the next simpler algorithm") {
   const RecurrentCase<LstmCell> small({3, 20, 2, 3}, 9), large({3, 400, 2, 2}, 9);
   const auto algorithm_of = [](const RecurrentCase<LstmCell>& in) {
     const AlgorithmGuard guard(RecurrentAlgorithm::cluster_persistent);
@@ -90,7 +90,7 @@ TEST_CASE("Recurrent layer on CUDA, host: a device without clusters, or too smal
   CHECK(algorithm_of(large) == "graph");
 }
 
-TEST_CASE("Recurrent layer on CUDA, host: the same bits in any order of threads and blocks") {
+TEST_CASE("Recurrent layer on CUDA, host: bit-identical in any order of threads and blocks") {
   for (const CaseShape& shape :
        {CaseShape{3, 37, 5, 4}, {4, 70, 3, 3, {3, 1, 2}}, {3, 36, 4, 3, {1, 3, 0, 2}, Direction::reverse}})
     for (RecurrentAlgorithm algorithm : kAlgorithms)
@@ -113,13 +113,13 @@ TEST_CASE("Recurrent layer on CUDA, host: the same bits in any order of threads 
       }
 }
 
-TEST_CASE("Recurrent layer on CUDA, host: a wavefront, whichever stream works first") {
+TEST_CASE("Recurrent layer on CUDA, host: a wavefront, in any order of streams") {
   host_cuda::set_streams(host_cuda::Streams::others_first);
   check_wavefront();
   host_cuda::set_streams(host_cuda::Streams::lazy);
 }
 
-TEST_CASE("Recurrent layer on CUDA, host: both directions, whichever stream works first") {
+TEST_CASE("Recurrent layer on CUDA, host: both directions, in any order of streams") {
   host_cuda::set_streams(host_cuda::Streams::others_first);
   check_bidirectional();
   host_cuda::set_streams(host_cuda::Streams::lazy);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// On the host executor alone: the groups by themselves. Reductions follow each other closely here; that the second
-// waits for all who still read the first, ThreadSanitizer sees.
+// For the host executor only: the thread groups of reduce.cuh. Reductions follow each other closely here;
+// ThreadSanitizer verifies that the second one waits for all readers of the first.
 #include <host_cuda.hpp>
 
 #include "../../cuda/ops/reduce.cuh"
@@ -12,15 +12,14 @@ using host_cuda::Order;
 
 namespace {
 
-/// For each of `rounds` turns, a sum over each group of something that every thread has another share of.
+/// In each of `rounds` rounds, a sum over each group of a value that differs for every thread.
 template <class ThreadGroup>
 __global__ void sums_kernel(Index groups, Index rounds, double* sums) {
   for (Index group = ThreadGroup::index(); group < groups; group += ThreadGroup::count())
     for (Index round = 0; round < rounds; ++round) {
       const double share = static_cast<double>((group + 1) * (round + 1) * (ThreadGroup::rank() + 1));
       const double sum = ThreadGroup::reduce(share, cuda::Add{});
-      if (ThreadGroup::rank() == ThreadGroup::size() - 1)
-        sums[group * rounds + round] = sum;  // not only the first thread has it
+      if (ThreadGroup::rank() == ThreadGroup::size() - 1) sums[group * rounds + round] = sum;  // every thread has it
     }
 }
 
@@ -42,5 +41,5 @@ void check_group(Index size) {
 
 }  // namespace
 
-TEST_CASE("CUDA: every thread of a warp gets its sum, turn by turn") { check_group<cuda::Warp>(32); }
-TEST_CASE("CUDA: every thread of a block gets its sum, turn by turn") { check_group<cuda::Block>(cuda::kThreads); }
+TEST_CASE("CUDA: every thread of a warp gets its sum in every round") { check_group<cuda::Warp>(32); }
+TEST_CASE("CUDA: every thread of a block gets its sum in every round") { check_group<cuda::Block>(cuda::kThreads); }

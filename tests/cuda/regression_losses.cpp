@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Regression losses on the device: what the CPU makes of the same numbers, but for the order of the sum; from one
-// element to more than a part has.
+// Regression losses on the device equal the CPU's except for the order of the sum; from one element to more than one
+// part.
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -27,7 +27,7 @@ Loss run(bool squared, const Sequence<Scalar, Device>& y, const Sequence<Scalar,
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: squared and Huber's error, value and gradient, as on the CPU", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: squared and Huber error, value and gradient, equal the CPU's", "", float, double) {
   if (!gpu_available()) return;
   constexpr double kUnit = std::numeric_limits<TestType>::epsilon() / 2;
   Rng rng(1);
@@ -51,17 +51,18 @@ TEMPLATE_TEST_CASE("CUDA: squared and Huber's error, value and gradient, as on t
         const Loss got = run<TestType>(squared, y_device, target_device, &d_device, weights);
         CHECK(got.count == wanted.count);
         if (s.B > 0) CHECK(wanted.sum > 1e-3);
-        // All terms are positive, added in double; each may round otherwise where a compiler fuses: twice 3 roundings.
+        // All terms are positive and added in double; each may round differently if a compiler fuses: twice 3
+        // roundings.
         CHECK(std::abs(got.sum - wanted.sum) <= 6 * kUnit * wanted.sum + 1e-12 * wanted.sum);
         CHECK(run<TestType>(squared, y_device, target_device, nullptr, weights).sum == got.sum);
         const auto back = to<Cpu>(d_device);
         REQUIRE(back.size() == d.size());
-        for (Index n = 0; n < d.size(); ++n)  // the same products, in whatever order
+        for (Index n = 0; n < d.size(); ++n)  // the same products in any order
           REQUIRE(std::abs(back.data()[n] - d.data()[n]) <= 4 * kUnit * std::abs(d.data()[n]));
       }
 }
 
-TEST_CASE("CUDA: a regression loss of one step writes within its view") {
+TEST_CASE("CUDA: a regression loss of one step writes only within its view") {
   if (!gpu_available()) return;
   Rng rng(2);
   const auto y = random_matrix<double>(5, 4, rng), target = random_matrix<double>(5, 4, rng);

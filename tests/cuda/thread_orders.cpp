@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// On the host executor alone: threads and blocks run in one order or another, and every kernel computes the same. A
-// barrier that is missing, or two threads that write one place, would show.
+// For the host executor only: every kernel computes the same in every order of threads and blocks. Otherwise a barrier
+// is missing, or two threads write to one address.
 #include <host_cuda.hpp>
 
 #include "cuda/every_operation.hpp"

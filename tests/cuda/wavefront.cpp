@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Several layers as a wavefront against the same layers one after the other: dense, ragged and of tokens, with dropout
-// and without, in pieces that divide the sequence and in pieces that do not.
+// Several layers as a wavefront against the same layers in sequence: dense, ragged and token inputs, with and without
+// dropout, in pieces that divide the sequence and in pieces that do not.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -33,7 +33,7 @@ struct Case {
 
 using Tensors = std::vector<std::pair<std::string, std::vector<double>>>;
 
-/// Everything that a forward and a backward pass leave, by name.
+/// All results of a forward and a backward pass, by name.
 template <class Cell>
 Tensors run(const Case& in) {
   using Network = Recurrent<Cell, float, Cuda>;
@@ -47,7 +47,7 @@ Tensors run(const Case& in) {
   };
   auto x_host = random(in.config.input, in.T), dy_host = random(in.config.output(), in.T);
   x_host.set_lengths(in.lengths), dy_host.set_lengths(in.lengths);
-  for (auto* s : {&x_host, &dy_host})  // padding may hold anything
+  for (auto* s : {&x_host, &dy_host})  // padding may have any value
     for (Index t = 0; t < in.T; ++t)
       for (Index b = 0; b < in.B; ++b)
         if (!s->active(b, t)) fill(Cpu{}, s->at(t).columns(b, 1), std::numeric_limits<float>::quiet_NaN());
@@ -64,7 +64,7 @@ Tensors run(const Case& in) {
   Sequence<float, Cuda> dx(in.config.input, in.B, in.T);
   const Mode drops = in.config.dropout > 0 ? Mode(Training{dropout_rng}) : Mode(Inference{});
   const Sequence<float, Cuda>* y = nullptr;
-  // Work on the caller's stream, for which the lanes have to wait.
+  // Work on the caller's stream, for which the contexts must wait.
   const auto begin_backward = [&] {
     zero_grad(network), zero_grad(embedding);
     for (auto* s : {&d_state.h, &d_state.c}) scale(Cuda{}, s->flat(), 0.5f);
@@ -114,8 +114,8 @@ void check(const Case& in) {
           worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
         }
         INFO(cuda::name(algorithm) << ", pieces of " << steps << ", " << in.config.layers << " layers, T " << in.T
-                                   << (in.lengths.empty() ? "" : ", ragged") << ": " << name << " is off by " << worst);
-        // The products of a piece may be summed in another order than those of the whole.
+                                   << (in.lengths.empty() ? "" : ", ragged") << ": " << name << " has error " << worst);
+        // The products of a piece may be summed in a different order.
         CHECK(worst <= 1e-5 * std::fmax(1, largest(wanted)));
         if (in.T > 0 && !wanted.empty() && name != "random numbers drawn") CHECK(largest(wanted) > 1e-3);
       }
@@ -136,11 +136,11 @@ void rondo_test::check_wavefront() {
   check<GruCell>({{.input = 3, .hidden = 9, .layers = 3, .dropout = 0.5}, 5, 7, {3, 7, 0, 1, 6}});
 }
 
-TEST_CASE("a wavefront of layers gives what the layers give one after the other") {
+TEST_CASE("a wavefront of layers equals the layers in sequence") {
   if (gpu_available()) check_wavefront();
 }
 
-TEST_CASE("a wavefront runs where there are layers to run together") {
+TEST_CASE("a wavefront runs for more than one layer only") {
   if (!gpu_available()) return;
   CHECK_FALSE(wavefront_enabled(Cuda{}, 3));
   const WavefrontGuard wavefront(2);

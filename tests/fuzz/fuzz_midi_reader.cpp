@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any bytes at all: the reader gives a file that can be played and written back unchanged, or one error; memory stays
-// within a multiple of the input.
+// For arbitrary bytes the reader returns a file that can be played and written back unchanged, or throws one error; its
+// memory is bounded by a multiple of the input.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -55,8 +55,8 @@ void check(std::span<const std::uint8_t> bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     check({data, size});
-  } catch (const midi::error& complaint) {
-    require(std::string(complaint.what()).find('\n') == std::string::npos);
+  } catch (const midi::error& e) {
+    require(std::string(e.what()).find('\n') == std::string::npos);
   }
   return 0;
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes the golden files that tests/layers/golden.cpp compares with: what PyTorch computes, in double, on one thread.
+"""Writes the golden files of tests/layers/golden.cpp: results of PyTorch in double, on one thread.
 
     python3 tests/golden/make_golden.py        (made with torch 2.15.0; any version agrees to rounding)
 
-A file is a list of tensors: a line `name count`, then the numbers in PyTorch's own memory order, in the shortest
-decimal form that reads back to the same bits.
+A file is a list of tensors: a line `name count`, then the values in PyTorch's memory order, in the shortest decimal
+form that is bit-identical when read.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ class Golden:
         self.path = FOLDER / f"{name}.txt"
         self.lines = [f"# PyTorch {torch.__version__.split('+')[0]}, float64; made by make_golden.py"]
 
-    def put(self, name, tensor):
+    def add(self, name, tensor):
         values = torch.as_tensor(tensor).detach().contiguous().flatten().tolist()
         self.lines += [f"{name} {len(values)}", " ".join(repr(v) for v in values)]
 
@@ -31,24 +31,24 @@ class Golden:
 
 
 def randomise(module):
-    """Away from every resting point, biases included."""
+    """Random weights and biases, with no gate near its value at zero."""
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
 
 
 def put_lstm(golden, lstm):
-    """PyTorch's two biases only ever appear as a sum, and have one and the same gradient: Rondo's one bias."""
+    """PyTorch's two biases are only used as their sum, and have the same gradient: that of Rondo's one bias."""
     for layer in range(lstm.num_layers):
         W, R = getattr(lstm, f"weight_ih_l{layer}"), getattr(lstm, f"weight_hh_l{layer}")
         b, b2 = getattr(lstm, f"bias_ih_l{layer}"), getattr(lstm, f"bias_hh_l{layer}")
         assert torch.allclose(b.grad, b2.grad, rtol=1e-12)
         for name, value, grad in [("W", W, W.grad), ("R", R, R.grad), ("b", b + b2, b.grad)]:
-            golden.put(f"{name}{layer}", value)
-            golden.put(f"d{name}{layer}", grad)
+            golden.add(f"{name}{layer}", value)
+            golden.add(f"d{name}{layer}", grad)
 
 
 def lstm_case(name, lengths=None):
-    """Two layers from a state that is not zero; the loss looks at every output and at the final state."""
+    """Two layers from a non-zero state; the loss depends on every output and on the final state."""
     torch.manual_seed(20)
     C, H, L, B, T = 3, 4, 2, 3, 5
     lstm = torch.nn.LSTM(C, H, L)
@@ -68,10 +68,10 @@ def lstm_case(name, lengths=None):
 
     golden = Golden(name)
     put_lstm(golden, lstm)
-    golden.put("lengths", torch.tensor(lengths if lengths else [T] * B).double())
+    golden.add("lengths", torch.tensor(lengths if lengths else [T] * B).double())
     for key, tensor in dict(x=x, h0=h0, c0=c0, dy=dy, dh=dh, dc=dc, y=y, h=h, c=c, dx=x.grad, dh0=h0.grad,
                             dc0=c0.grad).items():
-        golden.put(key, tensor)
+        golden.add(key, tensor)
     golden.write()
 
 
@@ -88,14 +88,14 @@ def layers_case():
     (y * dy).sum().backward()
     for key, tensor in dict(W=linear.weight, b=linear.bias, x=x, dy=dy, y=y, dW=linear.weight.grad, db=linear.bias.grad,
                             dx=x.grad).items():
-        golden.put("linear." + key, tensor)
+        golden.add("linear." + key, tensor)
 
     embedding = torch.nn.Embedding(V, D)
     tokens, dy = torch.randint(V, (T, B)), torch.randn(T, B, D)
     y = embedding(tokens)
     (y * dy).sum().backward()
     for key, tensor in dict(E=embedding.weight, tokens=tokens.double(), dy=dy, y=y, dE=embedding.weight.grad).items():
-        golden.put("embedding." + key, tensor)
+        golden.add("embedding." + key, tensor)
 
     logits = (3 * torch.randn(T, B, V)).requires_grad_()
     targets = torch.randint(V, (T, B))
@@ -103,22 +103,22 @@ def layers_case():
     loss = torch.nn.functional.cross_entropy(logits.view(T * B, V), targets.view(-1), ignore_index=-1)
     loss.backward()
     for key, tensor in dict(logits=logits, targets=targets.double(), loss=loss, d_logits=logits.grad).items():
-        golden.put("softmax." + key, tensor)
+        golden.add("softmax." + key, tensor)
 
     logits = (3 * torch.randn(T, B, V)).requires_grad_()
     targets = torch.randint(2, (T, B, V)).double()
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / (T * B)
     loss.backward()
     for key, tensor in dict(logits=logits, targets=targets, loss=loss, d_logits=logits.grad).items():
-        golden.put("bernoulli." + key, tensor)
+        golden.add("bernoulli." + key, tensor)
     golden.write()
 
 
 def training_case():
-    """Ten steps of a small token model: AdamW, clip at a norm that some steps exceed, the state carried on.
+    """Ten steps of a small token model: AdamW, clip at a norm that some steps exceed, the state carried over.
 
-    The tokens climb by one to three, round and round: there is something to learn.
-    bias_hh stays at zero: two biases would move twice as fast as one. Weight decay spares the biases.
+    The tokens increase by one to three, modulo V, so that the model can learn.
+    bias_hh stays at zero: two biases would change twice as fast as one. Weight decay does not apply to biases.
     """
     torch.manual_seed(22)
     V, D, H, L, B, T, steps = 11, 5, 6, 2, 4, 7, 10
@@ -131,12 +131,12 @@ def training_case():
     biases = [output.bias] + [p for n, p in lstm.named_parameters() if "bias_ih" in n]
 
     golden = Golden("training")
-    golden.put("embedding.weight", embedding.weight)
+    golden.add("embedding.weight", embedding.weight)
     for name, parameter in lstm.named_parameters():
         if "bias_hh" not in name:
-            golden.put("lstm." + name, parameter)
-    golden.put("output.weight", output.weight)
-    golden.put("output.bias", output.bias)
+            golden.add("lstm." + name, parameter)
+    golden.add("output.weight", output.weight)
+    golden.add("output.bias", output.bias)
 
     adam = torch.optim.AdamW([{"params": weights, "weight_decay": 0.05}, {"params": biases, "weight_decay": 0.0}], lr=0.05)
     state = (torch.zeros(L, B, H), torch.zeros(L, B, H))
@@ -150,17 +150,17 @@ def training_case():
         adam.zero_grad()
         loss.backward()
         norm = torch.nn.utils.get_total_norm([p.grad for p in weights + biases])
-        for parameter in weights + biases:  # clip_grad_norm_ would divide by norm + 1e-6, for which there is no need
+        for parameter in weights + biases:  # clip_grad_norm_ would divide by norm + 1e-6
             parameter.grad *= min(1.0, 0.15 / norm)
         norms.append(norm)
         adam.step()
         losses.append(loss)
-    golden.put("tokens", tokens.double())
-    golden.put("losses", torch.stack(losses))
-    golden.put("norms", torch.stack(norms))
-    golden.put("embedding.weight.after", embedding.weight)
-    golden.put("lstm.weight_hh_l1.after", lstm.weight_hh_l1)
-    golden.put("output.bias.after", output.bias)
+    golden.add("tokens", tokens.double())
+    golden.add("losses", torch.stack(losses))
+    golden.add("norms", torch.stack(norms))
+    golden.add("embedding.weight.after", embedding.weight)
+    golden.add("lstm.weight_hh_l1.after", lstm.weight_hh_l1)
+    golden.add("output.bias.after", output.bias)
     golden.write()
 
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// A run of the piano program's trainer with all that another program needs to repeat it: training_curve.py does so in
+// Runs the piano program's trainer and writes all that is necessary to repeat the run: training_curve.py does so in
 // PyTorch. Usage: training_curve OUT_DIR STEPS CLIP WEIGHTS PATH...
 //
-//   CLIP      largest norm of the gradient
-//   WEIGHTS   safetensors to begin from, or "fresh"
+//   CLIP      largest gradient norm (clipping)
+//   WEIGHTS   initial weights (safetensors), or "fresh"
 //   PATH      MIDI files or folders of them
 //
-// It writes OUT_DIR/weights.safetensors, what the run begins from, and OUT_DIR/steps.safetensors: inputs and targets
-// (STEPS x T x B), resets (STEPS x B), learning_rates and losses (STEPS), with the settings beside them.
+// It writes OUT_DIR/weights.safetensors, the initial weights, and OUT_DIR/steps.safetensors: inputs and targets
+// (STEPS x T x B), resets (STEPS x B), learning_rates and losses (STEPS), with the settings as metadata.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -49,7 +49,7 @@ void run(const std::filesystem::path& folder, int steps, double clip, const std:
   std::filesystem::create_directories(folder);
   rondo::save_model(folder / "weights.safetensors", trainer.model(), {});
 
-  // The trainer keeps its batches to itself; these are the same, as they depend on nothing but pieces and settings.
+  // The trainer's batches are private; these are the same, since they depend only on pieces and settings.
   rondo::music::Batches batches(corpus.train, piano::batch_options(config));
   std::vector<rondo::music::Token> inputs, targets;
   std::vector<std::uint8_t> resets;

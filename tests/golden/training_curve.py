@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Repeats a training run of Rondo's in PyTorch, from the same weights and on the same batches, and compares the losses.
+"""Repeats a training run of Rondo in PyTorch, with the same initial weights and batches, and compares the losses.
 
 Usage: training_curve.py PROGRAM PATH... [--steps 100] [--out FOLDER]
   PROGRAM   the built tests/golden/training_curve.cpp
-  PATH      MIDI files, or folders of them, to train on; Maestro_8 and Maestro_9 are left out of a folder
+  PATH      MIDI files, or folders of them, to train on; Maestro_8 and Maestro_9 are skipped in folders
 
-Two runs: one with the program's settings from Rondo's initial weights, which torch loads by name; and a short one from
-weights that torch drew, with both of its biases in use, which Rondo loads, and with a clip that most steps exceed. Exit
-status: 0 the curves agree, 1 they do not, 77 torch or the files are absent.
+Two runs: one with the program's settings and Rondo's initial weights, which torch loads by name; and a short one with
+torch's initial weights, with both biases in use, which Rondo loads, and with a clipping norm that most steps exceed.
+Exit status: 0 the curves agree, 1 they do not, 77 torch or the files are absent.
 
-What "agree" means. Both programs compute in float and so differ by rounding, a relative 2^-24 an operation, which
-training carries on and amplifies: no a-priori bound of use would hold for a hundred steps. So the judge is PyTorch in
-double, next to float exact. Rondo may be as far from it as PyTorch in float has been so far, times SLACK, as
-two roundings of one computation scatter alike but not equally; and a loss that is a float has one rounding anyhow.
+Criterion: both programs compute in float and differ by rounding, a relative 2^-24 per operation, which training
+propagates and amplifies: no a-priori bound would be useful for a hundred steps. The reference is PyTorch in double,
+which is exact compared to float. Rondo may deviate from it as far as PyTorch in float does, times SLACK, since the
+rounding errors of two computations are similar but not equal; a float loss also has one rounding of its own.
 """
 
 import argparse
@@ -31,7 +31,7 @@ FORMATS = {"F32": "float32", "F64": "float64", "I32": "int32", "U8": "uint8"}
 
 
 def read_safetensors(path, torch):
-    """The tensors, and the text beside them. Eight bytes of length, a JSON header, then the bytes."""
+    """(tensors, metadata). Eight bytes of length, a JSON header, then the data."""
     data = bytearray(path.read_bytes())
     start = 8 + struct.unpack("<Q", data[:8])[0]
     header, tensors = json.loads(data[8:start]), {}
@@ -44,7 +44,7 @@ def read_safetensors(path, torch):
 
 
 def write_safetensors(path, tensors):
-    """Of float tensors."""
+    """Writes float tensors."""
     header, data = {}, b""
     for name, tensor in tensors.items():
         values = tensor.contiguous().numpy().tobytes()
@@ -55,8 +55,8 @@ def write_safetensors(path, tensors):
 
 
 def model(torch, embedding, hidden, vocabulary):
-    """Rondo's TokenModel under Rondo's names. torch.nn.LSTM has two biases, of which the sum alone counts; the second
-    one is held still, for two that both learn would move twice as fast as one."""
+    """Rondo's TokenModel with Rondo's names. torch.nn.LSTM uses only the sum of its two biases; the second one is
+    frozen, since two trainable biases would change twice as fast as one."""
     made = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(vocabulary, embedding),
                                 "lstm": torch.nn.LSTM(embedding, hidden),
                                 "output": torch.nn.Linear(hidden, vocabulary)})
@@ -65,7 +65,7 @@ def model(torch, embedding, hidden, vocabulary):
 
 
 def train(torch, weights, steps, config, dtype):
-    """The losses of as many steps as there are batches, and how many of them were clipped."""
+    """The losses of all steps, and the number of clipped steps."""
     vocabulary, embedding = weights["embedding.weight"].shape
     hidden = weights["lstm.weight_hh_l0"].shape[1]
     net = model(torch, embedding, hidden, vocabulary).to(dtype)
@@ -83,7 +83,7 @@ def train(torch, weights, steps, config, dtype):
         adam.zero_grad()
         loss.backward()
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
-        for p in parameters:  # clip_grad_norm_ divides by norm + 1e-6, which would show: it is 17 roundings
+        for p in parameters:  # clip_grad_norm_ divides by norm + 1e-6, a difference of 17 roundings
             p.grad *= min(1.0, config["clip"] / norm)
         clipped += norm.item() > config["clip"]
         adam.param_groups[0]["lr"] = rate.item()
@@ -93,7 +93,7 @@ def train(torch, weights, steps, config, dtype):
 
 
 def compare(what, ours, single, double):
-    """Prints the curves side by side; returns whether ours stays as near to `double` as the slack allows."""
+    """Prints the curves; returns whether `ours` is within the tolerance of `double`."""
     print(f"{what}\n{'step':>5} {'Rondo':>10} {'torch float':>12} {'torch double':>13} {'Rondo-double':>13} "
           f"{'float-double':>13} {'Rondo-float':>12} {'allowed':>9}")
     agreed, spread, worst, apart = True, 0.0, 0.0, 0.0
@@ -105,14 +105,14 @@ def compare(what, ours, single, double):
         agreed &= ok
         if n < 5 or (n + 1) % 10 == 0 or not ok:
             print(f"{n + 1:5} {a:10.6f} {b:12.6f} {c:13.6f} {a - c:13.2e} {b - c:13.2e} {a - b:12.2e} {allowed:9.2e}"
-                  f"{'' if ok else '  TOO FAR'}")
+                  f"{'' if ok else '  OUT OF TOLERANCE'}")
     print(f"largest deviation: Rondo from torch float {apart:.2e}, Rondo from torch double {worst:.2e}, "
           f"torch float from torch double {spread:.2e}: {'agreed' if agreed else 'NOT AGREED'}\n")
     return agreed
 
 
 def repeat(torch, what, arguments, steps, clip, weights, pieces, folder):
-    """One run of Rondo's and its two repetitions. `weights` is what they begin from; None: what Rondo draws."""
+    """One run of Rondo and its two repetitions. `weights`: file of the initial weights; None: Rondo's."""
     subprocess.run([arguments.program, folder, str(steps), str(clip), weights or "fresh", *pieces], check=True)
     recorded, metadata = read_safetensors(folder / "steps.safetensors", torch)
     begun, _ = read_safetensors(weights or folder / "weights.safetensors", torch)
@@ -120,7 +120,7 @@ def repeat(torch, what, arguments, steps, clip, weights, pieces, folder):
     single, _ = train(torch, begun, recorded, config, torch.float32)
     double, clipped = train(torch, begun, recorded, config, torch.float64)
     agreed = compare(f"{what}, clip {clip}: {clipped} of {steps} steps clipped", recorded["losses"].tolist(), single, double)
-    return agreed and double[-1] < double[0] - 0.5  # a comparison of runs that do not learn would say little
+    return agreed and double[-1] < double[0] - 0.5  # not vacuous: the runs must learn
 
 
 def main():

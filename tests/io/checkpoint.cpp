@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Checkpoints: a training that stops and goes on from a file ends in the same bits as one that never stopped.
+// Checkpoints: a training run that is resumed from a file gives bit-identical results to one without interruption.
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/layers/token_model.hpp>
 
@@ -54,13 +54,13 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("checkpoint: stop, save, load and go on: the same bytes as without a stop", "", float, double) {
+TEMPLATE_TEST_CASE("checkpoint: a resumed training run is bit-identical to an uninterrupted one", "", float, double) {
   const TemporaryFolder folder;
   TrainingRun<TestType> whole, first, second;
   for (std::uint64_t n = 0; n < 8; ++n) whole.step(n);
   for (std::uint64_t n = 0; n < 5; ++n) first.step(n);
   first.save(folder / "middle");
-  second.step(99);  // its weights, moments and state are others than a fresh model's
+  second.step(99);  // weights, moments and state differ from a fresh model's
   second.load(folder / "middle");
   CHECK(second.adam.steps() == 5);
   for (std::uint64_t n = 5; n < 8; ++n) second.step(n);
@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE("checkpoint: stop, save, load and go on: the same bytes as wi
   CHECK(bytes != read_bytes(folder / "middle"));
 }
 
-TEST_CASE("checkpoint: either kind of file gives its weights; one of weights alone resumes nothing") {
+TEST_CASE("checkpoint: weights load from both kinds of file; a file with only weights cannot resume") {
   const TemporaryFolder folder;
   TrainingRun<float> trained, fresh;
   for (std::uint64_t n = 0; n < 3; ++n) trained.step(n);
@@ -87,33 +87,33 @@ TEST_CASE("checkpoint: either kind of file gives its weights; one of weights alo
     CHECK(read_bytes(folder / "again") == read_bytes(folder / "model"));
   }
   const auto file = Safetensors::read(folder / "model");
-  CHECK(contains(complaint_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }),
+  CHECK(contains(error_message_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }),
                  "no training to resume"));
 }
 
-TEST_CASE("checkpoint: what does not fit is named, with the file") {
+TEST_CASE("checkpoint: an error names the file and the tensors that do not fit") {
   const TemporaryFolder folder;
   TrainingRun<float> trained;
   trained.step(0);
   trained.save(folder / "last");
   Rng rng(1);
   TokenModel<float> wider({.vocabulary = 6, .embedding = 3, .hidden = 5, .layers = 2}, rng);
-  const auto said = complaint_of<file_error>([&] { load_model(folder / "last", wider); });
-  CHECK(contains(said, "last: tensor lstm.weight_ih_l0 is 16 x 3, this model wants 20 x 3"));
+  const auto message = error_message_of<file_error>([&] { load_model(folder / "last", wider); });
+  CHECK(contains(message, "last: tensor lstm.weight_ih_l0 is 16 x 3, this model wants 20 x 3"));
 
   auto file = Safetensors::read(folder / "last");
   auto state = trained.model.zero_state(TrainingRun<float>::kBatch + 1);
-  CHECK(contains(complaint_of<file_error>([&] { read_sequence(file, "state.h", state.h); }),
+  CHECK(contains(error_message_of<file_error>([&] { read_sequence(file, "state.h", state.h); }),
                  "tensor training.state.h is 2 x 3 x 4, this model wants 2 x 4 x 4"));
   file.tensors.erase("training.second_moment.output.bias");
   file.tensors.erase("training.first_moment.lstm.weight_hh_l1");
   file.metadata.at("training.adam_steps") = "3 steps";
   TrainingRun<float> fresh;
   fresh.model.for_each_parameter([](const Path&, auto& p) { fill(Cpu{}, p.first_moment(), 7); });
-  CHECK(complaint_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }) ==
+  CHECK(error_message_of<file_error>([&] { read_optimizer(file, fresh.model, fresh.adam); }) ==
         "training.adam_steps is \"3 steps\", wanted a number of steps; "
         "tensor training.first_moment.lstm.weight_hh_l1 is missing; "
         "tensor training.second_moment.output.bias is missing");
-  CHECK(fresh.adam.steps() == 0);  // and nothing was changed
+  CHECK(fresh.adam.steps() == 0);  // unchanged
   fresh.model.for_each_parameter([](const Path&, auto& p) { CHECK(p.first_moment()(0, 0) == 7); });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The file format: read from bytes written here by hand, written to bytes taken apart here by hand.
+// The file format: reads bytes that the test wrote, and checks the bytes that the library writes.
 #include <rondo/io/safetensors.hpp>
 
 #include <limits>
@@ -12,11 +12,11 @@ using namespace rondo_test;
 
 namespace {
 
-/// The complaint about a file of these bytes.
-std::string complaint(const std::string& bytes) {
+/// The error for a file with these bytes.
+std::string read_error(const std::string& bytes) {
   const TemporaryFolder folder;
   write_bytes(folder / "f.safetensors", bytes);
-  return complaint_of<file_error>([&] { Safetensors::read(folder / "f.safetensors"); });
+  return error_message_of<file_error>([&] { Safetensors::read(folder / "f.safetensors"); });
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
@@ -30,7 +30,7 @@ const std::string kData = bytes_of<float>({1, 2, 3, 4, 5, 6}) + bytes_of<double>
 
 }  // namespace
 
-TEST_CASE("safetensors: reads what stands in the bytes") {
+TEST_CASE("safetensors: reads values and shapes") {
   const TemporaryFolder folder;
   write_bytes(folder / "f", safetensors_bytes(kHeader, kData));
   const auto file = Safetensors::read(folder / "f");
@@ -40,23 +40,23 @@ TEST_CASE("safetensors: reads what stands in the bytes") {
   CHECK(Safetensors::values<float>("a", file.tensors.at("a")) == std::vector<float>{1, 2, 3, 4, 5, 6});
   CHECK(Safetensors::values<double>("b", file.tensors.at("b")) == std::vector<double>{0.1, -1e300});
   CHECK(file.tensors.at("c").bytes == bytes_of<std::int32_t>({7}));
-  CHECK(file.tensors.at("d").size() == 1);  // a scalar has no extents
+  CHECK(file.tensors.at("d").size() == 1);  // a scalar has no dimensions
   CHECK(Safetensors::values<float>("d", file.tensors.at("d")) == std::vector<float>{-8});
   CHECK(Safetensors::values<float>("e", file.tensors.at("e")).empty());
 }
 
-TEST_CASE("safetensors: values convert between float and double, other types are refused by name") {
+TEST_CASE("safetensors: values convert between float and double; an error names any other type") {
   Safetensors file;
   file.add<double>("x", {2}, std::vector<double>{0.1, 2});
   file.add<float>("y", {1}, std::vector<float>{0.1f});
   file.tensors["z"] = {"I64", {1}, std::string(8, '\0')};
   CHECK(Safetensors::values<float>("x", file.tensors["x"]) == std::vector<float>{0.1f, 2});
   CHECK(Safetensors::values<double>("y", file.tensors["y"]) == std::vector<double>{double{0.1f}});
-  const auto complaint = complaint_of<file_error>([&] { Safetensors::values<float>("z", file.tensors["z"]); });
-  CHECK(contains(complaint, "tensor z has type I64"));
+  const auto message = error_message_of<file_error>([&] { Safetensors::values<float>("z", file.tensors["z"]); });
+  CHECK(contains(message, "tensor z has type I64"));
 }
 
-TEST_CASE("safetensors: writes the format, data on eight bytes, tensors side by side") {
+TEST_CASE("safetensors: writes the format, data aligned to eight bytes, contiguous tensors") {
   const TemporaryFolder folder;
   Safetensors file;
   file.metadata["config"] = "{\"a\": \"ü\"}";
@@ -66,7 +66,7 @@ TEST_CASE("safetensors: writes the format, data on eight bytes, tensors side by 
 
   const std::string bytes = read_bytes(folder / "f");
   std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), sizeof length);
+  for (int n = 7; n >= 0; --n) length = length << 8 | static_cast<unsigned char>(bytes[static_cast<std::size_t>(n)]);
   CHECK(length % 8 == 0);
   const auto header = nlohmann::json::parse(bytes.substr(8, length));
   CHECK(header["__metadata__"]["config"] == "{\"a\": \"ü\"}");
@@ -82,7 +82,7 @@ TEST_CASE("safetensors: writes the format, data on eight bytes, tensors side by 
   CHECK(bytes.size() == 8 + length + 20);
 }
 
-TEST_CASE("safetensors: what is written reads back to the same bits") {
+TEST_CASE("safetensors: values are bit-identical after writing and reading") {
   const TemporaryFolder folder;
   write_bytes(folder / "f", safetensors_bytes(kHeader, kData));
   const auto file = Safetensors::read(folder / "f");
@@ -97,51 +97,51 @@ TEST_CASE("safetensors: what is written reads back to the same bits") {
   }
 }
 
-TEST_CASE("safetensors: a file cut anywhere is refused, with the file and the byte") {
+TEST_CASE("safetensors: a file truncated anywhere is an error with the file and the offset") {
   const std::string whole = safetensors_bytes(kHeader, kData);
-  CHECK(complaint(whole).empty());
+  CHECK(read_error(whole).empty());
   for (std::size_t size = 0; size < whole.size(); ++size) {
     INFO(size << " of " << whole.size() << " bytes");
-    const auto said = complaint(whole.substr(0, size));
-    CHECK(contains(said, "f.safetensors: at byte "));
-    if (size >= 8 + kHeader.size()) CHECK(contains(said, "truncated"));
+    const auto message = read_error(whole.substr(0, size));
+    CHECK(contains(message, "f.safetensors: at byte "));
+    if (size >= 8 + kHeader.size()) CHECK(contains(message, "truncated"));
   }
 }
 
-TEST_CASE("safetensors: a wrong header is refused") {
+TEST_CASE("safetensors: an invalid header is an error") {
   const auto with = [](const std::string& entry) {
     return safetensors_bytes("{\"t\":" + entry + "}", std::string(8, 0));
   };
-  CHECK(complaint(with(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})")).empty());
-  CHECK(contains(complaint("not a safetensors file at all"), "header is said to have"));
-  CHECK(contains(complaint(safetensors_bytes("{\"t\":", "")), "not a JSON object"));
-  CHECK(contains(complaint(safetensors_bytes("[1]", "")), "not a JSON object"));
-  CHECK(contains(complaint(with("3")), "malformed"));
-  CHECK(contains(complaint(with(R"({"shape":[2],"data_offsets":[0,8]})")), "dtype"));
-  CHECK(contains(complaint(with(R"({"dtype":"F32","shape":"2","data_offsets":[0,8]})")), "malformed"));
-  CHECK(contains(complaint(with(R"({"dtype":"F32","shape":[2],"data_offsets":[0]})")), "malformed"));
-  CHECK(contains(complaint(with(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})")), "tensor t"));
-  CHECK(contains(complaint(with(R"({"dtype":"F32","shape":[2],"data_offsets":[0,9]})")),
+  CHECK(read_error(with(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})")).empty());
+  CHECK(contains(read_error("not a safetensors file at all"), "header is said to have"));
+  CHECK(contains(read_error(safetensors_bytes("{\"t\":", "")), "not a JSON object"));
+  CHECK(contains(read_error(safetensors_bytes("[1]", "")), "not a JSON object"));
+  CHECK(contains(read_error(with("3")), "malformed"));
+  CHECK(contains(read_error(with(R"({"shape":[2],"data_offsets":[0,8]})")), "dtype"));
+  CHECK(contains(read_error(with(R"({"dtype":"F32","shape":"2","data_offsets":[0,8]})")), "malformed"));
+  CHECK(contains(read_error(with(R"({"dtype":"F32","shape":[2],"data_offsets":[0]})")), "malformed"));
+  CHECK(contains(read_error(with(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})")), "tensor t"));
+  CHECK(contains(read_error(with(R"({"dtype":"F32","shape":[2],"data_offsets":[0,9]})")),
                  "tensor t should end at byte 9"));
-  CHECK(contains(complaint(with(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})")),
+  CHECK(contains(read_error(with(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})")),
                  "has 8 bytes, its shape wants 12"));
-  CHECK(contains(complaint(with(R"({"dtype":"F64","shape":[2],"data_offsets":[0,8]})")), "wants 16"));
-  CHECK(contains(complaint(safetensors_bytes(R"({"__metadata__":{"k":1}})", "")), "malformed"));
+  CHECK(contains(read_error(with(R"({"dtype":"F64","shape":[2],"data_offsets":[0,8]})")), "wants 16"));
+  CHECK(contains(read_error(safetensors_bytes(R"({"__metadata__":{"k":1}})", "")), "malformed"));
 }
 
-TEST_CASE("safetensors: extents that cannot be are refused") {
+TEST_CASE("safetensors: invalid dimensions are an error") {
   const auto shaped = [](const std::string& shape) {
-    return complaint(
+    return read_error(
         safetensors_bytes(R"({"t":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":[0,8]}})", std::string(8, 0)));
   };
-  CHECK(contains(shaped("[-1,-2]"), "tensor t"));  // their product would fit
+  CHECK(contains(shaped("[-1,-2]"), "tensor t"));  // their product would be valid
   CHECK(contains(shaped("[4294967296,4294967296,2]"), "tensor t"));
   CHECK(contains(shaped("[4611686018427387904,4,2]"), "tensor t"));
   CHECK(shaped("[4611686018427387904,0,4]").find("wants 0") != std::string::npos);
 }
 
-TEST_CASE("safetensors: a file that is not there, a folder that is not there") {
+TEST_CASE("safetensors: a missing file, a missing folder") {
   const TemporaryFolder folder;
-  CHECK(contains(complaint_of<file_error>([&] { Safetensors::read(folder / "none"); }), "none: cannot be opened"));
-  CHECK(contains(complaint_of<file_error>([&] { Safetensors{}.write(folder / "none/f"); }), "cannot be written"));
+  CHECK(contains(error_message_of<file_error>([&] { Safetensors::read(folder / "none"); }), "none: cannot be opened"));
+  CHECK(contains(error_message_of<file_error>([&] { Safetensors{}.write(folder / "none/f"); }), "cannot be written"));
 }

@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Files that a test writes, and files written byte by byte without the code under test.
+// Temporary files of a test, and files written as bytes without the code under test.
 #pragma once
 
-#include <unistd.h>
-
-#include <atomic>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 namespace rondo_test {
 
-/// A folder of its own, gone with the test.
+/// A new temporary folder, deleted when the test ends.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    static std::atomic<int> count = 0;
-    folder_ = std::filesystem::temp_directory_path() /
-              ("rondo-io-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    folder_ = std::filesystem::temp_directory_path() / ("rondo-io-" + std::to_string(std::random_device()()));
     std::filesystem::create_directories(folder_);
   }
   ~TemporaryFolder() {
@@ -48,11 +45,16 @@ inline std::string read_bytes(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The bytes of numbers, as they lie in memory.
+/// The bytes of numbers in little-endian order.
 template <class T>
 std::string bytes_of(const std::vector<T>& values) {
-  std::string bytes(values.size() * sizeof(T), '\0');
-  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+  std::string bytes;
+  for (T value : values) {
+    Bits bits = std::bit_cast<Bits>(value);
+    for (std::size_t n = 0; n < sizeof(T); ++n, bits = static_cast<Bits>(bits >> 8))
+      bytes.push_back(static_cast<char>(bits & 0xff));
+  }
   return bytes;
 }
 
@@ -61,9 +63,9 @@ inline std::string safetensors_bytes(const std::string& header, const std::strin
   return bytes_of(std::vector<std::uint64_t>{header.size()}) + header + data;
 }
 
-/// What `action` complains about; empty if it does not throw Error.
+/// The message of the Error that `action` throws; empty if it does not throw.
 template <class Error, class F>
-std::string complaint_of(F&& action) {
+std::string error_message_of(F&& action) {
   try {
     action();
   } catch (const Error& e) {

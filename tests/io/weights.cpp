@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Weights under PyTorch's names and in its shapes, strictly.
+// Weights with PyTorch's names and shapes, which are checked strictly.
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/io/weights.hpp>
 #include <rondo/layers/named.hpp>
@@ -44,12 +44,12 @@ std::string refusal(F&& change) {
   auto model = random_model<float>(1), other = random_model<float>(2);
   auto file = file_of(other);
   change(file);
-  return complaint_of<file_error>([&] { read_weights(file, model); });
+  return error_message_of<file_error>([&] { read_weights(file, model); });
 }
 
 }  // namespace
 
-TEST_CASE("weights: the names and shapes that a PyTorch model of these layers has") {
+TEST_CASE("weights: the names and shapes of a PyTorch model with these layers") {
   auto model = random_model<float>(1);
   std::map<std::string, std::vector<Index>> shapes;
   for (const auto& [name, tensor] : file_of(model).tensors) {
@@ -70,7 +70,7 @@ TEST_CASE("weights: the names and shapes that a PyTorch model of these layers ha
                                                             {"output.bias", {5}}});
 }
 
-TEST_CASE("weights: a tensor's rows lie one behind the other, as in PyTorch") {
+TEST_CASE("weights: tensors are row-major, as in PyTorch") {
   const TemporaryFolder folder;
   write_bytes(folder / "f", safetensors_bytes(R"({"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
                                               R"("bias":{"dtype":"F32","shape":[2],"data_offsets":[24,32]}})",
@@ -85,7 +85,7 @@ TEST_CASE("weights: a tensor's rows lie one behind the other, as in PyTorch") {
   add_weights(again, linear);
   CHECK(again.tensors["weight"].bytes == bytes_of<float>({1, 2, 3, 4, 5, 6}));
 
-  // An embedding lies with us a column a token, there a row a token.
+  // An embedding has a column per token here, and a row per token in PyTorch.
   write_bytes(folder / "e", safetensors_bytes(R"({"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})",
                                               bytes_of<float>({1, 2, 3, 4, 5, 6})));
   Embedding<float> embedding(2, 3, rng);
@@ -97,7 +97,7 @@ TEST_CASE("weights: a tensor's rows lie one behind the other, as in PyTorch") {
   CHECK(back.tensors["weight"].bytes == bytes_of<float>({1, 2, 3, 4, 5, 6}));
 }
 
-TEMPLATE_TEST_CASE("weights: there and back to the same bits, by way of a file", "", float, double) {
+TEMPLATE_TEST_CASE("weights: bit-identical after writing and reading a file", "", float, double) {
   const TemporaryFolder folder;
   auto model = random_model<TestType>(1), other = random_model<TestType>(2);
   REQUIRE(all_weights(model) != all_weights(other));
@@ -114,7 +114,7 @@ TEST_CASE("weights: a float model's file fits a double model") {
   CHECK(all_weights(wide) == std::vector<double>(narrow.begin(), narrow.end()));
 }
 
-TEST_CASE("weights: PyTorch's two biases are read as their sum, and written as the sum and zero") {
+TEST_CASE("weights: PyTorch's two biases are read as their sum, and written as sum and zero") {
   auto model = random_model<float>(1);
   auto file = file_of(model);
   file.add<float>("lstm.bias_ih_l1", {8}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8});
@@ -125,12 +125,12 @@ TEST_CASE("weights: PyTorch's two biases are read as their sum, and written as t
   CHECK(again.tensors.at("lstm.bias_ih_l1").bytes == bytes_of(sum));
   CHECK(again.tensors.at("lstm.bias_hh_l1").bytes == bytes_of(std::vector<float>(8, 0)));
 
-  file.tensors.erase("lstm.bias_hh_l1");  // a file that knows one bias only
+  file.tensors.erase("lstm.bias_hh_l1");  // a file with only one bias
   read_weights(file, model);
   CHECK(file_of(model).tensors.at("lstm.bias_ih_l1").bytes == bytes_of<float>({1, 2, 3, 4, 5, 6, 7, 8}));
 }
 
-TEST_CASE("weights: a name too few, a name too many, another shape, another type") {
+TEST_CASE("weights: a missing tensor, an unexpected one, another shape, another type") {
   CHECK(refusal([](Safetensors&) {}) == "");
   CHECK(refusal([](Safetensors& f) { f.tensors.erase("lstm.weight_hh_l1"); }) == "tensor lstm.weight_hh_l1 is missing");
   CHECK(refusal([](Safetensors& f) {
@@ -138,7 +138,7 @@ TEST_CASE("weights: a name too few, a name too many, another shape, another type
         }) == "tensor lstm.weight_hh_l2 has no place in this model");
   CHECK(refusal([](Safetensors& f) {
           f.add<float>("output.weight", {2, 5}, std::vector<float>(10));
-        }) == "tensor output.weight is 2 x 5, this model wants 5 x 2");  // as many numbers, the wrong way round
+        }) == "tensor output.weight is 2 x 5, this model wants 5 x 2");  // as many values, transposed
   CHECK(refusal([](Safetensors& f) { f.add<float>("lstm.bias_hh_l0", {4}, std::vector<float>(4)); }) ==
         "tensor lstm.bias_hh_l0 is 4, this model wants 8");
   CHECK(refusal([](Safetensors& f) {
@@ -146,7 +146,7 @@ TEST_CASE("weights: a name too few, a name too many, another shape, another type
         }) == "tensor output.bias has type F16, wanted F32 or F64");
 }
 
-TEST_CASE("weights: one message lists all that does not fit, and the model stays as it was") {
+TEST_CASE("weights: one message lists all errors, and the model is unchanged") {
   auto model = random_model<float>(1), other = random_model<float>(2);
   auto file = file_of(other);
   file.tensors.erase("embedding.weight");
@@ -155,21 +155,21 @@ TEST_CASE("weights: one message lists all that does not fit, and the model stays
   file.add<float>("extra", {1}, std::vector<float>(1));
   file.add<float>("more", {1}, std::vector<float>(1));
   const auto before = all_weights(model);
-  CHECK(complaint_of<file_error>([&] { read_weights(file, model); }) ==
+  CHECK(error_message_of<file_error>([&] { read_weights(file, model); }) ==
         "tensor embedding.weight is missing; tensor lstm.bias_hh_l1 is 4, this model wants 8; "
         "tensor output.bias has type F16, wanted F32 or F64; tensor extra has no place in this model; "
         "tensor more has no place in this model");
   CHECK(all_weights(model) == before);
 
   file = file_of(other);
-  file.tensors.erase("output.bias");  // the last one: all before it fit
+  file.tensors.erase("output.bias");  // the last tensor: all before it fit
   CHECK_THROWS_AS(read_weights(file, model), file_error);
   CHECK(all_weights(model) == before);
 }
 
 namespace {
 
-/// As many biases as asked for, forward and reverse; the names are those of PyTorch's recurrent layers.
+/// Layers with one or two biases, forward and reverse, with the names of PyTorch's recurrent layers.
 struct Biases {
   bool both;
   Parameter<float> ih{2, 1, ParameterKind::bias}, hh{2, 1, ParameterKind::bias}, ih_reverse{2, 1, ParameterKind::bias},
@@ -185,7 +185,7 @@ struct Biases {
 
 }  // namespace
 
-TEST_CASE("weights: a layer that has both biases reads and writes both; one that has their sum, the sum") {
+TEST_CASE("weights: a layer with both biases reads and writes both; a layer with their sum reads the sum") {
   Biases gru{.both = true}, lstm{.both = false};
   float next = 1;
   const auto count_up = [&](const Path&, auto& p) { p.value()(0, 0) = next++, p.value()(1, 0) = next++; };
@@ -211,12 +211,13 @@ TEST_CASE("weights: a layer that has both biases reads and writes both; one that
   CHECK(sums.tensors.at("bias_ih_l0_reverse").bytes == bytes_of<float>({12, 14}));
   CHECK(sums.tensors.at("bias_hh_l0_reverse").bytes == bytes_of<float>({0, 0}));
 
-  file.tensors.erase("bias_hh_l0");  // no default for what a layer has
-  CHECK(complaint_of<file_error>([&] { read_weights(file, again); }) == "tensor bias_hh_l0 is missing");
+  file.tensors.erase("bias_hh_l0");  // no default for a tensor of the layer
+  CHECK(error_message_of<file_error>([&] { read_weights(file, again); }) == "tensor bias_hh_l0 is missing");
   CHECK(detail::second_bias("my.bias_ih_l.weight").empty());
 }
 
-TEST_CASE("weights: the state dict of a PyTorch module with self.lstm and self.fc, and back from a const model") {
+TEST_CASE(
+    "weights: the state dict of a PyTorch module with self.lstm and self.fc, read, and written from a const model") {
   // torch: self.lstm = nn.LSTM(3, 2); self.fc = nn.Linear(2, 1)
   Safetensors file;
   const auto add = [&](const char* name, std::vector<Index> shape, std::vector<float> values) {
@@ -253,7 +254,7 @@ TEST_CASE("weights: the state dict of a PyTorch module with self.lstm and self.f
     CHECK(saved.tensors.at(name).bytes == file.tensors.at(name).bytes);
 
   auto wrong = named("rnn", lstm, "fc", fc);
-  CHECK(complaint_of<file_error>([&] { load_model(folder / "f", wrong); }) ==
+  CHECK(error_message_of<file_error>([&] { load_model(folder / "f", wrong); }) ==
         (folder / "f").string() +
             ": tensor rnn.weight_ih_l0 is missing; tensor rnn.weight_hh_l0 is missing; tensor rnn.bias_ih_l0 is "
             "missing; tensor lstm.bias_hh_l0 has no place in this model; tensor lstm.bias_ih_l0 has no place in this "
@@ -261,16 +262,16 @@ TEST_CASE("weights: the state dict of a PyTorch module with self.lstm and self.f
             "this model");
 }
 
-TEST_CASE("weights: a file of another depth does not load, in either direction") {
+TEST_CASE("weights: a file with fewer or more layers is an error") {
   auto shallow = random_model<float>(1, {.vocabulary = 5, .embedding = 3, .hidden = 2, .layers = 1});
   auto deep = random_model<float>(2);
-  CHECK(complaint_of<file_error>([&] { read_weights(file_of(shallow), deep); }).find("_l1 is missing") !=
+  CHECK(error_message_of<file_error>([&] { read_weights(file_of(shallow), deep); }).find("_l1 is missing") !=
         std::string::npos);
-  CHECK(complaint_of<file_error>([&] { read_weights(file_of(deep), shallow); }).find("_l1 has no place") !=
+  CHECK(error_message_of<file_error>([&] { read_weights(file_of(deep), shallow); }).find("_l1 has no place") !=
         std::string::npos);
 }
 
-TEST_CASE("weights: names under the ignored prefix may stand there") {
+TEST_CASE("weights: tensors with the ignored prefix are allowed") {
   auto model = random_model<float>(1), other = random_model<float>(2);
   auto file = file_of(other);
   file.add<float>("training.state.h", {1}, std::vector<float>{1});

@@ -13,7 +13,7 @@
 using namespace rondo;
 using namespace rondo_test;
 
-TEST_CASE("dropout zeroes a share p, scales the rest by 1/(1-p), and repeats with its seed") {
+TEST_CASE("dropout zeroes a fraction p, scales the rest by 1/(1-p), and is reproducible by its seed") {
   const double p = 0.3;
   Rng data(1);
   const auto x = random_sequence<double>(50, 20, 20, data);
@@ -29,14 +29,14 @@ TEST_CASE("dropout zeroes a share p, scales the rest by 1/(1-p), and repeats wit
   }
   CHECK(exact);
   const double n = static_cast<double>(x.size());
-  CHECK(std::abs(dropped / n - p) < 4 * std::sqrt(p * (1 - p) / n));  // four deviations of the binomial
+  CHECK(std::abs(dropped / n - p) < 4 * std::sqrt(p * (1 - p) / n));  // four standard deviations of the binomial
   dropout(x, p, same, again);
   CHECK(matrix(again.mask.flat()) == matrix(cache.mask.flat()));
   dropout(x, p, same, again);
   CHECK(matrix(again.mask.flat()) != matrix(cache.mask.flat()));
 }
 
-TEST_CASE("initialise_orthogonal makes every block orthogonal and every block another one") {
+TEST_CASE("initialise_orthogonal makes every block orthogonal, and all blocks different") {
   const Index H = 24;
   Rng rng(3);
   Sequence<double> R(4 * H, H, 1);
@@ -49,7 +49,7 @@ TEST_CASE("initialise_orthogonal makes every block orthogonal and every block an
   }
 }
 
-TEST_CASE("initialise_uniform and initialise_normal keep to their bound and deviation") {
+TEST_CASE("initialise_uniform and initialise_normal have their bound and standard deviation") {
   Rng rng(4);
   Sequence<float> a(100, 100, 1);
   const double n = static_cast<double>(a.size());
@@ -62,7 +62,7 @@ TEST_CASE("initialise_uniform and initialise_normal keep to their bound and devi
   CHECK(matrix(a.flat()).cast<double>().squaredNorm() / n == Approx(0.35 * 0.35).epsilon(4 * std::sqrt(2 / n)));
 }
 
-TEST_CASE("a float layer and a double layer of one seed begin alike") {
+TEST_CASE("a float layer and a double layer with the same seed start with the same weights") {
   Rng for_float(5), for_double(5);
   RecurrentLayer<LstmCell, float> small({.hidden = 4}, 3, Direction::forward, for_float);
   RecurrentLayer<LstmCell, double> large({.hidden = 4}, 3, Direction::forward, for_double);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The same numbers as PyTorch: outputs, every gradient, ten losses of a training. See tests/golden/make_golden.py.
+// Agreement with PyTorch: outputs, every gradient, ten losses of a training run. See tests/golden/make_golden.py.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -20,13 +20,13 @@ using namespace rondo_test;
 
 namespace {
 
-/// Double: the files hold PyTorch's bits; what is left is the order of sums.
+/// Double: the files hold PyTorch's exact values; only the order of sums differs.
 constexpr double kDoubleBound = 1e-10;
 
-/// Float, relative to the tensor's largest value. A value of these cases (C + H <= 8 products a gate, T = 5 steps, L =
-/// 2 layers, B = 3) has passed through at most T * L cells forward and as many back, each of 8 products, 4 function
-/// values of a few units and 4 products, and a weight's gradient is the sum of B * T such values: 2 * T * L * (8 + 4 *
-/// 4 + 4) + B * T roundings, none of them amplified (every factor is a gate or below one).
+/// Float, relative to the tensor's largest value. A value of these cases (C + H <= 8 products per gate, T = 5 steps, L
+/// = 2 layers, B = 3) goes through at most T * L cells forward and as many backward, each with 8 products, 4 function
+/// values with errors of a few units and 4 products, and a weight's gradient is the sum of B * T such values: 2 * T * L
+/// * (8 + 4 * 4 + 4) + B * T roundings, none of them amplified (every factor is a gate or below one).
 constexpr double kFloatRoundings = 2 * 5 * 2 * (8 + 4 * 4 + 4) + 3 * 5;
 constexpr double kFloatBound = kFloatRoundings * 0x1p-24;  // 3.4e-5
 
@@ -34,13 +34,13 @@ template <class Scalar>
 void compare(const std::string& name, ConstView<double> wanted, MatrixView<const Scalar> got) {
   const double bound = std::is_same_v<Scalar, float> ? kFloatBound : kDoubleBound;
   const double largest = matrix(wanted).cwiseAbs().maxCoeff();
-  const double apart = (matrix(got).template cast<double>() - matrix(wanted)).cwiseAbs().maxCoeff();
-  INFO(name << ": largest value " << largest << ", furthest apart " << apart);
+  const double difference = (matrix(got).template cast<double>() - matrix(wanted)).cwiseAbs().maxCoeff();
+  INFO(name << ": largest value " << largest << ", largest difference " << difference);
   CHECK(largest > 1e-3);
-  CHECK(apart <= bound * std::max(largest, 1.0));
+  CHECK(difference <= bound * std::max(largest, 1.0));
 }
 
-/// A golden tensor against one of ours: a matrix, row by row in the file, or a Sequence, byte for byte.
+/// Compares a golden tensor with a matrix (row-major in the file) or with a Sequence (the same memory order).
 template <class Scalar>
 void compare_matrix(const Golden& golden, const std::string& name, MatrixView<Scalar> got) {
   Sequence<double> wanted(got.rows, got.cols, 1);
@@ -63,7 +63,7 @@ Sequence<Scalar> sequence(const Golden& golden, const std::string& name, Index C
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("LSTM: PyTorch's outputs and gradients, dense and packed", "", double, float) {
+TEMPLATE_TEST_CASE("LSTM: outputs and gradients agree with PyTorch, dense and packed", "", double, float) {
   using Scalar = TestType;
   const Golden golden(GENERATE(as<std::string>{}, "lstm", "lstm_ragged"));
   const Index C = 3, H = 4, L = 2, B = 3, T = 5;
@@ -97,7 +97,7 @@ TEMPLATE_TEST_CASE("LSTM: PyTorch's outputs and gradients, dense and packed", ""
   }
 }
 
-TEMPLATE_TEST_CASE("Linear, Embedding and losses: PyTorch's outputs and gradients", "", double, float) {
+TEMPLATE_TEST_CASE("Linear, Embedding and losses: outputs and gradients agree with PyTorch", "", double, float) {
   using Scalar = TestType;
   const Golden golden("layers");
   const Index C = 4, K = 3, B = 2, T = 5, V = 6, D = 3;
@@ -116,7 +116,7 @@ TEMPLATE_TEST_CASE("Linear, Embedding and losses: PyTorch's outputs and gradient
   compare_matrix(golden, "linear.db", linear.b().grad());
 
   Embedding<Scalar> embedding(V, D, rng);
-  Sequence<Scalar> E(D, V, 1);  // (V, D) row by row is D x V column by column
+  Sequence<Scalar> E(D, V, 1);  // (V, D) row-major is D x V column-major
   golden.read_sequence("embedding.E", E);
   copy(Cpu{}, E.at(0), embedding.E().value());
   const auto tokens = golden.integers("embedding.tokens");
@@ -138,7 +138,8 @@ TEMPLATE_TEST_CASE("Linear, Embedding and losses: PyTorch's outputs and gradient
   compare_sequence(golden, "bernoulli.d_logits", d);
 }
 
-TEMPLATE_TEST_CASE("ten training steps: PyTorch's losses, gradient norms and final weights", "", double, float) {
+TEMPLATE_TEST_CASE("ten training steps: losses, gradient norms and final weights agree with PyTorch", "", double,
+                   float) {
   using Scalar = TestType;
   const Golden golden("training");
   const Index V = 11, D = 5, H = 6, L = 2, B = 4, T = 7;
@@ -156,9 +157,9 @@ TEMPLATE_TEST_CASE("ten training steps: PyTorch's losses, gradient norms and fin
   };
   model.for_each_parameter(read);
 
-  // Float: Adam divides a gradient by its own size, so that the gradient's relative error moves a weight by the
-  // learning rate times that error, at each step; the loss feels it times the sum of |gradient|, at most sqrt(N) times
-  // its norm, which stays below 1 here.
+  // Float: Adam divides a gradient by its magnitude, so at each step the gradient's relative error changes a weight by
+  // the learning rate times that error, and the loss by that times the sum of |gradient|, at most sqrt(N) times its
+  // norm, which stays below 1 here.
   const double kFloatLossBound = 10 * 0.05 * kFloatBound * std::sqrt(static_cast<double>(parameter_count(model)));
   const double bound = std::is_same_v<Scalar, float> ? kFloatLossBound : kDoubleBound;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// InferenceLstm against Lstm::forward: the same bits in float, the same numbers in double, and what bf16 costs.
+// InferenceLstm against Lstm::forward: bit-identical in float, equal to rounding in double, and the error of bf16.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -20,8 +20,8 @@ double largest_difference(const Sequence<Scalar>& a, const Sequence<Scalar>& b) 
   REQUIRE(a.size() == b.size());
   double worst = 0;
   for (Index i = 0; i < a.size(); ++i) {
-    const double apart = std::abs(static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]));
-    worst = std::isnan(apart) ? apart : std::max(worst, apart);
+    const double difference = std::abs(static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]));
+    worst = std::isnan(difference) ? difference : std::max(worst, difference);
   }
   return worst;
 }
@@ -30,7 +30,7 @@ struct Difference {
   double y, h, c;
 };
 
-/// Both ways over the same data from the same state, twice, so that a workspace of another shape is met.
+/// Both passes over the same data from the same state, twice, so that the workspace has another shape before.
 template <class Scalar>
 Difference compare(const LstmConfig& config, Index B, Index T, const std::vector<Index>& lengths, Precision precision) {
   Rng rng(11);
@@ -56,7 +56,7 @@ Difference compare(const LstmConfig& config, Index B, Index T, const std::vector
 
 }  // namespace
 
-TEST_CASE("inference has the bits of the forward pass", "") {
+TEST_CASE("inference is bit-identical to the forward pass", "") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;
@@ -78,7 +78,7 @@ TEST_CASE("inference has the bits of the forward pass", "") {
   }
 }
 
-TEST_CASE("steps one by one have the bits of the forward pass") {
+TEST_CASE("single steps are bit-identical to the forward pass") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;
@@ -103,32 +103,33 @@ TEST_CASE("steps one by one have the bits of the forward pass") {
   }
 }
 
-TEST_CASE("inference at the baseline and in double") {
+TEST_CASE("inference at the baseline level and in double agrees to rounding") {
   const LevelGuard guard;
   set_cpu_level(CpuLevel::baseline);
   for (const std::vector<Index>& lengths : {std::vector<Index>{}, std::vector<Index>{5, 0, 9, 1}}) {
     const Difference single = compare<float>({.input = 3, .hidden = 21, .layers = 2}, 4, 9, lengths, Precision::fp32);
-    // 9 steps of 3 + 21 + 1 roundings and of the cell's few, none amplified
+    // 9 steps of 3 + 21 + 1 roundings and a few of the cell, none amplified
     CHECK(std::max({single.y, single.h, single.c}) <= 9 * 33 * 0x1p-24);
     const Difference twice = compare<double>({.input = 3, .hidden = 21, .layers = 2}, 4, 9, lengths, Precision::fp32);
     CHECK(std::max({twice.y, twice.h, twice.c}) <= 9 * 33 * 0x1p-53);
   }
 }
 
-TEST_CASE("bf16 inference is as near as 8 bits of mantissa allow, and not nearer") {
+TEST_CASE("the error of bf16 inference matches its 8 bits of mantissa") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;
     set_cpu_level(level);
     INFO("level " << name(level));
     for (Index H : {1, 16, 31, 65, 128}) {
-      const Difference apart = compare<float>({.input = 7, .hidden = H, .layers = 2}, 5, 12, {}, Precision::bf16);
-      INFO("H " << H << ": " << apart.y);
-      // A product of two factors is off by 2^-8 at most; weights are below 1/sqrt(H), so a pre-activation of 7 + H of
-      // them by some 2^-8 of its size, which is of order one, and a gate by a quarter of that; two layers.
-      REQUIRE(apart.y <= 0x1p-6);
-      REQUIRE(apart.c <= 0x1p-5);
-      REQUIRE(apart.y > 0x1p-20);  // it is bf16
+      const Difference difference = compare<float>({.input = 7, .hidden = H, .layers = 2}, 5, 12, {}, Precision::bf16);
+      INFO("H " << H << ": " << difference.y);
+      // A product of two operands has a relative error of at most 2^-8; weights are below 1/sqrt(H), so a
+      // pre-activation, a sum of 7 + H of them of order one, has an error of about 2^-8, and a gate a quarter of that;
+      // two layers.
+      REQUIRE(difference.y <= 0x1p-6);
+      REQUIRE(difference.c <= 0x1p-5);
+      REQUIRE(difference.y > 0x1p-20);  // bf16 was used
     }
     const Difference ragged =
         compare<float>({.input = 4, .hidden = 21, .layers = 2}, 4, 9, {5, 0, 9, 1}, Precision::bf16);
@@ -136,7 +137,7 @@ TEST_CASE("bf16 inference is as near as 8 bits of mantissa allow, and not nearer
   }
 }
 
-TEST_CASE("inference refuses what does not fit") {
+TEST_CASE("inference rejects wrong shapes") {
   Rng rng(1);
   Lstm<float> lstm({.input = 3, .hidden = 4}, rng);
   const InferenceLstm<float> fast(lstm);

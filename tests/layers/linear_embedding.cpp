@@ -53,7 +53,7 @@ TEST_CASE("Linear computes W x + b and its gradients, dense and ragged") {
     if (x.active(b, 0)) CHECK(matrix(step.at(0)).col(b).isApprox(matrix(y.at(0)).col(b), 1e-14));
 }
 
-TEST_CASE("Linear of one state, a part of a matrix: forward and gradients; backward adds to W and b and writes dx") {
+TEST_CASE("Linear of one state, a part of a matrix: backward accumulates dW and db and overwrites dx") {
   const bool bias = GENERATE(true, false);
   const Index C = 4, K = 3, B = 2;
   Rng rng(3);
@@ -81,7 +81,7 @@ TEST_CASE("Linear of one state, a part of a matrix: forward and gradients; backw
   CHECK(matrix(linear.W().grad()).isApprox(2 * once, 1e-14));
 }
 
-TEST_CASE("Linear without bias has one parameter, and zeros for a bias whatever happens") {
+TEST_CASE("Linear without bias has one parameter, and a bias that stays zero") {
   Rng rng(4), same(4);
   Linear<double> linear({.input = 4, .output = 3, .bias = false}, rng);
   const Linear<double> with(4, 3, same);
@@ -98,7 +98,7 @@ TEST_CASE("Linear without bias has one parameter, and zeros for a bias whatever 
   CHECK(matrix(linear.W().grad()).isApprox(matrix(dy.flat()) * matrix(x.flat()).transpose(), 1e-14));
 }
 
-TEST_CASE("Linear says what it got and what it wanted") {
+TEST_CASE("Linear reports actual and expected shapes") {
   Rng rng(1);
   Linear<float> linear(3, 2, rng);
   Sequence<float> x(4, 2, 5), y;
@@ -120,7 +120,7 @@ TEST_CASE("Linear says what it got and what it wanted") {
   CHECK_THROWS_WITH((Linear<float>(3, 0, rng)), "Linear: C = 3, K = 0, wanted positive numbers");
 }
 
-TEST_CASE("Embedding looks columns up and gathers their gradients") {
+TEST_CASE("Embedding looks up columns and sums their gradients") {
   const Index D = 3, V = 5, B = 2, T = 4;
   const std::vector<std::int32_t> tokens = {4, 0, 2, 2, 4, 1, 2, 0};  // 3 never, 2 three times
   Rng rng(2);
@@ -141,7 +141,7 @@ TEST_CASE("Embedding looks columns up and gathers their gradients") {
   CHECK(matrix(embedding.E().grad()).col(3).norm() == 0);
 }
 
-TEST_CASE("Embedding adds up the columns of a bag, and gives each of them its gradient") {
+TEST_CASE("Embedding sums the columns of a multi-hot input, and each receives the gradient") {
   const Index D = 3, V = 6, B = 2, T = 2, K = 3;
   const std::int32_t none = kNoToken;
   const std::vector<std::int32_t> ids = {4, 0, 2, none, none, 4, none, none, none, 2, 1, 2};  // 2 twice; 3, 5 never
@@ -168,7 +168,7 @@ TEST_CASE("Embedding adds up the columns of a bag, and gives each of them its gr
   CHECK(matrix(embedding.E().grad()).col(2).isApprox(matrix(dy.at(0)).col(0) + 2 * matrix(dy.at(1)).col(1), 1e-14));
 }
 
-TEST_CASE("Embedding refuses what is no token") {
+TEST_CASE("Embedding rejects ids outside the vocabulary") {
   Rng rng(2);
   const Embedding<float> embedding(5, 3, rng);
   Sequence<float> y;

@@ -57,7 +57,7 @@ TEST_CASE("softmax cross-entropy: value, count and gradient, with both masks") {
     }
 }
 
-TEST_CASE("softmax cross-entropy of uniform logits is log V, whatever their level") {
+TEST_CASE("softmax cross-entropy of uniform logits is log V, whatever their value") {
   for (float level : {0.0f, 80.0f, -1e30f, 1e30f}) {
     Sequence<float> logits(388, 1, 1), d;
     fill(Cpu{}, logits.flat(), level);
@@ -68,7 +68,7 @@ TEST_CASE("softmax cross-entropy of uniform logits is log V, whatever their leve
   }
 }
 
-TEST_CASE("softmax cross-entropy with nothing that counts is zero, gradient and all") {
+TEST_CASE("softmax cross-entropy with every step masked is zero, with zero gradient") {
   Rng rng(2);
   const auto logits = random_sequence<double>(4, 2, 1, rng);
   const std::vector<std::int32_t> targets = {kIgnoreIndex, kIgnoreIndex};
@@ -78,7 +78,7 @@ TEST_CASE("softmax cross-entropy with nothing that counts is zero, gradient and 
   CHECK(matrix(d.flat()).norm() == 0);
 }
 
-TEST_CASE("softmax cross-entropy refuses what is no target") {
+TEST_CASE("softmax cross-entropy rejects invalid targets") {
   const Sequence<float> logits(4, 2, 3);
   const std::vector<std::int32_t> few(5, 0), high(6, 4), low(6, -2);
   CHECK_THROWS_WITH(softmax_cross_entropy<float>(logits, few, nullptr),

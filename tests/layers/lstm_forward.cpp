@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The forward pass against a reference that shares nothing with it; streaming and truncated windows against one long
-// pass; ragged batches; what is refused.
+// The forward pass against an independent reference; streaming and truncated windows against one long pass; ragged
+// batches; invalid arguments.
 #include <limits>
 #include <string>
 #include <vector>
@@ -92,8 +92,8 @@ void compare_with_reference(const LstmConfig& config, Index B, Index T, const st
         compare(state.c(Index(u), b, l), naive_state.c[std::size_t(l)][u]);
       }
   }
-  CHECK(norm > 0.1);            // there was something to compare
-  CHECK(largest_bound < 1e-2);  // and the bound could tell
+  CHECK(norm > 0.1);            // not vacuous
+  CHECK(largest_bound < 1e-2);  // the bound is tight enough
 }
 
 const std::vector<Index> kDense = {};
@@ -121,7 +121,7 @@ TEST_CASE("forward in float stays within the running error bound") {
   compare_with_reference<float, Bounded>({.input = 20, .hidden = 17, .layers = 1}, 2, 4, kDense);
 }
 
-TEST_CASE("a sequence without any steps leaves the state alone") {
+TEST_CASE("a sequence with T = 0 leaves the state unchanged") {
   Rng rng(1);
   const Lstm<double> lstm({.input = 2, .hidden = 3}, rng);
   auto state = random_state(lstm, 2, rng);
@@ -132,7 +132,7 @@ TEST_CASE("a sequence without any steps leaves the state alone") {
   CHECK(matrix(state.c.flat()) == matrix(before.c.flat()));
 }
 
-TEST_CASE("step after step gives what forward gives") {
+TEST_CASE("single steps agree with forward") {
   const auto compare = []<class Scalar>(Scalar, double bound, Index B) {
     Rng rng(3);
     const Index H = 9, T = 8;
@@ -149,7 +149,7 @@ TEST_CASE("step after step gives what forward gives") {
     CHECK((matrix(streamed.c.flat()) - matrix(state.c.flat())).cwiseAbs().maxCoeff() <= Scalar(bound));
     CHECK(matrix(y.flat()).norm() > Scalar(1));
   };
-  // The two sum the C + H + 1 = 14 products of a gate in different orders and the weights (|R| <= 1/3, 9 of them in a
+  // They sum the C + H + 1 = 14 products of a gate in different orders, and the weights (|R| <= 1/3, 9 of them in a
   // row) damp rather than amplify: 14 roundings of values up to 4, over 8 steps and 2 layers.
   constexpr double kRoundings = 14 * 4 * 8 * 2;
   for (Index B : {1, 3}) {
@@ -158,7 +158,7 @@ TEST_CASE("step after step gives what forward gives") {
   }
 }
 
-TEST_CASE("two windows with the state carried are one long window") {
+TEST_CASE("two windows with carried state equal one long window") {
   Rng rng(4);
   const Index B = 3, T = 10, cut = 4;
   Lstm<double> lstm({.input = 2, .hidden = 5, .layers = 2}, rng);
@@ -181,7 +181,7 @@ TEST_CASE("two windows with the state carried are one long window") {
   CHECK(matrix(y2.flat()).norm() > 0.1);
 }
 
-TEST_CASE("what padding holds changes nothing, not even when it is not a number") {
+TEST_CASE("padding has no influence, even if it is NaN") {
   Rng rng(5);
   const Index B = 4, T = 5;
   const std::vector<Index> lengths = {3, 0, 5, 1};
@@ -211,7 +211,7 @@ TEST_CASE("what padding holds changes nothing, not even when it is not a number"
   CHECK(run(0) == run(std::numeric_limits<double>::quiet_NaN()));
 }
 
-TEST_CASE("the forget gate's bias starts at the chosen value, all other biases at zero") {
+TEST_CASE("the forget gate's bias starts at the configured value, all other biases at zero") {
   Rng rng(6);
   Lstm<float> lstm({.input = 2, .hidden = 3, .layers = 2, .forget_bias = 1.5}, rng);
   for (Index l : {0, 1})
@@ -219,7 +219,7 @@ TEST_CASE("the forget gate's bias starts at the chosen value, all other biases a
       CHECK(lstm.layer(l).b().value()(row, 0) == (row >= 3 && row < 6 ? 1.5f : 0.0f));
 }
 
-TEST_CASE("Lstm names its parameters as torch.nn.LSTM does and counts them") {
+TEST_CASE("Lstm has the parameter names and counts of torch.nn.LSTM") {
   Rng rng(6);
   Lstm<float> lstm({.input = 2, .hidden = 3, .layers = 2}, rng);
   std::vector<std::string> names;
@@ -229,7 +229,7 @@ TEST_CASE("Lstm names its parameters as torch.nn.LSTM does and counts them") {
   CHECK(parameter_count(lstm) == 12 * (2 + 3 + 1) + 12 * (3 + 3 + 1));
 }
 
-TEST_CASE("Lstm says what it got and what it wanted") {
+TEST_CASE("Lstm reports actual and expected shapes") {
   Rng rng(8);
   Lstm<float> lstm({.input = 89, .hidden = 4, .layers = 2}, rng);
   auto state = lstm.zero_state(16), d_state = state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Models put together under names: what their parameters are called, and that a model is what comes out.
+// Models composed of named layers: their parameters' names, and their use as a model.
 #include <cmath>
 #include <string>
 #include <type_traits>
@@ -39,7 +39,7 @@ struct Layers {
 
 }  // namespace
 
-TEST_CASE("named: parameters bear the names that were given, as deep as they nest") {
+TEST_CASE("named: parameters have the given names at any depth") {
   Layers l;
   auto flat = named("lstm", l.lstm, "fc", l.fc);
   CHECK(names_of(flat) ==
@@ -50,7 +50,7 @@ TEST_CASE("named: parameters bear the names that were given, as deep as they nes
                                                      "encoder.inner.lstm.weight_hh_l0", "encoder.inner.lstm.bias_ih_l0",
                                                      "head.weight", "head.bias"});
   CHECK(names_of(std::as_const(nested)) == names_of(nested));
-  auto outer = named("all", nested);  // an lvalue is referred to, whatever it is
+  auto outer = named("all", nested);  // holds a reference to any lvalue
   CHECK(names_of(outer)[5] == "all.head.bias");
 }
 
@@ -68,11 +68,11 @@ TEST_CASE("named: refers to layers, owns temporaries") {
   copy.for_each_parameter([](const Path&, auto& p) { fill(Cpu{}, p.value(), 3); });
   CHECK(l.fc.bias()(1, 0) == 3);
   model.for_each_parameter([&](const Path& path, auto& p) {
-    CHECK(p.value()(0, 0) == (path.text().starts_with("own") ? 2 : 3));  // what it owns was copied with it
+    CHECK(p.value()(0, 0) == (path.text().starts_with("own") ? 2 : 3));  // owned layers are copied
   });
 }
 
-TEST_CASE("named: a const model shows const parameters; const layers have a place") {
+TEST_CASE("named: a const model passes const parameters; const layers are allowed") {
   Layers l;
   const auto model = named("lstm", l.lstm, "fc", l.fc);
   model.for_each_parameter([]<class P>(const Path&, P&) { STATIC_REQUIRE(std::is_const_v<P>); });
@@ -80,7 +80,7 @@ TEST_CASE("named: a const model shows const parameters; const layers have a plac
   CHECK(parameter_count(named("fc", std::as_const(l.fc))) == 10);
 }
 
-TEST_CASE("named: optimiser, clip, zero_grad and copy_weights take it for a model") {
+TEST_CASE("named: optimiser, clip, zero_grad and copy_weights accept it as a model") {
   Layers l, other;
   auto model = named("lstm", l.lstm, "fc", l.fc);
   auto target = named("lstm", other.lstm, "fc", other.fc);
@@ -97,12 +97,12 @@ TEST_CASE("named: optimiser, clip, zero_grad and copy_weights take it for a mode
   const float before = l.fc.bias()(0, 0);
   Adam adam({.learning_rate = 0.5});
   adam.step(model);
-  CHECK(l.fc.bias()(0, 0) == Approx(before - 0.5));  // a first step of Adam: the learning rate against the sign
+  CHECK(l.fc.bias()(0, 0) == Approx(before - 0.5));  // first step of Adam: learning rate times sign
   zero_grad(model);
   CHECK(matrix(l.lstm.layer(0).W().grad()).norm() == 0);
 }
 
-TEST_CASE("named: refuses an empty name, two of one name, and two names of one parameter") {
+TEST_CASE("named: rejects an empty name, a repeated name, and two names for one parameter") {
   Layers l;
   Linear<float> second(4, 2, l.rng);
   CHECK_THROWS_WITH(named("fc", l.fc, "fc", second), "named: two parameters are called fc.weight");

@@ -22,7 +22,7 @@ constexpr Index P = 5, B = 3, T = 4;
 const std::vector<std::vector<Index>> kLengths = {{}, {4, 2, 1}, {0, 3, 4}};
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// Random, with not-a-number in padding: nobody may look there.
+/// Random, with NaN in the padding, which must not be read.
 Sequence<double> ragged_sequence(const std::vector<Index>& lengths, Rng& rng) {
   auto y = random_sequence<double>(P, B, T, rng);
   y.set_lengths(lengths);
@@ -32,7 +32,7 @@ Sequence<double> ragged_sequence(const std::vector<Index>& lengths, Rng& rng) {
   return y;
 }
 
-/// What is left to check of a backward pass: against differences, on the real steps; zeros in padding; lengths.
+/// The remaining checks of a backward pass: central differences on the real steps, zero padding, lengths.
 template <class Forward>
 void check_pooling_gradient(Sequence<double>& y, const Sequence<double>& d_out, const Sequence<double>& dy,
                             Forward&& forward) {
@@ -50,7 +50,7 @@ void check_pooling_gradient(Sequence<double>& y, const Sequence<double>& d_out, 
 
 }  // namespace
 
-TEST_CASE("last_step takes each sequence's own last step, and of reverse rows the first") {
+TEST_CASE("last_step takes the last step of each sequence, and the first one for reverse rows") {
   const auto lengths = GENERATE(from_range(kLengths));
   const Index reverse_rows = GENERATE(0, 2, 5);
   Rng rng(1);
@@ -65,7 +65,7 @@ TEST_CASE("last_step takes each sequence's own last step, and of reverse rows th
       CHECK(out(p, b, 0) == (n == 0 ? 0 : p >= P - reverse_rows ? y(p, b, 0) : y(p, b, n - 1)));
     }
   const auto d_out = random_sequence<double>(P, B, 1, rng);
-  dy = Sequence<double>(P, B, T), dy.fill(kNan);  // everything is written
+  dy = Sequence<double>(P, B, T), dy.fill(kNan);  // all of it must be written
   last_step_backward(y, d_out, dy, reverse_rows);
   check_pooling_gradient(y, d_out, dy, [&](auto& in, auto& to) { last_step(in, to, reverse_rows); });
 }
@@ -88,7 +88,7 @@ TEST_CASE("mean_over_time is the mean of the real steps") {
   check_pooling_gradient(y, d_out, dy, [](auto& in, auto& to) { mean_over_time(in, to); });
 }
 
-TEST_CASE("pooling into a part of a matrix, and many-to-one with a loss behind it") {
+TEST_CASE("pooling into a part of a matrix, and many-to-one with a loss") {
   Rng rng(3);
   auto y = random_sequence<double>(P, B, T, rng);
   y.set_lengths(std::vector<Index>{4, 0, 2});
@@ -115,7 +115,7 @@ TEST_CASE("pooling into a part of a matrix, and many-to-one with a loss behind i
   check_gradient("y", y.flat(), dy.flat(), forward);
 }
 
-TEST_CASE("pooling of no steps and of no sequences") {
+TEST_CASE("pooling with T = 0 and with B = 0") {
   Sequence<float> none(2, 3, 0), out, dy;
   last_step(none, out);
   CHECK(matrix(out.flat()) == Eigen::MatrixXf::Zero(2, 3));
@@ -125,14 +125,14 @@ TEST_CASE("pooling of no steps and of no sequences") {
   last_step_backward(none, out, dy);
   CHECK(dy.size() == 0);
   mean_over_time_backward(none, out, dy);
-  const Sequence<float> nobody(2, 0, 5);
-  mean_over_time(nobody, out);
+  const Sequence<float> no_sequences(2, 0, 5);
+  mean_over_time(no_sequences, out);
   CHECK(out.batch() == 0);
-  last_step_backward(nobody, out, dy);
+  last_step_backward(no_sequences, out, dy);
   CHECK(dy.time() == 5);
 }
 
-TEST_CASE("pooling says what it got and what it wanted") {
+TEST_CASE("pooling reports actual and expected shapes") {
   const Sequence<float> y(2, 3, 4);
   Sequence<float> out(2, 4, 1), dy, long_out(2, 3, 2);
   CHECK_THROWS_WITH(last_step(y, out.at(0)), "last_step: out is 2 x 4 (P x B), y is 2 x 3 x 4 (C x B x T)");

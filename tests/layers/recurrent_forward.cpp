@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The forward pass of every cell and option, in double, against loops that share nothing with it; InferenceRecurrent
-// and step() against the same.
+// The forward pass of every cell and option, in double, against independent loops; InferenceRecurrent and step()
+// against the same.
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -69,7 +69,7 @@ void compare_with_reference(const RecurrentConfig& config, const std::vector<Ind
       }
     }
   };
-  // An earlier, dense pass over other numbers leaves them in every buffer.
+  // An earlier, dense pass fills every buffer with other values.
   const auto other = random_sequence<double>(config.input, B, T, rng);
   typename Network::Cache cache;
   auto state = initial;
@@ -84,7 +84,7 @@ void compare_with_reference(const RecurrentConfig& config, const std::vector<Ind
   state = initial;
   const auto& inferred = inference.forward(x, state, work);
   compare(inferred, state);
-  CHECK(norm > 1);  // there was something to compare
+  CHECK(norm > 1);  // not vacuous
 
   if (config.bidirectional || x.ragged()) return;
   typename Network::Scratch scratch;
@@ -96,7 +96,7 @@ void compare_with_reference(const RecurrentConfig& config, const std::vector<Ind
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("forward, inference and steps agree with loops, whatever the options", "", RONDO_CELLS) {
+TEMPLATE_TEST_CASE("forward, inference and steps agree with loops for all options", "", RONDO_CELLS) {
   for_each_option<TestType>([](const RecurrentConfig& config, const std::vector<Index>& lengths) {
     compare_with_reference<TestType>(config, lengths);
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every gradient of every cell against central differences: all weights of every layer and direction, x, the initial
-// state; with each option, dense and ragged. The loss looks at every output and at the final state, so that gradients
-// enter wherever they can.
+// state; with each option, dense and ragged. The loss depends on every output and on the final state, so that gradients
+// enter at every possible place.
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -31,7 +31,7 @@ void check_all_gradients(const RecurrentConfig& config, const std::vector<Index>
   auto x = random_sequence<double>(config.input, B, T, rng);
   x.set_lengths(lengths);
   auto initial = random_state(network, B, rng);
-  const auto dy = random_sequence<double>(network.output(), B, T, rng);  // not zero in padding, where none may look
+  const auto dy = random_sequence<double>(network.output(), B, T, rng);  // non-zero padding, which must not be read
   const auto d_final = random_state(network, B, rng);
 
   // L = <dy, y> + <dh, h(T)> + <dc, c(T)>
@@ -43,7 +43,7 @@ void check_all_gradients(const RecurrentConfig& config, const std::vector<Index>
     return dot(dy.flat(), y.flat()) + dot(d_final.h.flat(), state.h.flat()) + dot(d_final.c.flat(), state.c.flat());
   };
 
-  // An earlier, dense pass over other numbers leaves them in every buffer.
+  // An earlier, dense pass fills every buffer with other values.
   Sequence<double> dx;
   const auto other = random_sequence<double>(config.input, B, T, rng);
   auto other_state = initial;
@@ -71,7 +71,7 @@ TEMPLATE_TEST_CASE("gradients of every option", "", RONDO_CELLS) {
   });
 }
 
-TEMPLATE_TEST_CASE("backward adds to gradients and does without dx", "", RONDO_CELLS) {
+TEMPLATE_TEST_CASE("backward accumulates gradients, and dx is optional", "", RONDO_CELLS) {
   using Network = Recurrent<TestType, double>;
   const bool bidirectional = GENERATE(false, true);
   Rng rng(13);
@@ -98,7 +98,8 @@ TEMPLATE_TEST_CASE("backward adds to gradients and does without dx", "", RONDO_C
   CHECK(norm > 0.1);
 }
 
-TEMPLATE_TEST_CASE("the gradient of the final state passes through a sequence of length zero", "", RONDO_CELLS) {
+TEMPLATE_TEST_CASE("the gradient of the final state passes unchanged through a sequence of length zero", "",
+                   RONDO_CELLS) {
   using Network = Recurrent<TestType, double>;
   Rng rng(14);
   Network network({.input = 2, .hidden = 3, .bidirectional = true}, rng);

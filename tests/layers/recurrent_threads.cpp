@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The same bits for any number of threads: outputs, states and every gradient, of every cell and option, in training
-// and in inference, in fp32 and in bf16.
+// Bit-identical results for any number of threads: outputs, states and every gradient, of every cell and option, in
+// training and in inference, in fp32 and in bf16.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -17,7 +17,7 @@ using namespace rondo_test;
 
 namespace {
 
-/// Every number that comes out of training and of inference.
+/// All results of training and of inference.
 template <class Cell, class Scalar>
 std::vector<Scalar> all_numbers(RecurrentConfig config, const std::vector<Index>& lengths, int threads) {
   if (set_num_threads(threads) != threads) return {};
@@ -72,7 +72,7 @@ void check_threads(RecurrentConfig config, const std::vector<Index>& lengths, Pr
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the same bits for any number of threads", "", RONDO_CELLS) {
+TEMPLATE_TEST_CASE("bit-identical for any number of threads", "", RONDO_CELLS) {
   for_each_option<TestType>([](const RecurrentConfig& config, const std::vector<Index>& lengths) {
     check_threads<TestType, float>(config, lengths, Precision::fp32);
     check_threads<TestType, float>(config, lengths, Precision::bf16);

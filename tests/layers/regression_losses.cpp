@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Regression losses against a plain loop in double and central differences, with every mask, on sequences and on one
-// step.
+// Regression losses against a simple loop in double and central differences, with every mask, for sequences and for
+// single steps.
 #include <array>
 #include <cmath>
 #include <functional>
@@ -24,7 +24,7 @@ constexpr Index C = 3, B = 3, T = 5;
 constexpr double kDelta = 0.75;
 const std::vector<std::vector<Index>> kLengths = {{}, {5, 3, 1}, {0, 2, 5}};
 
-/// A loss of one number, by name, and the library's.
+/// A loss of one value by its definition, and the library's function.
 template <class Scalar>
 struct Kind {
   double (*of_error)(double e);
@@ -40,7 +40,7 @@ Kind<Scalar> kind(bool squared) {
           [](auto& y, auto& target, auto* d, auto w) { return huber(y, target, kDelta, d, w); }};
 }
 
-/// None, masks, and weights of any size; zeros among them.
+/// No mask, masks, and weights of any size, including zeros.
 template <class Scalar>
 std::vector<Scalar> weights_of(int which) {
   std::vector<Scalar> weights;
@@ -79,7 +79,7 @@ TEST_CASE("regression losses: value, count and gradient, with lengths and weight
   Rng rng(1);
   auto y = random_sequence<double>(C, B, T, rng), target = random_sequence<double>(C, B, T, rng);
   y.set_lengths(lengths);
-  for (Index t = 0; t < T; ++t)  // nobody looks at what does not count
+  for (Index t = 0; t < T; ++t)  // masked values must not be read
     for (Index b = 0; b < B; ++b)
       if (!y.active(b, t)) target(0, b, t) = std::numeric_limits<double>::quiet_NaN();
   Sequence<double> d;
@@ -97,7 +97,7 @@ TEST_CASE("regression losses: value, count and gradient, with lengths and weight
       CHECK(matrix(d.flat()).col(j).cwiseAbs().maxCoeff() == 0);
 }
 
-TEST_CASE("regression losses in closed form: one number, on both sides of delta and at it") {
+TEST_CASE("regression losses of one value in closed form, below, at and above delta") {
   Sequence<float> y(1, 1, 1), target(1, 1, 1), d;
   target.fill(1);
   for (const auto& [at, loss, slope] : std::vector<std::array<float, 3>>{
@@ -110,7 +110,7 @@ TEST_CASE("regression losses in closed form: one number, on both sides of delta 
   }
 }
 
-TEST_CASE("regression losses divide by all numbers, as PyTorch's reduction='mean', and count them") {
+TEST_CASE("regression losses divide by the number of values, like PyTorch's reduction='mean'") {
   const std::vector<float> ones(2 * 3 * 4, 1), threes(2 * 3 * 4, 3);
   const Sequence<float> y(2, 3, 4, ones), target(2, 3, 4, threes);
   CHECK(mean_squared_error(y, target, nullptr).count == 24);
@@ -121,7 +121,7 @@ TEST_CASE("regression losses divide by all numbers, as PyTorch's reduction='mean
   CHECK(mean_squared_error(y, target, nullptr, weights).mean() == 2);  // (weight * loss).mean()
 }
 
-TEST_CASE("regression losses of one step are those of a sequence of one, views with gaps and all") {
+TEST_CASE("regression losses of one step equal those of a sequence with T = 1, also for strided views") {
   const bool squared = GENERATE(true, false);
   Rng rng(2);
   const auto whole = random_sequence<double>(C + 2, B, 1, rng), target = random_sequence<double>(C, B, 1, rng);
@@ -151,8 +151,8 @@ TEST_CASE("regression losses in float agree with the plain loop in double") {
   const auto y = random_sequence<float>(C, B, T, rng), target = random_sequence<float>(C, B, T, rng);
   Sequence<float> d;
   const Reference wanted = plain_loop(y, target, weights, loss.of_error);
-  // A number's error is a difference (one rounding, which the square doubles), a product or two and a sum (three more);
-  // all terms are positive and are added in double. With the roundings of the constants: 6.
+  // The error of a value: a difference (one rounding, which the square doubles), one or two products and a sum (three
+  // more); all terms are positive and are added in double. With the roundings of the constants: 6.
   constexpr double kUnit = std::numeric_limits<float>::epsilon() / 2;
   CHECK(std::abs(loss.run(y, target, &d, weights).sum - wanted.sum) <= 6 * kUnit * wanted.sum);
   const auto y2 = [&] {
@@ -168,7 +168,7 @@ TEST_CASE("regression losses in float agree with the plain loop in double") {
     CHECK(std::abs(double(d.data()[n]) - d2.data()[n]) <= 5 * kUnit * std::abs(d2.data()[n]));
 }
 
-TEST_CASE("regression losses: the same bits by any number of threads") {
+TEST_CASE("regression losses are bit-identical for any number of threads") {
   Rng rng(4);
   const auto y = random_sequence<float>(9, 30, 200, rng), target = random_sequence<float>(9, 30, 200, rng);
   Sequence<float> one, several;
@@ -182,7 +182,7 @@ TEST_CASE("regression losses: the same bits by any number of threads") {
   CHECK(matrix(one.flat()) == matrix(several.flat()));
 }
 
-TEST_CASE("regression losses with nothing that counts are zero, gradient and all") {
+TEST_CASE("regression losses with everything masked are zero, with zero gradient") {
   Rng rng(5);
   const auto y = random_sequence<double>(2, 2, 1, rng), target = random_sequence<double>(2, 2, 1, rng);
   Sequence<double> d;
@@ -194,7 +194,7 @@ TEST_CASE("regression losses with nothing that counts are zero, gradient and all
   CHECK(huber(Sequence<float>(2, 0, 3), Sequence<float>(2, 0, 3), 1, nullptr).mean() == 0);
 }
 
-TEST_CASE("regression losses say what they got and what they wanted") {
+TEST_CASE("regression losses report actual and expected shapes") {
   const Sequence<float> y(2, 3, 4), other(2, 3, 5);
   CHECK_THROWS_WITH(mean_squared_error(y, other, nullptr),
                     "mean_squared_error: targets are 2 x 3 x 5 (C x B x T), y is 2 x 3 x 4 (C x B x T)");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// StreamingLstm against Lstm::step: every size, depth and level, with and without a head; state; silence.
+// StreamingLstm against Lstm::step: every size, depth and level, with and without a head; state; decay to zero.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -15,7 +15,7 @@ using namespace rondo_test;
 
 namespace {
 
-/// The largest difference over 40 steps, and that anything happened.
+/// The largest difference over 40 steps; checks that outputs change.
 template <class Scalar>
 double difference(Index C, Index H, Index L, Index K) {
   Rng rng(5);
@@ -48,7 +48,7 @@ double difference(Index C, Index H, Index L, Index K) {
 
 }  // namespace
 
-TEST_CASE("a stream is Lstm::step to rounding, at every level") {
+TEST_CASE("a stream agrees with Lstm::step to rounding, at every level") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
@@ -63,7 +63,7 @@ TEST_CASE("a stream is Lstm::step to rounding, at every level") {
   CHECK(difference<double>(3, 21, 2, 4) <= 200 * 0x1p-52);
 }
 
-TEST_CASE("sizes known when compiling, and a stream begun anew") {
+TEST_CASE("compile-time sizes, and reset of a stream") {
   Rng rng(2);
   Lstm<float> lstm({.input = 1, .hidden = 16}, rng);
   Linear<float> head(16, 1, rng);
@@ -83,7 +83,7 @@ TEST_CASE("sizes known when compiling, and a stream begun anew") {
   }
 }
 
-TEST_CASE("a stream that dies away becomes silent, and never denormal") {
+TEST_CASE("a decaying state becomes exactly zero and is never denormal") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;  // Eigen's
@@ -103,7 +103,7 @@ TEST_CASE("a stream that dies away becomes silent, and never denormal") {
   }
 }
 
-TEST_CASE("a stream refuses what does not fit") {
+TEST_CASE("a stream rejects wrong shapes") {
   Rng rng(1);
   Lstm<float> lstm({.input = 3, .hidden = 4}, rng);
   Linear<float> head(5, 1, rng);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tokens, or bags of them, as an LSTM's input: whether looked up in a table of projections or embedded first, the
-// numbers are the same.
+// Tokens, or multi-hot inputs, of an LSTM: results agree whether they are looked up in a table of projections or
+// embedded first.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -32,8 +32,8 @@ void keep(Gradients<Scalar>& to, MatrixView<Scalar> values) {
     for (Index i = 0; i < values.rows; ++i) tensor.push_back(static_cast<double>(values(i, j)));
 }
 
-/// Forward and backward over tokens, K of them a step, either as they are or by way of their embeddings. In bags, one
-/// place in three is empty, and ids may meet themselves.
+/// Forward and backward over tokens, K of them per step, either directly or as their embeddings. For K > 1 one id in
+/// three is the padding id, and ids may repeat.
 template <class Scalar>
 Gradients<Scalar> run(Index V, Index B, Index T, bool embedded, Precision precision = Precision::fp32, Index K = 1) {
   Rng rng(3);
@@ -66,7 +66,7 @@ Gradients<Scalar> run(Index V, Index B, Index T, bool embedded, Precision precis
   return out;
 }
 
-/// Requires gradients to agree to `tolerance` of each tensor's largest.
+/// Requires that gradients agree to `tolerance` of each tensor's largest value.
 template <class Scalar>
 void require_close(const Gradients<Scalar>& a, const Gradients<Scalar>& b, double tolerance) {
   REQUIRE(a.tensors.size() == b.tensors.size());
@@ -84,7 +84,7 @@ void require_close(const Gradients<Scalar>& a, const Gradients<Scalar>& b, doubl
 
 }  // namespace
 
-TEST_CASE("tokens are their embeddings, by table and by look-up") {
+TEST_CASE("tokens equal their embeddings as input, by table and by look-up") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
@@ -94,26 +94,26 @@ TEST_CASE("tokens are their embeddings, by table and by look-up") {
       const auto table = run<float>(V, B, T, false), embedded = run<float>(V, B, T, true);
       if (level != CpuLevel::baseline)
         for (Index i = 0; i < table.y.size(); ++i) REQUIRE(table.y.data()[i] == embedded.y.data()[i]);
-      // sums of B * T terms in another order
+      // sums of B * T terms in a different order
       require_close(table, embedded, static_cast<double>(B * T) * 0x1p-23);
     }
   }
   require_close(run<double>(5, 4, 9, false), run<double>(5, 4, 9, true), 36 * 0x1p-52);
 }
 
-TEST_CASE("a bag of tokens is the sum of its embeddings, by table and by look-up") {
+TEST_CASE("a multi-hot input equals the sum of its embeddings, by table and by look-up") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
     INFO("level " << name(level));
-    // V, B, T, K: tables where V < B T, that of W E alone and its columns added to b; look-ups elsewhere. The last one
-    // goes back in several chunks of steps.
+    // V, B, T, K: tables of W E for V < B T, whose columns are added to b; look-ups otherwise. The last case has
+    // several chunks of steps in backward.
     for (const auto& [V, B, T, K] :
          {std::array<Index, 4>{5, 4, 9, 2}, {30, 4, 9, 7}, {200, 4, 9, 3}, {7, 1, 3, 20}, {20, 70, 9, 3}}) {
       INFO("V " << V << ", B " << B << ", T " << T << ", K " << K);
       const auto tokens = run<float>(V, B, T, false, Precision::fp32, K),
                  embedded = run<float>(V, B, T, true, Precision::fp32, K);
-      // outputs are within 1; sums of K and of 6 + 21 terms in another order, through T steps and two layers
+      // outputs are within 1; sums of K and of 6 + 21 terms in a different order, through T steps and two layers
       const double rounding = static_cast<double>((K + 27) * T) * 0x1p-23;
       double apart = 0;
       for (Index i = 0; i < tokens.y.size(); ++i)
@@ -127,7 +127,7 @@ TEST_CASE("a bag of tokens is the sum of its embeddings, by table and by look-up
                 108 * 0x1p-52);
 }
 
-TEST_CASE("bags in bf16 are near those in fp32") {
+TEST_CASE("multi-hot inputs in bf16 are close to fp32") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;
@@ -141,7 +141,7 @@ TEST_CASE("bags in bf16 are near those in fp32") {
   }
 }
 
-TEST_CASE("bf16 training is near fp32, in outputs and gradients") {
+TEST_CASE("bf16 training is close to fp32 in outputs and gradients") {
   const LevelGuard guard;
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;
@@ -151,7 +151,7 @@ TEST_CASE("bf16 training is near fp32, in outputs and gradients") {
       for (const auto& [V, B, T] : {std::array<Index, 3>{5, 3, 9}, {5, 33, 9}, {5, 300, 2}, {5, 1, 7}}) {
         INFO("B " << B << ", T " << T << (embedded ? ", features" : ", tokens"));
         const auto exact = run<float>(V, B, T, embedded), rounded = run<float>(V, B, T, embedded, Precision::bf16);
-        require_close(exact, rounded, 0x1p-5);  // factors are off by 2^-8 each, through three products and T steps
+        require_close(exact, rounded, 0x1p-5);  // operands have errors of 2^-8, through three products and T steps
         double apart = 0;
         for (Index i = 0; i < exact.y.size(); ++i)
           apart = std::max(apart, std::abs(static_cast<double>(exact.y.data()[i] - rounded.y.data()[i])));

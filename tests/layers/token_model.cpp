@@ -30,7 +30,7 @@ std::vector<std::int32_t> random_tokens(Index count, Index V, Rng& rng) {
   return tokens;
 }
 
-/// Steps of a token and conditions: one condition always, others one time in two.
+/// Steps of one token and conditions: the first condition always, the others every second time.
 std::vector<std::int32_t> random_bags(Index steps, const TokenModelConfig& config, Rng& rng) {
   std::vector<std::int32_t> ids;
   for (Index step = 0; step < steps; ++step) {
@@ -44,7 +44,7 @@ std::vector<std::int32_t> random_bags(Index steps, const TokenModelConfig& confi
 }
 
 template <class Scalar>
-LstmState<Scalar> state_away_from_zero(const TokenModel<Scalar>& model, Index B, Rng& rng) {
+LstmState<Scalar> nonzero_state(const TokenModel<Scalar>& model, Index B, Rng& rng) {
   auto state = model.zero_state(B);
   initialise_uniform(state.h.flat(), 0.9, rng);
   initialise_normal(state.c.flat(), 1, rng);
@@ -62,7 +62,7 @@ TEST_CASE("gradients of the token model, with and without dropout, with masked t
   const auto tokens = random_tokens(B * T, V, rng);
   auto targets = random_tokens(B * T, V, rng);
   targets[4] = targets[9] = kIgnoreIndex;
-  const auto initial = state_away_from_zero(model, B, rng);
+  const auto initial = nonzero_state(model, B, rng);
 
   TokenModel<double>::Cache cache;
   auto state = initial;
@@ -78,15 +78,15 @@ TEST_CASE("gradients of the token model, with and without dropout, with masked t
   });
 }
 
-TEST_CASE("the token model streams what it computes in one pass") {
+TEST_CASE("streaming the token model agrees with one pass") {
   const Index V = 9, B = 2, T = 6;
   Rng rng(3);
   TokenModel<double> model({.vocabulary = V, .embedding = 4, .hidden = 5, .layers = 2, .dropout = 0.5}, rng);
   const auto tokens = random_tokens(B * T, V, rng);
-  auto state = state_away_from_zero(model, B, rng), streamed = state;
+  auto state = nonzero_state(model, B, rng), streamed = state;
   TokenModel<double>::Cache cache;
   TokenModel<double>::Scratch scratch;
-  const auto& logits = model.forward(tokens, B, T, state, cache, Inference{});  // no generator: nothing is dropped
+  const auto& logits = model.forward(tokens, B, T, state, cache, Inference{});  // no generator: no dropout
   for (Index t = 0; t < T; ++t) {
     const auto step = model.step(std::span(tokens).subspan(std::size_t(t * B), std::size_t(B)), streamed, scratch);
     CHECK((matrix(step) - matrix(logits.at(t))).cwiseAbs().maxCoeff() < 1e-13);
@@ -94,7 +94,7 @@ TEST_CASE("the token model streams what it computes in one pass") {
   CHECK(matrix(logits.flat()).norm() > 0.1);
 }
 
-TEST_CASE("gradients of a token model that hears conditions, with and without dropout") {
+TEST_CASE("gradients of a conditioned token model, with and without dropout") {
   const double p = GENERATE(0.0, 0.3);
   const Index V = 7, B = 3, T = 5;
   Rng rng(4);
@@ -104,13 +104,13 @@ TEST_CASE("gradients of a token model that hears conditions, with and without dr
   randomise(model, rng);
   const auto ids = random_bags(B * T, model.config(), rng);
   const auto targets = random_tokens(B * T, V, rng);
-  const auto initial = state_away_from_zero(model, B, rng);
+  const auto initial = nonzero_state(model, B, rng);
 
   TokenModel<double>::Cache cache, other;
   auto state = initial;
   Rng masks(2);
   CHECK(model.forward_backward(ids, targets, B, T, state, cache, Training{masks}).count == B * T);
-  CHECK(cache.logits.features() == V);  // conditions are heard, never foretold
+  CHECK(cache.logits.features() == V);  // conditions are inputs and not predicted
   check_parameter_gradients(model, [&] {
     auto s = initial;
     Rng same(2);
@@ -119,37 +119,37 @@ TEST_CASE("gradients of a token model that hears conditions, with and without dr
   model.for_each_parameter([&](const Path& path, auto& weight) {
     if (path.text() != "embedding.weight") return;
     REQUIRE(weight.cols() == V + 5);
-    for (Index id = 0; id < V + 5; ++id) {  // a column that is heard has a slope, and only that
+    for (Index id = 0; id < V + 5; ++id) {  // only the columns of ids in the input have gradients
       INFO("id " << id);
-      const bool heard = std::find(ids.begin(), ids.end(), static_cast<std::int32_t>(id)) != ids.end();
-      CHECK((matrix(weight.grad()).col(id).norm() > 1e-4) == heard);
+      const bool in_input = std::find(ids.begin(), ids.end(), static_cast<std::int32_t>(id)) != ids.end();
+      CHECK((matrix(weight.grad()).col(id).norm() > 1e-4) == in_input);
     }
   });
 }
 
-TEST_CASE("conditions begin silent: a fresh model says the same with and without them") {
+TEST_CASE("embeddings of conditions start at zero: a new model gives the same logits without them") {
   const Index V = 9, B = 2, T = 6;
   Rng rng(5);
   TokenModel<double> model({.vocabulary = V, .conditions = 30, .ids_per_step = 5, .embedding = 4, .hidden = 5}, rng);
   auto ids = random_bags(B * T, model.config(), rng);
   TokenModel<double>::Cache cache;
   auto state = model.zero_state(B);
-  const Sequence<double> told = model.forward(ids, B, T, state, cache, Inference{});
+  const Sequence<double> conditioned = model.forward(ids, B, T, state, cache, Inference{});
   for (std::size_t i = 0; i < ids.size(); ++i)
     if (i % 5 != 0) ids[i] = kNoToken;
   state = model.zero_state(B);
-  const Sequence<double>& untold = model.forward(ids, B, T, state, cache, Inference{});
-  CHECK((matrix(told.flat()) - matrix(untold.flat())).cwiseAbs().maxCoeff() == 0);
+  const Sequence<double>& unconditioned = model.forward(ids, B, T, state, cache, Inference{});
+  CHECK((matrix(conditioned.flat()) - matrix(unconditioned.flat())).cwiseAbs().maxCoeff() == 0);
   model.for_each_parameter([&](const Path& path, auto& weight) {
     if (path.text() == "embedding.weight") CHECK(matrix(weight.value().columns(0, V)).norm() > 1);
   });
 }
 
-TEMPLATE_TEST_CASE("a token model that hears conditions streams what it computes in one pass", "", float, double) {
+TEMPLATE_TEST_CASE("streaming a conditioned token model agrees with one pass", "", float, double) {
   using Scalar = TestType;
   const LevelGuard guard;
   for (CpuLevel level : levels())
-    for (const auto& [V, B, T] : {std::array<Index, 3>{9, 4, 6}, {60, 2, 6}}) {  // of float: by table, by look-up
+    for (const auto& [V, B, T] : {std::array<Index, 3>{9, 4, 6}, {60, 2, 6}}) {  // float: by table, by look-up
       set_cpu_level(level);
       INFO("level " << name(level) << ", V " << V);
       Rng rng(6);
@@ -157,11 +157,12 @@ TEMPLATE_TEST_CASE("a token model that hears conditions streams what it computes
                                rng);
       randomise(model, rng);
       const auto ids = random_bags(B * T, model.config(), rng);
-      auto state = state_away_from_zero(model, B, rng), streamed = state;
+      auto state = nonzero_state(model, B, rng), streamed = state;
       typename TokenModel<Scalar>::Cache cache;
       typename TokenModel<Scalar>::Scratch scratch;
       const auto& logits = model.forward(ids, B, T, state, cache, Inference{});
-      // sums of up to 21 terms of order one in other orders, six steps, two layers; weights of deviation 1/2 amplify
+      // sums of up to 21 terms of order one in different orders, six steps, two layers; weights of deviation 1/2
+      // amplify
       const double bound = 4000 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
       for (Index t = 0; t < T; ++t) {
         const auto step =
@@ -172,7 +173,7 @@ TEMPLATE_TEST_CASE("a token model that hears conditions streams what it computes
     }
 }
 
-TEST_CASE("two trainings with one seed give the same bits, with another seed they do not") {
+TEST_CASE("two training runs are bit-identical with the same seed and differ with another") {
   const auto train = [](std::uint64_t seed) {
     const Index V = 40, B = 5, T = 12;
     Rng rng(seed), dropout(seed, 1), data(99);
@@ -200,8 +201,9 @@ TEST_CASE("two trainings with one seed give the same bits, with another seed the
   CHECK(train(6).first != losses);
 }
 
-TEMPLATE_TEST_CASE("a token model of any cell: any gradient of the logits; an inference form with the same logits", "",
-                   LstmCell, GruCell, PeepholeLstmCell) {
+TEMPLATE_TEST_CASE(
+    "a token model of any cell: backward from any gradient of the logits; inference gives the same logits", "",
+    LstmCell, GruCell, PeepholeLstmCell) {
   const Index V = 9, B = 3, T = 5;
   Rng rng(8), masks(9);
   using Model = TokenModel<double, Cpu, TestType>;
@@ -211,7 +213,7 @@ TEMPLATE_TEST_CASE("a token model of any cell: any gradient of the logits; an in
   const auto initial = model.zero_state(B);
   const auto d_logits = random_sequence<double>(V, B, T, rng);
   typename Model::Cache cache;
-  const auto loss = [&] {  // a loss that the model does not know: <d_logits, logits>
+  const auto loss = [&] {  // a loss outside the model: <d_logits, logits>
     auto state = initial;
     Rng same = masks;
     return matrix(d_logits.flat())
@@ -231,7 +233,7 @@ TEMPLATE_TEST_CASE("a token model of any cell: any gradient of the logits; an in
   const InferenceTokenModel<float, Cpu, TestType> fast(small);
   typename InferenceTokenModel<float, Cpu, TestType>::Workspace work;
   const auto& fast_logits = fast.forward(tokens, B, T, fast_state, work);
-  // other orders of sums of some 20 terms over five steps
+  // different orders of sums of about 20 terms over five steps
   CHECK((matrix(logits.flat()) - matrix(fast_logits.flat())).cwiseAbs().maxCoeff() < 200 * 0x1p-24f);
   CHECK((matrix(state.h.flat()) - matrix(fast_state.h.flat())).cwiseAbs().maxCoeff() < 50 * 0x1p-24f);
   CHECK(matrix(logits.flat()).norm() > 0.1f);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Layers without a state of their own, a model of tokens, losses and pooling with each argument wrong in each
-// dimension.
+// Stateless layers, the token model, losses and pooling with each argument wrong in each dimension.
 #include <cstdint>
 #include <vector>
 
@@ -54,7 +53,7 @@ TEST_CASE("wrong shapes: linear and embedding") {
     check_wrong("Embedding", [&] { embedding.forward(std::vector<std::int32_t>{0, foreign}, 1, 2, out); });
 }
 
-TEST_CASE("wrong shapes: a model of tokens") {
+TEST_CASE("wrong shapes: the token model") {
   Rng rng(5);
   TokenModel<float> model({.vocabulary = kV, .embedding = kC, .hidden = kH, .layers = 2, .dropout = 0.1}, rng);
   const auto ids = [](Index count) { return std::vector<std::int32_t>(static_cast<std::size_t>(count), 1); };

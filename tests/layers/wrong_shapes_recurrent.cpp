@@ -19,7 +19,7 @@ using namespace rondo_test;
 
 namespace {
 
-/// What kinds of network there are.
+/// A type of network.
 struct Kind {
   Index projection = 0;
   bool bidirectional = false;
@@ -71,7 +71,7 @@ void check_network(const Kind& kind) {
     network.backward(zeros<Scalar>(s[0], s[1], s[2]), zeros<Scalar>(s[3], s[4], s[5]), cache, d_state, &dx);
   });
 
-  // Of tokens.
+  // Token inputs.
   const std::vector<Dimension> of_tokens = {{"E.D", kC}, {"ids", 2 * kB * kT}, {"x.B", kB}, {"x.T", kT}, {"x.K", 2}};
   const auto tokens_of = [&](const Sizes& s, const std::vector<Scalar>& embedding,
                              const std::vector<std::int32_t>& few) {
@@ -97,7 +97,7 @@ void check_network(const Kind& kind) {
                      MatrixView<Scalar>{dE.data(), s[5], s[6], s[5]});
   });
 
-  // Gradients of one kind of input where the other is given; caches of nothing and of others.
+  // Gradients for the wrong kind of input; empty caches and caches of other passes.
   auto state = network.zero_state(kB), d_state = network.zero_state(kB);
   typename Recurrent<Cell, Scalar>::Cache cache, empty, of_others, of_ragged;
   const auto dy = zeros<Scalar>(DP, kB, kT);
@@ -121,7 +121,7 @@ void check_network(const Kind& kind) {
   auto s = network.zero_state(kB);
   network.forward(zeros<Scalar>(kC, kB, kT, {1, 2}), s, of_ragged, Inference{});
   check_wrong(name + "::backward: the cache", [&] { network.backward(x, dy, of_ragged, d_state); });
-  check_wrong(name, [&] {  // forward saw features, whose embeddings nobody looked up, or ids whose table it had
+  check_wrong(name, [&] {  // the cache is of a forward pass with features
     auto zero = network.zero_state(kB);
     typename Recurrent<Cell, Scalar>::Cache saw;
     network.forward(zeros<Scalar>(kC, kB, kT + 1), zero, saw, Inference{});
@@ -129,7 +129,7 @@ void check_network(const Kind& kind) {
   });
 
   for (int with_norm = 0; kind.every_option && with_norm < (Cell::kHasC ? 2 : 1); ++with_norm) {
-    // A cache of a layer without any of them, and of one without zoneout.
+    // A cache of a layer without options, and of one without zoneout.
     RecurrentConfig less = config;
     less.layer_norm = with_norm == 1;
     less.zoneout_h = less.zoneout_c = 0;
@@ -239,7 +239,7 @@ void check_layer(Index projection, Direction direction) {
     });
   }
 
-  // Of tokens, whose gradient goes to a matrix.
+  // Token inputs, whose gradient is a matrix.
   check(name + "::backward", {{"x.D", kC}, {"ids", kB * kT}, {"dE.D", kC}, {"dE.V", kV}}, [&](const Sizes& s) {
     const std::vector<Scalar> E(static_cast<std::size_t>(kC * kV)), wide(static_cast<std::size_t>(s[0] * kV));
     const std::vector<std::int32_t> ids(static_cast<std::size_t>(kB * kT), 1), few(static_cast<std::size_t>(s[1]), 1);
@@ -252,7 +252,7 @@ void check_layer(Index projection, Direction direction) {
                    cache, h.at(0), c.at(0), {.dE = {dE.data(), s[2], s[3], s[2]}});
   });
 
-  // Views that contradict themselves, and lengths that differ.
+  // Inconsistent views, and lengths that differ.
   auto h = zeros<Scalar>(P, kB, 1), c = right_c, y = zeros<Scalar>(P, kB, kT);
   const auto x = zeros<Scalar>(kC, kB, kT), ragged = zeros<Scalar>(kC, kB, kT, {1, 2});
   const std::vector<Index> one_length = {2};
@@ -286,7 +286,7 @@ void check_stream(Index projection) {
     const std::vector<Scalar> x(static_cast<std::size_t>(s[0]));
     stream.step(x);
   });
-  check(name + "::set_state", with_state<Cell>({}, P, 2), [&](const Sizes& s) {  // kB = 2 is one too many
+  check(name + "::set_state", with_state<Cell>({}, P, 2), [&](const Sizes& s) {  // kB = 2: one too many
     auto sizes = s;
     for (std::size_t n : {1u, 4u})
       if (n < sizes.size()) --sizes[n];
@@ -300,13 +300,13 @@ void check_stream(Index projection) {
   check_wrong(name, [&] {
     StreamingRecurrent<Cell, Scalar>(Recurrent<Cell, Scalar>({.input = kC, .hidden = kH, .bidirectional = true}, rng));
   });
-  // A size that is part of the type cannot be wrong.
+  // A size that is part of the type is checked by the compiler.
   StreamingRecurrent<Cell, Scalar, kC> fixed(network);
   static_assert(noexcept(fixed.step(std::declval<std::span<const Scalar, kC>>())));
   static_assert(!std::is_convertible_v<std::span<const Scalar>, typename StreamingRecurrent<Cell, Scalar, kC>::Input>);
 }
 
-/// Float runs packed where the machine can and double plain; of cells only what each of them adds.
+/// float uses the packed pass if the machine supports it, double the plain one; other cells only test what they add.
 void check_networks(bool both) {
   check_network<LstmCell, float>({.bidirectional = both});
   check_network<LstmCell, float>({.projection = 2, .bidirectional = both});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The cell alone, one number at a time: closed forms in which exactly one term is alive, so that each factor of each
-// equation answers for itself; then the same equations on Eigen columns.
+// The cell alone, one value at a time: closed forms in which exactly one term is non-zero, so that each factor of each
+// equation is tested separately; then the same equations on Eigen columns.
 #include <cmath>
 #include <limits>
 
@@ -14,12 +14,12 @@ using namespace rondo;
 
 namespace {
 
-constexpr double kOpen = 40;     // sigmoid: 1 to the last bit
+constexpr double kOpen = 40;     // sigmoid: exactly 1
 constexpr double kClosed = -40;  // sigmoid: 4e-18
 
 struct Cell {
   double i, f, g, o, c_before;      // pre-activations in, gates out
-  double c = 0, tanh_c = 0, h = 0;  // written
+  double c = 0, tanh_c = 0, h = 0;  // outputs
 };
 
 Cell forward(Cell cell) {
@@ -30,7 +30,7 @@ Cell forward(Cell cell) {
 }
 
 struct Slopes {
-  double i, f, g, o;  // of the pre-activations
+  double i, f, g, o;  // gradients of the pre-activations
   double c_before;
 };
 
@@ -43,7 +43,7 @@ Slopes backward(const Cell& cell, double dh, double dc) {
 
 }  // namespace
 
-TEST_CASE("sigmoid: a half at zero, symmetric, exact at the extremes") {
+TEST_CASE("sigmoid: one half at zero, symmetric, exact at the extremes") {
   CHECK(sigmoid(0.0) == 0.5);
   CHECK(sigmoid(1.0) == Approx(0.73105857863000488).epsilon(1e-15));
   for (const double x : {0.1, 1.0, 5.0, 30.0}) CHECK(sigmoid(x) + sigmoid(-x) == Approx(1).epsilon(1e-15));
@@ -55,13 +55,13 @@ TEST_CASE("sigmoid: a half at zero, symmetric, exact at the extremes") {
   CHECK(std::isnan(sigmoid(std::numeric_limits<double>::quiet_NaN())));
 }
 
-TEMPLATE_TEST_CASE("sigmoid and tanh on columns: in bounds and monotone, at the extremes too", "", float, double) {
+TEMPLATE_TEST_CASE("sigmoid and tanh on columns: bounded and monotone, also at the extremes", "", float, double) {
   using Column = Eigen::Array<TestType, Eigen::Dynamic, 1>;
   const Column x = Column::LinSpaced(4001, -120, 120);
   const Column s = sigmoid(x), t = x.tanh();
   const TestType tiny = std::numeric_limits<TestType>::min();
   const Eigen::Index n = x.size();
-  // Neighbours may stray from each other by the functions' own error, a few units in the last place.
+  // Neighbouring values may deviate by the functions' error, a few units in the last place.
   const TestType slack = 4 * std::numeric_limits<TestType>::epsilon();
   CHECK((s >= 0 && s <= 1).all());
   CHECK((t >= -1 && t <= 1).all());
@@ -77,7 +77,7 @@ TEMPLATE_TEST_CASE("sigmoid and tanh on columns: in bounds and monotone, at the 
   }
 }
 
-TEST_CASE("forward, one term alive: the forget path carries the cell") {
+TEST_CASE("forward, one non-zero term: the forget gate keeps the cell") {
   const Cell cell = forward({kClosed, kOpen, 1.3, kOpen, 0.7});
   CHECK(cell.c == Approx(0.7).epsilon(1e-15));
   CHECK(cell.h == Approx(std::tanh(0.7)).epsilon(1e-15));
@@ -86,19 +86,19 @@ TEST_CASE("forward, one term alive: the forget path carries the cell") {
   CHECK(forward({kClosed, kClosed, 1.3, kOpen, 0.7}).c == Approx(0).margin(1e-15));
 }
 
-TEST_CASE("forward, one term alive: the input path writes the candidate") {
+TEST_CASE("forward, one non-zero term: the input gate writes the candidate") {
   CHECK(forward({kOpen, kClosed, 1.3, kOpen, 0.7}).c == Approx(std::tanh(1.3)).epsilon(1e-15));
   CHECK(forward({0, kClosed, 1.3, kOpen, 0.7}).c == Approx(0.5 * std::tanh(1.3)).epsilon(1e-15));
   CHECK(forward({0, kClosed, -1.3, kOpen, 0.7}).c == Approx(-0.5 * std::tanh(1.3)).epsilon(1e-15));
 }
 
-TEST_CASE("forward: the output gate shows the cell or hides it") {
+TEST_CASE("forward: the output gate passes or blocks the cell") {
   CHECK(forward({kClosed, kOpen, 0, 0, 0.7}).h == Approx(0.5 * std::tanh(0.7)).epsilon(1e-15));
   CHECK(forward({kClosed, kOpen, 0, kClosed, 0.7}).h == Approx(0).margin(1e-15));
   CHECK(forward({kClosed, kOpen, 0, kClosed, 0.7}).c == Approx(0.7));
 }
 
-TEST_CASE("backward, one term alive: dc flows through the forget gate alone") {
+TEST_CASE("backward, one non-zero term: dc through the forget gate") {
   const Cell cell = forward({kClosed, 0, 0, kClosed, 0.7});
   const Slopes d = backward(cell, 0, 2);
   CHECK(d.c_before == Approx(2 * 0.5));
@@ -108,7 +108,7 @@ TEST_CASE("backward, one term alive: dc flows through the forget gate alone") {
   CHECK(d.o == 0);
 }
 
-TEST_CASE("backward, one term alive: dc through input gate and candidate") {
+TEST_CASE("backward, one non-zero term: dc through input gate and candidate") {
   const Slopes at_input = backward(forward({0, kClosed, kOpen, kClosed, 0.7}), 0, 2);  // g = 1: its slope is zero
   CHECK(at_input.i == Approx(2 * 1 * 0.25));                                           // dc g i (1 - i)
   CHECK(at_input.g == Approx(0).margin(1e-15));
@@ -119,7 +119,7 @@ TEST_CASE("backward, one term alive: dc through input gate and candidate") {
   CHECK(at_candidate.i == Approx(0).margin(1e-15));
 }
 
-TEST_CASE("backward, one term alive: dh through the output gate and into the cell") {
+TEST_CASE("backward, one non-zero term: dh through the output gate and into the cell") {
   const Slopes d = backward(forward({kClosed, kOpen, 0, 0, 0.7}), 3, 0);
   const double t = std::tanh(0.7);
   CHECK(d.o == Approx(3 * t * 0.25));                  // dh tanh(c) o (1 - o)
@@ -128,7 +128,7 @@ TEST_CASE("backward, one term alive: dh through the output gate and into the cel
   CHECK(hidden.c_before == Approx(0).margin(1e-15));
 }
 
-TEST_CASE("backward agrees with differences of forward when everything is alive") {
+TEST_CASE("backward agrees with differences of forward when all terms are non-zero") {
   const Cell at{0.3, -0.4, 0.8, 0.6, -1.1};
   const double dh = 0.9, dc = -0.7, step = 1e-6;
   const auto loss = [&](const Cell& cell) {

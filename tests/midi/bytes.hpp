@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MIDI files written by hand, byte for byte, so that tests of the reader do not rest on the writer.
+// MIDI files written byte by byte, so that tests of the reader do not depend on the writer.
 #pragma once
 
 #include <algorithm>
@@ -36,17 +36,18 @@ inline Bytes header(std::uint32_t format, std::uint32_t tracks, std::uint32_t di
   return join({text("MThd"), big_endian(6, 4), big_endian(format, 2), big_endian(tracks, 2), big_endian(division, 2)});
 }
 
-/// 8 bytes and the content; the content ends with kEnd where that is wanted.
+/// A chunk: 8 bytes and the content, which must end with kEnd where a test requires it.
 inline Bytes chunk(std::string_view id, const Bytes& content) {
   return join({text(id), big_endian(static_cast<std::uint32_t>(content.size()), 4), content});
 }
 inline Bytes track(const Bytes& content) { return chunk("MTrk", content); }
 
-/// Format 0; its events begin at byte 22.
+/// Format 0; its events start at byte 22.
 inline Bytes one_track(const Bytes& events) { return join({header(0, 1), track(join({events, kEnd}))}); }
 
-/// Whether there is a diagnostic at this offset and track that speaks of this.
-inline bool told(const rondo::midi::ReadResult& result, std::size_t offset, int track, std::string_view about) {
+/// Whether there is a diagnostic at this offset and track that contains `about`.
+inline bool has_diagnostic(const rondo::midi::ReadResult& result, std::size_t offset, int track,
+                           std::string_view about) {
   return std::ranges::any_of(result.diagnostics, [&](const rondo::midi::Diagnostic& d) {
     return d.offset == offset && d.track == track && d.message.find(about) != std::string::npos;
   });

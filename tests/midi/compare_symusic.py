@@ -2,7 +2,7 @@
 """Compares `piano inspect` with symusic on a folder of MIDI files, note for note and pedal for pedal.
 
 Usage: compare_symusic.py PIANO FOLDER. Exit status: 0 all agree, 1 they differ, 77 symusic or the folder is absent.
-Ticks, pitches and velocities must be equal. Seconds are compared with symusic's within its single precision.
+Ticks, pitches and velocities must be equal. Seconds are compared within symusic's single precision.
 """
 
 import json
@@ -25,11 +25,11 @@ def differences(piano, path, symusic):
 
     if ours["division"] != theirs.tpq:
         yield f"division {ours['division']}, symusic {theirs.tpq}"
-    # symusic leaves out tracks without notes and loses their numbers, so all notes are compared as one list.
+    # symusic omits tracks without notes and their numbers, so all notes are compared as one list.
     mine = sorted((start, end, pitch, velocity) for start, end, pitch, velocity, _, _ in ours["notes"])
     his = sorted((n.start, n.end, n.pitch, n.velocity) for t in theirs.tracks for n in t.notes)
     yield from first_difference("note", mine, his, lambda a, b: a == b)
-    # A pedal that is never released lasts to the end here and is left out there.
+    # A pedal that is never released lasts to the end here; symusic omits it.
     held = sum(1 for t in theirs.tracks if [c.value for c in t.controls if c.number == 64][-1:] >= [64])
     mine = sorted((start, end) for start, end, _, _ in ours["pedals"])
     mine = mine[:len(mine) - held]

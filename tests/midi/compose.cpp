@@ -17,7 +17,7 @@ Played again(const Played& performance) { return extract<Seconds>(read(write(com
 
 }  // namespace
 
-TEST_CASE("a performance on the 10 ms grid comes back exactly") {
+TEST_CASE("a performance on the 10 ms grid is reproduced exactly") {
   Played p;
   for (int k = 0; k < 3000; ++k) {
     const Seconds start{0.01 * (7 * k / 2)};
@@ -45,10 +45,10 @@ TEST_CASE("a performance on the 10 ms grid comes back exactly") {
   REQUIRE(q.pitch_bends.size() == 1);
   CHECK((q.pitch_bends[0].value == -100 && q.pitch_bends[0].channel == 2));
   CHECK(q.duration.value == Approx(200));
-  CHECK(again(q) == q);  // what was on the grid of ticks stays, bit for bit
+  CHECK(again(q) == q);  // times on the grid of ticks are bit-identical
 }
 
-TEST_CASE("one tick is one millisecond at 120 bpm, the tempo that players assume") {
+TEST_CASE("one tick is one millisecond at 120 bpm, the default tempo") {
   const File file = compose({{{{0.0104}, {0.0206}, 60, 64, 0, 0}}, {}, {}, {}, 0, 0}, "Rondo");
   REQUIRE(file.tracks.size() == 1);
   const auto& e = file.tracks[0].events;
@@ -60,14 +60,14 @@ TEST_CASE("one tick is one millisecond at 120 bpm, the tempo that players assume
   CHECK(e[3].time == Ticks{21});
 }
 
-TEST_CASE("repeated notes and notes without length keep their places") {
+TEST_CASE("repeated notes and notes of zero length keep their order") {
   Played p;
   p.notes = {{{0}, {1}, 60, 10}, {{1}, {1}, 60, 20}, {{1}, {2}, 60, 30}, {{2}, {3}, 60, 40}};
   p.duration = {3};
   CHECK(again(p) == p);
 }
 
-TEST_CASE("at one time controllers come first, then note-offs, then note-ons") {
+TEST_CASE("at equal times controllers come first, then note-offs, then note-ons") {
   Played p;
   p.notes = {{{0}, {1}, 60, 10}, {{1}, {2}, 61, 20}};
   p.controls = {{{1}, 64, 127}, {{1}, 64, 0}};
@@ -77,7 +77,7 @@ TEST_CASE("at one time controllers come first, then note-offs, then note-ons") {
   CHECK((e[2].data2 == 127 && e[3].data2 == 0 && e[4].is_note_off() && e[5].is_note_on()));
 }
 
-TEST_CASE("several tracks make format 1") {
+TEST_CASE("several tracks are written in format 1") {
   Played p;
   p.notes = {{{0}, {1}, 60, 10, 0, 1}, {{0}, {1}, 61, 10, 5, 3}};
   p.duration = {1};
@@ -89,7 +89,7 @@ TEST_CASE("several tracks make format 1") {
   CHECK(extract<Seconds>(read(write(file)).file) == p);
 }
 
-TEST_CASE("times that cannot be played are refused") {
+TEST_CASE("invalid times are an error") {
   const auto with = [](double start, double end) {
     Played p;
     p.notes = {{{start}, {end}, 60, 10}};

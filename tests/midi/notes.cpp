@@ -32,7 +32,7 @@ TEST_CASE("a note-on and its note-off make a note") {
   CHECK(notes({note_on({5}, 3, 60, 70), note_on({9}, 3, 60, 0)}) == std::vector<TickNote>{{{5}, {9}, 60, 70, 3, 0}});
 }
 
-TEST_CASE("notes of one pitch end first in, first out") {
+TEST_CASE("overlapping notes of one pitch end first in, first out") {
   const auto got =
       notes({note_on({0}, 0, 60, 10), note_on({5}, 0, 60, 20), note_on({6}, 0, 60, 30), note_off({7}, 0, 60),
              note_off({8}, 0, 60), note_on({8}, 0, 60, 40), note_off({20}, 0, 60), note_off({30}, 0, 60)});
@@ -50,7 +50,7 @@ TEST_CASE("channels, pitches and tracks do not end each other's notes") {
   CHECK(p.hanging_notes == 0);
 }
 
-TEST_CASE("hanging notes last to the end of their track") {
+TEST_CASE("notes without a note-off last to the end of their track") {
   File file =
       file_of({{note_on({0}, 0, 60, 1), note_on({3}, 0, 60, 2), note_on({4}, 9, 127, 3)}, {note_on({1}, 0, 60, 4)}});
   file.tracks[0].end = {50};
@@ -62,12 +62,12 @@ TEST_CASE("hanging notes last to the end of their track") {
   CHECK(p.duration == Ticks{70});
 }
 
-TEST_CASE("notes without length are kept") {
+TEST_CASE("notes of zero length are kept") {
   CHECK(notes({note_on({5}, 0, 60, 1), note_off({5}, 0, 60), note_on({5}, 0, 60, 2), note_off({6}, 0, 60)}) ==
         std::vector<TickNote>{{{5}, {5}, 60, 1}, {{5}, {6}, 60, 2}});
 }
 
-TEST_CASE("notes come in order of start, pitch, end, over all tracks") {
+TEST_CASE("notes are sorted by start, pitch, end, over all tracks") {
   std::vector<std::vector<Event>> tracks(7);
   std::uint32_t dice = 1;
   const auto roll = [&](std::uint32_t sides) {
@@ -105,7 +105,7 @@ TEST_CASE("controllers and bends are kept in order") {
   CHECK(p.pitch_bends == std::vector<PitchBend<Ticks>>{{{3}, -8192, 4, 0}, {{4}, 8191, 4, 0}});
 }
 
-TEST_CASE("seconds follow the tempo map, in format 2 the track's own") {
+TEST_CASE("seconds follow the tempo map, in format 2 that of the track") {
   File file = file_of({{}, {note_on({100}, 0, 60, 1), note_off({300}, 0, 60)}});
   file.tracks[0].add_meta({200}, meta::kTempo, tempo_payload(1'000'000));
   auto p = extract<Seconds>(file);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Headers, chunks and what surrounds them: each deviation that real files show, as a file of a few bytes.
+// Headers, chunks and bytes around them: each deviation found in real files, as a file of a few bytes.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -16,7 +16,7 @@ using namespace rondo::midi;
 
 namespace {
 
-std::string complaint(const Bytes& file) {
+std::string read_error(const Bytes& file) {
   try {
     read(file);
   } catch (const error& e) {
@@ -43,16 +43,16 @@ TEST_CASE("a correct file has no diagnostics") {
   CHECK(r.file.tracks[1].end == Ticks{96});
 }
 
-TEST_CASE("what is not MIDI is one error with an offset") {
-  CHECK(complaint({}) == "not a MIDI file: wanted 'MThd', the file is empty at byte offset 0");
-  CHECK(complaint(text("<!DOCTYPE html>")) == "not a MIDI file: wanted 'MThd', got '<!DO' at byte offset 0");
-  CHECK(complaint({'P', 'K', 3}) == "not a MIDI file: wanted 'MThd', got 'PK.' at byte offset 0");
-  CHECK(complaint(join({text("RIFF"), {9, 0, 0, 0}, text("WAVEfmt ")})) ==
+TEST_CASE("files that are not MIDI are one error with an offset") {
+  CHECK(read_error({}) == "not a MIDI file: wanted 'MThd', the file is empty at byte offset 0");
+  CHECK(read_error(text("<!DOCTYPE html>")) == "not a MIDI file: wanted 'MThd', got '<!DO' at byte offset 0");
+  CHECK(read_error({'P', 'K', 3}) == "not a MIDI file: wanted 'MThd', got 'PK.' at byte offset 0");
+  CHECK(read_error(join({text("RIFF"), {9, 0, 0, 0}, text("WAVEfmt ")})) ==
         "not a MIDI file: wanted 'MThd', got 'RIFF' at byte offset 0");
-  CHECK(complaint(join({text("MThd"), big_endian(6, 4), {0, 1, 0}})) ==
+  CHECK(read_error(join({text("MThd"), big_endian(6, 4), {0, 1, 0}})) ==
         "header cut short: wanted 14 bytes, got 11 at byte offset 0");
-  CHECK(complaint(header(1, 3)) == "MIDI file without a track: wanted a chunk 'MTrk', got none at byte offset 14");
-  CHECK(complaint(join({header(1, 1), text("MTrk")})).find("without a track") != std::string::npos);
+  CHECK(read_error(header(1, 3)) == "MIDI file without a track: wanted a chunk 'MTrk', got none at byte offset 14");
+  CHECK(read_error(join({header(1, 1), text("MTrk")})).find("without a track") != std::string::npos);
 }
 
 TEST_CASE("the error names the file and the offset") {
@@ -74,10 +74,10 @@ TEST_CASE("bytes before the header are skipped") {
   const ReadResult r = read(join({text("rubbish"), one_track(kNote)}));
   CHECK(notes(r) == 1);
   CHECK(r.diagnostics.size() == 1);
-  CHECK(told(r, 0, -1, "7 bytes before the header"));
+  CHECK(has_diagnostic(r, 0, -1, "7 bytes before the header"));
 }
 
-TEST_CASE("an RMID wrapper is opened, and what follows the data is not MIDI") {
+TEST_CASE("an RMID wrapper is opened, and chunks after the data are ignored") {
   const Bytes midi = one_track(kNote);
   const auto little_endian = [](std::size_t n) {
     Bytes b = big_endian(static_cast<std::uint32_t>(n), 4);
@@ -92,7 +92,7 @@ TEST_CASE("an RMID wrapper is opened, and what follows the data is not MIDI") {
   CHECK(notes(r) == 1);
   CHECK(r.file.tracks.size() == 1);
   REQUIRE(r.diagnostics.size() == 1);
-  CHECK(told(r, 0, -1, "RMID"));
+  CHECK(has_diagnostic(r, 0, -1, "RMID"));
 }
 
 TEST_CASE("a header of another length") {
@@ -101,7 +101,7 @@ TEST_CASE("a header of another length") {
   ReadResult r = read(longer);
   CHECK(notes(r) == 1);
   CHECK(r.diagnostics.size() == 1);
-  CHECK(told(r, 4, -1, "length 10"));
+  CHECK(has_diagnostic(r, 4, -1, "length 10"));
 
   for (const std::uint32_t wrong : {0u, 5u, 7u, 200u}) {
     Bytes file = one_track(kNote);
@@ -109,7 +109,7 @@ TEST_CASE("a header of another length") {
     r = read(file);
     CHECK(notes(r) == 1);
     CHECK(r.diagnostics.size() == 1);
-    CHECK(told(r, 4, -1, "header of length"));
+    CHECK(has_diagnostic(r, 4, -1, "header of length"));
   }
 }
 
@@ -121,11 +121,11 @@ TEST_CASE("formats") {
 
   r = read(join({header(29697, 1), track(join({kNote, kEnd}))}));
   CHECK(r.file.format == Format::simultaneous);
-  CHECK(told(r, 8, -1, "unknown format 29697"));
+  CHECK(has_diagnostic(r, 8, -1, "unknown format 29697"));
 
   r = read(join({header(0, 2), track(kEnd), track(join({kNote, kEnd}))}));
   CHECK(r.file.format == Format::simultaneous);
-  CHECK(told(r, 8, -1, "format 0 with 2 tracks"));
+  CHECK(has_diagnostic(r, 8, -1, "format 0 with 2 tracks"));
 }
 
 TEST_CASE("divisions") {
@@ -137,31 +137,31 @@ TEST_CASE("divisions") {
 
   ReadResult r = division(0);
   CHECK(r.file.division == Division::metrical(480));
-  CHECK(told(r, 12, -1, "division of 0"));
+  CHECK(has_diagnostic(r, 12, -1, "division of 0"));
   r = division(0xE700);  // 25 frames of 0 ticks
   CHECK(r.file.division == Division::metrical(480));
-  CHECK(told(r, 12, -1, "0 ticks per SMPTE frame"));
+  CHECK(has_diagnostic(r, 12, -1, "0 ticks per SMPTE frame"));
   r = division(0xD890);
   CHECK(r.file.division == Division::smpte(40, 144));
-  CHECK(told(r, 12, -1, "40 frames per second"));
+  CHECK(has_diagnostic(r, 12, -1, "40 frames per second"));
   CHECK(division(0x8001).file.division == Division::smpte(128, 1));
 }
 
-TEST_CASE("the header's count of tracks is not believed") {
+TEST_CASE("the header's number of tracks is not used") {
   const Bytes one = track(join({kNote, kEnd}));
   for (const std::uint32_t claimed : {0u, 1u, 3u, 65535u}) {
     const ReadResult r = read(join({header(1, claimed), one, one}));
     CHECK(r.file.tracks.size() == 2);
     CHECK(r.diagnostics.size() == 1);
-    CHECK(told(r, 10, -1, "the file has 2"));
+    CHECK(has_diagnostic(r, 10, -1, "the file has 2"));
   }
 }
 
-TEST_CASE("a chunk of another kind is skipped") {
+TEST_CASE("a chunk of another type is skipped") {
   const ReadResult r = read(join({header(0, 1), chunk("XFIH", {1, 2, 3}), track(join({kNote, kEnd}))}));
   CHECK(notes(r) == 1);
   CHECK(r.diagnostics.size() == 1);
-  CHECK(told(r, 14, -1, "'XFIH'"));
+  CHECK(has_diagnostic(r, 14, -1, "'XFIH'"));
 }
 
 TEST_CASE("bytes between tracks and at the end are skipped") {
@@ -169,71 +169,71 @@ TEST_CASE("bytes between tracks and at the end are skipped") {
   ReadResult r = read(join({header(1, 2), one, {0}, one, {1, 2, 3, 4, 5, 6}}));
   CHECK(notes(r) == 2);
   CHECK(r.diagnostics.size() == 2);
-  CHECK(told(r, 34, -1, "1 bytes that belong to no chunk"));
-  CHECK(told(r, 55, -1, "6 bytes that belong to no chunk"));
+  CHECK(has_diagnostic(r, 34, -1, "1 bytes that belong to no chunk"));
+  CHECK(has_diagnostic(r, 55, -1, "6 bytes that belong to no chunk"));
 
   r = read(join({header(1, 2), one, {'X'}, one}));  // "XMTr" with an absurd length
   CHECK(notes(r) == 2);
-  CHECK(told(r, 34, -1, "1 bytes that belong to no chunk"));
+  CHECK(has_diagnostic(r, 34, -1, "1 bytes that belong to no chunk"));
 }
 
-TEST_CASE("a track length that is wrong") {
+TEST_CASE("a wrong track length") {
   const Bytes content = join({kNote, kEnd});
   const auto with_length = [&](std::uint32_t length) { return join({text("MTrk"), big_endian(length, 4), content}); };
 
-  SECTION("too short: events go on") {
+  SECTION("too short: events continue after it") {
     for (std::uint32_t length = 0; length < 12; ++length) {
       const ReadResult r = read(join({header(1, 2), with_length(length), track(content)}));
       CHECK(notes(r) == 2);
       CHECK(r.file.tracks.size() == 2);
       CHECK(r.file.tracks[0] == r.file.tracks[1]);
-      CHECK(told(r, 18, 0, "too short"));
+      CHECK(has_diagnostic(r, 18, 0, "too short"));
     }
   }
   SECTION("too long: it reaches over the next track") {
     const ReadResult r = read(join({header(1, 2), with_length(25), track(content)}));
     CHECK(notes(r) == 2);
     CHECK(r.diagnostics.size() == 1);
-    CHECK(told(r, 34, 0, "0 bytes after the end of the track"));
+    CHECK(has_diagnostic(r, 34, 0, "0 bytes after the end of the track"));
   }
   SECTION("beyond the end of the file") {
     const ReadResult r = read(join({header(1, 2), with_length(0xFFFFFFFF), with_length(13)}));
     CHECK(notes(r) == 2);
     CHECK(r.diagnostics.size() == 2);
-    CHECK(told(r, 18, 0, "track length 4294967295 where 32 bytes are left"));
-    CHECK(told(r, 38, 1, "track length 13 where 12 bytes are left"));
+    CHECK(has_diagnostic(r, 18, 0, "track length 4294967295 where 32 bytes are left"));
+    CHECK(has_diagnostic(r, 38, 1, "track length 13 where 12 bytes are left"));
   }
   SECTION("bytes after the end of the track") {
     const ReadResult r = read(join({header(1, 2), track(join({content, {9, 9, 9}})), track(content)}));
     CHECK(notes(r) == 2);
     CHECK(r.diagnostics.size() == 1);
-    CHECK(told(r, 34, 0, "3 bytes after the end of the track"));
+    CHECK(has_diagnostic(r, 34, 0, "3 bytes after the end of the track"));
   }
 }
 
-TEST_CASE("a track without its end") {
+TEST_CASE("a track without an end-of-track event") {
   ReadResult r = read(join({header(1, 2), track(kNote), track(join({kNote, kEnd}))}));
   CHECK(notes(r) == 2);
   CHECK(r.diagnostics.size() == 1);
-  CHECK(told(r, 30, 0, "without an end-of-track"));
+  CHECK(has_diagnostic(r, 30, 0, "without an end-of-track"));
   CHECK(r.file.tracks[0].end == Ticks{96});
 
   r = read(join({header(1, 2), track({}), track(join({kNote, kEnd}))}));
   CHECK(r.file.tracks[0] == Track{});
-  CHECK(told(r, 22, 0, "without an end-of-track"));
+  CHECK(has_diagnostic(r, 22, 0, "without an end-of-track"));
 }
 
-TEST_CASE("a file cut anywhere gives the events before the cut") {
+TEST_CASE("a file truncated anywhere gives the events before that") {
   const Bytes whole = one_track(join({kNote, {0x00, 0xFF, 0x03, 2, 'a', 'b'}}));
   for (std::size_t size = 22; size < whole.size(); ++size) {
     const ReadResult r = read(std::span(whole).first(size));
     CHECK(r.file.tracks[0].events.size() == (size >= 36 ? 3 : size >= 30 ? 2 : size >= 26 ? 1 : 0));
-    CHECK(told(r, 18, 0, "track length"));
-    CHECK(told(r, size, 0, "without an end-of-track"));
+    CHECK(has_diagnostic(r, 18, 0, "track length"));
+    CHECK(has_diagnostic(r, size, 0, "without an end-of-track"));
   }
 }
 
-TEST_CASE("many tracks that each claim the rest of the file stay small") {
+TEST_CASE("many tracks that each claim the rest of the file need little memory") {
   constexpr std::uint32_t kTracks = 3000;
   Bytes file = header(1, kTracks);
   for (std::uint32_t k = 0; k < kTracks; ++k) {
@@ -248,7 +248,7 @@ TEST_CASE("many tracks that each claim the rest of the file stay small") {
   CHECK(reserved <= file.size());
 }
 
-TEST_CASE("more tracks than a header can count") {
+TEST_CASE("more tracks than the header's field can hold") {
   const Bytes empty = track({});
   Bytes file = header(1, 65535);
   for (int k = 0; k < 65536; ++k) file.insert(file.end(), empty.begin(), empty.end());

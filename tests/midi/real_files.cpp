@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Files that others wrote, well and badly. They are not part of the project: without them these tests skip themselves.
+// Files of other programs, valid and invalid. They are not part of the project: without them these tests are skipped.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -32,7 +32,7 @@ std::vector<std::filesystem::path> midi_files(const std::string& folder) {
 
 }  // namespace
 
-TEST_CASE("real performances are read without a complaint and written back the same") {
+TEST_CASE("real performances are read without diagnostics and written back unchanged") {
   // Note-ons as counted by another program (mido).
   const std::map<std::string, std::size_t> counts{
       {"Maestro_1", 2367},  {"Maestro_2", 12418}, {"Maestro_3", 3142},  {"Maestro_4", 5551}, {"Maestro_5", 14226},
@@ -51,7 +51,7 @@ TEST_CASE("real performances are read without a complaint and written back the s
   }
 }
 
-TEST_CASE("odd files end in notes or in one clear error") {
+TEST_CASE("unusual files give notes or one error") {
   std::size_t errors = 0;
   const auto files = midi_files("odd-midi");
   for (const auto& path : files) {
@@ -72,5 +72,5 @@ TEST_CASE("odd files end in notes or in one clear error") {
       CHECK(std::string(e.what()).find("not a MIDI file: wanted 'MThd'") != std::string::npos);
     }
   }
-  if (!files.empty()) CHECK(errors == 11);  // web pages, archives, sound files: none holds a MIDI header anywhere
+  if (!files.empty()) CHECK(errors == 11);  // web pages, archives, sound files: without a MIDI header
 }

@@ -14,17 +14,17 @@ void add_tempo(Track& track, std::int64_t tick, std::uint32_t microseconds) {
 
 }  // namespace
 
-TEST_CASE("without tempo events it is 120 bpm") {
+TEST_CASE("without tempo events the tempo is 120 bpm") {
   const TempoMap map(File{Format::simultaneous, Division::metrical(480), std::vector<Track>(1)});
   CHECK(map.seconds({0}).value == 0);
   CHECK(map.seconds({960}).value == Approx(1.0));
   CHECK(map.ticks({1.0}) == Ticks{960});
 }
 
-TEST_CASE("tempi of all tracks count, and the last of one tick wins") {
+TEST_CASE("tempi of all tracks apply, and the last one of a tick wins") {
   File file{Format::simultaneous, Division::metrical(100), std::vector<Track>(3)};
-  add_tempo(file.tracks[2], 100, 1'000'000);  // 10 ms a tick
-  add_tempo(file.tracks[1], 300, 2'000'000);  // 20 ms; overruled by the next
+  add_tempo(file.tracks[2], 100, 1'000'000);  // 10 ms per tick
+  add_tempo(file.tracks[1], 300, 2'000'000);  // 20 ms; replaced by the next
   add_tempo(file.tracks[1], 300, 250'000);    // 2.5 ms
   const TempoMap map(file);
   REQUIRE(map.segments().size() == 3);
@@ -46,7 +46,7 @@ TEST_CASE("a tempo of 0 or of a wrong length changes nothing") {
   CHECK(TempoMap(file).seconds({100}).value == Approx(0.5));
 }
 
-TEST_CASE("hints change nothing but the time it takes; ticks undo seconds") {
+TEST_CASE("hints only affect speed; ticks is the inverse of seconds") {
   File file{Format::simultaneous, Division::metrical(480), std::vector<Track>(1)};
   for (int k = 0; k < 50; ++k)
     add_tempo(file.tracks[0], 100 * k, static_cast<std::uint32_t>(200'000 + 37'777 * (k % 13)));

@@ -19,9 +19,8 @@ using rondo::test::random_performance;
 
 namespace {
 
-/// What condition_values_per_token says, without any memory of the token before: looks through all onsets at each
-/// token.
-std::vector<ConditionValues> told_by_force(const std::vector<Token>& tokens) {
+/// Reference for condition_values_per_token: searches through all onsets at each token.
+std::vector<ConditionValues> values_by_search(const std::vector<Token>& tokens) {
   std::vector<std::int64_t> after;  // time after each token, in steps
   std::vector<std::pair<std::int64_t, int>> onsets;
   std::int64_t now = 0;
@@ -37,28 +36,28 @@ std::vector<ConditionValues> told_by_force(const std::vector<Token>& tokens) {
     const double seconds = std::clamp(static_cast<double>(now - step) / 100, 1.0, 5.0);
     return density_bin(coming / seconds);
   };
-  std::vector<ConditionValues> told;
+  std::vector<ConditionValues> values;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    std::size_t j = i;  // in the last second what was told before it goes on
+    std::size_t j = i;  // the last second keeps the value from before it
     while (j > 0 && now - after[j] < 100) --j;
     std::array<double, 12> classes{};
     for (const auto& [onset, pitch] : onsets)
       if (onset >= after[i] - 1000 && onset < after[i] + 1000) classes[static_cast<std::size_t>(pitch % 12)] += 1;
-    told.push_back({static_cast<std::int8_t>(density(after[j])), static_cast<std::int8_t>(find_key(classes))});
+    values.push_back({static_cast<std::int8_t>(density(after[j])), static_cast<std::int8_t>(find_key(classes))});
   }
-  return told;
+  return values;
 }
 
-std::vector<Token> ids(const Conditions& conditions, int vocabulary, Token token, ConditionValues told,
+std::vector<Token> ids(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
                        const ActiveNotes& sounding, int semitones = 0) {
   std::vector<Token> to(static_cast<std::size_t>(conditions.ids_per_step()), 12345);
-  write_step(conditions, vocabulary, token, told, sounding, semitones, to);
+  write_step(conditions, vocabulary, token, values, sounding, semitones, to);
   return to;
 }
 
 }  // namespace
 
-TEST_CASE("Bins of density are steps of the square root of two") {
+TEST_CASE("Density bins are steps of the square root of two") {
   for (int bin = 0; bin < kDensityBins - 1; ++bin) {
     const double bound = std::pow(2.0, bin / 2.0);
     CHECK(density_bound(bin) == Approx(bound));
@@ -70,7 +69,7 @@ TEST_CASE("Bins of density are steps of the square root of two") {
   CHECK(density_bin(1e9) == kDensityBins - 1);
 }
 
-TEST_CASE("Conditions by name, and how many ids they take") {
+TEST_CASE("Conditions by name, and the number of ids per step") {
   const Conditions all = Conditions::named(std::vector<std::string>{"sounding", "key", "notes-per-second"});
   CHECK(all.names() == std::vector<std::string>{"notes-per-second", "key", "sounding"});
   CHECK(all.ids() == 12 + 24 + 129);
@@ -85,7 +84,7 @@ TEST_CASE("Conditions by name, and how many ids they take") {
                     "condition: 'tempo' is none of notes-per-second, key, sounding");
 }
 
-TEST_CASE("Keys are down from their note-on to their note-off, the pedal likewise") {
+TEST_CASE("Notes are active from note-on to note-off, and so is the pedal") {
   ActiveNotes down;
   CHECK_FALSE(down.any());
   for (Token token : {velocity(3), note_on(60), time_shift(9), note_on(64), kPedalDown}) down.feed(token);
@@ -96,7 +95,7 @@ TEST_CASE("Keys are down from their note-on to their note-off, the pedal likewis
   CHECK_FALSE(down.any());
 }
 
-TEST_CASE("A step is its token, then density, key, keys that sound from the lowest up, and the pedal") {
+TEST_CASE("A step is its token, then density, key, active notes from the lowest up, and the pedal") {
   const Conditions all{.notes_per_second = true, .key = true, .sounding = true};
   ActiveNotes down;
   for (Token token : {note_on(64), note_on(60), kPedalDown}) down.feed(token);
@@ -109,7 +108,7 @@ TEST_CASE("A step is its token, then density, key, keys that sound from the lowe
   CHECK(ids(all, kVocabulary, note_on(64), {7, 11}, down, 2) == wanted);
   wanted[0] = note_off(62), wanted[1] = wanted[2] = kNoCondition;
   CHECK(ids(all, kVocabulary, note_off(60), {}, down, 2) == wanted);
-  wanted[0] = kPedalDown;  // time, velocity and pedal do not move
+  wanted[0] = kPedalDown;  // time, velocity and pedal are not transposed
   CHECK(ids(all, kVocabulary, kPedalDown, {}, down, 2) == wanted);
 
   CHECK(ids({}, kVocabulary, note_on(64), {7, 11}, down) == std::vector<Token>{note_on(64)});
@@ -119,7 +118,7 @@ TEST_CASE("A step is its token, then density, key, keys that sound from the lowe
         std::vector<Token>{time_shift(3), 388});
 }
 
-TEST_CASE("Of more keys than there is room for the lowest are told, and the pedal still") {
+TEST_CASE("With too many active notes the lowest are given, and the pedal as well") {
   const Conditions sounding{.sounding = true};
   ActiveNotes down;
   for (int pitch = 30; pitch < 50; ++pitch) down.feed(note_on(pitch));
@@ -132,40 +131,40 @@ TEST_CASE("Of more keys than there is room for the lowest are told, and the peda
   CHECK(ids(sounding, kVocabulary, time_shift(1), {}, down) == wanted);
 }
 
-TEST_CASE("What is told of a piece is what looking at all its onsets says") {
+TEST_CASE("Condition values of a piece agree with a search through all onsets") {
   std::array<int, kDensityBins> densities{};
   for (unsigned seed = 0; seed < 6; ++seed)
     for (int notes : {3, 40, 400}) {
       INFO("seed " << seed << ", " << notes << " notes");
       const auto tokens = encode(random_performance(seed, notes, 40, seed % 2 == 0));
-      const auto told = condition_values_per_token(tokens), wanted = told_by_force(tokens);
-      REQUIRE(told.size() == tokens.size());
+      const auto values = condition_values_per_token(tokens), wanted = values_by_search(tokens);
+      REQUIRE(values.size() == tokens.size());
       for (std::size_t i = 0; i < tokens.size(); ++i) {
         INFO("token " << i);
-        REQUIRE((told[i].density == wanted[i].density && told[i].key == wanted[i].key));
-        ++densities[static_cast<std::size_t>(told[i].density)];
+        REQUIRE((values[i].density == wanted[i].density && values[i].key == wanted[i].key));
+        ++densities[static_cast<std::size_t>(values[i].density)];
       }
     }
-  int heard = 0;
-  for (int count : densities) heard += count > 0;
-  CHECK(heard >= 5);
+  int used = 0;
+  for (int count : densities) used += count > 0;
+  CHECK(used >= 5);
   CHECK(condition_values_per_token({}).empty());
 }
 
-TEST_CASE("Density looks five seconds ahead, and a rest before the end keeps the music's") {
+TEST_CASE("Density looks five seconds ahead, and a rest at the end keeps the value before it") {
   std::vector<Note> notes;
-  for (int i = 0; i < 60; ++i)  // ten seconds of two notes a second, ten of four
+  for (int i = 0; i < 60; ++i)  // ten seconds of two notes per second, ten of four
     notes.push_back(
         {.start = {i < 20 ? i * 0.5 : 10 + (i - 20) * 0.25}, .pitch = static_cast<std::uint8_t>(60 + i % 5)});
   for (Note& note : notes) note.end = {note.start.value + 0.2};
   const auto tokens = encode(make_performance(notes));
-  const auto told = condition_values_per_token(tokens);
+  const auto values = condition_values_per_token(tokens);
   std::int64_t now = 0;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (kind_of(tokens[i]) == EventKind::time_shift) now += event_of(tokens[i]).value;
     INFO("at " << now << " steps");
-    if (now <= 500) CHECK(told[i].density == density_bin(2));
-    if (now >= 1000 && now <= 1495) CHECK(told[i].density == density_bin(4));
-    if (now > 1900) CHECK(told[i].density == told[i - 1].density);
+    if (now <= 500) CHECK(values[i].density == density_bin(2));
+    if (now >= 1000 && now <= 1495) CHECK(values[i].density == density_bin(4));
+    if (now > 1900) CHECK(values[i].density == values[i - 1].density);
   }
 }

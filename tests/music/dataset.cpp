@@ -30,9 +30,9 @@ std::set<std::string> names(const std::vector<Piece>& list) {
 
 constexpr Conditions kAll{.notes_per_second = true, .key = true, .sounding = true};
 
-/// All steps of a piece as a model with all conditions hears it, worked out from its tokens alone.
-std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool conditioned) {
-  const auto told = condition_values_per_token(tokens);
+/// All steps of a piece as input of a model with all conditions, computed from its tokens only.
+std::vector<std::vector<Token>> expected_steps(const std::vector<Token>& tokens, bool conditioned) {
+  const auto values = condition_values_per_token(tokens);
   std::set<int> down;
   bool pedal = false;
   std::vector<std::vector<Token>> steps;
@@ -42,8 +42,8 @@ std::vector<std::vector<Token>> heard(const std::vector<Token>& tokens, bool con
     if (event.kind == EventKind::note_off) down.erase(event.value);
     if (event.kind == EventKind::pedal) pedal = event.value != 0;
     std::vector<Token> ids = {tokens[i], kNoCondition, kNoCondition};
-    if (conditioned) ids[1] = kVocabularyWithPedal + told[i].density;
-    if (conditioned && told[i].key >= 0) ids[2] = kVocabularyWithPedal + kDensityBins + told[i].key;
+    if (conditioned) ids[1] = kVocabularyWithPedal + values[i].density;
+    if (conditioned && values[i].key >= 0) ids[2] = kVocabularyWithPedal + kDensityBins + values[i].key;
     const Token first = kVocabularyWithPedal + kDensityBins + kKeys;
     for (int pitch : down)
       if (ids.size() < 19) ids.push_back(first + pitch);
@@ -83,7 +83,7 @@ TEST_CASE("Stable hashing gives the published values") {
   for (int count : seen) CHECK(std::abs(count - 1000) < 150);  // five standard deviations
 }
 
-TEST_CASE("A split by name takes the named pieces, whole") {
+TEST_CASE("A split by name takes the named pieces") {
   const auto corpus = split_by_name(pieces(5), std::vector<std::string>{"piece3", "piece1.mid"});
   CHECK(names(corpus.valid) == std::set<std::string>{"piece1", "piece3"});
   CHECK(corpus.train.size() == 3);
@@ -93,7 +93,7 @@ TEST_CASE("A split by name takes the named pieces, whole") {
   CHECK_THROWS(split_by_name(pieces(2), {}));
 }
 
-TEST_CASE("A split by share depends on seed and names, not on order") {
+TEST_CASE("A split by fraction depends on seed and names, not on order") {
   const auto all = pieces(10);
   const auto corpus = split_by_fraction(all, 0.3, 7);
   CHECK(corpus.valid.size() == 3);
@@ -109,7 +109,7 @@ TEST_CASE("A split by share depends on seed and names, not on order") {
   CHECK_THROWS(split_by_fraction(all, -0.1));
 }
 
-TEST_CASE("Transposing tokens equals transposing notes; a pitch out of range is refused") {
+TEST_CASE("Transposing tokens equals transposing notes; a pitch out of range is an error") {
   const auto performance = random_performance(3, 200);
   for (int semitones : {-5, 0, 7}) {
     auto tokens = encode(performance);
@@ -175,7 +175,7 @@ TEST_CASE("A sweep reads every token of every piece once, in order") {
   CHECK((seen == expected));
 }
 
-TEST_CASE("Training batches: streams go on until they jump, and only there is the state reset") {
+TEST_CASE("Training batches: streams are continuous between jumps, and the state is reset only at jumps") {
   for (int windows : {0, 1, 4}) {
     const auto list = pieces(4);
     BatchOptions options{.batch = 5, .steps = 20, .windows = windows, .seed = 3};
@@ -226,7 +226,7 @@ TEST_CASE("Batches are a function of seed and step") {
   }
 }
 
-TEST_CASE("Without augmentation every window stands in a piece, and each token is drawn about equally often") {
+TEST_CASE("Without augmentation every window is part of a piece, and each token is drawn about equally often") {
   const auto list = pieces(2);
   const auto a = tokens_of(list[0]), b = tokens_of(list[1]);
   Batches batches(list, {.batch = 1, .steps = 8, .windows = 1, .augmentation = Augmentation::none()});
@@ -247,17 +247,17 @@ TEST_CASE("Without augmentation every window stands in a piece, and each token i
   CHECK_THROWS_AS(Batches(list, {.batch = 0}), std::invalid_argument);
 }
 
-TEST_CASE("Batches with conditions: every window is one of the transposed and stretched piece itself, told or untold") {
-  // Wide chords: some moments have more keys down than are told. Jumps into the midst of them know what sounds.
+TEST_CASE("Batches with conditions: every window is part of a transposed and stretched piece, conditioned or not") {
+  // Wide chords: at times more notes are active than a step can hold. After jumps into them the active notes are known.
   std::vector<Piece> list = {{"wide", random_performance(5, 260, 40)}};
   for (int pitch = 61; pitch < 80; ++pitch)
     list[0].performance.notes.push_back({.start = {1.0}, .end = {4.0}, .pitch = static_cast<std::uint8_t>(pitch)});
-  std::vector<std::vector<std::vector<Token>>> told, untold;
+  std::vector<std::vector<std::vector<Token>>> with_conditions, without_conditions;
   for (double factor : {1.0, 1.05})
     for (int semitones = -3; semitones <= 3; ++semitones) {
       const auto tokens = tokens_of({"", transpose(stretch(list[0].performance, factor), semitones)});
-      told.push_back(heard(tokens, true));
-      untold.push_back(heard(tokens, false));
+      with_conditions.push_back(expected_steps(tokens, true));
+      without_conditions.push_back(expected_steps(tokens, false));
     }
   for (int windows : {0, 1, 5}) {
     Batches batches(list, {.batch = 3,
@@ -267,8 +267,8 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
                            .augmentation = {-3, 3, {1.0, 1.05}},
                            .input_spec = {kVocabularyWithPedal, kAll},
                            .unconditioned_one_in = 4});
-    std::vector<bool> told_now(3);
-    int jumps = 0, silent = 0;
+    std::vector<bool> conditioned_now(3);
+    int jumps = 0, unconditioned_jumps = 0;
     std::set<std::size_t> variants;
     for (int i = 0; i < 150; ++i) {
       const Batch& batch = batches.next();
@@ -277,21 +277,24 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
         const auto place = [&](const auto& all) {
           return std::ranges::find_if(all, [&](const auto& steps) { return contains(steps, window); }) - all.begin();
         };
-        const auto in_told = static_cast<std::size_t>(place(told)), in_untold = static_cast<std::size_t>(place(untold));
+        const auto in_conditioned = static_cast<std::size_t>(place(with_conditions)),
+                   in_unconditioned = static_cast<std::size_t>(place(without_conditions));
         INFO("windows " << windows << ", batch " << i << ", stream " << b);
-        REQUIRE((in_told < told.size()) != (in_untold < untold.size()));
-        const bool conditioned = in_told < told.size();
-        variants.insert(conditioned ? in_told : in_untold);
-        if (batch.reset[b]) ++jumps, silent += !conditioned;
-        if (!batch.reset[b]) REQUIRE(told_now[b] == conditioned);  // until the next jump
-        told_now[b] = conditioned;
+        REQUIRE((in_conditioned < with_conditions.size()) != (in_unconditioned < without_conditions.size()));
+        const bool conditioned = in_conditioned < with_conditions.size();
+        variants.insert(conditioned ? in_conditioned : in_unconditioned);
+        if (batch.reset[b]) ++jumps, unconditioned_jumps += !conditioned;
+        if (!batch.reset[b]) REQUIRE(conditioned_now[b] == conditioned);  // until the next jump
+        conditioned_now[b] = conditioned;
         for (std::size_t t = 0; t + 1 < window.size(); ++t) REQUIRE(batch.targets[t * 3 + b] == window[t + 1][0]);
       }
     }
     CHECK(variants.size() > 10 - 5 * (windows == 0));
-    if (windows == 1) CHECK((silent > jumps / 4 - 40 && silent < jumps / 4 + 40));  // 450 jumps: 9 is one deviation
+    if (windows == 1)
+      CHECK((unconditioned_jumps > jumps / 4 - 40 &&
+             unconditioned_jumps < jumps / 4 + 40));  // 450 jumps: 9 is one deviation
   }
-  for (int rarity : {0, 1}) {  // never untold; always
+  for (int rarity : {0, 1}) {  // never unconditioned; always
     Batches batches(
         list, {.batch = 2, .windows = 1, .input_spec = {kVocabularyWithPedal, kAll}, .unconditioned_one_in = rarity});
     for (int i = 0; i < 60; ++i) {
@@ -301,20 +304,20 @@ TEST_CASE("Batches with conditions: every window is one of the transposed and st
   }
 }
 
-TEST_CASE("Batches with conditions are a function of seed and step, what sounds after a seek included") {
+TEST_CASE("Batches with conditions are a function of seed and step, also the active notes after a seek") {
   const auto list = pieces(3);
   for (int windows : {0, 1, 6})
     for (int steps : {1, 3, 57}) {
       INFO("windows " << windows << ", seek to " << steps);
       const BatchOptions options{
           .batch = 4, .steps = 16, .windows = windows, .seed = 9, .input_spec = {kVocabularyWithPedal, kAll}};
-      Batches walked(list, options), sought(list, options);
-      for (int i = 0; i < steps; ++i) walked.next();
-      for (int i = 0; i < 9; ++i) sought.next();  // seeks back as well
-      sought.seek(steps);
+      Batches sequential(list, options), seeked(list, options);
+      for (int i = 0; i < steps; ++i) sequential.next();
+      for (int i = 0; i < 9; ++i) seeked.next();  // seeks back as well
+      seeked.seek(steps);
       for (int i = 0; i < 12; ++i) {
-        const Batch& wanted = walked.next();
-        const Batch& got = sought.next();
+        const Batch& wanted = sequential.next();
+        const Batch& got = seeked.next();
         REQUIRE(got.inputs == wanted.inputs);
         REQUIRE(got.targets == wanted.targets);
         REQUIRE(got.reset == wanted.reset);
@@ -323,7 +326,7 @@ TEST_CASE("Batches with conditions are a function of seed and step, what sounds 
     }
 }
 
-TEST_CASE("A sweep leaves conditions that look ahead untold unless asked for; the active notes are always given") {
+TEST_CASE("A sweep includes conditions that look ahead only on request, and active notes always") {
   const std::vector<Piece> list = {{"one", random_performance(7, 150, 30)}};
   const auto tokens = tokens_of(list[0]);
   for (bool conditioned : {false, true}) {
@@ -331,15 +334,15 @@ TEST_CASE("A sweep leaves conditions that look ahead untold unless asked for; th
     std::vector<std::vector<Token>> seen;
     while (const Batch* batch = sweep.next())
       for (auto& step : column(*batch, 0)) seen.push_back(std::move(step));
-    auto wanted = heard(tokens, conditioned);
+    auto wanted = expected_steps(tokens, conditioned);
     wanted.pop_back();  // nothing follows the last
     CHECK((seen == wanted));
   }
   EvaluationBatches sweep(list, 1, 40, {kVocabularyWithPedal, kAll});
-  CHECK((column(*sweep.next(), 0).front() == heard(tokens, false).front()));
+  CHECK((column(*sweep.next(), 0).front() == expected_steps(tokens, false).front()));
 }
 
-TEST_CASE("Past the end of a stream inputs are 0, their conditions untold") {
+TEST_CASE("Past the end of a stream inputs are 0 and unconditioned") {
   const std::vector<Piece> list = {{"short", random_performance(7, 4)}};
   EvaluationBatches sweep(list, 1, 200, {kVocabularyWithPedal, kAll}, true);
   const Batch* batch = sweep.next();

@@ -11,7 +11,7 @@
 
 namespace rondo::test {
 
-/// Notes of one pitch never overlap, so that they can be told apart by their tokens alone.
+/// Notes of one pitch never overlap, so that their tokens are unambiguous.
 inline music::Performance random_performance(unsigned seed, int notes, int pitches = 12, bool on_grid = false) {
   std::mt19937 random(seed);
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };

@@ -20,7 +20,7 @@ Token pick(const Grammar& grammar, std::mt19937& random, int notes_first) {
   for (std::size_t i = 0; i < allowed.size(); ++i)
     if (allowed[i]) candidates.push_back(static_cast<Token>(i));
   REQUIRE(!candidates.empty());
-  // Lean on note-ons now and then, so that crowds and repeated strokes come up as well.
+  // Prefers note-ons at times, so that many simultaneous notes and repeated notes occur.
   if (notes_first > 0) {
     std::vector<Token> ons;
     for (Token t : candidates)
@@ -32,7 +32,7 @@ Token pick(const Grammar& grammar, std::mt19937& random, int notes_first) {
 
 }  // namespace
 
-TEST_CASE("Whatever is sampled under the mask is what the encoder would have written") {
+TEST_CASE("Token sequences sampled with the mask are those that the encoder writes") {
   for (unsigned seed = 0; seed < 300; ++seed) {
     GrammarLimits limits;
     limits.pedal = seed % 2 == 1;
@@ -50,16 +50,16 @@ TEST_CASE("Whatever is sampled under the mask is what the encoder would have wri
     }
     for (Token token : grammar.finish()) tokens.push_back(token);
     CHECK(grammar.sounding() == 0);
-    while (kind_of(tokens.back()) == EventKind::time_shift) tokens.pop_back();  // says nothing at the end
+    while (kind_of(tokens.back()) == EventKind::time_shift) tokens.pop_back();  // no effect at the end
 
-    const Performance heard = decode(tokens);
-    REQUIRE((encode(heard) == tokens));
+    const Performance decoded = decode(tokens);
+    REQUIRE((encode(decoded) == tokens));
     std::size_t ons = 0;
     for (Token token : tokens) ons += kind_of(token) == EventKind::note_on;
     REQUIRE(ons > 20);
-    REQUIRE(heard.notes.size() == ons);  // none hanging, none without length
+    REQUIRE(decoded.notes.size() == ons);  // none without note-off, none of zero length
     std::map<int, midi::Seconds> free_from;
-    for (const auto& n : heard.notes) {
+    for (const auto& n : decoded.notes) {
       const auto length = to_step(n.end) - to_step(n.start);
       REQUIRE(length >= 1);
       REQUIRE(length <= limits.longest_note);
@@ -68,12 +68,12 @@ TEST_CASE("Whatever is sampled under the mask is what the encoder would have wri
       free_from[n.pitch] = n.end;
     }
     std::int64_t quiet_from = 0;
-    for (const auto& n : heard.notes) {
+    for (const auto& n : decoded.notes) {
       REQUIRE(to_step(n.start) - quiet_from <= limits.longest_silence);
       quiet_from = std::max(quiet_from, to_step(n.end));
     }
     midi::Seconds down{-1};
-    for (const auto& change : heard.controls) {
+    for (const auto& change : decoded.controls) {
       if (change.value != 0)
         down = change.time;
       else
@@ -82,7 +82,7 @@ TEST_CASE("Whatever is sampled under the mask is what the encoder would have wri
   }
 }
 
-TEST_CASE("Whatever the encoder writes is allowed, within the limits") {
+TEST_CASE("Token sequences of the encoder are allowed, within the limits") {
   for (unsigned seed = 0; seed < 100; ++seed) {
     auto performance = rondo::test::random_performance(seed, 150);
     performance.controls = pedal_changes(performance);
@@ -104,36 +104,36 @@ TEST_CASE("The mask, case by case") {
   CHECK(grammar.allows(note_on(60)));
   CHECK_FALSE(grammar.allows(note_on(20)));    // below the piano
   CHECK_FALSE(grammar.allows(velocity(16)));   // two in a row
-  CHECK_FALSE(grammar.allows(time_shift(1)));  // nothing came of the velocity
+  CHECK_FALSE(grammar.allows(time_shift(1)));  // velocity without a note
   grammar.feed(note_on(60));
-  CHECK_FALSE(grammar.allows(note_on(60)));  // sounds already
-  CHECK_FALSE(grammar.allows(note_on(59)));  // keys of one step rise
+  CHECK_FALSE(grammar.allows(note_on(60)));  // already active
+  CHECK_FALSE(grammar.allows(note_on(59)));  // pitches of one step ascend
   CHECK(grammar.allows(note_on(61)));
-  CHECK_FALSE(grammar.allows(note_off(60)));  // no length
+  CHECK_FALSE(grammar.allows(note_off(60)));  // zero length
   CHECK_FALSE(grammar.allows(velocity(15)));  // no change
   CHECK(grammar.allows(velocity(16)));
   grammar.feed(time_shift(99));
-  CHECK_FALSE(grammar.allows(time_shift(1)));  // after less than a second
+  CHECK_FALSE(grammar.allows(time_shift(1)));  // after a shift of less than a second
   CHECK(grammar.allows(note_off(60)));
   grammar.feed(note_on(72));
-  CHECK_FALSE(grammar.allows(note_off(60)));  // keys come up before keys go down
+  CHECK_FALSE(grammar.allows(note_off(60)));  // note-offs come before note-ons
   for (int i = 0; i < 4; ++i) grammar.feed(time_shift(100));
-  CHECK(grammar.allows(time_shift(1)));  // the note of 4.99 s may go on for 10 ms
+  CHECK(grammar.allows(time_shift(1)));  // the note of 4.99 s may last 10 ms longer
   CHECK_FALSE(grammar.allows(time_shift(2)));
   grammar.feed(time_shift(1));
-  CHECK(grammar.allows(note_off(60)));        // and must end now
-  CHECK_FALSE(grammar.allows(note_off(72)));  // which comes later in the step
+  CHECK(grammar.allows(note_off(60)));        // it must end now
+  CHECK_FALSE(grammar.allows(note_off(72)));  // later in the step
   CHECK_FALSE(grammar.allows(note_on(64)));
   grammar.feed(note_off(60));
   CHECK(grammar.allows(note_off(72)));
-  CHECK(grammar.allows(note_on(60)));  // struck again at once
+  CHECK(grammar.allows(note_on(60)));  // repeated immediately
   CHECK(grammar.steps() == 500);
   const std::vector<Token> end = {time_shift(50), note_off(72)};
   CHECK(grammar.finish() == end);
   CHECK(grammar.finish().empty());
 }
 
-TEST_CASE("Silence has a limit") {
+TEST_CASE("The length of silence is limited") {
   Grammar grammar;
   grammar.feed(velocity(3));
   grammar.feed(note_on(50));
@@ -148,7 +148,7 @@ TEST_CASE("Silence has a limit") {
   CHECK(grammar.allows(velocity(4)));
 }
 
-TEST_CASE("A primer that breaks the rules is taken, and put right first") {
+TEST_CASE("A primer that violates the rules is accepted, and corrected first") {
   std::mt19937 random(11);
   for (int trial = 0; trial < 200; ++trial) {
     Grammar grammar({.longest_pedal = 50, .pedal = true});
@@ -160,8 +160,8 @@ TEST_CASE("A primer that breaks the rules is taken, and put right first") {
     CHECK(grammar.sounding() == 0);
   }
   Grammar grammar;
-  grammar.feed(std::vector<Token>{velocity(9), note_on(70), note_off(50)});  // an orphan, out of order
-  CHECK_FALSE(grammar.allows(note_off(70)));                                 // still without length
+  grammar.feed(std::vector<Token>{velocity(9), note_on(70), note_off(50)});  // a note-off without note, out of order
+  CHECK_FALSE(grammar.allows(note_off(70)));                                 // still of zero length
   CHECK_THROWS_AS(Grammar().feed(Token{390}), std::out_of_range);
   CHECK_THROWS_AS(Grammar({.lowest = 70, .highest = 60}), std::invalid_argument);
   CHECK_THROWS_AS(Grammar({.longest_note = 0}), std::invalid_argument);

@@ -26,10 +26,10 @@ std::array<double, 12> moved(const std::array<double, 12>& counts, int semitones
 
 }  // namespace
 
-TEST_CASE("A key is the one whose profile correlates best") {
-  // numpy: for h in default_rng(20).integers(0, 31, 12), one after another, argmax over mode and tonic of
-  // corrcoef(h, roll(profile, tonic)); here the first h of each key, C major to B minor, whose lead over the next key
-  // is at least 0.01. Profiles: Krumhansl and Kessler 1982.
+TEST_CASE("find_key selects the key whose profile has the highest correlation") {
+  // numpy: for h in default_rng(20).integers(0, 31, 12), in order, argmax over mode and tonic of
+  // corrcoef(h, roll(profile, tonic)); here the first h of each key, C major to B minor, whose correlation exceeds that
+  // of the next key by at least 0.01. Profiles: Krumhansl and Kessler 1982.
   constexpr std::array<std::array<double, 12>, kKeys> kFound = {{
       {{27, 8, 8, 14, 27, 3, 7, 16, 7, 12, 10, 2}},      {{20, 23, 6, 5, 0, 23, 12, 7, 20, 16, 15, 6}},
       {{8, 5, 25, 26, 3, 19, 27, 26, 27, 21, 2, 19}},    {{6, 13, 8, 29, 4, 22, 21, 25, 10, 25, 28, 8}},
@@ -48,12 +48,12 @@ TEST_CASE("A key is the one whose profile correlates best") {
     INFO(key_name(key));
     CHECK(find_key(kFound[static_cast<std::size_t>(key)]) == key);
     auto louder = kFound[static_cast<std::size_t>(key)];
-    for (double& count : louder) count = 3 * count + 100;  // neither scale nor level matter to a correlation
+    for (double& count : louder) count = 3 * count + 100;  // correlation is invariant to scale and offset
     CHECK(find_key(louder) == key);
   }
 }
 
-TEST_CASE("Scales and triads are in their keys, relatives are told apart by what they dwell on") {
+TEST_CASE("Scales and triads have their keys, and note frequencies distinguish relative keys") {
   CHECK(find_key(histogram({0, 2, 4, 5, 7, 9, 11})) == key_named("C major"));
   CHECK(find_key(histogram({9, 11, 0, 2, 4, 5, 8})) == key_named("A minor"));  // harmonic
   CHECK(find_key(histogram({0, 4, 7})) == key_named("C major"));
@@ -64,7 +64,7 @@ TEST_CASE("Scales and triads are in their keys, relatives are told apart by what
   CHECK(find_key(histogram({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})) == -1);
 }
 
-TEST_CASE("A key moves with its notes") {
+TEST_CASE("Transposing notes transposes the key") {
   for (const auto& counts : {histogram({0, 2, 4, 5, 7, 9, 11, 0, 4, 7}), histogram({9, 11, 0, 2, 4, 5, 8, 9, 0, 4})})
     for (int semitones = -12; semitones <= 12; ++semitones) {
       INFO(semitones << " semitones");

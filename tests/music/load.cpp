@@ -2,12 +2,11 @@
 #include <rondo/midi/writer.hpp>
 #include <rondo/music/load.hpp>
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -22,7 +21,7 @@ namespace {
 
 constexpr int kQuarter = 480;
 
-/// A folder of its own, gone with the test.
+/// A temporary folder, deleted when the test ends.
 class Folder {
  public:
   Folder() { fs::create_directories(path_); }
@@ -36,10 +35,10 @@ class Folder {
   }
 
  private:
-  fs::path path_ = fs::temp_directory_path() / ("rondo-load-" + std::to_string(::getpid()));
+  fs::path path_ = fs::temp_directory_path() / ("rondo-load-" + std::to_string(std::random_device()()));
 };
 
-/// A quarter note on every tick named.
+/// A quarter note at every given tick.
 midi::Track notes_at(const std::vector<std::int64_t>& ticks, int channel = 0) {
   midi::Track track;
   for (std::int64_t tick : ticks) track.add(midi::note_on({tick}, channel, 60, 64));
@@ -52,7 +51,7 @@ std::vector<std::int64_t> every(std::int64_t step, std::int64_t end, std::int64_
   return ticks;
 }
 
-/// Time signatures (tick, beats, power of two) and tempi (tick, microseconds a quarter).
+/// Time signatures (tick, beats, power of two) and tempi (tick, microseconds per quarter).
 midi::Track conductor(const std::vector<std::array<std::int64_t, 3>>& signs,
                       const std::vector<std::array<std::int64_t, 2>>& tempi = {}) {
   midi::Track track;
@@ -94,29 +93,29 @@ TEST_CASE("Bars of a MIDI file follow its time signatures and its tempo") {
       file_of({conductor({{0, 3, 2}, {2880, 6, 3}}, {{0, 500'000}, {2880, 1'000'000}}), notes_at(every(240, 6000))}));
   CHECK(times(bars) == std::vector<double>{0, 1.5, 3, 6, 9});
   CHECK(on_numbers_from_one(bars));
-  // before the first sign 4/4; the same sign again is no new bar; a sign within a bar begins one
+  // 4/4 before the first signature; a repeated signature starts no new bar; a signature within a bar starts one
   CHECK(times(bar_starts(file_of({conductor({{960, 4, 2}, {1440, 2, 2}}), notes_at(every(480, 3400))}))) ==
         std::vector<double>{0, 1.5, 2.5, 3.5});
-  // of several at one time the last counts, whatever the track
+  // of several at one time the last one applies, on any track
   CHECK(times(bar_starts(file_of({conductor({{0, 4, 2}}), conductor({{0, 2, 2}}), notes_at(every(480, 2000))}))) ==
         std::vector<double>{0, 1, 2});
-  // bars that are no whole number of ticks do not drift
+  // bars that are not a whole number of ticks do not drift
   midi::File coarse = file_of({conductor({{0, 3, 4}}), notes_at(every(1, 10))});
-  coarse.division = midi::Division::metrical(2);  // 3/16: a bar and a half tick
+  coarse.division = midi::Division::metrical(2);  // 3/16: one and a half ticks
   CHECK(times(bar_starts(coarse)) == std::vector<double>{0, 0.25, 0.75, 1, 1.5, 1.75, 2.25});
 }
 
-TEST_CASE("Where nobody knows the bars there are none") {
+TEST_CASE("Without reliable time signatures there are no bars") {
   const auto sign = conductor({{0, 4, 2}});
   CHECK(bar_starts(file_of({sign, notes_at(every(480, 9600))})).size() == 5);
   CHECK(bar_starts(file_of({notes_at(every(480, 9600))})).empty());           // no time signature
   CHECK(bar_starts(file_of({sign})).empty());                                 // no notes
   CHECK(bar_starts(file_of({sign, notes_at(every(480, 9600), 9)})).empty());  // drums
-  // Played freely, as recorders write it down: one tempo, and notes beside the beats.
+  // Free playing as recorders write it: a constant tempo, and notes off the beats.
   const auto free = notes_at(every(487, 9700, 3));
   CHECK(bar_starts(file_of({sign, free})).empty());
   CHECK(bar_starts(file_of({conductor({{0, 4, 2}}, {{0, 400'000}}), free})).empty());
-  // A tempo that changes was set by somebody who knows the beats.
+  // A changing tempo was set deliberately, with known beats.
   CHECK(bar_starts(file_of({conductor({{0, 4, 2}}, {{0, 400'000}, {4800, 410'000}}), free})).size() == 5);
   // Triplets and sixteenths are beats too.
   CHECK(bar_starts(file_of({sign, notes_at(every(160, 9600))})).size() == 5);
@@ -127,33 +126,33 @@ TEST_CASE("Where nobody knows the bars there are none") {
   auto patterns = file_of({sign, notes_at(every(480, 9600))});
   patterns.format = midi::Format::sequential;
   CHECK(bar_starts(patterns).empty());
-  // signs that nobody can have meant
+  // invalid signatures
   CHECK(bar_starts(file_of({conductor({{0, 4, 200}}), notes_at(every(480, 9600))})).empty());
   CHECK(bar_starts(file_of({conductor({{0, 0, 2}}), notes_at(every(480, 9600))})).empty());
   auto endless = file_of({conductor({{0, 1, 6}}), notes_at({0, (std::int64_t{1} << 28) - 64})});
   CHECK(bar_starts(endless).empty());
 }
 
-TEST_CASE("What is kept of the pedal is all that any mode hears of it") {
+TEST_CASE("The reduced pedal events give the same result in every mode") {
   for (unsigned seed = 0; seed < 20; ++seed) {
     auto played = rondo::test::random_performance(seed, 200);
     for (std::size_t i = 0; i < played.controls.size(); ++i)
       played.controls[i].channel = static_cast<std::uint8_t>(i % 3);
     for (std::size_t i = 0; i < played.notes.size(); ++i) played.notes[i].channel = static_cast<std::uint8_t>(i % 2);
-    auto kept = played;
-    kept.controls = rondo::music::detail::pedal_passages(played.controls);
-    CHECK(kept.controls.size() < played.controls.size());
+    auto reduced = played;
+    reduced.controls = rondo::music::detail::pedal_passages(played.controls);
+    CHECK(reduced.controls.size() < played.controls.size());
     for (PedalMode mode : {PedalMode::extend, PedalMode::tokens, PedalMode::ignore})
-      CHECK(apply_pedal(kept, mode) == apply_pedal(played, mode));
+      CHECK(apply_pedal(reduced, mode) == apply_pedal(played, mode));
   }
-  // a pedal that never comes up lasts to the last word of it
+  // a pedal that is never released lasts to its last event
   const std::vector<ControlChange> held = {{{1}, 64, 127}, {{2}, 7, 90}, {{3}, 64, 100}, {{4}, 64, 0, 9}};
-  const auto kept = rondo::music::detail::pedal_passages(held);
-  REQUIRE(kept.size() == 2);
-  CHECK(kept[1].time.value == 3);
+  const auto reduced = rondo::music::detail::pedal_passages(held);
+  REQUIRE(reduced.size() == 2);
+  CHECK(reduced[1].time.value == 3);
 }
 
-TEST_CASE("A piece is read with its bars, without drums; what cannot be a piece says why") {
+TEST_CASE("A piece is read with its bars, without drums; other files are an error with the reason") {
   const Folder folder;
   auto song = file_of({conductor({{0, 4, 2}}), notes_at(every(480, 4000)), notes_at(every(480, 4000), 9)});
   const Piece piece = read_piece(folder.write("Song.MID", bytes_of(song)));
@@ -168,7 +167,7 @@ TEST_CASE("A piece is read with its bars, without drums; what cannot be a piece 
   CHECK_THROWS_WITH(read_piece(folder.path()), folder.path().string() + ": not a file");
   CHECK_THROWS_AS(read_piece(folder / "absent.mid"), std::system_error);
   const auto huge = folder.write("huge.mid", "MThd");
-  fs::resize_file(huge, kLargestMusicFile + 1);  // a hole: it takes no room
+  fs::resize_file(huge, kLargestMusicFile + 1);  // a sparse file
   CHECK_THROWS_WITH(read_piece(huge), huge.string() + ": 8388609 bytes, where 8388608 are the most");
   const auto stuck =
       folder.write("stuck.mid", bytes_of(file_of({notes_at(every(10, 10 * kMaxOverlappingNotes + 10))})));
@@ -178,26 +177,26 @@ TEST_CASE("A piece is read with its bars, without drums; what cannot be a piece 
   midi::Track scale;
   for (int i = 0; i < 1000; ++i)
     scale.add(midi::note_on({10 * i}, 0, 60, 64)), scale.add(midi::note_off({10 * i + 10}, 0, 60));
-  CHECK_NOTHROW(read_piece(folder.write("quick.mid", bytes_of(file_of({scale})))));  // one after another
+  CHECK_NOTHROW(read_piece(folder.write("quick.mid", bytes_of(file_of({scale})))));  // sequential
   midi::File slow = file_of({conductor({}, {{0, 16'777'215}}), notes_at({0, (1 << 28) - 1})});
   slow.division = midi::Division::metrical(1);
   const auto endless = folder.write("endless.mid", bytes_of(slow));
   CHECK_THROWS_WITH(read_piece(endless), Catch::Contains("s, past the limit of 1000000"));
-  // a header that promises what is not there costs nothing
+  // a header that claims missing data needs no memory
   std::string promise = bytes_of(song).substr(0, 14) + "MTrk\xff\xff\xff\xff";
   CHECK_THROWS_WITH(read_piece(folder.write("promise.mid", promise)), Catch::Contains("no notes in it"));
 }
 
-TEST_CASE("A search finds each file once, through links and past circles, and says what leads nowhere") {
+TEST_CASE("A search finds each file once, also with links and cycles, and reports broken links") {
   const Folder folder;
   for (const char* name : {"b.mid", "A.MIDI", "notes.txt", "deep/er/c.kar", "deep/d.rmi", "x.mid/e.mid", "other/f.mid"})
     folder.write("root/" + std::string(name), "x");
   folder.write("outside/g.mid", "x");
   const fs::path root = folder / "root";
   fs::create_directory_symlink("..", root / "deep" / "loop");         // to the root itself
-  fs::create_directory_symlink(folder.path(), root / "upwards");      // to the folder around it
-  fs::create_directory_symlink(root / "deep", root / "aaa");          // to what is found anyway
-  fs::create_directory_symlink(folder / "outside", root / "linked");  // to what is not
+  fs::create_directory_symlink(folder.path(), root / "upwards");      // to its parent folder
+  fs::create_directory_symlink(root / "deep", root / "aaa");          // to a folder that is found anyway
+  fs::create_directory_symlink(folder / "outside", root / "linked");  // to a folder outside
   fs::create_directory_symlink(folder / "outside", root / "linked2");
   fs::create_symlink("nowhere.mid", root / "dangling.mid");
   const FoundFiles found = find_files(root, is_midi_name);
@@ -211,7 +210,7 @@ TEST_CASE("A search finds each file once, through links and past circles, and sa
                     (folder / "absent").string() + ": no such file or folder");
 }
 
-TEST_CASE("A folder is loaded as far as it can be read") {
+TEST_CASE("All readable files of a folder are loaded") {
   const Folder folder;
   folder.write("good.mid", bytes_of(file_of({notes_at({0, 480})})));
   folder.write("tune.mid", bytes_of(file_of({conductor({{0, 4, 2}}), notes_at(every(480, 3840))})));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Ten real performances, where the data is at hand: token counts.
+// Token counts of ten real performances, if the data is available.
 #include <rondo/music/grammar.hpp>
 #include <rondo/music/load.hpp>
 
@@ -23,7 +23,7 @@ Corpus maestro(PedalMode mode) {
 
 }  // namespace
 
-TEST_CASE("MAESTRO: token counts, and tokens decode and encode to themselves") {
+TEST_CASE("MAESTRO: token counts, and decoding and encoding reproduces the tokens") {
   for (PedalMode mode : {PedalMode::extend, PedalMode::tokens, PedalMode::ignore}) {
     const Corpus corpus = maestro(mode);
     if (corpus.train.empty()) {
@@ -33,8 +33,8 @@ TEST_CASE("MAESTRO: token counts, and tokens decode and encode to themselves") {
     const std::size_t train = count_tokens(corpus.train), valid = count_tokens(corpus.valid);
     INFO(name(mode));
     if (mode == PedalMode::extend) {
-      // Counted by another program in exact fractions of a second, halves up. Many times in these files lie exactly
-      // between two steps: a clock that adds up the deltas in double precision finds 324 329 and 85 444.
+      // Counted by another program in exact fractions of a second, halves rounded up. Many times in these files are
+      // exactly between two steps: summing the deltas in double precision gives 324 329 and 85 444.
       CHECK(train == 324324);
       CHECK(valid == 85445);
     }

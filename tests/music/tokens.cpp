@@ -20,12 +20,12 @@ Note note(double start, double end, int pitch, int velocity = 64, int channel = 
           .velocity = static_cast<std::uint8_t>(velocity),
           .channel = static_cast<std::uint8_t>(channel)};
 }
-ControlChange foot(double time, int value, int channel = 0) {
+ControlChange pedal_change(double time, int value, int channel = 0) {
   return {.time = {time}, .value = static_cast<std::uint8_t>(value), .channel = static_cast<std::uint8_t>(channel)};
 }
 }  // namespace
 
-TEST_CASE("The vocabulary numbers 388 events, and two more for the pedal") {
+TEST_CASE("The vocabulary has 388 events, and two more for the pedal") {
   CHECK(kVocabulary == 388);
   CHECK(kVocabularyWithPedal == 390);
   CHECK(note_on(0) == 0);
@@ -45,7 +45,7 @@ TEST_CASE("The vocabulary numbers 388 events, and two more for the pedal") {
   CHECK_THROWS(name(Token{-1}));
 }
 
-TEST_CASE("A velocity bin stands within 2 of all that fall into it") {
+TEST_CASE("The value of a velocity bin is within 2 of all its velocities") {
   CHECK(velocity_bin(1) == 0);
   CHECK(velocity_bin(4) == 0);
   CHECK(velocity_bin(5) == 1);
@@ -56,7 +56,7 @@ TEST_CASE("A velocity bin stands within 2 of all that fall into it") {
   }
 }
 
-TEST_CASE("A small performance in tokens, worked by hand") {
+TEST_CASE("The tokens of a small performance") {
   const std::vector<Note> notes = {note(0.5, 1.0, 64, 80), note(0.5, 1.0, 60, 80), note(1.0, 3.304, 60, 81),
                                    note(3.3, 3.302, 72, 1)};
   const std::vector<Token> expected = {time_shift(50),  velocity(19),   note_on(60),  note_on(64), time_shift(50),
@@ -67,22 +67,22 @@ TEST_CASE("A small performance in tokens, worked by hand") {
   CHECK(encode(notes, LeadIn::drop) == std::vector<Token>(expected.begin() + 1, expected.end()));
   CHECK(encode(Performance{}).empty());
 
-  const Performance heard = decode(expected);
-  REQUIRE(heard.notes.size() == 4);
-  CHECK(heard.notes[0] == note(0.5, 1.0, 60, 78));
-  CHECK(heard.notes[1] == note(0.5, 1.0, 64, 78));
-  CHECK(heard.notes[2] == note(1.0, 3.3, 60, 82));
-  CHECK(heard.notes[3] == note(3.3, 3.31, 72, 2));
+  const Performance decoded = decode(expected);
+  REQUIRE(decoded.notes.size() == 4);
+  CHECK(decoded.notes[0] == note(0.5, 1.0, 60, 78));
+  CHECK(decoded.notes[1] == note(0.5, 1.0, 64, 78));
+  CHECK(decoded.notes[2] == note(1.0, 3.3, 60, 82));
+  CHECK(decoded.notes[3] == note(3.3, 3.31, 72, 2));
 }
 
 TEST_CASE("Rounding never accumulates: 10000 notes each 3.4 ms off the grid stay within 5 ms") {
   std::vector<Note> notes;
   for (int i = 0; i < 10000; ++i) notes.push_back(note(i * 0.1034, i * 0.1034 + 0.0517, 60));
-  const auto heard = decode(encode(notes)).notes;
-  REQUIRE(heard.size() == notes.size());
+  const auto decoded = decode(encode(notes)).notes;
+  REQUIRE(decoded.size() == notes.size());
   for (std::size_t i = 0; i < notes.size(); ++i) {
-    CHECK(std::abs(heard[i].start.value - notes[i].start.value) <= 0.005 + 1e-9);
-    CHECK(std::abs(heard[i].end.value - notes[i].end.value) <= 0.005 + 1e-9);
+    CHECK(std::abs(decoded[i].start.value - notes[i].start.value) <= 0.005 + 1e-9);
+    CHECK(std::abs(decoded[i].end.value - notes[i].end.value) <= 0.005 + 1e-9);
   }
 }
 
@@ -100,18 +100,18 @@ TEST_CASE("Decoding and encoding again gives the same tokens") {
 TEST_CASE("Decoding gives the notes on the grid") {
   for (unsigned seed = 0; seed < 50; ++seed) {
     auto performance = random_performance(seed, 150, 12, true);
-    auto heard = decode(encode(performance)).notes;
+    auto decoded = decode(encode(performance)).notes;
     for (auto& n : performance.notes) n.velocity = bin_velocity(velocity_bin(n.velocity));
     const auto key = [](const auto& n) { return std::tuple(to_step(n.start), to_step(n.end), n.pitch, n.velocity); };
     const auto less = [&](const auto& a, const auto& b) { return key(a) < key(b); };
-    std::sort(heard.begin(), heard.end(), less);
+    std::sort(decoded.begin(), decoded.end(), less);
     std::sort(performance.notes.begin(), performance.notes.end(), less);
-    REQUIRE(heard.size() == performance.notes.size());
-    for (std::size_t i = 0; i < heard.size(); ++i) REQUIRE(key(heard[i]) == key(performance.notes[i]));
+    REQUIRE(decoded.size() == performance.notes.size());
+    for (std::size_t i = 0; i < decoded.size(); ++i) REQUIRE(key(decoded[i]) == key(performance.notes[i]));
   }
 }
 
-TEST_CASE("Any tokens decode: first in first out, orphans ignored, hanging notes ended") {
+TEST_CASE("Any tokens decode: first in first out, unmatched note-offs ignored, open notes ended") {
   const std::vector<Token> tokens = {
       note_off(50),    note_on(60),     time_shift(10),  note_on(60),  time_shift(10), note_off(60),    note_on(61),
       note_off(61),    note_on(62),     time_shift(100), note_off(60), note_off(60),   time_shift(100), time_shift(100),
@@ -120,8 +120,8 @@ TEST_CASE("Any tokens decode: first in first out, orphans ignored, hanging notes
   REQUIRE(notes.size() == 4);
   CHECK(notes[0] == note(0.0, 0.2, 60, 62));
   CHECK(notes[1] == note(0.1, 1.2, 60, 62));
-  CHECK(notes[2] == note(0.2, 5.2, 62, 62));   // hanging: 5 s
-  CHECK(notes[3] == note(6.2, 6.27, 63, 62));  // hanging: to the end of the tokens
+  CHECK(notes[2] == note(0.2, 5.2, 62, 62));   // open: 5 s
+  CHECK(notes[3] == note(6.2, 6.27, 63, 62));  // open: to the end of the tokens
 
   CHECK_THROWS_WITH(decode(std::vector<Token>{0, 1, 390}), "decode: token 2 is 390, this vocabulary has 0..389");
   CHECK_THROWS(decode(std::vector<Token>{-1}));
@@ -130,49 +130,54 @@ TEST_CASE("Any tokens decode: first in first out, orphans ignored, hanging notes
   for (int trial = 0; trial < 100; ++trial) {
     std::vector<Token> noise(2000);
     for (Token& token : noise) token = static_cast<Token>(random() % kVocabularyWithPedal);
-    const auto heard = decode(noise);
-    for (const auto& n : heard.notes) REQUIRE(n.start < n.end);
-    REQUIRE(std::is_sorted(heard.notes.begin(), heard.notes.end(), [](auto& a, auto& b) { return a.start < b.start; }));
-    const auto again = encode(heard);
+    const auto decoded = decode(noise);
+    for (const auto& n : decoded.notes) REQUIRE(n.start < n.end);
+    REQUIRE(
+        std::is_sorted(decoded.notes.begin(), decoded.notes.end(), [](auto& a, auto& b) { return a.start < b.start; }));
+    const auto again = encode(decoded);
     REQUIRE((encode(decode(again)) == again));
   }
 }
 
-TEST_CASE("Times that no performance has are refused, not allocated") {
+TEST_CASE("Absurd times are an error before any allocation") {
   CHECK_THROWS_AS(encode(make_performance({note(1e17, 2e17, 60)})), std::invalid_argument);
   CHECK_THROWS_AS(encode(make_performance({note(0, std::numeric_limits<double>::quiet_NaN(), 60)})),
                   std::invalid_argument);
   CHECK(encode(make_performance({note(-3, 0.1, 60)})) == encode(make_performance({note(0, 0.1, 60)})));
 }
 
-TEST_CASE("The pedal extends notes to its release or the next stroke of the key") {
-  const Performance performance = make_performance({note(0.0, 0.2, 60), note(0.5, 0.6, 60), note(0.1, 1.5, 64),
-                                                    note(0.1, 0.2, 67, 64, 1), note(1.2, 1.3, 72), note(2.0, 2.1, 74)},
-                                                   {foot(0.1, 64), foot(1.0, 63), foot(1.2, 63), foot(1.9, 127)});
+TEST_CASE("The pedal extends notes to its release or the next note of the same pitch") {
+  const Performance performance =
+      make_performance({note(0.0, 0.2, 60), note(0.5, 0.6, 60), note(0.1, 1.5, 64), note(0.1, 0.2, 67, 64, 1),
+                        note(1.2, 1.3, 72), note(2.0, 2.1, 74)},
+                       {pedal_change(0.1, 64), pedal_change(1.0, 63), pedal_change(1.2, 63), pedal_change(1.9, 127)});
   const auto notes = apply_pedal(performance, PedalMode::extend).notes;
   REQUIRE(notes.size() == 6);
-  CHECK(notes[0].end.value == 0.5);  // struck again
+  CHECK(notes[0].end.value == 0.5);  // repeated
   CHECK(notes[1].end.value == 1.0);  // pedal up
   CHECK(notes[2].end.value == 1.5);  // its key was held longer
   CHECK(notes[3].end.value == 0.2);  // another channel
   CHECK(notes[4].end.value == 1.3);  // no pedal
-  CHECK(notes[5].end.value == 2.1);  // the pedal never comes up: to the last event
+  CHECK(notes[5].end.value == 2.1);  // the pedal is never released: to the last event
   CHECK(apply_pedal(performance, PedalMode::extend).controls.empty());
   CHECK(apply_pedal(performance, PedalMode::ignore) == make_performance(performance.notes));
 }
 
-TEST_CASE("At one instant the pedal moves before the keys") {
+TEST_CASE("At equal times the pedal moves before the keys") {
   const auto end_of = [](const Performance& p) { return extend_notes(p).front().end.value; };
-  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(1, 127), foot(2, 0)})) == 2);    // down as the key comes up
-  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(0.5, 127), foot(1, 0)})) == 1);  // up as the key comes up
-  CHECK(end_of(make_performance({note(0, 1, 60)}, {foot(0, 127), foot(2, 0), foot(2, 127), foot(3, 0)})) ==
-        2);  // changed
-  // Of two strokes of one key at one instant one stays.
-  CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {foot(0, 127), foot(4, 0)})).size() == 1);
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {pedal_change(1, 127), pedal_change(2, 0)})) ==
+        2);  // down as the key comes up
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {pedal_change(0.5, 127), pedal_change(1, 0)})) ==
+        1);  // up as the key comes up
+  CHECK(end_of(make_performance({note(0, 1, 60)}, {pedal_change(0, 127), pedal_change(2, 0), pedal_change(2, 127),
+                                                   pedal_change(3, 0)})) == 2);  // changed
+  // Of two notes of one pitch at one time one remains.
+  CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {pedal_change(0, 127), pedal_change(4, 0)}))
+            .size() == 1);
   CHECK(extend_notes(make_performance({note(1, 2, 60), note(1, 3, 60)}, {})).size() == 2);
 }
 
-TEST_CASE("Extended notes agree with a slow search for each note's end") {
+TEST_CASE("Extended notes agree with a linear search for each note's end") {
   int longer = 0;
   for (unsigned seed = 0; seed < 100; ++seed) {
     const auto performance = random_performance(seed, 120, 5);
@@ -205,25 +210,26 @@ TEST_CASE("Extended notes agree with a slow search for each note's end") {
   CHECK(longer > 1000);
 }
 
-TEST_CASE("The pedal as tokens: only changes, in their place within a step") {
-  const Performance performance = make_performance({note(0.0, 0.5, 60), note(0.5, 1.0, 62)},
-                                                   {foot(0.1, 20), foot(0.2, 70), foot(0.3, 90), foot(0.498, 10),
-                                                    foot(0.502, 100), foot(0.7, 0), foot(0.801, 100), foot(0.803, 0)});
+TEST_CASE("The pedal as tokens: only changes, in their order within a step") {
+  const Performance performance = make_performance(
+      {note(0.0, 0.5, 60), note(0.5, 1.0, 62)},
+      {pedal_change(0.1, 20), pedal_change(0.2, 70), pedal_change(0.3, 90), pedal_change(0.498, 10),
+       pedal_change(0.502, 100), pedal_change(0.7, 0), pedal_change(0.801, 100), pedal_change(0.803, 0)});
   const std::vector<Token> expected = {velocity(15), note_on(60),    time_shift(20), kPedalDown,  time_shift(30),
                                        note_off(60), kPedalUp,       kPedalDown,     note_on(62), time_shift(20),
                                        kPedalUp,     time_shift(30), note_off(62)};
-  const auto heard = apply_pedal(performance, PedalMode::tokens);
-  CHECK(encode(heard) == expected);
+  const auto decoded = apply_pedal(performance, PedalMode::tokens);
+  CHECK(encode(decoded) == expected);
   CHECK(encode(decode(expected)) == expected);
-  CHECK(heard.controls.size() == 6);
+  CHECK(decoded.controls.size() == 6);
   CHECK(vocabulary_size(PedalMode::tokens) == 390);
   CHECK(vocabulary_size(PedalMode::extend) == 388);
   CHECK(pedal_mode("tokens") == PedalMode::tokens);
   CHECK_THROWS_WITH(pedal_mode("half"), "pedal: 'half' is none of extend, tokens, ignore");
 
-  // Two channels share the one pedal of the vocabulary: down while either is.
-  const Performance two =
-      make_performance({}, {foot(0.1, 127, 0), foot(0.2, 127, 1), foot(0.3, 0, 0), foot(0.4, 0, 1)});
+  // Two channels share the one pedal of the vocabulary: down while either one is.
+  const Performance two = make_performance(
+      {}, {pedal_change(0.1, 127, 0), pedal_change(0.2, 127, 1), pedal_change(0.3, 0, 0), pedal_change(0.4, 0, 1)});
   const auto changes = pedal_changes(two);
   REQUIRE(changes.size() == 2);
   CHECK(changes[1].time.value == 0.4);

@@ -16,7 +16,7 @@ using namespace rondo;
 
 namespace {
 
-/// A weight matrix, which decays, and a bias, which does not.
+/// A weight matrix, with weight decay, and a bias, without.
 struct Pair {
   Parameter<double> W{3, 2}, b{3, 1, ParameterKind::bias};
   template <class F>
@@ -28,7 +28,7 @@ struct Pair {
 
 }  // namespace
 
-TEST_CASE("Adam is the algorithm of the papers, number by number") {
+TEST_CASE("Adam agrees with the algorithm of the papers, element-wise") {
   const AdamConfig config{.learning_rate = 0.1, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = 0.2};
   Pair model;
   Rng rng(1);
@@ -37,7 +37,7 @@ TEST_CASE("Adam is the algorithm of the papers, number by number") {
   for (int n = 0; n < 9; ++n) w[std::size_t(n)] = n < 6 ? model.W.value().data[n] : model.b.value().data[n - 6];
   Adam adam(config);
   for (int step = 1; step <= 5; ++step) {
-    const double rate = step == 3 ? 0.03 : config.learning_rate;  // one step at a rate of its own
+    const double rate = step == 3 ? 0.03 : config.learning_rate;  // one step with another rate
     model.for_each_parameter([&](const Path&, auto& p) { initialise_normal(p.grad(), 1, rng); });
     for (std::size_t n = 0; n < 9; ++n) {
       const double g = n < 6 ? model.W.grad().data[n] : model.b.grad().data[n - 6];
@@ -55,7 +55,7 @@ TEST_CASE("Adam is the algorithm of the papers, number by number") {
   CHECK(adam.steps() == 5);
 }
 
-TEST_CASE("Adam resumes: moments in the parameters, the count in the optimiser") {
+TEST_CASE("Adam resumes from the parameters' moments and the optimiser's step count") {
   const auto run = [](bool interrupted) {
     Pair model;
     Rng rng(2);
@@ -77,7 +77,7 @@ TEST_CASE("Adam resumes: moments in the parameters, the count in the optimiser")
   CHECK(run(false) != 0);
 }
 
-TEST_CASE("clip scales all gradients by one factor, down to the norm, and leaves smaller ones alone") {
+TEST_CASE("clip scales all gradients by one factor to the norm, and leaves smaller ones unchanged") {
   Pair model;
   model.W.grad()(0, 1) = 3;
   model.b.grad()(2, 0) = -4;
@@ -89,7 +89,7 @@ TEST_CASE("clip scales all gradients by one factor, down to the norm, and leaves
   CHECK(clip_grad_norm(model, 1) == Approx(1).epsilon(1e-15));
 }
 
-TEST_CASE("clip reports a norm that is not finite and touches nothing") {
+TEST_CASE("clip returns a norm that is not finite and changes nothing") {
   Pair model;
   model.W.grad()(0, 0) = std::numeric_limits<double>::infinity();
   model.b.grad()(0, 0) = 2;
@@ -100,7 +100,7 @@ TEST_CASE("clip reports a norm that is not finite and touches nothing") {
   CHECK(model.b.grad()(0, 0) == 2);
 }
 
-TEST_CASE("the schedule climbs, descends on half a cosine, and stays on its floor") {
+TEST_CASE("the schedule warms up linearly, decays by half a cosine, and stays at its minimum") {
   const WarmupCosine rate{.peak = 2, .warmup = 0.2, .min_ratio = 0.1};
   CHECK(rate(0) == 0);
   CHECK(rate(0.1) == Approx(1));

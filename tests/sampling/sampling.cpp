@@ -13,7 +13,7 @@ using namespace rondo;
 
 namespace {
 
-// Probabilities 0.1 0.4 0.05 0.3 0.15 as logits, at an arbitrary level.
+// Probabilities 0.1 0.4 0.05 0.3 0.15 as logits, with an arbitrary offset.
 const std::vector<double> kProbabilities = {0.1, 0.4, 0.05, 0.3, 0.15};
 std::vector<double> logits() {
   std::vector<double> z;
@@ -23,7 +23,7 @@ std::vector<double> logits() {
 
 using Shares = std::vector<std::pair<std::int32_t, double>>;
 
-/// What a configuration leaves, most likely first, against what was worked out by hand.
+/// Compares the tokens and probabilities that a configuration keeps, most likely first, with results computed by hand.
 void check_distribution(const SamplingConfig& config, const Shares& wanted,
                         const std::vector<std::uint8_t>& allowed = {}) {
   Sampler sampler(config);
@@ -38,11 +38,11 @@ void check_distribution(const SamplingConfig& config, const Shares& wanted,
 
 }  // namespace
 
-TEST_CASE("nothing filtered: the model's own distribution, most likely first") {
+TEST_CASE("without filters: the model's distribution, most likely first") {
   check_distribution({}, {{1, 0.4}, {3, 0.3}, {4, 0.15}, {0, 0.1}, {2, 0.05}});
 }
 
-TEST_CASE("temperature raises probabilities to a power; zero takes the most likely") {
+TEST_CASE("temperature raises probabilities to a power; zero selects the most likely") {
   const double sum = 0.16 + 0.09 + 0.0225 + 0.01 + 0.0025;  // squares: temperature 1/2
   check_distribution({.temperature = 0.5},
                      {{1, 0.16 / sum}, {3, 0.09 / sum}, {4, 0.0225 / sum}, {0, 0.01 / sum}, {2, 0.0025 / sum}});
@@ -59,25 +59,25 @@ TEST_CASE("top-k keeps the k most likely") {
   check_distribution({.top_k = 9}, {{1, 0.4}, {3, 0.3}, {4, 0.15}, {0, 0.1}, {2, 0.05}});
 }
 
-TEST_CASE("top-p keeps the fewest that reach p") {
+TEST_CASE("top-p keeps the smallest set with probability p") {
   check_distribution({.top_p = 0.69}, {{1, 4 / 7.0}, {3, 3 / 7.0}});
   check_distribution({.top_p = 0.71}, {{1, 0.4 / 0.85}, {3, 0.3 / 0.85}, {4, 0.15 / 0.85}});
   check_distribution({.top_p = 1e-9}, {{1, 1}});
 }
 
-TEST_CASE("min-p keeps those near enough to the most likely") {
+TEST_CASE("min-p keeps tokens above a fraction of the highest probability") {
   check_distribution({.min_p = 0.35}, {{1, 0.4 / 0.85}, {3, 0.3 / 0.85}, {4, 0.15 / 0.85}});
   check_distribution({.min_p = 0.99}, {{1, 1}});
 }
 
-TEST_CASE("filters apply one after the other, each to what is left, renormalised") {
-  // top-k 3 leaves 8/17 6/17 3/17; top-p 0.8 of that needs the first two (14/17 = 0.82), where of all it needed three
+TEST_CASE("filters apply in order, each to the renormalised rest") {
+  // top-k 3 leaves 8/17 6/17 3/17; top-p 0.8 of that keeps the first two (14/17 = 0.82); without top-k it keeps three
   check_distribution({.top_k = 3, .top_p = 0.8}, {{1, 4 / 7.0}, {3, 3 / 7.0}});
   check_distribution({.top_p = 0.8}, {{1, 0.4 / 0.85}, {3, 0.3 / 0.85}, {4, 0.15 / 0.85}});
   check_distribution({.top_k = 3, .min_p = 0.5}, {{1, 4 / 7.0}, {3, 3 / 7.0}});
 }
 
-TEST_CASE("the mask goes first: filters see the allowed tokens alone") {
+TEST_CASE("the mask applies first: filters use the allowed tokens only") {
   check_distribution({}, {{4, 0.15 / 0.3}, {0, 0.1 / 0.3}, {2, 0.05 / 0.3}}, {1, 0, 1, 0, 1});
   check_distribution({.top_k = 1}, {{0, 1}}, {1, 0, 1, 0, 0});
   Sampler sampler({});
@@ -86,7 +86,7 @@ TEST_CASE("the mask goes first: filters see the allowed tokens alone") {
   CHECK_THROWS_WITH(sampler.distribution(std::span<const double>(z), none), "sampling: no token is allowed");
 }
 
-TEST_CASE("a logit that is no number is an error, not a choice") {
+TEST_CASE("a NaN logit is an error") {
   Sampler sampler({});
   const std::vector<float> z = {1, std::numeric_limits<float>::quiet_NaN(), 2};
   const std::vector<std::uint8_t> others = {1, 0, 1};
@@ -95,7 +95,7 @@ TEST_CASE("a logit that is no number is an error, not a choice") {
   CHECK(sampler.distribution(std::span<const float>(z), others).size() == 2);
 }
 
-TEST_CASE("equally likely tokens stand in the order of their numbers") {
+TEST_CASE("equally likely tokens are ordered by their ids") {
   Sampler sampler({.top_k = 2});
   const std::vector<float> z = {1, 5, 5, 5};
   const auto got = sampler.distribution(std::span<const float>(z), {});
@@ -103,7 +103,7 @@ TEST_CASE("equally likely tokens stand in the order of their numbers") {
   CHECK(got[1].token == 2);
 }
 
-TEST_CASE("draws follow the distribution, repeat with their seed, and report the model's own log-probability") {
+TEST_CASE("draws follow the distribution, are reproducible by seed, and return the model's log-probability") {
   const SamplingConfig config{.temperature = 0.5, .top_k = 4};
   const std::vector<std::uint8_t> allowed = {1, 1, 1, 1, 0};
   const double sum = 0.16 + 0.09 + 0.01 + 0.0025;
@@ -125,7 +125,7 @@ TEST_CASE("draws follow the distribution, repeat with their seed, and report the
   CHECK(chi_square < 16.27);  // 3 degrees of freedom: exceeded once in a thousand seeds
 }
 
-TEST_CASE("a setting out of range is named") {
+TEST_CASE("a setting out of range is an error that names it") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH(Sampler({.temperature = -1}), "sampling: temperature is -1, wanted a number >= 0");
   CHECK_THROWS_AS(Sampler({.temperature = nan}), error);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// With glibc this program's malloc is the one below: it counts and hands on to the library's own. A sanitizer brings a
-// malloc that must not be replaced, and a hook that it calls. Elsewhere operator new alone is counted.
+// With glibc this file replaces malloc by one that counts and forwards to the library's own. A sanitizer's malloc must
+// not be replaced, but has a hook. Otherwise only operator new is counted.
 #include "support/allocation_counter.hpp"
 
 #include <atomic>
@@ -32,7 +32,7 @@ std::size_t rondo_test::allocated_bytes() { return bytes.load(); }
 
 bool rondo_test::counts_malloc() { return true; }
 
-// As <sanitizer/allocator_interface.h> declares it, a header that not every distribution of GCC brings.
+// Declared as in <sanitizer/allocator_interface.h>, which not every package of GCC includes.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t),
                                                          void (*)(const volatile void*));
 
@@ -89,7 +89,7 @@ std::size_t rounded_up(std::size_t size, std::align_val_t alignment) {
 }
 }  // namespace
 
-// The array and nothrow forms of the standard library call these.
+// The array and nothrow forms of the standard library call these functions.
 void* operator new(std::size_t size) { return counted(std::malloc(size > 0 ? size : 1), size); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return counted(std::aligned_alloc(static_cast<std::size_t>(alignment), rounded_up(size > 0 ? size : 1, alignment)),

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// How often this program has asked for memory. Link allocation_counter.cpp into the one program that counts.
+// Counts the allocations of a program. Link allocation_counter.cpp only into the program that counts.
 #pragma once
 
 #include <cstddef>
 
 namespace rondo_test {
 
-/// Calls so far of operator new in all its forms and, with glibc or a sanitizer, of malloc and its relatives, which
-/// Eigen uses.
+/// Number of calls so far of operator new in all its forms and, with glibc or a sanitizer, of malloc and related
+/// functions, which Eigen uses.
 std::size_t allocations();
 
-/// Bytes that they asked for, freed or not.
+/// Total bytes requested, freed or not.
 std::size_t allocated_bytes();
 
-/// Whether malloc itself is counted here.
+/// Whether malloc itself is counted.
 bool counts_malloc();
 
 }  // namespace rondo_test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Bounded: a real number and a bound of how far a computation in a shorter type may have strayed from it (running error
-// analysis: Higham, "Accuracy and Stability of Numerical Algorithms", section 3.3, to first order). A reference that is
-// written for any number type yields, with this one, its own derived tolerance for every value.
+// Bounded: a real number and an error bound for its computation in a shorter type (running error analysis: Higham,
+// "Accuracy and Stability of Numerical Algorithms", section 3.3, to first order). A reference written as a template
+// over the number type yields, with this type, a derived tolerance for every value.
 #pragma once
 
 #include <cmath>
@@ -12,7 +12,7 @@ struct Bounded {
   double value = 0;
   double error = 0;
 
-  // The type under test, and how exact its exp and tanh are taken to be. Eigen states no bound for its vectorised
+  // The type under test, and the assumed accuracy of its exp and tanh. Eigen states no bound for its vectorised
   // single-precision functions; its own tests allow a few units in the last place.
   static constexpr double kUnitRoundoff = 0x1p-24;
   static constexpr double kFunctionUlps = 8;
@@ -29,7 +29,7 @@ inline Bounded operator*(const Bounded& a, const Bounded& b) {
   return rounded(a.value * b.value, std::abs(a.value) * b.error + std::abs(b.value) * a.error);
 }
 
-/// A sum that the code under test may take in any order: each term may pass through all `terms` additions.
+/// A sum whose order is not fixed: each term may take part in all `terms` additions.
 inline Bounded any_order(const Bounded& sum, double sum_of_magnitudes, double terms) {
   return {sum.value, sum.error + terms * Bounded::kUnitRoundoff * sum_of_magnitudes};
 }

@@ -16,7 +16,7 @@ rondo::Sequence<Scalar> random_sequence(rondo::Index features, rondo::Index batc
   return s;
 }
 
-/// A state away from zero, so that what it meets (R, the forget gate) shows in every gradient.
+/// A non-zero state, so that the weights that multiply it (R, the forget gate) have an influence on every gradient.
 template <class Cell, class Scalar>
 rondo::RecurrentState<Scalar> random_state(const rondo::Recurrent<Cell, Scalar>& network, rondo::Index batch,
                                            rondo::Rng& rng) {
@@ -26,7 +26,7 @@ rondo::RecurrentState<Scalar> random_state(const rondo::Recurrent<Cell, Scalar>&
   return state;
 }
 
-/// All weights and biases normal with deviation 0.5: no gate stays near its resting point, no bias is zero.
+/// All weights and biases normal with standard deviation 0.5: no gate stays near its value at zero, no bias is zero.
 template <class Model>
 void randomise(Model& model, rondo::Rng& rng) {
   model.for_each_parameter([&](const rondo::Path&, auto& p) { rondo::initialise_normal(p.value(), 0.5, rng); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads the files of tests/golden (make_golden.py says how they are written).
+// Reads the files of tests/golden; make_golden.py defines their format.
 #pragma once
 
 #include <fstream>
@@ -18,7 +18,7 @@ class Golden {
   explicit Golden(const std::string& name) {
     std::ifstream file(RONDO_SOURCE_DIR "/tests/golden/" + name + ".txt");
     std::string tensor;
-    std::getline(file, tensor);  // where it comes from
+    std::getline(file, tensor);  // provenance
     for (std::size_t count; file >> tensor >> count;) {
       auto& values = tensors_[tensor];
       values.resize(count);

@@ -14,14 +14,14 @@
 
 namespace rondo_test {
 
-/// What a derivative by differences is worth here. At two distances, so that the error of the step h is h^4/30 of the
-/// fifth derivative: that of a layer norm, whose scale is down to sqrt(1e-5), is up to 1e12 and costs 1e-9; the
-/// rounding epsilon/h costs 1e-11. A wrong term shows at 1e-2.
+/// Accuracy of a derivative by central differences at two distances. Their truncation error with step h is h^4/30 of
+/// the fifth derivative, which for a layer norm with a scale down to sqrt(1e-5) is up to 1e12: error 1e-9; the rounding
+/// error epsilon/h is 1e-11. A wrong term causes about 1e-2.
 inline constexpr double kGradientTolerance = 1e-6;
 inline constexpr double kDifferenceStep = 1e-5;
 
 /// Requires that `gradient` (of loss() by `value`) agrees with central differences: the largest deviation, relative to
-/// the tensor's largest derivative. A tensor without any slope would prove nothing and fails.
+/// the tensor's largest derivative. A tensor whose derivatives are all zero would prove nothing and fails.
 template <class Loss>
 void check_gradient(const std::string& name, rondo::MatrixView<double> value, rondo::ConstView<double> gradient,
                     Loss&& loss) {
@@ -49,7 +49,7 @@ void check_gradient(const std::string& name, rondo::MatrixView<double> value, ro
   CHECK(deviation <= kGradientTolerance * largest);
 }
 
-/// The same for every parameter of a model whose gradients stand.
+/// The same for every parameter of a model, whose gradients must have been computed.
 template <class Model, class Loss>
 void check_parameter_gradients(Model& model, Loss&& loss) {
   model.for_each_parameter(

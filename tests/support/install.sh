@@ -1,10 +1,10 @@
-# Sourced by the run scripts: installs Debian or Ubuntu packages that are missing; names them on any other system.
+# Sourced by the run scripts: installs missing Debian or Ubuntu packages; on other systems it lists them.
 
-# install_packages NAME...: returns when all are there, else says what to do and leaves with status 1.
+# install_packages NAME...: installs the missing ones; exits with status 1 if that is not possible.
 install_packages() {
   if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then
     have_tools && return 0
-    echo "This is not Debian or Ubuntu. Please install, by your system's own means: a C++20 compiler (GCC 12 or Clang 14" \
+    echo "This is not Debian or Ubuntu. Please install with the system's package manager: a C++20 compiler (GCC 12 or Clang 14" \
       "and newer), CMake >= 3.24, Ninja, Eigen >= 3.4, nlohmann_json, CLI11 and, for the tests, Catch2; then run this again." >&2
     exit 1
   fi
@@ -26,16 +26,16 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq "${missing[@]}" > /dev/null
 }
 
-# install_if_offered NAME...: what some tests compare with; those that are not to be had are named, and no more.
+# install_if_offered NAME...: optional packages of some tests; prints those that are not available.
 install_if_offered() {
   command -v apt-get > /dev/null || return 0
   local name
   for name in "$@"; do
-    (install_packages "$name") || echo "$name could not be installed: tests that want it are skipped"
+    (install_packages "$name") || echo "$name could not be installed: tests that require it are skipped"
   done
 }
 
-# Elsewhere: whether the tools that a build begins with are there; CMake says what else is wanting.
+# Other systems: whether the build tools are installed; CMake reports what else is missing.
 have_tools() {
   command -v cmake > /dev/null && command -v ninja > /dev/null && { command -v g++ > /dev/null || command -v clang++ > /dev/null; }
 }

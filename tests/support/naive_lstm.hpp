@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An LSTM as plain as can be, written apart from the library and for comparison alone: loops over units, one sequence
-// at a time, no Eigen, none of the library's equations. A ragged batch is merely sequences of different lengths.
+// A simple LSTM for comparison, independent of the library: loops over units, one sequence at a time, no Eigen, none of
+// the library's equations. A ragged batch is a set of sequences of different lengths.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct NaiveState {
   std::vector<Vector<Number>> h, c;  // [layer][unit]
 };
 
-/// b + W x + R h for one row, with the bound of any order of summation.
+/// b + W x + R h for one row, with an error bound for any order of summation.
 template <class Number>
 Number pre_activation(const NaiveLayer& layer, std::size_t row, const Vector<Number>& x, const Vector<Number>& h) {
   Number sum = layer.b[row];
@@ -45,7 +45,7 @@ Number pre_activation(const NaiveLayer& layer, std::size_t row, const Vector<Num
   return any_order(sum, magnitudes, static_cast<double>(layer.C + layer.H + 1));
 }
 
-/// Runs one sequence through all layers; the state moves to its end. Returns the top layer's outputs.
+/// Runs one sequence through all layers and updates the state to the final one. Returns the top layer's outputs.
 template <class Number>
 Columns<Number> naive_lstm(const std::vector<NaiveLayer>& layers, Columns<Number> x, NaiveState<Number>& state) {
   for (std::size_t l = 0; l < layers.size(); ++l) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Recurrent networks of every cell and option as plain as can be, in double, for comparison alone: loops over units,
-// one sequence at a time, no Eigen, none of the library's equations. Weights go by their names.
+// Simple recurrent networks of every cell and option in double, for comparison: loops over units, one sequence at a
+// time, no Eigen, none of the library's equations. Weights are found by their names.
 #pragma once
 
 #include <cmath>
@@ -43,7 +43,7 @@ class NaiveWeights {
     });
   }
 
-  /// Rows of gate `gate` times x; zeros, H of them, where there is no such tensor.
+  /// Rows of gate `gate` times x; H zeros if the tensor does not exist.
   NaiveVector product(const std::string& name, std::size_t gate, std::size_t H, const NaiveVector& x) const {
     NaiveVector product(H);
     if (const auto found = tensors_.find(name); found != tensors_.end())
@@ -62,7 +62,7 @@ class NaiveWeights {
   std::map<std::string, std::vector<std::vector<double>>> tensors_;
 };
 
-/// One direction of one layer, and where it stands.
+/// One direction of one layer, with its state.
 struct NaiveCell {
   const NaiveWeights& weights;
   const rondo::RecurrentConfig& config;
@@ -75,8 +75,8 @@ struct NaiveCell {
   NaiveVector from_x(std::size_t gate, const NaiveVector& x) const { return affine("ih", gate, x); }
   NaiveVector from_h(std::size_t gate) const { return affine("hh", gate, h); }
 
-  /// With three gates the input gate is 1 - f. Peepholes, where there are weights of them, are one number a unit: of
-  /// the input gate (unless it is 1 - f), the forget gate, the output gate.
+  /// With three gates the input gate is 1 - f. Peephole weights, if present, have one value per unit for the input gate
+  /// (unless it is 1 - f), the forget gate and the output gate.
   void lstm(const NaiveVector& x) {
     const bool coupled = weights.rows("weight_ih_l" + suffix) == 3 * H();
     const std::size_t forget = coupled ? 0 : 1, candidate = forget + 1, output = forget + 2;
@@ -123,7 +123,7 @@ struct NaiveCell {
   }
 
  private:
-  /// With zoneout a state moves a part of the way: without masks, as inference has it.
+  /// With zoneout the new state is a mean of old and new: the expectation over masks, as in inference.
   static void move(NaiveVector& state, const NaiveVector& next, double zoneout) {
     for (std::size_t u = 0; u < state.size(); ++u) state[u] += (1 - zoneout) * (next[u] - state[u]);
   }
@@ -131,7 +131,7 @@ struct NaiveCell {
   NaiveVector affine(const std::string& which, std::size_t gate, const NaiveVector& v) const {
     const std::string name = "weight_" + which + "_l" + suffix, norm = "norm_" + which + "_l" + suffix;
     const std::size_t rows = weights.rows(name);
-    NaiveVector all = weights.product(name, 0, rows, v);  // of all gates, over which a norm goes
+    NaiveVector all = weights.product(name, 0, rows, v);  // of all gates, since a norm includes all of them
     if (weights.has(norm)) {
       all = naive_normalised(all);
       for (std::size_t row = 0; row < rows; ++row) all[row] *= weights.at(norm, row, 0);
@@ -142,8 +142,8 @@ struct NaiveCell {
   }
 };
 
-/// Runs one sequence through all layers. `h` and `c` are the states, [layer * directions + direction], and move to its
-/// end. Returns the top layer's outputs.
+/// Runs one sequence through all layers. `h` and `c` are the states, [layer * directions + direction], and are updated
+/// to the final ones. Returns the top layer's outputs.
 inline NaiveSteps naive_recurrent(const NaiveWeights& weights, const rondo::RecurrentConfig& config, bool gru,
                                   NaiveSteps x, NaiveSteps& h, NaiveSteps& c) {
   for (rondo::Index l = 0; l < config.layers; ++l) {

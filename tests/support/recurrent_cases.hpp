@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer, forward and backward, on numbers that every backend, level and precision shares; and how near to
-// the plain pass in double what came out has to be.
+// Cases of one recurrent layer, forward and backward, shared by the tests of every backend, level and precision; and
+// the tolerance for their results relative to the plain pass in double.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace rondo_test {
 
 using rondo::Index;
 
-/// Shape of a case; without lengths it is dense.
+/// Shape of a case; without lengths the batch is dense.
 struct CaseShape {
   Index C, H, B, T;
   std::vector<Index> lengths = {};
@@ -36,7 +36,7 @@ struct CaseShape {
   }
 };
 
-/// Lengths of every kind in no order, zeros among them; the longest is T.
+/// Unsorted lengths of all sizes, including zero; the longest is T.
 inline std::vector<Index> unsorted_lengths(Index B, Index T) {
   const Index step = (T + 1) % 5 == 0 ? 3 : 5;
   std::vector<Index> lengths;
@@ -44,8 +44,8 @@ inline std::vector<Index> unsorted_lengths(Index B, Index T) {
   return lengths;
 }
 
-/// A column-major matrix with rows of not-a-number below each column and columns of it on either side, which nobody may
-/// touch.
+/// A column-major matrix with guard values (NaN): rows below each column and columns on either side. They must not be
+/// accessed.
 template <class Scalar>
 class Guarded {
  public:
@@ -71,18 +71,18 @@ class Guarded {
   std::vector<Scalar> values_;
 };
 
-/// What goes in, as floats. Padding of x and dy is whatever the pass under test shall ignore.
+/// The inputs, as floats. The padding of x and dy has any values that the pass under test must ignore.
 template <class Cell>
 struct RecurrentCase {
   CaseShape shape;
   rondo::Sequence<float> x, h0, c0, dy, dh_end, dc_end;
   rondo::RecurrentLayer<Cell, float> layer;
 
-  /// Weights of a size that keeps the gates off their ends and the recurrence from amplifying; a state and gradients of
-  /// it that are not zero.
+  /// The size of weights keeps gates away from saturation and the recurrence from amplification; the state and its
+  /// gradients are not zero.
   RecurrentCase(const CaseShape& s, std::uint64_t seed) : RecurrentCase(s, rondo::Rng(seed)) {}
 
-  /// x or dy with `value` in its padding.
+  /// x or dy with `value` in the padding.
   template <class Scalar>
   static rondo::Sequence<Scalar> padded(const rondo::Sequence<float>& from, Scalar value) {
     rondo::Sequence<Scalar> to;
@@ -112,8 +112,8 @@ struct RecurrentCase {
   }
 };
 
-/// Everything that comes out: gradients of the weights (added to ones), of the inputs and the initial state, the
-/// outputs and the final state, by name.
+/// All results by name: gradients of the weights (accumulated onto ones), of the inputs and of the initial state, the
+/// outputs and the final state.
 struct CaseResults {
   std::vector<std::pair<std::string, std::vector<double>>> tensors;
   bool guards_untouched = true;
@@ -134,8 +134,8 @@ struct CaseResults {
   }
 };
 
-/// By RecurrentLayer at the level and with the threads in use; in double that is the plain pass, which tests/layers
-/// checks against loops and central differences. `cache` may hold anything from calls before; padding is not-a-number.
+/// By RecurrentLayer with the current level and threads; in double that is the plain pass, which tests/layers compares
+/// with loops and central differences. `cache` may hold data of earlier calls; padding is NaN.
 template <class Scalar, class Cell>
 CaseResults run(const RecurrentCase<Cell>& in, rondo::RecurrentCache<Scalar>& cache, bool with_dx = true) {
   constexpr Scalar kNan = std::numeric_limits<Scalar>::quiet_NaN();
@@ -180,16 +180,16 @@ CaseResults run(const RecurrentCase<Cell>& in, rondo::RecurrentCache<Scalar>& ca
   return out;
 }
 
-/// In double, by the plain pass.
+/// The plain pass in double.
 template <class Cell>
 CaseResults reference(const RecurrentCase<Cell>& in) {
   rondo::RecurrentCache<double> cache;
   return run<double>(in, cache);
 }
 
-/// How far rounding may take a float pass, relative to a tensor's largest value or to 1: a value meets C + H + 1
-/// multiply-adds and four functions and products of some 8 roundings each at each of T steps forward and T steps back,
-/// none of which amplifies (RecurrentCase); a weight's gradient sums B * T of those.
+/// Bound of the rounding errors of a float pass, relative to a tensor's largest value or to 1: at each of T steps
+/// forward and T steps backward a value goes through C + H + 1 multiply-adds and four functions and products of about 8
+/// roundings each, without amplification (RecurrentCase); a weight's gradient sums B * T of those.
 inline double tolerance(const CaseShape& s) {
   const double step = static_cast<double>(s.C + s.H + 1 + 4 * 8);
   return 0x1p-24 * (2 * static_cast<double>(s.T) * step + static_cast<double>(s.B * s.T));
@@ -201,7 +201,7 @@ inline double largest(const std::vector<double>& values) {
   return most;
 }
 
-/// Requires that `got` is within the tolerance of `exact`, tensor by tensor.
+/// Requires that `got` is within the tolerance of `exact`, for every tensor.
 inline void require_close(const CaseShape& shape, const CaseResults& got, const CaseResults& exact) {
   REQUIRE(got.guards_untouched);
   for (const auto& [name, values] : got.tensors) {
@@ -214,7 +214,7 @@ inline void require_close(const CaseShape& shape, const CaseResults& got, const 
       const double error = std::abs(values[n] - wanted[n]);
       worst = std::isnan(error) || std::isnan(worst) ? NAN : std::max(worst, error);
     }
-    INFO(name << " is off by " << worst);
+    INFO(name << " has error " << worst);
     REQUIRE(worst <= tolerance(shape) * std::max(1.0, largest(wanted)));
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Small networks of every cell with each of its options, in one direction and both, dense and ragged: what every test
-// of the equations goes through.
+// Small networks of every cell with each of its options, in one and both directions, dense and ragged: the cases of
+// every test of the equations.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 #include "support/catch.hpp"
 
-/// For TEMPLATE_TEST_CASE.
+/// Cells for TEMPLATE_TEST_CASE.
 #define RONDO_CELLS \
   rondo::LstmCell, rondo::GruCell, rondo::PeepholeLstmCell, rondo::CoupledLstmCell, rondo::CoupledPeepholeLstmCell
 
@@ -23,7 +23,7 @@ struct RecurrentOption {
   rondo::RecurrentConfig config;
 };
 
-/// Two layers with each option that the cell takes.
+/// Two layers with each option that the cell supports.
 template <class Cell>
 std::vector<RecurrentOption> recurrent_options() {
   const rondo::RecurrentConfig plain{.input = 2, .hidden = 3, .layers = 2};
@@ -33,7 +33,7 @@ std::vector<RecurrentOption> recurrent_options() {
     change(config);
     all.push_back({name, config});
   };
-  add("as it is", [](auto&) {});
+  add("defaults", [](auto&) {});
   add("without bias", [](auto& config) { config.bias = false; });
   add("dropout", [](auto& config) { config.dropout = 0.4; });
   if (Cell::kHasC) add("projection", [](auto& config) { config.projection = 2; });
@@ -43,7 +43,7 @@ std::vector<RecurrentOption> recurrent_options() {
   add("recurrent dropout", [](auto& config) { config.recurrent_dropout = 0.3; });
   add("zoneout of h", [](auto& config) { config.zoneout_h = 0.3; });
   if (Cell::kHasC) add("zoneout of c", [](auto& config) { config.zoneout_c = 0.4; });
-  add("everything at once", [](auto& config) {
+  add("all options", [](auto& config) {
     config.hidden = 5;
     config.dropout = config.weight_dropout = config.recurrent_dropout = config.zoneout_h = 0.2;
     config.zoneout_c = Cell::kHasC ? 0.3 : 0;
@@ -54,10 +54,11 @@ std::vector<RecurrentOption> recurrent_options() {
   return all;
 }
 
-/// For batches of 3 and 5 steps: dense; longest first, none as long as T; unsorted; each with an empty sequence.
+/// For batches of 3 sequences and 5 steps: dense; longest first, none of length T; unsorted; each with an empty
+/// sequence.
 inline const std::vector<std::vector<rondo::Index>> kLengths = {{}, {4, 3, 0}, {3, 0, 5}};
 
-/// check(config, lengths) for all of them.
+/// Calls check(config, lengths) for all of them.
 template <class Cell, class Check>
 void for_each_option(Check&& check) {
   for (const RecurrentOption& option : recurrent_options<Cell>())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Calls whose shapes are wrong: a table of a call's dimensions and a function that makes arguments of them and calls.
-// Every dimension takes its turn to be one too large and one too small; each time shape_error has to say who was
-// called. Arguments are blocks of memory of their own, so that AddressSanitizer sees a check that comes too late.
+// Calls with wrong shapes: a table of a call's dimensions, and a function that creates its arguments and calls it. Each
+// dimension in turn is one too large and one too small; shape_error must name the function each time. Every argument is
+// a separate block of memory, so that AddressSanitizer detects a check that comes too late.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct Dimension {
 
 using Sizes = std::vector<Index>;
 
-/// What the call throws, or "" for nothing.
+/// The message of the exception that the call throws, or "".
 inline std::string message_of(const std::function<void(const Sizes&)>& call, const Sizes& sizes) {
   try {
     call(sizes);
@@ -37,7 +37,7 @@ inline std::string message_of(const std::function<void(const Sizes&)>& call, con
   return "";
 }
 
-/// With the right sizes the call throws nothing; with each of them wrong its message begins with `who`.
+/// With the right sizes the call throws nothing; with each of them wrong the message starts with `who`.
 inline void check(const std::string& who, const std::vector<Dimension>& dimensions,
                   const std::function<void(const Sizes&)>& call) {
   INFO(who);
@@ -51,11 +51,11 @@ inline void check(const std::string& who, const std::vector<Dimension>& dimensio
       const std::string message = message_of(call, sizes);
       INFO(dimensions[i].name << " = " << wrong << " throws \"" << message << "\"");
       CHECK(message.substr(0, who.size()) == who);
-      CHECK(message.find_first_of("0123456789", who.size()) != std::string::npos);  // what it got
+      CHECK(message.find_first_of("0123456789", who.size()) != std::string::npos);  // the actual size
     }
 }
 
-/// A call that is wrong as it stands.
+/// A call that is wrong without further changes.
 inline void check_wrong(const std::string& who, const std::function<void()>& call) {
   const std::string message = message_of([&](const Sizes&) { call(); }, {});
   INFO(who << " throws \"" << message << "\"");
@@ -77,8 +77,7 @@ RecurrentState<Scalar> state_of(Index P, Index B, Index n, Index H, Index c_B, I
   return {zeros<Scalar>(P, B, n), zeros<Scalar>(H, c_B, c_n)};
 }
 
-/// The dimensions of a state (of its gradient), six of them; those of c are right only with the others where there is
-/// no c.
+/// `dimensions` and those of a state (or its gradient): three of h, and three of c for cells with c.
 template <class Cell>
 std::vector<Dimension> with_state(std::vector<Dimension> dimensions, Index P, Index passes) {
   dimensions.insert(dimensions.end(), {{"h.P", P}, {"h.B", kB}, {"h.L*D", passes}});
@@ -86,7 +85,7 @@ std::vector<Dimension> with_state(std::vector<Dimension> dimensions, Index P, In
   return dimensions;
 }
 
-/// The state whose dimensions begin at `n`.
+/// The state whose dimensions start at index `n`.
 template <class Cell, class Scalar>
 RecurrentState<Scalar> state_at(const Sizes& s, std::size_t n) {
   if (!Cell::kHasC) return state_of<Scalar>(s[n], s[n + 1], s[n + 2], 0, s[n + 1], s[n + 2]);

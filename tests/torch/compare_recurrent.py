@@ -1,25 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Draws recurrent networks at random and compares outputs, final states and every gradient with PyTorch's.
+"""Generates random recurrent networks and compares outputs, final states and every gradient with PyTorch's.
 
 Usage: compare_recurrent.py PROGRAM [--seed 1] [--count 40] [--only K]
   PROGRAM   the built tests/torch/recurrent_tool.cpp
-  --only K  configuration K of this seed alone: what a failure prints
+  --only K  only configuration K of this seed, as printed by a failure
 
 Exit status: 0 all agree, 1 they differ, 77 this Python has no torch. RONDO_CPU_LEVEL (cpu/level.hpp) selects kernels.
 
-nn.LSTM and nn.GRU in double are the reference. Weights, inputs and states are drawn in float, so that both types
-begin with the same numbers. A matrix is uniform in +-1/sqrt(n), n the number of its columns or of hidden units,
-whichever is more: PyTorch goes by hidden units alone, and gates of a few units that sum hundreds of inputs would
-saturate. Beside Rondo's worst deviations stand those of PyTorch in float, computed from the same configurations: what
-float alone costs. Where Rondo has one bias PyTorch has two, of which the sum alone counts; their gradients are equal,
-and each is compared with Rondo's one.
+nn.LSTM and nn.GRU in double are the reference. Weights, inputs and states are drawn in float, so that both types start
+with the same values. A matrix is uniform in +-1/sqrt(n), where n is the larger of its columns and the hidden units:
+PyTorch uses the hidden units only, and gates of a few units that sum hundreds of inputs would saturate. For comparison
+with Rondo's worst deviations those of PyTorch in float are printed for the same configurations: the error of float
+itself. Where Rondo has one bias, PyTorch has two, of which only the sum is used; their gradients are equal, and each is
+compared with that of Rondo's bias.
 
-A deviation is relative to the tensor's largest value, or absolute where that is below 1. Bounds: the n products of a
-gate are about 1/sqrt(n) each, so that their sum is off by a few roundings of 2^-24 whatever n; gates damp what comes
-from earlier steps and other layers. A dozen roundings are 1e-6, of an output. A gradient has gone through all steps
-and layers twice, and a weight's is a sum over B T of those: ten times as much. In double, 2^-53 stands in place of
-2^-24, and the bound has room to spare: a wrong term shows at 1e-3.
+A deviation is relative to the tensor's largest value, or absolute if that is below 1. Bounds: the n products of a gate
+are about 1/sqrt(n) each, so that their sum has an error of a few roundings of 2^-24 for any n; gates damp the errors of
+earlier steps and other layers. A dozen roundings are 1e-6, for an output. A gradient goes through all steps and layers
+twice, and a weight's is a sum over B T of those: ten times as much. In double, with 2^-53 in place of 2^-24, the bound
+has a margin: a wrong term causes 1e-3.
 """
 
 import argparse
@@ -34,12 +34,12 @@ import warnings
 
 BOUNDS = {("float", "outputs"): 1e-6, ("float", "gradients"): 1e-5,
           ("double", "outputs"): 1e-11, ("double", "gradients"): 1e-11}
-LARGEST_WORK = 1e8  # products of a forward pass: all of this is to take seconds
+LARGEST_WORK = 1e8  # products of a forward pass: limits the run to seconds
 OUTPUTS = ("y", "h", "c")  # the rest are gradients
 
 
 def read_safetensors(path, torch):
-    """Eight bytes of length, a JSON header, then the bytes."""
+    """Eight bytes of length, a JSON header, then the data."""
     data = bytearray(path.read_bytes())
     start = 8 + struct.unpack("<Q", data[:8])[0]
     tensors = {}
@@ -51,7 +51,7 @@ def read_safetensors(path, torch):
 
 
 def write_safetensors(path, tensors, metadata):
-    """Of double tensors."""
+    """Writes double tensors."""
     header, data, offset = {"__metadata__": {key: str(value) for key, value in metadata.items()}}, [], 0
     for name, tensor in tensors.items():
         data.append(tensor.detach().contiguous().numpy().tobytes())
@@ -63,7 +63,7 @@ def write_safetensors(path, tensors, metadata):
 
 
 def draw(rng):
-    """A configuration, small mostly: sizes 1 to 300."""
+    """A configuration, mostly small: sizes 1 to 300."""
     def size():
         return rng.randint(*rng.choices([(1, 9), (10, 70), (71, 300)], weights=[7, 2, 1])[0])
 
@@ -85,12 +85,12 @@ def draw(rng):
             return a
 
 
-def in_words(a):
+def describe(a):
     return ", ".join(f"{key} {value}" for key, value in a.items() if key != "lengths")
 
 
 def make_data(a, torch):
-    """(module in double, data): float values throughout."""
+    """(module in double, data), with values that are exact in float."""
     directions, outputs = 1 + a["bidirectional"], a["projection"] or a["hidden"]
     options = dict(num_layers=a["layers"], bidirectional=bool(a["bidirectional"]), bias=bool(a["bias"]))
     if a["projection"]:
@@ -132,24 +132,24 @@ def by_torch(a, module, data, torch):
 
 
 class Program:
-    """recurrent_tool, kept alive."""
+    """A recurrent_tool process."""
 
     def __init__(self, path, folder):
         self.process = subprocess.Popen([path], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.input, self.output = folder / "in.safetensors", folder / "out.safetensors"
 
     def run(self, scalar, torch):
-        """(tensors, path that computed them) of what stands in self.input."""
+        """(tensors, path that computed them) for the data in self.input."""
         self.process.stdin.write(f"{self.input} {self.output} {scalar}\n")
         self.process.stdin.flush()
         path = self.process.stdout.readline().strip()
         if not path:
-            sys.exit(f"recurrent_tool ended with status {self.process.wait()}")
+            sys.exit(f"recurrent_tool: exit status {self.process.wait()}")
         return read_safetensors(self.output, torch), path
 
 
 def deviation(wanted, got):
-    """Largest, relative to the largest value or 1. Not a number stays one."""
+    """The largest difference, relative to the largest value or 1. NaN if any value is NaN."""
     assert wanted.shape == got.shape, f"{tuple(got.shape)}, wanted {tuple(wanted.shape)}"
     return ((wanted - got).abs().max() / max(1.0, wanted.abs().max())).item()
 
@@ -159,14 +159,14 @@ def kind(name):
 
 
 def wanted_of(name, wanted):
-    """What PyTorch has under one of Rondo's names, a list: of a bias that is the sum of two, both gradients."""
+    """PyTorch's tensors for one of Rondo's names, a list: both gradients for a bias that is the sum of two."""
     name = name.removeprefix("inference.").removeprefix("step.")
     second = name.replace("bias_ih_l", "bias_hh_l")
     return [wanted[name]] + ([wanted[second]] if second != name else [])
 
 
 def expected_names(a, wanted):
-    """Everything that Rondo has to write."""
+    """All names that Rondo must write."""
     names = {name for name in wanted if not ("bias_hh" in name and a["cell"] == "lstm")}
     names |= {"inference." + name for name in OUTPUTS if name in wanted}
     if not a["bidirectional"] and not a["ragged"]:
@@ -175,7 +175,7 @@ def expected_names(a, wanted):
 
 
 def compare(a, program, torch, worst):
-    """Lines that say what is too far apart. `worst` takes the largest deviation of each kind."""
+    """Lines that describe differences out of tolerance. `worst` collects the largest deviation of each kind."""
     module, data = make_data(a, torch)
     tensors = {"data." + name: tensor for name, tensor in data.items()}
     if a["ragged"]:
@@ -187,7 +187,7 @@ def compare(a, program, torch, worst):
     for scalar in ("float", "double"):
         got, path = program.run(scalar, torch)
         if set(got) != expected_names(a, wanted):
-            problems.append(f"{scalar}: tensors {sorted(set(got) ^ expected_names(a, wanted))} are on one side alone")
+            problems.append(f"{scalar}: tensors {sorted(set(got) ^ expected_names(a, wanted))} are on one side only")
             continue
         for name, tensor in got.items():
             for theirs in wanted_of(name, wanted) if a["cell"] == "lstm" else wanted_of(name, wanted)[:1]:
@@ -225,16 +225,16 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         program = Program(options.program, pathlib.Path(folder))
         for number in numbers:
-            rng = random.Random(f"{options.seed} {number}")  # each configuration by itself
+            rng = random.Random(f"{options.seed} {number}")  # independent of the other configurations
             torch.manual_seed(rng.getrandbits(32))
             a = {"number": number, **draw(rng)}
             problems = compare(a, program, torch, worst)
             if problems:
                 failed.append(number)
-                print(f"{in_words(a)} differs; again with --seed {options.seed} --only {number}")
+                print(f"{describe(a)} differs; repeat with --seed {options.seed} --only {number}")
                 print("".join(f"  {problem}\n" for problem in problems[:8]), end="")
             elif options.only is not None:
-                print(in_words(a))
+                print(describe(a))
     for (side, what), (apart, name, number) in sorted(worst.items()):
         print(f"{side}: {what} at most {apart:.1e} apart ({name} of configuration {number})")
     print(f"{len(numbers) - len(failed)} of {len(numbers)} configurations agree with PyTorch {torch.__version__}")

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Rondo's side of compare_recurrent.py: runs networks on data that Python wrote, and writes what came of it. Each line
-// on stdin is "INPUT OUTPUT float|double", two safetensors files and the type to compute in; each reply on stdout is
-// the path that computed it.
+// Rondo's side of compare_recurrent.py: runs networks on data that Python wrote, and writes the results. Each line on
+// stdin is "INPUT OUTPUT float|double", two safetensors files and the type to compute in; each reply on stdout is the
+// path that computed it.
 //
 // INPUT: the weights under PyTorch's names, the configuration as text, and data.x, data.h0, data.c0, data.dy, data.dh,
-// data.dc, data.lengths (of a ragged batch). The loss is <dy, y> + <dh, h(T)> + <dc, c(T)>. OUTPUT: y, h, c, dx, dh0,
-// dc0 and the gradient of each weight under its name, from one forward and one backward pass; y, h, c as inference
-// gives them, with "inference." before the name; and, where steps make sense, as one step after another gives them
-// ("step.").
+// data.dc, data.lengths (for a ragged batch). The loss is <dy, y> + <dh, h(T)> + <dc, c(T)>. OUTPUT: y, h, c, dx, dh0,
+// dc0 and the gradient of each weight under its name, from one forward and one backward pass; y, h, c of inference with
+// the prefix "inference."; and, where single steps are possible, those of steps with the prefix "step.".
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -34,7 +33,7 @@ RecurrentConfig read_config(const Safetensors& file) {
           .projection = number("projection")};
 }
 
-/// A tensor (T, B, C) of PyTorch's.
+/// A tensor (T, B, C) of PyTorch.
 template <class Scalar>
 Sequence<Scalar> read_sequence(const Safetensors& file, const std::string& name) {
   const Safetensors::Tensor& tensor = file.tensors.at("data." + name);

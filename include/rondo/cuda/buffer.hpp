@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers in a GPU's memory. Copies are deep and, like all work, ordered on the calling thread's stream.
+// Arrays in device memory. Copies are deep and, like all work, ordered on the calling thread's stream.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -14,7 +14,7 @@ namespace rondo::inline RONDO_ABI {
 
 namespace cuda::detail {
 
-/// Bytes of device memory. Freeing waits for the work that uses them.
+/// Bytes of device memory. The destructor waits for work that uses them.
 class Memory {
  public:
   Memory() = default;
@@ -60,14 +60,14 @@ class Buffer<T, Cuda> {
     return *this;
   }
 
-  /// Contents are unspecified where memory grows; it never shrinks.
+  /// Contents are unspecified after growth; the capacity never shrinks.
   void resize(Index size) {
     if (const auto bytes = static_cast<std::size_t>(size) * sizeof(T); bytes > memory_.bytes())
       memory_ = cuda::detail::Memory(bytes);
     size_ = size;
   }
 
-  /// Device memory: not for the host to look at.
+  /// A device pointer: not to be dereferenced on the host.
   T* data() { return static_cast<T*>(memory_.data()); }
   const T* data() const { return static_cast<const T*>(memory_.data()); }
   Index size() const { return size_; }

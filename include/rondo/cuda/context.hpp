@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Where CUDA work goes: a device, a stream, a cuBLAS handle. Layers know a device by its tag alone, `Cuda{}`; the
-// context that stands behind the tag belongs to the calling thread:
+// A CUDA context: a device, a stream, a cuBLAS handle. Layers have a device tag only, `Cuda{}`, which stands for the
+// context of the calling thread:
 //
-//   rondo::cuda::Context context(stream);    // the caller's stream, or none: one of its own
-//   rondo::cuda::ContextGuard use(context);           // this thread's, until `use` ends
+//   rondo::cuda::Context context(stream);    // the caller's stream; without one it creates its own
+//   rondo::cuda::ContextGuard use(context);  // current for this thread until `use` is destroyed
 //
-// Without that a thread has a context of its own on the device that is current. See docs/05-cuda-kernels.md.
+// Without a guard a thread has a default context on the current device. See docs/05-cuda-kernels.md.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -25,7 +25,7 @@ struct Cuda {};
 
 namespace cuda {
 
-/// What a CUDA or cuBLAS call gave back: names the call, the file and the line.
+/// A failed CUDA or cuBLAS call: the message has the call, its error, the file and the line.
 class error : public rondo::error {
  public:
   using rondo::error::error;
@@ -34,14 +34,14 @@ class error : public rondo::error {
 /// The same type as cudaStream_t.
 using Stream = CUstream_st*;
 
-/// How a recurrent layer goes through time. What is asked for and does not fit (the device, the shape, the cell,
-/// double) falls back to the next simpler one; Context::last_algorithm says which one ran.
+/// Algorithm of a recurrent layer (compare cudnnRNNAlgo_t). A request that the device, the shape, the cell or the
+/// scalar type does not support falls back to the next simpler one; Context::last_algorithm returns the one that ran.
 enum class RecurrentAlgorithm {
-  automatic,           // by the table of what was measured, in cuda/recurrent/algorithm_selection.cpp
-  stepwise,            // for each step a cuBLAS product and one kernel for the cells
+  automatic,           // selected by measurements, see cuda/recurrent/algorithm_selection.cpp
+  stepwise,            // per step one cuBLAS product and one kernel for the cells
   graph,               // the same, launched as one CUDA graph
-  grid_persistent,     // one kernel for all steps: weights stay on the chip, a grid-wide barrier each step
-  cluster_persistent,  // the same with a thread-block cluster for some columns of the batch (sm_90 and newer)
+  grid_persistent,     // one kernel for all steps: weights stay on the chip, one grid-wide barrier per step
+  cluster_persistent,  // the same, with one thread-block cluster per group of columns (sm_90 and newer)
 };
 
 const char* name(RecurrentAlgorithm algorithm);
@@ -50,19 +50,19 @@ struct DeviceInfo {
   std::string name;
   int major = 0, minor = 0;  // compute capability
   int multiprocessors = 0;
-  std::size_t shared_bytes = 0;  // that a block may ask for
+  std::size_t shared_bytes = 0;  // maximum dynamic shared memory of a block
   int driver = 0, runtime = 0;   // versions, 1000 * major + 10 * minor
 };
 
-/// Whether a GPU and its driver are there.
+/// Whether a CUDA device and its driver are available.
 bool available();
 
-/// A stream and what works on it. Not for two threads at once.
+/// A stream, a cuBLAS handle and workspace. Not thread-safe.
 class Context {
  public:
-  /// Of the device that is current: with a stream of its own.
+  /// On the current device, with a new stream.
   Context();
-  /// Borrows `stream`, which must outlive the context. Work is ordered with the caller's own on it.
+  /// Borrows `stream`, which must outlive the context. Work is ordered with the caller's on that stream.
   explicit Context(Stream stream);
   ~Context();
   Context(const Context&) = delete;
@@ -76,15 +76,15 @@ class Context {
 
   void set_recurrent_algorithm(RecurrentAlgorithm algorithm);
   RecurrentAlgorithm recurrent_algorithm() const;
-  /// The algorithm that the last pass of a recurrent layer took.
+  /// The algorithm of the last pass of a recurrent layer.
   RecurrentAlgorithm last_algorithm() const;
 
-  /// Layers of a network as a wavefront: each goes ahead by so many steps, on a stream of its own, before the next one
-  /// follows, so that several layers work at once. 0: layer after layer. Results agree to rounding.
+  /// Runs the layers of a network as a wavefront: each layer has a stream, and the next layer starts after `steps` time
+  /// steps, so that several layers run at once. 0: layer after layer. The results agree to rounding.
   void set_wavefront(Index steps);
   Index wavefront() const;
 
-  /// The calling thread's context. Throws cuda::error where there is no GPU.
+  /// The calling thread's context. Throws cuda::error without a GPU.
   static Context& current();
 
   struct Impl;
@@ -94,7 +94,7 @@ class Context {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Makes a context the calling thread's, until this ends.
+/// Makes a context current for the calling thread, until this object is destroyed.
 class ContextGuard {
  public:
   explicit ContextGuard(Context& context);

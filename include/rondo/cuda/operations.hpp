@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the layers ask of a backend beside the LSTM, on a GPU: the overloads of every operation that the CPU has, for
-// float and double. Views are of device memory unless it says "on the host". All are deterministic: the order of every
-// sum depends on shapes alone.
+// The operations of the layers on a GPU, without the recurrent ones: the overloads of every operation of the CPU, for
+// float and double. Views are of device memory unless the comment says "on the host". All are deterministic: the order
+// of every sum depends on shapes alone.
 #pragma once
 
 #include <rondo/core/operations.hpp>
@@ -19,10 +19,10 @@ namespace rondo::inline RONDO_ABI {
 
 // ---- memory
 
-/// to = from, of which `from` is on the host. On return `from` may change.
+/// to = from; `from` is on the host. On return `from` may change.
 template <class Scalar>
 void upload(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
-/// to = from, of which `to` is on the host. Waits for it.
+/// to = from; `to` is on the host. Synchronous.
 template <class Scalar>
 void download(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
 template <class Scalar>
@@ -31,13 +31,13 @@ void copy(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
 template <class Scalar>
 void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value);
 
-// ---- products
+// ---- matrix products
 
-/// c += op(a) * op(b). The shapes must agree. In float: true fp32, never TF32.
+/// c += op(a) * op(b). The shapes must agree. float is true fp32, never TF32.
 template <class Scalar>
 void gemm(Cuda, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> c);
 
-/// cuBLAS packs by itself: this one only remembers a copy.
+/// A left operand for many products. cuBLAS packs internally, so this is only a copy.
 template <class Scalar>
 struct PackedMatrix<Scalar, Cuda> {
   Index rows = 0, depth = 0;
@@ -46,7 +46,7 @@ struct PackedMatrix<Scalar, Cuda> {
 };
 template <class Scalar>
 void pack(Cuda, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cuda>& to);
-/// c += a * b with a packed left factor.
+/// c += a * b with a packed left operand.
 template <class Scalar>
 void gemm(Cuda, const PackedMatrix<Scalar, Cuda>& a, ConstView<Scalar> b, MatrixView<Scalar> c);
 
@@ -62,15 +62,15 @@ void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum);
 
 // ---- embedding
 
-/// y's column j = the sum of E's columns tokens[K j .. K j + K). E: D x V, y: D x n; K n tokens on the host, of
-/// which kNoToken is none.
+/// Column j of y = the sum of E's columns tokens[K j .. K j + K). E: D x V, y: D x n; K n tokens on the host, where
+/// kNoToken adds nothing.
 template <class Scalar>
 void embedding_forward(Cuda, ConstView<Scalar> E, std::span<const std::int32_t> tokens, MatrixView<Scalar> y);
-/// dE's column of each token += dy's column, in the order of the columns.
+/// Adds column j of dy to dE's columns of its tokens, in the order of the columns.
 template <class Scalar>
 void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Scalar> dy, MatrixView<Scalar> dE);
 
-// ---- dropout: the numbers that the CPU draws
+// ---- dropout, with the same random numbers as on the CPU
 
 template <class Scalar>
 void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
@@ -78,7 +78,7 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
 template <class Scalar>
 void dropout_backward(Cuda, ConstView<Scalar> mask, MatrixView<Scalar> d);
 
-// ---- losses: see layers/losses.hpp. They wait for the sum.
+// ---- losses: see layers/losses.hpp. Synchronous.
 
 template <class Scalar>
 double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std::span<const std::int32_t> targets,
@@ -110,7 +110,7 @@ void mean_over_time_backward(Cuda, ConstView<Scalar> d_out, std::span<const Inde
 template <class Scalar>
 void adam_update(Cuda, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v);
-/// The sum of squares of a, in double. Waits for it.
+/// The sum of squares of a, in double. Synchronous.
 template <class Scalar>
 double squared_norm(Cuda, MatrixView<Scalar> a);
 template <class Scalar>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer over a sequence on a GPU, in one direction: the overloads of what cpu/recurrent.hpp and
-// cpu/recurrent_inference.hpp have, for float and double, with the same meaning. Which algorithm goes through time is
-// the context's RecurrentAlgorithm. bf16 and fp16 round the factors of all products; coming back fp16 rounds to bf16,
-// whose range holds any gradient. Legend: C input features, H hidden units, P outputs, G gates and N blocks of the
-// cell, B batch, T time steps.
+// One recurrent layer over a sequence on a GPU, in one direction: overloads of the functions of cpu/recurrent.hpp and
+// cpu/recurrent_inference.hpp, for float and double, with the same meaning. The context's RecurrentAlgorithm selects
+// the algorithm. bf16 and fp16 round the operands of all products; the backward pass of fp16 rounds to bf16, whose
+// range holds any gradient. Legend: C input features, H hidden units, P outputs, G gates and N blocks of the cell, B
+// batch, T time steps.
 #pragma once
 
 #include <rondo/cuda/buffer.hpp>
@@ -23,7 +23,7 @@ namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 
-/// The launches of one pass, captured once and replayed while nothing that they refer to moves. A copy is empty.
+/// The launches of one pass, captured once and replayed as long as their arguments do not change. A copy is empty.
 class Graph {
  public:
   Graph() = default;
@@ -37,7 +37,8 @@ class Graph {
   }
   ~Graph();
 
-  /// Replays what was captured for the same key, all that the launches depend on; else captures enqueue() first.
+  /// Replays the captured launches if `key`, which holds all their arguments, is unchanged; else captures enqueue()
+  /// first.
   template <class Key, class Enqueue>
   void run(const Key& key, Enqueue&& enqueue) {
     if (const Key* captured = std::any_cast<Key>(&key_); !captured || *captured != key) {
@@ -70,25 +71,24 @@ class Graph {
 template <class Scalar>
 struct RecurrentWorkspace<Scalar, Cuda> {
   Buffer<std::int32_t, Cuda> lengths;  // B, of a ragged batch
-  Buffer<Scalar, Cuda> bias;           // NH, of cells that add b and b_R to blocks of their own
-  Sequence<Scalar, Cuda> x, dx;        // C x B x T: of token inputs, what was looked up; of ragged ones, x with zeros
-                                       // in its padding
+  Buffer<Scalar, Cuda> bias;           // NH, for cells with blocks that do not add b and b_R as one bias
+  Sequence<Scalar, Cuda> x, dx;        // C x B x T: embeddings of tokens; for ragged input, x with zero padding
   Sequence<Scalar, Cuda> dz;           // NH x B x T  gradients of the pre-activations
-  Sequence<Scalar, Cuda> dy;           // P x B x T: in a wavefront, what the layer above passes down
-  Buffer<Scalar, Cuda> dh;             // P x B       what step t+1 passes down to step t
-  Buffer<Scalar, Cuda> dc;             // H x B       the same of the cell's own state
+  Sequence<Scalar, Cuda> dy;           // P x B x T: in a wavefront, the gradient from the layer above
+  Buffer<Scalar, Cuda> dh;             // P x B       gradient of h(t) from step t+1
+  Buffer<Scalar, Cuda> dc;             // H x B       the same for the cell's state
   Buffer<Scalar, Cuda> dh_end;         // P x B       the gradient of the final hidden state, then of the initial one
-  Buffer<Scalar, Cuda> dz_first;       // GH x B      dz where each sequence of a ragged batch enters in reverse
-  Sequence<Scalar, Cuda> dh_total;     // P x B x T   of a projection: the gradient of h(t)
-  Buffer<Scalar, Cuda> dm;             // H x B       of a projection: the gradient of what the cells show
-  Buffer<Scalar, Cuda> dz_by_c;        // H x B*T     of peepholes
+  Buffer<Scalar, Cuda> dz_first;       // GH x B      dz of each sequence's first step in a reverse ragged batch
+  Sequence<Scalar, Cuda> dh_total;     // P x B x T   with a projection: the gradient of h(t)
+  Buffer<Scalar, Cuda> dm;             // H x B       with a projection: the gradient of the cell output
+  Buffer<Scalar, Cuda> dz_by_c;        // H x B*T     for peepholes
   Buffer<std::uint16_t, Cuda> W_low, R_low, projection_low, x_low, h_low, m_low;  // operands in bf16 or fp16
   Buffer<std::uint16_t, Cuda> dz_low, dz_first_low, dh_low;
-  Buffer<std::uint32_t, Cuda> barrier;  // of the grid-persistent algorithm
+  Buffer<std::uint32_t, Cuda> barrier;  // for the grid-persistent algorithm
   cuda::Graph forward_graph, backward_graph;
 };
 
-/// Which algorithm a forward pass would take: the name of a RecurrentAlgorithm.
+/// The algorithm that a forward pass would use: the name of a RecurrentAlgorithm.
 template <class Cell, class Scalar>
 const char* recurrent_path(Cuda, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w);
 
@@ -113,12 +113,12 @@ void recurrent_step(Cuda, Cell, const PassOptions& options, const RecurrentWeigh
                     MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
                     StepScratch<Scalar, Cuda>& scratch);
 
-// ---- layers that only run
+// ---- inference
 
 template <class Scalar>
 struct InferenceWeights<Scalar, Cuda> {
   PassOptions options;
-  RecurrentWeights<const Scalar> views;  // for their shapes
+  RecurrentWeights<const Scalar> views;  // used for their shapes
   std::array<Buffer<Scalar, Cuda>, RecurrentWeights<const Scalar>::kTensors> values;
 };
 

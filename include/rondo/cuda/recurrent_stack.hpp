@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Several recurrent passes at once on a GPU: the directions of a layer, and layers as a wavefront
-// (Context::set_wavefront). Legend: P outputs, H hidden units, B batch, L layers, D features.
+// Concurrent recurrent passes on a GPU: the directions of a layer, and layers as a wavefront (Context::set_wavefront).
+// Legend: P outputs, H hidden units, B batch, L layers, D features.
 #pragma once
 
 #include <rondo/core/random.hpp>
@@ -15,8 +15,8 @@ namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 
-/// Work of the calling thread in parts that run side by side, each in a context with a stream of its own: the first in
-/// the thread's own.
+/// Runs parts of the calling thread's work concurrently, each in a context with a stream: the first part in the
+/// thread's own context.
 class Fork {
  public:
   explicit Fork(Index parts);
@@ -24,11 +24,11 @@ class Fork {
   Fork(const Fork&) = delete;
   Fork& operator=(const Fork&) = delete;
 
-  /// The context of part n, once the part before it is enqueued. Where its passes add to the gradient of their input,
-  /// they wait for that part, since both may add to the same one.
+  /// The context of part n, once the work of the part before is enqueued. Where its passes accumulate into the gradient
+  /// of their input, they wait for that part, since both may use the same gradient.
   Context& part(Index n);
 
-  /// What comes next on the thread's own stream comes after all parts.
+  /// Further work on the thread's own stream runs after all parts.
   void join();
 
  private:
@@ -38,7 +38,7 @@ class Fork {
 
 }  // namespace cuda
 
-/// f(d) for each direction of a layer. What they enqueue runs side by side.
+/// f(d) for each direction of a layer. The work that they enqueue runs concurrently.
 template <class F>
 void run_directions(Cuda, Index directions, F&& f) {
   if (directions == 1) return f(Index{0});
@@ -55,14 +55,14 @@ inline constexpr bool kSupportsWavefront<Cuda, Cell> = true;
 
 bool wavefront_enabled(Cuda, Index layers);
 
-/// As RecurrentLayer::forward of each layer upon the other, with dropout between them where there is a generator. h (P
-/// x B x L) and c (H x B x L) move to each sequence's end; the top layer's outputs are in its cache.
+/// RecurrentLayer::forward of all layers in order, with dropout between them if there is a generator. h (P x B x L) and
+/// c (H x B x L) are updated to each sequence's final state; the top layer's outputs are in its cache.
 template <class Cell, class Scalar>
 void recurrent_stack_forward(Cuda, Cell, const RecurrentStack<Scalar, Cuda>& stack,
                              const RecurrentInput<Scalar, Cuda>& x, Sequence<Scalar, Cuda>& h,
                              Sequence<Scalar, Cuda>& c, Rng* dropout_rng);
 
-/// As RecurrentLayer::backward of each layer, the top one first.
+/// RecurrentLayer::backward of all layers, the top one first.
 template <class Cell, class Scalar>
 void recurrent_stack_backward(Cuda, Cell, const RecurrentStack<Scalar, Cuda>& stack,
                               const RecurrentInput<Scalar, Cuda>& x, const Sequence<Scalar, Cuda>& dy,

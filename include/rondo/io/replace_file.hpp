@@ -17,6 +17,19 @@
 
 namespace rondo::inline RONDO_ABI {
 
+namespace detail {
+
+/// std::fopen(path, "wb"). On Windows a path has wide characters.
+inline std::FILE* open_to_write(const std::filesystem::path& path) {
+#if defined(_WIN32)
+  return ::_wfopen(path.c_str(), L"wb");
+#else
+  return std::fopen(path.c_str(), "wb");
+#endif
+}
+
+}  // namespace detail
+
 /// Replaces `path` by the parts, one behind the other. Throws file_error, naming the file and the reason.
 inline void replace_file(const std::filesystem::path& path, std::span<const std::string_view> parts) {
   const std::filesystem::path temporary = path.string() + ".tmp";
@@ -25,7 +38,7 @@ inline void replace_file(const std::filesystem::path& path, std::span<const std:
     std::filesystem::remove(temporary, ignored);
     throw file_error(path.string() + ": " + what + ": " + why);
   };
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(temporary.c_str(), "wb"), &std::fclose);
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(detail::open_to_write(temporary), &std::fclose);
   if (!file) fail("cannot be written", std::strerror(errno));
   for (std::string_view part : parts)
     if (std::fwrite(part.data(), 1, part.size(), file.get()) != part.size())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The safetensors format: eight bytes of header length, a JSON header that names each tensor's type, shape and place,
-// then the bytes. PyTorch reads and writes it by `safetensors.torch`. Numbers are little-endian, as on every machine
-// Rondo builds on.
+// then the bytes. PyTorch reads and writes it by `safetensors.torch`. Numbers in the file are little-endian on every
+// machine.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -27,9 +27,31 @@
 
 namespace rondo::inline RONDO_ABI {
 
-static_assert(std::endian::native == std::endian::little, "safetensors wants a little-endian machine");
-
 namespace detail {
+
+/// The bytes of each number, the lowest first.
+template <class T>
+std::string to_little_endian(std::span<const T> values) {
+  std::string bytes(values.size_bytes(), '\0');
+  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  if constexpr (std::endian::native == std::endian::big)
+    for (std::size_t n = 0; n < values.size(); ++n)
+      std::reverse(bytes.data() + n * sizeof(T), bytes.data() + (n + 1) * sizeof(T));
+  return bytes;
+}
+
+/// The inverse. Bytes that do not fill a number are ignored.
+template <class T>
+std::vector<T> from_little_endian(std::string_view bytes) {
+  std::vector<T> values(bytes.size() / sizeof(T));
+  for (std::size_t n = 0; n < values.size(); ++n) {
+    char number[sizeof(T)];
+    std::copy_n(bytes.data() + n * sizeof(T), sizeof(T), number);
+    if constexpr (std::endian::native == std::endian::big) std::reverse(number, number + sizeof(T));
+    std::memcpy(&values[n], number, sizeof(T));
+  }
+  return values;
+}
 
 /// The bytes of a tensor of numbers of so many bytes each; none if an extent is negative or the product too large.
 inline std::optional<std::size_t> bytes_of_shape(const std::vector<Index>& shape, std::size_t width) {
@@ -70,16 +92,14 @@ class Safetensors {
 
   template <class Scalar>
   void add(const std::string& name, std::vector<Index> shape, std::span<const Scalar> values) {
-    tensors[name] = {dtype_of<Scalar>(), std::move(shape),
-                     std::string(reinterpret_cast<const char*>(values.data()), values.size_bytes())};
+    tensors[name] = {dtype_of<Scalar>(), std::move(shape), detail::to_little_endian(values)};
   }
 
   /// The tensor's values, converted to Scalar. Throws file_error for a type that is not F32 or F64.
   template <class Scalar>
   static std::vector<Scalar> values(const std::string& name, const Tensor& tensor) {
     const auto convert = [&]<class Stored>(Stored) {
-      std::vector<Stored> stored(tensor.bytes.size() / sizeof(Stored));
-      if (!stored.empty()) std::memcpy(stored.data(), tensor.bytes.data(), stored.size() * sizeof(Stored));
+      const auto stored = detail::from_little_endian<Stored>(tensor.bytes);
       return std::vector<Scalar>(stored.begin(), stored.end());
     };
     if (tensor.dtype == "F32") return convert(float{});
@@ -100,7 +120,8 @@ class Safetensors {
     std::string text = header.dump();
     text.append((8 - text.size() % 8) % 8, ' ');  // tensors start on 8 bytes
     const std::uint64_t length = text.size();
-    std::vector<std::string_view> parts{{reinterpret_cast<const char*>(&length), sizeof length}, text};
+    const std::string length_bytes = detail::to_little_endian(std::span(&length, 1));
+    std::vector<std::string_view> parts{length_bytes, text};
     for (const auto& [name, tensor] : tensors) parts.push_back(tensor.bytes);
     replace_file(path, parts);
   }
@@ -113,10 +134,9 @@ class Safetensors {
     const auto fail = [&](std::size_t offset, const std::string& what) {
       throw file_error(detail::concat(path.string(), ": at byte ", offset, ": ", what));
     };
-    std::uint64_t length = 0;
-    if (file.size() < sizeof length)
+    if (file.size() < sizeof(std::uint64_t))
       fail(0, detail::concat("a safetensors file begins with 8 bytes, this one has ", file.size()));
-    std::memcpy(&length, file.data(), sizeof length);
+    const std::uint64_t length = detail::from_little_endian<std::uint64_t>(std::string_view(file).substr(0, 8))[0];
     if (length > file.size() - sizeof length)
       fail(0, detail::concat("the header is said to have ", length, " bytes, the file has ", file.size(), " in all"));
     const std::string_view text(file.data() + sizeof length, length);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every header, and the main templates instantiated, for a compiler whose warnings are errors. Nothing here is run.
+// Includes every header and instantiates the main templates, for a compiler with warnings as errors. Not run.
 #include "every_header.hpp"  // written by CMake; rondo.hpp, cuda.hpp and io/ among them
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-// All members of the class templates.
+// All members of class templates.
 template class rondo::Sequence<float>;
 template class rondo::Sequence<double>;
 template class rondo::Recurrent<rondo::LstmCell, float>;
@@ -84,7 +84,7 @@ double forward_and_losses(rondo::Rng& rng) {
 template double forward_and_losses<float>(rondo::Rng&);
 template double forward_and_losses<double>(rondo::Rng&);
 
-// Many-to-one, in both directions, under names; then one step of a network in one direction.
+// Many-to-one, in both directions, with named layers; then one step of a network in one direction.
 template <class Cell, class Scalar>
 double forecast(rondo::Rng& rng) {
   rondo::Recurrent<Cell, Scalar> network({.input = 3, .hidden = 4, .bidirectional = true, .dropout = 0.1}, rng);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Blocks that are alive together: the barrier of a cooperative grid, clusters, what they write into each other's
-// memory.
+// Blocks that run concurrently: the barrier of a cooperative grid, clusters, distributed shared memory.
 #include "fixture.hpp"
 
 #include <rondo_ptx.cuh>
@@ -12,8 +11,8 @@ namespace device = rondo::cuda::device;
 
 namespace {
 
-// A rumour goes round the grid: in each step every element becomes the sum of its neighbours', across all borders of
-// blocks, by turns between two buffers, with nothing but the grid's barrier between steps.
+// Values diffuse across block boundaries: in each step every element becomes the sum of its neighbours, alternating
+// between two buffers, with only the grid's barrier between steps.
 __global__ void diffuse(std::uint64_t* from, std::uint64_t* to, unsigned* arrived, int steps) {
   const unsigned count = gridDim.x * blockDim.x, i = blockIdx.x * blockDim.x + threadIdx.x;
   unsigned round = 0;
@@ -27,7 +26,7 @@ __global__ void diffuse(std::uint64_t* from, std::uint64_t* to, unsigned* arrive
   }
 }
 
-TEST_CASE("a cooperative grid meets at its barrier, step after step") {
+TEST_CASE("the barrier of a cooperative grid orders every step") {
   const Fresh fresh;
   constexpr unsigned count = 6 * 40;
   constexpr int steps = 21;  // odd: the result is in the second buffer
@@ -56,12 +55,12 @@ __global__ void sync_grid(unsigned* arrived) {
   }
 }
 
-TEST_CASE("a grid's barrier at which a block is missing, or without a cooperative launch, is an error") {
+TEST_CASE("a grid barrier with a missing block or without a cooperative launch is an error") {
   const Fresh fresh;
   const DeviceVector<unsigned> arrived(1);
-  expect(
-      failure_of(launch({.blocks = 3, .threads = 4, .cooperative = true}, sync_grid, arrived.data())),
-      "the grid's barrier in block (0, 0, 0): 8 of 12 threads came; thread (0, 0, 0) of block (1, 0, 0) has finished");
+  expect(failure_of(launch({.blocks = 3, .threads = 4, .cooperative = true}, sync_grid, arrived.data())),
+         "the grid's barrier in block (0, 0, 0): 8 of 12 threads arrived; thread (0, 0, 0) of block (1, 0, 0) has "
+         "finished");
   expect(failure_of(launch({3, 4}, sync_grid, arrived.data())), "not cooperative");
 }
 
@@ -71,7 +70,7 @@ __global__ void note_ranks(unsigned* ranks) {
   ranks[blockIdx.x + gridDim.x * blockIdx.y] = 10 * device::cluster_blocks() + device::cluster_rank();
 }
 
-TEST_CASE("blocks know their place in their cluster") {
+TEST_CASE("blocks have their rank in the cluster") {
   const Fresh fresh;
   const DeviceVector<unsigned> ranks(12);
   REQUIRE_CUDA(launch({.blocks = dim3(6, 2), .threads = 1, .cluster = 3}, note_ranks, ranks.data()));
@@ -99,8 +98,8 @@ TEST_CASE("a cluster may be three-dimensional") {
   CHECK(ranks.host() == std::vector<unsigned>{0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7});
 }
 
-// Each block hands its values to the next of its cluster, by turns into two halves of shared memory; `kSplit`: through
-// the two halves of the barrier.
+// Each block sends its values to the next one of its cluster, alternating between two halves of shared memory;
+// `kSplit`: with the barrier split into arrive and wait.
 template <bool kSplit>
 __global__ void pass_round(const float* x, float* y, int steps) {
   auto* shared = device::shared_memory<float>();  // 2 x threads
@@ -113,7 +112,7 @@ __global__ void pass_round(const float* x, float* y, int steps) {
     else
       device::cluster_barrier();
   };
-  sync();  // no block may be written to before it has begun
+  sync();  // no block may be written to before it has started
   for (int step = 0; step < steps; ++step) {
     float* const slot = shared + static_cast<unsigned>(step % 2) * blockDim.x + threadIdx.x;
     device::store_peer(slot, next, mine);
@@ -123,7 +122,7 @@ __global__ void pass_round(const float* x, float* y, int steps) {
   y[i] = mine;
 }
 
-TEST_CASE("the blocks of a cluster write into each other's shared memory between its barriers") {
+TEST_CASE("the blocks of a cluster write to each other's shared memory between barriers") {
   const Fresh fresh;
   constexpr unsigned threads = 33, ranks = 4, steps = 7;
   std::vector<float> x(2 * ranks * threads), expected(x.size());
@@ -144,7 +143,7 @@ TEST_CASE("the blocks of a cluster write into each other's shared memory between
 }
 
 __global__ void store_outside() { device::store_peer(device::shared_memory<float>() + 4, 1, 0.0f); }
-__global__ void store_to_nobody() { device::store_peer(device::shared_memory<float>(), 2, 0.0f); }
+__global__ void store_to_missing_block() { device::store_peer(device::shared_memory<float>(), 2, 0.0f); }
 __global__ void store_too_late() {
   if (device::cluster_rank() == 1) device::store_peer(device::shared_memory<float>(), 0, 0.0f);
 }
@@ -157,11 +156,11 @@ __global__ void leave_cluster() {
   if (device::cluster_rank() == 0) device::cluster_barrier();
 }
 
-TEST_CASE("misuse of a cluster is told") {
+TEST_CASE("misuse of a cluster is reported") {
   const Fresh fresh;
   const Shape two{.blocks = 2, .threads = 1, .shared = 16, .cluster = 2};
   expect(failure_of(launch(two, store_outside)), "not in this block's dynamic shared memory");
-  expect(failure_of(launch(two, store_to_nobody)), "no block of that rank");
+  expect(failure_of(launch(two, store_to_missing_block)), "no block of this rank");
   expect(failure_of(launch(two, store_too_late)), "has finished");
   expect(failure_of(launch(two, wait_alone)), "without cluster_arrive()");
   expect(failure_of(launch(two, arrive_twice)), "a second cluster_arrive()");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the tests of the host executor share: checked calls, device vectors, a launch in a line.
+// Shared code of the tests of the host executor: checked calls, device vectors, launches.
 #pragma once
 
 #include "support/catch.hpp"
@@ -17,7 +17,7 @@ namespace host_cuda_test {
 using host_cuda::Order;
 inline const std::vector<Order> kOrders = {Order::ascending, Order::descending, Order::shuffled(1), Order::shuffled(2)};
 
-/// Each test begins with the device and the order that nobody changed.
+/// Each test starts with the default device and order.
 struct Fresh {
   Fresh() { reset(); }
   ~Fresh() { reset(); }
@@ -28,7 +28,7 @@ struct Fresh {
   }
 };
 
-/// Device memory and the two copies, each of which waits.
+/// Device memory; both copies wait for completion.
 template <class T>
 class DeviceVector {
  public:
@@ -93,12 +93,12 @@ cudaError_t launch(const Shape& shape, Kernel* kernel, Arguments... arguments) {
   return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 
-/// What the executor said of a kernel that failed; forgotten then.
+/// The executor's message for a failed kernel; clears the failure.
 inline std::string failure_of(cudaError_t launched) {
-  CHECK(launched == cudaErrorLaunchFailure);  // the legacy stream runs it at once
+  CHECK(launched == cudaErrorLaunchFailure);  // the legacy stream runs it immediately
   CHECK(cudaDeviceSynchronize() == cudaErrorLaunchFailure);
   CHECK(cudaGetLastError() == cudaErrorLaunchFailure);
-  CHECK(cudaGetLastError() == cudaErrorLaunchFailure);  // it sticks
+  CHECK(cudaGetLastError() == cudaErrorLaunchFailure);  // sticky
   const std::string what = host_cuda::last_failure();
   host_cuda::clear_failure();
   CHECK(cudaGetLastError() == cudaSuccess);
@@ -106,7 +106,7 @@ inline std::string failure_of(cudaError_t launched) {
 }
 
 inline void expect(const std::string& text, const char* part) {
-  INFO(text << "\nlacks: " << part);
+  INFO(text << "\ndoes not contain: " << part);
   CHECK(text.find(part) != std::string::npos);
 }
 

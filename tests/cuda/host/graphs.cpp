@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Capture, graphs, and what a capture forbids.
+// Stream capture, graphs, and calls that a capture does not allow.
 #include "fixture.hpp"
 
 using namespace host_cuda_test;
@@ -28,7 +28,7 @@ cudaGraph_t capture(const Stream& stream, int* x, int sum, int factor, int times
   return graph;
 }
 
-TEST_CASE("a captured graph runs when it is launched, as often as it is") {
+TEST_CASE("a captured graph runs at each launch and not before") {
   const Fresh fresh;
   const Stream stream;
   const DeviceVector<int> x(std::vector<int>{1});
@@ -42,7 +42,7 @@ TEST_CASE("a captured graph runs when it is launched, as often as it is") {
   REQUIRE_CUDA(cudaGraphLaunch(executable, stream.handle));
   CHECK(x.host()[0] == 1);
 
-  graph = capture(stream, x.data(), 10, 1);  // what is queued runs as it was when it was launched
+  graph = capture(stream, x.data(), 10, 1);  // a queued launch keeps the nodes that it had
   cudaGraphExecUpdateResultInfo info{};
   REQUIRE_CUDA(cudaGraphExecUpdate(executable, graph, &info));
   CHECK(info.result == cudaGraphExecUpdateSuccess);
@@ -58,7 +58,7 @@ TEST_CASE("a captured graph runs when it is launched, as often as it is") {
   REQUIRE_CUDA(cudaGraphExecDestroy(executable));
 }
 
-TEST_CASE("streams that wait for a captured event take part, and have to come back") {
+TEST_CASE("streams that wait for a captured event join the capture and must be joined before it ends") {
   const Fresh fresh;
   const Stream a, b;
   const Event fork, join;
@@ -90,7 +90,7 @@ TEST_CASE("streams that wait for a captured event take part, and have to come ba
   REQUIRE_CUDA(cudaGraphExecDestroy(executable));
 }
 
-TEST_CASE("what can't be captured says so, and invalidates the capture") {
+TEST_CASE("calls that cannot be captured fail and invalidate the capture") {
   const Fresh fresh;
   const Stream stream, blocking(cudaStreamDefault), other;
   const Event outside;
@@ -123,7 +123,7 @@ TEST_CASE("what can't be captured says so, and invalidates the capture") {
   CHECK(cudaStreamBeginCapture(nullptr, cudaStreamCaptureModeGlobal) == unsupported);
 }
 
-TEST_CASE("a relaxed capture lets memory be allocated; pinned copies are captured") {
+TEST_CASE("a relaxed capture allows allocations; copies of pinned memory are captured") {
   const Fresh fresh;
   const Stream stream;
   const DeviceVector<int> x(std::vector<int>{1});

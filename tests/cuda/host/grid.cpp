@@ -59,7 +59,7 @@ std::vector<unsigned> turns(Order order) {
   return turns.host();
 }
 
-TEST_CASE("an order is what it is called, and always the same") {
+TEST_CASE("each order is as named and reproducible") {
   const Fresh fresh;
   std::vector<unsigned> expected(20);
   std::iota(expected.begin(), expected.end(), 0u);
@@ -87,7 +87,7 @@ __global__ void sum_blocks(const unsigned* x, unsigned* sums) {  // static share
   if (threadIdx.x == 0) sums[blockIdx.x] = partial[0];
 }
 
-// Reverses each block through dynamic shared memory; without its barrier a thread may read what nobody has written.
+// Reverses each block through dynamic shared memory; without its barrier a thread may read uninitialised memory.
 template <bool kBarrier>
 __global__ void reverse_blocks(float* x) {
   auto* shared = device::shared_memory<float>();
@@ -119,7 +119,7 @@ TEST_CASE("static shared memory and __syncthreads reduce a block") {
   }
 }
 
-TEST_CASE("dynamic shared memory crosses a barrier in every order") {
+TEST_CASE("writes to dynamic shared memory are visible after a barrier in every order") {
   const Fresh fresh;
   auto expected = ramp(3 * 96);
   for (int b = 0; b < 3; ++b) std::reverse(expected.begin() + b * 96, expected.begin() + (b + 1) * 96);
@@ -138,9 +138,9 @@ std::ptrdiff_t nans_without_barrier() {
   return std::count_if(got.begin(), got.end(), [](float v) { return std::isnan(v); });
 }
 
-TEST_CASE("a missing barrier shows as NaN: shared memory begins as such") {
+TEST_CASE("a missing barrier results in NaN, with which shared memory is filled") {
   const Fresh fresh;
-  if (host_cuda::thread_sanitizer()) return;  // which reports the race: races.cpp
+  if (host_cuda::thread_sanitizer()) return;  // it reports the race: races.cpp
   CHECK(nans_without_barrier() == 48);
 }
 
@@ -165,7 +165,7 @@ __global__ void shuffle_all(double* x, unsigned* y) {  // x: 8 bytes, y: 4 bytes
                    10000 * __shfl_xor_sync(mask, threadIdx.x, 20, 16);
 }
 
-TEST_CASE("shuffles read the lanes that CUDA's definition names") {
+TEST_CASE("shuffles read the lanes that CUDA defines") {
   const Fresh fresh;
   std::vector<double> x(64);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i * i) + 0.25;
@@ -198,7 +198,7 @@ __global__ void warp_sums(const float* x, float* sums) {
   }
 }
 
-TEST_CASE("warps sum by butterflies, blocks by warps") {
+TEST_CASE("a warp sums by butterfly shuffles, a block by its warps") {
   const Fresh fresh;
   for (const Order order : kOrders) {
     host_cuda::set_order(order);
@@ -208,7 +208,7 @@ TEST_CASE("warps sum by butterflies, blocks by warps") {
   }
 }
 
-// ---- what would hang or be undefined --------------------------------------------------------------------------------
+// ---- deadlocks and undefined behaviour ------------------------------------------------------------------------------
 
 __global__ void some_leave() {
   if (threadIdx.x == 5) return;
@@ -239,22 +239,23 @@ __global__ void destroys(int* count) {
   const Counter counter{count};
   if (threadIdx.x < 7) {
     __syncthreads();
-    atomicAdd(count, 1000);  // nobody gets here
+    atomicAdd(count, 1000);  // never reached
   }
 }
 
-TEST_CASE("what would hang a GPU is told, with the barrier, the block and who is missing") {
+TEST_CASE("a deadlock is reported with the barrier, the block and the missing thread") {
   const Fresh fresh;
-  expect(failure_of(launch({2, 64}, some_leave)),
-         "__syncthreads() in block (0, 0, 0): 63 of 64 threads came; thread (5, 0, 0) of block (0, 0, 0) has finished");
+  expect(
+      failure_of(launch({2, 64}, some_leave)),
+      "__syncthreads() in block (0, 0, 0): 63 of 64 threads arrived; thread (5, 0, 0) of block (0, 0, 0) has finished");
   expect(failure_of(launch({1, 32}, half_a_warp)), "__shfl_xor_sync() in block (0, 0, 0): 16 of 32 threads");
   expect(failure_of(launch({1, 32}, two_collectives)), "while other lanes of the warp are at");
   expect(failure_of(launch({1, 64}, two_barriers)),
-         "63 of 64 threads came; thread (40, 0, 0) of block (0, 0, 0) waits at __syncwarp()");
-  expect(failure_of(launch({1, 40}, missing_lane)), "a lane that its warp does not have");
+         "63 of 64 threads arrived; thread (40, 0, 0) of block (0, 0, 0) waits at __syncwarp()");
+  expect(failure_of(launch({1, 40}, missing_lane)), "a lane outside the warp");
 }
 
-TEST_CASE("threads that a deadlock caught leave the kernel in order") {
+TEST_CASE("after a deadlock all threads leave the kernel and run destructors") {
   const Fresh fresh;
   const DeviceVector<int> count(std::vector<int>(1, 0));
   failure_of(launch({1, 50}, destroys, count.data()));
@@ -266,7 +267,7 @@ __global__ void throws() {
   __syncthreads();
 }
 
-TEST_CASE("an exception in a kernel comes back from the call that waits") {
+TEST_CASE("an exception in a kernel is reported by the call that waits") {
   const Fresh fresh;
   expect(failure_of(launch({4, 64}, throws)), "thread (3, 0, 0) of block (0, 0, 0): three");
 }

@@ -49,7 +49,7 @@ std::vector<T> random_values(std::size_t count, std::mt19937& random) {
   return values;
 }
 
-// Factors of type In, result of type Out; strides larger than they need be, whose gaps nobody may touch.
+// Operands of type In, result of type Out; strides larger than necessary, with gaps that must not be accessed.
 template <class In, class Out>
 void check_product(cudaDataType in, cudaDataType out, cublasComputeType_t compute, int m, int n, int k, bool ta,
                    bool tb, Out alpha, Out beta, bool tf32 = false, cublasMath_t math = CUBLAS_DEFAULT_MATH) {
@@ -105,7 +105,7 @@ TEST_CASE("cublasGemmEx multiplies in every combination of operations, types, al
         }
 }
 
-TEST_CASE("TF32 rounds the factors where it is asked for, and only there") {
+TEST_CASE("TF32 rounds the operands only if requested") {
   check_product<float, float>(CUDA_R_32F, CUDA_R_32F, CUBLAS_COMPUTE_32F_FAST_TF32, 9, 7, 40, false, true, 1, 0, true);
   check_product<float, float>(CUDA_R_32F, CUDA_R_32F, CUBLAS_COMPUTE_32F, 9, 7, 40, false, true, 1, 0, true,
                               CUBLAS_TF32_TENSOR_OP_MATH);
@@ -113,7 +113,7 @@ TEST_CASE("TF32 rounds the factors where it is asked for, and only there") {
                               CUBLAS_TF32_TENSOR_OP_MATH);
 }
 
-TEST_CASE("cublasGemmEx refuses what cuBLAS refuses") {
+TEST_CASE("cublasGemmEx rejects what cuBLAS rejects") {
   const Fresh fresh;
   const Blas blas;
   const DeviceVector<float> x(64);
@@ -135,7 +135,7 @@ TEST_CASE("cublasGemmEx refuses what cuBLAS refuses") {
   CHECK(std::string(cublasGetStatusName(CUBLAS_STATUS_INVALID_VALUE)) == "CUBLAS_STATUS_INVALID_VALUE");
 }
 
-TEST_CASE("a product waits in its stream") {
+TEST_CASE("a product is enqueued on its stream") {
   const Fresh fresh;
   cudaStream_t stream = nullptr;
   REQUIRE_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
@@ -148,7 +148,7 @@ TEST_CASE("a product waits in its stream") {
                          CUDA_R_32F, 1, &beta, y.data(), CUDA_R_32F, 1, CUBLAS_COMPUTE_32F,
                          CUBLAS_GEMM_DEFAULT) == CUBLAS_STATUS_SUCCESS);
   }
-  CHECK(y.host()[0] == 5);  // by the legacy stream, which doesn't wait for this one
+  CHECK(y.host()[0] == 5);  // read by the legacy stream, which does not wait for this one
   REQUIRE_CUDA(cudaStreamSynchronize(stream));
   CHECK(y.host()[0] == 23);
   REQUIRE_CUDA(cudaStreamDestroy(stream));

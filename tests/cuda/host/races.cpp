@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Kernels that lack a barrier, or that take something for one which orders no memory. To be run under ThreadSanitizer,
-// one by one (CMakeLists.txt): each has to be reported. Their twins that have it are in grid.cpp and cluster.cpp, and
-// are not.
+// Kernels with a missing barrier, or with an operation in its place that does not order memory. Run one by one under
+// ThreadSanitizer (CMakeLists.txt): each must be reported. The same kernels with the barrier are in grid.cpp and
+// cluster.cpp, and must not be reported.
 #include "fixture.hpp"
 
 #include <rondo_ptx.cuh>
@@ -27,12 +27,12 @@ __global__ void overwrite_neighbour(float* x) {
   shared[threadIdx.x] = x[threadIdx.x];
   __syncthreads();
   const float other = shared[(threadIdx.x + 1) % blockDim.x];
-  shared[threadIdx.x] = other;  // somebody may still have to read it
+  shared[threadIdx.x] = other;  // another thread may not have read it yet
   __syncthreads();
   x[threadIdx.x] = shared[(threadIdx.x + 1) % blockDim.x];
 }
 
-TEST_CASE("a write after what others read needs a barrier, too", "[.][race-overwrite]") {
+TEST_CASE("a write after reads by other threads requires a barrier", "[.][race-overwrite]") {
   const DeviceVector<float> x(64);
   REQUIRE_CUDA(launch({1, 64, 64 * sizeof(float)}, overwrite_neighbour, x.data()));
 }
@@ -40,11 +40,12 @@ TEST_CASE("a write after what others read needs a barrier, too", "[.][race-overw
 __global__ void neighbour_in_warp(float* x) {
   auto* shared = device::shared_memory<float>();
   shared[threadIdx.x] = x[threadIdx.x];
-  const float other = __shfl_xor_sync(0xffffffff, x[threadIdx.x], 1);  // all have written, but who has seen it?
+  const float other =
+      __shfl_xor_sync(0xffffffff, x[threadIdx.x], 1);  // all have written, but the writes may not be visible
   x[threadIdx.x] = other + shared[threadIdx.x ^ 1];
 }
 
-TEST_CASE("a shuffle orders no memory", "[.][race-warp]") {
+TEST_CASE("a shuffle does not order memory", "[.][race-warp]") {
   const DeviceVector<float> x(32);
   REQUIRE_CUDA(launch({1, 32, 32 * sizeof(float)}, neighbour_in_warp, x.data()));
 }
@@ -56,7 +57,7 @@ __global__ void neighbour_in_grid(float* from, float* to, unsigned* arrived) {
     if (step != 1) {
       device::grid_arrive(arrived, round);
       device::grid_wait(arrived, gridDim.x, round);
-    }  // one is left out
+    }  // one barrier is missing
     float* const other = from;
     from = to;
     to = other;
@@ -80,7 +81,7 @@ __global__ void neighbour_in_cluster(float* x) {
   device::cluster_wait();
 }
 
-TEST_CASE("to have arrived is not to have waited", "[.][race-cluster]") {
+TEST_CASE("arriving at a cluster barrier without waiting is a race", "[.][race-cluster]") {
   const DeviceVector<float> x(2);
   REQUIRE_CUDA(launch({2, 1, sizeof(float), 2}, neighbour_in_cluster, x.data()));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The runtime of the host executor: what is asynchronous, what is checked, what a launch may ask for.
+// The runtime of the host executor: asynchronous work, checks of arguments, limits of launches.
 #include "fixture.hpp"
 
 #include <rondo_ptx.cuh>
@@ -17,14 +17,14 @@ namespace {
 
 __global__ void add(int* x, int value) { *x += value; }
 __global__ void scale(int* x, int value) { *x *= value; }
-__global__ void fails() { host_cuda::fail("as it should"); }
+__global__ void fails() { host_cuda::fail("on purpose"); }
 __global__ void nothing() {}
 
 constexpr std::size_t kInt = sizeof(int);
 
 // ---- copies and streams ---------------------------------------------------------------------------------------------
 
-TEST_CASE("work waits until something waits for it") {
+TEST_CASE("work runs only when something waits for it") {
   const Fresh fresh;
   const Stream stream;
   const DeviceVector<int> x(1);
@@ -36,7 +36,7 @@ TEST_CASE("work waits until something waits for it") {
   int result = -1;
   REQUIRE_CUDA(cudaMemcpyAsync(&result, x.data(), kInt, cudaMemcpyDeviceToHost, stream.handle));
   CHECK(result == -1);
-  CHECK(cudaStreamQuery(stream.handle) == cudaErrorNotReady);  // does one piece of it
+  CHECK(cudaStreamQuery(stream.handle) == cudaErrorNotReady);  // runs one operation
   CHECK(result == -1);
   CHECK(cudaGetLastError() == cudaSuccess);
   REQUIRE_CUDA(cudaStreamSynchronize(stream.handle));
@@ -44,7 +44,7 @@ TEST_CASE("work waits until something waits for it") {
   CHECK(cudaStreamQuery(stream.handle) == cudaSuccess);
 }
 
-TEST_CASE("a loop that only asks comes to its end") {
+TEST_CASE("a loop that polls a stream ends") {
   const Fresh fresh;
   const Stream stream;
   const Event event;
@@ -58,7 +58,7 @@ TEST_CASE("a loop that only asks comes to its end") {
   CHECK(x.host()[0] == 6);
 }
 
-TEST_CASE("pinned memory is read when the stream gets there") {
+TEST_CASE("pinned memory is read when the stream runs the copy") {
   const Fresh fresh;
   const Stream stream;
   const DeviceVector<int> x(1);
@@ -72,7 +72,7 @@ TEST_CASE("pinned memory is read when the stream gets there") {
   REQUIRE_CUDA(cudaFreeHost(pinned));
 }
 
-TEST_CASE("the legacy stream waits for blocking streams, and for no others") {
+TEST_CASE("the legacy stream waits for blocking streams only") {
   const Fresh fresh;
   const Stream blocking(cudaStreamDefault), free(cudaStreamNonBlocking);
   const DeviceVector<int> x(std::vector<int>{1, 1});
@@ -83,7 +83,7 @@ TEST_CASE("the legacy stream waits for blocking streams, and for no others") {
   CHECK(x.host() == std::vector<int>{6, 6});
 }
 
-TEST_CASE("cudaFree and cudaStreamDestroy let the work end first") {
+TEST_CASE("cudaFree and cudaStreamDestroy wait for queued work") {
   const Fresh fresh;
   int result = 0;
   int* x = nullptr;
@@ -104,9 +104,9 @@ TEST_CASE("cudaFree and cudaStreamDestroy let the work end first") {
   REQUIRE_CUDA(cudaFree(x));
 }
 
-TEST_CASE("copies and fills of rectangles leave what is beside them alone") {
+TEST_CASE("copies and fills of rectangles do not change memory outside them") {
   const Fresh fresh;
-  const DeviceVector<int> x(std::vector<int>(15, 7));  // 3 rows, 5 apart
+  const DeviceVector<int> x(std::vector<int>(15, 7));  // 3 rows with pitch 5
   const std::vector<int> rows = {1, 2, 3, 4, 5, 6};    // 3 rows of 2
   REQUIRE_CUDA(cudaMemcpy2DAsync(x.data() + 1, 5 * kInt, rows.data(), 2 * kInt, 2 * kInt, 3, cudaMemcpyHostToDevice));
   CHECK(x.host() == std::vector<int>{7, 1, 2, 7, 7, 7, 3, 4, 7, 7, 7, 5, 6, 7, 7});
@@ -119,7 +119,7 @@ TEST_CASE("copies and fills of rectangles leave what is beside them alone") {
         cudaErrorInvalidPitchValue);
 }
 
-TEST_CASE("both ends of a copy are looked up") {
+TEST_CASE("both addresses of a copy are checked") {
   const Fresh fresh;
   const DeviceVector<int> x(4);
   int host[4] = {};
@@ -133,7 +133,7 @@ TEST_CASE("both ends of a copy are looked up") {
   CHECK(cudaGetLastError() == cudaSuccess);
 }
 
-TEST_CASE("device memory: no more than there is, NaN at first, poisoned for the host") {
+TEST_CASE("device memory is limited, filled with NaN, and poisoned for the host") {
   const Fresh fresh;
   void* pointer = &pointer;
   CHECK(cudaMalloc(&pointer, std::size_t{1} << 40) == cudaErrorMemoryAllocation);
@@ -153,7 +153,7 @@ TEST_CASE("device memory: no more than there is, NaN at first, poisoned for the 
 
 // ---- events ---------------------------------------------------------------------------------------------------------
 
-TEST_CASE("a stream waits for another's event, as it was recorded last") {
+TEST_CASE("a stream waits for the last record of another stream's event") {
   const Fresh fresh;
   const Stream a, b;
   const Event event(cudaEventDisableTiming);
@@ -169,12 +169,13 @@ TEST_CASE("a stream waits for another's event, as it was recorded last") {
   CHECK(x.host()[0] == 1500);
 }
 
-TEST_CASE("events measure time between them once both have happened") {
+TEST_CASE("events measure elapsed time after both have completed") {
   const Fresh fresh;
   const Stream stream;
   const Event start, end, untimed(cudaEventDisableTiming);
   float milliseconds = -1;
-  CHECK(cudaEventElapsedTime(&milliseconds, start.handle, end.handle) == cudaErrorInvalidResourceHandle);  // no record
+  CHECK(cudaEventElapsedTime(&milliseconds, start.handle, end.handle) ==
+        cudaErrorInvalidResourceHandle);  // not recorded
   REQUIRE_CUDA(cudaEventRecord(start.handle, stream.handle));
   REQUIRE_CUDA(launch({.blocks = 500, .threads = 100, .stream = stream.handle}, nothing));
   REQUIRE_CUDA(cudaEventRecord(end.handle, stream.handle));
@@ -189,7 +190,7 @@ TEST_CASE("events measure time between them once both have happened") {
 
 // ---- errors ---------------------------------------------------------------------------------------------------------
 
-TEST_CASE("a kernel's failure comes from the call that waits, stays, and drops what was queued") {
+TEST_CASE("a kernel's failure is reported by the call that waits, is sticky, and discards queued work") {
   const Fresh fresh;
   const Stream stream;
   const DeviceVector<int> x(std::vector<int>{1});
@@ -201,12 +202,12 @@ TEST_CASE("a kernel's failure comes from the call that waits, stays, and drops w
   int* memory = nullptr;
   CHECK(cudaMalloc(&memory, 4) == cudaErrorLaunchFailure);
   CHECK(memory == nullptr);
-  expect(host_cuda::last_failure(), "thread (0, 0, 0) of block (0, 0, 0): as it should");
+  expect(host_cuda::last_failure(), "thread (0, 0, 0) of block (0, 0, 0): on purpose");
   host_cuda::clear_failure();
   CHECK(x.host()[0] == 1);
 }
 
-TEST_CASE("handles are looked up") {
+TEST_CASE("invalid handles are rejected") {
   const Fresh fresh;
   cudaStream_t stream = nullptr;
   REQUIRE_CUDA(cudaStreamCreate(&stream));
@@ -235,10 +236,10 @@ TEST_CASE("grids and blocks have the limits of a GPU") {
   CHECK(launch({dim3(1, 1, 65536), 1}, nothing) == cudaErrorInvalidConfiguration);
 }
 
-template <int>  // one kernel for each test: what is set for a kernel stays
+template <int>  // one kernel per test, since attributes of a kernel persist
 __global__ void asks() {}
 
-TEST_CASE("dynamic shared memory over 48 KB has to be asked for, up to what the device has") {
+TEST_CASE("dynamic shared memory over 48 KB requires an attribute, up to the device's limit") {
   const Fresh fresh;
   CHECK(launch({1, 1, 48 * 1024}, asks<0>) == cudaSuccess);
   CHECK(launch({1, 1, 48 * 1024 + 1}, asks<0>) == cudaErrorInvalidValue);
@@ -254,7 +255,7 @@ TEST_CASE("dynamic shared memory over 48 KB has to be asked for, up to what the 
   CHECK(ask(99 * 1024) == cudaSuccess);
 }
 
-TEST_CASE("clusters: 8 blocks, 16 where asked for, on devices that have them") {
+TEST_CASE("clusters have up to 8 blocks, 16 with an attribute, on devices that support them") {
   const Fresh fresh;
   const auto with_cluster = [](unsigned blocks, unsigned cluster) {
     return launch({.blocks = blocks, .threads = 1, .cluster = cluster}, asks<2>);
@@ -279,7 +280,7 @@ TEST_CASE("a cooperative grid must fit on the device at once") {
   };
   int fit = 0;
   REQUIRE_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, asks<3>, 512, 0));
-  CHECK(fit == 4);  // 2048 threads of a multiprocessor
+  CHECK(fit == 4);  // 2048 threads per multiprocessor
   REQUIRE_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, asks<3>, 512, 120 * 1024));
   CHECK(fit == 1);  // 228 KB
   host_cuda::set_device({9, 0, 2});
@@ -291,7 +292,7 @@ TEST_CASE("a cooperative grid must fit on the device at once") {
   CHECK(cooperative(5, 0) == cudaErrorCooperativeLaunchTooLarge);
 }
 
-TEST_CASE("the device is what set_device says") {
+TEST_CASE("the device has the properties of set_device") {
   const Fresh fresh;
   int value = 0;
   REQUIRE_CUDA(cudaGetDeviceCount(&value));

@@ -19,7 +19,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // ---- formats --------------------------------------------------------------------------------------------------------
 
-/// The value by definition: sign, exponent, fraction.
+/// The value by the definition of the format: sign, exponent, fraction.
 double value_of(std::uint16_t word, int fraction_bits, int exponent_bits) {
   const int bias = (1 << (exponent_bits - 1)) - 1, all_ones = (1 << exponent_bits) - 1;
   const int fraction = word & ((1 << fraction_bits) - 1), exponent = word >> fraction_bits & all_ones;
@@ -40,13 +40,13 @@ void check_widen(int fraction_bits, int exponent_bits) {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("bf16 and fp16: every word has the value that its bits define") {
+TEST_CASE("bf16 and fp16: every bit pattern has its defined value") {
   check_widen<device::Bf16>(7, 8);
   check_widen<device::Fp16>(10, 5);
 }
 
-// Words of one sign are ordered as their values: the nearest to v is at one of both sides of it, and v exactly between
-// two of them, or just beside that, says whether ties go to the even word.
+// Bit patterns of one sign are ordered like their values, so the nearest to v is one of the two on either side. v
+// exactly between two, and just next to that, tests ties to even.
 template <class Format>
 void check_rounding(std::uint16_t largest) {
   unsigned wrong = 0;
@@ -62,7 +62,7 @@ void check_rounding(std::uint16_t largest) {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("bf16 and fp16: rounding is to the nearest, ties to the even") {
+TEST_CASE("bf16 and fp16: rounding is to nearest, ties to even") {
   check_rounding<device::Bf16>(0x7f80 - 1);
   check_rounding<device::Fp16>(0x7c00 - 1);
   CHECK(device::round_to(device::Fp16{}, std::nextafter(65520.0f, 0.0f)) == 0x7bff);
@@ -97,11 +97,11 @@ TEST_CASE("tf32: ten bits after the point, ties away from zero") {
 
 // ---- tiles ----------------------------------------------------------------------------------------------------------
 
-// A (16 x K) and B (K x 8) as matrices; each lane loads its fragment by the tables of the PTX ISA ("Matrix Fragments
+// A (16 x K) and B (K x 8) as matrices; each lane loads its fragment as in the tables of the PTX ISA ("Matrix Fragments
 // for mma.m16n8k16", "… mma.m16n8k8").
 template <class Format, int K>
 __global__ void multiply_matrices(const std::uint32_t* a, const std::uint32_t* b, float* d) {
-  constexpr int values = K / 8;  // of a word: 2, or 1 for tf32
+  constexpr int values = K / 8;  // per word: 2, or 1 for tf32
   const int g = static_cast<int>(threadIdx.x) / 4, t = static_cast<int>(threadIdx.x) % 4;
   const auto word = [&](const std::uint32_t* m, int row, int k) {  // rows of K elements
     return values == 2 ? m[row * K + k] | m[row * K + k + 1] << 16 : m[row * K + k];
@@ -171,7 +171,7 @@ __global__ void multiply_raw(float v, float* d) {
   if (threadIdx.x == 0) *d = tile[0];
 }
 
-TEST_CASE("a float that nobody rounded is cut off by a tf32 product") {
+TEST_CASE("a tf32 product truncates floats that are not rounded") {
   const Fresh fresh;
   const DeviceVector<float> d(1);
   REQUIRE_CUDA(launch({1, 32}, multiply_raw, 1 + 0x1.8p-11f, d.data()));
@@ -183,9 +183,9 @@ __global__ void multiply_in_part() {
   device::multiply_tile(device::Bf16{}, tile, {0, 0, 0, 0}, {0, 0});
 }
 
-TEST_CASE("a tile wants a whole warp") {
+TEST_CASE("a tile product requires a full warp") {
   const Fresh fresh;
-  expect(failure_of(launch({1, 31}, multiply_in_part)), "a whole warp");
+  expect(failure_of(launch({1, 31}, multiply_in_part)), "a full warp");
 }
 
 }  // namespace

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Checks what nvcc made of the kernels, on machines without a GPU too: registers, spills and static shared memory of
-each, and that the instructions are there which the design counts on.
+"""Checks the machine code of the kernels, also on machines without a GPU: registers, spills and static shared memory of
+each, and the presence of the instructions on which the design depends.
 
-Usage: check_kernels.py CUOBJDUMP LIBRONDO_CUDA. Prints the persistent kernels; status 1 with a line for each fault.
+Usage: check_kernels.py CUOBJDUMP LIBRONDO_CUDA. Prints the persistent kernels; on failure one line each, and status 1.
 """
 
 import re
 import subprocess
 import sys
 
-REGISTERS = 255  # what a thread can have
-STACK_BYTES = 64  # of a thread: some words that the compiler keeps by its own choice
-SHARED_BYTES = 3072  # static, without what the driver takes
-RESERVED_BYTES = 1024  # of a block's shared memory, by the driver from sm_90 on; cuobjdump counts it in
+REGISTERS = 255  # maximum per thread
+STACK_BYTES = 64  # per thread: tolerates a few words
+SHARED_BYTES = 3072  # static, without the driver's part
+RESERVED_BYTES = 1024  # per block by the driver, from sm_90 on; included in cuobjdump's figure
 
 
 def run(*command):
@@ -20,7 +20,7 @@ def run(*command):
 
 
 def by_kernel(text, pattern):
-    """{(architecture, mangled name): what follows up to the next kernel}"""
+    """{(architecture, mangled name): text up to the next kernel}"""
     kernels = {}
     architecture, key = 0, None
     for line in text.splitlines():
@@ -36,7 +36,7 @@ def by_kernel(text, pattern):
 
 
 class Kernel:
-    """What the two dumps say of one kernel. Mangled names hold the names of templates as they are."""
+    """One kernel in the two dumps. Mangled names contain the names of template arguments unchanged."""
 
     def __init__(self, architecture, name, resources, code):
         self.architecture, self.name, self.code = architecture, name, code
@@ -55,10 +55,10 @@ class Kernel:
             yield f"{self.uses['REG']} registers"
         if self.uses["STACK"] + self.uses["LOCAL"] > STACK_BYTES:
             yield f"{self.uses['STACK']} bytes of stack and {self.uses['LOCAL']} of local memory"
-        if shared > (0 if self.persistent else SHARED_BYTES):  # the persistent ones' is for the launch to say
+        if shared > (0 if self.persistent else SHARED_BYTES):  # persistent kernels use dynamic shared memory only
             yield f"{shared} bytes of static shared memory"
         if self.cluster and self.architecture < 90:
-            return  # there are no clusters, and nothing in it
+            return  # no clusters: the kernel is empty
         if self.tiles and not self.instructions("HMMA"):
             yield "no tile products (HMMA)"
         if self.persistent and not self.tiles and not self.instructions("FFMA"):
@@ -68,7 +68,7 @@ class Kernel:
         if self.cluster and not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
             yield "no barrier of the cluster (UCGABAR)"
         if self.cluster and not self.instructions(r"ST(AS)?\.(E\.)?(64|128)"):
-            yield "no wide stores into the neighbours' shared memory (ST.E or STAS)"
+            yield "no wide stores to distributed shared memory (ST.E or STAS)"
 
     def __str__(self):
         """persistent TileProduct HalfArithmetic Bf16 ClusterExchange BackwardCells, sm_90"""
@@ -83,7 +83,7 @@ def main():
     cuobjdump, library = sys.argv[1:]
     resources = by_kernel(run(cuobjdump, "--dump-resource-usage", library), r"\s*Function (\S+):")
     code = by_kernel(run(cuobjdump, "--dump-sass", library), r"\s*Function : (\S+)")
-    assert resources.keys() == code.keys(), f"only one of the dumps has {resources.keys() ^ code.keys()}"
+    assert resources.keys() == code.keys(), f"in only one of the dumps:  {resources.keys() ^ code.keys()}"
     kernels = [Kernel(*key, resources[key], code[key]) for key in sorted(resources)]
 
     persistent = [kernel for kernel in kernels if kernel.persistent]
@@ -92,9 +92,9 @@ def main():
         print(f"{kernel}: {uses['REG']} registers, {uses['STACK']} bytes of stack, {kernel.instructions('HMMA')} HMMA, "
               f"{kernel.instructions('FFMA')} FFMA, {kernel.instructions(r'LD[SG]')} loads")
     faults = [f"{kernel}: {fault}" for kernel in kernels for fault in kernel.faults()]
-    for wanted in ("cluster", "grid", "tiles"):  # names may change; then this must
+    for wanted in ("cluster", "grid", "tiles"):  # fails if names change
         if not any(getattr(kernel, wanted) for kernel in persistent):
-            faults.append(f"{library}: no persistent kernel is recognised as one of '{wanted}'")
+            faults.append(f"{library}: no persistent kernel of type '{wanted}' was found")
     print(f"{len(kernels)} kernels, {len(faults)} faults")
     for fault in faults:
         print(f"check_kernels.py: {fault}", file=sys.stderr)

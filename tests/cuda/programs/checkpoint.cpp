@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Checkpoints do not know devices: equal numbers are equal bytes, and what one device wrote the other reads.
+// Checkpoints do not depend on the device: equal values are equal bytes, and either device reads the other's files.
 #include <cmath>
 #include <limits>
 
@@ -55,9 +55,9 @@ struct Training {
   }
 };
 
-/// `From` trains and writes; `To`, which is elsewhere by then, reads, writes the same bytes, and goes on alike.
+/// `From` trains and writes; `To`, with other weights, reads, writes the same bytes, and continues alike.
 template <class Scalar, class From, class To>
-void hand_over() {
+void check_transfer() {
   const TemporaryFolder folder;
   Training<Scalar, From> from;
   Training<Scalar, To> to;
@@ -71,8 +71,8 @@ void hand_over() {
   CHECK(read_bytes(folder / "from").size() > 2000);
   CHECK(read_bytes(folder / "from") == read_bytes(folder / "to"));
   CHECK(to.adam.steps() == 4);
-  // The next loss is a mean of logarithms of softmax over V, of sums of H products, T steps deep; the one after it
-  // has seen the other device's gradients.
+  // The next loss is a mean of logarithms of softmax over V, of sums of H products, T steps deep; the loss after that
+  // depends on the other device's gradients.
   constexpr double bound = 100 * std::numeric_limits<Scalar>::epsilon();
   for (std::uint64_t n = 4; n < 7; ++n) {
     const double wanted = from.step(n);
@@ -82,13 +82,13 @@ void hand_over() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("CUDA: a checkpoint goes from the CPU to a GPU and back", "", float, double) {
+TEMPLATE_TEST_CASE("CUDA: a checkpoint of either device is read by the other", "", float, double) {
   if (!gpu_available()) return;
-  hand_over<TestType, Cpu, Cuda>();
-  hand_over<TestType, Cuda, Cpu>();
+  check_transfer<TestType, Cpu, Cuda>();
+  check_transfer<TestType, Cuda, Cpu>();
 }
 
-TEST_CASE("CUDA: a model on a GPU reads PyTorch's two biases as their sum") {
+TEST_CASE("CUDA: a model on a GPU reads the sum of PyTorch's two biases") {
   if (!gpu_available()) return;
   Rng rng(1);
   Lstm<float, Cuda> lstm({.input = 2, .hidden = 1}, rng);
@@ -103,14 +103,14 @@ TEST_CASE("CUDA: a model on a GPU reads PyTorch's two biases as their sum") {
   CHECK(again.tensors.at("bias_hh_l0").bytes == bytes_of<float>({0, 0, 0, 0}));
 }
 
-TEST_CASE("CUDA: a file that does not fit leaves a GPU's matrix as it was") {
+TEST_CASE("CUDA: a file that does not fit leaves a matrix on a GPU unchanged") {
   if (!gpu_available()) return;
   Rng rng(1);
   Linear<float, Cuda> linear(3, 2, rng), other(3, 4, rng);
   Safetensors before, after, wider;
   add_weights(before, linear);
   add_weights(wider, other);
-  CHECK(complaint_of<file_error>([&] { read_weights(wider, linear); }) ==
+  CHECK(error_message_of<file_error>([&] { read_weights(wider, linear); }) ==
         "tensor weight is 4 x 3, this model wants 2 x 3; tensor bias is 4, this model wants 2");
   add_weights(after, linear);
   CHECK(before.tensors.at("weight").bytes == after.tensors.at("weight").bytes);

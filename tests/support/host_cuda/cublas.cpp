@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Matrix products, queued on the handle's stream. Both factors are first widened to the type of the computation; each
-// element of C is then one sum with k ascending, whatever the shape.
+// Matrix products, enqueued on the handle's stream. Both operands are first converted to the compute type; each element
+// of C is then one sum with k ascending, whatever the shape.
 #include "cublas_v2.h"
 
 #include "number_formats.hpp"
@@ -32,7 +32,7 @@ struct Product {
   bool tf32;
 };
 
-/// op(factor), rows x columns, without gaps.
+/// op(operand), rows x columns, contiguous.
 template <class T, class Stored, class Widen>
 std::vector<T> widened(const Factor& f, std::ptrdiff_t rows, std::ptrdiff_t columns, Widen widen) {
   std::vector<T> result(static_cast<std::size_t>(rows * columns));
@@ -56,7 +56,7 @@ std::vector<T> operand(const Factor& f, int rows, int columns, bool tf32) {
   }
 }
 
-/// sums (rows x kColumns) += a (rows x k, lda) b (k x kColumns, ldb). Four columns share what they read of a.
+/// sums (rows x kColumns) += a (rows x k, lda) b (k x kColumns, ldb). Four columns share the loads of a.
 constexpr int kColumns = 4;
 template <class T>
 void multiply_strip(T* __restrict__ sums, const T* __restrict__ a, std::ptrdiff_t lda, const T* __restrict__ b,
@@ -77,9 +77,8 @@ template <class T>
 void multiply(const Product& p, T alpha, T beta) {
   const std::vector<T> a = operand<T>(p.a, p.m, p.k, p.tf32);
   std::vector<T> b = operand<T>(p.b, p.k, p.n, p.tf32);
-  b.resize(b.size() +
-           static_cast<std::size_t>(kColumns) * static_cast<std::size_t>(p.k));  // so that strips may be whole
-  constexpr int kRows = 256;  // of a strip: its sums stay in the first cache
+  b.resize(b.size() + static_cast<std::size_t>(kColumns) * static_cast<std::size_t>(p.k));  // padded to whole strips
+  constexpr int kRows = 256;  // per strip, so that its sums stay in L1
   std::vector<T> sums(kRows * kColumns);
   auto* c = static_cast<T*>(p.c);
   for (int i0 = 0; i0 < p.m; i0 += kRows) {
@@ -153,7 +152,7 @@ cublasStatus_t cublasGetStream(cublasHandle_t handle, cudaStream_t* stream) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes) {  // which we don't need
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes) {  // ignored
   if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
   return workspace || bytes == 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
 }

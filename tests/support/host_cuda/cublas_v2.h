@@ -7,13 +7,13 @@
 
 #include <cstddef>
 
-#define HOST_CUBLAS_STATUSES(X)                                              \
-  X(CUBLAS_STATUS_SUCCESS, 0, "no error")                                    \
-  X(CUBLAS_STATUS_NOT_INITIALIZED, 1, "no handle")                           \
-  X(CUBLAS_STATUS_ALLOC_FAILED, 3, "out of memory")                          \
-  X(CUBLAS_STATUS_INVALID_VALUE, 7, "an argument is out of range")           \
-  X(CUBLAS_STATUS_EXECUTION_FAILED, 13, "the stream does not take the work") \
-  X(CUBLAS_STATUS_NOT_SUPPORTED, 15, "no such combination of types")
+#define HOST_CUBLAS_STATUSES(X)                                  \
+  X(CUBLAS_STATUS_SUCCESS, 0, "no error")                        \
+  X(CUBLAS_STATUS_NOT_INITIALIZED, 1, "not initialized")         \
+  X(CUBLAS_STATUS_ALLOC_FAILED, 3, "resource allocation failed") \
+  X(CUBLAS_STATUS_INVALID_VALUE, 7, "invalid value")             \
+  X(CUBLAS_STATUS_EXECUTION_FAILED, 13, "execution failed")      \
+  X(CUBLAS_STATUS_NOT_SUPPORTED, 15, "not supported")
 
 #define HOST_CUBLAS_ENUMERATOR(name, value, text) name = value,
 enum cublasStatus_t { HOST_CUBLAS_STATUSES(HOST_CUBLAS_ENUMERATOR) };
@@ -57,8 +57,8 @@ cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::s
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
 cublasStatus_t cublasSetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode);
 
-/// C (m x n) = alpha op(A) (m x k) op(B) (k x n) + beta C, column-major. alpha and beta are of the computation's type,
-/// on the host. A and B: CUDA_R_64F, 32F, 16BF or 16F, both the same; C: 64F with 64F, otherwise 32F.
+/// C (m x n) = alpha op(A) (m x k) op(B) (k x n) + beta C, column-major. alpha and beta have the compute type,
+/// on the host. A and B: CUDA_R_64F, 32F, 16BF or 16F, the same for both; C: 64F for 64F, otherwise 32F.
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
                             const void* alpha, const void* a, cudaDataType a_type, int lda, const void* b,
                             cudaDataType b_type, int ldb, const void* beta, void* c, cudaDataType c_type, int ldc,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// CUDA's language for a C++ compiler: what nvcc would give a .cu file, each word turned into plain C++ or into a call
-// of the executor (host_grid.hpp); and the launch, the one part of the runtime that is a template.
+// CUDA's language extensions for a C++ compiler: keywords and built-in functions of .cu files as plain C++ or as calls
+// of the executor (host_grid.hpp); and kernel launch, the only template of the runtime.
 #pragma once
 
 #include "cuda_runtime_api.h"
@@ -25,8 +25,8 @@
 #define __grid_constant__
 #define __align__(bytes) alignas(bytes)
 #define __constant__ static
-// One place for every block of a grid: right as long as blocks run one after the other, as all do but those of clusters
-// and of cooperative grids, whose kernels keep to dynamic shared memory.
+// __shared__ variables are static, one instance for all blocks. That is correct while blocks run sequentially; those of
+// clusters and of cooperative grids run concurrently, and their kernels use dynamic shared memory only.
 #define __shared__ static
 
 inline constexpr const uint3& threadIdx = host_cuda::here.thread;
@@ -42,26 +42,26 @@ using std::min;
 
 inline void __syncthreads() { host_cuda::sync_block(); }
 inline void __syncwarp(unsigned mask = 0xffffffff) { host_cuda::sync_warp(mask); }
-inline void __threadfence() {}  // one OS thread: what is written is seen
+inline void __threadfence() {}  // one OS thread: writes are visible immediately
 inline void __threadfence_block() {}
 
 namespace host_cuda {
 
-/// A value of any lane of the warp.
+/// Reads a value from any lane of the warp.
 template <class T>
 T shuffle(const char* name, unsigned mask, T value, unsigned from) {
   static_assert(std::is_trivially_copyable_v<T> && (sizeof(T) == 4 || sizeof(T) == 8));
   Registers mine{};
   std::memcpy(mine.data(), &value, sizeof value);
   const auto& all = exchange(name, mask, mine);
-  if (from >= lanes()) fail("a shuffle reads a lane that its warp does not have");
+  if (from >= lanes()) fail("a shuffle reads from a lane outside the warp");
   std::memcpy(&value, all[from].data(), sizeof value);
   return value;
 }
 
 }  // namespace host_cuda
 
-// A lane that would look past its segment of `width` lanes gets its own value back.
+// A lane that would read outside its segment of `width` lanes gets its own value.
 template <class T>
 T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
   const unsigned me = host_cuda::here.lane, w = static_cast<unsigned>(width);
@@ -103,12 +103,12 @@ inline float rsqrtf(float v) { return 1 / std::sqrt(v); }
 
 namespace host_cuda {
 
-/// launch.cpp: checks the configuration and queues the kernel; `call` runs one CUDA thread of it.
+/// launch.cpp: checks the configuration and enqueues the kernel; `call` runs one CUDA thread of it.
 cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> call);
 
 }  // namespace host_cuda
 
-/// The arguments are converted and copied now; each CUDA thread gets copies of its own.
+/// The arguments are converted and copied at the launch; each CUDA thread gets its own copies.
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {

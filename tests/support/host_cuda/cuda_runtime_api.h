@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The part of the CUDA runtime that Rondo calls, for the host executor: names, values and signatures as in toolkit 13,
-// so that one source compiles against either. What each call does here, and where it is stricter than a GPU, is said
-// beside its definition (device.cpp, memory.cpp, streams.cpp, events.cpp, graphs.cpp, launch.cpp).
+// so that the same sources compile against either. The definitions (device.cpp, memory.cpp, streams.cpp, events.cpp,
+// graphs.cpp, launch.cpp) describe what each call does here, and where it is stricter than a GPU.
 #pragma once
 
 #include "vector_types.h"
@@ -10,32 +10,32 @@
 
 #define CUDART_VERSION 13000
 
-// name, value, and what cudaGetErrorString says
-#define HOST_CUDA_ERRORS(X)                                                                             \
-  X(cudaSuccess, 0, "no error")                                                                         \
-  X(cudaErrorInvalidValue, 1, "an argument is out of range")                                            \
-  X(cudaErrorMemoryAllocation, 2, "out of memory")                                                      \
-  X(cudaErrorInvalidConfiguration, 9, "no such grid, block or cluster can be launched")                 \
-  X(cudaErrorInvalidPitchValue, 12, "a pitch is smaller than the width")                                \
-  X(cudaErrorInvalidDevicePointer, 17, "not a pointer to device memory")                                \
-  X(cudaErrorInvalidMemcpyDirection, 21, "no such direction of a copy")                                 \
-  X(cudaErrorInvalidDeviceFunction, 98, "not a kernel")                                                 \
-  X(cudaErrorNoDevice, 100, "there is no device")                                                       \
-  X(cudaErrorInvalidDevice, 101, "there is no device of that number")                                   \
-  X(cudaErrorInvalidResourceHandle, 400, "no such stream, event or graph, or not fit for this")         \
-  X(cudaErrorNotReady, 600, "not finished yet")                                                         \
-  X(cudaErrorLaunchFailure, 719, "a kernel failed: see host_cuda::last_failure()")                      \
-  X(cudaErrorCooperativeLaunchTooLarge, 720, "the blocks of a cooperative grid do not all fit at once") \
-  X(cudaErrorNotSupported, 801, "this device cannot do that")                                           \
-  X(cudaErrorStreamCaptureUnsupported, 900, "not while a stream is captured")                           \
-  X(cudaErrorStreamCaptureInvalidated, 901, "the capture has been invalidated by an earlier error")         \
-  X(cudaErrorStreamCaptureUnmatched, 903, "this stream's capture did not begin here")                   \
-  X(cudaErrorStreamCaptureUnjoined, 904, "a stream that joined the capture has not come back")          \
-  X(cudaErrorStreamCaptureIsolation, 905, "an event from outside the capture")                          \
-  X(cudaErrorStreamCaptureImplicit, 906, "the legacy stream would wait for a stream that is captured")  \
-  X(cudaErrorCapturedEvent, 907, "the event was recorded in a capture")                                 \
-  X(cudaErrorGraphExecUpdateFailure, 910, "the graph has another shape")                                \
-  X(cudaErrorInvalidClusterSize, 912, "no cluster of that size")
+// name, value, text of cudaGetErrorString
+#define HOST_CUDA_ERRORS(X)                                                                                     \
+  X(cudaSuccess, 0, "no error")                                                                                 \
+  X(cudaErrorInvalidValue, 1, "invalid argument")                                                               \
+  X(cudaErrorMemoryAllocation, 2, "out of memory")                                                              \
+  X(cudaErrorInvalidConfiguration, 9, "invalid configuration argument")                                         \
+  X(cudaErrorInvalidPitchValue, 12, "invalid pitch argument")                                                   \
+  X(cudaErrorInvalidDevicePointer, 17, "invalid device pointer")                                                \
+  X(cudaErrorInvalidMemcpyDirection, 21, "invalid copy direction for memcpy")                                   \
+  X(cudaErrorInvalidDeviceFunction, 98, "invalid device function")                                              \
+  X(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                               \
+  X(cudaErrorInvalidDevice, 101, "invalid device ordinal")                                                      \
+  X(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                                             \
+  X(cudaErrorNotReady, 600, "device not ready")                                                                 \
+  X(cudaErrorLaunchFailure, 719, "unspecified launch failure: see host_cuda::last_failure()")                   \
+  X(cudaErrorCooperativeLaunchTooLarge, 720, "too many blocks in cooperative launch")                           \
+  X(cudaErrorNotSupported, 801, "operation not supported")                                                      \
+  X(cudaErrorStreamCaptureUnsupported, 900, "operation not permitted when stream is capturing")                 \
+  X(cudaErrorStreamCaptureInvalidated, 901, "operation failed due to a previous error during capture")          \
+  X(cudaErrorStreamCaptureUnmatched, 903, "capture was not initiated in this stream")                           \
+  X(cudaErrorStreamCaptureUnjoined, 904, "capturing stream has unjoined work")                                  \
+  X(cudaErrorStreamCaptureIsolation, 905, "dependency created on uncaptured work in another stream")            \
+  X(cudaErrorStreamCaptureImplicit, 906, "operation would make the legacy stream depend on a capturing stream") \
+  X(cudaErrorCapturedEvent, 907, "operation not permitted on an event last recorded in a capturing stream")     \
+  X(cudaErrorGraphExecUpdateFailure, 910, "the graph update changes the topology")                              \
+  X(cudaErrorInvalidClusterSize, 912, "invalid cluster size")
 
 #define HOST_CUDA_ENUMERATOR(name, value, text) name = value,
 enum cudaError { HOST_CUDA_ERRORS(HOST_CUDA_ENUMERATOR) };
@@ -91,7 +91,7 @@ enum cudaDeviceAttr {
   cudaDevAttrReservedSharedMemoryPerBlock = 111,
   cudaDevAttrClusterLaunch = 120
 };
-struct cudaDeviceProp {  // what is asked of it, by the names of the real one
+struct cudaDeviceProp {  // the used members of CUDA's struct
   char name[256];
   std::size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
   std::size_t reservedSharedMemPerBlock;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The device that the executor pretends to be, and the errors of calls. Figures of the architectures: CUDA Programming
-// Guide, "Technical Specifications per Compute Capability".
+// The simulated device, and the last error of calls. Figures of the architectures: CUDA Programming Guide, "Technical
+// Specifications per Compute Capability".
 #include "device_limits.hpp"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ DeviceLimits limits() {
   const Device& d = state().device;
   const int capability = 10 * d.major + d.minor;
   DeviceLimits l;
-  const bool large = capability == 80 || (capability >= 90 && capability < 120);  // data centre, not desktop
+  const bool large = capability == 80 || (capability >= 90 && capability < 120);  // data centre GPUs
   l.shared_of_multiprocessor = std::size_t{capability >= 90 && large ? 228u : large ? 164u : 100u} << 10;
   l.threads_of_multiprocessor = large ? 2048 : 1536;
   l.blocks_of_multiprocessor = large ? 32 : capability == 86 ? 16 : 24;

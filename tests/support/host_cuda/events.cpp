@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Events: marks in the work of a stream, for which the host, other streams and captures wait.
+// Events: positions in the work of a stream, for which the host, other streams and captures wait.
 #include "runtime_state.hpp"
 
 namespace host_cuda {
 
 namespace {
 
-/// The stream has done all that the event stands for; true also for one that was never recorded.
+/// Whether the stream has completed all work before the event; true if the event was never recorded.
 bool complete(const CUevent_st& event) {
   return !event.stream || !find(event.stream) || event.stream->done >= event.after;
 }
@@ -16,7 +16,8 @@ cudaError_t check(cudaEvent_t event) {
   return event->capture ? cudaErrorCapturedEvent : cudaSuccess;
 }
 
-/// A stream that waits for an event of a capture takes part in it; one that had left its origin has come back.
+/// A stream that waits for an event of a capture takes part in it. If the event follows all work of its own stream,
+/// that stream has no unjoined work.
 cudaError_t wait_in_capture(CUstream_st& stream, const CUevent_st& event) {
   if (!event.capture) {
     stream.capture->invalidated = true;

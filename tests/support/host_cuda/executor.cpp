@@ -22,7 +22,7 @@ struct Cancelled {};  // thrown through a kernel that must end because another t
 std::string text(uint3 v) { return concat('(', v.x, ", ", v.y, ", ", v.z, ')'); }
 std::string text(const Thread& t) { return concat("thread ", text(t.index), " of block ", text(t.block->index)); }
 
-/// 0 … count-1 as the order wants them; a shuffle's seed moves on.
+/// 0 … count-1 in the given order; a shuffle advances its seed.
 std::vector<std::uint32_t> sequence(Order& order, std::size_t count) {
   std::vector<std::uint32_t> places(count);
   std::iota(places.begin(), places.end(), 0u);
@@ -54,7 +54,7 @@ Fibre& Executor::idle_fibre() {
   return *fibre;
 }
 
-/// The running fibre lets the next thread go on, or the host where nobody can.
+/// Switches from the running fibre to the next ready thread, or to the host if there is none.
 void Executor::yield_to_next() {
   Fibre* next = main_;
   if (Thread* thread = ready_.pop()) {
@@ -72,8 +72,8 @@ void Executor::yield_to_next() {
   from.switch_to(*next);
 }
 
-/// What each fibre does all its life: one CUDA thread after another. Where the next one has not begun it takes the
-/// fibre that was put back last, this one, so that a kernel without barriers runs on one stack without a switch.
+/// Main loop of a fibre: runs CUDA threads one after another. A thread that has not started uses the fibre that became
+/// idle last, which is this one: a kernel without barriers runs on one stack without a switch.
 void Executor::fibre_body() {
   for (;;) {
     Thread& thread = *running_;
@@ -90,7 +90,7 @@ void Executor::fibre_body() {
     thread.finished = true;
     --thread.block->running;
     --unfinished_;
-    // To ThreadSanitizer two CUDA threads on one fibre would be one after the other, and never race.
+    // ThreadSanitizer would regard two CUDA threads on one fibre as ordered, and miss their races.
     (thread_sanitizer() ? resting_ : idle_).push_back(current_);
     yield_to_next();
   }
@@ -123,7 +123,7 @@ void Executor::open_block(Block& block, std::size_t cluster, unsigned rank) {
   block.running = threads.x * threads.y * threads.z;
   block.barrier.open("__syncthreads()", block.running, true);
   block.shared = static_cast<unsigned char*>(::operator new(grid_->shared_bytes, kSharedAlignment));
-  std::memset(block.shared, 0xff, grid_->shared_bytes);  // NaN in every format: what nobody wrote shows
+  std::memset(block.shared, 0xff, grid_->shared_bytes);  // NaN in every format reveals uninitialised reads
 
   const auto number = static_cast<std::size_t>(&block - blocks_.data());
   Warp* warp = &warps_[number * ((block.running + kWarp - 1) / kWarp)] - 1;
@@ -162,7 +162,7 @@ void Executor::open_group(std::size_t first_cluster, std::size_t clusters) {
   }
   grid_barrier_.open("the grid's barrier", static_cast<unsigned>(threads_.size()), false);
   unfinished_ = threads_.size();
-  if (thread_sanitizer()) {  // to which memory belongs to the fibre that allocates it: none does
+  if (thread_sanitizer()) {  // it attributes memory to the allocating fibre: allocate it here
     resting_.reserve(threads_.size());
     while (idle_.size() < threads_.size()) add_fibre();
   }
@@ -175,10 +175,10 @@ void Executor::open_group(std::size_t first_cluster, std::size_t clusters) {
 
 void Executor::run_group() {
   release(&begin_clock_);
-  yield_to_next();  // comes back when nobody can go on
+  yield_to_next();  // returns when no thread can run
   if (unfinished_ > 0) {
     if (!failure_) failure_ = describe_deadlock();
-    for (Thread& thread : threads_)  // out of the kernel, by exception, so that it destroys what it made
+    for (Thread& thread : threads_)  // leave the kernel by an exception, which runs destructors
       if (!thread.finished) ready_.push(thread);
     yield_to_next();
   }
@@ -224,7 +224,7 @@ void Executor::run(const Grid& grid, const std::function<void()>& kernel) {
   if (failure_) throw KernelError(*failure_);
 }
 
-/// Names a barrier that somebody waits at, and somebody who has not come.
+/// Names a barrier where a thread waits, and a thread that has not arrived there.
 std::string Executor::describe_deadlock() const {
   const auto waiting = std::find_if(threads_.begin(), threads_.end(), [](const Thread& t) { return t.waits; });
   const Barrier& barrier = *waiting->waits;
@@ -239,8 +239,8 @@ std::string Executor::describe_deadlock() const {
     return belongs && t.waits != &barrier;
   });
   return concat("deadlock: ", barrier.name, " in block ", text(block.index), ": ", barrier.arrived, " of ",
-                barrier.members, " threads came; ", text(*missing), missing->finished ? " has finished" : " waits at ",
-                missing->finished ? "" : missing->waits->name);
+                barrier.expected, " threads arrived; ", text(*missing),
+                missing->finished ? " has finished" : " waits at ", missing->finished ? "" : missing->waits->name);
 }
 
 }  // namespace host_cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The executor behind host_grid.hpp: it makes the CUDA threads of a group of blocks that are alive together, and passes
-// the OS thread from one to the next until all are done or none can go on.
+// The executor behind host_grid.hpp: it creates the CUDA threads of a group of blocks that run concurrently, and
+// switches the OS thread between them until all have finished or none can continue.
 #pragma once
 
 #include "grid_threads.hpp"
@@ -51,20 +51,20 @@ class Executor {
   const std::function<void()>* kernel_ = nullptr;
   std::optional<std::string> failure_;
 
-  // The group: blocks that are alive together.
+  // The group: blocks that run concurrently.
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
   std::vector<Block> blocks_;
   std::vector<Cluster> clusters_;
   Barrier grid_barrier_;
-  // ThreadSanitizer's, from the host to the group and back: with one for both, threads would learn of each other.
+  // ThreadSanitizer's clocks, from the host to the group and back: a single one would order the threads of the group.
   char begin_clock_ = 0, end_clock_ = 0;
 
   Thread* running_ = nullptr;
   Queue ready_;
   std::size_t unfinished_ = 0;
 
-  Fibre* main_ = nullptr;  // who called run
+  Fibre* main_ = nullptr;  // the caller of run
   Fibre* current_ = nullptr;
   std::vector<std::unique_ptr<Fibre>> fibres_;
   std::vector<Fibre*> idle_, resting_;  // resting: idle once the group has ended

@@ -11,9 +11,9 @@
 
 #if !defined(HOST_CUDA_UCONTEXT)
 
-// void host_cuda_swap_stack(void** leave, void* take): what the System V ABI asks a function to preserve goes onto the
-// stack that is left, whose pointer is noted in *leave; then the same comes off the stack that is taken up. `ret` lands
-// where that one called from. swapcontext does as much, with a system call for the signal mask each time.
+// void host_cuda_swap_stack(void** leave, void* take): pushes the callee-saved registers (System V ABI) onto the
+// current stack, stores its pointer in *leave, switches to the stack `take` and pops its registers; `ret` returns to
+// the caller there. swapcontext does the same, with a system call for the signal mask.
 asm(R"(
   .text
   .globl host_cuda_swap_stack
@@ -60,16 +60,16 @@ Fibre::Fibre(std::size_t stack_bytes, void (*body)()) : body_(body) {
   mapped_bytes_ = bytes_ + page;
   mapping_ = mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping_ == MAP_FAILED) throw std::bad_alloc();
-  mprotect(mapping_, page, PROT_NONE);  // a stack that grows too deep ends in a fault, not in its neighbour
+  mprotect(mapping_, page, PROT_NONE);  // a stack overflow causes a fault
   bottom_ = static_cast<char*>(mapping_) + page;
   if (thread_sanitizer()) tsan_fibre_ = __tsan_create_fiber(0);
 #if !defined(HOST_CUDA_UCONTEXT)
-  // As if `enter` had been called with nothing to return to, and had then swapped away: six registers below its
-  // address.
+  // The state of a function that was called at `enter` without a return address and then swapped away: six registers
+  // below its address.
   auto** top = reinterpret_cast<void**>(static_cast<char*>(mapping_) + mapped_bytes_);
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(&Fibre::enter);
-  stack_pointer_ = top - 6;  // a new mapping is zero
+  stack_pointer_ = top - 6;  // a new mapping contains zeros
 #else
   getcontext(&context_);
   context_.uc_stack.ss_sp = const_cast<void*>(bottom_);
@@ -82,7 +82,7 @@ Fibre::Fibre(std::size_t stack_bytes, void (*body)()) : body_(body) {
 Fibre::~Fibre() {
   if (!mapping_) return;
   if (thread_sanitizer()) __tsan_destroy_fiber(tsan_fibre_);
-  unpoison(bottom_, bytes_);  // whoever is given these addresses next
+  unpoison(bottom_, bytes_);  // for the next user of these addresses
   munmap(mapping_, mapped_bytes_);
 }
 
@@ -100,7 +100,7 @@ void Fibre::switch_to(Fibre& to) {
   arrive();
 }
 
-void Fibre::arrive() {  // and learns the bounds of the stack that was left: the OS thread's is known in no other way
+void Fibre::arrive() {  // receives the bounds of the previous stack: those of the OS thread's are not known otherwise
   if (address_sanitizer()) __sanitizer_finish_switch_fiber(fake_stack_, &left->bottom_, &left->bytes_);
 }
 

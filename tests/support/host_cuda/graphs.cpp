@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Stream capture and graphs: work on a stream that is captured is kept, not run; a graph is that work in the order in
-// which the host gave it, which respects every dependency between the streams that took part.
+// Stream capture and graphs: work on a captured stream is recorded, not run; a graph is that work in the order of the
+// host's calls, which respects every dependency between the streams involved.
 #include "runtime_state.hpp"
 
 using namespace host_cuda;
@@ -61,8 +61,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   });
 }
 
-/// Here all graphs of the same number of nodes have the same shape; a GPU also compares what the nodes do and depend
-/// on.
+/// Here graphs with the same number of nodes have the same topology; a GPU also compares the type of nodes and their
+/// dependencies.
 cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph, cudaGraphExecUpdateResultInfo* result) {
   return call([&] {
     if (!executable || !graph || !result) return cudaErrorInvalidValue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a group of living CUDA threads consists of, for the executor alone: threads, the queues that they stand in, the
-// barriers at which they meet, warps, blocks and clusters.
+// The data structures of a group of CUDA threads, for the executor only: threads, their queues, barriers, warps, blocks
+// and clusters.
 #pragma once
 
 #include "fibre.hpp"
@@ -20,17 +20,17 @@ struct Thread {
   unsigned lane = 0;
   Warp* warp = nullptr;
   Block* block = nullptr;
-  Fibre* fibre = nullptr;          // none before its first turn
-  Thread* next = nullptr;          // in the one queue where it stands
-  const Barrier* waits = nullptr;  // where, if it does
+  Fibre* fibre = nullptr;          // null before it first runs
+  Thread* next = nullptr;          // in the queue that contains it; there is at most one
+  const Barrier* waits = nullptr;  // null: not waiting
   struct Arrival {
     unsigned ticket = 0;
     bool valid = false;
-  } at_cluster, at_grid;  // between arriving there and waiting
+  } at_cluster, at_grid;  // state between arrive and wait
   bool finished = false;
 };
 
-/// First in, first out, except for those who push in at the front; linked through the threads themselves.
+/// First in, first out, with prepend for priority; linked through the threads themselves.
 struct Queue {
   Thread* first = nullptr;
   Thread* last = nullptr;
@@ -50,14 +50,14 @@ struct Queue {
     if (thread) first = thread->next;
     return thread;
   }
-  void prepend(Queue& other) {  // and empties it
+  void prepend(Queue& other) {  // empties `other`
     if (!other.first) return;
     other.last->next = first;
     if (!first) last = other.last;
     first = other.first;
     other.first = nullptr;
   }
-  void append(Queue& other) {  // and empties it
+  void append(Queue& other) {  // empties `other`
     if (!other.first) return;
     (first ? last->next : first) = other.first;
     last = other.last;
@@ -65,27 +65,27 @@ struct Queue {
   }
 };
 
-/// Meets again and again: each round has a number, the ticket, which arriving gives and waiting takes.
+/// A reusable barrier: each round has a number, the ticket, which arrive returns and wait takes.
 struct Barrier {
   const char* name = "";
-  unsigned members = 0, arrived = 0, round = 0;
+  unsigned expected = 0, arrived = 0, round = 0;
   bool within_block = false;
   Queue waiting;
-  // ThreadSanitizer's clocks of even and odd rounds. With one for both, a thread slow to leave would also learn of what
-  // quicker ones have done since, and races would go unseen; two rounds ahead of it nobody can be.
+  // ThreadSanitizer's clocks of even and odd rounds. With a single one a thread slow to leave would also be ordered
+  // after later accesses of faster threads, and races would be missed. No thread can be two rounds ahead.
   std::array<char, 2> clocks{};
 
   void open(const char* what, unsigned count, bool of_block) {
-    name = what, members = count, arrived = 0, round = 0;
+    name = what, expected = count, arrived = 0, round = 0;
     within_block = of_block;
     waiting = {};
   }
-  /// The last one to come sends the waiting ones to `ready`. Those of one block go before all others: a block runs as
-  /// far as it can before the next one does, so that a barrier of the cluster or of the grid that is missing shows.
+  /// The last thread to arrive moves the waiting ones to `ready`. Those of one block are put first: a block runs as far
+  /// as it can before the next one does, so that a missing barrier of the cluster or of the grid becomes visible.
   unsigned arrive(Queue& ready, bool orders_memory) {
     const unsigned ticket = round;
     if (orders_memory) release(&clocks[ticket % 2]);
-    if (++arrived == members) {
+    if (++arrived == expected) {
       arrived = 0;
       ++round;
       within_block ? ready.prepend(waiting) : ready.append(waiting);
@@ -97,7 +97,7 @@ struct Barrier {
 struct Warp {
   Barrier barrier;
   unsigned lanes = 0;
-  std::array<std::array<Registers, 32>, 2> shown;  // of even and odd rounds
+  std::array<std::array<Registers, 32>, 2> published;  // of even and odd rounds
 };
 
 struct Cluster {

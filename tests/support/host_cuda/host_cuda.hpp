@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What tests say to the host executor beside CUDA's own calls; set_order is in host_grid.hpp.
+// Control of the host executor by tests, beyond CUDA's own calls; set_order is in host_grid.hpp.
 #pragma once
 
 #include "host_grid.hpp"
@@ -13,18 +13,18 @@ struct Device {
   int multiprocessors = 8;
 };
 
-/// What the device pretends to be, from now on.
+/// Sets the properties of the simulated device.
 void set_device(Device device);
 
-/// In what order streams work that nothing orders: `lazy`, the one that is waited for alone; `others_first`, all others
-/// before it, the newest first. What needs an order and does not ask for it gives something else in one of them.
+/// Order of the work of streams that are not ordered by events: `lazy` runs only the stream that is waited for,
+/// `others_first` runs all others before it, the newest first. Missing dependencies change results in one of them.
 enum class Streams { lazy, others_first };
 void set_streams(Streams order);
 
-/// What went wrong in a kernel, copy or product that came back as cudaErrorLaunchFailure; empty before that.
+/// The failure of a kernel, copy or product behind a cudaErrorLaunchFailure; empty if there was none.
 std::string last_failure();
 
-/// Forgets the failure, which on a GPU would stay until the process ends, and all work that is still queued.
+/// Clears the failure, which on a GPU would persist until the process ends, and all work that is still queued.
 void clear_failure();
 
 }  // namespace host_cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What kernels call: which barrier each call means, and what it may not be asked.
+// The functions that kernels call: the barrier that each uses, and checks of invalid use.
 #include "host_grid.hpp"
 
 #include "executor.hpp"
@@ -42,7 +42,7 @@ void wait_cluster() {
 
 void arrive_grid() {
   if (!executor.grid().cooperative) fail("grid_arrive() in a launch that is not cooperative");
-  sync_block();  // the real one tells the grid once for each block
+  sync_block();  // the GPU's version arrives once per block
   arrive(executor.grid_barrier(), executor.self().at_grid, "a second grid_arrive() before grid_wait()");
 }
 
@@ -52,7 +52,7 @@ namespace {
 
 Warp& check_collective(const char* collective, unsigned mask) {
   Warp& warp = *executor.self().warp;
-  if (mask != 0xffffffffu) fail("a warp collective of fewer than all lanes");
+  if (mask != 0xffffffffu) fail("a warp collective without all lanes");
   if (warp.barrier.arrived > 0 && std::strcmp(warp.barrier.name, collective) != 0)
     throw KernelError(concat(collective, " while other lanes of the warp are at ", warp.barrier.name));
   warp.barrier.name = collective;
@@ -65,10 +65,10 @@ void sync_warp(unsigned mask) { executor.synchronise(check_collective("__syncwar
 
 const std::array<Registers, 32>& exchange(const char* collective, unsigned mask, const Registers& mine) {
   Warp& warp = check_collective(collective, mask);
-  auto& shown = warp.shown[warp.barrier.round % 2];
-  shown[here.lane] = mine;
+  auto& published = warp.published[warp.barrier.round % 2];
+  published[here.lane] = mine;
   executor.synchronise(warp.barrier, false);
-  return shown;
+  return published;
 }
 
 unsigned lanes() { return executor.self().warp->lanes; }
@@ -76,11 +76,11 @@ unsigned lanes() { return executor.self().warp->lanes; }
 void* peer_address(void* mine, std::size_t bytes, unsigned rank) {
   const Block& block = *executor.self().block;
   const auto offset = static_cast<std::size_t>(static_cast<unsigned char*>(mine) - block.shared);
-  if (rank >= here.cluster_blocks) fail("store_peer(): no block of that rank in the cluster");
+  if (rank >= here.cluster_blocks) fail("store_peer(): no block of this rank in the cluster");
   if (offset > executor.grid().shared_bytes || bytes > executor.grid().shared_bytes - offset)
     fail("store_peer(): the address is not in this block's dynamic shared memory");
   const Block& peer = block.cluster->blocks[rank];
-  if (peer.running == 0) fail("store_peer(): that block has finished, its shared memory is gone");
+  if (peer.running == 0) fail("store_peer(): the block has finished and its shared memory is freed");
   return peer.shared + offset;
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The executor: a grid of blocks of CUDA threads, run as fibres on one OS thread, always in the same order. A thread
-// runs until it ends or waits at a barrier. Blocks run one after the other; those of a cluster, or of a cooperative
-// grid, are alive together. What a GPU would leave to chance is chosen here (`Order`), what it would hang on is told
+// runs until it ends or waits at a barrier. Blocks run sequentially; those of a cluster, or of a cooperative grid, run
+// concurrently. The order, undefined on a GPU, is selected here (`Order`); a deadlock, which would hang a GPU, is
+// reported
 // (`KernelError`).
 //
-// To ThreadSanitizer each CUDA thread is a thread, ordered only by the barriers that it passes: a build with
-// -fsanitize=thread reports races in shared memory and, within a block, a cluster or a cooperative grid, in device
-// memory. Blocks that run one after the other are ordered for it, as their static shared memory is one place here; what
-// they do to each other shows by comparing orders.
+// To ThreadSanitizer each CUDA thread is a thread, ordered only by its barriers: a build with -fsanitize=thread reports
+// races in shared memory and, within a block, a cluster or a cooperative grid, in device memory. Blocks that run
+// sequentially are ordered for it, as they share static shared memory here; their races become visible by comparing
+// orders.
 #pragma once
 
 #include "vector_types.h"
@@ -20,8 +21,8 @@
 
 namespace host_cuda {
 
-/// In which order threads, blocks and clusters get their first turn; at a barrier they queue as they came. A kernel is
-/// right only if it gives the same numbers in every order.
+/// The order in which threads, blocks and clusters first run; at a barrier they queue in order of arrival. A kernel is
+/// correct only if its results are the same in every order.
 struct Order {
   static const Order ascending, descending;
   static constexpr Order shuffled(std::uint64_t seed) { return {Kind::shuffled, seed}; }
@@ -33,25 +34,25 @@ struct Order {
 inline constexpr Order Order::ascending{Kind::ascending, 0};
 inline constexpr Order Order::descending{Kind::descending, 0};
 
-/// For every kernel that runs from now on.
+/// For all kernels that run from now on.
 void set_order(Order order);
 
-/// A kernel that can't go on: a barrier at which somebody is missing, a collective of half a warp, an exception.
+/// A kernel that cannot continue: a barrier with a missing thread, a collective without all lanes, an exception.
 struct KernelError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 struct Grid {
-  dim3 blocks, threads;      // of the grid; of a block
-  dim3 cluster;              // blocks of a cluster; divides `blocks`
-  bool cooperative = false;  // all blocks alive together
+  dim3 blocks, threads;      // per grid; per block
+  dim3 cluster;              // blocks per cluster; divides `blocks`
+  bool cooperative = false;  // all blocks run concurrently
   std::size_t shared_bytes = 0;
 };
 
-/// Calls `kernel` once for every thread of the grid. Throws KernelError; all threads have left the kernel by then.
+/// Calls `kernel` once for every thread of the grid. Throws KernelError; all threads have left the kernel before that.
 void run_grid(const Grid& grid, const std::function<void()>& kernel);
 
-// ---- what the running CUDA thread sees ------------------------------------------------------------------------------
+// ---- state of the running CUDA thread -------------------------------------------------------------------------------
 
 struct ThreadContext {
   uint3 thread{}, block{};
@@ -70,17 +71,18 @@ void wait_cluster();
 void arrive_grid();
 void wait_grid();
 
-/// Registers of one lane, as many as any warp collective takes.
+/// Registers of one lane, enough for any warp collective.
 using Registers = std::array<std::uint32_t, 6>;
 
-/// Every lane of the warp shows its registers and sees those of all. Like a shuffle it orders no memory. The reference
-/// holds until the lane's next collective.
+/// Every lane of the warp publishes its registers and reads those of all. Like a shuffle it does not order memory. The
+/// reference is valid until the lane's next collective.
 const std::array<Registers, 32>& exchange(const char* collective, unsigned mask, const Registers& mine);
 
-/// Lanes of this warp: 32, fewer in the last one of a block whose size is no multiple of that.
+/// Lanes of this warp: 32, or fewer in the last warp of a block.
 unsigned lanes();
 
-/// The place in the shared memory of the cluster's block `rank` that corresponds to `mine` (of `bytes`) in ours.
+/// The address in the shared memory of the cluster's block `rank` that corresponds to `mine` (of `bytes`) in this
+/// block's.
 void* peer_address(void* mine, std::size_t bytes, unsigned rank);
 
 [[noreturn]] void fail(const char* what);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Launches: what a GPU would refuse is refused here, with the same errors. Registers aren't known to the executor: it
-// counts what fits on a multiprocessor by threads, blocks and dynamic shared memory alone.
+// Launches: rejected with the same errors as on a GPU. The executor has no registers: occupancy depends on threads,
+// blocks and dynamic shared memory only.
 #include "cuda_runtime.h"
 #include "device_limits.hpp"
 
@@ -15,7 +15,7 @@ struct KernelAttributes {
   std::size_t dynamic_shared = DeviceLimits::shared_of_block;
   bool large_clusters = false;
 };
-std::map<const void*, KernelAttributes> attributes;  // of kernels for which something was set
+std::map<const void*, KernelAttributes> attributes;  // of kernels with attributes set
 
 KernelAttributes attributes_of(const void* kernel) {
   const auto found = attributes.find(kernel);
@@ -29,7 +29,7 @@ bool within(const dim3& d, const int (&most)[3]) {
   return fits(d.x, most[0]) && fits(d.y, most[1]) && fits(d.z, most[2]);
 }
 
-std::size_t blocks_that_fit(std::size_t threads, std::size_t shared) {  // on one multiprocessor
+std::size_t blocks_that_fit(std::size_t threads, std::size_t shared) {  // per multiprocessor
   const DeviceLimits l = limits();
   const std::size_t whole_warps = (threads + 31) / 32 * 32;
   return std::min({static_cast<std::size_t>(l.threads_of_multiprocessor) / whole_warps,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Device memory is heap memory of exactly the size asked for, filled with 0xff (NaN in every format). AddressSanitizer
-// sees what runs over its end, and, as it is poisoned except while device work runs, any host code that follows a
-// device pointer. Copies follow the runtime: to the device from pageable memory, the source is taken when the call is
-// made; all else happens when the stream gets there. Stricter than a GPU: both ends are looked up, and must be what
-// `kind` says.
+// Device memory is heap memory of exactly the requested size, filled with 0xff (NaN in every format). AddressSanitizer
+// detects accesses past its end and, since it is poisoned except while device work runs, host code that dereferences a
+// device pointer. Copies follow the runtime: to the device from pageable memory, the source is read during the call;
+// otherwise when the stream runs the copy. Stricter than a GPU: both addresses must match `kind`.
 #include "device_limits.hpp"
 #include "sanitizers.hpp"
 
@@ -33,7 +32,7 @@ struct Allocations {
     ::operator delete (memory, std::align_val_t{alignment});
     return true;
   }
-  /// Bytes from `memory` to the end of the allocation that it lies in.
+  /// Bytes from `memory` to the end of its allocation.
   std::optional<std::size_t> room(const void* memory) const {
     const auto* at = static_cast<const char*>(memory);
     auto next = bytes.upper_bound(at);
@@ -48,14 +47,14 @@ Allocations device_memory{{}, 256};
 Allocations pinned_memory{{}, 4096};
 int accesses = 0;
 
-/// `rows` of `width` bytes, `pitch` apart.
+/// `rows` of `width` bytes with stride `pitch`.
 struct Area {
   char* at;
   std::size_t pitch, width, rows;
 
   std::size_t span() const { return pitch * (rows - 1) + width; }
   bool on_device() const { return device_memory.room(at).has_value(); }
-  bool fits() const {  // host memory isn't known to us
+  bool fits() const {  // host memory cannot be checked
     const auto room = device_memory.room(at);
     return !room || span() <= *room;
   }
@@ -128,7 +127,7 @@ cudaError_t cudaFree(void* pointer) {
   return call([&] {
     if (!pointer) return cudaSuccess;
     if (const cudaError_t error = refuse_in_capture()) return error;
-    const cudaError_t error = drain();  // and free even then: nobody asks again
+    const cudaError_t error = drain();  // free in any case: the caller will not repeat the call
     if (const auto room = device_memory.room(pointer)) unpoison(pointer, *room);
     return device_memory.remove(pointer) ? error : cudaErrorInvalidValue;
   });
@@ -162,7 +161,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
-  return cudaMemcpyAsync(to, from, bytes, kind, nullptr);  // the legacy stream's work is done when the call returns
+  return cudaMemcpyAsync(to, from, bytes, kind, nullptr);  // work of the legacy stream completes during the call
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {

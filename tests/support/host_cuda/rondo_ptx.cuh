@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The host's form of cuda/ptx/rondo_ptx.cuh: the same functions, with the executor in place of PTX. What each promises
-// is said there.
+// The host's implementation of cuda/ptx/rondo_ptx.cuh: the same functions, with the executor in place of PTX. See there
+// for their specification.
 #pragma once
 
 #include "cuda_runtime.h"
@@ -17,7 +17,7 @@ __device__ T* shared_memory() {
   return static_cast<T*>(host_cuda::here.shared);
 }
 
-// One OS thread has one view of memory.
+// One OS thread: memory is always coherent.
 template <class T>
 __device__ T load_l2(const T* from) {
   static_assert(sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
@@ -60,12 +60,12 @@ __device__ inline float round_to(Tf32, float v) { return host_cuda::round_to_tf3
 
 namespace detail {
 
-// A fragment's words as PTX lays them out. Lane 4g + t holds of A the rows g (words 0, 2) and g + 8 (1, 3), of B the
-// column g, of D the rows g and g + 8 at columns 2t and 2t + 1. Words 0 and 1 of A and word 0 of B belong to the lower
-// half of K, the others to the upper; in that half, lane t's word is the t-th, of two 16-bit values or of one of 32.
+// Layout of fragments as in PTX. Lane 4g + t has rows g (words 0, 2) and g + 8 (1, 3) of A, column g of B, and of D
+// rows g and g + 8 at columns 2t and 2t + 1. Words 0 and 1 of A and word 0 of B belong to the lower half of K, the
+// others to the upper; in each half, lane t has the t-th word, with two 16-bit values or one 32-bit value.
 
 template <class Format>
-struct Words {  // two values in a word, the lower bits first
+struct Words {  // two values per word, the lower bits first
   static constexpr int values = 2;
   static float value(std::uint32_t word, int i) {
     return widen(Format{}, static_cast<std::uint16_t>(word >> (16 * i)));
@@ -77,12 +77,12 @@ struct Words<Tf32> {
   static float value(std::uint32_t word, int) { return host_cuda::truncate_to_tf32(word); }
 };
 
-/// Products are exact in float; they are added to d one by one, k ascending. A tensor core adds in an order and with
-/// roundings of its own.
+/// Products are exact in float; they are added to d in order, k ascending. A tensor core has a different order and
+/// different rounding.
 template <class Format>
 void multiply_tile(const char* name, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   const auto& warp = host_cuda::exchange(name, 0xffffffff, {a[0], a[1], a[2], a[3], b[0], b[1]});
-  if (host_cuda::lanes() != 32) host_cuda::fail("multiply_tile() needs a whole warp");
+  if (host_cuda::lanes() != 32) host_cuda::fail("multiply_tile() requires a full warp");
   const unsigned g = host_cuda::here.lane / 4, t = host_cuda::here.lane % 4;
   const auto *left = &warp[4 * g], *right = &warp[4 * (2 * t)];  // four lanes for a row of A; for a column of B
   for (unsigned half = 0; half < 2; ++half)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the runtime share: one lock around every call, one failure that sticks, the queues of the streams.
+// Shared state of the runtime: one lock around every call, one sticky failure, the queues of the streams.
 #pragma once
 
 #include "cuda_runtime_api.h"
@@ -20,7 +20,7 @@ namespace host_cuda {
 
 using Work = std::function<void()>;
 
-/// A capture in progress; also what it leaves behind: work in an order that respects every dependency, the host's.
+/// A capture in progress, and its result: work in the order of the host's calls, which respects every dependency.
 struct Capture {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   cudaStream_t origin = nullptr;
@@ -31,19 +31,19 @@ struct Capture {
 }  // namespace host_cuda
 
 struct CUstream_st {
-  std::uint64_t number = 0;      // of those made
-  bool waits_for_legacy = true;  // and the legacy stream for it
+  std::uint64_t number = 0;      // order of creation
+  bool waits_for_legacy = true;  // and the legacy stream waits for it
   std::deque<host_cuda::Work> queue;
-  std::uint64_t submitted = 0, done = 0;        // pieces of work since the stream was made
-  std::shared_ptr<host_cuda::Capture> capture;  // while it takes part in one
-  std::size_t captured = 0;                     // pieces of work that it has put in
-  bool joined = true;                           // nothing of it that the others don't wait for
+  std::uint64_t submitted = 0, done = 0;        // operations since the stream was created
+  std::shared_ptr<host_cuda::Capture> capture;  // while it takes part in a capture
+  std::size_t captured = 0;                     // operations that it has added to it
+  bool joined = true;                           // the capture's other streams wait for all of its work
 };
 
 struct CUevent_st {
   bool timed = true;
-  cudaStream_t stream = nullptr;  // of the last record; null: none yet
-  std::uint64_t after = 0;        // complete when that stream has done so many
+  cudaStream_t stream = nullptr;  // of the last record; null: never recorded
+  std::uint64_t after = 0;        // complete when that stream has done so many operations
   std::shared_ptr<host_cuda::Capture> capture;
   std::size_t captured = 0;                                     // the stream's, when it was recorded
   std::shared_ptr<std::chrono::steady_clock::time_point> time;  // written when the record runs
@@ -53,7 +53,8 @@ struct CUgraph_st {
   std::vector<host_cuda::Work> nodes;
 };
 struct CUgraphExec_st {
-  std::shared_ptr<const std::vector<host_cuda::Work>> nodes;  // launches that are queued keep theirs over an update
+  std::shared_ptr<const std::vector<host_cuda::Work>>
+      nodes;  // queued launches keep their nodes when the graph is updated
 };
 
 namespace host_cuda {
@@ -65,7 +66,7 @@ struct State {
   cudaError_t sticky = cudaSuccess;
   std::string failure;
   CUstream_st legacy;
-  std::set<cudaStream_t> streams;  // made and not destroyed
+  std::set<cudaStream_t> streams;  // created and not destroyed
   std::uint64_t streams_made = 0;
   std::set<cudaEvent_t> events;
 };
@@ -74,7 +75,7 @@ State& state();
 /// The calling OS thread's last error, for cudaGetLastError.
 cudaError_t& last_error();
 
-/// Around every call of the runtime: one at a time, its error remembered.
+/// Wraps every call of the runtime: takes the lock, stores the error.
 template <class Body>
 cudaError_t call(Body&& body) {
   const std::lock_guard guard(state().lock);
@@ -88,20 +89,20 @@ cudaError_t call(Body&& body) {
   return error;
 }
 
-/// Null for a handle of no living stream; the legacy stream for 0.
+/// Null for an invalid handle; the legacy stream for 0.
 CUstream_st* find(cudaStream_t stream);
 
-/// At the stream's end: in its queue, or in the graph that it is being captured into.
+/// Appends work to the stream's queue, or to the graph into which it is captured.
 cudaError_t submit(cudaStream_t stream, Work work);
-/// Runs the stream's work until so many pieces are done; returns what sticks.
+/// Runs the stream's work until so many operations are done; returns the sticky error.
 cudaError_t advance(CUstream_st& stream, std::uint64_t until);
-/// All work of all streams.
+/// Runs all work of all streams.
 cudaError_t drain();
 
-/// For calls that a capture does not allow: invalidates those in progress, and says so.
+/// For calls that a capture does not allow: invalidates captures in progress, and returns the error.
 cudaError_t refuse_in_capture();
 
-/// Device memory may be touched while one of these lives.
+/// Device memory may be accessed while an object of this class exists.
 class DeviceAccess {
  public:
   DeviceAccess();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the executor tells AddressSanitizer and ThreadSanitizer. The functions belong to their runtimes; they are
-// declared weak, so that one that is not linked is a null pointer, and the same text serves every build.
+// Calls of AddressSanitizer and ThreadSanitizer by the executor. The functions belong to their runtimes; they are
+// declared weak and are null if not linked, so that the same code works in every build.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ namespace host_cuda {
 inline bool address_sanitizer() { return __asan_poison_memory_region != nullptr; }
 inline bool thread_sanitizer() { return __tsan_create_fiber != nullptr; }
 
-/// What this thread did until now comes before what others do after `acquire` of the same address.
+/// Earlier accesses of this thread are ordered before accesses of others after `acquire` of the same address.
 inline void release(void* address) {
   if (thread_sanitizer()) __tsan_release(address);
 }
@@ -31,7 +31,7 @@ inline void acquire(void* address) {
   if (thread_sanitizer()) __tsan_acquire(address);
 }
 
-/// Any access between the two is reported.
+/// Any access between poison and unpoison is reported.
 inline void poison(const void* memory, std::size_t bytes) {
   if (address_sanitizer()) __asan_poison_memory_region(memory, bytes);
 }

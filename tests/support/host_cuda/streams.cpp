@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Streams. Work is queued and runs when something waits for it and no sooner, so that what forgets to wait
-// finds old values or, under AddressSanitizer, memory that has died. The legacy stream (0) works at once, after all
-// that streams without cudaStreamNonBlocking still have to do. A failure drops all queued work and sticks.
+// Streams. Work is queued and runs only when something waits for it, so that code without the necessary wait finds old
+// values or, under AddressSanitizer, freed memory. The legacy stream (0) runs immediately, after all queued work of
+// streams without cudaStreamNonBlocking. A failure discards all queued work and is sticky.
 #include "runtime_state.hpp"
 
 #include <exception>
@@ -17,7 +17,7 @@ void for_each_stream(Function&& function) {
   for (CUstream_st* stream : state().streams) function(*stream);
 }
 
-/// All work of the other streams, the newest first.
+/// Runs all work of the other streams, the newest first.
 void advance_others(const CUstream_st& than) {
   std::vector<CUstream_st*> others(state().streams.begin(), state().streams.end());
   std::sort(others.begin(), others.end(), [](auto* a, auto* b) { return a->number > b->number; });
@@ -176,7 +176,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
       return cudaErrorStreamCaptureUnsupported;
     }
     if (s->queue.empty()) return state().sticky;
-    const cudaError_t error = advance(*s, s->done + 1);  // so that a loop that asks comes to its end
+    const cudaError_t error = advance(*s, s->done + 1);  // so that a polling loop ends
     return error != cudaSuccess ? error : cudaErrorNotReady;
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CUDA's small vectors, with the alignment that its 8 and 16 byte loads ask for, and dim3.
+// CUDA's small vector types, with the alignment of its 8 and 16 byte loads, and dim3.
 #pragma once
 
 #define HOST_CUDA_VECTORS(T, name, align2, align4)                      \

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Everything that a level computes: no include guard. The including file has opened a namespace that holds the level's
-// registers (registers.inl), `kTileColumns` and `dot_pairs(a, b, c)` = c + a0 b0 + a1 b1 for words of two bfloat16.
+// The kernels of one level: no include guard. The including file has opened a namespace that holds the level's
+// registers (registers.inl), `kTileColumns` and `dot_pairs(a, b, c)` = c + a0 b0 + a1 b1 for packed elements of two
+// bfloat16.
 
-// Each builds on those before it.
+// The order matters: each file uses those before it.
 // clang-format off
 #include <rondo/cpu/kernels/products.inl>
 #include <rondo/cpu/kernels/pack.inl>

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// bfloat16, the upper half of a float: rounding to it, pairing, and the product of pairs where the machine has no
+// bfloat16, the upper half of a float: rounding, packing in pairs, and the product of pairs for CPUs without an
 // instruction for it. No include guard, no includes. Needs vector.inl.
 
 typedef std::uint16_t HalfVector __attribute__((vector_size(sizeof(Vector) / 2)));
 typedef std::uint16_t UnalignedHalfVector __attribute__((vector_size(sizeof(Vector) / 2), aligned(2), may_alias));
 
-/// The bits of v with its lower half rounded off, to nearest and ties to even; a not-a-number stays one.
+/// The bits of v rounded to bfloat16, to nearest and ties to even, in the upper halves; NaN stays NaN.
 [[gnu::always_inline]] inline UintVector round_to_bf16(Vector v) {
   const UintVector bits = reinterpret_cast<UintVector>(v);
   const UintVector rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   return (v == v ? rounded : (bits | 0x400000u)) & 0xffff0000u;
 }
 
-/// Words whose low half is `even` and whose high half is `odd`.
+/// Packed elements with `even` in the low half and `odd` in the high half.
 [[gnu::always_inline]] inline UintVector pair(Vector even, Vector odd) {
   return (round_to_bf16(even) >> 16) | round_to_bf16(odd);
 }
 
-/// c + a0 b0 + a1 b1, for levels without an instruction: both halves as floats.
+/// c + a0 b0 + a1 b1 for levels without an instruction: converts both halves to float.
 [[gnu::always_inline]] inline Vector dot_pairs_as_floats(Vector a, Vector b, Vector c) {
   const UintVector a_word = reinterpret_cast<UintVector>(a), b_word = reinterpret_cast<UintVector>(b);
   c = multiply_add(reinterpret_cast<Vector>(a_word << 16), reinterpret_cast<Vector>(b_word << 16), c);
@@ -25,7 +25,7 @@ typedef std::uint16_t UnalignedHalfVector __attribute__((vector_size(sizeof(Vect
                       c);
 }
 
-/// `count` floats as bfloat16 that follow each other, as the words of neighbouring k do.
+/// Converts `count` floats to contiguous bfloat16; read as packed elements they pair neighbouring k.
 inline void to_bf16(const float* from, long count, std::uint16_t* to) {
   long i = 0;
   for (; i + kLanes <= count; i += kLanes)
@@ -36,8 +36,8 @@ inline void to_bf16(const float* from, long count, std::uint16_t* to) {
   std::memcpy(to + i, &last, static_cast<std::size_t>(count - i) * sizeof(std::uint16_t));
 }
 
-/// Rows [first, last) of neighbouring columns paired: word (k, i) of `to` joins a(i, 2k) and a(i, 2k + 1); zero past
-/// the last column.
+/// Packs pairs of neighbouring columns, rows [first, last): element (k, i) of `to` holds a(i, 2k) and a(i, 2k + 1),
+/// with zero past the last column.
 inline void pair_columns(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
                          long last) {
   for (long j = 0; j < columns; j += 2, a += 2 * a_column, to += to_row) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What is computed number by number: softmax of a column, Adam, sums of squares. For every level: no include guard, no
-// includes. Needs vector.inl, and lstm.inl's ways to memory.
+// Element-wise kernels and reductions: softmax of a column, Adam, sums of squares. For every level: no include guard,
+// no includes. Needs vector.inl and the vector accessors of recurrent.inl.
 //
-// Sums have kSpan parts at every level, part i of the elements i, i + kSpan, ..., which are then added two by two: AVX2
-// and AVX-512 find the same bits.
+// At every level a sum has kSpan partial sums, partial sum i over the elements i, i + kSpan, ..., which are then added
+// as a tree: AVX2 and AVX-512 give bit-identical results.
 
 inline constexpr long kSpan = 16;
 inline constexpr int kSpanVectors = kSpan / kLanes;
 
-/// f(memory, i, part) for each vector of [0, count); elements i, i + 1, ... belong to vector `part` of a span.
+/// f(accessor, i, part) for each vector of [0, count); elements i, i + 1, ... belong to vector `part` of a span.
 template <class F>
 [[gnu::always_inline]] inline void for_each_vector(long count, F&& f) {
   long i = 0;
@@ -23,13 +23,13 @@ template <class F>
   }
 }
 
-/// `v` as read, with `rest` in the lanes that were not.
+/// v with inactive lanes set to `rest`.
 [[gnu::always_inline]] inline Vector with_rest(FullVector, Vector v, float) { return v; }
 [[gnu::always_inline]] inline Vector with_rest(PartialVector memory, Vector v, float rest) {
   return first_lanes(memory.lanes) ? v : broadcast(rest);
 }
 
-/// combine over all parts of a span, as a tree.
+/// Reduces all parts of a span by `combine`, as a tree.
 template <class V, int N, class F>
 [[gnu::always_inline]] inline auto reduce(const V (&parts)[N], F&& combine) {
   using Number = std::remove_cvref_t<decltype(parts[0][0])>;
@@ -43,13 +43,13 @@ template <class V, int N, class F>
   return values[0];
 }
 
-/// e^x for x <= 0, zero below -87.
+/// e^x for x <= 0; zero below -87.
 [[gnu::always_inline]] inline Vector exp_not_positive(Vector x) {
   const Power e = power_of_two(x, kLog2E);
   return x < broadcast(-87.0f) ? Vector{} : multiply_add(e.scale, e.rest, e.scale);
 }
 
-/// See ElementwiseKernels. A column stays in the first-level cache from its maximum to its last scaling.
+/// See ElementwiseKernels. A column stays in L1 from the search for its maximum to the final scaling.
 inline SoftmaxTotal softmax(const float* z, long count, float scale, float* d) {
   constexpr float kLowest = -std::numeric_limits<float>::infinity();
   Vector highest[kSpanVectors], total[kSpanVectors] = {};
@@ -77,8 +77,10 @@ inline SoftmaxTotal softmax(const float* z, long count, float scale, float* d) {
 
 /// See ElementwiseKernels.
 inline void adam(const AdamConstants& s, long count, float* w, const float* g, float* m, float* v) {
-  const Vector one_minus_beta1 = broadcast(s.one_minus_beta1), one_minus_beta2 = broadcast(s.one_minus_beta2), step_size = broadcast(s.step_size), epsilon = broadcast(s.epsilon),
-               inv_bias_correction2_sqrt = broadcast(s.inv_bias_correction2_sqrt), weight_decay_factor = broadcast(s.weight_decay_factor);
+  const Vector one_minus_beta1 = broadcast(s.one_minus_beta1), one_minus_beta2 = broadcast(s.one_minus_beta2),
+               step_size = broadcast(s.step_size), epsilon = broadcast(s.epsilon),
+               inv_bias_correction2_sqrt = broadcast(s.inv_bias_correction2_sqrt),
+               weight_decay_factor = broadcast(s.weight_decay_factor);
   for_each_vector(
       count, [&](auto memory, long i, int) __attribute__((always_inline)) {
         const Vector gradient = memory.read(g + i);
@@ -94,7 +96,7 @@ inline void adam(const AdamConstants& s, long count, float* w, const float* g, f
 
 typedef double DoubleVector __attribute__((vector_size(sizeof(Vector))));
 
-/// Half of v's lanes as doubles.
+/// Half of v's lanes, converted to double.
 template <int First, std::size_t... I>
 [[gnu::always_inline]] inline DoubleVector half(Vector v, std::index_sequence<I...>) {
   return __builtin_convertvector(__builtin_shufflevector(v, v, (First + I)...), DoubleVector);

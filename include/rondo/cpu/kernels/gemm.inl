@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: MIT
-// The inner product kernel of every level: no include guard, no includes. Needs vector.inl and the level's products.
+// The GEMM micro-kernel of every level: no include guard, no includes. Needs vector.inl and the level's products.
 //
-// A product P multiplies words: of Fp32 a word is one float, of Bf16 it is two bfloat16 that belong to neighbouring k.
-// A is packed in panels of 4 vectors of rows: for each k the panel's rows lie together. A tile of 4 vectors x N columns
-// of C stays in registers while k runs: load N words of B, each broadcast over a vector, then for each of the 4 vectors of
-// A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k, whatever the
-// tile: its bits depend neither on how many columns stand beside it nor on who computes them.
+// A product P multiplies packed elements: one float for Fp32, two bfloat16 of neighbouring k for Bf16. A is packed in
+// panels of 4 vectors of rows: for each k the panel's rows are contiguous. A tile of 4 vectors x N columns of C stays
+// in registers during the loop over k: load N elements of B, each broadcast to a vector, then for each of the 4 vectors
+// of A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k: its result
+// depends neither on the tile's shape and the number of columns nor on the thread that computes it.
 
-/// Memory that is wanted soon: `step` bytes further for each k, from `at` on; the same line again and again, where step
-/// is 0.
+/// Prefetch address, advanced by `step` bytes per k; with step 0 it is always the same line.
 struct Prefetch {
   const char* at;
   long step;
 };
 
-/// While tile `index` of a panel of `depth` computes, a quarter of the next panel, of M vectors, comes nearer; after
-/// four all of it has. `next` may be null: nothing is wanted, but something must be named.
+/// Prefetches a quarter of the next panel, of M vectors, during tile `index` of a panel of `depth`; four tiles prefetch
+/// all of it. If `next` is null, prefetches `here`, which is harmless.
 template <int M>
 [[gnu::always_inline]] inline Prefetch prefetch_quarter(const void* next, long index, long depth, const void* here) {
-  constexpr long kBytes = M * kLanes;  // a quarter of a k's words, four bytes each
+  constexpr long kBytes = M * kLanes;  // a quarter of the bytes per k
   const bool wanted = next != nullptr && index < 4;
   return {wanted ? static_cast<const char*>(next) + index * depth * kBytes : static_cast<const char*>(here),
           wanted ? kBytes : 0};
 }
 
-/// sum[j][m] += A's panel * B's column j. `a_step`: words from one k to the next in A.
+/// sum[j][m] += A's panel * B's column j. `a_step`: distance of consecutive k in A, in packed elements.
 template <class P, int M, int N>
 [[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const typename P::Packed* a, long a_step,
                                               Operand<typename P::Packed> b, Prefetch prefetch) {
@@ -42,7 +41,7 @@ template <class P, int M, int N>
   }
 }
 
-/// f(width, first) for tiles of at most kTileColumns columns and nearly equal width; `width` is an integral constant.
+/// f(width, first) for tiles of at most kTileColumns columns and almost equal width; `width` is an integral constant.
 template <class F>
 [[gnu::always_inline]] inline void for_each_tile(long columns, F&& f) {
   const long tiles = (columns + kTileColumns - 1) / kTileColumns;
@@ -72,7 +71,7 @@ template <class F>
   }
 }
 
-/// The same in tiles of kTileColumns columns and of one alone: edges are not worth a body for every width.
+/// The same in tiles of kTileColumns columns and of one: edges do not justify an instance for every width.
 template <class F>
 [[gnu::always_inline]] inline void for_each_edge_tile(long columns, F&& f) {
   long j = 0;
@@ -80,15 +79,16 @@ template <class F>
   for (; j < columns; ++j) f(std::integral_constant<int, 1>{}, j);
 }
 
-/// Vector m of a column of C lies at place m.
+/// Vector m of a column of C is at position m.
 struct ContiguousPlacement {
   static constexpr int at(int m) { return m; }
 };
 
-/// One tile of C, M vectors of rows x N columns. Vector m of a column lies at Placement::at(m) * c.vector.
+/// One tile of C, M vectors of rows x N columns. Vector m of a column is at Placement::at(m) * c.vector.
 template <class P, int M, int N, class Placement>
-[[gnu::always_inline]] inline void tile(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
-                                        InitialAccumulator init, Output c, Prefetch prefetch) {
+[[gnu::always_inline]] inline void tile(long depth, const typename P::Packed* a, long a_step,
+                                        Operand<typename P::Packed> b, InitialAccumulator init, Output c,
+                                        Prefetch prefetch) {
   Vector sum[N][M];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
@@ -102,8 +102,7 @@ template <class P, int M, int N, class Placement>
     for (int m = 0; m < M; ++m) store(c.data + j * c.column + Placement::at(m) * c.vector, sum[j][m]);
 }
 
-/// Asks for the first of `count` columns that a tile of N will write, M vectors each: they come while another tile
-/// computes.
+/// Prefetches the first of `count` columns that a tile of N will write, M vectors each, while another tile computes.
 template <int M, int N, class Placement>
 [[gnu::always_inline]] inline void prefetch_tile(Output c, long count) {
   const long columns = count < N ? count : N;
@@ -112,24 +111,24 @@ template <int M, int N, class Placement>
     for (int m = 0; m < M; ++m) __builtin_prefetch(c.data + j * c.column + Placement::at(m) * c.vector, 1);
 }
 
-/// M vectors of rows of C against all columns. `next`: the panel that comes after this one, or null.
+/// M vectors of rows of C times all columns. `next`: the panel to prefetch, or null.
 template <class P, int M, class Placement = ContiguousPlacement>
-inline void tile_row(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b, InitialAccumulator init,
-                  Output c, long columns, const void* next = nullptr) {
+inline void tile_row(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
+                     InitialAccumulator init, Output c, long columns, const void* next = nullptr) {
   long index = 0;
   for_each_tile(
       columns, [&](auto width, long j) __attribute__((always_inline)) {
         constexpr int N = decltype(width)::value;
         prefetch_tile<M, N, Placement>(c.from_column(j + N), columns - j - N);
         tile<P, M, N, Placement>(depth, a, a_step, b.from_column(j), init.from_column(j), c.from_column(j),
-                             prefetch_quarter<M>(next, index++, depth, a));
+                                 prefetch_quarter<M>(next, index++, depth, a));
       });
 }
 
-/// As tile_row, but of each vector only the first `lanes` rows are C's: they go by way of a buffer.
+/// As tile_row, but only the first `lanes` rows of each vector belong to C: results go through a temporary buffer.
 template <class P, int M, class Placement = ContiguousPlacement>
-inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b, InitialAccumulator init,
-                       Output c, long columns, long lanes) {
+inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
+                          InitialAccumulator init, Output c, long columns, long lanes) {
   alignas(64) float edge[kTileColumns * M * kLanes];
   const Output to_edge{edge, M * kLanes, kLanes};
   for_each_edge_tile(columns, [&](auto width, long first) {
@@ -142,7 +141,7 @@ inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, 
         for (long i = 0; i < kLanes; ++i) at[i] = from && i < lanes ? from[i] : 0.0f;
       }
     tile<P, M, N, ContiguousPlacement>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
-                           prefetch_quarter<M>(nullptr, 0, 0, a));
+                                       prefetch_quarter<M>(nullptr, 0, 0, a));
     for (int j = 0; j < N; ++j)
       for (int m = 0; m < M; ++m)
         for (long i = 0; i < lanes; ++i)
@@ -150,7 +149,7 @@ inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, 
   });
 }
 
-/// One panel of C, `rows` of its kPanelRows rows, against all columns.
+/// One panel of C, `rows` of its kPanelRows rows, all columns.
 template <class P>
 inline void panel(long rows, long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
                   InitialAccumulator init, Output c, long columns, const void* next = nullptr) {
@@ -164,51 +163,51 @@ inline void panel(long rows, long depth, const typename P::Packed* a, long a_ste
   if (r < rows) tile_row_edge<P, 1>(depth, a + r, a_step, b, init.from_row(r), c.from_row(r), columns, rows - r);
 }
 
-/// C = init + packed A * B, in blocks of k that leave a panel's part and B's in the second-level cache.
+/// C = init + packed A * B, in blocks of k such that the block of a panel and of B fit in L2.
 template <class P>
 inline void multiply_packed(long rows, long depth, const typename P::Packed* packed, Operand<typename P::Packed> b,
                             InitialAccumulator init, Output c, long columns) {
   constexpr long kDepth = 512;
   init.vector = c.vector = kLanes;
   for (long k = 0; k < depth || k == 0; k += kDepth) {
-    const long deep = depth - k < kDepth ? depth - k : kDepth;
+    const long block_depth = depth - k < kDepth ? depth - k : kDepth;
     for (long r = 0; r < rows; r += kPanelRows) {
       const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
-      panel<P>(count, deep, packed + r * depth + k * kPanelRows, kPanelRows, b.from_row(k),
+      panel<P>(count, block_depth, packed + r * depth + k * kPanelRows, kPanelRows, b.from_row(k),
                k == 0 ? init.from_row(r) : c.from_row(r).as_initial_accumulator(), c.from_row(r), columns,
                r + kPanelRows < rows ? packed + (r + kPanelRows) * depth + k * kPanelRows : nullptr);
     }
   }
 }
 
-/// C += op(A) * B, where A is used once: panels are packed on the stack, as deep as fits there, and swept over as many
-/// columns as leave B's part in the second-level cache.
+/// C += op(A) * B for an A that is used once: panels are packed on the stack, in blocks of k that fit there, and of
+/// columns such that B's block fits in L2.
 inline void multiply(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
                      long c_column, long columns) {
   constexpr long kDepth = 65536 / 4 / kPanelRows;  // 64 KiB
   constexpr long kColumns = 512;
   alignas(64) float packed[kDepth * kPanelRows];
   for (long j = 0; j < columns; j += kColumns) {
-    const long wide = columns - j < kColumns ? columns - j : kColumns;
+    const long block_columns = columns - j < kColumns ? columns - j : kColumns;
     for (long r = 0; r < rows; r += kPanelRows) {
       const long count = rows - r < kPanelRows ? rows - r : kPanelRows;
       const Output at{c + r + j * c_column, c_column, kLanes};
       for (long k = 0; k < depth; k += kDepth) {
-        const long deep = depth - k < kDepth ? depth - k : kDepth;
+        const long block_depth = depth - k < kDepth ? depth - k : kDepth;
         const float* const a_at = a + r * row_step + k * k_step;
         const Operand<float> b_at = b.from_column(j).from_row(k);
-        if (row_step == 1 && wide < 8 && count == kPanelRows) {  // too few columns to be worth packing for
-          panel<Fp32>(count, deep, a_at, k_step, b_at, at.as_initial_accumulator(), at, wide);
+        if (row_step == 1 && block_columns < 8 && count == kPanelRows) {  // packing would cost more than it saves
+          panel<Fp32>(count, block_depth, a_at, k_step, b_at, at.as_initial_accumulator(), at, block_columns);
         } else {
-          pack_panel(count, deep, a_at, row_step, k_step, packed);
-          panel<Fp32>(count, deep, packed, kPanelRows, b_at, at.as_initial_accumulator(), at, wide);
+          pack_panel(count, block_depth, a_at, row_step, k_step, packed);
+          panel<Fp32>(count, block_depth, packed, kPanelRows, b_at, at.as_initial_accumulator(), at, block_columns);
         }
       }
     }
   }
 }
 
-/// sum += the columns of a, one after the other, for `rows` rows of a panel.
+/// sum += the sum of the columns of a, in order, for `rows` rows of a panel.
 inline void add_columns(long rows, long columns, const float* a, long a_column, float* sum) {
   if (rows == kPanelRows) {
     Vector total[4];

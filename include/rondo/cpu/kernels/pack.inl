@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Packing the left factor of a product, for every level: no include guard, no includes. Needs vector.inl.
+// Packing of a product's left operand, for every level: no include guard, no includes. Needs vector.inl.
 //
 // A panel holds, for each k, M vectors of rows: to[(k * M + m) * kLanes + i]. In a panel of rows M is 4 and the vectors
-// follow each other; in a panel of gates they are the M gates of one vector of units, which lie H rows apart.
+// are consecutive rows; in a panel of gates they are the M gates of one vector of units, H rows apart.
 
 inline constexpr long kPanelRows = 4 * kLanes;
 
-/// The lanes of a or b: where lane & Step is 0 a's lane i and b's lane i - Step elsewhere; or a's i + Step and b's i.
+/// Merges lanes of a and b. Low half: a's lane i where lane & Step is 0, else b's lane i - Step. High half: a's lane
+/// i + Step there, else b's lane i.
 template <int Step, std::size_t... I>
 [[gnu::always_inline]] inline Vector interleave_low(Vector a, Vector b, std::index_sequence<I...>) {
   return __builtin_shufflevector(a, b, (I & Step ? kLanes + I - Step : I)...);
@@ -16,7 +17,7 @@ template <int Step, std::size_t... I>
   return __builtin_shufflevector(a, b, (I & Step ? kLanes + I : I + Step)...);
 }
 
-/// kLanes x kLanes floats in registers: rows become columns, one bit of the index after the other.
+/// Transposes kLanes x kLanes floats in registers, one bit of the index at a time.
 template <int Step = 1>
 [[gnu::always_inline]] inline void transpose(Vector (&rows)[kLanes]) {
   constexpr auto lanes = std::make_index_sequence<kLanes>{};
@@ -30,7 +31,8 @@ template <int Step = 1>
   if constexpr (2 * Step < kLanes) transpose<2 * Step>(rows);
 }
 
-/// One vector of a panel of M, `lanes` rows of it and zeros: to[k * M * kLanes + i] = a[i * row_step + k * k_step].
+/// Packs one vector of a panel of M, `lanes` rows of it, then zeros: to[k * M * kLanes + i] = a[i * row_step + k *
+/// k_step].
 template <int M>
 inline void pack_vector(long lanes, long depth, const float* a, long row_step, long k_step, float* to) {
   constexpr long kRows = M * kLanes;
@@ -46,12 +48,12 @@ inline void pack_vector(long lanes, long depth, const float* a, long row_step, l
     for (long i = 0; i < kLanes; ++i) to[k * kRows + i] = i < lanes ? a[i * row_step + k * k_step] : 0.0f;
 }
 
-/// A panel whose vector m begins at row m * vector_rows of op(A) and has lanes[m] rows.
+/// Packs a panel whose vector m begins at row m * vector_rows of op(A) and has lanes[m] rows.
 template <int M>
 inline void pack_vectors(const long (&lanes)[M], long depth, const float* a, long row_step, long k_step,
                          long vector_rows, float* to) {
   if (row_step == 1 && lanes[0] == kLanes &&
-      lanes[M - 1] == kLanes) {  // all at once: a page is visited once for each k
+      lanes[M - 1] == kLanes) {  // all vectors at once, so that each page is accessed once per k
     for (long k = 0; k < depth; ++k)
 #pragma GCC unroll 4
       for (int m = 0; m < M; ++m) store(to + (k * M + m) * kLanes, load(a + k * k_step + m * vector_rows));
@@ -61,7 +63,7 @@ inline void pack_vectors(const long (&lanes)[M], long depth, const float* a, lon
     pack_vector<M>(lanes[m], depth, a + m * vector_rows * row_step, row_step, k_step, to + m * kLanes);
 }
 
-/// Rows [0, rows) of op(A) as one panel of rows, zero past the last.
+/// Packs rows [0, rows) of op(A) as one panel of rows, zero past the last.
 inline void pack_panel(long rows, long depth, const float* a, long row_step, long k_step, float* to) {
   long lanes[4];
   for (int m = 0; m < 4; ++m) {
@@ -71,7 +73,7 @@ inline void pack_panel(long rows, long depth, const float* a, long row_step, lon
   pack_vectors<4>(lanes, depth, a, row_step, k_step, kLanes, to);
 }
 
-/// Units [u, u + kLanes) of M gates as one panel; op(A) has M * hidden rows.
+/// Packs units [u, u + kLanes) of M gates as one panel; op(A) has M * hidden rows.
 template <int M>
 inline void pack_gate_panel(long hidden, long u, long depth, const float* a, long row_step, long k_step, float* to) {
   const long left = hidden - u < kLanes ? hidden - u : kLanes;
@@ -80,7 +82,8 @@ inline void pack_gate_panel(long hidden, long u, long depth, const float* a, lon
   pack_vectors<M>(lanes, depth, a + u * row_step, row_step, k_step, hidden, to);
 }
 
-/// pack_floats(k, depth, to) writes the floats of one panel of M vectors from k on: as they are, or rounded and paired.
+/// pack_floats(k, depth, to) writes the floats of one panel of M vectors from k on. They are stored unchanged, or
+/// rounded and paired.
 template <class P, int M, class PackFloats>
 inline void pack_elements(long depth, typename P::Packed* to, PackFloats&& pack_floats) {
   if constexpr (std::is_same_v<P, Fp32>) {
@@ -89,10 +92,10 @@ inline void pack_elements(long depth, typename P::Packed* to, PackFloats&& pack_
     constexpr long kDepth = 64, kRows = M * kLanes;
     alignas(64) float floats[(kDepth + 1) * kRows];
     for (long k = 0; k < depth; k += kDepth) {
-      const long deep = depth - k < kDepth ? depth - k : kDepth;
-      pack_floats(k, deep, floats);
-      std::memset(floats + deep * kRows, 0, kRows * sizeof(float));  // where the last k has no neighbour
-      for (long q = 0; q < deep; q += 2, to += kRows)
+      const long block_depth = depth - k < kDepth ? depth - k : kDepth;
+      pack_floats(k, block_depth, floats);
+      std::memset(floats + block_depth * kRows, 0, kRows * sizeof(float));  // zero padding of an odd depth
+      for (long q = 0; q < block_depth; q += 2, to += kRows)
         for (long i = 0; i < kRows; i += kLanes) {
           const float* const at = floats + q * kRows + i;
           store(to + i, reinterpret_cast<Vector>(pair(load(at), load(at + kRows))));
@@ -101,21 +104,23 @@ inline void pack_elements(long depth, typename P::Packed* to, PackFloats&& pack_
   }
 }
 
-/// Rows [first, last) of op(A) in panels of rows; first is a multiple of kPanelRows, last is one or the number of rows.
+/// Packs rows [first, last) of op(A) in panels of rows; first is a multiple of kPanelRows, last is one or the row
+/// count.
 template <class P>
-inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Packed* to, long first, long last) {
+inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Packed* to, long first,
+                 long last) {
   for (long r = first; r < last; r += kPanelRows)
-    pack_elements<P, 4>(depth, to + r * P::packed_depth(depth), [&](long k, long deep, float* floats) {
-      pack_panel(last - r, deep, a + r * row_step + k * k_step, row_step, k_step, floats);
+    pack_elements<P, 4>(depth, to + r * P::packed_depth(depth), [&](long k, long block_depth, float* floats) {
+      pack_panel(last - r, block_depth, a + r * row_step + k * k_step, row_step, k_step, floats);
     });
 }
 
-/// Units [first, last) of M gates in panels of gates; first is a multiple of kLanes, last is one or H.
+/// Packs units [first, last) of M gates in panels of gates; first is a multiple of kLanes, last is one or H.
 template <class P, int M>
 inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, typename P::Packed* to,
                        long first, long last) {
   for (long u = first; u < last; u += kLanes)
-    pack_elements<P, M>(depth, to + u * M * P::packed_depth(depth), [&](long k, long deep, float* floats) {
-      pack_gate_panel<M>(hidden, u, deep, a + k * k_step, row_step, k_step, floats);
+    pack_elements<P, M>(depth, to + u * M * P::packed_depth(depth), [&](long k, long block_depth, float* floats) {
+      pack_gate_panel<M>(hidden, u, block_depth, a + k * k_step, row_step, k_step, floats);
     });
 }

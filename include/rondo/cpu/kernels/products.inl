@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The two products that kernels are made for: no include guard, no includes. Needs vector.inl, bf16.inl and the level's
-// `dot_pairs(a, b, c)`. What a product multiplies is a word.
+// The two types of product of the kernels: no include guard, no includes. Needs vector.inl, bf16.inl and the level's
+// `dot_pairs(a, b, c)`. A product multiplies packed elements.
 
-/// One float a word.
+/// A packed element is one float.
 struct Fp32 {
   using Packed = float;
   static long packed_depth(long depth) { return depth; }
@@ -12,7 +12,7 @@ struct Fp32 {
   }
 };
 
-/// Two bfloat16 a word, the first in the low half: c + a0 b0 + a1 b1 in float.
+/// A packed element is two bfloat16, the first in the low half: c + a0 b0 + a1 b1 in float.
 struct Bf16 {
   using Packed = std::uint32_t;
   static long packed_depth(long depth) { return (depth + 1) / 2; }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Dropout, with the numbers of core/random.hpp drawn many at once. For every level: no include guard, no includes.
-// Needs elementwise.inl.
+// Dropout with the random numbers of core/random.hpp, computed by vectors. For every level: no include guard, no
+// includes. Needs elementwise.inl.
 
 typedef std::uint64_t WideVector __attribute__((vector_size(sizeof(Vector))));
-inline constexpr int kBlocks = kLanes / 2;  // blocks of the generator in a vector, a 64-bit lane each
+inline constexpr int kBlocks = kLanes / 2;  // blocks of the generator per vector, one 64-bit lane each
 
-/// The 64-bit products of the lanes' low halves. (A template for the reason of load_partial.)
+/// The 64-bit products of the lanes' low halves. (A template for the same reason as load_partial.)
 template <class V>
 [[gnu::always_inline]] inline V multiply_words(V a, V b) {
   if constexpr (sizeof(V) == 64)
@@ -15,15 +15,15 @@ template <class V>
     return reinterpret_cast<V>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
 }
 
-/// Half of the blocks, word by word: `low` holds words 0 and 1 of every block, `high` words 2 and 3.
+/// Half of the blocks as contiguous 32-bit words: `low` holds words 0 and 1 of every block, `high` words 2 and 3.
 template <int First, std::size_t... I>
 [[gnu::always_inline]] inline WideVector blocks_in_order(WideVector low, WideVector high, std::index_sequence<I...>) {
   return __builtin_shufflevector(low, high, (I % 2 * kBlocks + I / 2 + First)...);
 }
 
-/// philox() of kBlocks blocks from `block` on: 4 * kBlocks words.
+/// philox() of kBlocks blocks, starting at `block`: 4 * kBlocks words.
 inline void philox_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t block, std::uint32_t* to) {
-  // A word of the counter is the low half of a lane. What the high half holds is nobody's.
+  // A word of the counter is the low half of a lane. The high half is undefined.
   alignas(64) std::uint64_t blocks[kBlocks];
   for (std::uint64_t& number : blocks) number = block++;
   const WideVector numbers = reinterpret_cast<WideVector>(load(blocks)), streams = stream - WideVector{};
@@ -53,7 +53,7 @@ inline void dropout(const DropoutDraw& s, long count, const float* x, float* mas
   const UintVector threshold = UintVector{} + s.threshold;
   for (long begin = 0; begin < count;) {
     const std::uint64_t number = s.first + static_cast<std::uint64_t>(begin);
-    const long skip = static_cast<long>(number % 4);  // begins within a block
+    const long skip = static_cast<long>(number % 4);  // for a start within a block
     const long left = count - begin, drawn = left < kWords - skip ? left : kWords - skip;
     for (long w = 0; w < skip + drawn; w += 4 * kBlocks)
       philox_blocks(s.seed, s.stream, (number + static_cast<std::uint64_t>(w)) / 4, words + w);

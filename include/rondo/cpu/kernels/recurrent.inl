@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// One step of a recurrence and one step back, for every level and cell: no include guard, no includes. Needs gemm.inl,
-// the equations, and the structures of cpu/kernel_arguments.hpp.
+// One step of a recurrence, forward and backward, for every level and cell: no include guard, no includes. Needs
+// gemm.inl, the equations, and the structures of cpu/kernel_arguments.hpp.
 //
-// Forward, a tile is the gates of one vector of units x N columns. The sums begin with the input projection, R h(t-1)
-// is added while they stay in registers, and the cell follows there: pre-activations never go back to memory. Backward,
-// dh = dy + R^T dz(t+1) goes to a buffer in the first-level cache and the cell's gradients are read from there: kept in
-// registers, tile and cell together are more than the registers hold.
+// Forward, a tile is the gates of one vector of units x N columns. The initial accumulator is the input projection,
+// R h(t-1) is added in registers, and the cell is computed from them: pre-activations are never stored. Backward,
+// dh = dy + R^T dz(t+1) goes through a buffer in L1, from which the cell's gradients read it: tile and cell together do
+// not fit in the registers.
 
-/// How a vector of units meets memory: whole, or a last one that only some lanes fill.
+/// Access to full or partial vectors of units.
 struct FullVector {
   [[gnu::always_inline]] Vector read(const float* p) const { return load(p); }
   [[gnu::always_inline]] void write(float* p, Vector v) const { store(p, v); }
@@ -18,14 +18,15 @@ struct PartialVector {
   [[gnu::always_inline]] void write(float* p, Vector v) const { store_partial(p, v, lanes); }
 };
 
-/// Where the sum of R's gate `gate` starts: at W x + b, or at the bias alone.
+/// Initial accumulator of R's gate `gate`: W x + b, or the bias alone.
 template <class Cell, class Memory>
-[[gnu::always_inline]] inline Vector gate_initial_accumulator(Memory memory, const StepCells& at, long column, int gate) {
+[[gnu::always_inline]] inline Vector gate_initial_accumulator(Memory memory, const StepCells& at, long column,
+                                                              int gate) {
   return memory.read(gate_of_block<Cell>(gate) >= 0 ? at.gates + column * at.gates_column + gate * at.block
-                                                 : at.bias + column * at.bias_column + gate * at.block);
+                                                    : at.bias + column * at.bias_column + gate * at.block);
 }
 
-/// The cells of one column, one vector of units: from the sums of R's gates to gates, c, h.
+/// The cells of one column and one vector of units: gates, c and h from the sums of R's gates.
 template <class Cell, class Memory>
 [[gnu::always_inline]] inline void cells(Memory memory, const Vector (&sum)[Cell::kGates], const StepCells& at,
                                          long column) {
@@ -48,7 +49,8 @@ template <class Cell, class Memory>
 /// N columns of one vector of units.
 template <class P, class Cell, int N, class Memory>
 [[gnu::always_inline]] inline void gate_tile(Memory memory, long depth, const typename P::Packed* R,
-                                             Operand<typename P::Packed> h_before, const StepCells& at, Prefetch prefetch) {
+                                             Operand<typename P::Packed> h_before, const StepCells& at,
+                                             Prefetch prefetch) {
   constexpr int G = Cell::kGates;
   Vector sum[N][G];
 #pragma GCC unroll 8
@@ -66,15 +68,15 @@ template <class P, class Cell, int N, class Memory>
   for (int j = 0; j < N; ++j) cells<Cell>(memory, spilled[j], at, j);
 }
 
-/// As gate_tile, of a last vector that only `lanes` units fill. A function of its own, so that it takes no registers
-/// from the usual case.
+/// As gate_tile, for a last vector with only `lanes` units. A separate function, so that it takes no registers from the
+/// usual case.
 template <class P, class Cell, int N>
 [[gnu::noinline]] inline void gate_tile_partial(long lanes, long depth, const typename P::Packed* R,
-                                             Operand<typename P::Packed> h_before, const StepCells& at) {
+                                                Operand<typename P::Packed> h_before, const StepCells& at) {
   gate_tile<P, Cell, N>(PartialVector{lanes}, depth, R, h_before, at, prefetch_quarter<Cell::kGates>(nullptr, 0, 0, R));
 }
 
-/// Two vectors of units of a single column: twice as many chains, which hide the latency that one column shows.
+/// Two vectors of units of a single column: twice as many independent chains, to hide their latency.
 template <class P, class Cell>
 inline void gate_column_pair(long depth, const typename P::Packed* R, Operand<typename P::Packed> h_before,
                              const StepCells& at) {
@@ -84,7 +86,8 @@ inline void gate_column_pair(long depth, const typename P::Packed* R, Operand<ty
 #pragma GCC unroll 2
   for (int p = 0; p < 2; ++p)
 #pragma GCC unroll 4
-    for (int g = 0; g < G; ++g) sum[p][g] = gate_initial_accumulator<Cell>(FullVector{}, at.from_unit(p * kLanes), 0, g);
+    for (int g = 0; g < G; ++g)
+      sum[p][g] = gate_initial_accumulator<Cell>(FullVector{}, at.from_unit(p * kLanes), 0, g);
   const typename P::Packed* const R_next = R + depth * kRows;
   for (long k = 0; k < depth; ++k) {
     const Vector h = P::broadcast_packed(h_before.data[k * h_before.row]);
@@ -123,12 +126,13 @@ inline void step(const RecurrentStep<typename P::Packed>& s, long first, long la
     if (const long whole = units >= kLanes ? kLanes : 0; whole < units)
       for_each_edge_tile(s.columns, [&](auto width, long j) {
         gate_tile_partial<P, Cell, decltype(width)::value>(units - whole, s.depth, R + whole / kLanes * panel,
-                                                        s.h_before.from_column(j), at.from_unit(whole).from_column(j));
+                                                           s.h_before.from_column(j),
+                                                           at.from_unit(whole).from_column(j));
       });
   }
 }
 
-/// Gate m of W belongs to the block that it is added to.
+/// Gate m of W belongs to the block that its product is added to.
 template <class Cell>
 struct GatePlacement {
   static constexpr int at(int m) { return block_of_gate<Cell>(m); }
@@ -147,14 +151,14 @@ inline void project_gates(const GateProjection<typename P::Packed>& s, long firs
       const Output z{s.z + u + t * s.batch * s.z_column, s.z_column, s.hidden};
       if (last - u >= kLanes)
         tile_row<P, G, GatePlacement<Cell>>(s.depth, W, G * kLanes, x, init, z, s.columns,
-                                       t == 0 && u + kLanes < last ? W + panel : nullptr);
+                                            t == 0 && u + kLanes < last ? W + panel : nullptr);
       else
         tile_row_edge<P, G, GatePlacement<Cell>>(s.depth, W, G * kLanes, x, init, z, s.columns, last - u);
     }
   }
 }
 
-/// The gradients of the pre-activations of one vector of units of one column, from dh.
+/// The gradients of the pre-activations from dh, for one vector of units of one column.
 template <class Cell, class Memory>
 [[gnu::always_inline]] inline void cells_backward(Memory memory, const StepGradients& at, const float* dh) {
   constexpr int N = Cell::kBlocks;
@@ -168,7 +172,7 @@ template <class Cell, class Memory>
   for (int q = 0; q < N; ++q) memory.write(at.dz + q * at.block, dz[q]);
 }
 
-/// Asks for what the cells of one panel will read of one column.
+/// Prefetches what the cells of one panel read, for one column.
 template <class Cell>
 [[gnu::always_inline]] inline void prefetch_step_data(const StepGradients& at) {
 #pragma GCC unroll 4
@@ -180,7 +184,7 @@ template <class Cell>
   }
 }
 
-/// Units [first, last) of one step back; first is a multiple of kPanelRows, last is one or H.
+/// Units [first, last) of one backward step; first is a multiple of kPanelRows, last is one or H.
 template <class P, class Cell>
 inline void step_backward(const BackwardStep<typename P::Packed>& s, long first, long last) {
   constexpr long kColumns = 16 * kTileColumns, kDepth = 512;
@@ -191,19 +195,19 @@ inline void step_backward(const BackwardStep<typename P::Packed>& s, long first,
     const long u = first + (s.reverse_unit_order ? panels - 1 - n : n) * kPanelRows;
     const long rows = last - u < kPanelRows ? last - u : kPanelRows;
     for (long j = 0; j < s.columns; j += kColumns) {
-      const long wide = s.columns - j < kColumns ? s.columns - j : kColumns;
+      const long block_columns = s.columns - j < kColumns ? s.columns - j : kColumns;
       const typename P::Packed* const A = s.A + u * s.A_depth;
       const Operand<typename P::Packed> b = s.b.from_column(j);
       InitialAccumulator init = s.dh.from_row(u).from_column(j);
       init.vector = kLanes;
-      for (long i = 0; i < wide; ++i) prefetch_step_data<Cell>(s.gradients.from_column(j + i).from_unit(u));
+      for (long i = 0; i < block_columns; ++i) prefetch_step_data<Cell>(s.gradients.from_column(j + i).from_unit(u));
       for (long k = 0; k < s.depth || k == 0; k += kDepth, init = dh.as_initial_accumulator()) {
-        const long deep = s.depth - k < kDepth ? s.depth - k : kDepth;
-        const long next = k + deep;  // of this panel; the next one's beginning is not worth a case
-        panel<P>(rows, deep, A + k * kPanelRows, kPanelRows, b.from_row(k), init, dh, wide,
+        const long block_depth = s.depth - k < kDepth ? s.depth - k : kDepth;
+        const long next = k + block_depth;  // in this panel only; the start of the next panel is not prefetched
+        panel<P>(rows, block_depth, A + k * kPanelRows, kPanelRows, b.from_row(k), init, dh, block_columns,
                  next < s.depth ? A + next * kPanelRows : nullptr);
       }
-      for (long i = 0; i < wide; ++i) {
+      for (long i = 0; i < block_columns; ++i) {
         const StepGradients at = s.gradients.from_column(j + i).from_unit(u);
         const float* const dh_i = dh_tile + i * kPanelRows;
         long r = 0;

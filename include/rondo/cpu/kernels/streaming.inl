@@ -2,19 +2,18 @@
 // One step of one layer for a single stream, for every level and cell: no include guard, no includes. Needs the
 // equations and the structures of cpu/kernel_arguments.hpp.
 //
-// A panel holds the bias, then W's columns, then R's; units past H have zero weights and stay zero. What
-// limits a small layer is the way from h(t-1) to h(t): one vector of units sums in four parts, which shortens the
-// longest chain to a quarter; two vectors at a time are chains enough by themselves.
+// A panel holds the bias, then W's columns, then R's; units past H have zero weights and stay zero. A small layer is
+// limited by the latency from h(t-1) to h(t): a single vector of units sums in four parts, which shortens the longest
+// chain to a quarter; with two vectors at a time there are enough independent chains without that.
 
-/// Below this a state is taken for zero, so that a stream that dies away never reaches denormals, whose arithmetic is
-/// slow.
+/// States below this are flushed to zero, so that a decaying stream never reaches denormals, whose arithmetic is slow.
 inline constexpr float kFlushThreshold = 1e-18f;
 
 [[gnu::always_inline]] inline Vector flush_small_to_zero(Vector v) {
   return ((v < broadcast(kFlushThreshold)) & (v > broadcast(-kFlushThreshold))) ? Vector{} : v;
 }
 
-/// sum[vector][k % Parts][Placement::at(gate)] += panel's row k * v[k], of G gates.
+/// sum[vector][k % Parts][Placement::at(gate)] += panel's row k * v[k], for G gates.
 template <class Placement, int G, int Vectors, int Parts, int N>
 [[gnu::always_inline]] inline void stream_rows(Vector (&sum)[Vectors][Parts][N], const float* panel, long panel_size,
                                                const float* v, long depth) {
@@ -44,7 +43,7 @@ template <class Placement, int G, int Vectors, int Parts, int N>
   }
 }
 
-/// Vectors * kLanes units from `unit` on.
+/// Vectors * kLanes units, starting at `unit`.
 template <class Cell, int Vectors, int Parts>
 [[gnu::always_inline]] inline void stream_units(const StreamStep& s, long unit) {
   constexpr int G = Cell::kGates, N = Cell::kBlocks;
@@ -92,7 +91,7 @@ inline void stream_step(const StreamStep& s) {
   }
 }
 
-/// y = b + W x, each row of W with its bias behind it.
+/// y = b + W x; each row of W is followed by its bias.
 inline void stream_linear(long inputs, long outputs, const float* rows, const float* x, float* y) {
   for (long k = 0; k < outputs; ++k, rows += inputs + 1) {
     Vector sum[2] = {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A level's table: no include guard, no includes.
+// The function table of one level: no include guard, no includes.
 
 inline constexpr Kernels kKernels{kLanes,
                                   kPanelRows,

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// One register of floats and what is done with it, for every level: no include guard, no includes. The including file
-// has opened a namespace that holds the level's `Vector` of floats and `multiply_add(a, b, c)` = a * b + c, rounded
-// once.
+// Operations on one register of floats, for every level: no include guard, no includes. The including file has opened a
+// namespace that holds the level's `Vector` of floats and `multiply_add(a, b, c)` = a * b + c, rounded once.
 //
-// Contraction is off around this text: a product and a sum are fused where multiply_add is written and nowhere else, so
-// that a value's bits do not depend on what the compiler made of the code around it.
+// Floating-point contraction is off for this file: only multiply_add fuses a product and a sum, so that results do not
+// depend on the compiler's choices in the surrounding code.
 
 inline constexpr int kLanes = sizeof(Vector) / sizeof(float);
 typedef float UnalignedVector __attribute__((vector_size(sizeof(Vector)), aligned(4), may_alias));
@@ -15,16 +14,17 @@ typedef std::uint32_t UintVector __attribute__((vector_size(sizeof(Vector))));
 [[gnu::always_inline]] inline void store(void* p, Vector v) { *static_cast<UnalignedVector*>(p) = v; }
 [[gnu::always_inline]] inline Vector broadcast(float value) { return value - Vector{}; }
 
-/// Which lanes are among the first `count`: all bits or none.
+/// Mask of the first `count` lanes: all bits or none.
 [[gnu::always_inline]] inline IntVector first_lanes(long count) {
   IntVector lane;
   for (int i = 0; i < kLanes; ++i) lane[i] = i;
   return lane < IntVector{} + static_cast<std::int32_t>(count);
 }
 
-// Templates, so that the other width's instruction is not compiled.
+// Templates, so that only the instruction for this width is compiled.
 
-/// The first `count` floats at p, zeros behind them; and back. Nothing beyond them is touched.
+/// Loads the first `count` floats at p, with zeros in the other lanes; and the matching store. Neither accesses memory
+/// past them.
 template <class V = Vector>
 [[gnu::always_inline]] inline V load_partial(const float* p, long count) {
   const V mask = reinterpret_cast<V>(first_lanes(count));
@@ -50,7 +50,7 @@ template <class V>
     return _mm256_sqrt_ps(v);
 }
 
-/// x within +-limit; not-a-number stays what it is: minimum and maximum give b where a or b is none.
+/// x within +-limit; NaN stays NaN: minimum and maximum return b if an operand is NaN.
 [[gnu::always_inline]] inline Vector clamp(Vector x, float limit) {
   return maximum(broadcast(-limit), minimum(broadcast(limit), x));
 }
@@ -72,7 +72,7 @@ struct Power {
   const Vector middle = multiply_add(r, broadcast(9.618437357e-3f), broadcast(5.550332548e-2f));
   const Vector high = multiply_add(r, broadcast(1.535336188e-4f), broadcast(1.339887440e-3f));
   const Vector p = multiply_add(multiply_add(high, r2, middle), r2, low);
-  const UintVector exponent = reinterpret_cast<UintVector>(shifted) << 23;  // only the low bits of `shifted` survive
+  const UintVector exponent = reinterpret_cast<UintVector>(shifted) << 23;  // keeps only the low bits of `shifted`
   const UintVector one = (UintVector{} + 127) << 23;
   return {reinterpret_cast<Vector>(exponent + one), p * r};
 }

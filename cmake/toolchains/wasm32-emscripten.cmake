@@ -1,0 +1,5 @@
+# WebAssembly by Emscripten; programs run under Node.js with the files of the machine.
+include(/usr/share/emscripten/cmake/Modules/Platform/Emscripten.cmake)
+set(CMAKE_CXX_FLAGS_INIT "-fexceptions")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-fexceptions -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sEXIT_RUNTIME=1")
+include(${CMAKE_CURRENT_LIST_DIR}/header_only_dependencies.cmake)
