@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The cells that packed passes run.
+// The cells that have a packed pass.
 #pragma once
 
 #include <rondo/math/cells/gru.hpp>
@@ -9,7 +9,7 @@
 
 namespace rondo::inline RONDO_ABI {
 
-/// What a library of kernels compiles.
+/// The cells whose kernels rondo::nn contains.
 using PackedCells = std::tuple<LstmCell, GruCell>;
 
 }  // namespace rondo::inline RONDO_ABI
