@@ -36,4 +36,4 @@ inline float read_all(const float* data, long count) {
   return sum_of(total);
 }
 
-inline constexpr Kernels kKernels{multiply_adds, read_all, kChains * kLanes};
+inline constexpr Kernels kKernels{multiply_adds, read_all, (kChains * kLanes)};

@@ -106,7 +106,7 @@ fs::path find_soundfont(const fs::path& asked, const std::vector<fs::path>& fold
   if (const std::string given = environment("RONDO_SOUNDFONT"); !given.empty())
     return named_soundfont(given, "RONDO_SOUNDFONT");
   for (const fs::path& folder : folders)
-    if (const fs::path found = soundfont_in(folder); !found.empty()) return found;
+    if (fs::path found = soundfont_in(folder); !found.empty()) return found;
   std::string where;
   for (const fs::path& folder : folders) where += (where.empty() ? "" : ", ") + folder.string();
   throw std::runtime_error("--wav: no SoundFont in " + where +

@@ -8,7 +8,7 @@ template <bool kCoupled, bool kPeepholes>
 struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
   static constexpr int kF = kCoupled ? 0 : 1, kG = kF + 1, kO = kF + 2;  // blocks of z
   static constexpr unsigned kBlocks = kCoupled ? 3 : 4;                  // unsigned, to be the size of an array
-  static constexpr int kPf = kF, kPo = kF + 1;                                             // of p; i is the first
+  static constexpr int kPf = kF, kPo = kF + 1;                           // of p; i is the first
 
   template <class V, class Before, class C, class P>
   [[gnu::always_inline]] static constexpr void update(V (&z)[kBlocks], const Before& c_before, C& c, const P* p) {
@@ -40,11 +40,11 @@ struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
   /// dc_out gains what h passes down; dc gains what the output gate's peephole does.
   template <class V, class C, class Tanh, class Dh, class DcOut, class Dc, class Dz, class P, class Dp>
   [[gnu::always_inline]] static constexpr void output_backward(const V (&gates)[kBlocks], const C& c,
-                                                               const Tanh& tanh_c, const Dh& dh, DcOut& dc_out,
-                                                               Dc& dc, Dz (&dz)[kBlocks], const P* p, Dp* dp) {
-    auto &o = gates[kO];
-    auto &dz_o = dz[kO];
-    dz_o = dh * tanh_c * o * (1 - o);                    // (9)
+                                                               const Tanh& tanh_c, const Dh& dh, DcOut& dc_out, Dc& dc,
+                                                               Dz (&dz)[kBlocks], const P* p, Dp* dp) {
+    auto& o = gates[kO];
+    auto& dz_o = dz[kO];
+    dz_o = dh * tanh_c * o * (1 - o);                  // (9)
     dc_out = dc_out + dh * o * (1 - tanh_c * tanh_c);  // (10)
     if constexpr (kPeepholes) {
       dc = dc + dz_o * p[kPo];  // (32) forward: z_o + p_o c
@@ -61,8 +61,8 @@ struct Equations<LstmVariantCell<kCoupled, kPeepholes>> {
       dz_f = dc * (c_before - g) * f * (1 - f);  // (33) forward: c = f * c_before + (1 - f) * g
       dz_g = dc * (1 - f) * (1 - g * g);         // (34) forward: c = ... + (1 - f) * g
     } else {
-      auto &i = gates[0];
-      auto &dz_i = dz[0];
+      auto& i = gates[0];
+      auto& dz_i = dz[0];
       dz_i = dc * g * i * (1 - i);         // (11)
       dz_f = dc * c_before * f * (1 - f);  // (12)
       dz_g = dc * i * (1 - g * g);         // (13)
