@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Backpropagation through time, checked: every gradient of an LSTM beside the slope that one measures by moving each
 // number a little up and a little down. docs/02-backprop-through-time.md derives what is checked here.
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/rondo.hpp>
 
 #include <CLI/CLI.hpp>
