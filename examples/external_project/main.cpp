@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A program of your own: the network learns to predict the next sample of a sine wave.
+// A program of your own: the network learns to predict the next sample of a sine wave. stream.cpp runs it.
+#include "stream.hpp"
+
 #include <rondo/rondo.hpp>
 
-#include <cmath>
 #include <cstdio>
 
 int main() {
@@ -14,7 +15,6 @@ int main() {
   rondo::Adam adam({.learning_rate = 1e-2});
   rondo::Lstm<float>::Cache cache;
   rondo::Sequence<float> x(1, 1, T), target(1, 1, T), y, dy, dh;
-  const auto wave = [](rondo::Index t) { return static_cast<float>(std::sin(0.2 * static_cast<double>(t))); };
   for (rondo::Index t = 0; t < T; ++t) x(0, 0, t) = wave(t), target(0, 0, t) = wave(t + 1);
 
   double loss = 0;
@@ -29,6 +29,7 @@ int main() {
     lstm.backward(x, dh, cache, d_state);
     adam.step(model);
   }
-  std::printf("mean squared error after 300 steps: %.5f\n", loss);
-  return loss < 0.01 ? 0 : 1;
+  const double error = stream(lstm, readout, T, "next_sample.mid");
+  std::printf("mean squared error after 300 steps: %.5f, streaming: %.5f\n", loss, error);
+  return loss < 0.01 && error < 0.01 ? 0 : 1;
 }

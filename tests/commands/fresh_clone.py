@@ -87,7 +87,7 @@ def check_presets(folder):
     default = json.loads((folder / "CMakePresets.json").read_text())["configurePresets"][0]
     assert default["name"] == "default", default["name"]
     declared = {option for path in folder.rglob("CMakeLists.txt") if "build" not in path.relative_to(folder).parts
-                for option in re.findall(r"^\s*option\((RONDO_\w+)", path.read_text(), re.MULTILINE)}
+                for option in re.findall(r"^\s*(?:cmake_dependent_)?option\((RONDO_\w+)", path.read_text(), re.MULTILINE)}
     missing = declared - set(default["cacheVariables"])
     assert declared and not missing, f"CMakePresets.json: the default preset does not set {sorted(missing)}"
 
