@@ -41,7 +41,7 @@ trap 'rm -rf "$work"' EXIT
 library=build/compile_time/librondo_nn.a
 if [ $sizes = 1 ]; then
   cmake -S . -B build/compile_time -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" \
-    -DCMAKE_CXX_COMPILER="${compilers[0]}" -DRONDO_OPENMP=OFF -DRONDO_NATIVE=OFF -DRONDO_CUDA=OFF \
+    -DCMAKE_CXX_COMPILER="${compilers[0]}" -DRONDO_OPENMP=OFF -DRONDO_NATIVE=OFF -DRONDO_CUDA=OFF -DRONDO_IO=OFF \
     -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_TESTS=OFF -DRONDO_BUILD_BENCHMARKS=OFF > /dev/null
   cmake --build build/compile_time --target rondo_nn > /dev/null
 fi
