@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Measures how long a file that uses Rondo compiles, in both forms of the network (rondo::nn_header_only, rondo::nn), and
-# prints a table in Markdown: user seconds (median) and peak memory of the compiler, the ratio to a file with one
+# Measures how long a file that uses Rondo compiles, in both forms of the network (rondo::nn_header_only, rondo::nn).
+# Prints a table in Markdown: user seconds (median) and peak memory of the compiler, the ratio to a file with one
 # product of Eigen's, and the size of the stripped program. Usage: bash bench/compile_time.sh [--runs N] [--no-size]
 #   --runs N    compile each file N times; 3 unless given
 #   --no-size   do not build the library and do not link programs
 #
-# The files are bench/compile_time/*.cpp, compiled with -std=c++20 -O2, by g++ and clang++ where they are installed. Only
+# The files are bench/compile_time/*.cpp, compiled with -std=c++20 -O2 by g++ and clang++ where they are installed. Only
 # the sizes need a build: the static library, with CMake, into build/compile_time. Needs GNU time (Debian: time).
 #
 # RONDO_EIGEN_DIR=DIR   Eigen's include folder; else pkg-config's answer, else /usr/include/eigen3
