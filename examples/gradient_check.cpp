@@ -3,6 +3,7 @@
 // docs/02-backprop-through-time.md derives the gradients.
 #include "options.hpp"
 
+#include <rondo/cpu/eigen.hpp>
 #include <rondo/rondo.hpp>
 
 #include <CLI/CLI.hpp>

@@ -14,8 +14,7 @@ namespace rondo::inline RONDO_ABI::detail {
 template <class Scalar>
 struct Operations {
   using Packed = PackedMatrix<Scalar, Cpu>;
-  static constexpr void (*kGemm)(Cpu, Op, Op, ConstView<Scalar>, ConstView<Scalar>,
-                                 MatrixView<Scalar>) = gemm<Scalar>;
+  static constexpr void (*kGemm)(Cpu, Op, Op, ConstView<Scalar>, ConstView<Scalar>, MatrixView<Scalar>) = gemm<Scalar>;
   static constexpr void (*kGemmPacked)(Cpu, const Packed&, ConstView<Scalar>, MatrixView<Scalar>) = gemm<Scalar>;
   static constexpr auto kPack = pack<Scalar>;
   static constexpr auto kSetColumns = set_columns<Scalar>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The network, on the CPU: layers; losses; optimiser; sampling. MIDI and music:
-// <rondo/music.hpp>.
+// The network on the CPU: layers, losses, optimiser, sampling. MIDI and music: <rondo/music.hpp>. Views as Eigen
+// matrices: <rondo/cpu/eigen.hpp>.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -8,6 +8,8 @@
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/core/sequence.hpp>
+#include <rondo/cpu/level.hpp>
+#include <rondo/cpu/threads.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/gru.hpp>

@@ -10,6 +10,7 @@
 
 #include <Eigen/Core>
 
+#include <rondo/cpu/threads.hpp>
 #include <rondo/layers/gru.hpp>
 #include <rondo/layers/inference.hpp>
 #include <rondo/layers/lstm_variants.hpp>

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/recurrent.hpp>
+#include <rondo/cpu/kernels.hpp>
+#include <rondo/cpu/plain_cell.hpp>
 #include <rondo/math/cells/lstm.hpp>
 
 #include "cpu/levels.hpp"

@@ -11,6 +11,8 @@
 #include <tuple>
 #include <vector>
 
+#include <rondo/cpu/eigen.hpp>
+
 #include "piano/random_models.hpp"
 #include "support/catch.hpp"
 

@@ -6,6 +6,8 @@
 #include "piano/run/configurations.hpp"
 #include "piano/run/corpus.hpp"
 
+#include <rondo/cpu/threads.hpp>
+
 #include <cstdio>
 #include <filesystem>
 #include <iostream>

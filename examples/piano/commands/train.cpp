@@ -5,6 +5,8 @@
 #include "piano/run/corpus.hpp"
 #include "piano/training/run.hpp"
 
+#include <rondo/cpu/threads.hpp>
+
 #include <cstdio>
 #include <functional>
 #include <iostream>

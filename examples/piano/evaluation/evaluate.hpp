@@ -13,6 +13,7 @@
 #include <rondo/music/dataset.hpp>
 #include <rondo/music/vocabulary.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -62,10 +63,10 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
         result.tokens[kind] += 1;
         if (event.kind == rondo::music::EventKind::time_shift)
           result.seconds += event.value * rondo::music::kStepSeconds;
-        rondo::Index predicted = 0;
-        const float highest = rondo::column(z, V).maxCoeff(&predicted);
+        const float* const highest = std::max_element(z, z + V);
+        const rondo::Index predicted = highest - z;
         // -ln p(target) = ln sum e^z - z_target, so p(predicted) = e^(z_predicted - z_target) p(target)
-        result.calibration.add(std::exp(static_cast<double>(highest) - z[target] - nats), predicted == target);
+        result.calibration.add(std::exp(static_cast<double>(*highest) - z[target] - nats), predicted == target);
       }
     });
   }

@@ -13,21 +13,35 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
-/// Tiles of this size let Eigen pack on its stack; and it takes no threads of its own to a product of which it knows
-/// when compiling that it has no more than 32 rows: they would cut the depth, and so change the order of our sums.
+/// Tiles of this size let Eigen pack on its stack; and it uses no threads of its own for a product whose number of rows
+/// is limited to 32 at compile time: they would divide the depth, and so change the order of our sums.
 inline constexpr Index kEigenRows = 32, kEigenTile = 128;
 
-template <class Scalar, class A, class B>
-void gemm_tiled(MatrixView<Scalar> c, const A& a, const B& b) {
+/// The block of op(a) with its first element at (i, j): where it is stored or, transposed, in `copy`.
+template <class Scalar>
+MatrixView<const Scalar> block_of(Op op, MatrixView<const Scalar> a, Index i, Index j, Index rows, Index cols,
+                                  Scalar* copy) {
+  if (op == Op::none) return a.columns(j, cols).row_block(i, rows);
+  for (Index n = 0; n < cols; ++n)
+    for (Index m = 0; m < rows; ++m) copy[m + n * rows] = a(j + n, i + m);
+  return {copy, rows, cols, rows};
+}
+
+/// c += op(a) * op(b) by Eigen. Transposed blocks are copied, so that Eigen's product is compiled once.
+template <class Scalar>
+void gemm_tiled(Op op_a, Op op_b, MatrixView<const Scalar> a, MatrixView<const Scalar> b, MatrixView<Scalar> c) {
   using FewRows = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor, kEigenRows, Eigen::Dynamic>;
-  for (Index k = 0; k < a.cols(); k += kEigenTile) {
-    const Index kn = std::min(kEigenTile, a.cols() - k);
+  alignas(64) Scalar a_copy[kEigenRows * kEigenTile], b_copy[kEigenTile * kEigenTile];
+  const Index depth = op_a == Op::none ? a.cols : a.rows;
+  for (Index k = 0; k < depth; k += kEigenTile) {
+    const Index kn = std::min(kEigenTile, depth - k);
     for (Index j = 0; j < c.cols; j += kEigenTile) {
       const Index jn = std::min(kEigenTile, c.cols - j);
+      const MatrixView<const Scalar> b_block = block_of(op_b, b, k, j, kn, jn, b_copy);
       for (Index i = 0; i < c.rows; i += kEigenRows) {
         const Index in = std::min(kEigenRows, c.rows - i);
         Eigen::Map<FewRows, 0, Eigen::OuterStride<>> tile(&c(i, j), in, jn, Eigen::OuterStride<>(c.stride));
-        tile.noalias() += a.block(i, k, in, kn) * b.block(k, j, kn, jn);
+        tile.noalias() += matrix(block_of(op_a, a, i, k, in, kn, a_copy)) * matrix(b_block);
       }
     }
   }
@@ -48,15 +62,7 @@ void gemm(Cpu, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, Matri
                      detail::operand(op_b, b), c.data, c.stride, c.cols);
       return;
     }
-  if (op_a == Op::none && op_b == Op::none) {
-    detail::gemm_tiled(c, matrix(a), matrix(b));
-  } else if (op_a == Op::transpose && op_b == Op::none) {
-    detail::gemm_tiled(c, matrix(a).transpose(), matrix(b));
-  } else if (op_a == Op::none) {
-    detail::gemm_tiled(c, matrix(a), matrix(b).transpose());
-  } else {
-    detail::gemm_tiled(c, matrix(a).transpose(), matrix(b).transpose());
-  }
+  detail::gemm_tiled<Scalar>(op_a, op_b, a, b, c);
 }
 
 template <class Scalar>
@@ -73,10 +79,8 @@ void pack(Cpu, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cpu>& to)
     }
   to.values.resize(to.rows * to.depth);
   const MatrixView<Scalar> copied{to.values.data(), to.rows, to.depth, to.rows};
-  if (plain)
-    matrix(copied) = matrix(a);
-  else
-    matrix(copied) = matrix(a).transpose();
+  for (Index j = 0; j < to.depth; ++j)
+    for (Index i = 0; i < to.rows; ++i) copied(i, j) = plain ? a(i, j) : a(j, i);
 }
 
 template <class Scalar>
@@ -92,7 +96,7 @@ void gemm(Cpu cpu, const PackedMatrix<Scalar, Cpu>& a, ConstView<Scalar> b, Matr
 
 template <class Scalar>
 void set_columns(Cpu, MatrixView<Scalar> a, ConstView<Scalar> bias) {
-  matrix(a).colwise() = matrix(bias).col(0);
+  for (Index j = 0; j < a.cols; ++j) std::copy_n(bias.data, a.rows, &a(0, j));
 }
 
 template <class Scalar>
@@ -103,12 +107,12 @@ void add_columns(Cpu, ConstView<Scalar> a, MatrixView<Scalar> sum) {
 
 template <class Scalar>
 void add(Cpu, ConstView<Scalar> from, MatrixView<Scalar> to) {
-  matrix(to) += matrix(from);
+  for (Index j = 0; j < to.cols; ++j) column(to.data + j * to.stride, to.rows) += column(&from(0, j), from.rows);
 }
 
 template <class Scalar>
 void copy(Cpu, ConstView<Scalar> from, MatrixView<Scalar> to) {
-  matrix(to) = matrix(from);
+  for (Index j = 0; j < to.cols; ++j) std::copy_n(from.data + j * from.stride, to.rows, to.data + j * to.stride);
 }
 
 }  // namespace rondo::inline RONDO_ABI

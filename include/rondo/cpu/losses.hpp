@@ -21,8 +21,8 @@ double softmax_cross_entropy_column(Cpu, const Scalar* z, Index V, std::int32_t 
 template <class Scalar>
 double bernoulli_cross_entropy_column(Cpu, const Scalar* z, const Scalar* y, Index K, Scalar scale, Scalar* d);
 
-/// The sum over all columns that are not ignored. d_logits, unless null, becomes their gradients times `scale`, zeros in
-/// ignored columns.
+/// The sum over all columns that are not ignored. d_logits, unless null, becomes their gradients times `scale`, zeros
+/// in ignored columns.
 template <class Scalar>
 double softmax_cross_entropy_sum(Cpu cpu, const Sequence<Scalar>& logits, std::span<const std::int32_t> targets,
                                  Scalar scale, Sequence<Scalar>* d_logits);

@@ -10,7 +10,8 @@
 
 namespace rondo::inline RONDO_ABI {
 
-/// out(:, b) = y(:, b, length(b) - 1), except for the last `reverse_rows` rows, y(:, b, 0); zeros where the length is 0.
+/// out(:, b) = y(:, b, length(b) - 1), except for the last `reverse_rows` rows, y(:, b, 0); zeros where the length is
+/// 0.
 template <class Scalar>
 void last_step_forward(Cpu, ConstView<Scalar> y, std::span<const Index> lengths, Index reverse_rows,
                        MatrixView<Scalar> out);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer over a sequence on the CPU, in one direction. In float on a machine with AVX2 or AVX-512 the cells
-// that have a packed pass (packed_*.hpp) use it; all else uses the plain pass (recurrent_plain.hpp), which is the one to
-// read. Legend: C input features, H hidden units, P outputs, B batch, T time steps.
+// One recurrent layer over a sequence on the CPU, in one direction. In float on a machine with AVX2 or AVX-512 the
+// cells that have a packed pass (packed_*.hpp) use it; all else uses the plain pass (recurrent_plain.hpp), which is the
+// one to read. Legend: C input features, H hidden units, P outputs, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/device.hpp>

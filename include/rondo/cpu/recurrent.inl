@@ -200,7 +200,7 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
     if (k)
       return detail::with_packed_type(options.precision, [&](auto packed) {
         detail::packed_backward<Cell, decltype(packed)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
-                                                      to);
+                                                        to);
       });
   detail::require_left(Cell::kName, cache.workspace.plain.h_before, w.shape.output, x.extent());
   recurrent_backward_plain(cpu, cell, options, w, x.sequence(), SequenceView<const Scalar>(y), dy, cache, grad, dh_end,

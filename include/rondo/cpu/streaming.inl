@@ -15,7 +15,8 @@
 namespace rondo::inline RONDO_ABI::detail {
 
 template <class Scalar>
-StreamLinear<Scalar>::StreamLinear(MatrixView<const Scalar> W, MatrixView<const Scalar> b) : inputs_(W.cols), outputs_(W.rows) {
+StreamLinear<Scalar>::StreamLinear(MatrixView<const Scalar> W, MatrixView<const Scalar> b)
+    : inputs_(W.cols), outputs_(W.rows) {
   rows_.resize(outputs_ * (inputs_ + 1));
   y_.resize(outputs_);
   if constexpr (std::is_same_v<Scalar, float>) kernels_ = kernels();

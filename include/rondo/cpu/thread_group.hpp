@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A group of threads for one call: one parallel region around a whole pass, barriers inside it. Every number is computed
-// by one thread in one order, so results are bit-identical for any number of threads.
+// A group of threads for one call: one parallel region around a whole pass, barriers inside it. Every number is
+// computed by one thread in one order, so results are bit-identical for any number of threads.
 #pragma once
 
 #include <rondo/core/view.hpp>
@@ -68,7 +68,8 @@ RONDO_INLINE void run_group(int size, void (*function)(void* context, const Thre
 template <class Body>
 void run_parallel(int size, Body&& body) {
   run_group(
-      size, [](void* context, const ThreadGroup& group) { (*static_cast<std::remove_reference_t<Body>*>(context))(group); },
+      size,
+      [](void* context, const ThreadGroup& group) { (*static_cast<std::remove_reference_t<Body>*>(context))(group); },
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How many threads the CPU's passes use. Threads are OpenMP's: with RONDO_COMPILED those of the library, else those of a
-// program that is compiled with OpenMP; without it there is one thread. Results are bit-identical for any number.
+// How many threads the CPU's passes use. Threads are OpenMP's: with RONDO_COMPILED those of the library, else those of
+// a program that is compiled with OpenMP; without it there is one thread. Results are bit-identical for any number.
 #pragma once
 
 #include <rondo/version.hpp>

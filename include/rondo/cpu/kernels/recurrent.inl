@@ -3,9 +3,9 @@
 // gemm.inl, the equations, and the structures of cpu/kernel_arguments.hpp.
 //
 // Forward, a tile is the gates of one vector of units x N columns. The initial accumulator is the input projection,
-// R h(t-1) is added in registers, and the cell is computed from them: pre-activations are never stored. Backward,
-// dh = dy + R^T dz(t+1) goes through a buffer in L1, from which the cell's gradients read it: tile and cell together do
-// not fit in the registers.
+// R h(t-1) is added in registers, and the cell is computed at once: pre-activations are not written to `gates`.
+// Backward, dh = dy + R^T dz(t+1) goes through a buffer in L1, from which the cell's gradients read it: tile and cell
+// together do not fit in the registers.
 
 /// Access to full or partial vectors of units.
 struct FullVector {
@@ -58,8 +58,14 @@ template <class P, class Cell, int N, class Memory>
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) sum[j][g] = gate_initial_accumulator<Cell>(memory, at, j, g);
   accumulate<P>(sum, depth, R, G * kLanes, h_before, prefetch);
+  if constexpr (N == 1) return cells<Cell>(memory, sum[0], at, 0);
+  Vector spilled[N][G];  // one copy of the cell's code: N inlined copies are slower, and slow to compile
 #pragma GCC unroll 8
-  for (int j = 0; j < N; ++j) cells<Cell>(memory, sum[j], at, j);
+  for (int j = 0; j < N; ++j)
+#pragma GCC unroll 4
+    for (int g = 0; g < G; ++g) spilled[j][g] = sum[j][g];
+#pragma GCC unroll 1
+  for (int j = 0; j < N; ++j) cells<Cell>(memory, spilled[j], at, j);
 }
 
 /// As gate_tile, for a last vector with only `lanes` units. A separate function, so that it takes no registers from the

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The headers, unused.
+#include <rondo/rondo.hpp>
+
+int main() {}
