@@ -249,7 +249,7 @@ class Check:
         for name, version in (("eigen", "3.4.0"), ("nlohmann_json", "3.11.2")):
             run(conan, "create", self.source / "tests/packages/conan_system_headers.py", "--name", name,
                 "--version", version, env=env)
-        test = run(conan, "create", copy / "packaging/conan", env=env)
+        test = run(conan, "create", copy / "cmake/packaging/conan", env=env)
         assert "bytes of MIDI" in test, test
         shutil.rmtree(copy)
 
@@ -265,7 +265,7 @@ class Check:
     def vcpkg(self):
         """The port in a stand-in for vcpkg."""
         copy = self.sources()
-        port = copy / "packaging/vcpkg/ports/rondo"
+        port = copy / "cmake/packaging/vcpkg/ports/rondo"
         manifest, portfile = json.loads((port / "vcpkg.json").read_text()), (port / "portfile.cmake").read_text()
         assert manifest["version"] == self.version(), manifest["version"]
         features = re.search(r"FEATURES\s+((?:\w+\s+RONDO_\w+\s+)+)", portfile).group(1).split()[0::2]

@@ -1,4 +1,4 @@
-# Runs packaging/vcpkg/ports/rondo/portfile.cmake without vcpkg: each vcpkg_* function that it calls is a few lines of CMake
+# Runs cmake/packaging/vcpkg/ports/rondo/portfile.cmake without vcpkg: each vcpkg_* function that it calls is a few lines of CMake
 # here, for one configuration. It checks the portfile's text and what it installs, not vcpkg.
 # cmake -DPORT_DIR=… -DSOURCE=… -DOUT=… -DVERSION=… -DFEATURES=io [-DGENERATOR=…] [-DCXX=…] -P vcpkg_stub.cmake
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The CPU operations of LSTM, in float and double.
-#include "recurrent_operations.hpp"
+#include "recurrent_operations.inl"
 
 #include <rondo/math/cells/lstm.hpp>
 

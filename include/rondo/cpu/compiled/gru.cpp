@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The CPU operations of GRU, in float and double.
-#include "recurrent_operations.hpp"
+#include "recurrent_operations.inl"
 
 #include <rondo/math/cells/gru.hpp>
 

@@ -37,7 +37,7 @@ class RondoConan(ConanFile):
 
     def set_version(self):
         if not self.version:
-            lines = load(self, os.path.join(self.recipe_folder, "..", "..", "include", "rondo", "version.hpp")).splitlines()
+            lines = load(self, os.path.join(self.recipe_folder, "..", "..", "..", "include", "rondo", "version.hpp")).splitlines()
             numbers = [line.split()[2] for line in lines if line.startswith("#define RONDO_VERSION_")]
             if len(numbers) != 3:
                 raise ConanException("include/rondo/version.hpp: three lines of #define RONDO_VERSION_… are wanted")
@@ -45,8 +45,8 @@ class RondoConan(ConanFile):
 
     def export_sources(self):
         if not self._released():
-            root = os.path.join(self.recipe_folder, "..", "..")
-            for pattern in ("CMakeLists.txt", "CHANGELOG.md", "LICENSE", "cmake/*", "cuda/*", "include/*", "src/*"):
+            root = os.path.join(self.recipe_folder, "..", "..", "..")
+            for pattern in ("CMakeLists.txt", "CHANGELOG.md", "LICENSE", "cmake/*", "cuda/*", "include/*"):
                 copy(self, pattern, src=root, dst=self.export_sources_folder)
 
     def layout(self):
