@@ -10,6 +10,7 @@
 #include "piano/run/corpus.hpp"
 #include "piano/run/run_dir.hpp"
 
+#include <rondo/cpu/threads.hpp>
 #include <rondo/music/tokens.hpp>
 
 #include <nlohmann/json.hpp>

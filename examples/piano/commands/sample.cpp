@@ -12,6 +12,7 @@
 #include "piano/run/folders.hpp"
 #include "piano/run/run_dir.hpp"
 
+#include <rondo/cpu/threads.hpp>
 #include <rondo/io/replace_file.hpp>
 #include <rondo/midi/compose.hpp>
 #include <rondo/midi/writer.hpp>
