@@ -35,10 +35,11 @@ fi
 
 # configure PRESET: sets every option, so that a used build folder gives the same build as a new one.
 configure() {
-  local optimised=OFF with_cuda=OFF
-  [ "$1" != release ] || optimised=ON with_cuda=$cuda
-  cmake --preset "$1" -DRONDO_BUILD_EXAMPLES=ON -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=$optimised \
-    -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_CUDA=$with_cuda "-DRONDO_CUDA_ARCHITECTURES=80-real;90-real" \
+  local benchmarks=OFF with_cuda=OFF cuda_on_host=OFF
+  [ $full -eq 0 ] || cuda_on_host=ON
+  [ $full -eq 0 ] || [ "$1" != release ] || benchmarks=ON with_cuda=$cuda
+  cmake --preset "$1" -DRONDO_BUILD_EXAMPLES=ON -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=$benchmarks \
+    -DRONDO_WARNINGS_AS_ERRORS=ON -DRONDO_TEST_CUDA_ON_HOST=$cuda_on_host -DRONDO_CUDA=$with_cuda "-DRONDO_CUDA_ARCHITECTURES=80-real;90-real" \
     -DRONDO_TEST_PYTHON="$PWD/$python" > /dev/null
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/optim.hpp>
 
 #include "cuda/device_matrix.hpp"

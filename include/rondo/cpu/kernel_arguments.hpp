@@ -184,8 +184,20 @@ struct CellProductKernels {
 struct CellKernels {
   CellProductKernels<float> fp32;
   CellProductKernels<std::uint32_t> bf16;
-  void (*stream_step)(const StreamStep&);
 };
+
+/// What a stream through layers of one kind of cell needs. A table of its own: a program that only streams compiles no
+/// products of matrices.
+struct StreamKernels {
+  long lanes;  // floats in a vector
+  /// As CellProductKernels<float>::pack_gates.
+  void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, float* to, long first,
+                     long last);
+  void (*step)(const StreamStep&);
+};
+
+/// y = b + W x, each row of W followed by its bias.
+using StreamLinearKernel = void (*)(long inputs, long outputs, const float* rows, const float* x, float* y);
 
 /// log(sum of e^z) = highest + log(total), with highest the largest z.
 struct SoftmaxTotal {
@@ -236,8 +248,6 @@ struct Kernels {
   /// Rows [first, last) of neighbouring columns paired: word (k, i) of `to` joins a(i, 2k) and a(i, 2k + 1).
   void (*pair_columns)(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
                        long last);
-  /// y = b + W x, each row of W with its bias behind it.
-  void (*stream_linear)(long inputs, long outputs, const float* rows, const float* x, float* y);
 };
 
 }  // namespace rondo::inline RONDO_ABI::detail

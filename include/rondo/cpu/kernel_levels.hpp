@@ -100,7 +100,7 @@ inline constexpr Kernels kKernels = [] {  // the level below, but for the produc
 }();
 template <class Cell>
 inline constexpr CellKernels kCellKernels{avx512::kCellProductKernels<avx512::Fp32, Cell>,
-                                          kCellProductKernels<Bf16, Cell>, avx512::stream_step<Cell>};
+                                          kCellProductKernels<Bf16, Cell>};
 }  // namespace avx512_bf16
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -157,6 +157,15 @@ const CellKernels* cell_kernels_of([[maybe_unused]] CpuLevel level) {
 template <class Cell>
 const CellKernels* cell_kernels() {
   return cell_kernels_of<Cell>(cpu_level());
+}
+
+template <class Cell>
+const StreamKernels* stream_kernels() {
+#if RONDO_X86_LEVELS
+  return of_level(cpu_level(), avx2::kStreamKernels<Cell>, avx512::kStreamKernels<Cell>, avx512::kStreamKernels<Cell>);
+#else
+  return nullptr;
+#endif
 }
 
 }  // namespace rondo::inline RONDO_ABI::detail

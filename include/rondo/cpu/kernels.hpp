@@ -15,6 +15,11 @@ RONDO_INLINE const Kernels* kernels();
 template <class Cell>
 const CellKernels* cell_kernels();
 
+/// The kernels of a stream; null at the baseline. Defined in kernel_levels.hpp.
+template <class Cell>
+const StreamKernels* stream_kernels();
+RONDO_INLINE StreamLinearKernel stream_linear_kernel();
+
 }  // namespace rondo::inline RONDO_ABI::detail
 
 #if !defined(RONDO_COMPILED)

@@ -219,6 +219,24 @@ void recurrent_final_state(Cpu, Cell, Direction direction, SequenceView<const Sc
   }
 }
 
+namespace detail {
+
+/// One step of the plain pass: a pass over T = 1.
+template <class Cell, class Scalar>
+void recurrent_step_plain(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                          MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
+                          StepScratch<Scalar, Cpu>& scratch) {
+  auto& cache = scratch.cache;
+  const Extent one_step{x.cols, 1, {}};
+  cache.template resize<Cell>(w.shape, one_step);
+  copy(cpu, h, cache.h0.at(0));
+  if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
+  recurrent_forward_plain(cpu, cell, options, w, {x, one_step}, {h, one_step}, cache);
+  if constexpr (Cell::kHasC) copy(cpu, cache.c.at(0), c);
+}
+
+}  // namespace detail
+
 template <class Cell, class Scalar>
 void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                     MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
@@ -257,13 +275,7 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
       }
       return;
     }
-  auto& cache = scratch.cache;
-  const Extent one_step{B, 1, {}};
-  cache.template resize<Cell>(w.shape, one_step);
-  copy(cpu, h, cache.h0.at(0));
-  if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
-  recurrent_forward_plain(cpu, cell, options, w, {x, one_step}, {h, one_step}, cache);
-  if constexpr (Cell::kHasC) copy(cpu, cache.c.at(0), c);
+  detail::recurrent_step_plain(cpu, cell, options, w, x, h, c, scratch);
 }
 
 }  // namespace rondo::inline RONDO_ABI

@@ -11,8 +11,7 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-struct CellKernels;
-struct Kernels;
+struct StreamKernels;
 
 /// y = W x + b for one column.
 template <class Scalar>
@@ -27,9 +26,9 @@ class StreamLinear {
 
  private:
   Index inputs_ = 0, outputs_ = 0;
-  const Kernels* kernels_ = nullptr;
-  Buffer<Scalar> rows_;  // K rows of C weights and a bias
-  Buffer<Scalar> y_;     // K
+  void (*kernel_)(long, long, const float*, const float*, float*) = nullptr;  // a StreamLinearKernel; null: Eigen
+  Buffer<Scalar> rows_;                                                       // K rows of C weights and a bias
+  Buffer<Scalar> y_;                                                          // K
 };
 
 /// A layer's weights, packed, and its state.
@@ -53,7 +52,7 @@ class StreamLayer {
   RecurrentShape shape_;
   PassOptions options_;
   bool reverse_unit_order_ = false;
-  const CellKernels* kernels_ = nullptr;  // null: the plain pass
+  const StreamKernels* kernels_ = nullptr;  // null: the plain pass
   Index lanes_ = 1;
   Buffer<Scalar> packed_;                // panels
   Buffer<Scalar> h_, h_before_, c_, m_;  // H, and zeros up to a whole vector

@@ -19,7 +19,7 @@ StreamLinear<Scalar>::StreamLinear(MatrixView<const Scalar> W, MatrixView<const 
     : inputs_(W.cols), outputs_(W.rows) {
   rows_.resize(outputs_ * (inputs_ + 1));
   y_.resize(outputs_);
-  if constexpr (std::is_same_v<Scalar, float>) kernels_ = kernels();
+  if constexpr (std::is_same_v<Scalar, float>) kernel_ = stream_linear_kernel();
   for (Index k = 0; k < outputs_; ++k) {
     Scalar* const row = rows_.data() + k * (inputs_ + 1);
     for (Index i = 0; i < inputs_; ++i) row[i] = W(k, i);
@@ -30,8 +30,8 @@ StreamLinear<Scalar>::StreamLinear(MatrixView<const Scalar> W, MatrixView<const 
 template <class Scalar>
 const Scalar* StreamLinear<Scalar>::step(const Scalar* x) {
   if constexpr (std::is_same_v<Scalar, float>)
-    if (kernels_) {
-      kernels_->stream_linear(inputs_, outputs_, rows_.data(), x, y_.data());
+    if (kernel_) {
+      kernel_(inputs_, outputs_, rows_.data(), x, y_.data());
       return y_.data();
     }
   for (Index k = 0; k < outputs_; ++k) {
@@ -45,10 +45,7 @@ template <class Cell, class Scalar>
 StreamLayer<Cell, Scalar>::StreamLayer(const RecurrentWeights<const Scalar>& w, const PassOptions& options)
     : shape_(w.shape), options_(options) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if (const Kernels* k = packed_kernels<Cell>(w, options)) {
-      kernels_ = cell_kernels<Cell>();
-      lanes_ = k->lanes;
-    }
+    if (packed_supports<Cell>(w, options) && (kernels_ = stream_kernels<Cell>()) != nullptr) lanes_ = kernels_->lanes;
   const Index padded = (shape_.hidden + lanes_ - 1) / lanes_ * lanes_;
   for (auto* state : {&h_, &h_before_, &c_, &m_}) state->resize(padded);
   reset();
@@ -79,13 +76,13 @@ const Scalar* StreamLayer<Cell, Scalar>::step(const Scalar* x) {
       reverse_unit_order_ = !reverse_unit_order_;
       const float* const own = Cell::kHasC ? c_.data() : h_before_.data();
       if (shape_.projects()) {
-        kernels_->stream_step({shape_.input, shape_.hidden, shape_.output, reverse_unit_order_, packed_.data(), x,
-                               h_.data(), own, m_.data(), c_.data()});
+        kernels_->step({shape_.input, shape_.hidden, shape_.output, reverse_unit_order_, packed_.data(), x, h_.data(),
+                        own, m_.data(), c_.data()});
         std::copy_n(projection_.step(m_.data()), shape_.output, h_.data());
         return h_.data();
       }
-      kernels_->stream_step({shape_.input, shape_.hidden, shape_.output, reverse_unit_order_, packed_.data(), x,
-                             h_before_.data(), own, h_.data(), c_.data()});
+      kernels_->step({shape_.input, shape_.hidden, shape_.output, reverse_unit_order_, packed_.data(), x,
+                      h_before_.data(), own, h_.data(), c_.data()});
       return h_.data();
     }
   return step_plain(x);
@@ -94,8 +91,8 @@ const Scalar* StreamLayer<Cell, Scalar>::step(const Scalar* x) {
 template <class Cell, class Scalar>
 const Scalar* StreamLayer<Cell, Scalar>::step_plain(const Scalar* x) {
   const Index H = shape_.hidden;
-  recurrent_step(Cpu{}, Cell{}, options_, plain_.weights(), {x, shape_.input, 1, shape_.input},
-                 {h_.data(), shape_.output, 1, shape_.output}, {c_.data(), H, 1, H}, scratch_);
+  recurrent_step_plain<Cell, Scalar>(Cpu{}, Cell{}, options_, plain_.weights(), {x, shape_.input, 1, shape_.input},
+                                     {h_.data(), shape_.output, 1, shape_.output}, {c_.data(), H, 1, H}, scratch_);
   return h_.data();
 }
 
@@ -113,8 +110,8 @@ void StreamLayer<Cell, Scalar>::pack([[maybe_unused]] const RecurrentWeights<con
       for (int q = 0; q < Cell::kBlocks; ++q)
         for (Index i = 0; i < lanes; ++i, ++to) *to = u + i < H ? bias[q * H + u + i] : 0.0f;
       for (const MatrixView<const float>& from : {w.W, w.R}) {
-        kernels_->fp32.pack_gates(H, from.cols, from.data, 1, from.stride, to - u / lanes * gates * from.cols, u,
-                                  std::min(H, u + lanes));
+        kernels_->pack_gates(H, from.cols, from.data, 1, from.stride, to - u / lanes * gates * from.cols, u,
+                             std::min(H, u + lanes));
         to += from.cols * gates;
       }
     }

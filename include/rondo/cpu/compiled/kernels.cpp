@@ -12,6 +12,7 @@ struct AllCellKernels;
 template <class... Cells>
 struct AllCellKernels<std::tuple<Cells...>> {
   static constexpr const CellKernels* (*kFunctions[])() = {cell_kernels<Cells>...};
+  static constexpr const StreamKernels* (*kStreamFunctions[])() = {stream_kernels<Cells>...};
 };
 template struct AllCellKernels<PackedCells>;
 

@@ -8,9 +8,10 @@ inline constexpr Kernels kKernels{kLanes,
                                   kProductKernels<Fp32>,
                                   kProductKernels<Bf16>,
                                   to_bf16,
-                                  pair_columns,
-                                  stream_linear};
+                                  pair_columns};
 
 template <class Cell>
-inline constexpr CellKernels kCellKernels{kCellProductKernels<Fp32, Cell>, kCellProductKernels<Bf16, Cell>,
-                                          stream_step<Cell>};
+inline constexpr CellKernels kCellKernels{kCellProductKernels<Fp32, Cell>, kCellProductKernels<Bf16, Cell>};
+
+template <class Cell>
+inline constexpr StreamKernels kStreamKernels{kLanes, pack_gates<Fp32, Cell::kGates>, stream_step<Cell>};
