@@ -306,7 +306,7 @@ class Trained(unittest.TestCase):
         self.assert_fails(run(*sample, "--notes-per-second", 4), 1, str(self.run_dir), "--condition")
         self.assert_fails(run(*sample, "--key", "C major"), 1, str(self.run_dir), "--condition")
         self.assert_fails(run(*sample, "--key", "H"), 2)
-        self.assertIn("'H' is none", run(*sample, "--key", "H").stderr)
+        self.assertIn("'H' is not a key", run(*sample, "--key", "H").stderr)
 
     def test_a_training_that_diverges_names_the_options_and_keeps_the_checkpoint(self):
         for evaluations in (1, 24):  # diverged weights are detected by the next step; by an evaluation
