@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Exceptions of the network. A message names the function, the actual and the expected shape, in named dimensions:
-// `Lstm::forward: x is 88 x 16 x 64 (C x B x T), this layer wants C = 89`.
+// `Linear::forward: x is 88 x 16 x 64 (C x B x T), this layer wants C = 89`.
 #pragma once
 
 #include <rondo/version.hpp>

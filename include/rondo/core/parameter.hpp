@@ -73,8 +73,8 @@ class Parameter {
   Storage value_, grad_, first_moment_, second_moment_;
 };
 
-/// Dotted name of a parameter, e.g. "lstm.weight_ih_l0". It never allocates, so visits cost no memory. Operations throw
-/// rondo::error if the name would become longer than kMaxLength.
+/// Dotted name of a parameter, e.g. "encoder.linear.weight". It never allocates, so visits cost no memory. Operations
+/// throw rondo::error if the name would become longer than kMaxLength.
 class Path {
  public:
   static constexpr std::size_t kMaxLength = 120;  ///< maximum length in characters

@@ -36,19 +36,20 @@ struct TimeSignature {
 
 /// Time signatures of all tracks in order of time, without repetitions, 4/4 before the first; empty if there are none.
 inline std::vector<TimeSignature> time_signatures(const midi::File& file) {
-  std::vector<TimeSignature> told;
+  std::vector<TimeSignature> signatures;
   for (const midi::Track& track : file.tracks)
     for (const midi::Event& event : track.events) {
       if (!event.is_meta(midi::meta::kTimeSignature)) continue;
       const auto payload = track.payload(event);
       if (payload.size() != 4 || payload[0] == 0 || payload[1] > 6) continue;
       const TimeSignature sign{event.time, payload[0], payload[1]};
-      if ((4 * std::int64_t{file.division.ticks_per_quarter} * sign.beats) >> sign.beat_power > 0) told.push_back(sign);
+      if ((4 * std::int64_t{file.division.ticks_per_quarter} * sign.beats) >> sign.beat_power > 0)
+        signatures.push_back(sign);
     }
-  if (told.empty()) return told;
-  std::ranges::stable_sort(told, {}, &TimeSignature::time);
+  if (signatures.empty()) return signatures;
+  std::ranges::stable_sort(signatures, {}, &TimeSignature::time);
   std::vector<TimeSignature> changes{{}};
-  for (const TimeSignature& sign : told) {
+  for (const TimeSignature& sign : signatures) {
     if (sign.time == changes.back().time) changes.pop_back();  // of several at one time the last counts
     if (changes.empty() || !sign.same_metre(changes.back())) changes.push_back(sign);
   }
