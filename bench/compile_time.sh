@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Measures how long a file that uses Rondo compiles, in both forms of the network (rondo::nn_header_only, rondo::nn).
-# Prints a table in Markdown: user seconds (median) and peak memory of the compiler, the ratio to a file with one
-# product of Eigen's, and the size of the stripped program. Usage: bash bench/compile_time.sh [--runs N] [--no-size]
-#   --runs N    compile each file N times; 3 unless given
+# Measures the compile time of files that use Rondo, with both forms of the network (rondo::nn_header_only, rondo::nn).
+# Prints a table in Markdown: user time (median) and peak memory of the compiler, the time relative to a file with one
+# Eigen product, and the size of the stripped program. Usage: bash bench/compile_time.sh [--runs N] [--no-size]
+#   --runs N    compile each file N times; default 3
 #   --no-size   do not build the library and do not link programs
 #
-# The files are bench/compile_time/*.cpp, compiled with -std=c++20 -O2 by g++ and clang++ where they are installed. Only
-# the sizes need a build: the static library, with CMake, into build/compile_time. Needs GNU time (Debian: time).
+# Compiles bench/compile_time/*.cpp with -std=c++20 -O2, with those of g++ and clang++ that are installed. The sizes need
+# the static library, which CMake builds in build/compile_time. Needs GNU time (Debian package time).
 #
-# RONDO_EIGEN_DIR=DIR   Eigen's include folder; else pkg-config's answer, else /usr/include/eigen3
+# RONDO_EIGEN_DIR=DIR   include folder of Eigen; default: that of pkg-config, otherwise /usr/include/eigen3
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ runs=3 sizes=1
 while [ $# -gt 0 ]; do
   case $1 in
     --runs)
-      [[ ${2-} =~ ^[1-9][0-9]*$ ]] || { echo "bench/compile_time.sh: --runs wants a positive number" >&2; exit 2; }
+      [[ ${2-} =~ ^[1-9][0-9]*$ ]] || { echo "bench/compile_time.sh: --runs must be a positive number" >&2; exit 2; }
       runs=$2
       shift 2
       ;;
@@ -46,7 +46,7 @@ if [ $sizes = 1 ]; then
   cmake --build build/compile_time --target rondo_nn > /dev/null
 fi
 
-# measure COMPILER FILE [OPTION]: sets seconds (median) and megabytes (largest)
+# measure COMPILER FILE [OPTION]: sets seconds (median) and megabytes (maximum)
 measure() {
   for ((run = 0; run < runs; ++run)); do
     /usr/bin/time -o "$work/run$run" -f "%U %M" \
@@ -56,7 +56,7 @@ measure() {
   megabytes=$(cat "$work"/run* | awk '$2 > most { most = $2 } END { printf "%.0f", most / 1024 }')
 }
 
-# row COMPILER LABEL FILE [OPTION]
+# row COMPILER LABEL FILE [OPTION]: prints one row of the table
 row() {
   measure "$1" "${@:3}"
   local size=-

@@ -1,11 +1,12 @@
-# What `cmake --install` copies: the components that were built, each with its targets, its headers and its .pc file. The
-# installed folder can be moved.
+# Rules for `cmake --install`: the components that were built, each with its targets, headers and .pc file. The installed
+# folder can be moved.
 
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/rondo)
 set(components "")
 
-# rondo_install_component(NAME TARGET...): those targets that exist, as the component NAME of find_package(rondo).
+# rondo_install_component(NAME TARGET...): installs those of the targets that exist, as component NAME of
+# find_package(rondo).
 function(rondo_install_component name)
   set(targets "")
   set(file_sets "")
@@ -58,7 +59,7 @@ install(FILES ${PROJECT_BINARY_DIR}/rondo-config.cmake ${PROJECT_BINARY_DIR}/ron
 
 # ---- pkg-config ------------------------------------------------------------------------------------------------------
 
-# Paths go from the .pc file's own folder, so that the installed folder can be moved.
+# Paths are relative to the folder of the .pc file, so that the installed folder can be moved.
 set(pc_dir ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY ${pc_dir} OUTPUT_VARIABLE pc_libdir)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${pc_dir} OUTPUT_VARIABLE pc_includedir)

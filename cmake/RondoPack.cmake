@@ -1,4 +1,4 @@
-# `cpack -G DEB` or `cpack -G TGZ` in the build folder: what `cmake --install` copies, as one package.
+# Settings of CPack. `cpack -G DEB` or `cpack -G TGZ` in the build folder packs the files of `cmake --install`.
 
 set(CPACK_PACKAGE_NAME rondo)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "LSTM and GRU networks and a MIDI codec for C++20")
@@ -24,7 +24,7 @@ else()
   set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)  # headers only
 endif()
 if(RONDO_IO)
-  set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "nlohmann-json3-dev (>= 3.10)")  # rondo::io alone
+  set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "nlohmann-json3-dev (>= 3.10)")  # needed only for rondo::io
 endif()
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake (>= 3.24), pkgconf")
 configure_file(cmake/debian_docs.cmake.in ${PROJECT_BINARY_DIR}/debian_docs.cmake @ONLY)

@@ -1,5 +1,6 @@
-# rondo_find_package(NAME [VERSION least] [more arguments of find_package] FOR what-needs-it [WITHOUT how-to-do-without]):
-# find_package(REQUIRED) with a message that names the Debian package. A macro, because packages set variables.
+# rondo_find_package(NAME [VERSION minimum] [arguments of find_package] FOR what-needs-it [WITHOUT option-to-disable-it]):
+# find_package(REQUIRED) with an error message that names the Debian package. It is a macro because packages set variables
+# in the caller's scope.
 
 set(rondo_debian_Eigen3 libeigen3-dev)
 set(rondo_debian_nlohmann_json nlohmann-json3-dev)
@@ -32,7 +33,7 @@ function(rondo_missing_package name version found needed_by without)
   message(FATAL_ERROR "${message}")
 endfunction()
 
-# The version is compared here: Eigen 5 does not count as 3.4 or later by its own version file.
+# The version is compared here, because the version file of Eigen 5 rejects a request for 3.4 or later.
 macro(rondo_find_package name)
   cmake_parse_arguments(rondo_find "" "VERSION;FOR;WITHOUT" "" ${ARGN})
   find_package(${name} ${rondo_find_UNPARSED_ARGUMENTS} QUIET)
@@ -41,7 +42,7 @@ macro(rondo_find_package name)
   endif()
 endmacro()
 
-# Presets ask for Ninja. Called before project(), where CMake would fail without naming a package.
+# The presets use Ninja. This is called before project(), where CMake would fail without naming a package to install.
 function(rondo_check_generator)
   if(CMAKE_GENERATOR MATCHES Ninja AND NOT CMAKE_MAKE_PROGRAM)
     find_program(RONDO_NINJA NAMES ninja ninja-build samu)

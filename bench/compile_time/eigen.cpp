@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The unit of bench/compile_time.sh: one product of Eigen's.
+// Reference of bench/compile_time.sh: one Eigen product.
 #include <Eigen/Dense>
 
 int main() {

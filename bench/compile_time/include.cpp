@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The headers, unused.
+// Includes the headers without using them.
 #include <rondo/rondo.hpp>
 
 int main() {}

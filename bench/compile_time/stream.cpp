@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One step of a stream.
+// One step of a streaming LSTM.
 #include <rondo/rondo.hpp>
 
 #include <array>

@@ -1,4 +1,4 @@
-# IBM Z Linux, a big-endian machine, by Debian's cross compiler (g++-s390x-linux-gnu); programs run under qemu-user.
+# IBM Z Linux, which is big-endian, with Debian's cross compiler (g++-s390x-linux-gnu); programs run under qemu-user.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR s390x)
 set(CMAKE_CXX_COMPILER s390x-linux-gnu-g++)

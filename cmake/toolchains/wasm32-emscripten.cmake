@@ -1,4 +1,4 @@
-# WebAssembly by Emscripten; programs run under Node.js with the files of the machine.
+# WebAssembly with Emscripten; programs run under Node.js with access to the file system.
 include(/usr/share/emscripten/cmake/Modules/Platform/Emscripten.cmake)
 set(CMAKE_CXX_FLAGS_INIT "-fexceptions")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-fexceptions -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sEXIT_RUNTIME=1")

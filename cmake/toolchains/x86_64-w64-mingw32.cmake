@@ -1,5 +1,5 @@
-# 64-bit Windows by Debian's MinGW-w64 (g++-mingw-w64-x86-64) with POSIX threads; programs run under Wine. They are linked
-# statically, so that they need no DLL of the compiler's.
+# 64-bit Windows with Debian's MinGW-w64 (g++-mingw-w64-x86-64) and POSIX threads; programs run under Wine. Programs are
+# linked statically, so that they need no DLL of the compiler.
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 set(CMAKE_CXX_COMPILER x86_64-w64-mingw32-g++-posix)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One of two files that exchange a network.
+// The first of two files of one program that share a network.
 #include <rondo/layers/lstm.hpp>
 
 long count_parameters(const rondo::Lstm<float>& lstm);

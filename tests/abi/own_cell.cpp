@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A cell of the user's own in a program that links rondo::nn: the LSTM under another name gives the same outputs.
+// A user-defined cell in a program that links rondo::nn: an LSTM under another name has the same outputs.
 #include <rondo/cpu/define_operations.hpp>
 #include <rondo/cpu/threads.hpp>
 #include <rondo/layers/initialise.hpp>

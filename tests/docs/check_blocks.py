@@ -7,7 +7,7 @@ A block names its source on the line above it; several regions are joined with a
     <!-- source: tests/docs/network.cpp#state -->
     <!-- source: tests/docs/music.cpp#includes+round_trip -->
 
-In the source a region begins with `// [state]` and ends with `// [/state]`, each on a line of its own.
+In the source a region begins with `// [state]` and ends with `// [/state]`, each on a separate line.
 
 Usage: check_blocks.py SOURCE_DIR [--update]
 Prints `FILE:LINE: problem` for each difference; exit status 1 if there is one. --update rewrites the pages.
@@ -22,8 +22,8 @@ SOURCES = "tests/docs"
 MARKER = re.compile(r"<!-- source: ([\w/.-]+)#([\w+]+) -->")
 REGION = re.compile(r"\s*// \[(/?)(\w+)\]$")
 
-# The table in docs/README.md: what it is, its file, its name, and text of the line that its definition begins with,
-# which no other line of the file has.
+# The table in docs/README.md. Each row: description, file, name of the definition, and text of its first line that is
+# unique in the file.
 TABLE_PAGE = "docs/README.md"
 TABLE_BEGIN, TABLE_END = "<!-- table: reading path, by tests/docs/check_blocks.py --update -->", "<!-- end of table -->"
 READING_PATH = {
@@ -41,7 +41,7 @@ READING_PATH = {
         ("Z = W X + b, then for each step Z(t) += R h(t-1)", "cpu/recurrent_plain.hpp", "recurrent_forward_plain",
          "void recurrent_forward_plain("),
         ("the cell, one column of the batch", "cpu/plain_cell.hpp", "cell_forward", "void cell_forward("),
-        ("the products, by Eigen, in tiles: here the plain pass ends", "cpu/gemm.inl", "gemm_tiled",
+        ("the matrix products, with Eigen, in tiles: the end of the plain pass", "cpu/gemm.inl", "gemm_tiled",
          "void gemm_tiled("),
     ],
     "Packed pass": [
@@ -136,11 +136,11 @@ def check_page(root, path, update, used, problems):
 
 
 def length(path, beginning):
-    """Lines of the definition that begins with this text."""
+    """The number of lines of the definition whose first line contains this text."""
     lines = path.read_text().splitlines()
     starts = [n for n, line in enumerate(lines) if beginning in line]
     if len(starts) != 1:
-        raise ValueError(f"{path}: {len(starts)} lines with \"{beginning}\"; mend READING_PATH in {SOURCES}/check_blocks.py")
+        raise ValueError(f"{path}: {len(starts)} lines with \"{beginning}\"; correct READING_PATH in {SOURCES}/check_blocks.py")
     if lines[starts[0]].endswith("}"):
         return 1
     indent = re.match(r"\s*", lines[starts[0]])[0]

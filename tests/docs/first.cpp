@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The README's example, a program as a new user writes it. The README's block is the region below.
+// The example of README.md, a complete program. The block in README.md is the region below.
 // [first]
 #include <rondo/rondo.hpp>
 

@@ -61,7 +61,7 @@ TEST_CASE("a file to tokens and back") {
   CHECK(again.notes[1].start.value == Approx(0.5));
 }
 
-/// Stands for a sampler: the longest time shift that is allowed, else the first token that is.
+/// In place of a sampler: the longest allowed time shift, otherwise the first allowed token.
 music::Token sample(std::span<const float>, std::span<const std::uint8_t> allowed) {
   for (music::Token token = music::time_shift(music::kMaxShift); token >= music::time_shift(1); --token)
     if (allowed[static_cast<std::size_t>(token)]) return token;

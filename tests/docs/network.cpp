@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The C++ blocks of the pages about the network: each is a region `// [name]` of this file.
+// The C++ blocks of the pages about the network. Each block is a region `// [name]` of this file.
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/rondo.hpp>
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One way to use Rondo in a project of one's own: builds and runs examples/external_project by it, outside the source tree.
+"""Builds and runs examples/external_project with one way to use Rondo in another project, outside the source tree.
 
 Usage: check.py WAY --source DIR --work DIR --generator NAME --cxx COMPILER
-`prepare` comes before find_package, components, pkg_config, include and deb: it builds, installs and packs a copy of the
-sources in the work folder and deletes that copy. Every other way stands alone. Status 77: a tool is missing.
+`prepare` must run before find_package, components, pkg_config, include and deb: it builds, installs and packs a copy of the
+sources in the work folder and deletes that copy. The other ways do not need it. Exit status 77: a tool is missing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def run(*command, cwd=None, env=None):
 
 
 def refused(*command, says, env=None):
-    """The command fails, with these words, however its message was broken into lines."""
+    """Checks that the command fails with this text in its output. Line breaks are ignored."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=env)
     text = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0, f"{command} succeeded; wanted a message with {says!r}"
@@ -34,7 +34,7 @@ def refused(*command, says, env=None):
 
 
 def tool(name):
-    """A program on the path or beside this Python."""
+    """The path of a program on PATH or in the folder of this Python; exits with status 77 if it is missing."""
     found = shutil.which(name) or shutil.which(name, path=str(pathlib.Path(sys.executable).parent))
     if not found:
         print(f"{name} was not found")
@@ -43,7 +43,7 @@ def tool(name):
 
 
 def copy_files(source, folder):
-    """The files that git tracks or would add, as they are now; in an archive, all but the build folder."""
+    """Copies the files that git tracks or would add; without a git repository, all files except build folders."""
     if not (source / ".git").exists():
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("build", "runs"), dirs_exist_ok=True)
         return
@@ -62,7 +62,7 @@ class Check:
         self.folder = args.work / args.way
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        self.prepared = args.work / "prepared"  # what `prepare` leaves: prefix, include, deb
+        self.prepared = args.work / "prepared"  # output of `prepare`: prefix, include, deb
         self.prefix = self.prepared / "prefix"
 
     def sources(self):
@@ -94,7 +94,7 @@ class Check:
         run(self.cxx, "-std=c++20", *files, *flags, "-o", self.folder / "next_sample")
         self.run_program(self.folder / "next_sample")
 
-    # ---- an installed copy; the sources that it was made of are gone
+    # ---- an installed copy, after its sources are deleted
 
     def prepare(self):
         copy, build, first = self.sources(), self.folder / "build", self.folder / "first"
@@ -152,7 +152,7 @@ class Check:
         version = run(pkg_config, "--modversion", "rondo-nn", env=env).strip()
         assert version == self.version(), version
         flags = run(pkg_config, "--cflags", "--libs", "rondo-nn", "rondo-midi", env=env).split()
-        assert "-DRONDO_COMPILED" in flags and "-lrondo_nn" in flags, flags  # else the program compiles all by itself
+        assert "-DRONDO_COMPILED" in flags and "-lrondo_nn" in flags, flags  # otherwise the program would compile the operations
         self.compile_program(*flags)
 
     def include(self):
@@ -172,7 +172,7 @@ class Check:
         assert (self.folder / "root/usr/share/doc/rondo-dev/copyright").exists()
         self.build_program(f"-DCMAKE_PREFIX_PATH={self.folder / 'root/usr'}")
 
-    # ---- by its sources
+    # ---- from source
 
     def add_subdirectory(self):
         def configured(build):
@@ -213,7 +213,7 @@ class Check:
                 says="this rondo was built without its component nn; it has midi, music")
 
     def missing_package(self):
-        """The build names the Debian package that it lacks."""
+        """The error message names the missing Debian package."""
         copy = self.sources()
 
         def configure(*options):
@@ -239,7 +239,7 @@ class Check:
         conan = tool("conan")
         copy, home = self.sources(), self.folder / "home"
         env = {"CONAN_HOME": str(home)}
-        # The registry is not asked: CMake, Eigen and nlohmann_json are this system's.
+        # Does not use a remote: CMake, Eigen and nlohmann_json are those of this system.
         run(conan, "profile", "detect", env=env)
         run(conan, "remote", "disable", "*", env=env)
         profile = home / "profiles/default"
@@ -263,7 +263,7 @@ class Check:
         self.run_program(build / "next_sample")
 
     def vcpkg(self):
-        """The port in a stand-in for vcpkg."""
+        """The port, with the stub of vcpkg in vcpkg_stub.cmake."""
         copy = self.sources()
         port = copy / "cmake/packaging/vcpkg/ports/rondo"
         manifest, portfile = json.loads((port / "vcpkg.json").read_text()), (port / "portfile.cmake").read_text()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A Conan package of headers that this system has installed, in place of the one in Conan's registry, for the test."""
+"""A Conan package of headers installed on this system. The test uses it in place of the one in Conan's registry."""
 
 import os
 
 from conan import ConanFile
 from conan.tools.files import copy
 
-# name: folder, what of it, CMake's package, CMake's target
+# name: folder, pattern of files, CMake package, CMake target
 HEADERS = {
     "eigen": ("/usr/include/eigen3", "Eigen/*", "Eigen3", "Eigen3::Eigen"),
     "nlohmann_json": ("/usr/include", "nlohmann/*", "nlohmann_json", "nlohmann_json::nlohmann_json"),

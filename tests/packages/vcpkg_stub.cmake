@@ -1,5 +1,5 @@
-# Runs cmake/packaging/vcpkg/ports/rondo/portfile.cmake without vcpkg: each vcpkg_* function that it calls is a few lines of CMake
-# here, for one configuration. It checks the portfile's text and what it installs, not vcpkg.
+# Runs cmake/packaging/vcpkg/ports/rondo/portfile.cmake without vcpkg: defines stubs of the vcpkg_* functions that it calls,
+# for one configuration. It tests the portfile and the files that it installs, not vcpkg.
 # cmake -DPORT_DIR=… -DSOURCE=… -DOUT=… -DVERSION=… -DFEATURES=io [-DGENERATOR=…] [-DCXX=…] -P vcpkg_stub.cmake
 
 cmake_minimum_required(VERSION 3.24)
@@ -54,7 +54,7 @@ function(vcpkg_cmake_install)
   run(${CMAKE_COMMAND} --install ${build})
 endfunction()
 
-# CMake's files go to share/rondo, one folder nearer to the prefix.
+# Moves the CMake files to share/rondo, which is one level closer to the prefix.
 function(vcpkg_cmake_config_fixup)
   cmake_parse_arguments(arg "" "CONFIG_PATH" "" ${ARGN})
   file(GLOB files ${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH}/*.cmake)

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds the libraries and their tests with other compilers and for other machines, and runs them, under an emulator
-# where the machine is another one. Installs what is missing on Debian or Ubuntu.
-# Usage: bash tests/toolchains/run.sh [NAME...]      all of them without a name
+# Builds the libraries and their tests with other compilers and for other machines, and runs the tests, under an emulator
+# if needed. Installs missing packages on Debian or Ubuntu.
+# Usage: bash tests/toolchains/run.sh [NAME...]      without a name, all of them
 #   clang-14        Clang 14 with libstdc++
 #   clang-19        Clang 19 with libstdc++
 #   clang-19-libc++ Clang 19 with libc++
 #   aarch64         g++ for 64-bit Arm, under qemu-user
 #   s390x           g++ for IBM Z, a big-endian machine, under qemu-user: MIDI and files
-#   mingw           MinGW-w64 for Windows, under Wine where it works
-#   wasm32          Emscripten, under Node.js: the network's headers, MIDI and music
+#   mingw           MinGW-w64 for Windows, under Wine if it is available
+#   wasm32          Emscripten, under Node.js: headers of the network, MIDI and music
 # Ends with one line: N passed, N failed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

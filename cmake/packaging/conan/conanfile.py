@@ -31,7 +31,7 @@ class RondoConan(ConanFile):
     }
     implements = ["auto_shared_fpic"]
 
-    # conandata.yml of the registry names a release's archive. Without it, in a clone, the package is made of the clone.
+    # conandata.yml of the registry names the archive of a release. In a clone it is missing, and the clone is packaged.
     def _released(self):
         return str(self.version) in (self.conan_data or {}).get("sources", {})
 
@@ -40,7 +40,7 @@ class RondoConan(ConanFile):
             lines = load(self, os.path.join(self.recipe_folder, "..", "..", "..", "include", "rondo", "version.hpp")).splitlines()
             numbers = [line.split()[2] for line in lines if line.startswith("#define RONDO_VERSION_")]
             if len(numbers) != 3:
-                raise ConanException("include/rondo/version.hpp: three lines of #define RONDO_VERSION_… are wanted")
+                raise ConanException("include/rondo/version.hpp: expected three lines #define RONDO_VERSION_…")
             self.version = ".".join(numbers)
 
     def export_sources(self):

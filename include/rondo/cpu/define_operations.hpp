@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The definitions of all CPU operations, for a cell or scalar type of your own with RONDO_COMPILED (CMake: rondo::nn):
-// the library holds the operations of Rondo's cells in float and double; a file that includes this compiles those of
-// its own types. Header-only programs have them anyway.
+// Definitions of all CPU operations, for user-defined cells or scalar types with RONDO_COMPILED (CMake: rondo::nn). The
+// library contains the operations of Rondo's cells in float and double; a file that includes this header compiles them
+// for other types. Header-only programs do not need it.
 #pragma once
 
 #include <rondo/cpu/dropout.inl>

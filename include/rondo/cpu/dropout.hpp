@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Operations of dropout on the CPU: a mask of zeros and 1/(1-p), and the product with it.
+// Dropout on the CPU: draws a mask of zeros and 1/(1-p), and multiplies by it.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -8,13 +8,13 @@
 
 namespace rondo::inline RONDO_ABI {
 
-/// Each value of mask becomes 0 with probability p, else 1/(1-p); y = x * mask. One number of the generator is used for
-/// each value, in their order.
+/// Sets each value of mask to 0 with probability p, else to 1/(1-p); y = x * mask. Draws one random number per value,
+/// in column-major order.
 template <class Scalar>
 void dropout_forward(Cpu, double p, Rng& rng, MatrixView<const Scalar> x, MatrixView<Scalar> mask,
                      MatrixView<Scalar> y);
 
-/// d *= mask: the gradient of y becomes that of x.
+/// d *= mask. On entry d is the gradient of y, on return that of x.
 template <class Scalar>
 void dropout_backward(Cpu, ConstView<Scalar> mask, MatrixView<Scalar> d);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A MatrixView as Eigen sees it.
+// Conversion of views to Eigen maps.
 #pragma once
 
 #include <rondo/core/view.hpp>
@@ -23,13 +23,13 @@ using PlainArray = Eigen::Array<T, Rows, Cols>;
 
 }  // namespace detail
 
-/// The view as an Eigen matrix: products, norms. Writes through it write to the viewed memory.
+/// The view as an Eigen matrix, for products and norms. It refers to the memory of the view.
 template <class T>
 auto matrix(MatrixView<T> v) {
   return detail::EigenMap<T, detail::PlainMatrix>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));
 }
 
-/// The view as an Eigen array: coefficient by coefficient.
+/// The view as an Eigen array, for element-wise operations.
 template <class T>
 auto array(MatrixView<T> v) {
   return detail::EigenMap<T, detail::PlainArray>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));

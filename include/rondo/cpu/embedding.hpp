@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Embedding look-up and its gradient on the CPU. n columns and K n tokens: each column has K tokens.
+// Embedding look-up and its gradient on the CPU. D features, V vocabulary, n columns with K tokens each. kNoToken is
+// skipped.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -11,11 +12,12 @@
 
 namespace rondo::inline RONDO_ABI {
 
-/// y's column j = the sum of E's columns tokens[K j .. K j + K). E: D x V, y: D x n.
+/// y(:, j) = sum of E(:, tokens[K j + k]) over k < K. E: D x V, y: D x n.
 template <class Scalar>
 void embedding_forward(Cpu, ConstView<Scalar> E, std::span<const std::int32_t> tokens, MatrixView<Scalar> y);
 
-/// dE's column of each token += dy's column, in the order of the columns, so that results are bit-identical.
+/// dE(:, tokens[K j + k]) += dy(:, j) for all j and k, in order of j, so that results are deterministic. dy: D x n, dE:
+/// D x V.
 template <class Scalar>
 void embedding_backward(Cpu, std::span<const std::int32_t> tokens, ConstView<Scalar> dy, MatrixView<Scalar> dE);
 

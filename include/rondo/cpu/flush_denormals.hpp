@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Numbers below 1e-38 make arithmetic many times slower, and a decaying cell passes through them. While a guard lives,
-// its thread takes them for zero (FTZ and DAZ); afterwards the thread's mode is what it was. On x86 and 64-bit Arm.
+// A guard that flushes denormals to zero (FTZ and DAZ) in its thread and restores the previous mode when it is
+// destroyed. Arithmetic on denormals, numbers below 1e-38, is many times slower, and decaying states pass through that
+// range. Has an effect on x86 and 64-bit Arm.
 #pragma once
 
 #include <rondo/version.hpp>

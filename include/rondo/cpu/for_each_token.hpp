@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A loop over the tokens of some columns.
+// A loop over tokens, with one or several tokens per column.
 #pragma once
 
 #include <rondo/core/token_input.hpp>
@@ -10,7 +10,7 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// f(j, id) for every id of every column, in order; kNoToken is skipped.
+/// Calls f(j, id) for each token id of each column j, in order. Skips kNoToken.
 template <class F>
 void for_each_token(std::span<const std::int32_t> tokens, Index columns, F&& f) {
   const Index K = columns > 0 ? static_cast<Index>(tokens.size()) / columns : 0;

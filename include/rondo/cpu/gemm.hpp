@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The matrix products of the CPU. In float they run on our own kernels (kernels.hpp) where the machine has AVX2 or
-// AVX-512; in double, which serves gradient checks, and elsewhere on Eigen, tile by tile, so that no product allocates.
-// The order of every sum depends on shapes alone, never on threads.
+// Matrix products on the CPU. Products in float use Rondo's kernels (kernels.hpp) on machines with AVX2 or AVX-512.
+// Products in double, used for gradient checks, and products on other machines use Eigen in tiles, so that no product
+// allocates memory. The order of each sum depends only on the shapes, not on the number of threads.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -19,26 +19,26 @@ template <class Scalar>
 struct PackedMatrix<Scalar, Cpu> {
   Index rows = 0, depth = 0;
   Buffer<Scalar> values;
-  const detail::Kernels* kernels = nullptr;  // of the level that packed it; null: a plain copy, for Eigen
+  const detail::Kernels* kernels = nullptr;  // kernels that define the packed layout; null: unpacked copy for Eigen
 };
 
-/// c += op(a) * op(b). The shapes must agree.
+/// c += op(a) * op(b). The shapes must match; they are not checked.
 template <class Scalar>
 void gemm(Cpu, Op op_a, Op op_b, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> c);
 
-/// Packs op(a) as a left operand. `to` keeps its memory between calls.
+/// Packs op(a) as a left operand. Reuses the memory of `to` between calls.
 template <class Scalar>
 void pack(Cpu, Op op, MatrixView<const Scalar> a, PackedMatrix<Scalar, Cpu>& to);
 
-/// c += a * b with a packed left operand.
+/// c += a * b with a packed left operand a.
 template <class Scalar>
 void gemm(Cpu cpu, const PackedMatrix<Scalar, Cpu>& a, ConstView<Scalar> b, MatrixView<Scalar> c);
 
-/// Every column of a = bias (rows x 1).
+/// Sets each column of a to bias (rows x 1).
 template <class Scalar>
 void set_columns(Cpu, MatrixView<Scalar> a, ConstView<Scalar> bias);
 
-/// sum (rows x 1) += the sum of the columns of a. Columns are added in order, so that results are bit-identical.
+/// sum (rows x 1) += sum of the columns of a, added in order, so that results are deterministic.
 template <class Scalar>
 void add_columns(Cpu, ConstView<Scalar> a, MatrixView<Scalar> sum);
 

@@ -13,11 +13,11 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
-/// Tiles of this size let Eigen pack on its stack; and it uses no threads of its own for a product whose number of rows
-/// is limited to 32 at compile time: they would divide the depth, and so change the order of our sums.
+/// With tiles of this size Eigen packs its operands on the stack. The limit of 32 rows at compile time also keeps Eigen
+/// from starting threads, which would divide the inner dimension and so change the order of the sums.
 inline constexpr Index kEigenRows = 32, kEigenTile = 128;
 
-/// The block of op(a) with its first element at (i, j): where it is stored or, transposed, in `copy`.
+/// The block of op(a) that starts at (i, j): a view of a or, if transposed, a copy in `copy`.
 template <class Scalar>
 MatrixView<const Scalar> block_of(Op op, MatrixView<const Scalar> a, Index i, Index j, Index rows, Index cols,
                                   Scalar* copy) {
@@ -27,7 +27,8 @@ MatrixView<const Scalar> block_of(Op op, MatrixView<const Scalar> a, Index i, In
   return {copy, rows, cols, rows};
 }
 
-/// c += op(a) * op(b) by Eigen. Transposed blocks are copied, so that Eigen's product is compiled once.
+/// c += op(a) * op(b) with Eigen. Transposed blocks are copied, so that Eigen's product is instantiated once per
+/// scalar.
 template <class Scalar>
 void gemm_tiled(Op op_a, Op op_b, MatrixView<const Scalar> a, MatrixView<const Scalar> b, MatrixView<Scalar> c) {
   using FewRows = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor, kEigenRows, Eigen::Dynamic>;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What the inner kernels are told, and the table of them that every level fills. Plain data: pointers and distances
-// between neighbours, counted in elements. Legend: C input features, H hidden units. A kernel's `Packed` is what it
-// multiplies: one float, or two bfloat16 that belong to neighbouring k (kernels/gemm.inl).
+// Arguments of the inner kernels, and the table of function pointers of one instruction-set level. Arguments are plain
+// data: pointers, sizes, and strides in elements. Products multiply packed elements of type `Packed`: one float, or two
+// bfloat16 of neighbouring k (kernels/gemm.inl). Members named `..._column` are the distance between two columns; a
+// `depth` is the inner dimension of a product in packed elements, unless it says otherwise. Legend: C input features, H
+// hidden units, P outputs, G gates, N blocks of the cell.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -10,7 +12,7 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// How the right factor B is found: word (k, j) at data[k * row + j * column].
+/// Right operand B of a product: packed element (k, j) is data[k * row + j * column].
 template <class Packed>
 struct Operand {
   const Packed* data;
@@ -20,8 +22,8 @@ struct Operand {
   Operand from_column(long j) const { return {data + j * column, row, column}; }
 };
 
-/// What the sums of a product begin with: vector m of column j at data + j * column + m * vector. Nothing, where data
-/// is null; one column for all, where column is 0.
+/// Initial value of a product's accumulators: vector m of column j is at data + j * column + m * vector. Zero if data
+/// is null; the same for all columns if column is 0.
 struct InitialAccumulator {
   const float* data;
   long column, vector;
@@ -30,7 +32,7 @@ struct InitialAccumulator {
   InitialAccumulator from_column(long j) const { return {data ? data + j * column : nullptr, column, vector}; }
 };
 
-/// Where a product is written, in the same way.
+/// Destination of a product: vector m of column j is at data + j * column + m * vector.
 struct Output {
   float* data;
   long column, vector;
@@ -40,32 +42,32 @@ struct Output {
   InitialAccumulator as_initial_accumulator() const { return {data, column, vector}; }
 };
 
-/// Z = b + W X for all gates of some units, for the same columns of several steps. N: blocks of the cell.
+/// Input projection Z = b + W X for all gates of a range of units, for the same columns of several steps.
 template <class Packed>
 struct GateProjection {
-  long hidden, columns, steps, batch;  // from one step to the next are `batch` columns
-  long depth;                          // words of one column of x
-  const Packed* W;                     // panels of gates
+  long hidden, columns, steps, batch;  // columns per step; step t starts at column t * batch
+  long depth;                          // packed elements per column of x
+  const Packed* W;                     // GH x C, packed in panels of gates
   const float* bias;                   // NH
-  Operand<Packed> x;                   // depth x columns
+  Operand<Packed> x;                   // C x columns
   float* z;                            // NH x columns
   long z_column;
 };
 
-/// The cells of one step.
+/// Cell update of one step.
 struct StepCells {
-  const float* bias;  // NH: where the sums of blocks begin that W x is not added to
-  long bias_column;   // 0: one column for all
-  float* gates;       // NH x columns: in W x + b, out the gates
+  const float* bias;  // NH: initial accumulator of blocks that have no input projection
+  long bias_column;   // 0: the same column for all
+  float* gates;       // NH x columns. In: W x + b; out: gates after their nonlinearities
   long gates_column, block;
-  const float* before;  // H x columns: c(t-1), or h(t-1) of a cell without c
+  const float* before;  // H x columns: c(t-1), or h(t-1) for cells without c
   long before_column;
   float* c;       // H x columns
   float* tanh_c;  // H x columns
-  long c_column;  // of both
+  long c_column;  // of c and tanh_c
   float* h;       // H x columns
   long h_column;
-  bool save_for_backward;  // gates and tanh_c, for backward; else `gates` keeps its pre-activations
+  bool save_for_backward;  // write gates and tanh_c; otherwise `gates` is not written
 
   StepCells from_unit(long u) const {
     StepCells at = *this;
@@ -83,23 +85,22 @@ struct StepCells {
 /// One step of the recurrence.
 template <class Packed>
 struct RecurrentStep {
-  long columns, depth;  // depth: words of one column of h
-  bool
-      reverse_unit_order;  // last units first: every other step, so that it begins with what the cache still holds of R
-  const Packed* R;         // panels of gates
-  Operand<Packed> h_before;
+  long columns, depth;       // depth: packed elements per column of h
+  bool reverse_unit_order;   // last units first, at every other step: they use the part of R that is still in cache
+  const Packed* R;           // GH x P, packed in panels of gates
+  Operand<Packed> h_before;  // P x columns
   StepCells cells;
 };
 
-/// The gradients of the cells of one step; layout as StepCells.
+/// Gradients of the cell update of one step; layout as StepCells.
 struct StepGradients {
   const float* gates;  // NH x columns
   long gates_column, block;
   const float* before;  // H x columns
   long before_column;
   const float* tanh_c;  // H x columns
-  float* dc;      // H x columns. In: what step t+1 passes down of the cell's own state; out: what step t passes down
-  long c_column;  // of both
+  float* dc;      // H x columns. In: gradient of the cell state from step t+1; out: that of `before`, without R^T dz
+  long c_column;  // of tanh_c and dc
   float* dz;      // NH x columns
   long dz_column;
 
@@ -116,19 +117,21 @@ struct StepGradients {
   }
 };
 
-/// One step back: dh = init + A B, then the cells; A B is R^T dz(t+1).
+/// One step of the backward pass: dh = initial dh + A B, then the cell gradients. A B is R^T dz(t+1) or, with a
+/// projection, projection^T dh(t).
 template <class Packed>
 struct BackwardStep {
-  long columns, depth;      // depth: words of one column of b; 0 where there is no later step
-  const Packed* A;          // panels of rows, H of them
-  long A_depth;             // words of one of its rows
+  long columns, depth;      // depth: packed elements per column of b; 0 if there is no later step
+  const Packed* A;          // H rows, packed in panels of rows
+  long A_depth;             // packed elements per row of A
   bool reverse_unit_order;  // last units first
-  Operand<Packed> b;
-  InitialAccumulator dh;  // H x columns: dL/dh(t) but for the product; its vectors follow each other
+  Operand<Packed> b;        // GH x columns; P x columns with a projection
+  InitialAccumulator dh;    // H x columns: dL/dh(t) without the product; its vectors are contiguous
   StepGradients gradients;
 };
 
-/// dW += dZ X^T, dR += dZ Hbefore^T, db += the sum of dZ's columns, for at most kMaxDepth columns and some rows of dZ.
+/// Weight gradients dW += dZ X^T, dR += dZ Hbefore^T, db += sum of the columns of dZ, for at most kMaxDepth columns and
+/// a range of rows of dZ.
 template <class Packed>
 struct GradientSums {
   static constexpr long kMaxDepth = 256;
@@ -136,43 +139,43 @@ struct GradientSums {
   const float* dz;  // rows x columns
   long dz_column;
   long inputs;        // C; 0: no dW
-  Operand<Packed> x;  // columns x C, in words along columns
+  Operand<Packed> x;  // columns x C; a packed element holds neighbouring columns of X
   float* dW;          // rows x C
   long dW_column;
   long hidden;        // columns of dR; 0: no dR
-  Operand<Packed> h;  // columns x hidden
+  Operand<Packed> h;  // columns x hidden, packed as x
   float* dR;          // rows x hidden
   long dR_column;
-  float* db;  // rows; null: not wanted
+  float* db;  // rows; null: not computed
 };
 
 /// One step of one layer for a single stream.
 struct StreamStep {
   long inputs, hidden, outputs;  // C, H, P
-  bool reverse_unit_order;  // last units first: every other step, so that it begins with what the cache still holds
-  const float* weights;     // for each vector of units a panel of the bias, then of W's columns, then of R's
-  const float* x;           // C
-  const float* h_before;    // P
-  const float* before;      // H and up to a whole vector more, as h and c: c(t-1), or h(t-1) of a cell without c
-  float* h;
-  float* c;
+  bool reverse_unit_order;       // last units first, at every other step: they use the weights that are still in cache
+  const float* weights;          // per vector of units one panel: the bias, the columns of W, the columns of R
+  const float* x;                // C
+  const float* h_before;         // P
+  const float* before;           // H, padded to whole vectors: c(t-1), or h(t-1) for cells without c
+  float* h;                      // H, padded to whole vectors
+  float* c;                      // H, padded to whole vectors
 };
 
-/// One level's kernels for one kind of product. A range of rows is [first, last).
+/// Matrix products of one level for one type of packed element. They compute rows [first, last).
 template <class Packed>
 struct ProductKernels {
-  /// Panels of rows of op(A) with op(A)(i, k) = a[i * row_step + k * k_step]. Depth is in elements.
+  /// Packs op(A) in panels of rows, where op(A)(i, k) = a[i * row_step + k * k_step]. `depth` is in floats.
   void (*pack)(long depth, const float* a, long row_step, long k_step, Packed* to, long first, long last);
-  /// C = init + packed A * B; c.vector and init.vector are ignored.
+  /// C = init + A B with a packed A. Ignores c.vector and init.vector.
   void (*multiply_packed)(long rows, long depth, const Packed* packed, Operand<Packed> b, InitialAccumulator init,
                           Output c, long columns);
   void (*add_gradients)(const GradientSums<Packed>&, long first, long last);
 };
 
-/// What a level computes for one kind of cell and product. A range of units is [first, last).
+/// Recurrent kernels of one level for one cell and one type of packed element. They compute units [first, last).
 template <class Packed>
 struct CellProductKernels {
-  /// Panels of gates of A, whose gates are `hidden` rows each.
+  /// Packs op(A), whose gates have `hidden` rows each, in panels of gates. `depth` is in floats.
   void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, Packed* to, long first,
                      long last);
   void (*project_gates)(const GateProjection<Packed>&, long first, long last);
@@ -180,14 +183,14 @@ struct CellProductKernels {
   void (*step_backward)(const BackwardStep<Packed>&, long first, long last);
 };
 
-/// The same for one kind of cell.
+/// Recurrent kernels of one level for one cell.
 struct CellKernels {
   CellProductKernels<float> fp32;
   CellProductKernels<std::uint32_t> bf16;
 };
 
-/// What a stream through layers of one kind of cell needs. A table of its own: a program that only streams compiles no
-/// products of matrices.
+/// Streaming kernels of one level for one cell. They are a separate table so that a program that only streams does not
+/// compile matrix products.
 struct StreamKernels {
   long lanes;  // floats in a vector
   /// As CellProductKernels<float>::pack_gates.
@@ -196,15 +199,15 @@ struct StreamKernels {
   void (*step)(const StreamStep&);
 };
 
-/// y = b + W x, each row of W followed by its bias.
+/// y = b + W x; each row of W is followed by its bias.
 using StreamLinearKernel = void (*)(long inputs, long outputs, const float* rows, const float* x, float* y);
 
-/// log(sum of e^z) = highest + log(total), with highest the largest z.
+/// Intermediate values of log-sum-exp: log(sum of e^z) = highest + log(total), where highest = max(z).
 struct SoftmaxTotal {
   float highest, total;
 };
 
-/// AdamStep (cpu/optim.hpp), each number rounded once.
+/// Coefficients of AdamStep (core/operations.hpp), each rounded once from double.
 struct AdamConstants {
   float one_minus_beta1, one_minus_beta2;  // 1 - beta
   float step_size, epsilon;
@@ -212,40 +215,42 @@ struct AdamConstants {
   float weight_decay_factor;
 };
 
-/// Numbers first, first + 1, ... of a stream of random numbers, and what is made of them: 0 of those below the
-/// threshold, `scale` of the others.
+/// Parameters of a dropout mask. Value i of the mask is 0 if random number first + i of the stream is below the
+/// threshold, else `scale`.
 struct DropoutDraw {
   std::uint64_t seed, stream, first;
   std::uint32_t threshold;
   float scale;
 };
 
-/// What is computed number by number.
+/// Element-wise operations and reductions of one level.
 struct ElementwiseKernels {
-  /// d becomes scale * softmax(z), unless it is null. d is not z.
+  /// d = scale * softmax(z), unless d is null. d must not overlap z.
   SoftmaxTotal (*softmax)(const float* z, long count, float scale, float* d);
-  /// One pass over weights, gradients and moments.
+  /// Adam update in one pass over weights, gradients and moments.
   void (*adam)(const AdamConstants&, long count, float* w, const float* g, float* m, float* v);
-  /// In double, in an order that `count` decides.
+  /// Sum of squares in double. The order of the sum depends only on `count`.
   double (*sum_of_squares)(const float* a, long count);
   /// sum += a.
   void (*add)(long count, const float* a, float* sum);
-  /// mask as drawn, y = x * mask.
+  /// Draws the mask; y = x * mask.
   void (*dropout)(const DropoutDraw&, long count, const float* x, float* mask, float* y);
 };
 
+/// Kernels of one level that do not depend on the cell.
 struct Kernels {
-  long lanes;       // floats in a vector
-  long panel_rows;  // rows of a panel; a panel of gates holds all gates of `lanes` units
+  long lanes;       // floats per vector
+  long panel_rows;  // rows per panel of rows; a panel of gates holds all gates of `lanes` units
   /// C += op(A) B with an unpacked A.
   void (*multiply)(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
                    long c_column, long columns);
   ElementwiseKernels elementwise;
   ProductKernels<float> fp32;
   ProductKernels<std::uint32_t> bf16;
-  /// Floats rounded to bfloat16 that follow each other.
+  /// Rounds contiguous floats to bfloat16.
   void (*to_bf16)(const float* from, long count, std::uint16_t* to);
-  /// Rows [first, last) of neighbouring columns paired: word (k, i) of `to` joins a(i, 2k) and a(i, 2k + 1).
+  /// Rounds rows [first, last) of A to bfloat16 and pairs neighbouring columns: packed element (k, i) of `to` holds
+  /// a(i, 2k) and a(i, 2k + 1).
   void (*pair_columns)(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
                        long last);
 };

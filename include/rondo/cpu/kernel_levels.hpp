@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The inner kernels of every level, from one text (cpu/kernels/*.inl). They are compiled in each file that includes
-// this, which takes seconds; see cpu/kernels.hpp.
+// The inner kernels of all instruction-set levels. Each level compiles the same source (cpu/kernels/*.inl). Every file
+// that includes this header compiles all levels, which takes seconds; see cpu/kernels.hpp.
 //
-// The instruction set is named for a region of the file, not for a function: GCC lowers vector code by the options of
-// the function that it is first written in, so attributes on callers come too late (docs/04-cpu-kernels.md). In all of
-// them a product and a sum are fused where the text says so: a compiler would contract in some tiles and not in others.
+// A pragma selects the instruction set for a region of the file. Attributes on single functions do not work: GCC lowers
+// vector code with the options of the function in which it is written, before inlining (docs/04-cpu-kernels.md).
+// Automatic contraction to fused multiply-adds is off, because the compiler would contract in some tiles and not in
+// others; the kernels call multiply_add explicitly.
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
@@ -33,7 +34,7 @@ namespace rondo::inline RONDO_ABI::detail {
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"  // GCC 12: of an int template parameter as the size of an array
+#pragma GCC diagnostic ignored "-Wsign-conversion"  // GCC 12: false positive for array sizes from template parameters
 #endif
 
 #if defined(__clang__)
@@ -44,7 +45,7 @@ namespace rondo::inline RONDO_ABI::detail {
 #endif
 namespace avx2 {
 typedef float Vector __attribute__((vector_size(32)));
-inline constexpr int kTileColumns = 3;  // 4 x 3 sums, 3 of B, 1 of A: 16 registers
+inline constexpr int kTileColumns = 3;  // 16 registers: 4 x 3 accumulators, 3 for B, 1 for A
 [[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
 [[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm256_min_ps(a, b); }
 [[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
@@ -64,7 +65,7 @@ inline constexpr int kTileColumns = 3;  // 4 x 3 sums, 3 of B, 1 of A: 16 regist
 #endif
 namespace avx512 {
 typedef float Vector __attribute__((vector_size(64)));
-inline constexpr int kTileColumns = 6;  // 4 x 6 sums, 6 of B, 1 of A: 31 of 32 registers
+inline constexpr int kTileColumns = 6;  // 31 of 32 registers: 4 x 6 accumulators, 6 for B, 1 for A
 [[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
 [[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_maskz_min_ps(0xffff, a, b); }
 [[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
@@ -93,7 +94,7 @@ inline constexpr int kTileColumns = 6;
   return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
 }
 #include <rondo/cpu/kernels/all.inl>
-inline constexpr Kernels kKernels = [] {  // the level below, but for the products of pairs
+inline constexpr Kernels kKernels = [] {  // as AVX-512, except for bf16 products
   Kernels k = avx512::kKernels;
   k.bf16 = kProductKernels<Bf16>;
   return k;
@@ -118,7 +119,7 @@ inline constexpr CellKernels kCellKernels{avx512::kCellProductKernels<avx512::Fp
 #endif  // RONDO_X86_LEVELS
 
 #if RONDO_X86_LEVELS
-/// The table of a level among those of all; null at the baseline.
+/// Selects the table of `level`; null at the baseline.
 template <class Table>
 const Table* of_level(CpuLevel level, const Table& at_avx2, const Table& at_avx512, const Table& at_avx512_bf16) {
   switch (level) {
@@ -135,7 +136,7 @@ const Table* of_level(CpuLevel level, const Table& at_avx2, const Table& at_avx5
 }
 #endif
 
-/// The kernels of a level; null at the baseline, where Eigen serves.
+/// The kernels of `level`; null at the baseline, which uses Eigen.
 inline const Kernels* kernels_of([[maybe_unused]] CpuLevel level) {
 #if RONDO_X86_LEVELS
   return of_level(level, avx2::kKernels, avx512::kKernels, avx512_bf16::kKernels);
@@ -144,7 +145,7 @@ inline const Kernels* kernels_of([[maybe_unused]] CpuLevel level) {
 #endif
 }
 
-/// The kernels of a level for one kind of cell, compiled where they are first asked for; null at the baseline.
+/// The recurrent kernels of `level` for one cell, compiled where this is instantiated; null at the baseline.
 template <class Cell>
 const CellKernels* cell_kernels_of([[maybe_unused]] CpuLevel level) {
 #if RONDO_X86_LEVELS

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The inner kernels of the level in use (level.hpp). Their text is compiled for several instruction sets, which takes
-// seconds: in the library with RONDO_COMPILED, else in every file that includes this.
+// The inner kernels of the instruction-set level in use (level.hpp). They are compiled for several instruction sets,
+// which takes seconds: once in the library with RONDO_COMPILED, otherwise in each file that includes this header.
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
@@ -8,16 +8,18 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// The kernels of the level in use; null at the baseline, where Eigen computes.
+/// The kernels of the level in use; null at the baseline, which uses Eigen.
 RONDO_INLINE const Kernels* kernels();
 
-/// The same for one kind of cell. Defined in kernel_levels.hpp.
+/// The recurrent kernels for one cell; null at the baseline. Defined in kernel_levels.hpp.
 template <class Cell>
 const CellKernels* cell_kernels();
 
-/// The kernels of a stream; null at the baseline. Defined in kernel_levels.hpp.
+/// The streaming kernels for one cell; null at the baseline. Defined in kernel_levels.hpp.
 template <class Cell>
 const StreamKernels* stream_kernels();
+
+/// The streaming kernel of a linear layer; null at the baseline.
 RONDO_INLINE StreamLinearKernel stream_linear_kernel();
 
 }  // namespace rondo::inline RONDO_ABI::detail

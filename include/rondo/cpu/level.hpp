@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Which instructions the inner kernels may use. They are compiled once for each level and chosen at run time, so that a
-// program built with plain -O2 is fast where the machine is. RONDO_CPU_LEVEL=baseline|avx2|avx512|avx512_bf16 in the
-// environment selects a lower level than the machine's.
+// Instruction-set levels of the inner kernels. The kernels are compiled once for each level and selected at run time,
+// so that a program built without -march uses the vector instructions of the machine. The environment variable
+// RONDO_CPU_LEVEL=baseline|avx2|avx512|avx512_bf16 selects a lower level than the machine supports.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -19,10 +19,10 @@
 
 namespace rondo::inline RONDO_ABI {
 
-/// `baseline` is what the compiler was told to use: SSE2 on x86-64, NEON on 64-bit Arm, or what -march says.
+/// Instruction-set level. `baseline` is the compiler's target: SSE2 on x86-64, NEON on 64-bit Arm, or that of -march.
 enum class CpuLevel { baseline, avx2, avx512, avx512_bf16 };
 
-/// All of them, the lowest first.
+/// All levels, lowest first.
 inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512_bf16};
 
 constexpr const char* name(CpuLevel level) {
@@ -30,7 +30,7 @@ constexpr const char* name(CpuLevel level) {
   return kNames[static_cast<int>(level)];
 }
 
-/// The highest level that this machine has.
+/// The highest level that this machine supports.
 inline CpuLevel best_cpu_level() {
 #if RONDO_X86_LEVELS
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
@@ -62,7 +62,8 @@ inline std::atomic<CpuLevel>& level_in_use() {
 /// The level in use.
 inline CpuLevel cpu_level() { return detail::level_in_use().load(std::memory_order_relaxed); }
 
-/// Uses `level`, or the machine's best if that is lower; returns what is in use now. For tests and comparisons.
+/// Selects `level`, or the highest level that this machine supports if that is lower. Returns the level in use. For
+/// tests and benchmarks.
 inline CpuLevel set_cpu_level(CpuLevel level) {
   const CpuLevel best = best_cpu_level();
   detail::level_in_use() = level < best ? level : best;

@@ -17,7 +17,7 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
-/// d becomes scale * softmax(z), unless it is null; and log(sum of e^z) = highest + log(total).
+/// d = scale * softmax(z), unless d is null. Returns `highest` and `total` with log(sum of e^z) = highest + log(total).
 template <class Scalar>
 auto softmax_column(const Scalar* z, Index V, Scalar scale, Scalar* d) {
   struct Total {
@@ -58,7 +58,7 @@ double bernoulli_cross_entropy_column(Cpu, const Scalar* z, const Scalar* y, Ind
 
 namespace detail {
 
-/// The sum of f(b, t, d) over all columns of z, divided among the threads; d is the column's gradient, or null.
+/// Sum of f(b, t, d) over all columns of z, in several threads. d: the column of the gradient, or null.
 template <class Scalar, class F>
 double sum_of_columns(const Sequence<Scalar>& z, Sequence<Scalar>* gradient, F&& f) {
   const Index B = z.batch();
@@ -69,6 +69,7 @@ double sum_of_columns(const Sequence<Scalar>& z, Sequence<Scalar>* gradient, F&&
   });
 }
 
+/// An ignored column: loss 0, gradient 0.
 template <class Scalar>
 double masked_column(Scalar* d, Index rows) {
   if (d) std::fill_n(d, rows, Scalar(0));

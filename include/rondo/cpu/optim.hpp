@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Optimiser operations of one parameter on the CPU, each in one pass over memory. Large parameters are divided among
-// the threads; results are bit-identical for any number of them.
+// Optimiser operations on one parameter on the CPU, each in one pass over memory. Several threads process large
+// parameters; results are bit-identical for any number of threads.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -17,7 +17,7 @@ template <class Scalar>
 void adam_update(Cpu, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v);
 
-/// The sum of squares of a, in double.
+/// Sum of squares of a, in double.
 template <class Scalar>
 double squared_norm(Cpu, MatrixView<Scalar> a);
 

@@ -15,7 +15,7 @@ namespace rondo::inline RONDO_ABI {
 template <class Scalar>
 void adam_update(Cpu, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g, MatrixView<Scalar> m,
                  MatrixView<Scalar> v) {
-  // Rounded once from double: in float 1 - beta2 is wrong by 1.3e-5, and so would be every step.
+  // Rounded once from double: 1 - beta2 computed in float has a relative error of 1.3e-5, in every step.
   const auto one_minus_beta1 = Scalar(1 - s.beta1), one_minus_beta2 = Scalar(1 - s.beta2);
   const auto step_size = Scalar(s.step_size), epsilon = Scalar(s.epsilon);
   const auto inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer backward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says,
-// in chunks of steps, last first, by a group of threads. For each step of a chunk dh = dy + R^T dz(t+1) and the cell
-// backward; then dW, dR, db and dx of the chunk, while its dz is in cache. The dz of all steps never exists. See
-// docs/04-cpu-kernels.md.
+// Backward pass of one recurrent layer in one direction, with the fused kernels and several threads. It computes the
+// same as recurrent_plain.hpp, in chunks of steps, last chunk first. For each step of a chunk: dh = dy + R^T dz(t+1),
+// then the cell backward. After the last step of a chunk: dW, dR, db and dx of the chunk, while its dz is in cache. dz
+// is stored for two chunks, not for all steps. See docs/04-cpu-kernels.md.
+//
+// Legend: C input features, V vocabulary, H hidden units, P outputs, G gates, N blocks of the cell, B batch, T time
+// steps.
 #pragma once
 
 #include <rondo/cpu/flush_denormals.hpp>
@@ -18,7 +21,7 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// The gradient of the features, dx = W^T dz, and of W by the sums that R has.
+/// Input gradient for features: dx = W^T dz. dW is summed together with dR.
 struct FeatureGradient {
   MatrixView<const float> W;    // GH x C
   SequenceView<const float> x;  // C x B x T
@@ -26,18 +29,19 @@ struct FeatureGradient {
   RecurrentInputGradient<float> to;
 };
 
-/// The gradient of the table W E + b, from which those of W and E follow at the end.
+/// Input gradient for tokens: the gradient of the table W E + b. The caller computes dW and dE from it after the pass.
 struct TableGradient {
   const TokenInput<float>& x;
   MatrixView<float> d_table;  // GH x V
 };
 
-/// One pass back over one layer.
+/// Backward pass of one layer in one direction.
 template <class Cell, class Packed, class InputGradient>
 class BackwardPass {
  public:
-  /// y: P x B x T, the outputs of the forward pass. db: NH, to which the sums of dz are added. dh_end and dc_end come
-  /// in as the gradients of the final state and leave as those of the initial one.
+  /// y: P x B x T, outputs of the forward pass. db (NH): the sum of dz is added to it; null: not computed.
+  /// dh_end (P x B) and dc_end (H x B): on entry the gradients of the final state, on return those of the initial
+  /// state.
   BackwardPass(const Kernels& k, const Steps& steps, const RecurrentWeights<const float>& w,
                const RecurrentCache<float>& saved, SequenceView<float> y, SequenceView<const float> dy,
                const InputGradient& input, const RecurrentWeights<float>& grad, float* db, MatrixView<float> dh_end,
@@ -82,7 +86,7 @@ class BackwardPass {
     }
   }
 
-  /// This thread's part of everything.
+  /// Runs this thread's share of the pass. Every thread of the group must call it.
   void run(const ThreadGroup& group) {
     const FlushDenormals guard;
     const WorkPartition mine(group, H_, P_, B_, k_.panel_rows, k_.panel_rows);
@@ -92,14 +96,14 @@ class BackwardPass {
     for (Index n = 0; n < T_; ++n) {
       const Index t = steps_.back(n), begin = t / chunk_ * chunk_, end = std::min(T_, begin + chunk_);
       step(group, t, n == 0, mine);
-      const bool complete = t == (steps_.reverse() ? end - 1 : begin);  // the chunk's dz
+      const bool complete = t == (steps_.reverse() ? end - 1 : begin);  // dz of the whole chunk is computed
       if (!mine.by_columns || complete) group.barrier();
       initial_state(t, mine);
       if (!complete) continue;
       add_weight_gradients(group, begin, end);
       input_gradient(group, begin, end);
     }
-    group.barrier();  // every thread has read the states before the first step
+    group.barrier();  // all threads have read the columns that hold the initial state
     set_initial_state_columns(steps_, mine.outputs, mine.columns, y_, {});
   }
 
@@ -108,16 +112,16 @@ class BackwardPass {
 
   Index panels(Index rows) const { return (rows + k_.panel_rows - 1) / k_.panel_rows * k_.panel_rows; }
 
-  /// Columns of step t in the two chunks.
+  /// First column of step t in buffers that hold two chunks.
   Index column(Index t) const { return (t / chunk_ % 2 * chunk_ + t % chunk_) * B_; }
   MatrixView<float> dz(Index t) const { return {work_.dz.data() + column(t) * NH_, NH_, B_, NH_}; }
   MatrixView<float> dz(Index t, Index row, Index rows) const { return dz(t).row_block(row, rows); }
-  /// What R^T is multiplied by.
+  /// dz(t) as the right operand of R^T.
   Operand<Packed> dz_operand(Index t) const { return work_.dz_packed.operand(column(t), dz(t)); }
 
-  // ---- W^T by runs of gates that lie together in dz
+  // ---- W^T, packed separately for each run of gates that are contiguous in dz
 
-  /// Words of a row of W^T in panels: each run begins with a word of its own.
+  /// Packed elements per row of W^T for one run. Each run starts with a new packed element.
   static Index run_depth(const GateRun& run, Index H) { return packed_depth<Packed>(run.count * H); }
   Index W_depth() const {
     Index depth = 0;
@@ -149,8 +153,8 @@ class BackwardPass {
       }
   }
 
-  /// dL/dh(t) but for R^T dz(t+1): dy, and where sequences end here the gradient of their final state. (8) forward: y =
-  /// h
+  /// dL/dh(t) without R^T dz(t+1): dy, plus the gradient of the final state for sequences that end at step t.
+  /// (8) forward: y = h
   MatrixView<const float> dh_from_outside(Index t, const WorkPartition& mine) {
     bool any = false;
     for (Index b = mine.columns.first; b < mine.columns.last; ++b) any |= steps_.ends(b, t);
@@ -166,11 +170,11 @@ class BackwardPass {
     return dh;
   }
 
-  // ---- a projection: dL/dh of all outputs, then of what the cells show
+  // ---- with a projection: first dL/dh of the outputs, then the gradient of the cell outputs m
 
   MatrixView<float> dh_step(Index t) const { return {work_.dh_steps.data() + column(t) * P_, P_, B_, P_}; }
 
-  /// dh(t) += R^T dz(t+1) for some outputs, kept for the gradient of the projection.
+  /// dh(t) = dh + R^T dz(t+1) for this thread's outputs, saved for the gradient of the projection.
   void outputs_step(Index t, Index active, bool last, MatrixView<const float> dh, const WorkPartition& mine) {
     const Index first = mine.columns.first;
     const auto [u0, u1] = mine.outputs;
@@ -233,19 +237,19 @@ class BackwardPass {
   MatrixView<const float> h_before(Index t) const {
     return steps_.is_first(t) ? saved_.h0.at(0) : MatrixView<const float>(y_.at(steps_.before(t)));
   }
-  /// The cell's own: c(t-1), or h(t-1).
+  /// Previous state of the cell: c(t-1), or h(t-1) for cells without c.
   MatrixView<const float> state_before(Index t) const {
     if constexpr (!Cell::kHasC) return h_before(t);
     return steps_.is_first(t) ? saved_.c0.at(0) : saved_.c.at(steps_.before(t));
   }
   const float* tanh_c(Index t) const { return Cell::kHasC ? saved_.tanh_c.at(t).data : saved_.gates.at(t).data; }
 
-  /// (16) dW = dZ X^T, (17) dR = sum of dz(t) h(t-1)^T, (18) db = sum of dz, over the real columns of steps [begin,
-  /// end).
+  /// (16) dW = dZ X^T, (17) dR = sum of dz(t) h(t-1)^T, (18) db = sum of dz, over the columns of steps [begin, end)
+  /// that are not padding.
   void add_weight_gradients(const ThreadGroup& group, Index begin, Index end) {
     for_each_active_run(steps_.extent, begin, end, [&](Index first, Index count) {
       for (const Index last = first + count; first < last;) {
-        // h(t-1) lies B columns away from dz(t), except that h0 stands apart
+        // h(t-1) is a view of y, B columns away from dz(t), except at the first step, where it is h0
         const Index t = first / B_, first_step = steps_.at(0) * B_,
                     last_of_others = steps_.reverse() ? first_step : last;
         Index columns = std::min<Index>(last - first, GradientSums<Packed>::kMaxDepth);
@@ -262,7 +266,7 @@ class BackwardPass {
     });
   }
 
-  /// The part of some neighbouring columns, from `first` on.
+  /// The weight gradients of `columns` contiguous columns, starting at `first`. h: h(t-1) of these columns.
   void add_sums(const ThreadGroup& group, Index begin, Index first, Index columns, MatrixView<const float> h) {
     const float* const dz = this->dz(begin).data + (first - begin * B_) * NH_;
     const bool projects = w_.projection.data != nullptr;
@@ -283,7 +287,7 @@ class BackwardPass {
       const ThreadGroup::Range rows = group.range(P_, k_.panel_rows);
       p_.add_gradients(sums, rows.first, rows.last);
     }
-    for (int q = 0; q < Cell::kBlocks;) {  // neighbouring blocks that go to the same gates of W and R
+    for (int q = 0; q < Cell::kBlocks;) {  // consecutive blocks that map to consecutive gates of W and R
       int after = q + 1;
       while (after < Cell::kBlocks &&
              (gate_of_block<Cell>(after) - after == gate_of_block<Cell>(q) - q ||
@@ -308,7 +312,7 @@ class BackwardPass {
     if constexpr (PackedOperand<Packed>::kCopies) group.barrier();
   }
 
-  /// (19) dx = W^T dz; or, of tokens, the sum of each token's dz.
+  /// (19) dx = W^T dz; for tokens, adds dz to the token's column of d_table.
   void input_gradient(const ThreadGroup& group, Index begin, Index end) {
     const Index count = (end - begin) * B_;
     if constexpr (kFeatures) {
@@ -339,8 +343,8 @@ class BackwardPass {
     }
   }
 
-  /// Of sequences that begin at step t the gradient of the initial state: (15) dh(-1) = R^T dz(0), and what is left of
-  /// dc.
+  /// Gradient of the initial state, for sequences that start at step t: (15) dh(-1) = R^T dz(0), and dc(-1), which the
+  /// cell backward has left in dc.
   void initial_state(Index t, const WorkPartition& mine) {
     const auto begins = [&](Index b) { return steps_.begins(b, t) && steps_.extent.active(b, t); };
     for (Index b = mine.columns.first; b < mine.columns.last; ++b) {
@@ -362,7 +366,7 @@ class BackwardPass {
         if (Cell::kHasC)
           dc_end_(u, b) = dc(u, b);
         else
-          dh_end_(u, b) += dc(u, b);  // the cell's own state is h
+          dh_end_(u, b) += dc(u, b);  // the cell state is h
     }
   }
 

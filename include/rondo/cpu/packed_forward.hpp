@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer forward over a sequence by the fused kernels, in one direction: what recurrent_plain.hpp says, in
-// chunks of steps that stay in cache, by a group of threads. For each chunk Z = W X + b; for each of its steps R h(t-1)
-// is added and the cell follows, in one. It serves training, which keeps everything, and inference, which keeps the
-// outputs. See docs/04-cpu-kernels.md.
+// Forward pass of one recurrent layer in one direction, with the fused kernels and several threads. It computes the
+// same as recurrent_plain.hpp, in chunks of steps that fit in cache. For each chunk: Z = W X + b. For each step of a
+// chunk, in one kernel: Z(t) += R h(t-1) and the cell update. Training saves all activations for the backward pass;
+// inference stores only the outputs. See docs/04-cpu-kernels.md.
+//
+// Legend: H hidden units, P outputs, N blocks of the cell, B batch, T time steps.
 #pragma once
 
 #include <rondo/core/sequence_view.hpp>
@@ -16,34 +18,35 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// Step t of a ring lies in slot t % slots.
+/// A ring buffer of rows x batch matrices: step t is in slot t % slots.
 struct RingBuffer {
   float* data;
   Index rows, batch, slots;
   MatrixView<float> at(Index t) const { return {data + t % slots * rows * batch, rows, batch, rows}; }
 };
 
-/// The way from what the cells show to the outputs, h = projection * m; null: they are the same.
+/// Projection from cell outputs m to layer outputs, h = projection * m. If `packed` is null, h = m.
 template <class Packed>
 struct Projection {
-  const Packed* packed = nullptr;   // P x H, in panels of rows
-  PackedOperand<Packed>* m_packed;  // of one step
-  RingBuffer m;                     // H x B each: all steps, or one place
+  const Packed* packed = nullptr;   // P x H, packed in panels of rows
+  PackedOperand<Packed>* m_packed;  // H x B, one step
+  RingBuffer m;                     // H x B per slot; T slots, or one
 };
 
-/// Where a pass finds and leaves its numbers.
+/// States and activations that a forward pass reads and writes.
 struct ForwardBuffers {
   MatrixView<const float> h0;      // P x B
-  MatrixView<const float> c0;      // H x B, of cells with c
-  RingBuffer gates;                // NH x B each; a whole number of chunks, or all steps
-  RingBuffer c;                    // H x B each: all steps, or one place
+  MatrixView<const float> c0;      // H x B, for cells with c
+  RingBuffer gates;                // NH x B per slot; T slots, or a whole number of chunks
+  RingBuffer c;                    // H x B per slot; T slots, or one
   RingBuffer tanh_c;               // as c
-  bool save_for_backward;          // gates and tanh_c, for backward
+  bool save_for_backward;          // save gates and tanh_c
   SequenceView<float> y;           // P x B x T
-  MatrixView<float> h_end, c_end;  // P x B, H x B: state after each sequence's last step; null data: not wanted
+  MatrixView<float> h_end, c_end;  // P x B, H x B: state after each sequence's last step; null data: not written
 };
 
-/// This thread's part of all steps. Every thread must come with the same arguments. R: in panels of gates.
+/// Runs this thread's share of all steps. Every thread of the group must call it; only `group` differs. bias: NH.
+/// R: packed in panels of gates. h: P x 2B, the packed h of two steps.
 template <class Cell, class Packed, class Input>
 void forward_steps(const Kernels& k, const ThreadGroup& group, const Steps& steps, const Input& input,
                    const float* bias, const Packed* R, PackedOperand<Packed>& h, const Projection<Packed>& projection,
@@ -72,7 +75,7 @@ void forward_steps(const Kernels& k, const ThreadGroup& group, const Steps& step
     MatrixView<const float> before = h_before;
     if constexpr (Cell::kHasC) before = n > 0 ? MatrixView<const float>(to.c.at(steps.before(t))) : to.c0;
     const Index active = std::min(mine.columns.last, steps.extent.active_columns(t)) - first;
-    if (active > 0) {  // and R h(t-1); (1)-(6), and (7) y(t) = h(t)
+    if (active > 0) {  // Z(t) += R h(t-1); (1)-(6); (7) y(t) = h(t)
       const StepCells cells{.bias = bias,
                             .bias_column = 0,
                             .gates = gates.data,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Where a layer's input projection comes from, for the packed pass: from the features of a sequence by a product, or,
-// of tokens, from a table by looking up. Each knows both ways: projecting units of some steps into z, and turning dz
-// into gradients. `Packed` is what products multiply. Legend: C input features, H hidden units, G gates, N blocks of
-// the cell, B batch, V vocabulary.
+// The input projection of the packed forward pass, z = W x + b: a matrix product for features, a table look-up for
+// tokens. `Packed` is the type of packed elements (kernel_arguments.hpp). Legend: C input features, D = C features of
+// an embedding, H hidden units, G gates, N blocks of the cell, B batch, V vocabulary.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -18,35 +17,36 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// What one thread does at a time: some units of some columns of some steps.
+/// The block of z that one thread computes in one call.
 struct StepBlock {
   ThreadGroup::Range units;    // of H
   ThreadGroup::Range columns;  // of B
   Index first_step, steps;
 };
 
-/// Z = b + W X.
+/// Input projection of features: Z = b + W X.
 template <class Cell, class Packed>
 class FeatureInput {
  public:
-  /// W: in panels of gates. `copies` is made room in for `chunk` steps of x.
+  /// W: packed in panels of gates. bias: NH. Resizes `copies` to hold `chunk` steps of x.
   FeatureInput(const Kernels& k, Index hidden, const Packed* W, const float* bias, const SequenceView<const float>& x,
                Index chunk, PackedOperand<Packed>& copies)
       : k_(k), p_(cell_products<Cell, Packed>()), hidden_(hidden), W_(W), bias_(bias), x_(x), copies_(copies) {
     copies.resize(x.features(), x.batch() * chunk);
   }
 
-  /// This thread's part of x, before the group meets; `columns` of the batch at every step.
+  /// Packs these columns of the batch for each of the steps. A barrier is needed before project() if other threads read
+  /// them.
   void pack_x(ThreadGroup::Range columns, Index first_step, Index steps) const {
     for (Index t = 0; t < steps; ++t)
       copies_.pack(k_, t * x_.batch(), x_.at(first_step + t), {0, x_.features()}, columns);
   }
   static constexpr bool kPacksX = PackedOperand<Packed>::kCopies;
 
-  /// z: column 0 of the first step.
+  /// Writes z. `z` points to column 0 of the first step.
   void project(const StepBlock& at, float* z) const {
     const Index B = x_.batch(), C = x_.features(), NH = Cell::kBlocks * hidden_, first = at.columns.first;
-    const bool whole = at.columns.size() == B;  // then the steps' columns follow each other
+    const bool whole = at.columns.size() == B;  // then the columns of all steps are contiguous
     p_.project_gates(
         {hidden_, whole ? B * at.steps : at.columns.size(), whole ? 1 : at.steps, B, packed_depth<Packed>(C), W_, bias_,
          copies_.operand(0, x_.at(at.first_step)).from_column(first), z + first * NH, NH},
@@ -63,9 +63,9 @@ class FeatureInput {
   PackedOperand<Packed>& copies_;
 };
 
-/// Z's columns looked up in a table, W E + b (GH x V): V columns are fewer than those of all steps. The table is a
-/// product in the order of FeatureInput's, so z has the same bits. For bags of tokens it is W E, and z = b + its
-/// columns.
+/// Input projection of tokens: each column of Z is looked up in the table W E + b (GH x V), which costs less than W X
+/// if V < B*T. The product sums in the order of FeatureInput, so that z is bit-identical. With several tokens per step
+/// (embedding bag) the table is W E, and z = b + sum of the tokens' columns.
 template <class Cell>
 class TableInput {
  public:
@@ -73,7 +73,7 @@ class TableInput {
   TableInput(const Kernels& k, Index hidden, const float* bias, const TokenInput<float>& x, Buffer<float>& table)
       : k_(k), hidden_(hidden), bias_(bias), x_(x), table_(table) {}
 
-  /// Before the group starts. W: GH x D.
+  /// Computes the table. Call it before the threads start. W: GH x D.
   void fill_table(MatrixView<const float> W) const {
     table_.resize(rows() * x_.E.cols);
     const MatrixView<float> table{table_.data(), rows(), x_.E.cols, rows()};
@@ -90,6 +90,7 @@ class TableInput {
 
   static constexpr bool kPacksX = false;
 
+  /// Writes z. `z` points to column 0 of the first step.
   void project(const StepBlock& at, float* z) const {
     const Index H = hidden_, K = x_.ids_per_step;
     for (Index t = 0; t < at.steps; ++t)

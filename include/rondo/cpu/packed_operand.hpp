@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The right factors of products, as words (kernel_arguments.hpp). Floats are read where they lie; bfloat16 needs a
-// rounded copy, which the members of a group make together: pack() what is one's own, meet, then operand().
+// Right operands of products as packed elements (kernel_arguments.hpp). Floats are used in place, without a copy. For
+// bfloat16 the threads of a group make a rounded copy: each thread calls pack() for its part, then barrier(), then
+// operand().
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -13,6 +14,7 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
+/// The matrix products for one type of packed element.
 template <class Packed>
 const ProductKernels<Packed>& products(const Kernels& k) {
   if constexpr (std::is_same_v<Packed, float>)
@@ -21,6 +23,7 @@ const ProductKernels<Packed>& products(const Kernels& k) {
     return k.bf16;
 }
 
+/// The recurrent kernels for one cell and one type of packed element.
 template <class Cell, class Packed>
 const CellProductKernels<Packed>& cell_products() {
   if constexpr (std::is_same_v<Packed, float>)
@@ -29,7 +32,7 @@ const CellProductKernels<Packed>& cell_products() {
     return cell_kernels<Cell>()->bf16;
 }
 
-/// Words of `depth` neighbouring k.
+/// Number of packed elements for an inner dimension of `depth`.
 template <class Packed>
 Index packed_depth(Index depth) {
   return std::is_same_v<Packed, float> ? depth : (depth + 1) / 2;
@@ -38,7 +41,7 @@ Index packed_depth(Index depth) {
 template <class Packed>
 class PackedOperand;
 
-/// Floats: nothing is copied.
+/// Floats: views of the matrix itself; packing does nothing.
 template <>
 class PackedOperand<float> {
  public:
@@ -48,40 +51,42 @@ class PackedOperand<float> {
   void pack(const Kernels&, Index, ConstView<float>, ThreadGroup::Range, ThreadGroup::Range) {}
   void pack_paired(const Kernels&, ConstView<float>, ThreadGroup::Range) {}
 
-  /// k runs down the columns of a.
+  /// Right operand a: k is the row index.
   Operand<float> operand(Index, ConstView<float> a) const { return {a.data, 1, a.stride}; }
-  /// k runs across the columns of a.
+  /// Right operand a^T: k is the column index.
   Operand<float> operand_paired(ConstView<float> a) const { return {a.data, a.stride, 1}; }
 };
 
-/// bfloat16: a matrix of `rows` in a buffer of words.
+/// bfloat16: a rounded copy, with pairs of neighbouring rows or neighbouring columns as packed elements.
 template <>
 class PackedOperand<std::uint32_t> {
  public:
   static constexpr bool kCopies = true;
 
-  /// Room for `columns` columns of `rows` numbers; zeros where an odd row has no neighbour.
+  /// Allocates space for rows x columns values. If `rows` is odd, zeros pad the last pair of each column.
   void resize(Index rows, Index columns) {
     rows_ = rows;
-    packed_.resize((rows + 1) / 2 * 2 * columns);  // enough for pairs down the columns, and for pairs across them
+    packed_.resize((rows + 1) / 2 * 2 * columns);  // enough for pairs of rows and for pairs of columns
     if (rows % 2 != 0) std::fill(packed_.begin(), packed_.end(), 0u);
   }
 
-  /// These rows and columns of a, whose column 0 goes to column `at`; words pair neighbouring rows.
+  /// Packs these rows and columns of a in pairs of rows. Column 0 of a is written to column `at` of the copy.
   void pack(const Kernels& k, Index at, ConstView<float> a, ThreadGroup::Range rows, ThreadGroup::Range columns) {
     auto* const half = reinterpret_cast<std::uint16_t*>(packed_.data());
     for (Index j = columns.first; j < columns.last; ++j)
       k.to_bf16(a.data + rows.first + j * a.stride, rows.size(), half + rows.first + (at + j) * 2 * ((rows_ + 1) / 2));
   }
+  /// The copy as a right operand, from column `at` on: k is the row index.
   Operand<std::uint32_t> operand(Index at, ConstView<float>) const {
     const Index column = (rows_ + 1) / 2;
     return {packed_.data() + at * column, 1, column};
   }
 
-  /// These rows of all columns of a; words pair neighbouring columns.
+  /// Packs these rows of all columns of a in pairs of columns.
   void pack_paired(const Kernels& k, ConstView<float> a, ThreadGroup::Range rows) {
     k.pair_columns(a.cols, a.data, a.stride, packed_.data(), rows_, rows.first, rows.last);
   }
+  /// The copy as a transposed right operand: k is the column index.
   Operand<std::uint32_t> operand_paired(ConstView<float>) const { return {packed_.data(), rows_, 1}; }
 
  private:

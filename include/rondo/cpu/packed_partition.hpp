@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How a group shares one packed pass, and how many steps it takes at a time. Legend: H hidden units, P outputs, B
-// batch.
+// The partition of a packed pass into chunks of steps and among threads. Legend: H hidden units, P outputs, B batch.
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
@@ -11,22 +10,22 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// Steps that are projected at a time: about a hundred columns, so that Z is still in cache when the recurrence reads
-/// it.
+/// Steps per chunk of the forward pass: about 100 columns, so that Z is still in cache when the recurrence reads it.
 inline Index forward_chunk_steps(Index batch) { return std::max<Index>(1, 96 / std::max<Index>(1, batch)); }
 
-/// Steps whose dz is kept: enough columns for one pass over dW and dR to be worth its reading and writing.
+/// Steps per chunk of the backward pass: enough columns to amortise reading and writing dW and dR.
 inline Index backward_chunk_steps(Index batch) {
   return std::max<Index>(1, GradientSums<float>::kMaxDepth / std::max<Index>(1, batch));
 }
 
-/// Whether step t takes its units last first. With few columns a step's time is that of reading R, and every other step
-/// then begins with what the one before has left in cache; with more, prefetching finds the usual order easier.
+/// Whether step t processes its units in reverse order. With few columns, reading R dominates the time of a step; if
+/// every other step is reversed, it starts with the part of R that the previous step has left in cache. With more
+/// columns, prefetching works better with the normal order.
 inline bool reverse_unit_order(Index t, Index batch) { return t % 2 != 0 && batch <= 4; }
 
-/// What a thread does of each step: by columns of the batch (nobody waits) where R fits every core's cache and there
-/// are columns enough to fill tiles; else by units and by outputs in whole grains (each core keeps its rows of R, and
-/// all wait for each other after a step).
+/// One thread's share of each step. If R fits in the cache of a core and each thread has enough columns to fill tiles,
+/// the threads divide the columns of the batch and need no barrier. Otherwise they divide units and outputs, in whole
+/// grains, with a barrier after each step; each core then reads only its own rows of R.
 struct WorkPartition {
   ThreadGroup::Range units, outputs, columns;  // of H, P, B
   bool by_columns;
@@ -40,8 +39,8 @@ struct WorkPartition {
   }
 };
 
-/// Rows of step t that lie in padding become zeros, or those of `initial_state`, a state before the first step, where a
-/// reverse pass enters from them.
+/// Clears the columns of a = a(t) that are padding. In a reverse pass, the padding step before a sequence's first step
+/// is set to `initial_state` instead, if that has data: the next step reads its previous state from there.
 inline void clear_padding(const Steps& steps, Index t, ThreadGroup::Range rows, ThreadGroup::Range columns,
                           MatrixView<float> a, MatrixView<const float> initial_state) {
   if (!steps.extent.ragged()) return;
@@ -54,8 +53,8 @@ inline void clear_padding(const Steps& steps, Index t, ThreadGroup::Range rows, 
   }
 }
 
-/// Sets the columns that a reverse pass enters from, y(t) at t = length: to the state before the first step while it
-/// runs, and back to zeros.
+/// Sets y(t) at t = length, the padding step before the first step of a reverse pass, to `initial_state`, or to zeros
+/// if that has no data. A pass clears it before it returns.
 inline void set_initial_state_columns(const Steps& steps, ThreadGroup::Range rows, ThreadGroup::Range columns,
                                       const SequenceView<float>& y, MatrixView<const float> initial_state) {
   if (!steps.reverse() || !steps.extent.ragged()) return;

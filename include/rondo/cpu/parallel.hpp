@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Work over a long range, divided among threads where it is long enough; and sums over one, in an order that depends on
-// the range alone.
+// Parallel loops and parallel sums. Short ranges run in one thread. The order of a sum depends only on the range.
 #pragma once
 
 #include <rondo/cpu/flush_denormals.hpp>
@@ -12,10 +11,11 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// Below this size one thread is faster.
+/// Number of values below which one thread is faster.
 inline constexpr Index kMinParallelWork = 1 << 15;
 
-/// f(first, last) for parts of [0, n) that each begin at a multiple of `grain`; `numbers` in all are touched.
+/// Calls f(first, last) in several threads for parts of [0, n) that start at multiples of `grain`. `numbers` is the
+/// number of values that are read or written in total.
 template <class F>
 void parallel_for(Index n, Index grain, Index numbers, F&& f) {
   run_parallel(numbers >= kMinParallelWork ? num_threads() : 1, [&](const ThreadGroup& group) {
@@ -25,8 +25,7 @@ void parallel_for(Index n, Index grain, Index numbers, F&& f) {
   });
 }
 
-/// The sum of part(first, last) over fixed parts of [0, n), added in their order: the same bits for any number of
-/// threads.
+/// Sum of part(first, last) over 64 fixed parts of [0, n), added in order: bit-identical for any number of threads.
 template <class Part>
 double parallel_sum(Index n, Index numbers, Part&& part) {
   constexpr Index kParts = 64;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One column of cells in the plain pass, forward and backward: the equations of the cell, and what may stand around
-// them: peepholes, the layer norm of c between the cell update and the output, zoneout.
+// The cell update of one column of the batch in the plain pass, forward and backward: the equations of the cell, with
+// its options: peepholes, a layer norm of c between the cell update and the output, zoneout. Legend: H hidden units, N
+// blocks of the cell, B batch.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
@@ -16,7 +17,7 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// N columns of `rows` values that lie `stride` apart: the blocks of a step, the peepholes.
+/// N columns of `rows` values with distance `stride`: the blocks of a step, or the peepholes.
 template <class T, std::size_t N>
 struct Columns {
   decltype(column(static_cast<T*>(nullptr), 0)) at[N > 0 ? N : 1];
@@ -30,12 +31,13 @@ struct Columns {
       : at{column(data ? data + static_cast<Index>(I) * stride : data, data ? rows : 0)...} {}
 };
 
+/// The peepholes (H x 3) as columns.
 template <class Cell, class T>
 Columns<T, Cell::kPeepholeCount> peepholes(MatrixView<T> p) {
   return {p.data, p.rows, p.stride};
 }
 
-/// The state (H x B) that the cell itself goes on from at step t of sequence b: c(t-1), or h(t-1) of a cell without c.
+/// The previous state of the cell at step t of sequence b (H x B): c(t-1), or h(t-1) for cells without c.
 template <class Cell, class Scalar>
 MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, SequenceView<const Scalar> y,
                                       const Steps& steps, Index b, Index t) {
@@ -46,8 +48,7 @@ MatrixView<const Scalar> state_before(const RecurrentCache<Scalar>& cache, Seque
     return begins ? cache.h0.at(0) : y.at(steps.before(t));
 }
 
-/// (39) Zoneout: state = before + share * (state - before), with the share that the mask leaves or, without one, its
-/// mean.
+/// (39) Zoneout: state = before + (1 - p) mask * (state - before). Without a mask, at inference, its mean 1 is used.
 template <class State, class Before, class Scalar>
 void zoneout_forward(State&& state, const Before& before, double p, const Sequence<Scalar>& mask, Index b, Index t) {
   const auto mean = static_cast<Scalar>(1 - p);
@@ -57,7 +58,8 @@ void zoneout_forward(State&& state, const Before& before, double p, const Sequen
     state = before + mean * (state - before);
 }
 
-/// Its backward: d, of the state after it, becomes that of the state before it, and `kept` that of the step before.
+/// Backward of zoneout. d: on entry the gradient of the state after zoneout, on return that of the state before
+/// zoneout. `kept` becomes the part that bypasses the cell: the gradient of the previous step's state.
 template <class D, class Kept, class Scalar>
 void zoneout_backward(D&& d, Kept&& kept, double p, const Sequence<Scalar>& mask, Index b, Index t) {
   const auto mean = static_cast<Scalar>(1 - p);
@@ -69,19 +71,21 @@ void zoneout_backward(D&& d, Kept&& kept, double p, const Sequence<Scalar>& mask
   kept -= d;
 }
 
-/// Whether the pass takes the cell in its two parts: where it has no other text, or a layer norm stands between them.
+/// Whether the pass computes the cell in two parts, update and output: if the cell is only defined that way, or if a
+/// layer norm of c is between them.
 template <class Cell, class Scalar>
 bool uses_split_cell(const RecurrentWeights<const Scalar>& w) {
   return std::is_same_v<Cell, typename Cell::SplitCell> || (w.norm_c.data && !std::is_void_v<typename Cell::SplitCell>);
 }
 
-/// c as the cell itself makes it at each step, before zoneout.
+/// c after the cell update and before zoneout.
 template <class Sequence>
 auto& new_c(Sequence& c, Sequence& c_new, const PassOptions& options) {
   return options.zoneout_c > 0 ? c_new : c;
 }
 
-/// Step t of sequence b: z (NH x B) becomes gates, c and tanh c are written to the cache, h is what the cell shows.
+/// Forward of step t of sequence b. z (NH x B): on entry pre-activations, on return gates. Writes c and tanh(c) to the
+/// cache and the cell output to h.
 template <class Cell, class Scalar, class H>
 void cell_forward(const RecurrentWeights<const Scalar>& w, const PassOptions& options, MatrixView<Scalar> z,
                   MatrixView<const Scalar> state_before, RecurrentCache<Scalar>& cache, H& h, Index b, Index t) {
@@ -112,7 +116,9 @@ void cell_forward(const RecurrentWeights<const Scalar>& w, const PassOptions& op
   }
 }
 
-/// Its backward, of what the cell showed: dz (NH x B) is written, dc goes on to the step before.
+/// Backward of step t of sequence b. dh: gradient of the cell output. Writes dz_t (NH x B). dc: on entry the gradient
+/// of the cell state after the step, on return that of the state before it. Adds to the gradients of peepholes and
+/// norm_c.
 template <class Cell, class Scalar, class Dh, class Dc>
 void cell_backward(const RecurrentWeights<const Scalar>& w, const PassOptions& options,
                    MatrixView<const Scalar> state_before, RecurrentCache<Scalar>& cache,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The two products of a layer with what it multiplies, W x and R h, forward and backward: as they are or, where the
-// layer has a layer norm (Ba, Kiros, Hinton 2016, equations 20 to 22), each normalised by itself over all gates, with a
-// gain. Legend: H hidden units, G gates, N blocks of the cell, n columns.
+// The two matrix products of a layer, W x and R h, forward and backward. In layers with layer norm (Ba, Kiros, Hinton
+// 2016, equations 20 to 22) each product is normalised separately over all gates and multiplied by a gain. Legend: C
+// input features, P outputs, H hidden units, G gates, N blocks of the cell, n columns.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
@@ -19,22 +19,23 @@ auto column_of(MatrixView<T> a, Index j) {
   return column(a.data + j * a.stride, a.rows);
 }
 
-/// f(rows of a (GH x n), rows of Z (NH x n)) for the gates of W and the blocks that they are added to.
+/// Calls f(rows of a (GH x n), rows of Z (NH x n)) for each run of gates of W and the blocks that they are added to.
 template <class Cell, class T, class U, class F>
 void for_each_input_run(MatrixView<T> a, MatrixView<U> Z, Index H, F&& f) {
   for (const GateRun& run : Cell::kInputRuns)
     f(a.row_block(run.gate * H, run.count * H), Z.row_block(run.block * H, run.count * H));
 }
 
-/// Which of the three norms: a row of RecurrentCache::rstd.
+/// The three layer norms, as row numbers of RecurrentCache::rstd.
 enum class Norm { x, h, c };
 
+/// The reciprocal standard deviations of one norm, 1 x (B*T).
 template <class Sequence>
 auto rstd_of(Sequence& rstd, Norm norm) {
   return rstd.flat().row_block(static_cast<Index>(norm), 1);
 }
 
-/// Makes room for what a layer norm keeps.
+/// Resizes the buffers that layer norm saves for the backward pass.
 template <class Cell, class Scalar>
 void resize_norms(const RecurrentWeights<const Scalar>& w, const Extent& x, RecurrentCache<Scalar>& cache) {
   const Index H = w.shape.hidden, GH = Cell::kGates * H;
@@ -44,7 +45,8 @@ void resize_norms(const RecurrentWeights<const Scalar>& w, const Extent& x, Recu
   cache.workspace.plain.normed_c.resize(H, x.batch, 1);
 }
 
-/// normalised = the normalised columns of a * b (GH x n), which are kept with their `rstd` (1 x n).
+/// normalised (GH x n) = columns of a * b, normalised; rstd (1 x n) = their reciprocal standard deviations. Both are
+/// saved for the backward pass.
 template <class Scalar>
 void normed_product(Cpu cpu, ConstView<Scalar> a, ConstView<Scalar> b, MatrixView<Scalar> normalised,
                     MatrixView<Scalar> rstd) {
@@ -62,7 +64,8 @@ void add_scaled(ConstView<Scalar> gain, ConstView<Scalar> normalised, MatrixView
   for (Index j = 0; j < rows.cols; ++j) column_of(rows, j) += column_of(gain, 0) * column_of(normalised, j);
 }
 
-/// d = dL/d(gain * normalised) (rows x n), zero in padding, becomes dL/d(what was normalised); adds to d_gain.
+/// Backward of a layer norm. d (rows x n): on entry dL/d(gain * normalised), zero in padding; on return the gradient of
+/// the values before the norm. Adds to d_gain.
 template <class Scalar>
 void normed_backward(ConstView<Scalar> gain, ConstView<Scalar> normalised, ConstView<Scalar> rstd, MatrixView<Scalar> d,
                      MatrixView<Scalar> d_gain) {
@@ -74,7 +77,7 @@ void normed_backward(ConstView<Scalar> gain, ConstView<Scalar> normalised, Const
   }
 }
 
-/// Z (NH x n) += W X, for columns of the sequence from `first` on.
+/// Z (NH x n) += W X. `first`: index in the sequence of column 0 of X (C x n).
 template <class Cell, class Scalar>
 void add_input(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<Scalar> X, MatrixView<Scalar> Z,
                RecurrentCache<Scalar>& cache, Index first) {
@@ -90,7 +93,7 @@ void add_input(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<Scala
   });
 }
 
-/// z (GH x n) += R h, for the first columns of step t. R: packed.
+/// z (GH x n) += R h, for the first n columns of step t. h: P x n.
 template <class Scalar>
 void add_recurrent(Cpu cpu, const RecurrentWeights<const Scalar>& w, const PackedMatrix<Scalar, Cpu>& R,
                    ConstView<Scalar> h, MatrixView<Scalar> z, RecurrentCache<Scalar>& cache, Index t) {
@@ -100,7 +103,7 @@ void add_recurrent(Cpu cpu, const RecurrentWeights<const Scalar>& w, const Packe
   add_scaled<Scalar>(w.norm_h, h_hat, z);
 }
 
-/// The gradient of R h (GH x n) at step t, given that of what was added, dz.
+/// The gradient of R h (GH x n) at step t from dz. They differ only with a layer norm.
 template <class Scalar>
 MatrixView<const Scalar> recurrent_gradient(Cpu cpu, const RecurrentWeights<const Scalar>& w,
                                             MatrixView<const Scalar> dz, RecurrentCache<Scalar>& cache,
@@ -113,7 +116,8 @@ MatrixView<const Scalar> recurrent_gradient(Cpu cpu, const RecurrentWeights<cons
   return d;
 }
 
-/// dW += d(W X) X^T and, unless dX is empty, dX += W^T d(W X), given dZ (NH x n) of columns from `first` on.
+/// dW += d(W X) X^T and, unless dX is empty, dX += W^T d(W X), from dZ (NH x n). `first`: index in the sequence of
+/// column 0 of X (C x n).
 template <class Cell, class Scalar>
 void input_backward(Cpu cpu, const RecurrentWeights<const Scalar>& w, ConstView<Scalar> X, MatrixView<const Scalar> dZ,
                     RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad, MatrixView<Scalar> dX,

@@ -12,7 +12,7 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
-/// f(b, length) for each of the B sequences, divided among the threads.
+/// Calls f(b, length) for each of the B sequences, in several threads.
 template <class F>
 void for_each_length(Index batch, Index columns, Index rows, std::span<const Index> lengths, F&& f) {
   parallel_for(batch, 1, rows * columns, [&](Index first, Index last) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/recurrent.hpp: which pass runs.
+// Definitions of cpu/recurrent.hpp: selects the packed or the plain pass.
 #pragma once
 
 #include <rondo/core/error.hpp>
@@ -19,7 +19,7 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
-/// f(packed) with a value of the packed type of this precision.
+/// Calls f with a value of the type of packed elements for this precision.
 template <class F>
 void with_packed_type(Precision precision, F&& f) {
   if (precision == Precision::bf16)
@@ -28,13 +28,13 @@ void with_packed_type(Precision precision, F&& f) {
     f(float{});
 }
 
-/// Whether a table of W E + b is less work than W X: it has V columns instead of B*T.
+/// Whether the table W E + b, with V columns, costs less than W X, with B*T columns.
 template <class Scalar>
 bool use_input_table(const TokenInput<Scalar>& x) {
   return x.E.cols < x.batch * x.time;
 }
 
-/// The whole forward pass. pack_input(units) packs what `input` needs of these units.
+/// The packed forward pass. Each thread calls pack_input(units), which packs W for its units.
 template <class Cell, class Packed, class Input, class PackInput>
 void packed_forward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w, const Input& input,
                     const float* bias, SequenceView<float> y, RecurrentCache<float>& cache, PackInput&& pack_input) {
@@ -90,7 +90,7 @@ void packed_forward(const Kernels& k, Direction direction, const RecurrentWeight
   });
 }
 
-/// Adds the sums of all blocks' dz (NH) to the gradients of the biases.
+/// Adds the sums of dz (NH) to the gradients of the biases.
 template <class Cell>
 void add_block_sums(const float* sums, const RecurrentWeights<float>& grad) {
   const Index H = grad.shape.hidden;
@@ -108,7 +108,7 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
                      MatrixView<float> dc_end, const RecurrentInputGradient<float>& to) {
   const Index GH = Cell::kGates * w.shape.hidden, NH = Cell::kBlocks * w.shape.hidden;
   const bool in_place = kSameBlocks<Cell> && !grad.b_R.data;
-  float* db = grad.b.data;  // null: not wanted
+  float* db = grad.b.data;  // null: not computed
   if (!in_place) {
     cache.workspace.d_bias.resize(NH);
     std::fill(cache.workspace.d_bias.begin(), cache.workspace.d_bias.end(), 0.0f);
@@ -134,22 +134,23 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
   if (!in_place) add_block_sums<Cell>(db, grad);
 }
 
-/// What forward left in the workspace is of `rows` and x: the same kind of input went through the same pass.
+/// Throws unless a buffer of the forward pass is rows x B x T of x, that is, unless the forward pass had the same type
+/// of input and the same implementation.
 template <class Scalar>
 void require_left(const char* who, const Sequence<Scalar>& left, Index rows, const Extent& x) {
   require_shape(left.features() == rows && left.batch() == x.batch && left.time() == x.time, who,
-                "::backward: the cache is of a forward pass over another kind of input, or by another pass; x is ",
+                "::backward: the cache is from a different forward pass (features or tokens, packed or plain); x is ",
                 SequenceShape{rows, x.batch, x.time});
 }
 
-/// Whether the packed pass can run such a layer; else the plain one does.
+/// Whether the packed pass supports this layer and these options.
 template <class Cell, class Scalar>
 bool packed_supports(const RecurrentWeights<const Scalar>& w, const PassOptions& options) {
   return std::is_same_v<Scalar, float> && Cell::kPacked && !w.norm_x.data && options.zoneout_h == 0 &&
          options.zoneout_c == 0 && options.recurrent_dropout == 0;
 }
 
-/// The kernels that a pass over this layer runs on; null: the plain pass.
+/// The kernels of the packed pass for this layer; null: the plain pass is used.
 template <class Cell, class Scalar>
 const Kernels* packed_kernels(const RecurrentWeights<const Scalar>& w, const PassOptions& options) {
   return packed_supports<Cell>(w, options) ? kernels() : nullptr;
@@ -221,7 +222,7 @@ void recurrent_final_state(Cpu, Cell, Direction direction, SequenceView<const Sc
 
 namespace detail {
 
-/// One step of the plain pass: a pass over T = 1.
+/// One step of the plain pass: a pass with T = 1.
 template <class Cell, class Scalar>
 void recurrent_step_plain(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                           MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,

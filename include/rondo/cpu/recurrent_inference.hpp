@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Inference of one recurrent layer in one direction on the CPU, with weights that are packed once: see
+// Inference with one recurrent layer in one direction on the CPU; the weights are packed once. See
 // layers/inference.hpp. Legend: C input features, H hidden units, P outputs, N blocks of the cell, B batch, T time
 // steps.
 #pragma once
@@ -19,13 +19,13 @@ template <class Scalar>
 struct InferenceWeights<Scalar, Cpu> {
   RecurrentShape shape;
   PassOptions options;
-  const detail::Kernels* kernels = nullptr;  // of the level that packed them; null: the plain pass
+  const detail::Kernels* kernels = nullptr;  // kernels that define the packed layout; null: the plain pass is used
   detail::PackedWeights<float> packed;
   detail::PackedWeights<std::uint32_t> packed_bf16;
-  detail::WeightCopy<Scalar> plain;  // of the plain pass
-  Buffer<Scalar> bias;               // NH, of the packed one
+  detail::WeightCopy<Scalar> plain;  // copies of the weights, for the plain pass
+  Buffer<Scalar> bias;               // NH, for the packed pass
 
-  /// The packed weights of a pass with this packed type.
+  /// The packed weights for one type of packed element.
   template <class Packed, class Self>
   static auto& packed_for(Self& self) {
     if constexpr (std::is_same_v<Packed, float>)
@@ -37,12 +37,13 @@ struct InferenceWeights<Scalar, Cpu> {
 
 template <class Scalar>
 struct InferenceWorkspace<Scalar, Cpu> {
-  Sequence<Scalar> h0, c0, c, m;  // P x B x 1, H x B x 1
-  Buffer<Scalar> z;               // NH x B of some steps
+  Sequence<Scalar> h0, c0, c, m;  // h0: P x B x 1; the others: H x B x 1
+  Buffer<Scalar> z;               // NH x B per step of a chunk
   detail::ForwardOperands<float> operands;
   detail::ForwardOperands<std::uint32_t> operands_bf16;
-  RecurrentCache<Scalar> cache;  // of the plain pass
+  RecurrentCache<Scalar> cache;  // for the plain pass
 
+  /// The operands for one type of packed element.
   template <class Packed>
   detail::ForwardOperands<Packed>& operands_for() {
     if constexpr (std::is_same_v<Packed, float>)
@@ -52,13 +53,13 @@ struct InferenceWorkspace<Scalar, Cpu> {
   }
 };
 
-/// Copies and packs a layer's weights.
+/// Packs a layer's weights or, for the plain pass, copies them.
 template <class Cell, class Scalar>
 void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& from,
                                  InferenceWeights<Scalar, Cpu>& to);
 
-/// Runs over x (C x B x T) from the state h (P x B), c (H x B), which moves to each sequence's end. y becomes P x B x
-/// T; zeros in padding.
+/// Computes y (P x B x T) from x (C x B x T) and the state h (P x B), c (H x B), which becomes the state after each
+/// sequence's last step. y is zero in padding.
 template <class Cell, class Scalar>
 void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w, SequenceView<const Scalar> x,
                      MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y,

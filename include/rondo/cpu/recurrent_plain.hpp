@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// One recurrent layer over a sequence on the CPU, in one direction, forward and backward: the plain pass, meant to be
-// read. The equations of each cell are in math/cells/; here stands what is linear and the loop over time.
+// The plain pass: one recurrent layer over a sequence on the CPU, in one direction, forward and backward. It is written
+// to be read. The equations of each cell are in math/cells/; this file has the matrix products and the loop over time.
 //
 //   forward     Z = W X + b for all steps in one product, then for each step Z(t) += R h(t-1) and the cell
 //   backward    for each step, last first, the cell backward and dh(t-1) = R^T dz(t);
-//               then dW = dZ X^T, dR = dZ Hbefore^T, db = the sum of dZ's columns, dX = W^T dZ, each in one product
+//               then dW = dZ X^T, dR = dZ Hbefore^T, db = sum of the columns of dZ, dX = W^T dZ, for all steps at once
 //
 // t-1 is the step visited before t: in a reverse pass, t+1. See docs/01-lstm.md and docs/02-backprop-through-time.md.
 #pragma once
@@ -22,7 +22,7 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
-/// Every column of Z (NH x n) = the biases that W x and R h are added to.
+/// Sets each column of Z (NH x n) to the sum of the biases.
 template <class Cell, class Scalar>
 void set_to_bias(Cpu cpu, const RecurrentWeights<const Scalar>& w, MatrixView<Scalar> Z) {
   fill(cpu, Z, Scalar(0));
@@ -43,7 +43,7 @@ void recurrent_forward_plain(Cpu cpu, Cell, const PassOptions& options, const Re
   const Index H = w.shape.hidden, GH = Cell::kGates * H, B = x.batch();
   if (w.norm_x.data) detail::resize_norms<Cell>(w, x.extent, cache);
   if (Cell::kHasC && options.zoneout_c > 0) cache.c_new.resize(H, B, x.time());
-  auto& h_before = cache.workspace.plain.h_before;  // for backward, too
+  auto& h_before = cache.workspace.plain.h_before;  // also used by backward
   h_before.resize(y.features(), B, x.time());
 
   // (0) Z = W X + b, all steps in one product
@@ -78,7 +78,7 @@ void recurrent_forward_plain(Cpu cpu, Cell, const PassOptions& options, const Re
       else
         h.setZero();
     }
-    if (w.projection.data) {  // (7a) h(t) = projection * m(t), of zeros in padding
+    if (w.projection.data) {  // (7a) h(t) = projection * m(t); m is zero in padding
       fill(cpu, y.at(t), Scalar(0));
       gemm(cpu, Op::none, Op::none, w.projection, cell_output, y.at(t));
     }
@@ -98,7 +98,7 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
   using detail::column_of;
   const Steps steps{options.direction, x.extent};
   const Index B = x.batch(), H = w.shape.hidden, P = w.shape.output, GH = Cell::kGates * H;
-  const RecurrentCache<Scalar>& saved = cache;  // what forward left
+  const RecurrentCache<Scalar>& saved = cache;  // activations of the forward pass
   auto& work = cache.workspace.plain;
   work.dz.resize(Cell::kBlocks * H, B, x.time());
   for (auto* s : {&work.d_normed_x, &work.d_normed_h}) s->resize(w.norm_x.data ? GH : 0, B, x.time());
@@ -118,13 +118,13 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
       auto total = column_of(dh_total, b);
       total.setZero();
       if (!active(b)) continue;
-      if (steps.ends(b, t)) {  // the way back enters this sequence here
+      if (steps.ends(b, t)) {  // the backward pass of this sequence starts here
         column_of(dh, b) = column_of(dh_end, b);
         if constexpr (Cell::kHasC) column_of(dc, b) = column_of(dc_end, b);
       }
-      total = column_of(dy.at(t), b) + column_of(dh, b);  // (8) forward: y = h, and step t+1
+      total = column_of(dy.at(t), b) + column_of(dh, b);  // (8) forward: y = h; dh is the gradient from step t+1
       if (options.zoneout_h > 0) {
-        if constexpr (!Cell::kHasC) {  // the cell's own state is h, after zoneout
+        if constexpr (!Cell::kHasC) {  // the cell state is h, after zoneout
           total += column_of(dc, b);
           column_of(dc, b).setZero();
         }
@@ -152,12 +152,12 @@ void recurrent_backward_plain(Cpu cpu, Cell, const PassOptions& options, const R
     for (Index b = 0; b < columns; ++b) {
       if (!active(b)) continue;
       if (options.zoneout_h > 0) column_of(dh, b) += column_of(dh_bypass, b);
-      if (!steps.begins(b, t)) continue;  // else dh and dc are those of the initial state
+      if (!steps.begins(b, t)) continue;  // otherwise dh and dc are the gradients of the initial state
       column_of(dh_end, b) = column_of(dh, b);
       if constexpr (Cell::kHasC)
         column_of(dc_end, b) = column_of(dc, b);
       else
-        column_of(dh_end, b) += column_of(dc, b);  // the cell's own state is h
+        column_of(dh_end, b) += column_of(dc, b);  // the cell state is h
     }
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the CPU's passes work in. The plain pass and the packed ones each have their own; what does not run stays empty.
-// Legend: C input features, H hidden units, P outputs, G gates, N blocks of the cell, B batch, T time steps.
+// Workspace of the passes on the CPU: packed weights and intermediate results. The plain pass and the packed passes
+// have separate buffers; those of passes that do not run stay empty. Legend: C input features, H hidden units, P
+// outputs, G gates, N blocks of the cell, B batch, T time steps, V vocabulary, D features of an embedding.
 #pragma once
 
 #include <rondo/cpu/gemm.hpp>
@@ -16,27 +17,28 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
+/// Buffers of the plain pass.
 template <class Scalar>
 struct PlainWorkspace {
-  PackedMatrix<Scalar, Cpu> R;              // the recurrent weights, made ready for T products
-  PackedMatrix<Scalar, Cpu> R_transposed;   // the same for backward
-  Sequence<Scalar> h_before;                // P x B x T   what R is multiplied by at each step
-  Sequence<Scalar> d_normed_x, d_normed_h;  // GH x B x T  gradients of W x and R h, where a layer norm follows
-  Sequence<Scalar> dh_bypass, dc_bypass;    // P x B x 1, H x B x 1   what zoneout passes by the cell
-  Sequence<Scalar> normed_c, d_normed_c;    // H x B x 1   c after its layer norm
+  PackedMatrix<Scalar, Cpu> R;              // GH x P      packed once for T products
+  PackedMatrix<Scalar, Cpu> R_transposed;   // P x GH      the same for backward
+  Sequence<Scalar> h_before;                // P x B x T   h(t-1) of each step, after the recurrent dropout mask
+  Sequence<Scalar> d_normed_x, d_normed_h;  // GH x B x T  gradients of W x and R h, with layer norm
+  Sequence<Scalar> dh_bypass, dc_bypass;    // P x B x 1, H x B x 1   gradients that bypass the cell with zoneout
+  Sequence<Scalar> normed_c, d_normed_c;    // H x B x 1   c after its layer norm, and its gradient
   Sequence<Scalar> dz;                      // NH x B x T  gradients of the pre-activations
-  Sequence<Scalar> dh;                      // P x B x 1   what step t+1 passes down to step t
-  Sequence<Scalar> dc;                      // H x B x 1   the same of the cell's own state
-  Sequence<Scalar> dh_total;                // P x B x T   dh and the gradient from the layer above
-  Sequence<Scalar> dm;                      // H x B x 1   the same before a projection
+  Sequence<Scalar> dh;                      // P x B x 1   gradient of h(t) from step t+1
+  Sequence<Scalar> dc;                      // H x B x 1   the same for the cell state
+  Sequence<Scalar> dh_total;                // P x B x T   dh + dy
+  Sequence<Scalar> dm;                      // H x B x 1   gradient of the cell outputs, with a projection
 };
 
-/// A layer's weights in panels of gates, and its projection in panels of rows.
+/// The packed weights of a layer: W and R in panels of gates, the projection in panels of rows.
 template <class Packed>
 struct PackedWeights {
   Buffer<Packed> W, R, projection;
 
-  /// Rows [first, last) of the projection (P x H); first is a multiple of panel_rows.
+  /// Packs these rows of the projection (P x H). rows.first must be a multiple of panel_rows.
   void pack_projection(const Kernels& k, MatrixView<const float> from, ThreadGroup::Range rows) {
     products<Packed>(k).pack(from.cols, from.data, 1, from.stride, projection.data(), rows.first, rows.last);
   }
@@ -54,7 +56,7 @@ struct PackedWeights {
     R.resize(size<Cell>(k, shape.hidden, shape.output));
   }
 
-  /// These units of W or R.
+  /// Packs the gates of these units of W (GH x C) or R (GH x P).
   template <class Cell>
   static void pack(MatrixView<const float> from, ThreadGroup::Range units, Buffer<Packed>& to) {
     cell_products<Cell, Packed>().pack_gates(from.rows / Cell::kGates, from.cols, from.data, 1, from.stride, to.data(),
@@ -68,29 +70,31 @@ struct PackedWeights {
   }
 };
 
-/// What a forward pass multiplies by them.
+/// Right operands of the products of a forward pass.
 template <class Packed>
 struct ForwardOperands {
-  PackedOperand<Packed> x;  // of one chunk of steps
-  PackedOperand<Packed> h;  // of two steps: each takes its B columns in turn
-  PackedOperand<Packed> m;  // of one step, before a projection
+  PackedOperand<Packed> x;  // C x B of each step of a chunk
+  PackedOperand<Packed> h;  // P x 2B: h of two steps; even and odd steps alternate
+  PackedOperand<Packed> m;  // H x B of one step: cell outputs before the projection
 };
 
+/// Buffers of the packed backward pass.
 template <class Packed>
 struct BackwardWorkspace {
-  Buffer<Packed> R_transposed, W_transposed;  // in panels of rows
+  Buffer<Packed> R_transposed, W_transposed;  // P x GH and C x GH, packed in panels of rows
   Buffer<float> dz;                           // NH x columns of two chunks
   Buffer<float> dh;                           // P x B
   Buffer<float> dc;                           // H x B
-  PackedOperand<Packed> dz_packed;            // GH of two chunks: what R is multiplied by
-  PackedOperand<Packed> dz_rest;              // the blocks behind those
-  PackedOperand<Packed> x_pairs, h_pairs;     // of the columns of one sum
-  Buffer<Packed> projection_transposed;       // in panels of rows
-  Buffer<float> dh_steps;                     // P x columns of two chunks, where there is a projection
-  PackedOperand<Packed> dh_packed;            // the same
-  PackedOperand<Packed> m_pairs;              // of the columns of one sum
+  PackedOperand<Packed> dz_packed;            // GH x columns of two chunks: dz as the operand of R^T
+  PackedOperand<Packed> dz_rest;              // the other N - G blocks of dz
+  PackedOperand<Packed> x_pairs, h_pairs;     // x and h(t-1) of the columns of one GradientSums
+  Buffer<Packed> projection_transposed;       // H x P, packed in panels of rows
+  Buffer<float> dh_steps;                     // P x columns of two chunks, with a projection
+  PackedOperand<Packed> dh_packed;            // dh_steps as the operand of projection^T
+  PackedOperand<Packed> m_pairs;              // cell outputs of the columns of one GradientSums
 };
 
+/// Buffers of the packed passes for one type of packed element.
 template <class Packed>
 struct PackedWorkspace {
   PackedWeights<Packed> weights;
@@ -98,12 +102,13 @@ struct PackedWorkspace {
   BackwardWorkspace<Packed> backward;
 };
 
-/// A cell whose blocks are the gates of both W and R needs no more than one bias, which it reads where it is.
+/// Whether the blocks of a cell are the gates of both W and R. Such a cell has one bias, which is used without a copy.
 template <class Cell>
 inline constexpr bool kSameBlocks = block_of_gate<Cell>(Cell::kGates - 1) == Cell::kBlocks - 1 && Cell::kBlocks
                                                                                                       == Cell::kGates;
 
-/// The biases of all blocks (NH): those of `w`, or a copy with zeros where there is none.
+/// The biases of all blocks (NH): a pointer to w.b if possible, otherwise to sums in `copy`. Blocks without a bias have
+/// zeros.
 template <class Cell>
 const float* block_bias(const RecurrentWeights<const float>& w, Buffer<float>& copy) {
   const Index H = w.shape.hidden;
@@ -126,10 +131,10 @@ struct RecurrentWorkspace<Scalar, Cpu> {
   detail::PackedWorkspace<float> packed;
   detail::PackedWorkspace<std::uint32_t> packed_bf16;
   Buffer<Scalar> bias, d_bias;    // NH
-  Buffer<Scalar> table, d_table;  // GH x V, of token inputs
-  Sequence<Scalar> x, dx;         // D x B x T, of token inputs that are looked up
+  Buffer<Scalar> table, d_table;  // GH x V, for token inputs: W E + b
+  Sequence<Scalar> x, dx;         // D x B x T, for token inputs without the table
 
-  /// The packed pass's part for products of this word.
+  /// The packed workspace for one type of packed element.
   template <class Packed>
   detail::PackedWorkspace<Packed>& packed_for() {
     if constexpr (std::is_same_v<Packed, float>)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Regression losses on the CPU, column by column; columns are divided among the threads.
+// Regression losses on the CPU. Several threads process columns in parallel.
 #pragma once
 
 #include <rondo/core/device.hpp>
@@ -8,8 +8,8 @@
 
 namespace rondo::inline RONDO_ABI {
 
-/// The sum over all active columns of weight * error.loss(y - target), added up in double. d becomes the gradient times
-/// `scale`, zeros in inactive columns; not written if it has no data. y, targets, d: C x (B*T).
+/// Returns the sum over all active columns of weight * error.loss(y - target), summed in double. Unless d has no data,
+/// it becomes the gradient times `scale`, zero in inactive columns. y, targets, d: C x (B*T).
 template <class Scalar, template <class> class Error>
 double regression_loss_sum(Cpu, const Error<Scalar>& error, ConstView<Scalar> y, ConstView<Scalar> targets,
                            const StepMask<Scalar>& mask, Scalar scale, MatrixView<Scalar> d);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One stream through packed layers on the CPU: see layers/streaming.hpp. Legend: C inputs, H hidden units, P outputs, N
-// blocks of the cell.
+// Streaming inference on the CPU, one step of one sequence at a time: see layers/streaming.hpp. Legend: C inputs, H
+// hidden units, P outputs, K outputs of a linear layer.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -13,37 +13,39 @@ namespace rondo::inline RONDO_ABI::detail {
 
 struct StreamKernels;
 
-/// y = W x + b for one column.
+/// A linear layer, y = W x + b, for one column. W: K x C.
 template <class Scalar>
 class StreamLinear {
  public:
   StreamLinear() = default;
   StreamLinear(MatrixView<const Scalar> W, MatrixView<const Scalar> b);
 
-  Index outputs() const { return outputs_; }
+  Index outputs() const { return outputs_; }  ///< K
 
+  /// x: C values. Returns K values, which are valid until the next step.
   const Scalar* step(const Scalar* x);
 
  private:
   Index inputs_ = 0, outputs_ = 0;
-  void (*kernel_)(long, long, const float*, const float*, float*) = nullptr;  // a StreamLinearKernel; null: Eigen
-  Buffer<Scalar> rows_;                                                       // K rows of C weights and a bias
+  void (*kernel_)(long, long, const float*, const float*, float*) = nullptr;  // null: Eigen is used
+  Buffer<Scalar> rows_;                                                       // K rows of C weights and the bias
   Buffer<Scalar> y_;                                                          // K
 };
 
-/// A layer's weights, packed, and its state.
+/// One recurrent layer with its packed weights and its state.
 template <class Cell, class Scalar>
 class StreamLayer {
  public:
   StreamLayer(const RecurrentWeights<const Scalar>& w, const PassOptions& options);
 
+  /// Sets the state to zero.
   void reset();
 
   /// x: C values. Returns P values, which are valid until the next step.
   const Scalar* step(const Scalar* x);
 
-  Scalar* h() { return h_.data(); }
-  Scalar* c() { return c_.data(); }
+  Scalar* h() { return h_.data(); }  ///< P values
+  Scalar* c() { return c_.data(); }  ///< H values, for cells with c
 
  private:
   const Scalar* step_plain(const Scalar* x);
@@ -52,13 +54,13 @@ class StreamLayer {
   RecurrentShape shape_;
   PassOptions options_;
   bool reverse_unit_order_ = false;
-  const StreamKernels* kernels_ = nullptr;  // null: the plain pass
+  const StreamKernels* kernels_ = nullptr;  // null: the plain pass is used
   Index lanes_ = 1;
-  Buffer<Scalar> packed_;                // panels
-  Buffer<Scalar> h_, h_before_, c_, m_;  // H, and zeros up to a whole vector
+  Buffer<Scalar> packed_;                // layout: StreamStep::weights
+  Buffer<Scalar> h_, h_before_, c_, m_;  // H, padded with zeros to whole vectors
   StreamLinear<Scalar> projection_;
-  WeightCopy<Scalar> plain_;  // of the plain pass
-  StepScratch<Scalar> scratch_;
+  WeightCopy<Scalar> plain_;     // for the plain pass
+  StepScratch<Scalar> scratch_;  // for the plain pass
 };
 
 }  // namespace rondo::inline RONDO_ABI::detail

@@ -59,7 +59,7 @@ StreamLayer<Cell, Scalar>::StreamLayer(const RecurrentWeights<const Scalar>& w, 
   scratch_.cache.template resize<Cell>(shape_, {1, 1, {}});
   Buffer<Scalar> zeros(shape_.input);
   std::fill(zeros.begin(), zeros.end(), Scalar(0));
-  step_plain(zeros.data());  // so that everything has its memory
+  step_plain(zeros.data());  // allocates all buffers, so that later steps do not allocate
   reset();
 }
 
@@ -105,7 +105,7 @@ void StreamLayer<Cell, Scalar>::pack([[maybe_unused]] const RecurrentWeights<con
     Buffer<float> copied;
     const float* const bias = block_bias<Cell>(w, copied);
     packed_.resize(padded / lanes * panel);
-    for (Index u = 0; u < H; u += lanes) {  // a panel: bias, W, R
+    for (Index u = 0; u < H; u += lanes) {  // panel layout: bias, W, R
       float* to = packed_.data() + u / lanes * panel;
       for (int q = 0; q < Cell::kBlocks; ++q)
         for (Index i = 0; i < lanes; ++i, ++to) *to = u + i < H ? bias[q * H + u + i] : 0.0f;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A group of threads for one call: one parallel region around a whole pass, barriers inside it. Every number is
-// computed by one thread in one order, so results are bit-identical for any number of threads.
+// A group of threads for one pass: one OpenMP parallel region around the whole pass, with barriers inside. One thread
+// computes each value, in a fixed order, so that results are bit-identical for any number of threads.
 #pragma once
 
 #include <rondo/core/view.hpp>
@@ -11,12 +11,12 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// A barrier that spins for some microseconds, the usual case, and then sleeps: where other programs use the cores too,
-/// a thread may be suspended for milliseconds, and spinning would keep its core busy. (GNU OpenMP's own barrier spins
-/// that long; beside one busy process it made training twenty times slower.)
+/// A barrier that spins for some microseconds, which is usually enough, and then sleeps. If other programs use the same
+/// cores, a thread can be suspended for milliseconds, and threads that spin keep its core busy. The barrier of GNU
+/// OpenMP spins that long: with one other busy process, training was 20 times slower.
 class Barrier {
  public:
-  /// Returns once `threads` threads have called it.
+  /// Blocks until `threads` threads have called it.
   void wait(int threads) {
     const unsigned generation = generation_.load(std::memory_order_acquire);
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
@@ -38,7 +38,7 @@ class Barrier {
   alignas(64) std::atomic<unsigned> generation_ = 0;
 };
 
-/// One thread of a group and its share of the work.
+/// One thread's view of its group: its index, the number of threads, the barrier.
 struct ThreadGroup {
   int thread_index = 0, size = 1;
   Barrier* shared_barrier = nullptr;
@@ -53,18 +53,18 @@ struct ThreadGroup {
     Index size() const { return last - first; }
   };
 
-  /// This thread's part of [0, n), in whole grains except for the last.
+  /// This thread's part of [0, n). Parts start at multiples of `grain`.
   Range range(Index n, Index grain = 1) const {
     const Index grains = (n + grain - 1) / grain;
     return {std::min(n, grains * thread_index / size * grain), std::min(n, grains * (thread_index + 1) / size * grain)};
   }
 };
 
-/// function(context, group) in `size` threads at once; with one, a plain call. The only place where
-/// threads begin.
+/// Calls function(context, group) in `size` threads; if size is 1, in the calling thread. The library starts threads
+/// only here.
 RONDO_INLINE void run_group(int size, void (*function)(void* context, const ThreadGroup&), void* context);
 
-/// body(group) in `size` threads at once.
+/// Calls body(group) in `size` threads.
 template <class Body>
 void run_parallel(int size, Body&& body) {
   run_group(

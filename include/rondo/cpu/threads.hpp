@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
-// How many threads the CPU's passes use. Threads are OpenMP's: with RONDO_COMPILED those of the library, else those of
-// a program that is compiled with OpenMP; without it there is one thread. Results are bit-identical for any number.
+// The number of threads of operations on the CPU. Threads are OpenMP threads: with RONDO_COMPILED the library must be
+// compiled with OpenMP, otherwise the program. Without OpenMP there is one thread. Results are bit-identical for any
+// number of threads.
 #pragma once
 
 #include <rondo/version.hpp>
 
 namespace rondo::inline RONDO_ABI {
 
-/// How many threads the CPU's passes may use; 1 unless set, since a library does not take cores unasked.
+/// The number of threads that operations on the CPU may use. 1 unless set: a library does not use more cores without
+/// permission.
 RONDO_INLINE int num_threads();
 
-/// How many threads could run at once: 1 without OpenMP.
+/// The number of processors; 1 without OpenMP.
 RONDO_INLINE int max_threads();
 
-/// Uses `count` threads from now on, clamped to [1, max_threads()]; returns the number in use.
+/// Sets the number of threads to `count`, clamped to [1, max_threads()]. Returns the number in use.
 RONDO_INLINE int set_num_threads(int count);
 
 }  // namespace rondo::inline RONDO_ABI

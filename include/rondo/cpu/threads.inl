@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/threads.hpp. This file and thread_group.inl are the only ones that depend on OpenMP.
+// Definitions of cpu/threads.hpp. Only this file and thread_group.inl depend on OpenMP.
 #pragma once
 
 #include <rondo/cpu/threads.hpp>

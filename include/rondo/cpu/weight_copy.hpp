@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A copy of one layer's weights, for passes that may outlive the layer.
+// A copy of one layer's weights, for inference objects that may outlive the layer.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
@@ -35,7 +35,7 @@ class WeightCopy {
 
  private:
   static constexpr std::size_t kTensors = RecurrentWeights<const Scalar>::kTensors;
-  RecurrentWeights<const Scalar> views_;  // for their shapes
+  RecurrentWeights<const Scalar> views_;  // of the original; only the shapes are used
   std::array<Buffer<Scalar>, kTensors> values_;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Activations that one recurrent layer saves in one direction for the backward pass. The caller holds them: the layer
-// itself stays const and may serve many callers at once. Outputs are stored separately, since two directions share one
-// sequence of outputs.
+// Activations that one recurrent layer saves in one direction for the backward pass. The caller owns them, so
+// that the layer stays const and several callers can use it at the same time. Outputs are stored separately, because
+// the two directions share one sequence of outputs.
 #pragma once
 
 #include <rondo/core/sequence.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The inner kernels of all instruction-set levels, for all cells that have a packed pass.
+// The inner kernels of all instruction-set levels, for all cells with a packed pass.
 #include <rondo/cpu/kernels.inl>
 
 #include <tuple>

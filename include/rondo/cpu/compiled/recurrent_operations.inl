@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The CPU operations of one cell, for an explicit instantiation.
+// The CPU operations of one cell, for explicit instantiation.
 #pragma once
 
 #include <rondo/cpu/recurrent.inl>

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Threads: the only source file in which OpenMP matters.
+// Threads. The only source file of the library that is affected by OpenMP.
 #include <rondo/cpu/thread_group.inl>
 #include <rondo/cpu/threads.inl>
