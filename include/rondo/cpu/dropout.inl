@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/dropout.hpp.
+// Definitions of cpu/dropout.hpp, which includes this or comes before it.
 #pragma once
 
-#include <rondo/cpu/dropout.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/parallel.hpp>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/embedding.hpp.
+// Definitions of cpu/embedding.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/for_each_token.hpp>
 
 #include <cstdint>

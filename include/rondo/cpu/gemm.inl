@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/gemm.hpp.
+// Definitions of cpu/gemm.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
-#include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/kernels.hpp>
 
 #include <algorithm>

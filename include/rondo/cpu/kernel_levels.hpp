@@ -9,7 +9,6 @@
 #pragma once
 
 #include <rondo/cpu/kernel_arguments.hpp>
-#include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/level.hpp>
 #include <rondo/math/packed_cells.hpp>
 

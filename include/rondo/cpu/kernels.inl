@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/kernels.hpp.
+// Definitions of cpu/kernels.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/kernel_levels.hpp>
-#include <rondo/cpu/kernels.hpp>
 
 namespace rondo::inline RONDO_ABI::detail {
 

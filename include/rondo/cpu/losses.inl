@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/losses.hpp.
+// Definitions of cpu/losses.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/losses.hpp>
 #include <rondo/cpu/parallel.hpp>
 
 #include <algorithm>

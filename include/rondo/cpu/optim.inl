@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/optim.hpp.
+// Definitions of cpu/optim.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
-#include <rondo/cpu/optim.hpp>
 #include <rondo/cpu/parallel.hpp>
 
 #include <algorithm>

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/pooling.hpp.
+// Definitions of cpu/pooling.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/parallel.hpp>
-#include <rondo/cpu/pooling.hpp>
 
 #include <span>
 

@@ -7,7 +7,6 @@
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/packed_backward.hpp>
 #include <rondo/cpu/packed_forward.hpp>
-#include <rondo/cpu/recurrent.hpp>
 #include <rondo/cpu/recurrent_plain.hpp>
 #include <rondo/cpu/thread_group.hpp>
 #include <rondo/cpu/threads.hpp>

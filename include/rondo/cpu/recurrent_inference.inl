@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/recurrent_inference.hpp.
+// Definitions of cpu/recurrent_inference.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/cpu/recurrent.inl>
-#include <rondo/cpu/recurrent_inference.hpp>
 #include <rondo/cpu/thread_group.hpp>
 #include <rondo/cpu/threads.hpp>
 

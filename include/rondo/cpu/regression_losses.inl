@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/regression_losses.hpp.
+// Definitions of cpu/regression_losses.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/parallel.hpp>
-#include <rondo/cpu/regression_losses.hpp>
 
 #include <algorithm>
 

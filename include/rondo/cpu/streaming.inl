@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/streaming.hpp.
+// Definitions of cpu/streaming.hpp, which includes this or comes before it.
 #pragma once
 
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/cpu/recurrent.inl>
-#include <rondo/cpu/streaming.hpp>
 
 #include <algorithm>
 #include <type_traits>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/thread_group.hpp.
+// Definitions of cpu/thread_group.hpp, which includes this or comes before it.
 #pragma once
 
-#include <rondo/cpu/thread_group.hpp>
 
 #if defined(_OPENMP)
 #include <omp.h>

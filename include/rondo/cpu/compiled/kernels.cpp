@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The inner kernels of all instruction-set levels, for all cells with a packed pass.
+#include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/kernels.inl>
 
 #include <tuple>

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The CPU operations that do not depend on a cell, in float and double.
+#include <rondo/cpu/dropout.hpp>
 #include <rondo/cpu/dropout.inl>
+#include <rondo/cpu/embedding.hpp>
 #include <rondo/cpu/embedding.inl>
+#include <rondo/cpu/gemm.hpp>
 #include <rondo/cpu/gemm.inl>
+#include <rondo/cpu/losses.hpp>
 #include <rondo/cpu/losses.inl>
+#include <rondo/cpu/optim.hpp>
 #include <rondo/cpu/optim.inl>
+#include <rondo/cpu/pooling.hpp>
 #include <rondo/cpu/pooling.inl>
+#include <rondo/cpu/regression_losses.hpp>
 #include <rondo/cpu/regression_losses.inl>
 
 namespace rondo::inline RONDO_ABI::detail {

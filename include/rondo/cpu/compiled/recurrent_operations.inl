@@ -2,8 +2,11 @@
 // The CPU operations of one cell, for explicit instantiation.
 #pragma once
 
+#include <rondo/cpu/recurrent.hpp>
 #include <rondo/cpu/recurrent.inl>
+#include <rondo/cpu/recurrent_inference.hpp>
 #include <rondo/cpu/recurrent_inference.inl>
+#include <rondo/cpu/streaming.hpp>
 #include <rondo/cpu/streaming.inl>
 
 namespace rondo::inline RONDO_ABI::detail {
