@@ -2,7 +2,6 @@
 // Definitions of cpu/thread_group.hpp, which includes this or comes before it.
 #pragma once
 
-
 #if defined(_OPENMP)
 #include <omp.h>
 #endif

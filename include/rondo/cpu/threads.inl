@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Definitions of cpu/threads.hpp, which includes this or comes before it. Only this file and thread_group.inl depend on OpenMP.
+// Definitions of cpu/threads.hpp, which includes this or comes before it. Only this file and thread_group.inl depend on
+// OpenMP.
 #pragma once
-
 
 #include <algorithm>
 #include <atomic>
