@@ -121,7 +121,7 @@ TEST_CASE("Bernoulli cross-entropy of extreme logits is exact, not infinite") {
   std::copy_n(z, 4, logits.data());
   std::copy_n(y, 4, targets.data());
   CHECK(bernoulli_cross_entropy(logits, targets, &d).sum == Approx(400));
-  const double rounding = std::numeric_limits<float>::epsilon();  // of Eigen's exp, which differs between machines
+  const double rounding = 4 * std::numeric_limits<float>::epsilon();  // of Eigen's exp, which differs between machines
   CHECK(d(0, 0, 0) == Approx(0).margin(rounding));
   CHECK(d(1, 0, 0) == Approx(0).margin(rounding));
   CHECK(d(2, 0, 0) == Approx(1));
