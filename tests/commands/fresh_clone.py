@@ -9,10 +9,12 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import checkout
 
 PIANO = ["bash", "examples/piano/run.sh", "--configure-only"]
 TESTS = ["bash", "tests/run.sh", "--configure-only"]
@@ -24,18 +26,6 @@ def output(*command, cwd):
     done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, f"{command} exit status {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout
-
-
-def clone(source, folder):
-    """Copies the files that git tracks or would add, in their current state: changes are tested before the commit."""
-    if not (source / ".git").exists():  # an archive
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("build", "runs"), dirs_exist_ok=True)
-        return
-    listed = output("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=source)
-    for name in filter(None, listed.split("\0")):
-        if (source / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / name, folder / name)
 
 
 class Build:
@@ -98,7 +88,7 @@ def main():
         os.environ.pop(variable, None)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name).resolve()
-        clone(source, folder)
+        checkout.copy_files(source, folder)
         check_presets(folder)
         steps = [(PIANO, check_piano), (TESTS, check_tests), (PIANO, check_piano), (BY_HAND, check_by_hand)]
         after = "in a fresh clone"

@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 
-import fresh_clone
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import checkout
 
 
 class Rule:
@@ -179,7 +180,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder, home = pathlib.Path(name).resolve() / "rondo", pathlib.Path(name).resolve() / "home"
         folder.mkdir()
-        fresh_clone.clone(arguments.source, folder)
+        checkout.copy_files(arguments.source, folder)
         substitutes(home, folder)
         run(folder, home, found, arguments.programs and arguments.programs.resolve())
 

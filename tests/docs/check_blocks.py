@@ -13,6 +13,7 @@ Usage: check_blocks.py SOURCE_DIR [--update]
 Prints `FILE:LINE: problem` for each difference; exit status 1 if there is one. --update rewrites the pages.
 """
 
+import itertools
 import pathlib
 import re
 import sys
@@ -97,6 +98,14 @@ def blocks(lines):
         fence = None
 
 
+def first_difference(page, wanted):
+    """(number of the line, line of the page, wanted line) where the two lists first differ; None if they are equal."""
+    for n, (here, there) in enumerate(itertools.zip_longest(page, wanted, fillvalue="(end)")):
+        if here != there:
+            return n, here, there
+    return None
+
+
 def check_page(root, path, update, used, problems):
     lines = path.read_text().splitlines()
     name = path.relative_to(root)
@@ -124,13 +133,10 @@ def check_page(root, path, update, used, problems):
             if update:
                 lines[first:end] = wanted
                 continue
-            for n in range(max(end - first, len(wanted))):
-                here = lines[first + n] if first + n < end else "(end of the block)"
-                there = wanted[n] if n < len(wanted) else "(end of the region)"
-                if here != there:
-                    problems.append(f"{name}:{first + n + 1}: differs from {marker[1]}#{marker[2]}\n"
-                                    f"  page:   {here}\n  source: {there}")
-                    break
+            if found := first_difference(lines[first:end], wanted):
+                n, here, there = found
+                problems.append(f"{name}:{first + n + 1}: differs from {marker[1]}#{marker[2]}\n"
+                                f"  page:   {here}\n  source: {there}")
     if update:
         path.write_text("\n".join(lines) + "\n")
 
@@ -169,13 +175,10 @@ def check_table(root, update, problems):
         lines[first:end] = wanted
         path.write_text("\n".join(lines) + "\n")
         return
-    for n in range(max(end - first, len(wanted))):
-        here = lines[first + n] if first + n < end else "(end of the table)"
-        there = wanted[n] if n < len(wanted) else "(end of the table)"
-        if here != there:
-            problems.append(f"{TABLE_PAGE}:{first + n + 1}: the table is out of date; run {SOURCES}/check_blocks.py . --update\n"
-                            f"  page: {here}\n  tree: {there}")
-            return
+    if found := first_difference(lines[first:end], wanted):
+        n, here, there = found
+        problems.append(f"{TABLE_PAGE}:{first + n + 1}: the table is out of date; run {SOURCES}/check_blocks.py . --update\n"
+                        f"  page: {here}\n  tree: {there}")
 
 
 def main():

@@ -15,6 +15,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import checkout
+
 SKIPPED = 77
 
 
@@ -42,18 +45,6 @@ def tool(name):
     return found
 
 
-def copy_files(source, folder):
-    """Copies the files that git tracks or would add; without a git repository, all files except build folders."""
-    if not (source / ".git").exists():
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("build", "runs"), dirs_exist_ok=True)
-        return
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=source)
-    for name in filter(None, listed.split("\0")):
-        if (source / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / name, folder / name)
-
-
 class Check:
     def __init__(self, args):
         self.source, self.work = args.source, args.work
@@ -68,7 +59,7 @@ class Check:
     def sources(self):
         """A copy of the sources, in the folder of this check."""
         copy = self.folder / "sources"
-        copy_files(self.source, copy)
+        checkout.copy_files(self.source, copy)
         return copy
 
     def program(self):
