@@ -10,15 +10,8 @@ RONDO_INLINE const Kernels* kernels() { return kernels_of(cpu_level()); }
 
 RONDO_INLINE StreamLinearKernel stream_linear_kernel() {
 #if RONDO_X86_LEVELS
-  switch (cpu_level()) {
-    case CpuLevel::avx512_bf16:
-    case CpuLevel::avx512:
-      return avx512::stream_linear;
-    case CpuLevel::avx2:
-      return avx2::stream_linear;
-    case CpuLevel::baseline:
-      break;
-  }
+  if (const auto* kernel = of_level(cpu_level(), avx2::kStreamLinear, avx512::kStreamLinear, avx512::kStreamLinear))
+    return *kernel;
 #endif
   return nullptr;
 }

@@ -13,5 +13,7 @@ inline constexpr Kernels kKernels{kLanes,
 template <class Cell>
 inline constexpr CellKernels kCellKernels{kCellProductKernels<Fp32, Cell>, kCellProductKernels<Bf16, Cell>};
 
+inline constexpr StreamLinearKernel kStreamLinear = stream_linear;
+
 template <class Cell>
 inline constexpr StreamKernels kStreamKernels{kLanes, pack_gates<Fp32, Cell::kGates>, stream_step<Cell>};
