@@ -40,7 +40,7 @@ Functions gates_of(const std::vector<float>& x, Index units) {
   float *const before = state[0].data(), *const c = state[1].data(), *const tanh_c = state[2].data(),
                *const h = state[3].data();
   if (const detail::CellKernels* k = detail::cell_kernels<LstmCell>()) {
-    detail::RecurrentStep<float> step{};  // without a product: depth 0
+    detail::RecurrentStep step{};  // without a product: depth 0
     step.columns = B;
     step.R = c;
     step.h_before = {c, 1, 0};

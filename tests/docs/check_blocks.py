@@ -46,8 +46,8 @@ READING_PATH = {
          "void gemm_tiled("),
     ],
     "Packed pass": [
-        ("packs W and R, starts the threads", "cpu/recurrent.inl", "packed_forward",
-         "void packed_forward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w, const Input&"),
+        ("packs W and R, starts the threads", "cpu/recurrent.inl", "run_forward_steps",
+         "void run_forward_steps("),
         ("the loop over time of one thread", "cpu/packed_forward.hpp", "forward_steps", "void forward_steps("),
         ("Z(t) += R h(t-1) and the cell, for one tile of units and columns", "cpu/kernels/recurrent.inl", "gate_tile",
          "inline void gate_tile("),

@@ -5,9 +5,12 @@
 
 #include <rondo/version.hpp>
 
+#include <initializer_list>
+#include <ostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 /// The network: sequences, layers, losses, optimisers, files.
 namespace rondo::inline RONDO_ABI {
@@ -32,11 +35,33 @@ class file_error : public error {
 
 namespace detail {
 
+/// A part of a message. Its type is erased, so that the many calls of concat() share the code that joins parts.
+struct MessagePart {
+  const void* value;
+  void (*write)(std::ostream&, const void*);
+};
+
+template <class T>
+MessagePart message_part(const T& value) {
+  if constexpr (std::is_array_v<T>)  // a string literal
+    return {value, [](std::ostream& out, const void* text) { out << static_cast<const char*>(text); }};
+  else
+    return {&value, [](std::ostream& out, const void* part) { out << *static_cast<const T*>(part); }};
+}
+
+inline std::string join(std::initializer_list<MessagePart> parts) {
+  std::ostringstream out;
+  for (const MessagePart& part : parts) part.write(out, part.value);
+  return out.str();
+}
+
+[[noreturn, gnu::cold]] inline void throw_shape_error(std::initializer_list<MessagePart> parts) {
+  throw shape_error(join(parts));
+}
+
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  return join({message_part(parts)...});
 }
 
 }  // namespace detail
@@ -45,7 +70,7 @@ std::string concat(const Parts&... parts) {
 template <class... Parts>
 void require_shape(bool fits, const Parts&... parts) {
   if (!fits) [[unlikely]]
-    throw shape_error(detail::concat(parts...));
+    detail::throw_shape_error({detail::message_part(parts)...});
 }
 
 }  // namespace rondo::inline RONDO_ABI

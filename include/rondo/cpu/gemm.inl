@@ -47,8 +47,8 @@ void gemm_tiled(Op op_a, Op op_b, MatrixView<const Scalar> a, MatrixView<const S
   }
 }
 
-inline Operand<float> operand(Op op, MatrixView<const float> b) {
-  return op == Op::none ? Operand<float>{b.data, 1, b.stride} : Operand<float>{b.data, b.stride, 1};
+inline Operand operand(Op op, MatrixView<const float> b) {
+  return op == Op::none ? Operand{b.data, 1, b.stride} : Operand{b.data, b.stride, 1};
 }
 
 }  // namespace detail

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Arguments of the inner kernels, and the table of function pointers of one instruction-set level. Arguments are plain
-// data: pointers, sizes, and strides in elements. Products multiply packed elements of type `Packed`: one float, or two
-// bfloat16 of neighbouring k (kernels/gemm.inl). Members named `..._column` are the distance between two columns; a
-// `depth` is the inner dimension of a product in packed elements, unless it says otherwise. Legend: C input features, H
-// hidden units, P outputs, G gates, N blocks of the cell.
+// data: pointers, sizes, and strides in elements. Products multiply packed elements (`Packed`). Members named
+// `..._column` are the distance between two columns; a `depth` is the inner dimension of a product in packed elements,
+// unless it says otherwise. Legend: C input features, H hidden units, P outputs, G gates, N blocks of the cell.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -12,8 +11,11 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
+/// An element of a packed operand: 32 bits that hold one float, or two bfloat16 of neighbouring k, the first in the low
+/// half. The type is float, so that matrices of floats are operands without a copy; only kernels read two bfloat16.
+using Packed = float;
+
 /// Right operand B of a product: packed element (k, j) is data[k * row + j * column].
-template <class Packed>
 struct Operand {
   const Packed* data;
   long row, column;
@@ -43,13 +45,12 @@ struct Output {
 };
 
 /// Input projection Z = b + W X for all gates of a range of units, for the same columns of several steps.
-template <class Packed>
 struct GateProjection {
   long hidden, columns, steps, batch;  // columns per step; step t starts at column t * batch
   long depth;                          // packed elements per column of x
   const Packed* W;                     // GH x C, packed in panels of gates
   const float* bias;                   // NH
-  Operand<Packed> x;                   // C x columns
+  Operand x;                           // C x columns
   float* z;                            // NH x columns
   long z_column;
 };
@@ -83,12 +84,11 @@ struct StepCells {
 };
 
 /// One step of the recurrence.
-template <class Packed>
 struct RecurrentStep {
-  long columns, depth;       // depth: packed elements per column of h
-  bool reverse_unit_order;   // last units first, at every other step: they use the part of R that is still in cache
-  const Packed* R;           // GH x P, packed in panels of gates
-  Operand<Packed> h_before;  // P x columns
+  long columns, depth;      // depth: packed elements per column of h
+  bool reverse_unit_order;  // last units first, at every other step: they use the part of R that is still in cache
+  const Packed* R;          // GH x P, packed in panels of gates
+  Operand h_before;         // P x columns
   StepCells cells;
 };
 
@@ -119,32 +119,30 @@ struct StepGradients {
 
 /// One step of the backward pass: dh = initial dh + A B, then the cell gradients. A B is R^T dz(t+1) or, with a
 /// projection, projection^T dh(t).
-template <class Packed>
 struct BackwardStep {
   long columns, depth;      // depth: packed elements per column of b; 0 if there is no later step
   const Packed* A;          // H rows, packed in panels of rows
   long A_depth;             // packed elements per row of A
   bool reverse_unit_order;  // last units first
-  Operand<Packed> b;        // GH x columns; P x columns with a projection
+  Operand b;                // GH x columns; P x columns with a projection
   InitialAccumulator dh;    // H x columns: dL/dh(t) without the product; its vectors are contiguous
   StepGradients gradients;
 };
 
 /// Weight gradients dW += dZ X^T, dR += dZ Hbefore^T, db += sum of the columns of dZ, for at most kMaxDepth columns and
 /// a range of rows of dZ.
-template <class Packed>
 struct GradientSums {
   static constexpr long kMaxDepth = 256;
   long columns;
   const float* dz;  // rows x columns
   long dz_column;
-  long inputs;        // C; 0: no dW
-  Operand<Packed> x;  // columns x C; a packed element holds neighbouring columns of X
-  float* dW;          // rows x C
+  long inputs;  // C; 0: no dW
+  Operand x;    // columns x C; a packed element holds neighbouring columns of X
+  float* dW;    // rows x C
   long dW_column;
-  long hidden;        // columns of dR; 0: no dR
-  Operand<Packed> h;  // columns x hidden, packed as x
-  float* dR;          // rows x hidden
+  long hidden;  // columns of dR; 0: no dR
+  Operand h;    // columns x hidden, packed as x
+  float* dR;    // rows x hidden
   long dR_column;
   float* db;  // rows; null: not computed
 };
@@ -161,39 +159,45 @@ struct StreamStep {
   float* c;                      // H, padded to whole vectors
 };
 
-/// Matrix products of one level for one type of packed element. They compute rows [first, last).
-template <class Packed>
+/// Matrix products of one level in one precision, and the copies of operands for them. They compute rows [first, last).
 struct ProductKernels {
+  long values_per_element;  // values of neighbouring k in a packed element: 1 or 2
   /// Packs op(A) in panels of rows, where op(A)(i, k) = a[i * row_step + k * k_step]. `depth` is in floats.
   void (*pack)(long depth, const float* a, long row_step, long k_step, Packed* to, long first, long last);
   /// C = init + A B with a packed A. Ignores c.vector and init.vector.
-  void (*multiply_packed)(long rows, long depth, const Packed* packed, Operand<Packed> b, InitialAccumulator init,
-                          Output c, long columns);
-  void (*add_gradients)(const GradientSums<Packed>&, long first, long last);
+  void (*multiply_packed)(long rows, long depth, const Packed* packed, Operand b, InitialAccumulator init, Output c,
+                          long columns);
+  void (*add_gradients)(const GradientSums&, long first, long last);
+  /// Copies contiguous floats as contiguous values of packed elements; null if floats are used in place.
+  void (*copy)(const float* from, long count, void* to);
+  /// Copies rows [first, last) of A as a transposed right operand: packed element (k, i) of `to`, at k * to_row + i,
+  /// holds a(i, k), or a(i, 2k) and a(i, 2k + 1). Null as `copy`.
+  void (*copy_transposed)(long columns, const float* a, long a_column, Packed* to, long to_row, long first, long last);
+
+  /// Packed elements for an inner dimension of `depth` values.
+  long packed_depth(long depth) const { return (depth + values_per_element - 1) / values_per_element; }
 };
 
-/// Recurrent kernels of one level for one cell and one type of packed element. They compute units [first, last).
-template <class Packed>
+/// Recurrent kernels of one level for one cell in one precision. They compute units [first, last).
 struct CellProductKernels {
   /// Packs op(A), whose gates have `hidden` rows each, in panels of gates. `depth` is in floats.
   void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, Packed* to, long first,
                      long last);
-  void (*project_gates)(const GateProjection<Packed>&, long first, long last);
-  void (*step)(const RecurrentStep<Packed>&, long first, long last);
-  void (*step_backward)(const BackwardStep<Packed>&, long first, long last);
+  void (*project_gates)(const GateProjection&, long first, long last);
+  void (*step)(const RecurrentStep&, long first, long last);
+  void (*step_backward)(const BackwardStep&, long first, long last);
 };
 
 /// Recurrent kernels of one level for one cell.
 struct CellKernels {
-  CellProductKernels<float> fp32;
-  CellProductKernels<std::uint32_t> bf16;
+  CellProductKernels fp32, bf16;
 };
 
 /// Streaming kernels of one level for one cell. They are a separate table so that a program that only streams does not
 /// compile matrix products.
 struct StreamKernels {
   long lanes;  // floats in a vector
-  /// As CellProductKernels<float>::pack_gates.
+  /// As CellProductKernels::pack_gates.
   void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, float* to, long first,
                      long last);
   void (*step)(const StreamStep&);
@@ -242,17 +246,10 @@ struct Kernels {
   long lanes;       // floats per vector
   long panel_rows;  // rows per panel of rows; a panel of gates holds all gates of `lanes` units
   /// C += op(A) B with an unpacked A.
-  void (*multiply)(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
+  void (*multiply)(long rows, long depth, const float* a, long row_step, long k_step, Operand b, float* c,
                    long c_column, long columns);
   ElementwiseKernels elementwise;
-  ProductKernels<float> fp32;
-  ProductKernels<std::uint32_t> bf16;
-  /// Rounds contiguous floats to bfloat16.
-  void (*to_bf16)(const float* from, long count, std::uint16_t* to);
-  /// Rounds rows [first, last) of A to bfloat16 and pairs neighbouring columns: packed element (k, i) of `to` holds
-  /// a(i, 2k) and a(i, 2k + 1).
-  void (*pair_columns)(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
-                       long last);
+  ProductKernels fp32, bf16;
 };
 
 }  // namespace rondo::inline RONDO_ABI::detail

@@ -49,7 +49,7 @@ inline constexpr int kTileColumns = 3;  // 16 registers: 4 x 3 accumulators, 3 f
 [[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm256_min_ps(a, b); }
 [[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
 #include <rondo/cpu/kernels/registers.inl>
-[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
+using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
 }  // namespace avx2
@@ -69,7 +69,7 @@ inline constexpr int kTileColumns = 6;  // 31 of 32 registers: 4 x 6 accumulator
 [[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_maskz_min_ps(0xffff, a, b); }
 [[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
 #include <rondo/cpu/kernels/registers.inl>
-[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) { return dot_pairs_as_floats(a, b, c); }
+using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
 }  // namespace avx512
@@ -89,9 +89,16 @@ inline constexpr int kTileColumns = 6;
 [[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_maskz_min_ps(0xffff, a, b); }
 [[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
 #include <rondo/cpu/kernels/registers.inl>
-[[gnu::always_inline]] inline Vector dot_pairs(Vector a, Vector b, Vector c) {
-  return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
-}
+/// A packed element is two bfloat16: c + a0 b0 + a1 b1 in float.
+struct Bf16Product {
+  static constexpr long kValues = 2;
+  [[gnu::always_inline]] static Vector broadcast_packed(Packed element) {
+    return reinterpret_cast<Vector>(__builtin_bit_cast(std::int32_t, element) - IntVector{});
+  }
+  [[gnu::always_inline]] static Vector multiply_add_packed(Vector a, Vector b, Vector c) {
+    return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+  }
+};
 #include <rondo/cpu/kernels/all.inl>
 inline constexpr Kernels kKernels = [] {  // as AVX-512, except for bf16 products
   Kernels k = avx512::kKernels;

@@ -36,25 +36,24 @@ struct TableGradient {
 };
 
 /// Backward pass of one layer in one direction.
-template <class Cell, class Packed, class InputGradient>
+template <class Cell>
 class BackwardPass {
  public:
-  /// y: P x B x T, outputs of the forward pass. db (NH): the sum of dz is added to it; null: not computed.
-  /// dh_end (P x B) and dc_end (H x B): on entry the gradients of the final state, on return those of the initial
-  /// state.
-  BackwardPass(const Kernels& k, const Steps& steps, const RecurrentWeights<const float>& w,
+  /// Input gradient: of `features` or of `table`; the other is null. y: P x B x T, outputs of the forward pass. db
+  /// (NH): the sum of dz is added to it; null: not computed. dh_end (P x B) and dc_end (H x B): on entry the gradients
+  /// of the final state, on return those of the initial state.
+  BackwardPass(const PackedKernels& k, const Steps& steps, const RecurrentWeights<const float>& w,
                const RecurrentCache<float>& saved, SequenceView<float> y, SequenceView<const float> dy,
-               const InputGradient& input, const RecurrentWeights<float>& grad, float* db, MatrixView<float> dh_end,
-               MatrixView<float> dc_end, BackwardWorkspace<Packed>& work)
+               const FeatureGradient* features, const TableGradient* table, const RecurrentWeights<float>& grad,
+               float* db, MatrixView<float> dh_end, MatrixView<float> dc_end, BackwardWorkspace& work)
       : k_(k),
-        p_(products<Packed>(k)),
-        cell_(cell_products<Cell, Packed>()),
         steps_(steps),
         w_(w),
         saved_(saved),
         y_(y),
         dy_(dy),
-        input_(input),
+        features_(features),
+        table_(table),
         grad_(grad),
         db_(db),
         dh_end_(dh_end),
@@ -67,29 +66,29 @@ class BackwardPass {
         B_(y.batch()),
         T_(y.time()),
         chunk_(std::min(T_, backward_chunk_steps(B_))) {
-    work.R_transposed.resize(panels(P_) * packed_depth<Packed>(GH_));
+    work.R_transposed.resize(k_.whole_panels(P_) * k_.products.packed_depth(GH_));
     work.dz.resize(2 * NH_ * B_ * chunk_);
     work.dh.resize(P_ * B_);
     work.dc.resize(H_ * B_);
-    work.dz_packed.resize(GH_, 2 * B_ * chunk_);
-    if (NH_ > GH_) work.dz_rest.resize(NH_ - GH_, 2 * B_ * chunk_);
-    work.h_pairs.resize(P_, GradientSums<Packed>::kMaxDepth);
+    work.dz_packed.resize(k.products, GH_, 2 * B_ * chunk_);
+    if (NH_ > GH_) work.dz_rest.resize(k.products, NH_ - GH_, 2 * B_ * chunk_);
+    work.h_pairs.resize(k.products, P_, GradientSums::kMaxDepth);
     if (w.projection.data) {
-      work.projection_transposed.resize(panels(H_) * packed_depth<Packed>(P_));
+      work.projection_transposed.resize(k_.whole_panels(H_) * k_.products.packed_depth(P_));
       work.dh_steps.resize(2 * P_ * B_ * chunk_);
-      work.dh_packed.resize(P_, 2 * B_ * chunk_);
-      work.m_pairs.resize(H_, GradientSums<Packed>::kMaxDepth);
+      work.dh_packed.resize(k.products, P_, 2 * B_ * chunk_);
+      work.m_pairs.resize(k.products, H_, GradientSums::kMaxDepth);
     }
-    if constexpr (kFeatures) {
-      work.x_pairs.resize(input.x.features(), GradientSums<Packed>::kMaxDepth);
-      if (input.to.to_features()) work.W_transposed.resize(panels(input.W.cols) * W_depth());
+    if (features) {
+      work.x_pairs.resize(k.products, features->x.features(), GradientSums::kMaxDepth);
+      if (features->to.to_features()) work.W_transposed.resize(k_.whole_panels(features->W.cols) * W_depth());
     }
   }
 
   /// Runs this thread's share of the pass. Every thread of the group must call it.
   void run(const ThreadGroup& group) {
     const FlushDenormals guard;
-    const WorkPartition mine(group, H_, P_, B_, k_.panel_rows, k_.panel_rows);
+    const WorkPartition mine(group, H_, P_, B_, k_.level.panel_rows, k_.level.panel_rows);
     pack(group);
     set_initial_state_columns(steps_, mine.outputs, mine.columns, y_, saved_.h0.at(0));
     group.barrier();
@@ -108,49 +107,45 @@ class BackwardPass {
   }
 
  private:
-  static constexpr bool kFeatures = std::is_same_v<InputGradient, FeatureGradient>;
-
-  Index panels(Index rows) const { return (rows + k_.panel_rows - 1) / k_.panel_rows * k_.panel_rows; }
-
   /// First column of step t in buffers that hold two chunks.
   Index column(Index t) const { return (t / chunk_ % 2 * chunk_ + t % chunk_) * B_; }
   MatrixView<float> dz(Index t) const { return {work_.dz.data() + column(t) * NH_, NH_, B_, NH_}; }
   MatrixView<float> dz(Index t, Index row, Index rows) const { return dz(t).row_block(row, rows); }
   /// dz(t) as the right operand of R^T.
-  Operand<Packed> dz_operand(Index t) const { return work_.dz_packed.operand(column(t), dz(t)); }
+  Operand dz_operand(Index t) const { return work_.dz_packed.operand(column(t), dz(t)); }
 
   // ---- W^T, packed separately for each run of gates that are contiguous in dz
 
   /// Packed elements per row of W^T for one run. Each run starts with a new packed element.
-  static Index run_depth(const GateRun& run, Index H) { return packed_depth<Packed>(run.count * H); }
+  Index run_depth(const GateRun& run) const { return k_.products.packed_depth(run.count * H_); }
   Index W_depth() const {
     Index depth = 0;
-    for (const GateRun& run : Cell::kInputRuns) depth += run_depth(run, H_);
+    for (const GateRun& run : Cell::kInputRuns) depth += run_depth(run);
     return depth;
   }
-  Operand<Packed> run_operand(const GateRun& run, Index t) const {
+  Operand run_operand(const GateRun& run, Index t) const {
     const Index row = run.block * H_;
-    if (row < GH_) return work_.dz_packed.operand(column(t), dz(t)).from_row(packed_depth<Packed>(row));
-    return work_.dz_rest.operand(column(t), dz(t, GH_, NH_ - GH_)).from_row(packed_depth<Packed>(row - GH_));
+    if (row < GH_) return work_.dz_packed.operand(column(t), dz(t)).from_row(k_.products.packed_depth(row));
+    return work_.dz_rest.operand(column(t), dz(t, GH_, NH_ - GH_)).from_row(k_.products.packed_depth(row - GH_));
   }
 
   void pack(const ThreadGroup& group) {
-    const ThreadGroup::Range outputs = group.range(P_, k_.panel_rows);
-    p_.pack(GH_, w_.R.data, w_.R.stride, 1, work_.R_transposed.data(), outputs.first, outputs.last);
+    const ThreadGroup::Range outputs = group.range(P_, k_.level.panel_rows);
+    k_.products.pack(GH_, w_.R.data, w_.R.stride, 1, work_.R_transposed.data(), outputs.first, outputs.last);
     if (const MatrixView<const float> a = w_.projection; a.data) {
-      const ThreadGroup::Range units = group.range(H_, k_.panel_rows);
-      p_.pack(P_, a.data, a.stride, 1, work_.projection_transposed.data(), units.first, units.last);
+      const ThreadGroup::Range units = group.range(H_, k_.level.panel_rows);
+      k_.products.pack(P_, a.data, a.stride, 1, work_.projection_transposed.data(), units.first, units.last);
     }
-    if constexpr (kFeatures)
-      if (input_.to.to_features()) {
-        const Index C = input_.W.cols;
-        const ThreadGroup::Range inputs = group.range(C, k_.panel_rows);
-        Packed* to = work_.W_transposed.data();
-        for (const GateRun& run : Cell::kInputRuns) {
-          p_.pack(run.count * H_, input_.W.data + run.gate * H_, input_.W.stride, 1, to, inputs.first, inputs.last);
-          to += panels(C) * run_depth(run, H_);
-        }
+    if (features_ && features_->to.to_features()) {
+      const MatrixView<const float> W = features_->W;
+      const Index C = W.cols;
+      const ThreadGroup::Range inputs = group.range(C, k_.level.panel_rows);
+      Packed* to = work_.W_transposed.data();
+      for (const GateRun& run : Cell::kInputRuns) {
+        k_.products.pack(run.count * H_, W.data + run.gate * H_, W.stride, 1, to, inputs.first, inputs.last);
+        to += k_.whole_panels(C) * run_depth(run);
       }
+    }
   }
 
   /// dL/dh(t) without R^T dz(t+1): dy, plus the gradient of the final state for sequences that end at step t.
@@ -180,12 +175,13 @@ class BackwardPass {
     const auto [u0, u1] = mine.outputs;
     const Output to = Output{dh_step(t).data, P_, 0}.from_row(u0).from_column(first);
     if (active > 0 && u1 > u0)
-      p_.multiply_packed(u1 - u0, last ? 0 : packed_depth<Packed>(GH_),
-                         work_.R_transposed.data() + u0 * packed_depth<Packed>(GH_),
-                         dz_operand(last ? t : steps_.after(t)).from_column(first),
-                         InitialAccumulator{dh.data, dh.stride, 0}.from_row(u0).from_column(first), to, active);
+      k_.products.multiply_packed(u1 - u0, last ? 0 : k_.products.packed_depth(GH_),
+                                  work_.R_transposed.data() + u0 * k_.products.packed_depth(GH_),
+                                  dz_operand(last ? t : steps_.after(t)).from_column(first),
+                                  InitialAccumulator{dh.data, dh.stride, 0}.from_row(u0).from_column(first), to,
+                                  active);
     clear_padding(steps_, t, mine.outputs, mine.columns, dh_step(t), {});
-    work_.dh_packed.pack(k_, column(t), dh_step(t), mine.outputs, mine.columns);
+    work_.dh_packed.pack(column(t), dh_step(t), mine.outputs, mine.columns);
   }
 
   void step(const ThreadGroup& group, Index t, bool last, const WorkPartition& mine) {
@@ -208,29 +204,29 @@ class BackwardPass {
                                     .c_column = H_,
                                     .dz = dz(t).data,
                                     .dz_column = NH_};
-      BackwardStep<Packed> step{.columns = active,
-                                .depth = last ? 0 : packed_depth<Packed>(GH_),
-                                .A = work_.R_transposed.data(),
-                                .A_depth = packed_depth<Packed>(GH_),
-                                .reverse_unit_order = reverse_unit_order(t, B_),
-                                .b = dz_operand(last ? t : steps_.after(t)).from_column(first),
-                                .dh = InitialAccumulator{dh.data, dh.stride, 0}.from_column(first),
-                                .gradients = gradients.from_column(first)};
+      BackwardStep step{.columns = active,
+                        .depth = last ? 0 : k_.products.packed_depth(GH_),
+                        .A = work_.R_transposed.data(),
+                        .A_depth = k_.products.packed_depth(GH_),
+                        .reverse_unit_order = reverse_unit_order(t, B_),
+                        .b = dz_operand(last ? t : steps_.after(t)).from_column(first),
+                        .dh = InitialAccumulator{dh.data, dh.stride, 0}.from_column(first),
+                        .gradients = gradients.from_column(first)};
       if (w_.projection.data) {  // (8a) forward: h = projection * m
-        step.depth = step.A_depth = packed_depth<Packed>(P_);
+        step.depth = step.A_depth = k_.products.packed_depth(P_);
         step.A = work_.projection_transposed.data();
         step.b = work_.dh_packed.operand(column(t), dh_step(t)).from_column(first);
         step.dh = {nullptr, 0, 0};
       }
-      cell_.step_backward(step, mine.units.first, mine.units.last);
+      k_.cell.step_backward(step, mine.units.first, mine.units.last);
     }
     for (int q = 0; q < Cell::kBlocks; ++q) {
       const ThreadGroup::Range rows{q * H_ + mine.units.first, q * H_ + mine.units.last};
       clear_padding(steps_, t, rows, mine.columns, dz(t), {});
       if (q < Cell::kGates)
-        work_.dz_packed.pack(k_, column(t), dz(t), rows, mine.columns);
+        work_.dz_packed.pack(column(t), dz(t), rows, mine.columns);
       else
-        work_.dz_rest.pack(k_, column(t), dz(t, GH_, NH_ - GH_), {rows.first - GH_, rows.last - GH_}, mine.columns);
+        work_.dz_rest.pack(column(t), dz(t, GH_, NH_ - GH_), {rows.first - GH_, rows.last - GH_}, mine.columns);
     }
   }
 
@@ -252,7 +248,7 @@ class BackwardPass {
         // h(t-1) is a view of y, B columns away from dz(t), except at the first step, where it is h0
         const Index t = first / B_, first_step = steps_.at(0) * B_,
                     last_of_others = steps_.reverse() ? first_step : last;
-        Index columns = std::min<Index>(last - first, GradientSums<Packed>::kMaxDepth);
+        Index columns = std::min<Index>(last - first, GradientSums::kMaxDepth);
         if (steps_.is_first(t))
           columns = std::min(columns, (t + 1) * B_ - first);
         else
@@ -272,20 +268,21 @@ class BackwardPass {
     const bool projects = w_.projection.data != nullptr;
     MatrixView<const float> m{};
     if (projects) m = saved_.m.flat().columns(first, columns);
-    if constexpr (PackedOperand<Packed>::kCopies) {
-      work_.h_pairs.pack_paired(k_, h, group.range(P_, k_.lanes));
-      if constexpr (kFeatures)
-        work_.x_pairs.pack_paired(k_, input_.x.flat.columns(first, columns), group.range(input_.W.cols, k_.lanes));
-      if (projects) work_.m_pairs.pack_paired(k_, m, group.range(H_, k_.lanes));
+    if (work_.h_pairs.copies()) {
+      work_.h_pairs.pack_transposed(h, group.range(P_, k_.level.lanes));
+      if (features_)
+        work_.x_pairs.pack_transposed(features_->x.flat.columns(first, columns),
+                                      group.range(features_->W.cols, k_.level.lanes));
+      if (projects) work_.m_pairs.pack_transposed(m, group.range(H_, k_.level.lanes));
       group.barrier();
     }
     if (projects) {  // (18a) dprojection = dH M^T
-      GradientSums<Packed> sums{};
+      GradientSums sums{};
       sums.columns = columns, sums.dz = dh_step(begin).data + (first - begin * B_) * P_, sums.dz_column = P_;
-      sums.inputs = H_, sums.x = work_.m_pairs.operand_paired(m);
+      sums.inputs = H_, sums.x = work_.m_pairs.operand_transposed(m);
       sums.dW = grad_.projection.data, sums.dW_column = grad_.projection.stride;
-      const ThreadGroup::Range rows = group.range(P_, k_.panel_rows);
-      p_.add_gradients(sums, rows.first, rows.last);
+      const ThreadGroup::Range rows = group.range(P_, k_.level.panel_rows);
+      k_.products.add_gradients(sums, rows.first, rows.last);
     }
     for (int q = 0; q < Cell::kBlocks;) {  // consecutive blocks that map to consecutive gates of W and R
       int after = q + 1;
@@ -294,50 +291,52 @@ class BackwardPass {
               (gate_of_block<Cell>(after) < 0 && gate_of_block<Cell>(q) < 0)) &&
              (after < Cell::kGates) == (q < Cell::kGates))
         ++after;
-      GradientSums<Packed> sums{columns, dz + q * H_, NH_, 0,       {}, nullptr,
-                                0,       0,           {},  nullptr, 0,  db_ ? db_ + q * H_ : nullptr};
+      GradientSums sums{columns, dz + q * H_, NH_, 0, {}, nullptr, 0, 0, {}, nullptr, 0, db_ ? db_ + q * H_ : nullptr};
       if (q < Cell::kGates) {
-        sums.hidden = P_, sums.h = work_.h_pairs.operand_paired(h);
+        sums.hidden = P_, sums.h = work_.h_pairs.operand_transposed(h);
         sums.dR = grad_.R.data + q * H_, sums.dR_column = grad_.R.stride;
       }
-      if constexpr (kFeatures)
-        if (const int gate = gate_of_block<Cell>(q); gate >= 0) {
-          sums.inputs = input_.W.cols, sums.x = work_.x_pairs.operand_paired(input_.x.flat.columns(first, columns));
-          sums.dW = input_.dW.data + gate * H_, sums.dW_column = input_.dW.stride;
-        }
-      const ThreadGroup::Range rows = group.range((after - q) * H_, k_.panel_rows);
-      p_.add_gradients(sums, rows.first, rows.last);
+      if (const int gate = gate_of_block<Cell>(q); gate >= 0 && features_) {
+        sums.inputs = features_->W.cols;
+        sums.x = work_.x_pairs.operand_transposed(features_->x.flat.columns(first, columns));
+        sums.dW = features_->dW.data + gate * H_, sums.dW_column = features_->dW.stride;
+      }
+      const ThreadGroup::Range rows = group.range((after - q) * H_, k_.level.panel_rows);
+      k_.products.add_gradients(sums, rows.first, rows.last);
       q = after;
     }
-    if constexpr (PackedOperand<Packed>::kCopies) group.barrier();
+    if (work_.h_pairs.copies()) group.barrier();
   }
 
   /// (19) dx = W^T dz; for tokens, adds dz to the token's column of d_table.
   void input_gradient(const ThreadGroup& group, Index begin, Index end) {
     const Index count = (end - begin) * B_;
-    if constexpr (kFeatures) {
-      if (!input_.to.to_features()) return;
+    if (features_) {
+      const RecurrentInputGradient<float>& to_x = features_->to;
+      if (!to_x.to_features()) return;
       const ThreadGroup::Range columns = group.range(count);
-      const Index C = input_.W.cols;
-      const MatrixView<float> dx = input_.to.dx.columns(begin * B_, count);
+      const Index C = features_->W.cols;
+      const MatrixView<float> dx = to_x.dx.columns(begin * B_, count);
       const Output to = Output{dx.data, dx.stride, 0}.from_column(columns.first);
       const Packed* W = work_.W_transposed.data();
-      bool add = input_.to.add;
+      bool add = to_x.add;
       for (const GateRun& run : Cell::kInputRuns) {
-        p_.multiply_packed(C, run_depth(run, H_), W, run_operand(run, begin).from_column(columns.first),
-                           add ? to.as_initial_accumulator() : InitialAccumulator{nullptr, 0, 0}, to, columns.size());
-        W += panels(C) * run_depth(run, H_);
+        k_.products.multiply_packed(C, run_depth(run), W, run_operand(run, begin).from_column(columns.first),
+                                    add ? to.as_initial_accumulator() : InitialAccumulator{nullptr, 0, 0}, to,
+                                    columns.size());
+        W += k_.whole_panels(C) * run_depth(run);
         add = true;
       }
     } else {
-      const Index K = input_.x.ids_per_step;
+      const Index K = table_->x.ids_per_step;
       for (const GateRun& run : Cell::kInputRuns) {
-        const ThreadGroup::Range rows = group.range(run.count * H_, k_.panel_rows);
+        const ThreadGroup::Range rows = group.range(run.count * H_, k_.level.panel_rows);
         for_each_token(
-            input_.x.tokens.subspan(static_cast<std::size_t>(begin * B_ * K), static_cast<std::size_t>(count * K)),
+            table_->x.tokens.subspan(static_cast<std::size_t>(begin * B_ * K), static_cast<std::size_t>(count * K)),
             count, [&](Index j, std::int32_t id) {
               const float* const dz_j = dz(begin).data + j * NH_ + run.block * H_;
-              k_.elementwise.add(rows.size(), dz_j + rows.first, &input_.d_table(run.gate * H_ + rows.first, id));
+              k_.level.elementwise.add(rows.size(), dz_j + rows.first,
+                                       &table_->d_table(run.gate * H_ + rows.first, id));
             });
       }
     }
@@ -358,8 +357,9 @@ class BackwardPass {
     const auto [u0, u1] = mine.outputs;
     const MatrixView<float> dh{work_.dh.data(), P_, B_, P_}, dc{work_.dc.data(), H_, B_, H_};
     if (u1 > u0)
-      p_.multiply_packed(u1 - u0, packed_depth<Packed>(GH_), work_.R_transposed.data() + u0 * packed_depth<Packed>(GH_),
-                         dz_operand(t).from_column(b0), {nullptr, 0, 0}, {&dh(u0, b0), dh.stride, 0}, b1 - b0);
+      k_.products.multiply_packed(u1 - u0, k_.products.packed_depth(GH_),
+                                  work_.R_transposed.data() + u0 * k_.products.packed_depth(GH_),
+                                  dz_operand(t).from_column(b0), {nullptr, 0, 0}, {&dh(u0, b0), dh.stride, 0}, b1 - b0);
     for (Index b = b0; b < b1; ++b) {
       for (Index u = u0; u < u1; ++u) dh_end_(u, b) = dh(u, b);
       for (Index u = mine.units.first; u < mine.units.last; ++u)
@@ -370,19 +370,18 @@ class BackwardPass {
     }
   }
 
-  const Kernels& k_;
-  const ProductKernels<Packed>& p_;
-  const CellProductKernels<Packed>& cell_;
+  const PackedKernels& k_;
   Steps steps_;
   RecurrentWeights<const float> w_;
   const RecurrentCache<float>& saved_;
   SequenceView<float> y_;
   SequenceView<const float> dy_;
-  const InputGradient& input_;
+  const FeatureGradient* features_;
+  const TableGradient* table_;
   RecurrentWeights<float> grad_;
   float* db_;  // NH, or null
   MatrixView<float> dh_end_, dc_end_;
-  BackwardWorkspace<Packed>& work_;
+  BackwardWorkspace& work_;
   const Index H_, P_, GH_, NH_, B_, T_, chunk_;
 };
 

@@ -26,11 +26,10 @@ struct RingBuffer {
 };
 
 /// Projection from cell outputs m to layer outputs, h = projection * m. If `packed` is null, h = m.
-template <class Packed>
 struct Projection {
-  const Packed* packed = nullptr;   // P x H, packed in panels of rows
-  PackedOperand<Packed>* m_packed;  // H x B, one step
-  RingBuffer m;                     // H x B per slot; T slots, or one
+  const Packed* packed = nullptr;  // P x H, packed in panels of rows
+  PackedOperand* m_packed;         // H x B, one step
+  RingBuffer m;                    // H x B per slot; T slots, or one
 };
 
 /// States and activations that a forward pass reads and writes.
@@ -47,23 +46,22 @@ struct ForwardBuffers {
 
 /// Runs this thread's share of all steps. Every thread of the group must call it; only `group` differs. bias: NH.
 /// R: packed in panels of gates. h: P x 2B, the packed h of two steps.
-template <class Cell, class Packed, class Input>
-void forward_steps(const Kernels& k, const ThreadGroup& group, const Steps& steps, const Input& input,
-                   const float* bias, const Packed* R, PackedOperand<Packed>& h, const Projection<Packed>& projection,
+template <class Cell>
+void forward_steps(const PackedKernels& k, const ThreadGroup& group, const Steps& steps, const InputProjection& input,
+                   const float* bias, const Packed* R, PackedOperand& h, const Projection& projection,
                    const ForwardBuffers& to) {
   const FlushDenormals guard;
   const Index H = to.gates.rows / Cell::kBlocks, P = to.y.features(), B = to.y.batch(), T = to.y.time();
-  const WorkPartition mine(group, H, P, B, k.lanes, projection.packed ? k.panel_rows : k.lanes);
+  const WorkPartition mine(group, H, P, B, k.level.lanes, projection.packed ? k.level.panel_rows : k.level.lanes);
   const Index first = mine.columns.first, chunk = std::min(forward_chunk_steps(B), to.gates.slots);
   const bool needs_barrier = !mine.by_columns;
-  const auto& kernels = cell_products<Cell, Packed>();
-  h.pack(k, 0, to.h0, mine.outputs, mine.columns);
+  h.pack(0, to.h0, mine.outputs, mine.columns);
   if (needs_barrier) group.barrier();
 
   for (Index n = 0; n < T; ++n) {
     const Index t = steps.at(n), begin = t / chunk * chunk, end = std::min(T, begin + chunk);
     if (n == 0 || t == (steps.reverse() ? end - 1 : begin)) {  // (0) Z = W X + b
-      if constexpr (Input::kPacksX) {
+      if (input.packs_x()) {
         input.pack_x(needs_barrier ? group.range(B) : mine.columns, begin, end - begin);
         if (needs_barrier) group.barrier();
       }
@@ -89,24 +87,23 @@ void forward_steps(const Kernels& k, const ThreadGroup& group, const Steps& step
                             .h = cell_output.data,
                             .h_column = cell_output.stride,
                             .save_for_backward = to.save_for_backward};
-      kernels.step({active, packed_depth<Packed>(P), reverse_unit_order(t, B), R,
-                    h.operand(n % 2 * B, h_before).from_column(first), cells.from_column(first)},
-                   mine.units.first, mine.units.last);
+      k.cell.step({active, k.products.packed_depth(P), reverse_unit_order(t, B), R,
+                   h.operand(n % 2 * B, h_before).from_column(first), cells.from_column(first)},
+                  mine.units.first, mine.units.last);
     }
     if (projection.packed) {  // (7a) h(t) = projection * m(t)
-      projection.m_packed->pack(k, 0, cell_output, mine.units, mine.columns);
+      projection.m_packed->pack(0, cell_output, mine.units, mine.columns);
       if (needs_barrier) group.barrier();
       if (active > 0 && mine.outputs.size() > 0)
-        products<Packed>(k).multiply_packed(
-            mine.outputs.size(), packed_depth<Packed>(H),
-            projection.packed + mine.outputs.first * packed_depth<Packed>(H),
-            projection.m_packed->operand(0, cell_output).from_column(first), {nullptr, 0, 0},
-            Output{y.data, y.stride, 0}.from_row(mine.outputs.first).from_column(first), active);
+        k.products.multiply_packed(mine.outputs.size(), k.products.packed_depth(H),
+                                   projection.packed + mine.outputs.first * k.products.packed_depth(H),
+                                   projection.m_packed->operand(0, cell_output).from_column(first), {nullptr, 0, 0},
+                                   Output{y.data, y.stride, 0}.from_row(mine.outputs.first).from_column(first), active);
     }
     clear_padding(steps, t, mine.outputs, mine.columns, y, to.h0);
     if (Cell::kHasC && (to.save_for_backward || steps.reverse()))
       clear_padding(steps, t, mine.units, mine.columns, c, to.c0);
-    h.pack(k, (n + 1) % 2 * B, y, mine.outputs, mine.columns);
+    h.pack((n + 1) % 2 * B, y, mine.outputs, mine.columns);
     if (to.h_end.data)
       for (Index b = mine.columns.first; b < mine.columns.last; ++b)
         if (steps.ends(b, t)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The input projection of the packed forward pass, z = W x + b: a matrix product for features, a table look-up for
-// tokens. `Packed` is the type of packed elements (kernel_arguments.hpp). Legend: C input features, D = C features of
+// tokens. Legend: C input features, D = C features of
 // an embedding, H hidden units, G gates, N blocks of the cell, B batch, V vocabulary.
 #pragma once
 
@@ -24,50 +24,57 @@ struct StepBlock {
   Index first_step, steps;
 };
 
-/// Input projection of features: Z = b + W X.
-template <class Cell, class Packed>
-class FeatureInput {
+/// Input projection of one pass. All threads use one object.
+class InputProjection {
  public:
-  /// W: packed in panels of gates. bias: NH. Resizes `copies` to hold `chunk` steps of x.
-  FeatureInput(const Kernels& k, Index hidden, const Packed* W, const float* bias, const SequenceView<const float>& x,
-               Index chunk, PackedOperand<Packed>& copies)
-      : k_(k), p_(cell_products<Cell, Packed>()), hidden_(hidden), W_(W), bias_(bias), x_(x), copies_(copies) {
-    copies.resize(x.features(), x.batch() * chunk);
-  }
-
+  virtual ~InputProjection() = default;
+  /// Whether pack_x() writes anything.
+  virtual bool packs_x() const = 0;
   /// Packs these columns of the batch for each of the steps. A barrier is needed before project() if other threads read
   /// them.
-  void pack_x(ThreadGroup::Range columns, Index first_step, Index steps) const {
-    for (Index t = 0; t < steps; ++t)
-      copies_.pack(k_, t * x_.batch(), x_.at(first_step + t), {0, x_.features()}, columns);
-  }
-  static constexpr bool kPacksX = PackedOperand<Packed>::kCopies;
-
+  virtual void pack_x(ThreadGroup::Range columns, Index first_step, Index steps) const = 0;
   /// Writes z. `z` points to column 0 of the first step.
-  void project(const StepBlock& at, float* z) const {
+  virtual void project(const StepBlock& at, float* z) const = 0;
+};
+
+/// Input projection of features: Z = b + W X.
+template <class Cell>
+class FeatureInput final : public InputProjection {
+ public:
+  /// W: packed in panels of gates. bias: NH. Resizes `copies` to hold `chunk` steps of x.
+  FeatureInput(const PackedKernels& k, Index hidden, const Packed* W, const float* bias,
+               const SequenceView<const float>& x, Index chunk, PackedOperand& copies)
+      : k_(k), hidden_(hidden), W_(W), bias_(bias), x_(x), copies_(copies) {
+    copies.resize(k.products, x.features(), x.batch() * chunk);
+  }
+
+  bool packs_x() const override { return copies_.copies(); }
+  void pack_x(ThreadGroup::Range columns, Index first_step, Index steps) const override {
+    for (Index t = 0; t < steps; ++t) copies_.pack(t * x_.batch(), x_.at(first_step + t), {0, x_.features()}, columns);
+  }
+  void project(const StepBlock& at, float* z) const override {
     const Index B = x_.batch(), C = x_.features(), NH = Cell::kBlocks * hidden_, first = at.columns.first;
     const bool whole = at.columns.size() == B;  // then the columns of all steps are contiguous
-    p_.project_gates(
-        {hidden_, whole ? B * at.steps : at.columns.size(), whole ? 1 : at.steps, B, packed_depth<Packed>(C), W_, bias_,
-         copies_.operand(0, x_.at(at.first_step)).from_column(first), z + first * NH, NH},
+    k_.cell.project_gates(
+        {hidden_, whole ? B * at.steps : at.columns.size(), whole ? 1 : at.steps, B, k_.products.packed_depth(C), W_,
+         bias_, copies_.operand(0, x_.at(at.first_step)).from_column(first), z + first * NH, NH},
         at.units.first, at.units.last);
   }
 
  private:
-  const Kernels& k_;
-  const CellProductKernels<Packed>& p_;
+  const PackedKernels& k_;
   Index hidden_;
   const Packed* W_;
   const float* bias_;  // NH
   SequenceView<const float> x_;
-  PackedOperand<Packed>& copies_;
+  PackedOperand& copies_;
 };
 
 /// Input projection of tokens: each column of Z is looked up in the table W E + b (GH x V), which costs less than W X
 /// if V < B*T. The product sums in the order of FeatureInput, so that z is bit-identical. With several tokens per step
 /// (embedding bag) the table is W E, and z = b + sum of the tokens' columns.
 template <class Cell>
-class TableInput {
+class TableInput final : public InputProjection {
  public:
   /// bias: NH.
   TableInput(const Kernels& k, Index hidden, const float* bias, const TokenInput<float>& x, Buffer<float>& table)
@@ -88,10 +95,9 @@ class TableInput {
     gemm(Cpu{}, Op::none, Op::none, W, x_.E, table);
   }
 
-  static constexpr bool kPacksX = false;
-
-  /// Writes z. `z` points to column 0 of the first step.
-  void project(const StepBlock& at, float* z) const {
+  bool packs_x() const override { return false; }
+  void pack_x(ThreadGroup::Range, Index, Index) const override {}
+  void project(const StepBlock& at, float* z) const override {
     const Index H = hidden_, K = x_.ids_per_step;
     for (Index t = 0; t < at.steps; ++t)
       for (Index b = at.columns.first; b < at.columns.last; ++b) {

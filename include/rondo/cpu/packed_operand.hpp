@@ -5,93 +5,82 @@
 #pragma once
 
 #include <rondo/core/buffer.hpp>
+#include <rondo/core/precision.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/thread_group.hpp>
 
 #include <algorithm>
-#include <cstdint>
+#include <cstddef>
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// The matrix products for one type of packed element.
-template <class Packed>
-const ProductKernels<Packed>& products(const Kernels& k) {
-  if constexpr (std::is_same_v<Packed, float>)
-    return k.fp32;
-  else
-    return k.bf16;
-}
+/// The kernels of one level for one cell in one precision.
+struct PackedKernels {
+  const Kernels& level;
+  const ProductKernels& products;
+  const CellProductKernels& cell;
 
-/// The recurrent kernels for one cell and one type of packed element.
-template <class Cell, class Packed>
-const CellProductKernels<Packed>& cell_products() {
-  if constexpr (std::is_same_v<Packed, float>)
-    return cell_kernels<Cell>()->fp32;
-  else
-    return cell_kernels<Cell>()->bf16;
-}
-
-/// Number of packed elements for an inner dimension of `depth`.
-template <class Packed>
-Index packed_depth(Index depth) {
-  return std::is_same_v<Packed, float> ? depth : (depth + 1) / 2;
-}
-
-template <class Packed>
-class PackedOperand;
-
-/// Floats: views of the matrix itself; packing does nothing.
-template <>
-class PackedOperand<float> {
- public:
-  static constexpr bool kCopies = false;
-
-  void resize(Index, Index) {}
-  void pack(const Kernels&, Index, ConstView<float>, ThreadGroup::Range, ThreadGroup::Range) {}
-  void pack_paired(const Kernels&, ConstView<float>, ThreadGroup::Range) {}
-
-  /// Right operand a: k is the row index.
-  Operand<float> operand(Index, ConstView<float> a) const { return {a.data, 1, a.stride}; }
-  /// Right operand a^T: k is the column index.
-  Operand<float> operand_paired(ConstView<float> a) const { return {a.data, a.stride, 1}; }
+  /// `x` rounded up to whole panels of rows.
+  Index whole_panels(Index x) const { return (x + level.panel_rows - 1) / level.panel_rows * level.panel_rows; }
 };
 
-/// bfloat16: a rounded copy, with pairs of neighbouring rows or neighbouring columns as packed elements.
-template <>
-class PackedOperand<std::uint32_t> {
+template <class Cell>
+PackedKernels packed_kernels(const Kernels& level, Precision precision) {
+  const CellKernels& cell = *cell_kernels<Cell>();
+  return precision == Precision::bf16 ? PackedKernels{level, level.bf16, cell.bf16}
+                                      : PackedKernels{level, level.fp32, cell.fp32};
+}
+
+/// The right operand of products in one precision.
+class PackedOperand {
  public:
-  static constexpr bool kCopies = true;
-
-  /// Allocates space for rows x columns values. If `rows` is odd, zeros pad the last pair of each column.
-  void resize(Index rows, Index columns) {
+  /// Allocates a copy of rows x columns values, unless floats are used in place. If `rows` does not fill the last
+  /// packed element of each column, zeros do.
+  void resize(const ProductKernels& products, Index rows, Index columns) {
+    products_ = &products;
     rows_ = rows;
-    packed_.resize((rows + 1) / 2 * 2 * columns);  // enough for pairs of rows and for pairs of columns
-    if (rows % 2 != 0) std::fill(packed_.begin(), packed_.end(), 0u);
+    if (!copies()) return;
+    const Index n = products.values_per_element, padded = (rows + n - 1) / n * n;
+    packed_.resize(padded * columns);  // enough for packed elements of rows and of columns
+    if (rows != padded) std::fill(packed_.begin(), packed_.end(), 0.0f);
   }
 
-  /// Packs these rows and columns of a in pairs of rows. Column 0 of a is written to column `at` of the copy.
-  void pack(const Kernels& k, Index at, ConstView<float> a, ThreadGroup::Range rows, ThreadGroup::Range columns) {
-    auto* const half = reinterpret_cast<std::uint16_t*>(packed_.data());
+  /// Whether this is a copy. Otherwise operands are views of the matrix itself, and packing does nothing.
+  bool copies() const { return products_->copy != nullptr; }
+
+  /// Copies these rows and columns of a. Column 0 of a is written to column `at` of the copy.
+  void pack(Index at, ConstView<float> a, ThreadGroup::Range rows, ThreadGroup::Range columns) {
+    if (!copies()) return;
+    const Index column_bytes = column_elements() * Index{sizeof(Packed)},
+                value_bytes = Index{sizeof(Packed)} / products_->values_per_element;
+    auto* const bytes = reinterpret_cast<std::byte*>(packed_.data());
     for (Index j = columns.first; j < columns.last; ++j)
-      k.to_bf16(a.data + rows.first + j * a.stride, rows.size(), half + rows.first + (at + j) * 2 * ((rows_ + 1) / 2));
+      products_->copy(a.data + rows.first + j * a.stride, rows.size(),
+                      bytes + (at + j) * column_bytes + rows.first * value_bytes);
   }
-  /// The copy as a right operand, from column `at` on: k is the row index.
-  Operand<std::uint32_t> operand(Index at, ConstView<float>) const {
-    const Index column = (rows_ + 1) / 2;
-    return {packed_.data() + at * column, 1, column};
+  /// Right operand a, from column `at` of the copy on: k is the row index.
+  Operand operand(Index at, ConstView<float> a) const {
+    if (!copies()) return {a.data, 1, a.stride};
+    return {packed_.data() + at * column_elements(), 1, column_elements()};
   }
 
-  /// Packs these rows of all columns of a in pairs of columns.
-  void pack_paired(const Kernels& k, ConstView<float> a, ThreadGroup::Range rows) {
-    k.pair_columns(a.cols, a.data, a.stride, packed_.data(), rows_, rows.first, rows.last);
+  /// Copies these rows of all columns of a as a transposed operand.
+  void pack_transposed(ConstView<float> a, ThreadGroup::Range rows) {
+    if (copies()) products_->copy_transposed(a.cols, a.data, a.stride, packed_.data(), rows_, rows.first, rows.last);
   }
-  /// The copy as a transposed right operand: k is the column index.
-  Operand<std::uint32_t> operand_paired(ConstView<float>) const { return {packed_.data(), rows_, 1}; }
+  /// Right operand a^T: k is the column index.
+  Operand operand_transposed(ConstView<float> a) const {
+    if (!copies()) return {a.data, a.stride, 1};
+    return {packed_.data(), rows_, 1};
+  }
 
  private:
+  Index column_elements() const { return products_->packed_depth(rows_); }
+
+  const ProductKernels* products_ = nullptr;
   Index rows_ = 0;
-  Buffer<std::uint32_t> packed_;
+  Buffer<Packed> packed_;
 };
 
 }  // namespace rondo::inline RONDO_ABI::detail

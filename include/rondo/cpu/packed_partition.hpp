@@ -15,7 +15,7 @@ inline Index forward_chunk_steps(Index batch) { return std::max<Index>(1, 96 / s
 
 /// Steps per chunk of the backward pass: enough columns to amortise reading and writing dW and dR.
 inline Index backward_chunk_steps(Index batch) {
-  return std::max<Index>(1, GradientSums<float>::kMaxDepth / std::max<Index>(1, batch));
+  return std::max<Index>(1, GradientSums::kMaxDepth / std::max<Index>(1, batch));
 }
 
 /// Whether step t processes its units in reverse order. With few columns, reading R dominates the time of a step; if

@@ -18,35 +18,27 @@ namespace rondo::inline RONDO_ABI {
 
 namespace detail {
 
-/// Calls f with a value of the type of packed elements for this precision.
-template <class F>
-void with_packed_type(Precision precision, F&& f) {
-  if (precision == Precision::bf16)
-    f(std::uint32_t{});
-  else
-    f(float{});
-}
-
 /// Whether the table W E + b, with V columns, costs less than W X, with B*T columns.
 template <class Scalar>
 bool use_input_table(const TokenInput<Scalar>& x) {
   return x.E.cols < x.batch * x.time;
 }
 
-/// The packed forward pass. Each thread calls pack_input(units), which packs W for its units.
-template <class Cell, class Packed, class Input, class PackInput>
-void packed_forward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w, const Input& input,
-                    const float* bias, SequenceView<float> y, RecurrentCache<float>& cache, PackInput&& pack_input) {
+/// Packs the weights and runs forward_steps in all threads. W is null if `input` does not need it packed.
+template <class Cell>
+void run_forward_steps(const PackedKernels& k, Direction direction, const RecurrentWeights<const float>& w,
+                       MatrixView<const float> W, const InputProjection& input, const float* bias,
+                       SequenceView<float> y, RecurrentCache<float>& cache) {
   const Index H = w.shape.hidden, B = y.batch(), T = y.time();
-  auto& work = cache.workspace.packed_for<Packed>();
-  work.weights.template reserve_R<Cell>(k, w.shape);
-  work.operands.h.resize(w.shape.output, 2 * B);
+  auto& work = cache.workspace.packed;
+  work.weights.reserve_R<Cell>(k, w.shape);
+  work.operands.h.resize(k.products, w.shape.output, 2 * B);
   const bool projects = w.projection.data != nullptr;
   if (projects) {
     work.weights.reserve_projection(k, w.shape);
-    work.operands.m.resize(H, B);
+    work.operands.m.resize(k.products, H, B);
   }
-  const Projection<Packed> projection{
+  const Projection projection{
       projects ? work.weights.projection.data() : nullptr, &work.operands.m, {cache.m.data(), H, B, T}};
   const auto all_steps = [&](float* data, Index rows) { return RingBuffer{data, rows, B, T}; };
   float* const c = Cell::kHasC ? cache.c.data() : cache.gates.data();
@@ -60,33 +52,31 @@ void packed_forward(const Kernels& k, Direction direction, const RecurrentWeight
                                {},
                                {}};
   run_parallel(num_threads(), [&](const ThreadGroup& group) {
-    const ThreadGroup::Range units = group.range(H, k.lanes);
-    pack_input(units);
-    work.weights.template pack<Cell>(w.R, units, work.weights.R);
-    if (projects) work.weights.pack_projection(k, w.projection, group.range(w.shape.output, k.panel_rows));
+    const ThreadGroup::Range units = group.range(H, k.level.lanes);
+    if (W.data) PackedWeights::pack<Cell>(k, W, units, work.weights.W);
+    PackedWeights::pack<Cell>(k, w.R, units, work.weights.R);
+    if (projects) work.weights.pack_projection(k, w.projection, group.range(w.shape.output, k.level.panel_rows));
     group.barrier();
     forward_steps<Cell>(k, group, Steps{direction, y.extent}, input, bias, work.weights.R.data(), work.operands.h,
                         projection, buffers);
   });
 }
 
-template <class Cell, class Packed>
-void packed_forward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w,
+template <class Cell>
+void packed_forward(const PackedKernels& k, Direction direction, const RecurrentWeights<const float>& w,
                     const RecurrentInput<float>& x, SequenceView<float> y, RecurrentCache<float>& cache) {
   const float* const bias = block_bias<Cell>(w, cache.workspace.bias);
   if (x.is_tokens()) {
-    const TableInput<Cell> input(k, w.shape.hidden, bias, x.tokens(), cache.workspace.table);
+    const TableInput<Cell> input(k.level, w.shape.hidden, bias, x.tokens(), cache.workspace.table);
     input.fill_table(w.W);
-    packed_forward<Cell, Packed>(k, direction, w, input, bias, y, cache, [](ThreadGroup::Range) {});
+    run_forward_steps<Cell>(k, direction, w, {}, input, bias, y, cache);
     return;
   }
-  auto& work = cache.workspace.packed_for<Packed>();
-  work.weights.template reserve_W<Cell>(k, w.shape);
-  const FeatureInput<Cell, Packed> input(k, w.shape.hidden, work.weights.W.data(), bias, x.sequence(),
-                                         forward_chunk_steps(x.batch()), work.operands.x);
-  packed_forward<Cell, Packed>(k, direction, w, input, bias, y, cache, [&](ThreadGroup::Range units) {
-    work.weights.template pack<Cell>(w.W, units, work.weights.W);
-  });
+  auto& work = cache.workspace.packed;
+  work.weights.reserve_W<Cell>(k, w.shape);
+  const FeatureInput<Cell> input(k, w.shape.hidden, work.weights.W.data(), bias, x.sequence(),
+                                 forward_chunk_steps(x.batch()), work.operands.x);
+  run_forward_steps<Cell>(k, direction, w, w.W, input, bias, y, cache);
 }
 
 /// Adds the sums of dz (NH) to the gradients of the biases.
@@ -100,8 +90,8 @@ void add_block_sums(const float* sums, const RecurrentWeights<float>& grad) {
     }
 }
 
-template <class Cell, class Packed>
-void packed_backward(const Kernels& k, Direction direction, const RecurrentWeights<const float>& w,
+template <class Cell>
+void packed_backward(const PackedKernels& k, Direction direction, const RecurrentWeights<const float>& w,
                      const RecurrentInput<float>& x, SequenceView<float> y, SequenceView<const float> dy,
                      RecurrentCache<float>& cache, const RecurrentWeights<float>& grad, MatrixView<float> dh_end,
                      MatrixView<float> dc_end, const RecurrentInputGradient<float>& to) {
@@ -113,10 +103,9 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
     std::fill(cache.workspace.d_bias.begin(), cache.workspace.d_bias.end(), 0.0f);
     db = cache.workspace.d_bias.data();
   }
-  const auto run = [&](const auto& input) {
-    BackwardPass<Cell, Packed, std::remove_cvref_t<decltype(input)>> pass(
-        k, Steps{direction, y.extent}, w, cache, y, dy, input, grad, db, dh_end, dc_end,
-        cache.workspace.packed_for<Packed>().backward);
+  const auto run = [&](const FeatureGradient* features, const TableGradient* table) {
+    BackwardPass<Cell> pass(k, Steps{direction, y.extent}, w, cache, y, dy, features, table, grad, db, dh_end, dc_end,
+                            cache.workspace.packed.backward);
     run_parallel(num_threads(), [&](const ThreadGroup& group) { pass.run(group); });
   };
   if (x.is_tokens()) {
@@ -124,11 +113,13 @@ void packed_backward(const Kernels& k, Direction direction, const RecurrentWeigh
     cache.workspace.d_table.resize(GH * tokens.E.cols);
     const MatrixView<float> d_table{cache.workspace.d_table.data(), GH, tokens.E.cols, GH};
     fill(Cpu{}, d_table, 0.0f);
-    run(TableGradient{tokens, d_table});
+    const TableGradient table{tokens, d_table};
+    run(nullptr, &table);
     gemm(Cpu{}, Op::none, Op::transpose, d_table, tokens.E, grad.W);  // forward: table = W E + b
     if (to.dE.data) gemm(Cpu{}, Op::transpose, Op::none, w.W, d_table, to.dE);
   } else {
-    run(FeatureGradient{w.W, x.sequence(), grad.W, to});
+    const FeatureGradient features{w.W, x.sequence(), grad.W, to};
+    run(&features, nullptr);
   }
   if (!in_place) add_block_sums<Cell>(db, grad);
 }
@@ -149,9 +140,9 @@ bool packed_supports(const RecurrentWeights<const Scalar>& w, const PassOptions&
          options.zoneout_c == 0 && options.recurrent_dropout == 0;
 }
 
-/// The kernels of the packed pass for this layer; null: the plain pass is used.
+/// The kernels of the level in use, if the packed pass supports this layer; null: the plain pass is used.
 template <class Cell, class Scalar>
-const Kernels* packed_kernels(const RecurrentWeights<const Scalar>& w, const PassOptions& options) {
+const Kernels* packed_level(const RecurrentWeights<const Scalar>& w, const PassOptions& options) {
   return packed_supports<Cell>(w, options) ? kernels() : nullptr;
 }
 
@@ -159,13 +150,13 @@ const Kernels* packed_kernels(const RecurrentWeights<const Scalar>& w, const Pas
 
 template <class Cell, class Scalar>
 const char* recurrent_path(Cpu, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w) {
-  return detail::packed_kernels<Cell>(w, options) ? "packed" : "plain";
+  return detail::packed_level<Cell>(w, options) ? "packed" : "plain";
 }
 
 template <class Cell, class Scalar>
 void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                        const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, RecurrentCache<Scalar>& cache) {
-  const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
+  const detail::Kernels* const k = detail::packed_level<Cell>(w, options);
   if (x.is_tokens() && !(k && detail::use_input_table(x.tokens()))) {
     auto& features = cache.workspace.x;
     features.resize(x.features(), x.batch(), x.time());
@@ -174,9 +165,8 @@ void recurrent_forward(Cpu cpu, Cell cell, const PassOptions& options, const Rec
   }
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (k)
-      return detail::with_packed_type(options.precision, [&](auto packed) {
-        detail::packed_forward<Cell, decltype(packed)>(*k, options.direction, w, x, y, cache);
-      });
+      return detail::packed_forward<Cell>(detail::packed_kernels<Cell>(*k, options.precision), options.direction, w, x,
+                                          y, cache);
   recurrent_forward_plain(cpu, cell, options, w, x.sequence(), y, cache);
 }
 
@@ -185,7 +175,7 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
                         const RecurrentInput<Scalar>& x, SequenceView<Scalar> y, SequenceView<const Scalar> dy,
                         RecurrentCache<Scalar>& cache, const RecurrentWeights<Scalar>& grad, MatrixView<Scalar> dh_end,
                         MatrixView<Scalar> dc_end, const RecurrentInputGradient<Scalar>& to) {
-  const detail::Kernels* const k = detail::packed_kernels<Cell>(w, options);
+  const detail::Kernels* const k = detail::packed_level<Cell>(w, options);
   if (x.is_tokens() && !(k && detail::use_input_table(x.tokens()))) {
     const auto& features = cache.workspace.x;
     detail::require_left(Cell::kName, features, x.features(), x.extent());
@@ -198,10 +188,8 @@ void recurrent_backward(Cpu cpu, Cell cell, const PassOptions& options, const Re
   }
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (k)
-      return detail::with_packed_type(options.precision, [&](auto packed) {
-        detail::packed_backward<Cell, decltype(packed)>(*k, options.direction, w, x, y, dy, cache, grad, dh_end, dc_end,
-                                                        to);
-      });
+      return detail::packed_backward<Cell>(detail::packed_kernels<Cell>(*k, options.precision), options.direction, w, x,
+                                           y, dy, cache, grad, dh_end, dc_end, to);
   detail::require_left(Cell::kName, cache.workspace.plain.h_before, w.shape.output, x.extent());
   recurrent_backward_plain(cpu, cell, options, w, x.sequence(), SequenceView<const Scalar>(y), dy, cache, grad, dh_end,
                            dc_end, to);
@@ -243,7 +231,7 @@ void recurrent_step(Cpu cpu, Cell cell, const PassOptions& options, const Recurr
                     StepScratch<Scalar, Cpu>& scratch) {
   const Index H = w.shape.hidden, B = x.cols;
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if (detail::packed_kernels<Cell>(w, options)) {
+    if (detail::packed_level<Cell>(w, options)) {
       const float* const bias = detail::block_bias<Cell>(w, scratch.cache.workspace.bias);
       auto& gates = scratch.cache.gates;
       gates.resize(Cell::kBlocks * H, B, 1);

@@ -20,37 +20,17 @@ struct InferenceWeights<Scalar, Cpu> {
   RecurrentShape shape;
   PassOptions options;
   const detail::Kernels* kernels = nullptr;  // kernels that define the packed layout; null: the plain pass is used
-  detail::PackedWeights<float> packed;
-  detail::PackedWeights<std::uint32_t> packed_bf16;
+  detail::PackedWeights packed;
   detail::WeightCopy<Scalar> plain;  // copies of the weights, for the plain pass
   Buffer<Scalar> bias;               // NH, for the packed pass
-
-  /// The packed weights for one type of packed element.
-  template <class Packed, class Self>
-  static auto& packed_for(Self& self) {
-    if constexpr (std::is_same_v<Packed, float>)
-      return self.packed;
-    else
-      return self.packed_bf16;
-  }
 };
 
 template <class Scalar>
 struct InferenceWorkspace<Scalar, Cpu> {
   Sequence<Scalar> h0, c0, c, m;  // h0: P x B x 1; the others: H x B x 1
   Buffer<Scalar> z;               // NH x B per step of a chunk
-  detail::ForwardOperands<float> operands;
-  detail::ForwardOperands<std::uint32_t> operands_bf16;
+  detail::ForwardOperands operands;
   RecurrentCache<Scalar> cache;  // for the plain pass
-
-  /// The operands for one type of packed element.
-  template <class Packed>
-  detail::ForwardOperands<Packed>& operands_for() {
-    if constexpr (std::is_same_v<Packed, float>)
-      return operands;
-    else
-      return operands_bf16;
-  }
 };
 
 /// Packs a layer's weights or, for the plain pass, copies them.

@@ -18,32 +18,32 @@ void recurrent_prepare_inference(Cpu, Cell, const PassOptions& options, const Re
                                  InferenceWeights<Scalar, Cpu>& to) {
   to.shape = from.shape, to.options = options;
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if ((to.kernels = detail::packed_kernels<Cell>(from, options)) != nullptr) {
+    if ((to.kernels = detail::packed_level<Cell>(from, options)) != nullptr) {
       Buffer<float> copy;
       const float* const bias = detail::block_bias<Cell>(from, copy);
       to.bias.resize(Cell::kBlocks * from.shape.hidden);
       std::copy_n(bias, to.bias.size(), to.bias.data());
-      return detail::with_packed_type(options.precision, [&](auto type) {
-        auto& packed = to.template packed_for<decltype(type)>(to);
-        packed.template reserve_W<Cell>(*to.kernels, from.shape);
-        packed.template reserve_R<Cell>(*to.kernels, from.shape);
-        packed.template pack<Cell>(from.W, {0, from.shape.hidden}, packed.W);
-        packed.template pack<Cell>(from.R, {0, from.shape.hidden}, packed.R);
-        if (from.projection.data) {
-          packed.reserve_projection(*to.kernels, from.shape);
-          packed.pack_projection(*to.kernels, from.projection, {0, from.shape.output});
-        }
-      });
+      const detail::PackedKernels k = detail::packed_kernels<Cell>(*to.kernels, options.precision);
+      auto& packed = to.packed;
+      packed.template reserve_W<Cell>(k, from.shape);
+      packed.template reserve_R<Cell>(k, from.shape);
+      packed.template pack<Cell>(k, from.W, {0, from.shape.hidden}, packed.W);
+      packed.template pack<Cell>(k, from.R, {0, from.shape.hidden}, packed.R);
+      if (from.projection.data) {
+        packed.reserve_projection(k, from.shape);
+        packed.pack_projection(k, from.projection, {0, from.shape.output});
+      }
+      return;
     }
   to.plain.assign(from);
 }
 
 namespace detail {
 
-template <class Cell, class Packed>
+template <class Cell>
 void infer_packed(const InferenceWeights<float, Cpu>& w, SequenceView<const float> x, MatrixView<float> h,
                   MatrixView<float> c, SequenceView<float> y, InferenceWorkspace<float, Cpu>& work) {
-  const Kernels& k = *w.kernels;
+  const PackedKernels k = packed_kernels<Cell>(*w.kernels, w.options.precision);
   const Index H = w.shape.hidden, NH = Cell::kBlocks * H, B = x.batch();
   const Index chunk = std::min(x.time(), forward_chunk_steps(B));
   for (auto* s : {&work.c0, &work.c, &work.m}) s->resize(H, B, 1);
@@ -51,15 +51,15 @@ void infer_packed(const InferenceWeights<float, Cpu>& w, SequenceView<const floa
   copy(Cpu{}, h, work.h0.at(0));
   if constexpr (Cell::kHasC) copy(Cpu{}, c, work.c0.at(0));
   work.z.resize(NH * B * chunk);
-  auto& operands = work.operands_for<Packed>();
-  operands.h.resize(w.shape.output, 2 * B);
-  operands.m.resize(H, B);
-  const auto& packed = w.packed_for<Packed>(w);
-  const FeatureInput<Cell, Packed> input(k, H, packed.W.data(), w.bias.data(), x, chunk, operands.x);
+  auto& operands = work.operands;
+  operands.h.resize(k.products, w.shape.output, 2 * B);
+  operands.m.resize(k.products, H, B);
+  const PackedWeights& packed = w.packed;
+  const FeatureInput<Cell> input(k, H, packed.W.data(), w.bias.data(), x, chunk, operands.x);
   const RingBuffer c_now{work.c.data(), H, B, 1};
   const ForwardBuffers buffers{
       work.h0.at(0), work.c0.at(0), {work.z.data(), NH, B, chunk}, c_now, c_now, false, y, h, c};
-  const Projection<Packed> projection{
+  const Projection projection{
       w.shape.projects() ? packed.projection.data() : nullptr, &operands.m, {work.m.data(), H, B, 1}};
   run_parallel(num_threads(), [&](const ThreadGroup& group) {
     forward_steps<Cell>(k, group, Steps{w.options.direction, x.extent}, input, w.bias.data(), packed.R.data(),
@@ -74,9 +74,7 @@ void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w,
                      MatrixView<Scalar> h, MatrixView<Scalar> c, SequenceView<Scalar> y,
                      InferenceWorkspace<Scalar, Cpu>& work) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
-    if (w.kernels != nullptr)
-      return detail::with_packed_type(
-          w.options.precision, [&](auto type) { detail::infer_packed<Cell, decltype(type)>(w, x, h, c, y, work); });
+    if (w.kernels != nullptr) return detail::infer_packed<Cell>(w, x, h, c, y, work);
   auto& cache = work.cache;
   cache.template resize<Cell>(w.shape, x.extent);
   copy(cpu, h, cache.h0.at(0));

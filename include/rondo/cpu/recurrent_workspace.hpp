@@ -34,72 +34,66 @@ struct PlainWorkspace {
 };
 
 /// The packed weights of a layer: W and R in panels of gates, the projection in panels of rows.
-template <class Packed>
 struct PackedWeights {
   Buffer<Packed> W, R, projection;
 
-  /// Packs these rows of the projection (P x H). rows.first must be a multiple of panel_rows.
-  void pack_projection(const Kernels& k, MatrixView<const float> from, ThreadGroup::Range rows) {
-    products<Packed>(k).pack(from.cols, from.data, 1, from.stride, projection.data(), rows.first, rows.last);
-  }
-  void reserve_projection(const Kernels& k, const RecurrentShape& shape) {
-    projection.resize((shape.output + k.panel_rows - 1) / k.panel_rows * k.panel_rows *
-                      packed_depth<Packed>(shape.hidden));
-  }
-
   template <class Cell>
-  void reserve_W(const Kernels& k, const RecurrentShape& shape) {
-    W.resize(size<Cell>(k, shape.hidden, shape.input));
+  void reserve_W(const PackedKernels& k, const RecurrentShape& shape) {
+    W.resize(gate_elements<Cell>(k, shape.hidden, shape.input));
   }
   template <class Cell>
-  void reserve_R(const Kernels& k, const RecurrentShape& shape) {
-    R.resize(size<Cell>(k, shape.hidden, shape.output));
+  void reserve_R(const PackedKernels& k, const RecurrentShape& shape) {
+    R.resize(gate_elements<Cell>(k, shape.hidden, shape.output));
+  }
+  void reserve_projection(const PackedKernels& k, const RecurrentShape& shape) {
+    projection.resize(k.whole_panels(shape.output) * k.products.packed_depth(shape.hidden));
   }
 
   /// Packs the gates of these units of W (GH x C) or R (GH x P).
   template <class Cell>
-  static void pack(MatrixView<const float> from, ThreadGroup::Range units, Buffer<Packed>& to) {
-    cell_products<Cell, Packed>().pack_gates(from.rows / Cell::kGates, from.cols, from.data, 1, from.stride, to.data(),
-                                             units.first, units.last);
+  static void pack(const PackedKernels& k, MatrixView<const float> from, ThreadGroup::Range units, Buffer<Packed>& to) {
+    k.cell.pack_gates(from.rows / Cell::kGates, from.cols, from.data, 1, from.stride, to.data(), units.first,
+                      units.last);
+  }
+  /// Packs these rows of the projection (P x H). rows.first must be a multiple of panel_rows.
+  void pack_projection(const PackedKernels& k, MatrixView<const float> from, ThreadGroup::Range rows) {
+    k.products.pack(from.cols, from.data, 1, from.stride, projection.data(), rows.first, rows.last);
   }
 
  private:
   template <class Cell>
-  static Index size(const Kernels& k, Index hidden, Index depth) {
-    return (hidden + k.lanes - 1) / k.lanes * k.lanes * Cell::kGates * packed_depth<Packed>(depth);
+  static Index gate_elements(const PackedKernels& k, Index hidden, Index depth) {
+    return (hidden + k.level.lanes - 1) / k.level.lanes * k.level.lanes * Cell::kGates * k.products.packed_depth(depth);
   }
 };
 
 /// Right operands of the products of a forward pass.
-template <class Packed>
 struct ForwardOperands {
-  PackedOperand<Packed> x;  // C x B of each step of a chunk
-  PackedOperand<Packed> h;  // P x 2B: h of two steps; even and odd steps alternate
-  PackedOperand<Packed> m;  // H x B of one step: cell outputs before the projection
+  PackedOperand x;  // C x B of each step of a chunk
+  PackedOperand h;  // P x 2B: h of two steps; even and odd steps alternate
+  PackedOperand m;  // H x B of one step: cell outputs before the projection
 };
 
 /// Buffers of the packed backward pass.
-template <class Packed>
 struct BackwardWorkspace {
   Buffer<Packed> R_transposed, W_transposed;  // P x GH and C x GH, packed in panels of rows
   Buffer<float> dz;                           // NH x columns of two chunks
   Buffer<float> dh;                           // P x B
   Buffer<float> dc;                           // H x B
-  PackedOperand<Packed> dz_packed;            // GH x columns of two chunks: dz as the operand of R^T
-  PackedOperand<Packed> dz_rest;              // the other N - G blocks of dz
-  PackedOperand<Packed> x_pairs, h_pairs;     // x and h(t-1) of the columns of one GradientSums
+  PackedOperand dz_packed;                    // GH x columns of two chunks: dz as the operand of R^T
+  PackedOperand dz_rest;                      // the other N - G blocks of dz
+  PackedOperand x_pairs, h_pairs;             // x and h(t-1) of the columns of one GradientSums
   Buffer<Packed> projection_transposed;       // H x P, packed in panels of rows
   Buffer<float> dh_steps;                     // P x columns of two chunks, with a projection
-  PackedOperand<Packed> dh_packed;            // dh_steps as the operand of projection^T
-  PackedOperand<Packed> m_pairs;              // cell outputs of the columns of one GradientSums
+  PackedOperand dh_packed;                    // dh_steps as the operand of projection^T
+  PackedOperand m_pairs;                      // cell outputs of the columns of one GradientSums
 };
 
-/// Buffers of the packed passes for one type of packed element.
-template <class Packed>
+/// Buffers of the packed passes.
 struct PackedWorkspace {
-  PackedWeights<Packed> weights;
-  ForwardOperands<Packed> operands;
-  BackwardWorkspace<Packed> backward;
+  PackedWeights weights;
+  ForwardOperands operands;
+  BackwardWorkspace backward;
 };
 
 /// Whether the blocks of a cell are the gates of both W and R. Such a cell has one bias, which is used without a copy.
@@ -128,20 +122,10 @@ const float* block_bias(const RecurrentWeights<const float>& w, Buffer<float>& c
 template <class Scalar>
 struct RecurrentWorkspace<Scalar, Cpu> {
   detail::PlainWorkspace<Scalar> plain;
-  detail::PackedWorkspace<float> packed;
-  detail::PackedWorkspace<std::uint32_t> packed_bf16;
+  detail::PackedWorkspace packed;
   Buffer<Scalar> bias, d_bias;    // NH
   Buffer<Scalar> table, d_table;  // GH x V, for token inputs: W E + b
   Sequence<Scalar> x, dx;         // D x B x T, for token inputs without the table
-
-  /// The packed workspace for one type of packed element.
-  template <class Packed>
-  detail::PackedWorkspace<Packed>& packed_for() {
-    if constexpr (std::is_same_v<Packed, float>)
-      return packed;
-    else
-      return packed_bf16;
-  }
 };
 
 }  // namespace rondo::inline RONDO_ABI

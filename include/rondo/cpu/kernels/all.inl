@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The kernels of one level: no include guard. The including file has opened a namespace that holds the level's
-// registers (registers.inl), `kTileColumns` and `dot_pairs(a, b, c)` = c + a0 b0 + a1 b1 for packed elements of two
-// bfloat16.
+// registers (registers.inl), `kTileColumns` and `Bf16Product`, the product of Precision::bf16.
 
 // The order matters: each file uses those before it.
 // clang-format off
-#include <rondo/cpu/kernels/products.inl>
 #include <rondo/cpu/kernels/pack.inl>
 #include <rondo/cpu/kernels/gemm.inl>
 #include <rondo/math/packed_cells.inl>
@@ -16,8 +14,15 @@
 // clang-format on
 
 template <class P>
-inline constexpr ProductKernels<typename P::Packed> kProductKernels{pack<P>, multiply_packed<P>, add_gradients<P>};
+inline constexpr ProductKernels kProductKernels{
+    P::Product::kValues,
+    pack<P>,
+    multiply_packed<typename P::Product>,
+    [](const GradientSums& s, long first, long last) { add_gradients<typename P::Product>(s, first, last, pack<P>); },
+    std::is_same_v<P, Fp32> ? nullptr : copy_as_bf16<typename P::Product>,
+    std::is_same_v<P, Fp32> ? nullptr : copy_transposed_as_bf16<typename P::Product>};
 
 template <class P, class Cell>
-inline constexpr CellProductKernels<typename P::Packed> kCellProductKernels{
-    pack_gates<P, Cell::kGates>, project_gates<P, Cell>, step<P, Cell>, step_backward<P, Cell>};
+inline constexpr CellProductKernels kCellProductKernels{
+    pack_gates<P, Cell::kGates>, project_gates<typename P::Product, Cell>, step<typename P::Product, Cell>,
+    step_backward<typename P::Product, Cell>};

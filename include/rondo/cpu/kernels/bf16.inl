@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// bfloat16, the upper half of a float: rounding, packing in pairs, and the product of pairs for CPUs without an
-// instruction for it. No include guard, no includes. Needs vector.inl.
+// bfloat16, the upper half of a float: rounding, and copies as floats or as pairs. No include guard, no includes. Needs
+// vector.inl.
 
 typedef std::uint16_t HalfVector __attribute__((vector_size(sizeof(Vector) / 2)));
 typedef std::uint16_t UnalignedHalfVector __attribute__((vector_size(sizeof(Vector) / 2), aligned(2), may_alias));
@@ -17,12 +17,14 @@ typedef std::uint16_t UnalignedHalfVector __attribute__((vector_size(sizeof(Vect
   return (round_to_bf16(even) >> 16) | round_to_bf16(odd);
 }
 
-/// c + a0 b0 + a1 b1 for levels without an instruction: converts both halves to float.
-[[gnu::always_inline]] inline Vector dot_pairs_as_floats(Vector a, Vector b, Vector c) {
-  const UintVector a_word = reinterpret_cast<UintVector>(a), b_word = reinterpret_cast<UintVector>(b);
-  c = multiply_add(reinterpret_cast<Vector>(a_word << 16), reinterpret_cast<Vector>(b_word << 16), c);
-  return multiply_add(reinterpret_cast<Vector>(a_word & 0xffff0000u), reinterpret_cast<Vector>(b_word & 0xffff0000u),
-                      c);
+/// v rounded to bfloat16, as floats.
+[[gnu::always_inline]] inline Vector rounded(Vector v) { return reinterpret_cast<Vector>(round_to_bf16(v)); }
+
+/// Copies `count` floats, rounded to bfloat16.
+inline void copy_rounded(const float* from, long count, float* to) {
+  long i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, rounded(load(from + i)));
+  if (i < count) store_partial(to + i, rounded(load_partial(from + i, count - i)), count - i);
 }
 
 /// Converts `count` floats to contiguous bfloat16; read as packed elements they pair neighbouring k.
@@ -38,17 +40,16 @@ inline void to_bf16(const float* from, long count, std::uint16_t* to) {
 
 /// Packs pairs of neighbouring columns, rows [first, last): element (k, i) of `to` holds a(i, 2k) and a(i, 2k + 1),
 /// with zero past the last column.
-inline void pair_columns(long columns, const float* a, long a_column, std::uint32_t* to, long to_row, long first,
-                         long last) {
+inline void pair_columns(long columns, const float* a, long a_column, Packed* to, long to_row, long first, long last) {
   for (long j = 0; j < columns; j += 2, a += 2 * a_column, to += to_row) {
     const bool both = j + 1 < columns;
     long i = first;
     for (; i + kLanes <= last; i += kLanes)
       store(to + i, reinterpret_cast<Vector>(pair(load(a + i), both ? load(a + a_column + i) : Vector{})));
     if (i == last) continue;
-    alignas(64) std::uint32_t words[kLanes];
-    store(words, reinterpret_cast<Vector>(
-                     pair(load_partial(a + i, last - i), both ? load_partial(a + a_column + i, last - i) : Vector{})));
-    for (long l = 0; i < last; ++i, ++l) to[i] = words[l];
+    store_partial(to + i,
+                  reinterpret_cast<Vector>(
+                      pair(load_partial(a + i, last - i), both ? load_partial(a + a_column + i, last - i) : Vector{})),
+                  last - i);
   }
 }

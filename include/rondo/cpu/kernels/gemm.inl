@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The GEMM micro-kernel of every level: no include guard, no includes. Needs vector.inl and the level's products.
 //
-// A product P multiplies packed elements: one float for Fp32, two bfloat16 of neighbouring k for Bf16. A is packed in
-// panels of 4 vectors of rows: for each k the panel's rows are contiguous. A tile of 4 vectors x N columns of C stays
-// in registers during the loop over k: load N elements of B, each broadcast to a vector, then for each of the 4 vectors
-// of A one load and N multiply-adds. Every element of C is one chain of multiply-adds in the order of k: its result
-// depends neither on the tile's shape and the number of columns nor on the thread that computes it.
+// P is a product (products.inl). A is packed in panels of 4 vectors of rows: for each k the panel's rows are
+// contiguous. A tile of 4 vectors x N columns of C stays in registers during the loop over k: load N elements of B,
+// each broadcast to a vector, then for each of the 4 vectors of A one load and N multiply-adds. Every element of C is
+// one chain of multiply-adds in the order of k: its result depends neither on the tile's shape and the number of
+// columns nor on the thread that computes it.
 
 /// Prefetch address, advanced by `step` bytes per k; with step 0 it is always the same line.
 struct Prefetch {
@@ -25,8 +25,8 @@ template <int M>
 
 /// sum[j][m] += A's panel * B's column j. `a_step`: distance of consecutive k in A, in packed elements.
 template <class P, int M, int N>
-[[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const typename P::Packed* a, long a_step,
-                                              Operand<typename P::Packed> b, Prefetch prefetch) {
+[[gnu::always_inline]] inline void accumulate(Vector (&sum)[N][M], long depth, const Packed* a, long a_step, Operand b,
+                                              Prefetch prefetch) {
   for (long k = 0; k < depth; ++k, a += a_step, prefetch.at += prefetch.step) {
     __builtin_prefetch(prefetch.at, 0, 2);
     Vector column[N];
@@ -79,6 +79,18 @@ template <class F>
   for (; j < columns; ++j) f(std::integral_constant<int, 1>{}, j);
 }
 
+/// f(first, count) for blocks of at most 4 kTileColumns columns and almost equal size: as many as a buffer in L1 holds.
+inline constexpr long kBlockColumns = 4 * kTileColumns;
+template <class F>
+[[gnu::always_inline]] inline void for_each_block(long columns, F&& f) {
+  const long blocks = (columns + kBlockColumns - 1) / kBlockColumns;
+  for (long n = 0, first = 0; n < blocks; ++n) {
+    const long count = (n + 1) * columns / blocks - first;
+    f(first, count);
+    first += count;
+  }
+}
+
 /// Vector m of a column of C is at position m.
 struct ContiguousPlacement {
   static constexpr int at(int m) { return m; }
@@ -86,9 +98,8 @@ struct ContiguousPlacement {
 
 /// One tile of C, M vectors of rows x N columns. Vector m of a column is at Placement::at(m) * c.vector.
 template <class P, int M, int N, class Placement>
-[[gnu::always_inline]] inline void tile(long depth, const typename P::Packed* a, long a_step,
-                                        Operand<typename P::Packed> b, InitialAccumulator init, Output c,
-                                        Prefetch prefetch) {
+[[gnu::always_inline]] inline void tile(long depth, const Packed* a, long a_step, Operand b, InitialAccumulator init,
+                                        Output c, Prefetch prefetch) {
   Vector sum[N][M];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
@@ -113,8 +124,8 @@ template <int M, int N, class Placement>
 
 /// M vectors of rows of C times all columns. `next`: the panel to prefetch, or null.
 template <class P, int M, class Placement = ContiguousPlacement>
-inline void tile_row(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
-                     InitialAccumulator init, Output c, long columns, const void* next = nullptr) {
+inline void tile_row(long depth, const Packed* a, long a_step, Operand b, InitialAccumulator init, Output c,
+                     long columns, const void* next = nullptr) {
   long index = 0;
   for_each_tile(
       columns, [&](auto width, long j) __attribute__((always_inline)) {
@@ -125,34 +136,30 @@ inline void tile_row(long depth, const typename P::Packed* a, long a_step, Opera
       });
 }
 
-/// As tile_row, but only the first `lanes` rows of each vector belong to C: results go through a temporary buffer.
+/// As tile_row, but only the first `lanes` rows of each vector belong to C: results go through a buffer.
 template <class P, int M, class Placement = ContiguousPlacement>
-inline void tile_row_edge(long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
-                          InitialAccumulator init, Output c, long columns, long lanes) {
-  alignas(64) float edge[kTileColumns * M * kLanes];
-  const Output to_edge{edge, M * kLanes, kLanes};
-  for_each_edge_tile(columns, [&](auto width, long first) {
-    constexpr int N = decltype(width)::value;
-    for (int j = 0; j < N; ++j)
-      for (int m = 0; m < M; ++m) {
-        float* const at = edge + (j * M + m) * kLanes;
-        const float* const from =
-            init.data ? init.data + (first + j) * init.column + Placement::at(m) * init.vector : nullptr;
-        for (long i = 0; i < kLanes; ++i) at[i] = from && i < lanes ? from[i] : 0.0f;
-      }
-    tile<P, M, N, ContiguousPlacement>(depth, a, a_step, b.from_column(first), {edge, M * kLanes, kLanes}, to_edge,
-                                       prefetch_quarter<M>(nullptr, 0, 0, a));
-    for (int j = 0; j < N; ++j)
+inline void tile_row_edge(long depth, const Packed* a, long a_step, Operand b, InitialAccumulator init, Output c,
+                          long columns, long lanes) {
+  alignas(64) float buffer[kBlockColumns * M * kLanes];
+  const Output to_buffer{buffer, M * kLanes, kLanes};
+  for_each_block(columns, [&](long first, long count) {
+    for (long j = 0; j < count; ++j)
       for (int m = 0; m < M; ++m)
-        for (long i = 0; i < lanes; ++i)
-          c.data[(first + j) * c.column + Placement::at(m) * c.vector + i] = edge[(j * M + m) * kLanes + i];
+        store(buffer + (j * M + m) * kLanes,
+              init.data ? load_partial(init.data + (first + j) * init.column + Placement::at(m) * init.vector, lanes)
+                        : Vector{});
+    tile_row<P, M>(depth, a, a_step, b.from_column(first), to_buffer.as_initial_accumulator(), to_buffer, count);
+    for (long j = 0; j < count; ++j)
+      for (int m = 0; m < M; ++m)
+        store_partial(c.data + (first + j) * c.column + Placement::at(m) * c.vector,
+                      load(buffer + (j * M + m) * kLanes), lanes);
   });
 }
 
 /// One panel of C, `rows` of its kPanelRows rows, all columns.
 template <class P>
-inline void panel(long rows, long depth, const typename P::Packed* a, long a_step, Operand<typename P::Packed> b,
-                  InitialAccumulator init, Output c, long columns, const void* next = nullptr) {
+inline void panel(long rows, long depth, const Packed* a, long a_step, Operand b, InitialAccumulator init, Output c,
+                  long columns, const void* next = nullptr) {
   if (rows == kPanelRows) {
     tile_row<P, 4>(depth, a, a_step, b, init, c, columns, next);
     return;
@@ -165,8 +172,8 @@ inline void panel(long rows, long depth, const typename P::Packed* a, long a_ste
 
 /// C = init + packed A * B, in blocks of k such that the block of a panel and of B fit in L2.
 template <class P>
-inline void multiply_packed(long rows, long depth, const typename P::Packed* packed, Operand<typename P::Packed> b,
-                            InitialAccumulator init, Output c, long columns) {
+inline void multiply_packed(long rows, long depth, const Packed* packed, Operand b, InitialAccumulator init, Output c,
+                            long columns) {
   constexpr long kDepth = 512;
   init.vector = c.vector = kLanes;
   for (long k = 0; k < depth || k == 0; k += kDepth) {
@@ -182,7 +189,7 @@ inline void multiply_packed(long rows, long depth, const typename P::Packed* pac
 
 /// C += op(A) * B for an A that is used once: panels are packed on the stack, in blocks of k that fit there, and of
 /// columns such that B's block fits in L2.
-inline void multiply(long rows, long depth, const float* a, long row_step, long k_step, Operand<float> b, float* c,
+inline void multiply(long rows, long depth, const float* a, long row_step, long k_step, Operand b, float* c,
                      long c_column, long columns) {
   constexpr long kDepth = 65536 / 4 / kPanelRows;  // 64 KiB
   constexpr long kColumns = 512;
@@ -195,7 +202,7 @@ inline void multiply(long rows, long depth, const float* a, long row_step, long 
       for (long k = 0; k < depth; k += kDepth) {
         const long block_depth = depth - k < kDepth ? depth - k : kDepth;
         const float* const a_at = a + r * row_step + k * k_step;
-        const Operand<float> b_at = b.from_column(j).from_row(k);
+        const Operand b_at = b.from_column(j).from_row(k);
         if (row_step == 1 && block_columns < 8 && count == kPanelRows) {  // packing would cost more than it saves
           panel<Fp32>(count, block_depth, a_at, k_step, b_at, at.as_initial_accumulator(), at, block_columns);
         } else {
@@ -224,15 +231,16 @@ inline void add_columns(long rows, long columns, const float* a, long a_column, 
   }
 }
 
-/// See GradientSums. dZ is packed once for W and R.
+/// See GradientSums. dZ is packed once for W and R, by `pack_dz`: one copy of this code serves all precisions.
 template <class P>
-inline void add_gradients(const GradientSums<typename P::Packed>& s, long first, long last) {
-  alignas(64) typename P::Packed packed[GradientSums<typename P::Packed>::kMaxDepth * kPanelRows];
-  const long depth = P::packed_depth(s.columns);
+[[gnu::noinline]] void add_gradients(const GradientSums& s, long first, long last,
+                                     void (*pack_dz)(long, const float*, long, long, Packed*, long, long)) {
+  alignas(64) Packed packed[GradientSums::kMaxDepth * kPanelRows];
+  const long depth = packed_depth<P>(s.columns);
   for (long r = first; r < last; r += kPanelRows) {
     const long rows = last - r < kPanelRows ? last - r : kPanelRows;
-    pack<P>(s.columns, s.dz + r, 1, s.dz_column, packed, 0, rows);
-    const auto add = [&](Output to, Operand<typename P::Packed> right, long columns) __attribute__((always_inline)) {
+    pack_dz(s.columns, s.dz + r, 1, s.dz_column, packed, 0, rows);
+    const auto add = [&](Output to, Operand right, long columns) __attribute__((always_inline)) {
       if (columns > 0) panel<P>(rows, depth, packed, kPanelRows, right, to.as_initial_accumulator(), to, columns);
     };
     add(Output{s.dW, s.dW_column, kLanes}.from_row(s.inputs > 0 ? r : 0), s.x, s.inputs);

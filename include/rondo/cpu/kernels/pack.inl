@@ -82,14 +82,22 @@ inline void pack_gate_panel(long hidden, long u, long depth, const float* a, lon
   pack_vectors<M>(lanes, depth, a + u * row_step, row_step, k_step, hidden, to);
 }
 
-/// pack_floats(k, depth, to) writes the floats of one panel of M vectors from k on. They are stored unchanged, or
-/// rounded and paired.
+/// Precision::bf16. Values are rounded and packed as the level's Bf16Product multiplies them: as floats or in pairs.
+struct Bf16 {
+  using Product = Bf16Product;
+};
+
+/// pack_floats(k, depth, to) writes the floats of one panel of M vectors from k on. They are stored unchanged, rounded,
+/// or rounded and paired.
 template <class P, int M, class PackFloats>
-inline void pack_elements(long depth, typename P::Packed* to, PackFloats&& pack_floats) {
-  if constexpr (std::is_same_v<P, Fp32>) {
+inline void pack_elements(long depth, Packed* to, PackFloats&& pack_floats) {
+  constexpr long kRows = M * kLanes;
+  if constexpr (P::Product::kValues == 1) {
     pack_floats(0, depth, to);
+    if constexpr (!std::is_same_v<P, Fp32>)
+      for (long i = 0; i < depth * kRows; i += kLanes) store(to + i, rounded(load(to + i)));
   } else {
-    constexpr long kDepth = 64, kRows = M * kLanes;
+    constexpr long kDepth = 64;
     alignas(64) float floats[(kDepth + 1) * kRows];
     for (long k = 0; k < depth; k += kDepth) {
       const long block_depth = depth - k < kDepth ? depth - k : kDepth;
@@ -104,23 +112,48 @@ inline void pack_elements(long depth, typename P::Packed* to, PackFloats&& pack_
   }
 }
 
+/// Packed elements for `depth` values.
+template <class Product>
+constexpr long packed_depth(long depth) {
+  return (depth + Product::kValues - 1) / Product::kValues;
+}
+
 /// Packs rows [first, last) of op(A) in panels of rows; first is a multiple of kPanelRows, last is one or the row
 /// count.
 template <class P>
-inline void pack(long depth, const float* a, long row_step, long k_step, typename P::Packed* to, long first,
-                 long last) {
+inline void pack(long depth, const float* a, long row_step, long k_step, Packed* to, long first, long last) {
   for (long r = first; r < last; r += kPanelRows)
-    pack_elements<P, 4>(depth, to + r * P::packed_depth(depth), [&](long k, long block_depth, float* floats) {
-      pack_panel(last - r, block_depth, a + r * row_step + k * k_step, row_step, k_step, floats);
-    });
+    pack_elements<P, 4>(depth, to + r * packed_depth<typename P::Product>(depth),
+                        [&](long k, long block_depth, float* floats) {
+                          pack_panel(last - r, block_depth, a + r * row_step + k * k_step, row_step, k_step, floats);
+                        });
 }
 
 /// Packs units [first, last) of M gates in panels of gates; first is a multiple of kLanes, last is one or H.
 template <class P, int M>
-inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, typename P::Packed* to,
-                       long first, long last) {
+inline void pack_gates(long hidden, long depth, const float* a, long row_step, long k_step, Packed* to, long first,
+                       long last) {
   for (long u = first; u < last; u += kLanes)
-    pack_elements<P, M>(depth, to + u * M * P::packed_depth(depth), [&](long k, long block_depth, float* floats) {
-      pack_gate_panel<M>(hidden, u, block_depth, a + k * k_step, row_step, k_step, floats);
-    });
+    pack_elements<P, M>(depth, to + u * M * packed_depth<typename P::Product>(depth),
+                        [&](long k, long block_depth, float* floats) {
+                          pack_gate_panel<M>(hidden, u, block_depth, a + k * k_step, row_step, k_step, floats);
+                        });
+}
+
+/// Copies of right operands in precision Bf16; see ProductKernels.
+template <class Product>
+inline void copy_as_bf16(const float* from, long count, void* to) {
+  if constexpr (Product::kValues == 1)
+    copy_rounded(from, count, static_cast<float*>(to));
+  else
+    to_bf16(from, count, static_cast<std::uint16_t*>(to));
+}
+
+template <class Product>
+inline void copy_transposed_as_bf16(long columns, const float* a, long a_column, Packed* to, long to_row, long first,
+                                    long last) {
+  if constexpr (Product::kValues == 1)
+    for (long j = 0; j < columns; ++j) copy_rounded(a + j * a_column + first, last - first, to + j * to_row + first);
+  else
+    pair_columns(columns, a, a_column, to, to_row, first, last);
 }

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The two types of product of the kernels: no include guard, no includes. Needs vector.inl, bf16.inl and the level's
-// `dot_pairs(a, b, c)`. A product multiplies packed elements.
+// The product of floats: no include guard, no includes. Needs vector.inl.
+//
+// A product multiplies packed elements (kernel_arguments.hpp). A precision P says how values are packed, P::Product how
+// they are multiplied: kernels that multiply are compiled once for each product. A level with an instruction for pairs
+// of bfloat16 has a second product; on other levels Precision::bf16 multiplies rounded floats, with the same bits.
 
 /// A packed element is one float.
 struct Fp32 {
-  using Packed = float;
-  static long packed_depth(long depth) { return depth; }
-  [[gnu::always_inline]] static Vector broadcast_packed(Packed word) { return broadcast(word); }
+  using Product = Fp32;
+  static constexpr long kValues = 1;  // per packed element
+  [[gnu::always_inline]] static Vector broadcast_packed(Packed element) { return broadcast(element); }
   [[gnu::always_inline]] static Vector multiply_add_packed(Vector a, Vector b, Vector c) {
     return multiply_add(a, b, c);
   }
-};
-
-/// A packed element is two bfloat16, the first in the low half: c + a0 b0 + a1 b1 in float.
-struct Bf16 {
-  using Packed = std::uint32_t;
-  static long packed_depth(long depth) { return (depth + 1) / 2; }
-  [[gnu::always_inline]] static Vector broadcast_packed(Packed word) {
-    return reinterpret_cast<Vector>(static_cast<std::int32_t>(word) - IntVector{});
-  }
-  [[gnu::always_inline]] static Vector multiply_add_packed(Vector a, Vector b, Vector c) { return dot_pairs(a, b, c); }
 };

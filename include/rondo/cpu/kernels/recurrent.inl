@@ -48,9 +48,8 @@ template <class Cell, class Memory>
 
 /// N columns of one vector of units.
 template <class P, class Cell, int N, class Memory>
-[[gnu::always_inline]] inline void gate_tile(Memory memory, long depth, const typename P::Packed* R,
-                                             Operand<typename P::Packed> h_before, const StepCells& at,
-                                             Prefetch prefetch) {
+[[gnu::always_inline]] inline void gate_tile(Memory memory, long depth, const Packed* R, Operand h_before,
+                                             const StepCells& at, Prefetch prefetch) {
   constexpr int G = Cell::kGates;
   Vector sum[N][G];
 #pragma GCC unroll 8
@@ -71,15 +70,14 @@ template <class P, class Cell, int N, class Memory>
 /// As gate_tile, for a last vector with only `lanes` units. A separate function, so that it takes no registers from the
 /// usual case.
 template <class P, class Cell, int N>
-[[gnu::noinline]] inline void gate_tile_partial(long lanes, long depth, const typename P::Packed* R,
-                                                Operand<typename P::Packed> h_before, const StepCells& at) {
+[[gnu::noinline]] void gate_tile_partial(long lanes, long depth, const Packed* R, Operand h_before,
+                                         const StepCells& at) {
   gate_tile<P, Cell, N>(PartialVector{lanes}, depth, R, h_before, at, prefetch_quarter<Cell::kGates>(nullptr, 0, 0, R));
 }
 
 /// Two vectors of units of a single column: twice as many independent chains, to hide their latency.
 template <class P, class Cell>
-inline void gate_column_pair(long depth, const typename P::Packed* R, Operand<typename P::Packed> h_before,
-                             const StepCells& at) {
+inline void gate_column_pair(long depth, const Packed* R, Operand h_before, const StepCells& at) {
   constexpr int G = Cell::kGates;
   constexpr long kRows = G * kLanes;
   Vector sum[2][G];
@@ -88,7 +86,7 @@ inline void gate_column_pair(long depth, const typename P::Packed* R, Operand<ty
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g)
       sum[p][g] = gate_initial_accumulator<Cell>(FullVector{}, at.from_unit(p * kLanes), 0, g);
-  const typename P::Packed* const R_next = R + depth * kRows;
+  const Packed* const R_next = R + depth * kRows;
   for (long k = 0; k < depth; ++k) {
     const Vector h = P::broadcast_packed(h_before.data[k * h_before.row]);
 #pragma GCC unroll 4
@@ -102,12 +100,12 @@ inline void gate_column_pair(long depth, const typename P::Packed* R, Operand<ty
 
 /// Units [first, last) of one step; first is a multiple of kLanes, last is one or H.
 template <class P, class Cell>
-inline void step(const RecurrentStep<typename P::Packed>& s, long first, long last) {
+inline void step(const RecurrentStep& s, long first, long last) {
   const long panel = s.depth * Cell::kGates * kLanes, grain = s.columns == 1 ? 2 * kLanes : kLanes;
   const long grains = (last - first + grain - 1) / grain;
   for (long n = 0; n < grains; ++n) {
     const long u = first + (s.reverse_unit_order ? grains - 1 - n : n) * grain;
-    const typename P::Packed* const R = s.R + u / kLanes * panel;
+    const Packed* const R = s.R + u / kLanes * panel;
     const StepCells at = s.cells.from_unit(u);
     const long units = last - u < grain ? last - u : grain;
     if (units == 2 * kLanes) {
@@ -134,20 +132,24 @@ inline void step(const RecurrentStep<typename P::Packed>& s, long first, long la
 
 /// Gate m of W belongs to the block that its product is added to.
 template <class Cell>
-struct GatePlacement {
+struct BlockPlacement {
   static constexpr int at(int m) { return block_of_gate<Cell>(m); }
 };
+/// The same type for all cells whose blocks are their gates, so that they share kernels.
+template <class Cell>
+using GatePlacement = std::conditional_t<block_of_gate<Cell>(Cell::kGates - 1) == Cell::kGates - 1, ContiguousPlacement,
+                                         BlockPlacement<Cell>>;
 
 /// z = b + W x for units [first, last) of all gates.
 template <class P, class Cell>
-inline void project_gates(const GateProjection<typename P::Packed>& s, long first, long last) {
+inline void project_gates(const GateProjection& s, long first, long last) {
   constexpr int G = Cell::kGates;
   const long panel = s.depth * G * kLanes;
   for (long u = first; u < last; u += kLanes) {
-    const typename P::Packed* const W = s.W + u / kLanes * panel;
+    const Packed* const W = s.W + u / kLanes * panel;
     const InitialAccumulator init{s.bias + u, 0, s.hidden};
     for (long t = 0; t < s.steps; ++t) {
-      const Operand<typename P::Packed> x = s.x.from_column(t * s.batch);
+      const Operand x = s.x.from_column(t * s.batch);
       const Output z{s.z + u + t * s.batch * s.z_column, s.z_column, s.hidden};
       if (last - u >= kLanes)
         tile_row<P, G, GatePlacement<Cell>>(s.depth, W, G * kLanes, x, init, z, s.columns,
@@ -186,7 +188,7 @@ template <class Cell>
 
 /// Units [first, last) of one backward step; first is a multiple of kPanelRows, last is one or H.
 template <class P, class Cell>
-inline void step_backward(const BackwardStep<typename P::Packed>& s, long first, long last) {
+inline void step_backward(const BackwardStep& s, long first, long last) {
   constexpr long kColumns = 16 * kTileColumns, kDepth = 512;
   alignas(64) float dh_tile[kColumns * kPanelRows];
   const Output dh{dh_tile, kPanelRows, kLanes};
@@ -196,8 +198,8 @@ inline void step_backward(const BackwardStep<typename P::Packed>& s, long first,
     const long rows = last - u < kPanelRows ? last - u : kPanelRows;
     for (long j = 0; j < s.columns; j += kColumns) {
       const long block_columns = s.columns - j < kColumns ? s.columns - j : kColumns;
-      const typename P::Packed* const A = s.A + u * s.A_depth;
-      const Operand<typename P::Packed> b = s.b.from_column(j);
+      const Packed* const A = s.A + u * s.A_depth;
+      const Operand b = s.b.from_column(j);
       InitialAccumulator init = s.dh.from_row(u).from_column(j);
       init.vector = kLanes;
       for (long i = 0; i < block_columns; ++i) prefetch_step_data<Cell>(s.gradients.from_column(j + i).from_unit(u));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Registers of floats and of bfloat16: no include guard. The including file has opened a namespace that holds the
-// level's `Vector` of floats and `multiply_add(a, b, c)` = a * b + c, rounded once.
+// Registers of floats, their products and bfloat16: no include guard. The including file has opened a namespace that
+// holds the level's `Vector` of floats and `multiply_add(a, b, c)` = a * b + c, rounded once.
 
 // The order matters: each file uses those before it.
 // clang-format off
 #include <rondo/cpu/kernels/vector.inl>
 #include <rondo/cpu/kernels/bf16.inl>
+#include <rondo/cpu/kernels/products.inl>
 // clang-format on

@@ -6,9 +6,7 @@ inline constexpr Kernels kKernels{kLanes,
                                   multiply,
                                   {softmax, adam, sum_of_squares, add, dropout},
                                   kProductKernels<Fp32>,
-                                  kProductKernels<Bf16>,
-                                  to_bf16,
-                                  pair_columns};
+                                  kProductKernels<Bf16>};
 
 template <class Cell>
 inline constexpr CellKernels kCellKernels{kCellProductKernels<Fp32, Cell>, kCellProductKernels<Bf16, Cell>};
