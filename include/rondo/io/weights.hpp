@@ -72,8 +72,8 @@ inline std::string tensor_problem(const Safetensors& file, const std::string& na
   const Safetensors::Tensor& tensor = found->second;
   if (tensor.shape != extents)
     return "tensor " + name + " is " + extents_text(tensor.shape) + ", this model wants " + extents_text(extents);
-  if (tensor.dtype != "F32" && tensor.dtype != "F64")
-    return "tensor " + name + " has type " + tensor.dtype + ", wanted F32 or F64";
+  if (!Safetensors::converts(tensor.dtype))
+    return "tensor " + name + " has type " + tensor.dtype + ", wanted F32, F64, F16 or BF16";
   return "";
 }
 
