@@ -16,6 +16,14 @@
 
 namespace rondo::inline RONDO_ABI {
 
+/// Workspace of one caller of InferenceRecurrent. Reused between calls, it stops allocating. Outputs are stored in it.
+template <class Scalar, class Device = Cpu>
+struct RecurrentInferenceWorkspace {
+  std::vector<InferenceWorkspace<Scalar, Device>> layers;  ///< L * D, of the backend
+  Sequence<Scalar, Device> y;                              ///< outputs, D*P x B x T
+  Sequence<Scalar, Device> y_below;                        ///< outputs of the layer below, D*P x B x T
+};
+
 /// A trained recurrent network for inference only, with packed weights.
 ///
 /// @code
@@ -28,12 +36,7 @@ class InferenceRecurrent {
  public:
   using State = RecurrentState<Scalar, Device>;  ///< h and c of all layers
 
-  /// Workspace of one caller. Reused between calls, it stops allocating. Outputs are stored in it.
-  struct Workspace {
-    std::vector<InferenceWorkspace<Scalar, Device>> layers;  ///< L * D, of the backend
-    Sequence<Scalar, Device> y;                              ///< outputs, D*P x B x T
-    Sequence<Scalar, Device> y_below;                        ///< outputs of the layer below, D*P x B x T
-  };
+  using Workspace = RecurrentInferenceWorkspace<Scalar, Device>;  ///< workspace of one caller
 
   /// Copies and packs the weights of `network`; later changes of `network` have no effect. No dropout.
   explicit InferenceRecurrent(const Recurrent<Cell, Scalar, Device>& network, Precision precision = Precision::fp32)
