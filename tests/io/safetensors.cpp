@@ -114,8 +114,8 @@ TEST_CASE("safetensors: an invalid header is an error") {
   };
   CHECK(read_error(with(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})")).empty());
   CHECK(contains(read_error("not a safetensors file at all"), "the header length is"));
-  CHECK(contains(read_error(safetensors_bytes("{\"t\":", "")), "not a JSON object"));
-  CHECK(contains(read_error(safetensors_bytes("[1]", "")), "not a JSON object"));
+  CHECK(contains(read_error(safetensors_bytes("{\"t\":", "")), "no valid JSON at byte"));
+  CHECK(contains(read_error(safetensors_bytes("[1]", "")), "is not an object"));
   CHECK(contains(read_error(with("3")), "malformed"));
   CHECK(contains(read_error(with(R"({"shape":[2],"data_offsets":[0,8]})")), "dtype"));
   CHECK(contains(read_error(with(R"({"dtype":"F32","shape":"2","data_offsets":[0,8]})")), "malformed"));
@@ -137,7 +137,8 @@ TEST_CASE("safetensors: invalid dimensions are an error") {
   CHECK(contains(shaped("[-1,-2]"), "tensor t"));  // their product would be valid
   CHECK(contains(shaped("[4294967296,4294967296,2]"), "tensor t"));
   CHECK(contains(shaped("[4611686018427387904,4,2]"), "tensor t"));
-  CHECK(shaped("[4611686018427387904,0,4]").find("wants 0") != std::string::npos);
+  CHECK(contains(shaped("[4611686018427387904,0,4]"), "is not a list of sizes"));
+  CHECK(contains(shaped("[4503599627370496,0,4]"), "wants 0"));
 }
 
 TEST_CASE("safetensors: a missing file, a missing folder") {

@@ -142,8 +142,8 @@ TEST_CASE("weights: a missing tensor, an unexpected one, another shape, another 
   CHECK(refusal([](Safetensors& f) { f.add<float>("lstm.bias_hh_l0", {4}, std::vector<float>(4)); }) ==
         "tensor lstm.bias_hh_l0 is 4, this model wants 8");
   CHECK(refusal([](Safetensors& f) {
-          f.tensors["output.bias"] = {"F16", {5}, std::string(10, '\0')};
-        }) == "tensor output.bias has type F16, wanted F32 or F64");
+          f.tensors["output.bias"] = {"I64", {5}, std::string(40, '\0')};
+        }) == "tensor output.bias has type I64, wanted F32, F64, F16 or BF16");
 }
 
 TEST_CASE("weights: one message lists all errors, and the model is unchanged") {
@@ -151,13 +151,13 @@ TEST_CASE("weights: one message lists all errors, and the model is unchanged") {
   auto file = file_of(other);
   file.tensors.erase("embedding.weight");
   file.add<float>("lstm.bias_hh_l1", {4}, std::vector<float>(4));
-  file.tensors["output.bias"] = {"F16", {5}, std::string(10, '\0')};
+  file.tensors["output.bias"] = {"I64", {5}, std::string(40, '\0')};
   file.add<float>("extra", {1}, std::vector<float>(1));
   file.add<float>("more", {1}, std::vector<float>(1));
   const auto before = all_weights(model);
   CHECK(error_message_of<file_error>([&] { read_weights(file, model); }) ==
         "tensor embedding.weight is missing; tensor lstm.bias_hh_l1 is 4, this model wants 8; "
-        "tensor output.bias has type F16, wanted F32 or F64; tensor extra does not belong to this model; "
+        "tensor output.bias has type I64, wanted F32, F64, F16 or BF16; tensor extra does not belong to this model; "
         "tensor more does not belong to this model");
   CHECK(all_weights(model) == before);
 
