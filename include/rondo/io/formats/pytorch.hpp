@@ -7,7 +7,10 @@
 #include <rondo/io/formats/state_dict.hpp>
 #include <rondo/io/json_document.hpp>
 
+#include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace rondo::inline RONDO_ABI {
 
@@ -35,5 +38,24 @@ inline ModelDescription read_pytorch(Safetensors file) {
 }
 
 }  // namespace detail
+
+/// Writes a model as a safetensors file that PyTorch loads with strict=True. A second bias that the model does not have
+/// is written as zeros. The metadata holds the order of the modules, with gains, skip connections and activations, and
+/// the self-test. An initial state is written as h0_l0, c0_l0, ...; torch.nn.LSTM has no such parameter. Throws
+/// file_error.
+inline void write_pytorch(const std::filesystem::path& path, const ModelDescription& model) {
+  Safetensors file = model.weights;
+  for (const Module& module : model.modules)
+    if (const auto* recurrent = std::get_if<RecurrentModule>(&module.part))
+      for (const detail::WantedTensor& tensor : detail::wanted_tensors(*recurrent))
+        if (const std::string name = detail::tensor_name(module, tensor.name); !file.tensors.contains(name))
+          detail::add_exact(file, name, tensor.shape, std::vector<double>(static_cast<std::size_t>(tensor.shape[0])));
+  if (model.modules.size() > 1) file.metadata["rondo.modules"] = detail::module_list(model);
+  if (const auto& test = model.self_test; test && test->first_module == 0 && test->modules == model.modules.size()) {
+    file.metadata["rondo.test_input"] = nlohmann::json(test->input).dump();
+    file.metadata["rondo.test_output"] = nlohmann::json(test->output).dump();
+  }
+  file.write(path);
+}
 
 }  // namespace rondo::inline RONDO_ABI

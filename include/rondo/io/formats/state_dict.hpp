@@ -4,10 +4,14 @@
 // activations between modules, comes from the entry "rondo.modules" of the metadata; see docs/12-model-files.md.
 #pragma once
 
+#include <rondo/io/json_document.hpp>
 #include <rondo/io/model_description.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
-#include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
@@ -139,7 +143,19 @@ inline std::optional<Activation> activation_named(std::string_view text) {
   return std::nullopt;
 }
 
-/// The modules in the order of a list like "embedding, lstm, tanh, fc": names of modules and of activations.
+/// The number in "word(number)"; none for any other text.
+inline std::optional<double> argument_of(std::string_view text, std::string_view word) {
+  if (!text.starts_with(word) || !text.ends_with(')') || text.size() < word.size() + 3 || text[word.size()] != '(')
+    return std::nullopt;
+  const std::string digits(text.substr(word.size() + 1, text.size() - word.size() - 2));
+  char* end = nullptr;
+  const double value = std::strtod(digits.c_str(), &end);
+  if (end != digits.c_str() + digits.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+/// The modules in the order of a list like "gain(2), lstm, tanh, fc, skip(1)": names of modules, activations, gains,
+/// and skip connections from the point after so many modules.
 inline std::vector<Module> order_by_list(std::map<std::string, Module> found, std::string_view list) {
   std::vector<Module> all;
   while (!list.empty()) {
@@ -154,13 +170,30 @@ inline std::vector<Module> order_by_list(std::map<std::string, Module> found, st
       found.erase(at);
     } else if (const auto activation = activation_named(word)) {
       all.push_back({std::string(word) + std::to_string(all.size()), ActivationModule{*activation}});
+    } else if (const auto factor = argument_of(word, "gain")) {
+      all.push_back({"gain" + std::to_string(all.size()), GainModule{*factor}});
+    } else if (const auto from = argument_of(word, "skip"); from && is_count(*from)) {
+      all.push_back({"skip" + std::to_string(all.size()), SkipModule{static_cast<std::size_t>(*from)}});
     } else {
       throw file_error("rondo.modules: \"" + std::string(word) + "\" is neither a module of this file nor one of " +
-                       "tanh, sigmoid, relu, elu, softplus");
+                       "tanh, sigmoid, relu, elu, softplus, gain(factor), skip(modules before)");
     }
   }
   if (!found.empty()) throw file_error("rondo.modules does not name the module " + found.begin()->first);
   return all;
+}
+
+/// The list that order_by_list reads. `model` has named modules, or a single one.
+inline std::string module_list(const ModelDescription& model) {
+  std::string list;
+  for (const Module& module : model.modules) {
+    std::string word = module.name;
+    if (const auto* a = std::get_if<ActivationModule>(&module.part)) word = name(a->activation);
+    if (const auto* g = std::get_if<GainModule>(&module.part)) word = "gain(" + nlohmann::json(g->factor).dump() + ")";
+    if (const auto* s = std::get_if<SkipModule>(&module.part)) word = "skip(" + std::to_string(s->from) + ")";
+    list += (list.empty() ? "" : ", ") + word;
+  }
+  return list;
 }
 
 /// Sets the modules of `model` from its weights. `names`: the names of the tensors in the order of the file, if that

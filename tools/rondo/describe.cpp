@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "rondo/describe.hpp"
+
+#include <rondo/io/read_model.hpp>
+
+#include <cstdio>
+#include <variant>
+
+namespace tool {
+
+using rondo::Index;
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::string count(Index n, const std::string& what) {
+  return std::to_string(n) + " " + what + (n == 1 || what.ends_with("s") ? "" : "s");
+}
+
+}  // namespace
+
+rondo::ModelDescription read(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path) && std::filesystem::exists(path / "model.safetensors"))
+    return rondo::read_model(path / "model.safetensors");
+  return rondo::read_model(path);
+}
+
+std::string describe(const rondo::Module& module) {
+  const std::string text =
+      std::visit(Overloaded{[](const rondo::RecurrentModule& m) {
+                              const rondo::RecurrentConfig& c = m.config;
+                              std::string line = std::string(name(m.cell)) + ", " + count(c.layers, "layer") + ", " +
+                                                 count(c.input, "input") + ", " + count(c.hidden, "unit");
+                              if (c.bidirectional) line += ", bidirectional";
+                              if (c.projection > 0) line += ", projection to " + std::to_string(c.projection);
+                              if (!c.bias) line += ", no bias";
+                              if (c.learned_initial_state) line += ", initial state";
+                              return line;
+                            },
+                            [](const rondo::LinearModule& m) {
+                              return "linear, " + count(m.config.input, "input") + ", " +
+                                     count(m.config.output, "output") + (m.config.bias ? "" : ", no bias");
+                            },
+                            [](const rondo::EmbeddingModule& m) {
+                              return "embedding, " + count(m.vocabulary, "token") + ", " + count(m.features, "feature");
+                            },
+                            [](const rondo::ActivationModule& m) { return std::string(name(m.activation)); },
+                            [](const rondo::GainModule& m) { return "gain " + nlohmann::json(m.factor).dump(); },
+                            [](const rondo::SkipModule& m) {
+                              return m.from == 0 ? std::string("adds the input")
+                                                 : "adds the output of module " + std::to_string(m.from);
+                            }},
+                 module.part);
+  return module.name + (module.name.empty() ? "" : ": ") + text;
+}
+
+nlohmann::json summary(const rondo::ModelDescription& model, const std::string& path) {
+  nlohmann::json result{{"format", model.format},
+                        {"input", model.input()},
+                        {"output", model.output()},
+                        {"parameters", model.parameters()},
+                        {"path", path},
+                        {"streams", model.streams()},
+                        {"takes_tokens", model.takes_tokens()}};
+  for (const char* key : {"cell", "layers", "directions", "hidden", "projection"}) result[key] = nullptr;
+  if (model.sample_rate > 0) result["sample_rate"] = model.sample_rate;
+  for (const rondo::Module& module : model.modules) {
+    result["modules"].push_back(describe(module));
+    const auto* recurrent = std::get_if<rondo::RecurrentModule>(&module.part);
+    if (recurrent == nullptr || !result["cell"].is_null()) continue;
+    result["cell"] = name(recurrent->cell);
+    result["layers"] = recurrent->config.layers;
+    result["directions"] = recurrent->config.directions();
+    result["hidden"] = recurrent->config.hidden;
+    result["projection"] = recurrent->config.projection;
+  }
+  return result;
+}
+
+void print_warnings(const std::filesystem::path& path, const rondo::ModelDescription& model) {
+  for (const std::string& warning : model.warnings)
+    std::fprintf(stderr, "rondo: %s: warning: %s\n", path.string().c_str(), warning.c_str());
+}
+
+}  // namespace tool
