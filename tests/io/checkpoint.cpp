@@ -117,3 +117,31 @@ TEST_CASE("checkpoint: an error names the file and the tensors that do not fit")
   CHECK(fresh.adam.steps() == 0);  // unchanged
   fresh.model.for_each_parameter([](const Path&, auto& p) { CHECK(p.first_moment()(0, 0) == 7); });
 }
+
+TEST_CASE("checkpoint: a flipped bit, missing bytes and bytes behind the end are noticed") {
+  const TemporaryFolder folder;
+  Rng rng(1);
+  TokenModel<float> model({.vocabulary = 5, .embedding = 3, .hidden = 4, .layers = 2}, rng);
+  save_model(folder / "f", model, {{"config", "{\"hidden\": 4}"}});
+  const std::string whole = read_bytes(folder / "f");
+  CHECK(Safetensors::parse(whole).metadata.size() == 1);  // the checksum is not a part of what was saved
+
+  // 1000 bits anywhere in the file, and every bit of the entries that announce the checksum.
+  std::vector<std::size_t> bits;
+  for (int n = 0; n < 1000; ++n) bits.push_back(rng.below(static_cast<std::uint32_t>(8 * whole.size())));
+  const std::size_t first = whole.find("\"rondo.checksum\""), last = whole.find('}', first);
+  for (std::size_t bit = 8 * first; bit < 8 * last; ++bit) bits.push_back(bit);
+  std::size_t noticed = 0;
+  for (std::size_t bit : bits) {
+    std::string damaged = whole;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    const bool refused = !error_message_of<file_error>([&] { Safetensors::parse(damaged); }).empty();
+    if (!refused) UNSCOPED_INFO("bit " << bit % 8 << " of byte " << bit / 8 << " is not noticed");
+    noticed += refused;
+  }
+  CHECK(noticed == bits.size());
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    CHECK_FALSE(error_message_of<file_error>([&] { Safetensors::parse(whole.substr(0, size)); }).empty());
+  CHECK(error_message_of<file_error>([&] { Safetensors::parse(whole + "x"); }).find("1 bytes after the last tensor") !=
+        std::string::npos);
+}

@@ -17,11 +17,9 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
-std::string count(Index n, const std::string& what) {
-  return std::to_string(n) + " " + what + (n == 1 || what.ends_with("s") ? "" : "s");
-}
-
 }  // namespace
+
+std::string count(Index n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
 
 rondo::ModelDescription read(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path) && std::filesystem::exists(path / "model.safetensors"))

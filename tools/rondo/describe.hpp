@@ -14,6 +14,9 @@ namespace tool {
 /// Reads a model file, or the model of a folder that `piano train` made. Throws rondo::file_error.
 rondo::ModelDescription read(const std::filesystem::path& path);
 
+/// "1 input", "2 inputs".
+std::string count(rondo::Index n, const std::string& what);
+
 /// One line about a module: "lstm  LSTM, 2 layers, 88 inputs, 256 units, 2 directions".
 std::string describe(const rondo::Module& module);
 

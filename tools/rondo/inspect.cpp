@@ -33,9 +33,8 @@ void inspect(const Options& options) {
   }
   std::printf("%s\n", model.format.c_str());
   for (const rondo::Module& module : model.modules) std::printf("  %s\n", describe(module).c_str());
-  std::printf("%s, %lld outputs, %lld parameters\n",
-              model.takes_tokens() ? "tokens" : (std::to_string(model.input()) + " inputs").c_str(),
-              static_cast<long long>(model.output()), static_cast<long long>(model.parameters()));
+  std::printf("%s, %s, %s\n", model.takes_tokens() ? "tokens" : count(model.input(), "input").c_str(),
+              count(model.output(), "output").c_str(), count(model.parameters(), "parameter").c_str());
   if (model.sample_rate > 0) std::printf("sample rate %g Hz\n", model.sample_rate);
   std::printf("recurrent path: %s; %s\n", network.path().c_str(),
               model.streams() ? "also runs as a stream, step by step" : "runs on whole sequences");

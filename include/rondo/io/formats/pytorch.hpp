@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // PyTorch state dicts as safetensors files, and the files of this library, which have the same names and shapes. The
-// metadata may hold "rondo.modules", the order of the modules with their activations, and a self-test
-// ("rondo.test_input", "rondo.test_output": lists of numbers); see docs/12-model-files.md.
+// metadata may hold "rondo.modules", the order of the modules with their activations, "rondo.sample_rate" in Hz, and a
+// self-test ("rondo.test_input", "rondo.test_output": lists of numbers); see docs/12-model-files.md.
 #pragma once
 
 #include <rondo/io/formats/state_dict.hpp>
 #include <rondo/io/json_document.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -34,6 +35,8 @@ inline ModelDescription read_pytorch(Safetensors file) {
   if (x != metadata.end() && y != metadata.end())
     model.self_test =
         SelfTest{numbers_of_entry(x->first, x->second), numbers_of_entry(y->first, y->second), 0, model.modules.size()};
+  if (const auto rate = metadata.find("rondo.sample_rate"); rate != metadata.end())
+    model.sample_rate = std::strtod(rate->second.c_str(), nullptr);
   return model;
 }
 
@@ -51,6 +54,7 @@ inline void write_pytorch(const std::filesystem::path& path, const ModelDescript
         if (const std::string name = detail::tensor_name(module, tensor.name); !file.tensors.contains(name))
           detail::add_exact(file, name, tensor.shape, std::vector<double>(static_cast<std::size_t>(tensor.shape[0])));
   if (model.modules.size() > 1) file.metadata["rondo.modules"] = detail::module_list(model);
+  if (model.sample_rate > 0) file.metadata["rondo.sample_rate"] = nlohmann::json(model.sample_rate).dump();
   if (const auto& test = model.self_test; test && test->first_module == 0 && test->modules == model.modules.size()) {
     file.metadata["rondo.test_input"] = nlohmann::json(test->input).dump();
     file.metadata["rondo.test_output"] = nlohmann::json(test->output).dump();
