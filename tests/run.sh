@@ -61,7 +61,7 @@ pip_install() {
 }
 "$python" -c "import numpy, symusic, mido, selenium" 2> /dev/null || pip_install numpy symusic mido selenium
 if [ $full -eq 1 ]; then
-  "$python" -c "import torch" 2> /dev/null || pip_install torch  # large
+  "$python" -c "import torch, safetensors" 2> /dev/null || pip_install torch safetensors  # large
   "$python" -c "import conan" 2> /dev/null || pip_install conan
 fi
 

@@ -182,7 +182,7 @@ Vector guitar(std::size_t count) {
 }
 
 std::string refusal(const std::string& bytes) {
-  return error_message_of<file_error>([&] { read_model(std::string_view(bytes)); });
+  return error_message_of<file_error>([&] { parse_model(bytes); });
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -330,7 +330,7 @@ TEST_CASE("model files: fills a model of the user's for further training") {
       R"({"model_data":{"unit_type":"LSTM","input_size":1,"hidden_size":1,"output_size":1,"skip":0,"bias_fl":true},)"
       R"("state_dict":{"rec.weight_ih_l0":[[1],[2],[3],[4]],"rec.weight_hh_l0":[[5],[6],[7],[8]],)"
       R"("rec.bias_ih_l0":[1,1,1,1],"rec.bias_hh_l0":[0.5,0,0,0],"lin.weight":[[3]],"lin.bias":[4]}})";
-  const ModelDescription model = read_model(std::string_view(json));
+  const ModelDescription model = parse_model(json);
   Rng rng(1);
   Lstm<float> lstm({.input = 1, .hidden = 1}, rng);
   Linear<float> head(1, 1, rng);
@@ -347,7 +347,7 @@ TEST_CASE("model files: gains and skip connections") {
   const std::string json =
       R"({"in_shape":[null,null,1],"in_gain":6,"in_skip":1,"out_gain":-6,"layers":[{"type":"dense","activation":"",)"
       R"("shape":[null,null,1],"weights":[[[2]],[1]]}],"input_batch":[0.5],"output_batch":[2]})";
-  const ModelDescription model = read_model(std::string_view(json));
+  const ModelDescription model = parse_model(json);
   StreamingModel<double> stream(model);
   const double x = 0.25;
   CHECK(stream.step(std::span(&x, 1))[0] == Approx((2 * two * x + 1 + two * x) / two));

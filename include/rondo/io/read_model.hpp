@@ -32,7 +32,7 @@ inline ModelDescription read_model_json(std::string_view bytes) {
 /// Reads a model from the bytes of a file and checks it (ModelDescription::check). Throws file_error with all problems.
 ///
 /// Formats: PyTorch state dicts as safetensors or JSON, RTNeural's Keras JSON and AIDA-X, GuitarML JSON, .nam.
-inline ModelDescription read_model(std::string_view bytes) {
+inline ModelDescription parse_model(std::string_view bytes) {
   const std::size_t first = bytes.find_first_not_of(" \t\r\n");
   ModelDescription model = first != std::string_view::npos && bytes[first] == '{'
                                ? detail::read_model_json(bytes)
@@ -47,7 +47,7 @@ inline ModelDescription read_model(const std::filesystem::path& path) {
   if (!in || std::filesystem::is_directory(path)) throw file_error(path.string() + ": cannot be opened");
   const std::string bytes(std::istreambuf_iterator<char>(in), {});
   try {
-    return read_model(std::string_view(bytes));
+    return parse_model(bytes);
   } catch (const file_error& e) {
     throw file_error(path.string() + ": " + e.what());
   }

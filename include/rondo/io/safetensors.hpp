@@ -211,7 +211,6 @@ class Safetensors {
     } catch (const file_error& e) {
       fail(kStart, std::string("the header is malformed: ") + e.what());
     }
-    result.verify(file, text, fail);
     std::ranges::sort(places, {}, [](const Place& p) { return std::pair(p.begin, p.end); });
     std::uint64_t end = 0;
     for (const Place& place : places) {
@@ -222,6 +221,7 @@ class Safetensors {
     }
     if (end != data.size())
       fail(kStart + length + end, detail::concat(data.size() - end, " bytes after the last tensor"));
+    result.verify(file, text, fail);
     return result;
   }
 
