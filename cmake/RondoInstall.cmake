@@ -97,6 +97,6 @@ if(RONDO_NN)
     REQUIRES "eigen3 >= 3.4" LIBS "${openmp}" CFLAGS "${openmp}")
 endif()
 if(RONDO_IO)
-  rondo_pkgconfig(rondo-io DESCRIPTION "Weights and checkpoints of rondo-nn in safetensors (C++20)"
+  rondo_pkgconfig(rondo-io DESCRIPTION "Model files for rondo-nn: safetensors, checkpoints, formats of other programs (C++20)"
     REQUIRES "rondo-nn = ${PROJECT_VERSION}, nlohmann_json >= 3.10")
 endif()
