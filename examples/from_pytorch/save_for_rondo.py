@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Saves a PyTorch module for Rondo: a safetensors file of its state dict with the order of its parts and a self-test."""
 import json
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Trains a small bidirectional tagger in PyTorch and saves it for Rondo: python3 train.py tagger.safetensors
 
 The task: in a sequence of digits, mark each digit that equals the one before or the one after. One direction alone sees
