@@ -309,6 +309,13 @@ TEST_CASE("model files: a state dict says which modules it has, and their order 
   REQUIRE(y.features() == 2);
   for (Index n = 0; n < y.size(); ++n) CHECK(y.data()[n] == wanted.data()[n]);
 
+  // From one feature to one, both orders fit: the linear layer is the last.
+  Lstm<float> z_lstm({.input = 1, .hidden = 3}, rng);
+  Linear<float> a_head(3, 1, rng);
+  model = detail::read_pytorch(file_with(named("z", z_lstm, "a", a_head)));
+  REQUIRE(model.modules.size() == 2);
+  CHECK(model.modules[0].name == "z");
+
   // Two square layers could be in either order: the metadata must say it, and may add activations.
   Linear<float> p(4, 4, rng), q(4, 4, rng);
   Safetensors two = file_with(named("p", p, "q", q));

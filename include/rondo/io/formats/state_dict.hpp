@@ -108,12 +108,21 @@ inline Module as_embedding(const Module& module) {
   return {module.name, EmbeddingModule{c.output, c.input}};
 }
 
-/// The only order of the modules in which sizes fit. A weight without bias in the first place is an embedding. Throws
-/// file_error that names the modules if there is no such order, or several.
+/// Whether every linear layer comes after the recurrent modules.
+inline bool ends_with_linear_layers(const std::vector<Module>& modules) {
+  const auto first = std::ranges::find_if(
+      modules, [](const Module& module) { return std::holds_alternative<LinearModule>(module.part); });
+  return std::none_of(first, modules.end(),
+                      [](const Module& module) { return std::holds_alternative<RecurrentModule>(module.part); });
+}
+
+/// The only order of the modules in which sizes fit; of several, the only one with the linear layers at the end, as in
+/// a model from one feature to one. A weight without bias in the first place is an embedding. Throws file_error that
+/// names the modules if there is no such order.
 inline std::vector<Module> order_by_sizes(const std::map<std::string, Module>& found) {
   std::vector<Module> all;
   for (const auto& [name, module] : found) all.push_back(module);
-  constexpr std::size_t kMost = 8;  // modules, of which all orders are tried
+  constexpr std::size_t kMost = 7;  // modules, of which all orders are tried
   std::string names;
   for (const Module& module : all) names += (names.empty() ? "" : ", ") + (module.name.empty() ? "0" : module.name);
   const auto fail = [&](const std::string& why) {
@@ -131,9 +140,10 @@ inline std::vector<Module> order_by_sizes(const std::map<std::string, Module>& f
     bool fits = true;
     for (std::size_t n = 1; n < chain.size(); ++n) fits = fits && inputs_of(chain[n]) == outputs_of(chain[n - 1]);
     if (fits) fitting.push_back(std::move(chain));
-  } while (fitting.size() < 2 && std::ranges::next_permutation(order).found);
+  } while (std::ranges::next_permutation(order).found);
   if (fitting.empty()) fail("in no order do the sizes fit");
-  if (fitting.size() > 1) fail("the sizes fit in several orders");
+  if (fitting.size() > 1) std::erase_if(fitting, [](const auto& chain) { return !ends_with_linear_layers(chain); });
+  if (fitting.size() != 1) fail("the sizes fit in several orders");
   return fitting[0];
 }
 
