@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   }
   const rondo::ModelDescription file = rondo::read_model(argv[1]);
   std::printf("self-test: largest difference to PyTorch %.2g\n", rondo::self_test_difference(file).value_or(0));
+  rondo::require_self_test(file);
   const rondo::InferenceModel<float> model(file);
 
   if (argc == 3) {

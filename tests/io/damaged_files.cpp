@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -143,4 +144,16 @@ TEST_CASE("damaged model files: refused in one line, or the model runs") {
     // Everything requested counts, also what was freed at once; 64 KB are for streams, messages and small objects.
     CHECK(most <= 16 * (sample.bytes.size() + 1000) + 65536);
   }
+}
+
+TEST_CASE("damaged model files: the corpus of the fuzz programs") {
+  std::size_t files = 0;
+  for (const char* folder : {"model_json", "safetensors"})
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::path(RONDO_SOURCE_DIR) / "tests/fuzz/corpus" / folder)) {
+      INFO(entry.path());
+      REQUIRE_NOTHROW(read_and_run(read_bytes(entry.path())));
+      ++files;
+    }
+  CHECK(files > 100);
 }

@@ -130,6 +130,13 @@ with tempfile.TemporaryDirectory() as name:
             check(close(read_wav(block), wanted), f"realtime in blocks of {size}")
         run(realtime, model, folder / "none.wav", block, status=1)
 
+    tested = dict(json.loads((folder / "again.json").read_text()))
+    for change, status in ((0, 0), (0.01, 1)):
+        tested["input_batch"], tested["output_batch"] = [samples[1]], [list(expected(samples[1:2]))[0] - samples[1] + change]
+        (folder / "tested.json").write_text(json.dumps(tested))
+        run(rondo, "run", folder / "tested.json", "--input", x, "--output", y, status=status)
+        check(("FAILED" in run(rondo, "inspect", folder / "tested.json")) == bool(change), "inspect shows the self-test")
+
     run(rondo, status=2)
     run(rondo, "run", model, status=2)
     run(realtime, model, status=2)

@@ -98,7 +98,7 @@ double bench_batch(const rondo::ModelDescription& model, Index B, Index T) {
 
 void bench(const Options& options) {
   rondo::set_num_threads(options.threads);
-  const rondo::ModelDescription model = read(options.model);
+  const rondo::ModelDescription model = read_tested(options.model);
   nlohmann::json report = summary(model, rondo::InferenceModel<float>(model).path());
   const double per_step = bench_batch(model, options.batch_size, options.time);
   report["batch"] = {{"batch_size", options.batch_size},

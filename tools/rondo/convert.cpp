@@ -21,8 +21,7 @@ struct Options {
 };
 
 void convert(const Options& options) {
-  const rondo::ModelDescription model = read(options.from);
-  print_warnings(options.from, model);
+  const rondo::ModelDescription model = read_tested(options.from);
   try {
     if (options.to.ends_with(".safetensors")) {
       rondo::write_pytorch(options.to, model);

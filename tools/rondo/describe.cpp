@@ -2,6 +2,7 @@
 #include "rondo/describe.hpp"
 
 #include <rondo/io/read_model.hpp>
+#include <rondo/io/self_test.hpp>
 
 #include <cstdio>
 #include <variant>
@@ -79,9 +80,16 @@ nlohmann::json summary(const rondo::ModelDescription& model, const std::string& 
   return result;
 }
 
-void print_warnings(const std::filesystem::path& path, const rondo::ModelDescription& model) {
+rondo::ModelDescription read_tested(const std::filesystem::path& path) {
+  rondo::ModelDescription model = read(path);
   for (const std::string& warning : model.warnings)
     std::fprintf(stderr, "rondo: %s: warning: %s\n", path.string().c_str(), warning.c_str());
+  try {
+    require_self_test(model);
+  } catch (const rondo::file_error& e) {
+    throw rondo::file_error(path.string() + ": " + e.what());
+  }
+  return model;
 }
 
 }  // namespace tool

@@ -14,6 +14,9 @@ namespace tool {
 /// Reads a model file, or the model of a folder that `piano train` made. Throws rondo::file_error.
 rondo::ModelDescription read(const std::filesystem::path& path);
 
+/// The same, for use: also throws if the file's self-test fails, and prints warnings on stderr.
+rondo::ModelDescription read_tested(const std::filesystem::path& path);
+
 /// "1 input", "2 inputs".
 std::string count(rondo::Index n, const std::string& what);
 
@@ -23,8 +26,5 @@ std::string describe(const rondo::Module& module);
 /// {format, cell, layers, directions, hidden, projection, input, output, parameters, path}, and modules, sample_rate,
 /// streams. cell, layers, directions, hidden and projection are those of the first recurrent module.
 nlohmann::json summary(const rondo::ModelDescription& model, const std::string& path);
-
-/// Prints the warnings of a model on stderr.
-void print_warnings(const std::filesystem::path& path, const rondo::ModelDescription& model);
 
 }  // namespace tool

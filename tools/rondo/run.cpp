@@ -135,8 +135,7 @@ Result run_stream(const rondo::ModelDescription& model, const Batch& in) {
 
 void run(const Options& options) {
   rondo::set_num_threads(options.threads);
-  const rondo::ModelDescription model = read(options.model);
-  print_warnings(options.model, model);
+  const rondo::ModelDescription model = read_tested(options.model);
   if (options.stream && !model.streams())
     throw rondo::error(options.model + ": a bidirectional model, or one of tokens, does not run as a stream");
 

@@ -55,4 +55,21 @@ inline std::optional<double> self_test_difference(const ModelDescription& model)
   return worst;
 }
 
+/// The largest difference that the file's self-test may have: its tolerance, times the largest expected output if that
+/// is above 1.
+inline double self_test_limit(const SelfTest& test) {
+  double largest = 1;
+  for (double y : test.output) largest = std::max(largest, std::abs(y));
+  return test.tolerance * largest;
+}
+
+/// Throws file_error if the file has a self-test that fails: this library computes something else than the program that
+/// wrote the file.
+inline void require_self_test(const ModelDescription& model) {
+  const auto difference = self_test_difference(model);
+  if (difference && !(*difference <= self_test_limit(*model.self_test)))
+    throw file_error(detail::concat("the self-test of the file fails: the largest difference is ", *difference,
+                                    ", wanted at most ", self_test_limit(*model.self_test)));
+}
+
 }  // namespace rondo::inline RONDO_ABI
