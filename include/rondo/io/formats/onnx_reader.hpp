@@ -349,14 +349,17 @@ class OnnxReader {
   bool is_time(const OnnxAxis& axis) const { return is_sized(time_) && axis == OnnxAxis{time_}; }
   static bool is_sized(const OnnxAtom& atom) { return atom.id >= 0; }
 
+  /// Also the only element of an axis of size 1.
   OnnxValue last_step(const OnnxNode& node) const {
     OnnxValue y = data(node, 0);
-    const std::size_t axis = node.axis(node.integer("axis", 0), y.axes.size());
+    const std::size_t number = node.axis(node.integer("axis", 0), y.axes.size());
+    const OnnxAxis& axis = y.axes[number];
     const auto at = node.numbers(1);
-    const bool last = at && at->size() == 1 && ((*at)[0] == -1 || (time_.size > 0 && (*at)[0] == time_.size - 1));
-    if (!last || !node.input(1).scalar || !is_time(y.axes[axis]))
+    const Index size = axis.empty() ? 1 : is_time(axis) ? time_.size : 0;  // 0: not known
+    const bool last = at && at->size() == 1 && ((*at)[0] == -1 || (size > 0 && (*at)[0] == size - 1));
+    if (!last || !node.input(1).scalar || !(axis.empty() || is_time(axis)))
       node.fail("it takes a part of its input; only the last step after a recurrent layer is supported");
-    y.axes.erase(y.axes.begin() + static_cast<Index>(axis));
+    y.axes.erase(y.axes.begin() + static_cast<Index>(number));
     return y;
   }
 
@@ -544,13 +547,14 @@ class OnnxReader {
   /// The values Y, Y_h and Y_c.
   static Results outputs(const OnnxNode& node, OnnxValue y, Index D, Index H, bool batch_first) {
     const auto atoms = [](int id, Index size) { return size == 1 ? OnnxAxis{} : OnnxAxis{{id, size}}; };
-    const OnnxAxis directions = atoms(OnnxAtom::kDirections, D), units = atoms(OnnxAtom::kFeatures, H);
+    const OnnxAxis directions = atoms(H == 1 ? OnnxAtom::kFeatures : OnnxAtom::kDirections, D),
+                   units = atoms(OnnxAtom::kFeatures, H);
     y.features = directions;
     y.features.insert(y.features.end(), units.begin(), units.end());
     const OnnxAxis time = y.axes[batch_first ? 1 : 0], batch = y.axes[batch_first ? 0 : 1];
     OnnxValue unknown{.kind = Kind::unknown};
     unknown.origin = "a final state of " + node.text();
-    OnnxValue last = D == 2 ? unknown : y;
+    OnnxValue last = D == 2 ? unknown : y;  // the reverse direction's is that of the first step
     last.axes = batch_first ? std::vector<OnnxAxis>{batch, {}, units} : std::vector<OnnxAxis>{{}, batch, units};
     y.axes = batch_first ? std::vector<OnnxAxis>{batch, time, directions, units}
                          : std::vector<OnnxAxis>{time, directions, batch, units};
