@@ -27,7 +27,8 @@ struct OnnxNode {
   const std::string& type() const { return proto.op_type(); }
   std::string text() const {
     const std::string& name = proto.name().empty() && proto.output_size() > 0 ? proto.output(0) : proto.name();
-    return concat("node ", name.substr(0, 100), " (", proto.domain().empty() ? "" : proto.domain() + ".", type(), ")");
+    const std::string domain = proto.domain().empty() ? "" : proto.domain().substr(0, 100) + ".";
+    return concat("node ", name.substr(0, 100), " (", domain, type().substr(0, 100), ")");
   }
   [[noreturn]] void fail(const std::string& what) const { throw file_error(text() + ": " + what); }
 
@@ -90,6 +91,29 @@ struct OnnxNode {
   }
 };
 
+/// Input n as a constant. Throws file_error.
+inline const OnnxTensor& constant_input(const OnnxNode& node, std::size_t n, const char* what) {
+  const OnnxValue& value = node.input(n);
+  if (!value.is(OnnxValue::Kind::constant) || value.expanded)
+    node.fail(
+        concat(what, " (input ", n, ") is no constant", value.origin.empty() ? "" : ", it comes from " + value.origin));
+  return *value.tensor;
+}
+inline const OnnxTensor& constant_input(const OnnxNode& node, std::size_t n, const char* what,
+                                        const std::vector<Index>& shape) {
+  const OnnxTensor& tensor = constant_input(node, n, what);
+  if (tensor.shape != shape)
+    node.fail(concat(what, " is ", extents_text(tensor.shape), ", wanted ", extents_text(shape)));
+  return tensor;
+}
+
+/// Throws file_error unless the input has C features or an unknown number.
+inline void check_features(const OnnxNode& node, const OnnxValue& x, Index C) {
+  const OnnxExtent size = onnx_extent(x.features);
+  if (size.unknown.empty() && size.factor != C)
+    node.fail(concat("its input has ", size.factor, " features, its matrix wants ", C));
+}
+
 /// One axis of a Slice with step 1: elements first to end - 1. Both may count from the end.
 struct OnnxRange {
   std::size_t axis;
@@ -122,7 +146,7 @@ inline OnnxRange clamped(OnnxRange range, Index size) {
 class OnnxFolding {
  public:
   /// bytes: size of the file, which bounds the memory for computed constants.
-  explicit OnnxFolding(std::size_t bytes) : budget_(16 * bytes + 1024) {}
+  explicit OnnxFolding(std::size_t bytes) : budget_(4 * bytes + 1024) {}
 
   /// The value of the outputs of a node (of all outputs: Split only splits what has the same value everywhere).
   OnnxValue fold(const OnnxNode& node) {

@@ -32,6 +32,8 @@ struct OnnxAtom {
   Index size = 0;  ///< 0: not known before the graph runs
 
   static constexpr int kDirections = -1, kFeatures = -2;
+  /// Whether it is an axis of the input, of time or batch.
+  bool of_input() const { return id >= 0; }
   bool operator==(const OnnxAtom&) const = default;
 };
 
@@ -53,13 +55,14 @@ struct OnnxTensor {
 /// What is known about a value.
 struct OnnxValue {
   enum class Kind {
-    absent,    ///< an optional input that is not there
-    data,      ///< depends on the input of the model
-    constant,  ///< numbers
-    fill,      ///< one number, in any shape
-    extents,   ///< integers: constants and sizes of data
-    state,     ///< depends on another input of the graph, an initial state
-    unknown    ///< depends on constants and sizes in a way that is not followed
+    absent,     ///< an optional input that is not there
+    data,       ///< depends on the input of the model
+    constant,   ///< numbers
+    fill,       ///< one number, in any shape
+    extents,    ///< integers: constants and sizes of data
+    condition,  ///< of an element of data
+    state,      ///< depends on another input of the graph, an initial state
+    unknown     ///< depends on constants and sizes in a way that is not followed
   };
   Kind kind = Kind::absent;
 
@@ -182,6 +185,11 @@ inline OnnxTensor strided(const OnnxTensor& from, std::vector<Index> shape, cons
     }
     if (at.empty()) return to;
   }
+}
+
+/// Adds `count` numbers to `to` for each block of `order`: block b of `from` starts at b * count.
+inline void append_blocks(std::vector<double>& to, const double* from, Index count, const std::vector<Index>& order) {
+  for (Index block : order) to.insert(to.end(), from + block * count, from + (block + 1) * count);
 }
 
 inline std::vector<Index> strides_of(const std::vector<Index>& shape) {

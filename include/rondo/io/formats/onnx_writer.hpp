@@ -5,6 +5,7 @@
 #pragma once
 
 #include <rondo/core/error.hpp>
+#include <rondo/io/formats/onnx_values.hpp>
 #include <rondo/io/model_description.hpp>
 #include <rondo/io/replace_file.hpp>
 
@@ -21,11 +22,6 @@
 namespace rondo::inline RONDO_ABI {
 
 namespace detail {
-
-/// Adds `count` numbers to `to` for each block of `order`: block b of `from` starts at b * count.
-inline void append_blocks(std::vector<double>& to, const double* from, Index count, const std::vector<Index>& order) {
-  for (Index block : order) to.insert(to.end(), from + block * count, from + (block + 1) * count);
-}
 
 class OnnxWriter {
  public:
