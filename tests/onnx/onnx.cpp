@@ -254,6 +254,16 @@ TEST_CASE("Batch first by the attribute layout, and the final state as the last 
   CHECK(model.warnings[0].find("last step") != std::string::npos);
 }
 
+TEST_CASE("The axis of a single feature may be removed at the end") {
+  File file = small_graph();
+  file.floats("N", {kK, 1});
+  file.integers("last", {2});
+  file.node("MatMul", {"y", "N"}, {"z"});
+  file.node("Squeeze", {"z", "last"}, {"flat"});
+  file.graph.mutable_output(0)->set_name("flat");
+  CHECK(read_onnx(file.bytes()).output() == 1);
+}
+
 TEST_CASE("Initial states: inputs are ignored with a warning, constants are learned") {
   File file = small_graph();
   file.input("h0", {1, 0, kH});
@@ -385,6 +395,7 @@ TEST_CASE("Graphs that Rondo cannot compute are refused by the name of the node"
        [](File& f) { f.graph.mutable_initializer(0)->set_data_type(TensorProto::INT8); }},
       {"(com.example.LSTM): this operator", [](File& f) { f.node_of("LSTM").set_domain("com.example"); }},
       {"alpha is 2", [&](File& f) { insert("Elu")(f), set_float(f.node_of("Elu"), "alpha", 2); }},
+      {"opset 8 is not supported", [](File& f) { f.model.add_opset_import()->set_version(8); }},
       {"the graph has no output", [](File& f) { f.graph.clear_output(); }},
       {"the graph has no input", [](File& f) { f.graph.clear_input(); }},
       {"this is no ONNX file", [](File& f) { f.model.clear_graph(); }}};

@@ -7,6 +7,7 @@
 #include <rondo/core/error.hpp>
 #include <rondo/io/formats/onnx_axes.hpp>
 #include <rondo/io/formats/onnx_folding.hpp>
+#include <rondo/io/formats/onnx_node.hpp>
 #include <rondo/io/formats/onnx_recurrent.hpp>
 #include <rondo/io/formats/onnx_values.hpp>
 #include <rondo/io/model_description.hpp>
@@ -147,7 +148,8 @@ class OnnxReader {
       throw file_error(who + " does not depend on the input" + (y.origin.empty() ? "" : ", but on " + y.origin));
     if (y.point != model_.modules.size() || y.revision != revisions_.back() || y.first_features || y.tokens)
       throw file_error(who + " is not the output of the last layer");
-    if (y.axes.empty() || y.axes.back() != y.features)
+    const bool last_axis = !y.axes.empty() && y.axes.back() == y.features;
+    if (!last_axis && !y.features.empty())  // an axis of one feature may have been removed
       throw file_error(who + ": its last axis is not that of the features");
     const auto has_time = [&](const OnnxAxis& axis) { return std::ranges::find(axis, time_) != axis.end(); };
     if (time_.of_input() && std::ranges::none_of(y.axes, has_time))
@@ -403,6 +405,11 @@ inline ModelDescription read_onnx(std::string_view bytes) {
   in.SetRecursionLimit(kDeepest);
   if (!file.ParseFromCodedStream(&in) || !in.ConsumedEntireMessage() || !file.has_graph())
     throw file_error("this is no ONNX file, or it is damaged");
+  constexpr Index kOldest = 9;  // of the default operators
+  for (const auto& opset : file.opset_import())
+    if (opset.domain().empty() && opset.version() < kOldest)
+      throw file_error(
+          detail::concat("ONNX: opset ", opset.version(), " is not supported, only ", kOldest, " and later"));
   ModelDescription model = detail::OnnxReader(file.graph(), bytes.size()).read();
   model.check();
   return model;

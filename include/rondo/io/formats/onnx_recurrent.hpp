@@ -4,7 +4,7 @@
 #pragma once
 
 #include <rondo/core/error.hpp>
-#include <rondo/io/formats/onnx_folding.hpp>
+#include <rondo/io/formats/onnx_node.hpp>
 #include <rondo/io/formats/onnx_values.hpp>
 #include <rondo/io/model_description.hpp>
 
