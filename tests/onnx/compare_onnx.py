@@ -78,8 +78,9 @@ def draw(rng, keras):
         features = parts[-1]["outputs"]
         parts.append(dict(kind=rng.choice(["tanh", "relu"])))
     for _ in range(rng.choice([1, 1, 2])):
-        part = dict(kind=rng.choice(["lstm", "gru"]), features=features, hidden=size(40), layers=rng.choice([1, 1, 2, 3]),
-                    both=rng.random() < 0.4, bias=rng.random() < 0.85, state=rng.choice(["zero", "zero", "zero", "learned"]))
+        part = dict(kind=rng.choice(["lstm", "gru"]), features=features, hidden=size(40),
+                    layers=rng.choice([1, 1, 2, 3]), both=rng.random() < 0.4, bias=rng.random() < 0.85,
+                    state=rng.choice(["zero", "zero", "zero", "learned"]))
         parts.append(part)
         features = part["hidden"] * (2 if part["both"] else 1)
         if rng.random() < 0.3:
