@@ -4,6 +4,8 @@
 
 set(rondo_debian_Eigen3 libeigen3-dev)
 set(rondo_debian_nlohmann_json nlohmann-json3-dev)
+set(rondo_debian_ONNX libonnx-dev)
+set(rondo_debian_Protobuf libprotobuf-dev)
 set(rondo_debian_CLI11 libcli11-dev)
 set(rondo_debian_Catch2 catch2)
 set(rondo_debian_benchmark libbenchmark-dev)
