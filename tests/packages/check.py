@@ -50,6 +50,7 @@ class Check:
         self.source, self.work = args.source, args.work
         self.cxx = args.cxx
         self.cmake = ["-G", args.generator, f"-DCMAKE_CXX_COMPILER={args.cxx}"]
+        self.cache = args.work / "objects"  # of compile_once.py
         self.folder = args.work / args.way
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -285,7 +286,12 @@ def main():
     args = parser.parse_args()
     for variable in ("CXXFLAGS", "CMAKE_BUILD_TYPE", "CMAKE_GENERATOR", "CMAKE_PREFIX_PATH"):
         os.environ.pop(variable, None)
-    getattr(Check(args), args.way)()
+    check = Check(args)
+    if args.way == "prepare":
+        shutil.rmtree(check.cache, ignore_errors=True)
+    # CMake takes the launcher of every build from here.
+    os.environ["CMAKE_CXX_COMPILER_LAUNCHER"] = f"{sys.executable};{pathlib.Path(__file__).resolve().parent / 'compile_once.py'};{check.cache}"
+    getattr(check, args.way)()
 
 
 if __name__ == "__main__":
