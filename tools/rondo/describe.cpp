@@ -3,8 +3,13 @@
 
 #include <rondo/io/read_model.hpp>
 #include <rondo/io/self_test.hpp>
+#if defined(RONDO_TOOL_ONNX)
+#include <rondo/io/formats/onnx.hpp>
+#endif
 
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <variant>
 
 namespace tool {
@@ -18,6 +23,28 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
+/// Whether a file starts with the tag of ONNX's first field, and is no safetensors file with such a length of its
+/// header.
+bool starts_like_onnx(const std::filesystem::path& path) {
+  char start[9] = {};
+  std::ifstream(path, std::ios::binary).read(start, sizeof start);
+  return start[0] == 8 && start[8] != '{';
+}
+
+rondo::ModelDescription read_onnx_file(const std::filesystem::path& path) {
+#if defined(RONDO_TOOL_ONNX)
+  std::ifstream in(path, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(in), {});
+  try {
+    return rondo::read_onnx(bytes);
+  } catch (const rondo::file_error& e) {
+    throw rondo::file_error(path.string() + ": " + e.what());
+  }
+#else
+  throw rondo::file_error(path.string() + ": an ONNX file; this program was built without ONNX (-DRONDO_ONNX=ON)");
+#endif
+}
+
 }  // namespace
 
 std::string count(Index n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
@@ -25,7 +52,7 @@ std::string count(Index n, const std::string& what) { return std::to_string(n) +
 rondo::ModelDescription read(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path) && std::filesystem::exists(path / "model.safetensors"))
     return rondo::read_model(path / "model.safetensors");
-  return rondo::read_model(path);
+  return starts_like_onnx(path) ? read_onnx_file(path) : rondo::read_model(path);
 }
 
 std::string describe(const rondo::Module& module) {
