@@ -251,6 +251,7 @@ TEST_CASE("model files: what is not supported is refused in one line") {
   CHECK(contains(refusal(R"({"conv.kernel":[[1]]})"), "no LSTM, GRU or linear layer among the tensors: conv.kernel"));
   CHECK(contains(refusal("{}"), "there is none"));
   CHECK(contains(refusal(""), "safetensors"));
+  CHECK(contains(refusal(R"({"a\nb.weight":["x"]})"), "tensor a?b.weight is not an array of numbers"));  // in one line
 }
 
 TEST_CASE("model files: every tensor that is missing or left over is listed") {

@@ -8,6 +8,7 @@
 #include <rondo/io/formats/pytorch.hpp>
 #include <rondo/io/formats/state_dict_json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -27,6 +28,13 @@ inline ModelDescription read_model_json(std::string_view bytes) {
   return read_state_dict_json(file);
 }
 
+/// The text with control characters, which names in files may have, as question marks.
+inline std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < 32; }, '?');
+  return text;
+}
+
 }  // namespace detail
 
 /// Reads a model from the bytes of a file and checks it (ModelDescription::check). Throws file_error with all problems.
@@ -34,11 +42,15 @@ inline ModelDescription read_model_json(std::string_view bytes) {
 /// Formats: PyTorch state dicts as safetensors or JSON, RTNeural's Keras JSON and AIDA-X, GuitarML JSON, .nam.
 inline ModelDescription parse_model(std::string_view bytes) {
   const std::size_t first = bytes.find_first_not_of(" \t\r\n");
-  ModelDescription model = first != std::string_view::npos && bytes[first] == '{'
-                               ? detail::read_model_json(bytes)
-                               : detail::read_pytorch(Safetensors::parse(bytes));
-  model.check();
-  return model;
+  try {
+    ModelDescription model = first != std::string_view::npos && bytes[first] == '{'
+                                 ? detail::read_model_json(bytes)
+                                 : detail::read_pytorch(Safetensors::parse(bytes));
+    model.check();
+    return model;
+  } catch (const file_error& e) {
+    throw file_error(detail::one_line(e.what()));
+  }
 }
 
 /// Reads a model from a file. Throws file_error that names the file and all problems.
