@@ -63,7 +63,8 @@ class KerasJsonReader {
   void check_input() {
     const JsonValue* shape = file_.find("in_shape");
     if (!shape || shape->entries.empty() || !shape->entries.back().second.is(JsonValue::Kind::number)) return;
-    wanted_inputs_ = static_cast<Index>(shape->entries.back().second.number);
+    if (is_count(shape->entries.back().second.number))
+      wanted_inputs_ = static_cast<Index>(shape->entries.back().second.number);
   }
 
   void gain(const char* key) {
