@@ -30,7 +30,7 @@ class InferenceModel {
  public:
   /// h and c of each recurrent module, in order.
   struct State {
-    std::vector<RecurrentState<Scalar>> modules;
+    std::vector<RecurrentState<Scalar>> modules;  ///< of recurrent module 0, 1, ...
   };
 
   /// Workspace of one caller. Reused between calls, it stops allocating.

@@ -34,13 +34,13 @@ constexpr const char* name(CellType type) {
 /// Recurrent layers of one cell. Tensors: those of Recurrent<Cell>, which are those of torch.nn.LSTM and torch.nn.GRU;
 /// peepholes peephole_l0 and an initial state h0_l0, c0_l0 where the configuration has them.
 struct RecurrentModule {
-  CellType cell = CellType::lstm;
-  RecurrentConfig config;
+  CellType cell = CellType::lstm;  ///< cell of all layers
+  RecurrentConfig config;          ///< sizes; dropout has no effect
 };
 
 /// A linear layer. Tensors: weight (K, C), bias (K).
 struct LinearModule {
-  LinearConfig config;
+  LinearConfig config;  ///< sizes, and whether it has a bias
 };
 
 /// An embedding of tokens, only as the first module. Tensor: weight (V, D).
@@ -60,12 +60,12 @@ constexpr const char* name(Activation activation) {
 
 /// y = f(x) for each element.
 struct ActivationModule {
-  Activation activation = Activation::tanh;
+  Activation activation = Activation::tanh;  ///< f
 };
 
 /// y = factor * x.
 struct GainModule {
-  double factor = 1;
+  double factor = 1;  ///< of the amplitude, not in decibels
 };
 
 /// Adds the first features of an earlier point of the model: y = x + (features 0..K-1 there).
@@ -75,17 +75,19 @@ struct SkipModule {
 
 /// One module with the prefix of its tensors' names; "" for a bare network.
 struct Module {
-  std::string name;
+  std::string name;  ///< prefix of its tensors
+  /// What it is.
   std::variant<RecurrentModule, LinearModule, EmbeddingModule, ActivationModule, GainModule, SkipModule> part;
 };
 
 /// An input with the output that is expected for it, T steps of one sequence from a zero state (or the initial state of
 /// the file). The model of the test may lack the last modules (gains, skip): `modules` is the number of those tested.
 struct SelfTest {
-  std::vector<double> input;                  ///< T x C, row-major
-  std::vector<double> output;                 ///< T x K, row-major
-  std::size_t first_module = 0, modules = 0;  ///< tested modules: first_module and the next
-  double tolerance = 1e-5;                    ///< largest difference that is accepted in float
+  std::vector<double> input;     ///< T x C, row-major
+  std::vector<double> output;    ///< T x K, row-major
+  std::size_t first_module = 0;  ///< the first of the tested modules
+  std::size_t modules = 0;       ///< number of tested modules
+  double tolerance = 1e-5;       ///< largest difference that is accepted in float
 };
 
 namespace detail {
