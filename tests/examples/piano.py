@@ -392,8 +392,12 @@ class Trained(unittest.TestCase):
         former = self.changed_config("former-checkpoint", lambda c: None)
         whole = (former / "last.safetensors").read_bytes()
         size = int.from_bytes(whole[:8], "little")
-        header = whole[8 : 8 + size].replace(b"best_valid_nll", b"best_valid")
-        self.assertNotEqual(len(header), size)
+        fields = json.loads(whole[8 : 8 + size])
+        for entry in ("rondo.checksum", "rondo.checksum_version"):  # files of that time had none
+            del fields["__metadata__"][entry]
+        text = json.dumps(fields)
+        header = text.replace("best_valid_nll", "best_valid").encode()
+        self.assertNotEqual(len(header), len(text))
         (former / "last.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + whole[8 + size :])
         self.assert_fails(run("train", "--resume", "--run-dir", former, "--steps", 13), 1,
                           f'{former}/last.safetensors: key "best_valid" is now "best_valid_nll"')
