@@ -43,7 +43,9 @@ def read_safetensors(path, torch):
     data = bytearray(path.read_bytes())
     start = 8 + struct.unpack("<Q", data[:8])[0]
     tensors = {}
-    for name, entry in json.loads(data[8:start]).items():
+    header = json.loads(data[8:start])
+    header.pop("__metadata__", None)  # strings, not a tensor
+    for name, entry in header.items():
         first, last = (start + offset for offset in entry["data_offsets"])
         dtype = {"F32": torch.float32, "F64": torch.float64}[entry["dtype"]]
         tensors[name] = torch.frombuffer(data[first:last], dtype=dtype).reshape(entry["shape"]).double()
