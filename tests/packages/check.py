@@ -133,7 +133,7 @@ class Check:
         refused(*configure("REQUIRED COMPONENTS io", no_eigen),
                 says="the component nn needs Eigen3 3.4, which was not found")
         refused(*configure("REQUIRED COMPONENTS violin"),
-                says="rondo has no component violin; its components are midi, music, nn, rondo, io, onnx, cuda")
+                says="rondo has no component violin; its components are midi, music, nn, rondo, io, onnx, cuda, embedded")
         refused(*configure("REQUIRED COMPONENTS cuda"), says="this rondo was built without its component cuda")
         refused(*configure("0.2 REQUIRED"), says='compatible with requested version "0.2"')
 
@@ -202,7 +202,7 @@ class Check:
         run("cmake", "--build", self.folder / "build")
         run(self.folder / "build/midi_only")
         refused("cmake", "-S", self.program(), "-B", self.folder / "refused", *self.cmake, f"-DCMAKE_PREFIX_PATH={prefix}",
-                says="this rondo was built without its component nn; it has midi, music")
+                says="this rondo was built without its component nn; it has midi, music, embedded")
 
     def missing_package(self):
         """The error message names the missing Debian package."""

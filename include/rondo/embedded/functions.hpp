@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// tanh and sigmoid without libm, as fractions: the cells combine fractions, and divide once where they would divide
+// three times. A Cortex-M7 divides in 14 cycles and multiplies in one.
+#pragma once
+
+#include <rondo/version.hpp>
+
+namespace rondo::inline v0::embedded {
+
+/// A number n / d whose division is still to be done. The value type of the equations of a cell (math/cells).
+struct Fraction {
+  float n = 0;  ///< numerator
+  float d = 1;  ///< denominator, positive
+
+  constexpr Fraction() = default;
+  constexpr Fraction(float value) : n(value) {}                                             ///< value / 1
+  constexpr Fraction(float numerator, float denominator) : n(numerator), d(denominator) {}  ///< n / d
+  constexpr operator float() const { return n / d; }                                        ///< divides
+
+  friend constexpr Fraction operator*(Fraction a, Fraction b) { return {a.n * b.n, a.d * b.d}; }  ///< a b
+  friend constexpr Fraction operator*(Fraction a, float b) { return {a.n * b, a.d}; }             ///< a b
+  /// a + b
+  friend constexpr Fraction operator+(Fraction a, Fraction b) { return {a.n * b.d + b.n * a.d, a.d * b.d}; }
+  /// a - b
+  friend constexpr Fraction operator-(float a, Fraction b) { return {a * b.d - b.n, b.d}; }
+};
+
+namespace detail {
+
+/// x within [-limit, limit]; NaN becomes `limit`.
+constexpr float clamp(float x, float limit) {
+#if __ARM_ARCH_PROFILE == 'M' && (__ARM_FP & 8 || (__ARM_ARCH >= 8 && __ARM_FP))
+  return __builtin_fmaxf(__builtin_fminf(x, limit), -limit);  // FPv5: one instruction each; elsewhere a call of libm
+#else
+  x = x < limit ? x : limit;
+  return x > -limit ? x : -limit;
+#endif
+}
+
+}  // namespace detail
+
+/// tanh(x). |error| < 5e-7, |result| < 1 also after the division. NaN is treated as a large number: it does not stay in
+/// the state of a network.
+///
+/// x p(x^2) / q(x^2), fitted in the maximum norm of the relative error (1.3e-7) on |x| <= 7.9, where 1 - tanh(x) is
+/// 2.8e-7; beyond that it is constant.
+constexpr Fraction tanh(Fraction argument) {
+  const float x = detail::clamp(argument, 7.9f), s = x * x;
+  const float p = 0.9999999f + s * (0.12934417f + s * (0.0029604724f + s * 1.1531831e-05f));
+  const float q = 1.0f + s * (0.46267644f + s * (0.023854079f + s * (0.00024001193f + s * 2.4925453e-07f)));
+  return {x * p, q};
+}
+
+/// The logistic function 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2. |error| < 3e-7, 0 <= result <= 1. NaN as in tanh.
+constexpr Fraction sigmoid(Fraction argument) {
+  const Fraction t = tanh(Fraction(0.5f * static_cast<float>(argument)));
+  return {0.5f * (t.d + t.n), t.d};
+}
+
+}  // namespace rondo::inline v0::embedded
