@@ -57,6 +57,8 @@ install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11
 # Chromium for the tests of pages, FluidSynth for those of audio.
 install_if_offered chromium chromium-driver libfluidsynth-dev timgm6mb-soundfont
 [ $full -eq 0 ] || install_if_offered libsndfile1-dev libonnx-dev libprotobuf-dev protobuf-compiler clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
+# A compiler and an emulator for Arm microcontrollers.
+[ $full -eq 0 ] || apt_options=--no-install-recommends install_if_offered gcc-arm-none-eabi qemu-system-arm
 
 # pip_install NAME...: Python packages that some tests compare with. Tests whose package is missing are skipped.
 [ -x "$python" ] || python3 -m venv build/python

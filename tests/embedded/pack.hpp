@@ -45,7 +45,7 @@ void pack(const NaiveWeights& from, const std::string& name, rondo::embedded::In
     for (std::size_t g = 0; g < G; ++g) {
       double largest = 0;
       for (std::size_t n = 0; n < N; ++n) largest = std::max(largest, std::abs(from.at(name, g * H + u, n)));
-      to.scale[u][g] = static_cast<float>(largest / 127);
+      to.scale[u][g] = static_cast<float>(largest / 127 / 32767);
       for (std::size_t n = 0; n < N; ++n)
         to.q[u][n / 4][g][n % 4] = static_cast<std::int8_t>(std::lround(from.at(name, g * H + u, n) / (largest / 127)));
     }

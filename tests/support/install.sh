@@ -1,6 +1,7 @@
 # Sourced by the run scripts: installs missing Debian or Ubuntu packages; on other systems it lists them.
 
-# install_packages NAME...: installs the missing ones; exits with status 1 if that is not possible.
+# install_packages NAME...: installs the missing ones, with the options $apt_options; exits with status 1 if that is not
+# possible.
 install_packages() {
   if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then
     have_tools && return 0
@@ -23,7 +24,7 @@ install_packages() {
   fi
   echo "Installing ${missing[*]}"
   "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq "${missing[@]}" > /dev/null
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq ${apt_options:-} "${missing[@]}" > /dev/null
 }
 
 # install_if_offered NAME...: optional packages of some tests; prints those that are not available.

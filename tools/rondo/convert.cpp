@@ -4,6 +4,7 @@
 
 #include <rondo/io/formats/keras_json_writer.hpp>
 #include <rondo/io/formats/pytorch.hpp>
+#include <rondo/io/formats/static_header_writer.hpp>
 #if defined(RONDO_TOOL_ONNX)
 #include <rondo/io/formats/onnx.hpp>
 #endif
@@ -17,10 +18,23 @@ namespace tool {
 namespace {
 
 struct Options {
-  std::string from, to;
+  std::string from, to, precision = "fp32";
 };
 
+bool is_header(const std::string& path) { return path.ends_with(".hpp") || path.ends_with(".h"); }
+
+void convert_to_header(const Options& options, const rondo::ModelDescription& model) {
+  const bool int8 = options.precision == "int8";
+  const rondo::StaticHeaderReport report =
+      rondo::write_static_header(options.to, model, int8 ? rondo::StaticPrecision::int8 : rondo::StaticPrecision::fp32);
+  if (int8)
+    std::printf("%s: int8 weights change the output by at most %.3g, RMS %.1f dB of the output, on noise\n",
+                options.to.c_str(), report.largest_difference, report.rms_db);
+}
+
 void convert(const Options& options) {
+  if (options.precision != "fp32" && !is_header(options.to))
+    throw rondo::file_error(options.to + ": --precision " + options.precision + " is only for headers (.hpp)");
   const rondo::ModelDescription model = read_tested(options.from);
   try {
     if (options.to.ends_with(".safetensors")) {
@@ -33,9 +47,11 @@ void convert(const Options& options) {
 #else
       throw rondo::file_error(options.to + ": this program was built without ONNX (-DRONDO_ONNX=ON)");
 #endif
+    } else if (is_header(options.to)) {
+      convert_to_header(options, model);
     } else {
       throw rondo::file_error(options.to +
-                              ": the name must end with .safetensors (PyTorch), .onnx or .json (RTNeural)");
+                              ": the name must end with .safetensors (PyTorch), .onnx, .json (RTNeural) or .hpp");
     }
   } catch (const rondo::file_error& e) {
     const std::string what = e.what();
@@ -50,8 +66,13 @@ void add_convert(CLI::App& app) {
   auto* command = app.add_subcommand("convert", "Writes a model in another format");
   const auto options = std::make_shared<Options>();
   command->add_option("from", options->from, "model file, or folder of `piano train`")->required();
-  command->add_option("to", options->to, "file to write: .safetensors (PyTorch), .onnx, .json (RTNeural's Keras JSON)")
+  command
+      ->add_option("to", options->to,
+                   "file to write: .safetensors (PyTorch), .onnx, .json (RTNeural's Keras JSON), .hpp (C++ header for "
+                   "microcontrollers)")
       ->required();
+  command->add_option("--precision", options->precision, "of the weights in a .hpp: fp32 or int8")
+      ->check(CLI::IsMember({"fp32", "int8"}));
   command->callback([options] { convert(*options); });
 }
 

@@ -7,12 +7,12 @@
 #include <rondo/embedded/static_recurrent.hpp>
 #include <rondo/embedded/weights.hpp>
 
-#include <cstddef>
+#include <stddef.h>
 
 namespace rondo::inline v0::embedded {
 
 /// y = W x + b.
-template <std::size_t C, std::size_t K>
+template <size_t C, size_t K>
 class StaticLinear {
  public:
   /// Refers to `weights`, which must outlive it.
@@ -21,9 +21,9 @@ class StaticLinear {
 
   /// x: C values. Returns K values.
   constexpr const float (&step(const float (&x)[C]))[K] {
-    for (std::size_t k = 0; k < K; ++k) {
+    for (size_t k = 0; k < K; ++k) {
       float sum[4] = {weights_->b[k], 0, 0, 0};  // four sums do not wait for each other
-      for (std::size_t n = 0; n < C; ++n) sum[n % 4] += weights_->W[k][n] * x[n];
+      for (size_t n = 0; n < C; ++n) sum[n % 4] += weights_->W[k][n] * x[n];
       y_[k] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
     return y_;
@@ -53,14 +53,14 @@ struct Gain {
 };
 
 /// y = f(x) for each of C elements.
-template <std::size_t C, class F>
+template <size_t C, class F>
 class StaticElements {
  public:
   /// f is copied.
   constexpr explicit StaticElements(F f = F{}) : f_(f) {}
   /// x: C values. Returns C values.
   constexpr const float (&step(const float (&x)[C]))[C] {
-    for (std::size_t n = 0; n < C; ++n) y_[n] = f_(x[n]);
+    for (size_t n = 0; n < C; ++n) y_[n] = f_(x[n]);
     return y_;
   }
 
@@ -70,14 +70,14 @@ class StaticElements {
 };
 
 /// A skip connection: y = x + the first C of the values `start`.
-template <std::size_t C>
+template <size_t C>
 class StaticSkip {
  public:
   /// x: C values, start: at least C values. Returns C values.
-  template <std::size_t N>
+  template <size_t N>
   constexpr const float (&step(const float (&x)[C], const float (&start)[N]))[C] {
     static_assert(N >= C, "a skip connection starts at a point with at least as many values");
-    for (std::size_t n = 0; n < C; ++n) y_[n] = x[n] + start[n];
+    for (size_t n = 0; n < C; ++n) y_[n] = x[n] + start[n];
     return y_;
   }
 
@@ -86,7 +86,7 @@ class StaticSkip {
 };
 
 /// Inputs, and the outputs that a model computes for them from its initial state.
-template <std::size_t C, std::size_t K, std::size_t T>
+template <size_t C, size_t K, size_t T>
 struct SelfTest {
   float x[T][C];    ///< inputs
   float y[T][K];    ///< expected outputs, computed in double
@@ -95,13 +95,13 @@ struct SelfTest {
 
 /// The largest difference between expected and computed outputs; NaN counts as infinity. Resets the model before and
 /// after.
-template <class Model, std::size_t C, std::size_t K, std::size_t T>
+template <class Model, size_t C, size_t K, size_t T>
 constexpr float self_test_difference(Model& model, const SelfTest<C, K, T>& test) {
   float worst = 0;
   model.reset();
-  for (std::size_t t = 0; t < T; ++t) {
+  for (size_t t = 0; t < T; ++t) {
     const float(&y)[K] = model.step(test.x[t]);
-    for (std::size_t k = 0; k < K; ++k) {
+    for (size_t k = 0; k < K; ++k) {
       float difference = y[k] - test.y[t][k];
       difference = difference < 0 ? -difference : difference;
       if (!(difference <= worst)) worst = difference == difference ? difference : __builtin_inff();
