@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Rounds matrices to 8-bit integers with one scale for each row, for the weights of microcontrollers.
+// Rounds the matrices of recurrent layers to 8-bit integers with one scale for each row, for microcontrollers. A row is
+// rounded so that its product with the vectors of a test run changes least, not each weight to the nearest integer:
+// units of a layer are correlated, and the errors of two weights can cancel. The mean of what is left goes into the
+// bias.
 #pragma once
 
+#include <rondo/core/random.hpp>
+#include <rondo/cpu/eigen.hpp>
+#include <rondo/io/inference_model.hpp>
 #include <rondo/io/model_description.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,59 +25,163 @@ namespace detail {
 
 /// A row w = scale * q, |q| <= 127.
 struct Int8Row {
-  float scale = 0;
+  float scale = 1;
   std::vector<std::int8_t> q = {};
 };
 
-/// The row as integers. Of scales near (largest |w|) / 127, the one with the smallest sum of squared errors.
-inline Int8Row round_to_int8(const double* w, std::size_t count) {
-  double largest = 0;
-  for (std::size_t n = 0; n < count; ++n) largest = std::max(largest, std::abs(w[n]));
-  Int8Row best{1, std::vector<std::int8_t>(count)};
-  if (largest == 0) return best;
-  double least = INFINITY;
-  for (int step = 0; step <= 200; ++step) {
-    const auto scale = static_cast<float>(largest / (100 + 0.2 * step));
-    Int8Row row{scale, {}};
-    double error = 0;
-    for (std::size_t n = 0; n < count; ++n) {
-      const double q = std::clamp(std::nearbyint(w[n] / static_cast<double>(scale)), -127.0, 127.0);
-      error += std::pow(w[n] - q * static_cast<double>(scale), 2);
-      row.q.push_back(static_cast<std::int8_t>(q));
+/// A model whose recurrent matrices hold the numbers of `rows`, by the names of their tensors.
+struct Int8Model {
+  ModelDescription model;
+  std::map<std::string, std::vector<Int8Row>> rows = {};
+};
+
+/// Noise for C inputs, C x 1 x steps, exact in float: bursts of 500 steps, with more and with less high frequencies,
+/// that begin with a deviation of 0.5 and decay to silence.
+inline Sequence<double> test_noise(Index C, Index steps, std::uint64_t seed) {
+  Rng rng(seed);
+  Sequence<double> x(C, 1, steps);
+  std::vector<double> smooth(static_cast<std::size_t>(C));
+  for (Index t = 0; t < steps; ++t)
+    for (Index i = 0; i < C; ++i) {
+      auto& now = smooth[static_cast<std::size_t>(i)];
+      const double kept = t / 500 % 2 == 0 ? 0.7 : 0.95;
+      now = kept * now + 0.5 * std::sqrt(1 - kept * kept) * rng.normal();
+      x.at(t)(i, 0) = static_cast<double>(static_cast<float>(now * std::exp(-static_cast<double>(t % 500) / 100)));
     }
-    if (error < least) least = error, best = std::move(row);
+  return x;
+}
+
+/// Mean and covariance of the vectors of a sequence.
+class InputStatistics {
+ public:
+  explicit InputStatistics(const Sequence<double>& x)
+      : mean_(matrix(x.flat()).rowwise().mean()), covariance_(x.features(), x.features()) {
+    const Eigen::MatrixXd centred = matrix(x.flat()).colwise() - mean_;
+    covariance_ = centred * centred.transpose() / static_cast<double>(centred.cols());
+    // Other inputs than those of the test have errors in all directions.
+    covariance_.diagonal().array() += 1e-12 + 1e-2 * covariance_.diagonal().mean();
   }
-  return best;
+
+  const Eigen::VectorXd& mean() const { return mean_; }
+
+  /// The integers for one scale, and the expected square of the error of the product.
+  double round(const Eigen::VectorXd& w, double scale, Eigen::VectorXd& q) const {
+    const auto integer = [&](double v) { return std::clamp(std::nearbyint(v), -127.0, 127.0); };
+    q = (w / scale).unaryExpr(integer);
+    Eigen::VectorXd error = w - scale * q, slope = covariance_ * error;
+    for (int sweep = 0, changes = 1; sweep < 10 && changes > 0; ++sweep) {  // coordinate descent
+      changes = 0;
+      for (Index n = 0; n < w.size(); ++n) {
+        const double best = integer(q[n] + slope[n] / (covariance_(n, n) * scale)), step = scale * (q[n] - best);
+        if (best == q[n]) continue;
+        q[n] = best, error[n] += step, slope += step * covariance_.col(n);
+        ++changes;
+      }
+    }
+    return error.dot(slope);
+  }
+
+ private:
+  Eigen::VectorXd mean_;
+  Eigen::MatrixXd covariance_;
+};
+
+/// The row as integers, with the best of several scales.
+inline Int8Row round_to_int8(const Eigen::VectorXd& w, const InputStatistics& inputs) {
+  Int8Row row{1, std::vector<std::int8_t>(static_cast<std::size_t>(w.size()))};
+  const double largest = w.cwiseAbs().maxCoeff();
+  double least = INFINITY;
+  Eigen::VectorXd q;
+  const int candidates = w.size() > 64 ? 4 : 40;
+  for (int n = 0; largest > 0 && n <= candidates; ++n) {
+    const auto scale = static_cast<float>(largest / (107 + 40.0 * n / candidates));
+    const double error = inputs.round(w, static_cast<double>(scale), q);
+    if (error >= least) continue;
+    least = error, row.scale = scale;
+    std::ranges::transform(q, row.q.begin(), [](double v) { return static_cast<std::int8_t>(v); });
+  }
+  return row;
 }
 
 /// Whether W of layer `layer` with this many inputs becomes int8: LayerTypes in embedded/weights.hpp has this rule,
 /// too.
 inline bool has_int8_inputs(Index layer, Index inputs) { return layer > 0 || inputs > 4; }
 
-/// The model with W and R of its recurrent layers rounded to int8, as numbers.
-inline ModelDescription with_int8_weights(ModelDescription model) {
-  const auto round = [&](const std::string& name) {
-    auto& tensor = model.weights.tensors.at(name);
-    std::vector<double> values = Safetensors::values<double>(name, tensor);
-    const auto columns = static_cast<std::size_t>(tensor.shape.at(1));
-    for (std::size_t first = 0; first < values.size(); first += columns) {
-      const Int8Row row = round_to_int8(&values[first], columns);
-      for (std::size_t n = 0; n < columns; ++n)
-        values[first + n] = static_cast<double>(row.scale) * static_cast<double>(row.q[n]);
-    }
-    const std::vector<Index> shape = tensor.shape;
-    model.weights.tensors.erase(name);
-    model.weights.add<double>(name, shape, values);
-  };
-  for (const Module& module : model.modules)
-    if (const auto* recurrent = std::get_if<RecurrentModule>(&module.part))
+/// Rounds a model to int8.
+class Int8Rounder {
+ public:
+  explicit Int8Rounder(const ModelDescription& model) : original_(model), result_{model} {}
+
+  Int8Model round() {
+    for (std::size_t n = 0; n < original_.modules.size(); ++n) {
+      const auto* recurrent = std::get_if<RecurrentModule>(&original_.modules[n].part);
+      if (recurrent == nullptr) continue;
+      std::get<RecurrentModule>(result_.model.modules[n].part).config.bias = true;
+      Sequence<double> inputs = outputs(n, 0);
       for (Index l = 0; l < recurrent->config.layers; ++l) {
+        const Sequence<double> h = outputs(n, l + 1);
         const std::string end = "_l" + std::to_string(l);
-        if (has_int8_inputs(l, recurrent->config.input)) round(tensor_name(module, "weight_ih" + end));
-        round(tensor_name(module, "weight_hh" + end));
+        require_bias(n, "bias_ih" + end), require_bias(n, "bias_hh" + end);
+        if (has_int8_inputs(l, recurrent->config.input)) round(n, "weight_ih" + end, "bias_ih" + end, inputs);
+        round(n, "weight_hh" + end, "bias_hh" + end, h);
+        inputs = h;
       }
-  return model;
-}
+    }
+    return std::move(result_);
+  }
+
+ private:
+  /// Outputs of `layers` layers of module n, in double; of the module before for 0.
+  Sequence<double> outputs(std::size_t n, Index layers) const {
+    Sequence<double> x = test_noise(original_.input(), 3000, 1);
+    if (n == 0 && layers == 0) return x;
+    ModelDescription part = original_;
+    part.modules.resize(layers == 0 ? n : n + 1);
+    if (layers > 0) std::get<RecurrentModule>(part.modules.back().part).config.layers = layers;
+    const InferenceModel<double> network(part);
+    InferenceModel<double>::Workspace work;
+    auto state = network.initial_state(1);
+    return network.forward(x, state, work);
+  }
+
+  std::string full(std::size_t n, const std::string& name) const { return tensor_name(original_.modules[n], name); }
+
+  Index rows_of(std::size_t n) const {
+    const auto& m = std::get<RecurrentModule>(original_.modules[n].part);
+    return (m.cell == CellType::gru ? 3 : 4) * m.config.hidden;
+  }
+
+  void require_bias(std::size_t n, const std::string& name) {
+    auto& weights = result_.model.weights;
+    if (weights.tensors.contains(full(n, name))) return;
+    weights.add<double>(full(n, name), {rows_of(n)}, std::vector<double>(static_cast<std::size_t>(rows_of(n))));
+  }
+
+  void round(std::size_t n, const std::string& matrix, const std::string& bias, const Sequence<double>& inputs) {
+    auto& tensors = result_.model.weights.tensors;
+    const InputStatistics statistics(inputs);
+    const Index rows = rows_of(n), columns = inputs.features();
+    auto w = Safetensors::values<double>(full(n, matrix), tensors.at(full(n, matrix)));
+    auto b = Safetensors::values<double>(full(n, bias), tensors.at(full(n, bias)));
+    for (Index i = 0; i < rows; ++i) {
+      const Eigen::Map<Eigen::VectorXd> row(&w[static_cast<std::size_t>(i * columns)], columns);
+      const Int8Row rounded = round_to_int8(row, statistics);
+      double& bias_of_row = b[static_cast<std::size_t>(i)];
+      bias_of_row += statistics.mean().dot(row);
+      for (Index j = 0; j < columns; ++j)
+        w[static_cast<std::size_t>(i * columns + j)] =
+            static_cast<double>(rounded.scale) * static_cast<double>(rounded.q[static_cast<std::size_t>(j)]);
+      bias_of_row -= statistics.mean().dot(row);
+      result_.rows[full(n, matrix)].push_back(rounded);
+    }
+    tensors.erase(full(n, matrix)), tensors.erase(full(n, bias));
+    result_.model.weights.add<double>(full(n, matrix), {rows, columns}, w);
+    result_.model.weights.add<double>(full(n, bias), {rows}, b);
+  }
+
+  const ModelDescription& original_;
+  Int8Model result_;
+};
 
 }  // namespace detail
 

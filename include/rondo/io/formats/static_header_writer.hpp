@@ -39,37 +39,32 @@ struct TestRun {
   std::vector<double> x, y;
 };
 
-/// Runs `model` on smoothed noise, of deviation 0.5, that is exact in float.
+/// Runs `model` on noise.
 inline TestRun run_on_noise(const ModelDescription& model, Index steps) {
-  Rng rng(1);
-  const Index C = model.input();
-  Sequence<double> x(C, 1, steps);
-  for (Index t = 0; t < steps; ++t)
-    for (Index i = 0; i < C; ++i) {
-      const double before = t > 0 ? x.at(t - 1)(i, 0) : 0;
-      x.at(t)(i, 0) = static_cast<double>(static_cast<float>(0.7 * before + 0.35 * rng.normal()));
-    }
+  const Sequence<double> x = test_noise(model.input(), steps, 2);
   const InferenceModel<double> network(model);
   InferenceModel<double>::Workspace work;
   auto state = network.initial_state(1);
   const Sequence<double>& y = network.forward(x, state, work);
-  return {{x.data(), x.data() + C * steps}, {y.data(), y.data() + y.features() * steps}};
+  return {{x.data(), x.data() + x.features() * steps}, {y.data(), y.data() + y.features() * steps}};
 }
 
 class StaticHeaderWriter {
  public:
   StaticHeaderWriter(const ModelDescription& model, StaticPrecision precision, std::string name)
-      : model_(model), int8_(precision == StaticPrecision::int8), name_(std::move(name)) {}
+      : original_(model), used_{model}, int8_(precision == StaticPrecision::int8), name_(std::move(name)) {}
 
   std::string write() {
-    features_.push_back(model_.input());
-    for (std::size_t n = 0; n < model_.modules.size(); ++n) {
-      module_ = &model_.modules[n];
+    check();
+    if (int8_) used_ = Int8Rounder(original_).round();
+    features_.push_back(used_.model.input());
+    for (std::size_t n = 0; n < used_.model.modules.size(); ++n) {
+      module_ = &used_.model.modules[n];
       features_.push_back(features_.back());
       std::visit([&](const auto& part) { add(part, std::to_string(n)); }, module_->part);
     }
     add_self_test();
-    return text_.header(name_, model_.input(), model_.output(), comment());
+    return text_.header(name_, used_.model.input(), used_.model.output(), comment());
   }
 
   StaticHeaderReport report() const { return report_; }
@@ -79,18 +74,38 @@ class StaticHeaderWriter {
     throw file_error("module " + module_->name + ": the form for microcontrollers has no " + what);
   }
 
+  /// Throws file_error for what the static form does not have.
+  void check() {
+    for (const Module& module : original_.modules) {
+      module_ = &module;
+      if (const auto* m = std::get_if<RecurrentModule>(&module.part)) {
+        const RecurrentConfig& c = m->config;
+        if (m->cell == CellType::peephole_lstm) refuse("peepholes");
+        if (c.bidirectional) refuse("second direction");
+        if (c.projection > 0) refuse("projection");
+        if (c.layer_norm) refuse("layer norm");
+        if (int8_ && std::max(c.hidden, c.input) > 512) refuse("int8 matrices of more than 512 columns");
+      } else if (const auto* activation = std::get_if<ActivationModule>(&module.part)) {
+        if (activation->activation == Activation::elu || activation->activation == Activation::softplus)
+          refuse(name(activation->activation));
+      } else if (std::holds_alternative<EmbeddingModule>(module.part)) {
+        refuse("embedding");
+      }
+    }
+    for (const auto& [name, tensor] : original_.weights.tensors)
+      if (!std::ranges::all_of(Safetensors::values<float>(name, tensor), [](float v) { return std::isfinite(v); }))
+        throw file_error("tensor " + name + " has values that are not finite in float");
+  }
+
   /// A tensor of this module, as double; empty if it does not exist.
   std::vector<double> values(const std::string& name) const {
     const std::string full = tensor_name(*module_, name);
-    const auto found = model_.weights.tensors.find(full);
-    if (found == model_.weights.tensors.end()) return {};
-    std::vector<double> all = Safetensors::values<double>(full, found->second);
-    if (!std::ranges::all_of(all, [](double v) { return std::isfinite(static_cast<float>(v)); }))
-      throw file_error("tensor " + full + " has values that are not finite in float");
-    return all;
+    const auto found = used_.model.weights.tensors.find(full);
+    if (found == used_.model.weights.tensors.end()) return {};
+    return Safetensors::values<double>(full, found->second);
   }
 
-  /// `inputs` columns of a matrix with G gates of H rows, as braces of the type that LayerTypes chooses.
+  /// A matrix with G gates of H rows, as braces of the type that LayerTypes chooses.
   std::string matrix(const std::string& name, Index G, Index H, Index columns, bool as_int8) const {
     const std::vector<double> w = values(name);
     const auto at = [&](Index u, Index g) { return &w[static_cast<std::size_t>((g * H + u) * columns)]; };
@@ -102,11 +117,8 @@ class StaticHeaderWriter {
                                     [&](Index n) { return braces(G, [&](Index g) { return number(at(u, g)[n]); }); });
                     }) +
              "}";
-    if (columns > 512) refuse("int8 matrix of " + std::to_string(columns) + " columns, the largest number is 512");
-    std::vector<Int8Row> rows;  // of unit u and gate g at u * G + g
-    for (Index u = 0; u < H; ++u)
-      for (Index g = 0; g < G; ++g) rows.push_back(round_to_int8(at(u, g), static_cast<std::size_t>(columns)));
-    const auto row = [&](Index u, Index g) -> const Int8Row& { return rows[static_cast<std::size_t>(u * G + g)]; };
+    const std::vector<Int8Row>& rows = used_.rows.at(tensor_name(*module_, name));
+    const auto row = [&](Index u, Index g) -> const Int8Row& { return rows[static_cast<std::size_t>(g * H + u)]; };
     const auto q = [&](Index u, Index g, Index n) {
       return std::to_string(n < columns ? static_cast<int>(row(u, g).q[static_cast<std::size_t>(n)]) : 0);
     };
@@ -142,10 +154,6 @@ class StaticHeaderWriter {
 
   void add(const RecurrentModule& m, const std::string& n) {
     const RecurrentConfig& c = m.config;
-    if (m.cell == CellType::peephole_lstm) refuse("peepholes");
-    if (c.bidirectional) refuse("second direction");
-    if (c.projection > 0) refuse("projection");
-    if (c.layer_norm) refuse("layer norm");
     const Index H = c.hidden, G = m.cell == CellType::gru ? 3 : 4;
     const auto layer = [&](Index l) {
       const std::string end = "_l" + std::to_string(l);
@@ -183,11 +191,9 @@ class StaticHeaderWriter {
     features_.back() = K;
   }
 
-  void add(const EmbeddingModule&, const std::string&) { refuse("embedding"); }
+  void add(const EmbeddingModule&, const std::string&) {}  // refused by check()
 
   void add(const ActivationModule& m, const std::string& n) {
-    if (m.activation == Activation::elu || m.activation == Activation::softplus)
-      refuse("activation " + std::string(name(m.activation)));
     const char* type = m.activation == Activation::tanh   ? "Tanh"
                        : m.activation == Activation::relu ? "Relu"
                                                           : "Sigmoid";
@@ -204,9 +210,8 @@ class StaticHeaderWriter {
   }
 
   void add_self_test() {
-    const Index C = model_.input(), K = model_.output(), T = std::clamp<Index>(512 / (C + K), 16, 64);
-    const ModelDescription used = int8_ ? with_int8_weights(model_) : model_;
-    const TestRun test = run_on_noise(used, T);
+    const Index C = used_.model.input(), K = used_.model.output(), T = std::clamp<Index>(512 / (C + K), 16, 64);
+    const TestRun test = run_on_noise(used_.model, T);
     double largest = 1;
     for (double y : test.y) largest = std::max(largest, std::abs(y));
     const auto table = [&](const std::vector<double>& all, Index columns) {
@@ -218,7 +223,7 @@ class StaticHeaderWriter {
                         "{.x = " + table(test.x, C) + ",\n.y = " + table(test.y, K) +
                             ",\n.tolerance = " + number(largest * (int8_ ? 1e-3 : 2e-5)) + "}");
     if (!int8_) return;
-    const TestRun before = run_on_noise(model_, 4000), after = run_on_noise(used, 4000);
+    const TestRun before = run_on_noise(original_, 4000), after = run_on_noise(used_.model, 4000);
     double squares = 0, errors = 0;
     for (std::size_t n = 0; n < before.y.size(); ++n) {
       const double difference = after.y[n] - before.y[n];
@@ -230,15 +235,16 @@ class StaticHeaderWriter {
 
   std::vector<std::string> comment() const {
     std::vector<std::string> lines{"A model for microcontrollers, written by `rondo convert`. Do not edit.",
-                                   "Read from: " + model_.format};
-    if (model_.sample_rate > 0) lines.push_back(concat("Sample rate: ", model_.sample_rate, " Hz"));
+                                   "Read from: " + used_.model.format};
+    if (used_.model.sample_rate > 0) lines.push_back(concat("Sample rate: ", used_.model.sample_rate, " Hz"));
     if (int8_)
       lines.push_back(concat("int8 weights change the output by at most ", report_.largest_difference, ", RMS ",
                              std::round(report_.rms_db * 10) / 10, " dB of the output, on noise"));
     return lines;
   }
 
-  const ModelDescription& model_;
+  const ModelDescription& original_;
+  Int8Model used_;  // what the header holds
   const bool int8_;
   const std::string name_;
   const Module* module_ = nullptr;
