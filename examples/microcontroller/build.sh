@@ -7,7 +7,7 @@ set -euo pipefail
 folder=$(cd "${1:?usage: build.sh FOLDER}" && pwd)
 cd "$(dirname "$0")"
 flags=(-mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16 -std=c++20 -O2 -ffreestanding -nostdinc++ -fno-exceptions -fno-rtti
-  -fno-threadsafe-statics -ffunction-sections -fdata-sections -Wall -Wextra -I../../include -I"$folder")
+  -fno-threadsafe-statics -ffunction-sections -fdata-sections -fstack-usage -Wall -Wextra -I../../include -I"$folder")
 arm-none-eabi-g++ "${flags[@]}" main.cpp board_mps2.cpp -o "$folder/firmware.elf" -nostdlib -lgcc \
   -T mps2_an500.ld -Wl,--gc-sections -Wl,-Map="$folder/firmware.map"
 arm-none-eabi-size -A "$folder/firmware.elf" | grep -E '^\.(vectors|text|rodata|data|bss) '

@@ -40,18 +40,18 @@ def run(*words):
     return done.stdout
 
 
-def random_model(path, cell, layers, hidden):
+def random_model(path, cell, layers, hidden, inputs=1, outputs=1):
     """A state dict of an LSTM or a GRU and a linear layer, with random weights, as JSON."""
     rng = random.Random(hidden)
     matrix = lambda rows, cols: [[rng.gauss(0, 0.5) for _ in range(cols)] for _ in range(rows)]
     gates = 3 if cell == "gru" else 4
     weights = {}
     for layer in range(layers):
-        weights[f"rnn.weight_ih_l{layer}"] = matrix(gates * hidden, hidden if layer else 1)
+        weights[f"rnn.weight_ih_l{layer}"] = matrix(gates * hidden, hidden if layer else inputs)
         weights[f"rnn.weight_hh_l{layer}"] = matrix(gates * hidden, hidden)
         for bias in ("ih", "hh"):
             weights[f"rnn.bias_{bias}_l{layer}"] = matrix(1, gates * hidden)[0]
-    weights |= {"fc.weight": matrix(1, hidden), "fc.bias": [0.25]}
+    weights |= {"fc.weight": matrix(outputs, hidden), "fc.bias": matrix(1, outputs)[0]}
     path.write_text(json.dumps(weights))
     return path
 
@@ -64,7 +64,7 @@ def models():
         "guitarml/gru8_ts9_pytorch.json", "guitarml/ts9_gru7_gain10_loss003_TEST.json", "aidax/tw40_blues_deluxe.json",
         "rtneural/lstm.json", "rtneural/gru.json", "rtneural/lstm_torch.json")]
     own = [source / "examples/microcontroller/overdrive.json", random_model(work / "gru2x7.json", "gru", 2, 7),
-           random_model(work / "lstm2x9.json", "lstm", 2, 9)]
+           random_model(work / "lstm2x9.json", "lstm", 2, 9), random_model(work / "lstm5.json", "lstm", 1, 5, 6, 3)]
     return [path for path in real if path.exists()] + own
 
 
@@ -80,9 +80,11 @@ def check_on_this_machine(cxx):
                                              0.15 * math.sin(4 * math.pi * tone * age + 1)) + 0.02 * low)
     samples = array.array("f", samples)
     (work / "x.f32").write_bytes(samples.tobytes())
-    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({len(samples)}, 1), }}".ljust(117) + "\n"
-    (work / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() +
-                                 array.array("d", samples).tobytes())
+    for inputs in (1, 6):  # a model of six inputs takes six samples at once
+        shape = f"({len(samples) // inputs}, {inputs})"
+        header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+        (work / f"x{inputs}.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) +
+                                              header.encode() + array.array("d", samples).tobytes())
 
     includes, calls, cases = "", "", []
     for number, model in enumerate(models()):
@@ -100,7 +102,8 @@ def check_on_this_machine(cxx):
 
     print("| model | weights | largest error | RMS error, dB of the output |\n|---|---|---|---|")
     for model, precision, name in cases:
-        run(rondo, "run", model, "--input", work / "x.npy", "--output", work / "y.npy", "--double")
+        inputs = json.loads(run(rondo, "inspect", model, "--json"))["input"]
+        run(rondo, "run", model, "--input", work / f"x{inputs}.npy", "--output", work / "y.npy", "--double")
         raw = (work / "y.npy").read_bytes()
         wanted = array.array("d", raw[10 + struct.unpack("<H", raw[8:10])[0]:])
         got = array.array("f", (work / f"{name}.f32").read_bytes())
@@ -124,8 +127,8 @@ def check_on_cortex_m7():
         chosen = ["overdrive.json", "gru2x7.json", "lstm2x9.json"]
     if "--all" in sys.argv:
         chosen = list(all_models)
-    print("| model | weights | weights, bytes | code and constants | flash | RAM | instructions per step |\n"
-          "|---|---|---|---|---|---|---|")
+    print("| model | weights | bytes of weights | code | self-test | flash | RAM | stack, at most | instructions per step |\n"
+          "|---|---|---|---|---|---|---|---|---|")
     for name in chosen:
         for precision in ("fp32", "int8"):
             folder = work / f"{name}-{precision}"
@@ -141,11 +144,13 @@ def check_on_cortex_m7():
             for line in (symbols + linked).splitlines():
                 check(not FORBIDDEN.search(line), f"{name}, {precision}: the image has {line.strip()}")
             sections = {section: int(size) for section, size in re.findall(r"^\.(\w+) +(\d+)", out, re.M)}
-            weights = sum(int(size, 16) for size in re.findall(r"^\w+ (\w+) \w \S*kWeights", symbols, re.M))
+            constants = lambda name: sum(int(size, 16) for size in re.findall(rf"^\w+ (\w+) \w \S*{name}", symbols, re.M))
+            weights, test = constants("k(?:Weights|InitialState)"), constants("kSelfTest")
+            stack = sum(int(line.split("\t")[1]) for path in folder.glob("*.su") for line in path.read_text().splitlines())
             flash = sum(size for section, size in sections.items() if section != "bss")
             ticks = int(re.search(r"ticks of 1000 steps: (\d+)", out)[1])
-            print(f"| {name} | {precision} | {weights} | {flash - weights} | {flash} | "
-                  f"{sections['data'] + sections['bss']} | {ticks * 40 / 1000:.0f} |")
+            print(f"| {name} | {precision} | {weights} | {flash - weights - test} | {test} | {flash} | "
+                  f"{sections['data'] + sections['bss']} | {stack} | {ticks * 40 / 1000:.0f} |")
 
 
 check_on_this_machine(sys.argv[6]) if where == "host" else check_on_cortex_m7()

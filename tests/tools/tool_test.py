@@ -117,6 +117,32 @@ with tempfile.TemporaryDirectory() as name:
         write_npy(x, samples, "(200, 1)")
         run(rondo, "run", again, "--input", x, "--output", y)
         check(close(read_npy(y)[1], wanted), f"the converted model {ending} gives the same numbers")
+    # Headers for microcontrollers; tests/embedded compiles some. The skip connection adds the input, y0.
+    for name, namespace, words, text in (("two  words-1.hpp", "two_words_1", (), "StaticLstmWeights<1, 1, 1> "),
+                                         ("8bit.h", "model_8bit", ("--precision", "int8"), "<1, 1, 1, int8_t> ")):
+        said = run(rondo, "convert", model, folder / name, *words)
+        header = (folder / name).read_text()
+        for part in (f"namespace {namespace} {{", "class Model", "kSelfTest = {.x = ", "step(y2, y0)", text,
+                     "{0.5f, -0.25f, 1.0f, 0.75f}"):
+            check(part in header, f"{name} has {part!r}")
+        check("18 parameters" in said and ("RMS" in said) == ("int8" in words), f"convert to a header says {said}")
+    run(rondo, "convert", model, folder / "x.hpp", "--precision", "int4", status=2)
+    check("--precision" in run(rondo, "convert", model, folder / "x.json", "--precision", "int8", status=1),
+          "other files have no precision")
+    both = {f"rnn.{key}_l0{way}": value for way in ("", "_reverse") for key, value in
+            (("weight_ih", [[0.5]] * 4), ("weight_hh", [[0.25]] * 4), ("bias_ih", B), ("bias_hh", B2))}
+    for refused, weights, words in (("second direction", both, ()),
+                                    ("projection", {"r.weight_ih_l0": [[1]] * 8, "r.weight_hh_l0": [[1]] * 8,
+                                                    "r.bias_ih_l0": B * 2, "r.bias_hh_l0": B * 2,
+                                                    "r.weight_hr_l0": [[1, 2]]}, ()),
+                                    ("not finite", {"r.weight_ih_l0": [[1e39]] * 4, "r.weight_hh_l0": [[1]] * 4,
+                                                    "r.bias_ih_l0": B, "r.bias_hh_l0": B2}, ()),
+                                    ("512 columns", {"r.weight_ih_l0": [[0] * 513] * 4, "r.weight_hh_l0": [[1]] * 4,
+                                                     "r.bias_ih_l0": B, "r.bias_hh_l0": B2}, ("--precision", "int8"))):
+        (folder / "refused").write_text(json.dumps(weights))
+        check(refused in run(rondo, "convert", folder / "refused", folder / "none.hpp", *words, status=1), refused)
+        check(not (folder / "none.hpp").exists(), f"{refused}: no file is written")
+
     bench = json.loads(run(rondo, "bench", model, "--json", "--steps", 1000, "--time", 10))
     check(bench["stream"]["worst_us"] >= bench["stream"]["median_us"] > 0 and bench["batch"]["us_per_step"] > 0, "bench")
 
