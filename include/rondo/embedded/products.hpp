@@ -3,6 +3,7 @@
 // int8: the vector is rounded to 16 bits, and a processor with Arm's DSP instructions multiplies two pairs at once.
 #pragma once
 
+#include <rondo/embedded/functions.hpp>
 #include <rondo/embedded/weights.hpp>
 
 #include <stddef.h>

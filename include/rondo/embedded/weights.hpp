@@ -54,6 +54,20 @@ struct LayerWeights {
   float b[H][Cell::kBlocks];  ///< unit, block; the sum of both biases, except for n_h, n_x of the GRU
 };
 
+namespace detail {
+
+/// W of the first layer with int8 weights.
+template <bool kFewInputs, size_t G, size_t H, size_t N>
+struct InputMatrix {
+  using Type = Int8Matrix<G, H, N>;
+};
+template <size_t G, size_t H, size_t N>
+struct InputMatrix<true, G, H, N> {
+  using Type = Fp32Matrix<G, H, N>;
+};
+
+}  // namespace detail
+
 /// Chooses the matrices of layers by the type of the weights. W of the first layer stays fp32 up to four inputs, where
 /// int8 with its scale and padding would save little.
 template <class Cell, size_t C, size_t H, class Weight>
@@ -61,22 +75,17 @@ struct LayerTypes;
 /// fp32
 template <class Cell, size_t C, size_t H>
 struct LayerTypes<Cell, C, H, float> {
-  using First = LayerWeights<Cell, H, Fp32Matrix<Cell::kGates, H, C>, Fp32Matrix<Cell::kGates, H, H>>;  ///< layer 0
-  using Next = LayerWeights<Cell, H, Fp32Matrix<Cell::kGates, H, H>, Fp32Matrix<Cell::kGates, H, H>>;   ///< others
+  using Matrix = Fp32Matrix<Cell::kGates, H, H>;                                ///< R, and W of the other layers
+  using First = LayerWeights<Cell, H, Fp32Matrix<Cell::kGates, H, C>, Matrix>;  ///< layer 0
+  using Next = LayerWeights<Cell, H, Matrix, Matrix>;                           ///< others
 };
 /// int8
 template <class Cell, size_t C, size_t H>
 struct LayerTypes<Cell, C, H, int8_t> {
-  template <bool kSmall, size_t N>
-  struct Input {
-    using Matrix = Int8Matrix<Cell::kGates, H, N>;  ///< of many inputs
-  };
-  template <size_t N>
-  struct Input<true, N> {
-    using Matrix = Fp32Matrix<Cell::kGates, H, N>;  ///< of few inputs
-  };
-  using First = LayerWeights<Cell, H, typename Input<C <= 4, C>::Matrix, Int8Matrix<Cell::kGates, H, H>>;  ///< layer 0
-  using Next = LayerWeights<Cell, H, Int8Matrix<Cell::kGates, H, H>, Int8Matrix<Cell::kGates, H, H>>;      ///< others
+  using Matrix = Int8Matrix<Cell::kGates, H, H>;                                   ///< R, and W of the others
+  using Input = typename detail::InputMatrix<(C <= 4), Cell::kGates, H, C>::Type;  ///< W of layer 0
+  using First = LayerWeights<Cell, H, Input, Matrix>;                              ///< layer 0
+  using Next = LayerWeights<Cell, H, Matrix, Matrix>;                              ///< others
 };
 
 /// Layers of one network: the first, and `rest` where L > 1.

@@ -134,7 +134,8 @@ class StaticHeaderText {
 
  private:
   void add_constant(const std::string& type, const std::string& name, const std::string& values) {
-    constants_ += "\ninline constexpr rondo::embedded::" + type + " " + name + " = " + with_line_breaks(values) + ";\n";
+    constants_ +=
+        "\ninline constexpr rondo::embedded::" + type + " " + name + " =\n  " + with_line_breaks(values) + ";\n";
   }
 
   std::string constants_, parts_, steps_, resets_, last_type_;
