@@ -122,6 +122,12 @@ def check_on_cortex_m7():
             print(f"{tool} is not installed (Debian: gcc-arm-none-eabi qemu-system-arm)")
             sys.exit(77)
     all_models = {path.name: path for path in models()}
+    run(rondo, "convert", all_models["overdrive.json"], work / "weights.hpp", "--precision", "int8")
+    for core in ("-mcpu=cortex-m0plus", "-mcpu=cortex-m4 -mfpu=fpv4-sp-d16", "-mcpu=cortex-m33 -mfpu=fpv5-sp-d16"):
+        run("arm-none-eabi-g++", *core.split(), "-mthumb", "-mfloat-abi=" + ("hard" if "fpu" in core else "soft"),
+            "-std=c++20", "-O2", "-ffreestanding", "-nostdinc++", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra",
+            "-Werror", f"-I{source}/include", f"-I{work}", "-c", source / "examples/microcontroller/main.cpp", "-o",
+            work / "other.o")
     chosen = [name for name in ("boss-1x16.nam", "tw40_blues_deluxe.json", "gru8_ts9_pytorch.json") if name in all_models]
     if len(chosen) < 3:
         chosen = ["overdrive.json", "gru2x7.json", "lstm2x9.json"]
@@ -149,6 +155,8 @@ def check_on_cortex_m7():
             stack = sum(int(line.split("\t")[1]) for path in folder.glob("*.su") for line in path.read_text().splitlines())
             flash = sum(size for section, size in sections.items() if section != "bss")
             ticks = int(re.search(r"ticks of 1000 steps: (\d+)", out)[1])
+            check(flash - weights - test < 6000, f"{name}, {precision}: {flash - weights - test} bytes of code")
+            check(0 < ticks * 40 / 1000 < 2 * weights + 500 or precision == "int8", f"{name}: {ticks} ticks")
             print(f"| {name} | {precision} | {weights} | {flash - weights - test} | {test} | {flash} | "
                   f"{sections['data'] + sections['bss']} | {stack} | {ticks * 40 / 1000:.0f} |")
 

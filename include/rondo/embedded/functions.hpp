@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tanh and sigmoid without libm, as fractions: the cells combine fractions, and divide once where they would divide
-// three times. A Cortex-M7 divides in 14 cycles and multiplies in one.
+// tanh and sigmoid without libm, as fractions: the cells combine fractions, and divide twice where they would divide
+// five times. A Cortex-M7 needs more than ten cycles for a division.
 #pragma once
 
 #include <rondo/version.hpp>

@@ -34,21 +34,6 @@ struct StaticHeaderReport {
 
 namespace detail {
 
-/// Inputs and outputs (row-major, T x C and T x K) of a model, computed in double from its initial state.
-struct TestRun {
-  std::vector<double> x, y;
-};
-
-/// Runs `model` on noise.
-inline TestRun run_on_noise(const ModelDescription& model, Index steps) {
-  const Sequence<double> x = test_noise(model.input(), steps, 2);
-  const InferenceModel<double> network(model);
-  InferenceModel<double>::Workspace work;
-  auto state = network.initial_state(1);
-  const Sequence<double>& y = network.forward(x, state, work);
-  return {{x.data(), x.data() + x.features() * steps}, {y.data(), y.data() + y.features() * steps}};
-}
-
 class StaticHeaderWriter {
  public:
   StaticHeaderWriter(const ModelDescription& model, StaticPrecision precision, std::string name)
@@ -56,7 +41,7 @@ class StaticHeaderWriter {
 
   std::string write() {
     check();
-    if (int8_) used_ = Int8Rounder(original_).round();
+    if (int8_) used_ = rounded_to_int8(original_);
     features_.push_back(used_.model.input());
     for (std::size_t n = 0; n < used_.model.modules.size(); ++n) {
       module_ = &used_.model.modules[n];
@@ -211,7 +196,7 @@ class StaticHeaderWriter {
 
   void add_self_test() {
     const Index C = used_.model.input(), K = used_.model.output(), T = std::clamp<Index>(512 / (C + K), 16, 64);
-    const TestRun test = run_on_noise(used_.model, T);
+    const TestRun test = run_on_noise(used_.model, T, 2);
     double largest = 1;
     for (double y : test.y) largest = std::max(largest, std::abs(y));
     const auto table = [&](const std::vector<double>& all, Index columns) {
@@ -223,14 +208,8 @@ class StaticHeaderWriter {
                         "{.x = " + table(test.x, C) + ",\n.y = " + table(test.y, K) +
                             ",\n.tolerance = " + number(largest * (int8_ ? 1e-3 : 2e-5)) + "}");
     if (!int8_) return;
-    const TestRun before = run_on_noise(original_, 4000), after = run_on_noise(used_.model, 4000);
-    double squares = 0, errors = 0;
-    for (std::size_t n = 0; n < before.y.size(); ++n) {
-      const double difference = after.y[n] - before.y[n];
-      report_.largest_difference = std::max(report_.largest_difference, std::abs(difference));
-      squares += before.y[n] * before.y[n], errors += difference * difference;
-    }
-    report_.rms_db = 10 * std::log10((errors + 1e-300) / (squares + 1e-300));
+    const RunDifference difference(run_on_noise(original_, 4000, 2), run_on_noise(used_.model, 4000, 2));
+    report_ = {difference.largest, 10 * std::log10(difference.relative_square)};
   }
 
   std::vector<std::string> comment() const {
