@@ -122,7 +122,7 @@ with tempfile.TemporaryDirectory() as name:
                                          ("8bit.h", "model_8bit", ("--precision", "int8"), "<1, 1, 1, int8_t> ")):
         said = run(rondo, "convert", model, folder / name, *words)
         header = (folder / name).read_text()
-        for part in (f"namespace {namespace} {{", "class Model", "kSelfTest = {.x = ", "step(y2, y0)", text,
+        for part in (f"namespace {namespace} {{", "class Model", "kSelfTest =\n  {.x = ", "step(y2, y0)", text,
                      "{0.5f, -0.25f, 1.0f, 0.75f}"):
             check(part in header, f"{name} has {part!r}")
         check("18 parameters" in said and ("RMS" in said) == ("int8" in words), f"convert to a header says {said}")

@@ -223,7 +223,7 @@ inline Int8Model rounded_to_int8(const ModelDescription& model) {
   for (double ridge : {1e-3, 1e-2, 1e-1, 1e3}) {
     Int8Model rounded = Int8Rounder(model, ridge).round();
     const double error = RunDifference(before, run_on_noise(rounded.model, 3000, 3)).relative_square;
-    if (best && error >= least) continue;
+    if (best && !(error < least)) continue;
     least = error, best = std::move(rounded);
   }
   return *std::move(best);
