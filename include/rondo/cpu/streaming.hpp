@@ -65,12 +65,14 @@ class StreamLayer {
   /// if a linear layer is fused, its outputs are in y and nothing is returned. `next`: the layer paired with this one.
   StreamRows<Scalar> run(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
 
+  /// As run, for a layer with a kernel for blocks of steps.
+  StreamRows<Scalar> run_form(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
+
  private:
   void pack(const RecurrentWeights<const Scalar>& w);
   void pack_step(const RecurrentWeights<const Scalar>& w, Index padded);
   void prepare_plain(const RecurrentWeights<const Scalar>& w);
   const StreamData& data();  ///< of the kernel; valid as long as this object is not moved
-  StreamRows<Scalar> run_form(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
   void step_packed(const Scalar* x, Scalar* y);
   void step_plain(const Scalar* x, Index x_step, Scalar* y);
 
@@ -127,6 +129,7 @@ class StreamStack {
   std::vector<StreamLayer<Cell, Scalar>> layers_;
   std::vector<bool> pairs_;    // whether a layer runs together with the next
   StreamLinear<Scalar> head_;  // without outputs: no head
+  bool one_kernel_ = false;    // whether all is one kernel
   bool fused_ = false;         // whether the last layer computes the head
   Buffer<Scalar> y_;           // B * outputs()
 };

@@ -3,10 +3,9 @@
 // units at a time; each unit of h is broadcast from memory. Registers of units are visited back and forth, so that each
 // step begins with the weights that the last one left in cache. Sums have one order, whichever the order of the units.
 
-/// sum[q] of one register of units: adds R h for the gates of a cell. A function of its own, since the constants of the
-/// nonlinearities would take the registers of the sums.
+/// sum[q] of one register of units: adds R h for the gates of a cell.
 template <class Cell>
-[[gnu::noinline]] inline void stream_broadcast_products(const float* weights, const float* h, long units,
+[[gnu::always_inline]] inline void stream_broadcast_products(const float* weights, const float* h, long units,
                                                         Vector (&sum)[4]) {
   constexpr int kChains = kLanes == 8 ? 2 : 4, G = Cell::kGates;
   Vector part[G][kChains];
@@ -34,8 +33,9 @@ template <class Cell>
 
 template <class Cell, class Tanh>
 struct StreamBroadcast {
-  /// Units [unit, unit + kLanes) of one row.
-  [[gnu::always_inline]] static void units(const StreamData& s, const StreamBlock& block, const Tanh& tanh, long unit,
+  /// Units [unit, unit + kLanes) of one row. Not inline: the constants of the nonlinearities would take registers of the
+  /// sums.
+  [[gnu::noinline]] static void units(const StreamData& s, const StreamBlock& block, const Tanh& tanh, long unit,
                                            long row, const float* before, float* after, float* state) {
     const float *const z = block.z + row * s.z_step + unit * 4, *const last = s.last_column + unit * 4;
     const Vector x = broadcast_input(block.x[row * block.x_step]);

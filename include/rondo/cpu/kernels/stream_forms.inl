@@ -22,7 +22,7 @@ struct StreamSizes {
 };
 
 using RotatedSizes = std::conditional_t<kLanes == 16, StreamSizes<12, 16, 20, 24, 32, 40>,
-                                        std::conditional_t<kLanes == 8, StreamSizes<8, 12, 16>, StreamSizes<4, 8>>>;
+                                        std::conditional_t<kLanes == 8, StreamSizes<8, 12, 16, 20>, StreamSizes<4, 8>>>;
 
 template <class Cell>
 StreamForm stream_form(long hidden, bool fast) {

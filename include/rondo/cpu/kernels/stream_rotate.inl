@@ -164,8 +164,7 @@ struct StreamRotation {
 
   /// All voices. One voice keeps its state in registers; several take each step together, and the processor overlaps
   /// their chains.
-  static void run(const StreamData& data, long steps, const float* x, long x_step, const float* z, float* y) {
-    const StreamData s = data;
+  static void run(const StreamData& s, long steps, const float* x, long x_step, const float* z, float* y) {
     const StreamBlock block{steps, x, x_step, z, y};
     const Tanh tanh;
     const long at_once = s.voices == 1 ? steps : 1;
