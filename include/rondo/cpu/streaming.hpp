@@ -52,8 +52,9 @@ class StreamLayer {
 
   /// Fuses a linear layer with one output, whose results `run` then returns. False if this layer cannot.
   bool fuse(MatrixView<const Scalar> W, MatrixView<const Scalar> b);
-  /// Makes this and `next` run together: `next` takes its inputs from this layer's registers. False if they cannot.
-  bool pair_with(StreamLayer& next);
+  /// Makes this layer, of weights `w`, run together with the layer before it, whose registers are its inputs. False if
+  /// they cannot.
+  bool pair_with(const StreamLayer& before, const RecurrentWeights<const Scalar>& w);
 
   Index scratch_per_row() const;  ///< values of the buffers of one row
   void reserve(Index rows);       ///< allocates buffers for that many rows

@@ -9,6 +9,7 @@
 #include <rondo/cpu/streaming_pack.inl>
 
 #include <algorithm>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -163,6 +164,10 @@ void StreamLayer<Cell, Scalar>::step_plain(const Scalar* x, Index x_step, Scalar
 template <class Cell, class Scalar>
 void StreamStack<Cell, Scalar>::add(const RecurrentWeights<const Scalar>& w, const PassOptions& options) {
   layers_.emplace_back(w, options, options_, layers_.empty());
+  const std::size_t last = layers_.size() - 1;
+  pairs_.push_back(false);
+  const bool free = last > 0 && (last == 1 || !pairs_[last - 2]);  // the layer before is not the second of a pair
+  if (free) pairs_[last - 1] = layers_[last].pair_with(layers_[last - 1], w);
   outputs_ = w.shape.output;
 }
 
@@ -180,9 +185,6 @@ void StreamStack<Cell, Scalar>::allocate() {
   Index largest = 1;
   for (const auto& layer : layers_) largest = std::max(largest, layer.scratch_per_row());
   block_ = std::clamp<Index>(kValues / (largest * options_.voices), 1, kMaxSteps);
-  pairs_.assign(layers_.size(), false);
-  for (std::size_t l = 0; l + 1 < layers_.size(); ++l)
-    if (layers_[l].pair_with(layers_[l + 1])) pairs_[l++] = true;
   for (auto& layer : layers_) layer.reserve(block_ * options_.voices);
   y_.resize(options_.voices * outputs_);
   one_kernel_ = fused_ && layers_.size() == 1;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 namespace rondo::inline RONDO_ABI::detail {
 
@@ -130,8 +131,30 @@ bool StreamLayer<Cell, Scalar>::fuse([[maybe_unused]] MatrixView<const Scalar> W
 }
 
 template <class Cell, class Scalar>
-bool StreamLayer<Cell, Scalar>::pair_with(StreamLayer&) {
-  return false;
+bool StreamLayer<Cell, Scalar>::pair_with([[maybe_unused]] const StreamLayer& before,
+                                          [[maybe_unused]] const RecurrentWeights<const Scalar>& w) {
+  if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked) {
+    const StreamLayout& layout = form_.layout;
+    if (!form_.run_pair || before.form_.run_pair != form_.run_pair || before.shape_.hidden != shape_.input ||
+        voices_ != 1)
+      return false;
+    const Index rows = layout.vectors() * layout.lanes, products = layout.units * rows;
+    Buffer<float> both(2 * products);
+    std::fill(both.begin(), both.end(), 0.0f);
+    std::copy_n(weights_.data(), products, both.data() + products);
+    for_each_stream_row<Cell>(layout, shape_.hidden, [&](long v, long lane, long block, long unit, float factor) {
+      const int gate = gate_of_block<Cell>(static_cast<int>(block));
+      for (long k = 0; k < layout.units; ++k) {
+        const long from = layout.column(k, lane);
+        if (gate >= 0 && from >= 0 && from < shape_.input)
+          both.data()[k * rows + v * layout.lanes + lane] = factor * w.W(gate * shape_.hidden + unit, from);
+      }
+    });
+    std::swap(weights_, both);
+    return true;
+  } else {
+    return false;
+  }
 }
 
 }  // namespace rondo::inline RONDO_ABI::detail

@@ -12,6 +12,7 @@
 #include <rondo/cpu/kernels/stream_functions.inl>
 #include <rondo/cpu/kernels/stream_cells.inl>
 #include <rondo/cpu/kernels/stream_rotate.inl>
+#include <rondo/cpu/kernels/stream_pair.inl>
 #include <rondo/cpu/kernels/stream_broadcast.inl>
 #include <rondo/cpu/kernels/stream_project.inl>
 #include <rondo/cpu/kernels/stream_forms.inl>

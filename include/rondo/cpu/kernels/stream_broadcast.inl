@@ -6,7 +6,7 @@
 /// sum[q] of one register of units: adds R h for the gates of a cell.
 template <class Cell>
 [[gnu::always_inline]] inline void stream_broadcast_products(const float* weights, const float* h, long units,
-                                                        Vector (&sum)[4]) {
+                                                             Vector (&sum)[4]) {
   constexpr int kChains = kLanes == 8 ? 2 : 4, G = Cell::kGates;
   Vector part[G][kChains];
 #pragma GCC unroll 4
@@ -33,10 +33,10 @@ template <class Cell>
 
 template <class Cell, class Tanh>
 struct StreamBroadcast {
-  /// Units [unit, unit + kLanes) of one row. Not inline: the constants of the nonlinearities would take registers of the
-  /// sums.
+  /// Units [unit, unit + kLanes) of one row. Not inline: the constants of the nonlinearities would take registers of
+  /// the sums.
   [[gnu::noinline]] static void units(const StreamData& s, const StreamBlock& block, const Tanh& tanh, long unit,
-                                           long row, const float* before, float* after, float* state) {
+                                      long row, const float* before, float* after, float* state) {
     const float *const z = block.z + row * s.z_step + unit * 4, *const last = s.last_column + unit * 4;
     const Vector x = broadcast_input(block.x[row * block.x_step]);
     Vector sum[4];
