@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI {
@@ -37,6 +38,7 @@ class StreamingModel {
     require_shape(voices() >= 1, "StreamingModel: ", voices(), " voices, wanted at least 1");
     for (std::size_t n = 0; n < model.modules.size(); ++n) {
       const Module& module = model.modules[n];
+      head_ = find_head(model, n);
       std::visit([&](const auto& part) { add(model, module, part); }, module.part);
     }
     block_ = std::max<Index>(1, kBlockRows / voices());
@@ -94,10 +96,10 @@ class StreamingModel {
 
   template <class Cell>
   struct RecurrentRunner final : Runner {
-    RecurrentRunner(const Recurrent<Cell, Scalar>& from, const StreamingOptions& options)
-        : Runner(from.output()),
-          network(from, options),
-          initial(from.initial_state(options.voices)),
+    RecurrentRunner(const Recurrent<Cell, Scalar>& from, StreamingRecurrent<Cell, Scalar> stream)
+        : Runner(stream.output()),
+          network(std::move(stream)),
+          initial(from.initial_state(network.voices())),
           inputs(static_cast<std::size_t>(from.input())) {}
     const Scalar* run(Index rows, std::span<const Scalar* const> points) override {
       const auto n = static_cast<std::size_t>(rows);
@@ -109,6 +111,12 @@ class StreamingModel {
     StreamingRecurrent<Cell, Scalar> network;
     RecurrentState<Scalar> initial;
     std::size_t inputs;
+  };
+
+  /// A linear layer that the module before it has computed.
+  struct FusedRunner final : Runner {
+    FusedRunner() : Runner(0) {}
+    const Scalar* run(Index, std::span<const Scalar* const> points) override { return points.back(); }
   };
 
   struct LinearRunner final : Runner {
@@ -136,15 +144,34 @@ class StreamingModel {
     std::size_t from;
   };
 
+  /// The linear module after recurrent module n if nothing else reads the outputs of the latter, else null.
+  static const Module* find_head(const ModelDescription& model, std::size_t n) {
+    if (!std::holds_alternative<RecurrentModule>(model.modules[n].part) || n + 1 == model.modules.size() ||
+        !std::holds_alternative<LinearModule>(model.modules[n + 1].part))
+      return nullptr;
+    const bool read = std::ranges::any_of(model.modules, [&](const Module& module) {
+      const auto* skip = std::get_if<SkipModule>(&module.part);
+      return skip != nullptr && skip->from == n + 1;
+    });
+    return read ? nullptr : &model.modules[n + 1];
+  }
+
   void add(const ModelDescription& model, const Module& module, const RecurrentModule& part) {
     features_ = part.config.output();
     detail::with_network<Scalar>(model, module, [&]<class Cell>(const Recurrent<Cell, Scalar>& network) {
-      modules_.push_back(std::make_unique<RecurrentRunner<Cell>>(network, options_));
+      using Stream = StreamingRecurrent<Cell, Scalar>;
+      fused_ = head_ != nullptr;
+      modules_.push_back(std::make_unique<RecurrentRunner<Cell>>(
+          network,
+          fused_ ? Stream(network, detail::make_linear<Scalar>(model, *head_), options_) : Stream(network, options_)));
     });
   }
   void add(const ModelDescription& model, const Module& module, const LinearModule& part) {
     features_ = part.config.output;
-    modules_.push_back(std::make_unique<LinearRunner>(detail::make_linear<Scalar>(model, module)));
+    if (std::exchange(fused_, false))
+      modules_.push_back(std::make_unique<FusedRunner>());
+    else
+      modules_.push_back(std::make_unique<LinearRunner>(detail::make_linear<Scalar>(model, module)));
   }
   void add(const ModelDescription&, const Module&, const EmbeddingModule&) {}  // refused by the constructor
   void add(const ModelDescription&, const Module&, const ActivationModule& part) {
@@ -181,6 +208,8 @@ class StreamingModel {
   StreamingOptions options_;
   std::vector<std::unique_ptr<Runner>> modules_;
   std::vector<Scalar> y_;              // B * K
+  const Module* head_ = nullptr;       // in the constructor: the linear module that the next one may compute
+  bool fused_ = false;                 // and whether the last one did
   std::vector<const Scalar*> points_;  // input of the model, then output of each module
 };
 
