@@ -71,22 +71,28 @@ struct StreamRotation {
       return (sum[v][0] + sum[v][1]) + (sum[v][2] + sum[v][3]);
   }
 
-  /// Cell update of a family from its rows.
+  struct Gates {
+    Vector linear[kVectors], nonlinear[kVectors];
+  };
+
+  /// The nonlinearity of register v of the rows.
+  template <int v>
+  [[gnu::always_inline]] static void apply(const Tanh& tanh, const Sums& sum, Gates& gates) {
+    gates.linear[v] = total<v>(sum);
+    if constexpr (StreamCell<Cell>::kHasFunction[kLayout.block(v, 0)]) gates.nonlinear[v] = tanh(gates.linear[v]);
+  }
+
+  /// Cell update of a family.
   template <int kFamily>
-  [[gnu::always_inline]] static void finish(const Tanh& tanh, const Sums& sum, Vector& c, Vector& h) {
-    Vector z[4];
+  [[gnu::always_inline]] static void update(const Tanh& tanh, const Gates& gates, Vector& c, Vector& h) {
     constexpr int kParts = kFamily < kFull ? 1 : kSplit;
-    unroll<4 / kParts>([&](auto i) __attribute__((always_inline)) {
-      const Vector linear = total<4 * kFamily + i>(sum);
-      Vector nonlinear;
-      if constexpr (StreamCell<Cell>::kHasFunction[i * kParts]) nonlinear = tanh(linear);
-      unroll<kParts>([&](auto part) __attribute__((always_inline)) {
-        constexpr int q = i * kParts + part;
-        if constexpr (StreamCell<Cell>::kHasFunction[q])
-          z[q] = repeat_part<kParts, part>(nonlinear);
-        else
-          z[q] = repeat_part<kParts, part>(linear);
-      });
+    Vector z[4];
+    unroll<4>([&](auto q) __attribute__((always_inline)) {
+      constexpr int v = 4 * kFamily + q / kParts;
+      if constexpr (StreamCell<Cell>::kHasFunction[q])
+        z[q] = repeat_part<kParts, q % kParts>(gates.nonlinear[v]);
+      else
+        z[q] = repeat_part<kParts, q % kParts>(gates.linear[v]);
     });
     StreamCell<Cell>::update(tanh, z, c, h);
   }
@@ -95,47 +101,37 @@ struct StreamRotation {
                                           State& h, State& c) {
     Sums sum;
     start(s, block, row, sum);
-    const State& before = h;
-    Vector after[kFamilies];
-    // The family whose state is complete last is multiplied last.
-    if constexpr (kFamilies == 1) {
-      if constexpr (kChains == 4) {  // the output gate is needed last
-        const auto all = [&](auto first, auto count) __attribute__((always_inline)) {
-          add_family<0, first, count, true>(s.weights, h[0], sum);
-        };
-        all(std::integral_constant<int, 0>{}, std::integral_constant<int, 3>{});
-        all(std::integral_constant<int, 3>{}, std::integral_constant<int, 1>{});
-      } else {
-        add_family<0, 0, kVectors, true>(s.weights, h[0], sum);
-      }
-      after[0] = h[0];
-      finish<0>(tanh, sum, c[0], after[0]);
+    Gates gates;
+    const auto apply_rows = [&](auto first, auto count) __attribute__((always_inline)) {
+      unroll<count>([&](auto i) __attribute__((always_inline)) { apply<first + i>(tanh, sum, gates); });
+    };
+    if constexpr (kChains == 4) {  // the output gate is needed last
+      add_family<0, 0, 3, true>(s.weights, h[0], sum);
+      add_family<0, 3, 1, true>(s.weights, h[0], sum);
+    } else if constexpr (kFamilies == 1) {
+      add_family<0, 0, kVectors, true>(s.weights, h[0], sum);
+    } else if constexpr (kAllRows) {
+      // The remainder is complete first. Rotations are computed again for each family, or they would fill the
+      // registers.
+      if constexpr (kRest > 0) add_family<kFull, 0, kVectors, true>(s.weights, opaque(h[kFull]), sum);
+      unroll<kFull>([&](auto family) __attribute__((always_inline)) {
+        add_family<family, 0, kVectors, kRest == 0 && family == 0>(s.weights, opaque(h[family]), sum);
+      });
     } else {
-      constexpr int kLast = kFull - 1;
-      if constexpr (kAllRows) {
-        if constexpr (kRest > 0) add_family<kFull, 0, kVectors, true>(s.weights, opaque(before[kFull]), sum);
-        unroll<kFull - 1>([&](auto family) __attribute__((always_inline)) {
-          add_family<family, 0, kVectors, kRest == 0 && family == 0>(s.weights, opaque(before[family]), sum);
+      unroll<kFamilies>([&](auto rows) __attribute__((always_inline)) {
+        constexpr int kFirst = 4 * rows, kCount = rows < kFull ? 4 : 4 / kSplit;
+        if constexpr (kRest > 0) add_family<kFull, kFirst, kCount, true>(s.weights, opaque(h[kFull]), sum);
+        unroll<kFull>([&](auto family) __attribute__((always_inline)) {
+          add_family<family, kFirst, kCount, kRest == 0 && family == 0>(s.weights, opaque(h[family]), sum);
         });
-      }
-      const auto finish_family = [&](auto family) __attribute__((always_inline)) {
-        constexpr int kFirst = 4 * family, kCount = family < kFull ? 4 : 4 / kSplit;
-        if constexpr (kAllRows) {
-          constexpr bool kStarts = kRest == 0 && kFull == 1;
-          add_family<kLast, kFirst, kCount, kStarts>(s.weights, opaque(before[kLast]), sum);
-        } else {
-          if constexpr (kRest > 0) add_family<kFull, kFirst, kCount, true>(s.weights, opaque(before[kFull]), sum);
-          unroll<kFull>([&](auto other) __attribute__((always_inline)) {
-            add_family<other, kFirst, kCount, kRest == 0 && other == 0>(s.weights, opaque(before[other]), sum);
-          });
-        }
-        after[family] = before[family];
-        finish<family>(tanh, sum, c[family], after[family]);
-      };
-      if constexpr (kRest > 0) finish_family(std::integral_constant<int, kFull>{});
-      unroll<kFull>(finish_family);
+        apply_rows(std::integral_constant<int, kFirst>{}, std::integral_constant<int, kCount>{});
+      });
     }
-    unroll<kFamilies>([&](auto family) __attribute__((always_inline)) { h[family] = after[family]; });
+    // All nonlinearities together: a processor's window of instructions is shorter than two of them.
+    if constexpr (kAllRows || kFamilies == 1)
+      apply_rows(std::integral_constant<int, 0>{}, std::integral_constant<int, kVectors>{});
+    unroll<kFamilies>([&](auto family)
+                          __attribute__((always_inline)) { update<family>(tanh, gates, c[family], h[family]); });
     if (s.out != nullptr)
       unroll<kFamilies>([&](auto family) __attribute__((always_inline)) {
         store(s.out + row * s.out_step + family * kLanes, h[family]);
