@@ -200,6 +200,7 @@ struct CellKernels {
 /// would wait for narrow stores.
 struct StreamData {
   long voices, units;        // B, H padded
+  long inputs;               // C
   const float* weights;      // N registers for each of the products
   long z_step;               // of StreamBlock::z; 0: no other inputs, z is the bias
   const float* last_column;  // N registers: weights of the last input
@@ -233,11 +234,13 @@ struct StreamProjection {
   bool bounded;  // whether x is finite: the output of another layer
 };
 
+using StreamRun = void (*)(const StreamData&, long steps, const float* x, long x_step, const float* z, float* y);
+
 /// A kernel for layers of one size, and the order that it expects.
 struct StreamForm {
   StreamLayout layout;
   void (*project)(const StreamProjection&);
-  void (*run)(const StreamData&, long steps, const float* x, long x_step, const float* z, float* y);
+  StreamRun run;
   /// Two layers of the same size, the second at the step before that of the first; null: not supported. The second's
   /// inputs are the first's h: its `weights` begin with as many products for them, and bias is its z.
   void (*run_pair)(const StreamData& first, const StreamData& second, long steps, const float* x, long x_step,
@@ -254,6 +257,9 @@ struct StreamKernels {
   void (*step)(const StreamStep&);  // for layers with a projection
   /// The kernel for a layer of H hidden units.
   StreamForm (*form)(long hidden, bool fast);
+  /// The kernel for many voices, whose lanes are voices; `width` of them fill a register. Its weights are, for each
+  /// unit, four values of the bias, of each input and of each unit of h.
+  StreamRun (*many_voices)(long voices, bool fast, long& width);
 };
 
 /// y = b + W x; each row of W is followed by its bias.

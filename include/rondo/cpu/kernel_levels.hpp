@@ -73,11 +73,16 @@ inline constexpr int kTileColumns = 6;  // 31 of 32 registers: 4 x 6 accumulator
 using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
-/// As kStreamKernels; layers of at most 8 units use 32-byte registers, which they fill.
+/// As kStreamKernels; layers of at most 8 units, and at most 8 voices, use 32-byte registers, which they fill.
 template <class Cell>
 inline constexpr StreamKernels kMixedStreamKernels{
-    kLanes, pack_gates<Fp32, Cell::kGates>, stream_step<Cell>, [](long hidden, bool fast) {
+    kLanes, pack_gates<Fp32, Cell::kGates>, stream_step<Cell>,
+    [](long hidden, bool fast) {
       return hidden <= avx2::kLanes ? avx2::stream_form<Cell>(hidden, fast) : stream_form<Cell>(hidden, fast);
+    },
+    [](long voices, bool fast, long& width) {
+      width = voices <= avx2::kLanes ? avx2::kLanes : kLanes;
+      return voices <= avx2::kLanes ? avx2::stream_voices<Cell>(fast) : stream_voices<Cell>(fast);
     }};
 }  // namespace avx512
 #if defined(__clang__)

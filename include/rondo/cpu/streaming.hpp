@@ -70,6 +70,8 @@ class StreamLayer {
   StreamRows<Scalar> run_form(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
 
  private:
+  bool choose_many_voices(bool fast);  ///< whether a kernel whose lanes are voices is used
+  void pack_many_voices(const RecurrentWeights<const Scalar>& w);
   void pack(const RecurrentWeights<const Scalar>& w);
   void pack_step(const RecurrentWeights<const Scalar>& w, Index padded);
   void prepare_plain(const RecurrentWeights<const Scalar>& w);
@@ -83,6 +85,7 @@ class StreamLayer {
   bool first_;
   const StreamKernels* kernels_ = nullptr;  // null: the plain pass is used
   StreamForm form_{};                       // without `run`: a kernel for one step
+  Index width_ = 0;                         // voices of a register of a kernel whose lanes are voices; else 0
   StreamData data_{};
   bool reverse_ = false;
   Index state_step_ = 0;

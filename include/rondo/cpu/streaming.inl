@@ -45,14 +45,15 @@ void StreamLinear<Scalar>::run(Index rows, StreamRows<Scalar> x, Scalar* y) cons
 template <class Cell, class Scalar>
 Index StreamLayer<Cell, Scalar>::scratch_per_row() const {
   if (!form_.run) return shape_.output;
+  if (width_ > 0) return shape_.hidden;
   const Index projected = shape_.input > 1 ? form_.layout.vectors() * form_.layout.lanes : 0;
   return projected + form_.layout.families() * form_.layout.lanes;
 }
 
 template <class Cell, class Scalar>
 void StreamLayer<Cell, Scalar>::reserve(Index rows) {
-  out_.resize(rows * (form_.run ? form_.layout.families() * form_.layout.lanes : shape_.output));
-  if (form_.run && shape_.input > 1) z_.resize(rows * form_.layout.vectors() * form_.layout.lanes);
+  out_.resize(rows * (form_.run && width_ == 0 ? form_.layout.families() * form_.layout.lanes : shape_.output));
+  if (form_.run && width_ == 0 && shape_.input > 1) z_.resize(rows * form_.layout.vectors() * form_.layout.lanes);
 }
 
 template <class Cell, class Scalar>
@@ -66,6 +67,14 @@ void StreamLayer<Cell, Scalar>::set_state(Index voice, const Scalar* h, const Sc
   if (!form_.run) {
     std::copy_n(h, shape_.output, h_.data() + voice * shape_.output);
     if constexpr (Cell::kHasC) std::copy_n(c, shape_.hidden, c_.data() + voice * shape_.hidden);
+    return;
+  }
+  if (width_ > 0) {
+    const Index H = shape_.hidden, current = reverse_ ? H * state_step_ : 0;
+    for (Index unit = 0; unit < H; ++unit) {
+      h_.data()[current + unit * state_step_ + voice] = h[unit];
+      if constexpr (Cell::kHasC) c_.data()[unit * state_step_ + voice] = c[unit];
+    }
     return;
   }
   Scalar *const to_h = h_.data() + voice * state_step_, *const to_c = c_.data() + voice * state_step_;
@@ -87,7 +96,8 @@ const StreamData& StreamLayer<Cell, Scalar>::data() {
       const StreamLayout& layout = form_.layout;
       const bool fused = head_.size() > 0;
       data_ = {voices_,
-               layout.units,
+               width_ > 0 ? shape_.hidden : layout.units,
+               shape_.input,
                weights_.data(),
                shape_.input > 1 ? layout.vectors() * layout.lanes : 0,
                last_.data(),
@@ -95,7 +105,7 @@ const StreamData& StreamLayer<Cell, Scalar>::data() {
                c_.data(),
                state_step_,
                fused ? nullptr : out_.data(),
-               layout.families() * layout.lanes,
+               width_ > 0 ? shape_.hidden : layout.families() * layout.lanes,
                fused ? head_.data() : nullptr,
                head_bias_,
                &reverse_};
@@ -109,6 +119,10 @@ StreamRows<Scalar> StreamLayer<Cell, Scalar>::run_form(Index steps, StreamRows<S
   if constexpr (std::is_same_v<Scalar, float>) {
     const Index C = shape_.input;
     const StreamData& first = data();
+    if (width_ > 0) {
+      form_.run(first, steps, x.data + C - 1, x.step, nullptr, y);
+      return {out_.data(), first.out_step};
+    }
     const float* z = bias_.data();
     if (C > 1) {
       form_.project(

@@ -23,12 +23,16 @@ StreamLayer<Cell, Scalar>::StreamLayer(const RecurrentWeights<const Scalar>& w, 
     const Index padded = (shape_.hidden + kernels_->lanes - 1) / kernels_->lanes * kernels_->lanes;
     state_step_ = std::max(padded, shape_.output);
     pack_step(w, padded);
+  } else if (choose_many_voices(streaming.math == Math::fast)) {
+    state_step_ = (voices_ + width_ - 1) / width_ * width_;
+    pack_many_voices(w);
   } else {
     form_ = kernels_->form(shape_.hidden, streaming.math == Math::fast);
     state_step_ = form_.layout.families() * form_.layout.lanes * (form_.layout.rotates ? 1 : 2);
     pack(w);
   }
-  for (auto* state : {&h_, &c_}) state->resize(voices_ * state_step_);
+  h_.resize(width_ > 0 ? (2 * shape_.hidden + shape_.input) * state_step_ : voices_ * state_step_);
+  c_.resize(width_ > 0 ? shape_.hidden * state_step_ : voices_ * state_step_);
   reset();
   if (!kernels_) {  // allocates all buffers, so that later steps do not allocate
     Buffer<Scalar> zeros(shape_.input * voices_);
@@ -67,6 +71,45 @@ void StreamLayer<Cell, Scalar>::pack_step([[maybe_unused]] const RecurrentWeight
         to += from.cols * gates;
       }
     }
+  }
+}
+
+template <class Cell, class Scalar>
+bool StreamLayer<Cell, Scalar>::choose_many_voices([[maybe_unused]] bool fast) {
+  if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked) {
+    long width = 0;
+    const StreamRun kernel = kernels_->many_voices(voices_, fast, width);
+    // Registers must be filled for the most part. Eight voices gain where the other kernels do not fill their registers
+    // or read weights from memory for each voice.
+    const Index H = shape_.hidden, rotated = kernels_->lanes > 8 ? 40 : 20;
+    if (4 * voices_ < 3 * width || (width <= 8 && H > 12 && H <= rotated)) return false;
+    form_.layout = {width, H, false}, form_.run = kernel, width_ = width;
+    return true;
+  } else {
+    return false;
+  }
+}
+
+template <class Cell, class Scalar>
+void StreamLayer<Cell, Scalar>::pack_many_voices([[maybe_unused]] const RecurrentWeights<const Scalar>& w) {
+  if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked) {
+    const Index H = shape_.hidden, C = shape_.input;
+    weights_.resize(H * 4 * (1 + C + H));
+    Buffer<float> copied;
+    const float* const bias = block_bias<Cell>(w, copied);
+    float* to = weights_.data();
+    for (Index unit = 0; unit < H; ++unit)
+      for (Index k = -1 - C; k < H; ++k)  // bias, inputs, units
+        for (int block = 0; block < 4; ++block, ++to) {
+          const int gate = gate_of_block<Cell>(block);
+          const float factor = StreamScale<Cell>::kOfBlock[block];
+          if (k == -1 - C)
+            *to = factor * bias[block * H + unit];
+          else if (k < 0)
+            *to = gate >= 0 ? factor * w.W(gate * H + unit, k + C) : 0.0f;
+          else
+            *to = block < Cell::kGates ? factor * w.R(block * H + unit, k) : 0.0f;
+        }
   }
 }
 
@@ -119,7 +162,7 @@ bool StreamLayer<Cell, Scalar>::fuse([[maybe_unused]] MatrixView<const Scalar> W
   if constexpr (std::is_same_v<Scalar, float>) {
     if (!form_.run || W.rows != 1) return false;
     const StreamLayout& layout = form_.layout;
-    head_.resize(layout.families() * layout.lanes);
+    head_.resize(width_ > 0 ? shape_.hidden : layout.families() * layout.lanes);
     std::fill(head_.begin(), head_.end(), 0.0f);
     // Families hold the units in order; repetitions of the last units are not multiplied.
     for (Index unit = 0; unit < shape_.hidden; ++unit) head_.data()[unit] = W(0, unit);

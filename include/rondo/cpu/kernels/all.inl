@@ -14,6 +14,7 @@
 #include <rondo/cpu/kernels/stream_rotate.inl>
 #include <rondo/cpu/kernels/stream_pair.inl>
 #include <rondo/cpu/kernels/stream_broadcast.inl>
+#include <rondo/cpu/kernels/stream_voices.inl>
 #include <rondo/cpu/kernels/stream_project.inl>
 #include <rondo/cpu/kernels/stream_forms.inl>
 #include <rondo/cpu/kernels/elementwise.inl>

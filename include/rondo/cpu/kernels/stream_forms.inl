@@ -29,6 +29,11 @@ using RotatedSizes = std::conditional_t<kLanes == 16, StreamSizes<12, 16, 20, 24
                                         std::conditional_t<kLanes == 8, StreamSizes<8, 12, 16, 20>, StreamSizes<4, 8>>>;
 
 template <class Cell>
+constexpr auto stream_voices(bool fast) {
+  return fast ? StreamVoices<Cell, FastTanh<Vector>>::run : StreamVoices<Cell, ExactTanh>::run;
+}
+
+template <class Cell>
 StreamForm stream_form(long hidden, bool fast) {
   return fast ? RotatedSizes::form<Cell, FastTanh<Vector>>(hidden) : RotatedSizes::form<Cell, ExactTanh>(hidden);
 }

@@ -155,19 +155,20 @@ template <class V>
   return _mm_cvtss_f32(_mm_add_ps(sum, _mm_permute_ps(sum, 0x39)));
 }
 
-/// An input in all lanes. Infinity becomes the largest number: its product with a weight of zero, in an unused lane or
-/// block, is then zero and not NaN.
-[[gnu::always_inline]] inline Vector broadcast_input(float value) {
-  return clamp(broadcast(value), std::numeric_limits<float>::max());
+/// `value`, or zero where |v| < kFlushThreshold; kept where v is NaN. Not on the path from v to what depends on it.
+[[gnu::always_inline]] inline Vector zero_if_small(Vector v, Vector value) {
+  return v * v < broadcast(kFlushThreshold * kFlushThreshold) ? Vector{} : value;
 }
+
+/// Inputs. Infinity becomes the largest number: its product with a weight of zero, in an unused lane or block, is then
+/// zero and not NaN. What is smaller than kFlushThreshold becomes zero.
+[[gnu::always_inline]] inline Vector bounded_input(Vector x) {
+  return zero_if_small(x, clamp(x, std::numeric_limits<float>::max()));
+}
+[[gnu::always_inline]] inline Vector broadcast_input(float value) { return bounded_input(broadcast(value)); }
 
 /// v, of which the compiler knows nothing: it recomputes what depends on it instead of keeping it in registers.
 [[gnu::always_inline]] inline Vector opaque(Vector v) {
   asm volatile("" : "+v"(v));
   return v;
-}
-
-/// `value`, or zero where |v| < kFlushThreshold; kept where v is NaN. Not on the path from v to what depends on it.
-[[gnu::always_inline]] inline Vector zero_if_small(Vector v, Vector value) {
-  return v * v < broadcast(kFlushThreshold * kFlushThreshold) ? Vector{} : value;
 }
