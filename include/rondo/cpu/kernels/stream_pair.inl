@@ -26,10 +26,9 @@ struct StreamPair {
   /// Adds one product to the sums of kBlocks blocks.
   template <int kProduct, int kBlocks>
   [[gnu::always_inline]] static void add(const float* weights, Vector value, Sums& sum) {
-    unroll<kBlocks>([&](auto q) __attribute__((always_inline)) {
-      const Vector w = load(weights + (kProduct * 4 + q) * kLanes);
-      sum[q][kProduct % 2] = multiply_add(w, value, sum[q][kProduct % 2]);
-    });
+#pragma GCC unroll 4
+    for (int q = 0; q < kBlocks; ++q)
+      sum[q][kProduct % 2] = multiply_add(load(weights + (kProduct * 4 + q) * kLanes), value, sum[q][kProduct % 2]);
   }
 
   [[gnu::always_inline]] static void finish(const Tanh& tanh, const Sums& sum, Vector& c, Vector& h) {

@@ -28,14 +28,14 @@ struct StreamRotation {
   using State = Vector[kFamilies];
 
   /// Whether register v of the rows has a recurrent product.
-  static constexpr bool recurrent(int v) { return kLayout.block(v, 0) < Cell::kGates; }
+  static constexpr bool recurrent(int v) { return Cell::kGates == 4 || kLayout.block(v, 0) < Cell::kGates; }
 
   [[gnu::always_inline]] static void start(const StreamData& s, const StreamBlock& block, long row, Sums& sum) {
     const float* const z = block.z + row * s.z_step;
     const Vector x = broadcast_input(block.x[row * block.x_step]);
-    unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v)
       sum[v][0] = multiply_add(load(s.last_column + v * kLanes), x, load(z + v * kLanes));
-    });
   }
 
   /// Adds rows [kFirst, kFirst + kCount) of the products with one family of h. kStarts: the family that comes first.
@@ -47,16 +47,15 @@ struct StreamRotation {
       unroll<4>([&](auto lane) __attribute__((always_inline)) {
         constexpr int kRotation = 4 * group + lane, kChain = lane % kChains;
         const Vector value = rotate_in_groups<lane>(rotated);
-        unroll<kCount>([&](auto i) __attribute__((always_inline)) {
-          constexpr int v = kFirst + i;
-          if constexpr (recurrent(v)) {
-            const Vector w = load(weights + ((kFamily * kLanes + kRotation) * kVectors + v) * kLanes);
-            if constexpr (kStarts && kRotation < kChains && kChain > 0)
-              sum[v][kChain] = w * value;
-            else
-              sum[v][kChain] = multiply_add(w, value, sum[v][kChain]);
-          }
-        });
+#pragma GCC unroll 16
+        for (int v = kFirst; v < kFirst + kCount; ++v) {
+          if (!recurrent(v)) continue;
+          const Vector w = load(weights + ((kFamily * kLanes + kRotation) * kVectors + v) * kLanes);
+          if (kStarts && kRotation < kChains && kChain > 0)
+            sum[v][kChain] = w * value;
+          else
+            sum[v][kChain] = multiply_add(w, value, sum[v][kChain]);
+        }
       });
     });
   }
