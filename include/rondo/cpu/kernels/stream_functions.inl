@@ -6,7 +6,7 @@
 template <class V>
 [[gnu::always_inline]] inline V clamp_magnitude(V x, float limit) {
   if constexpr (sizeof(V) == 64)
-    return _mm512_maskz_range_ps(0xffff, x, broadcast(limit), 2);
+    return _mm512_maskz_range_ps(0xffff, x, limit - V{}, 2);
   else
     return clamp(x, limit);
 }
