@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Streaming with one input, one step at a time: StreamingLstm and StreamingGru compared with cells on Eigen matrices of
-// compile-time size, as real-time audio libraries write them. Rondo's side is compiled like a user's program (plain
-// -O2, in bench_stream_rondo.cpp); Eigen's, in this file, for this machine. Run with
-// --benchmark_enable_random_interleaving=true
-// --benchmark_repetitions=9 --benchmark_report_aggregates_only=true.
+// Streaming with one input: StreamingLstm and StreamingGru compared with cells on Eigen matrices of compile-time size,
+// as real-time audio libraries write them. Rondo's side is compiled like a user's program (plain -O2, in
+// bench_stream_rondo.cpp); Eigen's, in this file, for this machine. block:1 are single steps, where each input depends
+// on the output before it. Run with --benchmark_enable_random_interleaving=true --benchmark_repetitions=9
+// --benchmark_report_aggregates_only=true. bench/compare/stream.py runs other libraries beside it. --worst prints the
+// median and the worst time of 10 million steps instead.
 #include "bench_stream.hpp"
+#include "stream_cases.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <Eigen/Core>
+
+#include <string>
 
 namespace {
 
@@ -73,6 +77,7 @@ void stream_eigen(benchmark::State& state) {
   Network network;
   float x = 0.1f;
   for (auto _ : state) x = 0.1f + 0.01f * network.step(x)[0];  // makes the next step depend on this one
+  state.counters["s_per_step"] = bench::per_step(1);
 }
 BENCHMARK(stream_eigen<EigenLstm<8>>)->Name("stream_eigen/H:8");
 BENCHMARK(stream_eigen<EigenLstm<16>>)->Name("stream_eigen/H:16");
@@ -83,21 +88,33 @@ BENCHMARK(stream_eigen<EigenGru<16>>)->Name("stream_eigen_gru/H:16");
 BENCHMARK(stream_eigen<EigenGru<32>>)->Name("stream_eigen_gru/H:32");
 BENCHMARK(stream_eigen<EigenGru<64>>)->Name("stream_eigen_gru/H:64");
 
-template <class Stream, int H>
-void stream_rondo(benchmark::State& state) {
-  Stream stream(H);
-  float x = 0.1f;
-  for (auto _ : state) x = 0.1f + 0.01f * stream.step(x);
+/// Registers Rondo's cases.
+void add_cases() {
+  const auto add = [](const bench::StreamCase& which) {
+    const std::string name = bench::name_of(which, which.gru ? "stream_rondo_gru" : "stream_rondo") +
+                             (which.fast ? "/math:fast" : "/math:exact") + "/voices:" + std::to_string(which.voices);
+    benchmark::RegisterBenchmark(name.c_str(), [which](benchmark::State& state) {
+      bench::RondoStream stream(which);
+      bench::measure(state, which, stream);
+    });
+  };
+  for (bool fast : {false, true})
+    for (int H : bench::kHidden) {
+      for (int L : {1, 2})
+        for (int block : {1, 64, 256}) add({H, L, block, false, fast, 1});
+      for (int voices : {2, 4, 8, 16})
+        for (int block : {1, 256}) add({H, 1, block, false, fast, voices});
+      for (int block : {1, 256}) add({H, 1, block, true, fast, 1});
+    }
 }
-BENCHMARK(stream_rondo<bench::RondoStream, 8>)->Name("stream_rondo/H:8");
-BENCHMARK(stream_rondo<bench::RondoStream, 16>)->Name("stream_rondo/H:16");
-BENCHMARK(stream_rondo<bench::RondoStream, 32>)->Name("stream_rondo/H:32");
-BENCHMARK(stream_rondo<bench::RondoStream, 64>)->Name("stream_rondo/H:64");
-BENCHMARK(stream_rondo<bench::RondoGruStream, 8>)->Name("stream_rondo_gru/H:8");
-BENCHMARK(stream_rondo<bench::RondoGruStream, 16>)->Name("stream_rondo_gru/H:16");
-BENCHMARK(stream_rondo<bench::RondoGruStream, 32>)->Name("stream_rondo_gru/H:32");
-BENCHMARK(stream_rondo<bench::RondoGruStream, 64>)->Name("stream_rondo_gru/H:64");
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "--worst") return bench::print_worst_steps();
+  add_cases();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -1,35 +1,30 @@
 // SPDX-License-Identifier: MIT
-// Rondo's side of bench_stream. No Eigen type may cross this interface: its files are compiled with different flags.
+// Rondo's side of bench_stream: compiled as a user's program is, apart from code compiled for this machine.
 #pragma once
 
 #include <memory>
 
 namespace bench {
 
-/// A single-input stream through an LSTM of H units with random weights.
-class RondoStream {
- public:
-  explicit RondoStream(int hidden);
-  ~RondoStream();
-
-  /// Returns the first of the H outputs.
-  float step(float x);
-
- private:
-  struct Stream;
-  std::unique_ptr<Stream> stream_;
+/// What is measured.
+struct StreamCase {
+  int hidden, layers, block;  // block 1: single steps, each input depends on the output before it
+  bool gru, fast;
+  int voices;
 };
 
-/// The same for a GRU.
-class RondoGruStream {
+/// A network with one input and a linear layer with one output.
+class RondoStream {
  public:
-  explicit RondoGruStream(int hidden);
-  ~RondoGruStream();
+  explicit RondoStream(const StreamCase& which);
+  ~RondoStream();
 
-  float step(float x);
+  void step(const float* x, float* y);                // a value for each voice
+  void process(const float* x, float* y, int steps);  // for each step and voice
+
+  struct Stream;
 
  private:
-  struct Stream;
   std::unique_ptr<Stream> stream_;
 };
 

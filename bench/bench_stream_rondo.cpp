@@ -4,34 +4,51 @@
 #include <rondo/layers/gru.hpp>
 #include <rondo/layers/streaming.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
 namespace bench {
 
 struct RondoStream::Stream {
-  explicit Stream(const rondo::Lstm<float>& from) : lstm(from) {}
-  rondo::StreamingLstm<float> lstm;
+  virtual ~Stream() = default;
+  virtual void process(const float* x, float* y, int steps) = 0;
+  virtual void step(const float* x, float* y) = 0;
 };
 
-RondoStream::RondoStream(int hidden) {
+namespace {
+
+template <class Cell>
+struct StreamOf final : RondoStream::Stream {
+  StreamOf(const StreamCase& which, rondo::Rng& rng)
+      : stream(rondo::Recurrent<Cell, float>({.input = 1, .hidden = which.hidden, .layers = which.layers}, rng),
+               rondo::Linear<float>(which.hidden, 1, rng),
+               {.math = which.fast ? rondo::Math::fast : rondo::Math::exact, .voices = which.voices}),
+        voices(static_cast<std::size_t>(which.voices)) {}
+  void process(const float* x, float* y, int steps) override {
+    const std::size_t count = static_cast<std::size_t>(steps) * voices;
+    stream.process({x, count}, {y, count});
+  }
+  void step(const float* x, float* y) override { std::ranges::copy(stream.step({x, voices}), y); }
+
+  rondo::StreamingRecurrent<Cell, float> stream;
+  std::size_t voices;
+};
+
+}  // namespace
+
+RondoStream::RondoStream(const StreamCase& which) {
   rondo::Rng rng(1);
-  stream_ = std::make_unique<Stream>(rondo::Lstm<float>({.input = 1, .hidden = hidden}, rng));
+  if (which.gru)
+    stream_ = std::make_unique<StreamOf<rondo::GruCell>>(which, rng);
+  else
+    stream_ = std::make_unique<StreamOf<rondo::LstmCell>>(which, rng);
 }
 
 RondoStream::~RondoStream() = default;
 
-float RondoStream::step(float x) { return stream_->lstm.step(std::span(&x, 1))[0]; }
+void RondoStream::step(const float* x, float* y) { stream_->step(x, y); }
 
-struct RondoGruStream::Stream {
-  explicit Stream(const rondo::Gru<float>& from) : gru(from) {}
-  rondo::StreamingGru<float> gru;
-};
-
-RondoGruStream::RondoGruStream(int hidden) {
-  rondo::Rng rng(1);
-  stream_ = std::make_unique<Stream>(rondo::Gru<float>({.input = 1, .hidden = hidden}, rng));
-}
-
-RondoGruStream::~RondoGruStream() = default;
-
-float RondoGruStream::step(float x) { return stream_->gru.step(std::span(&x, 1))[0]; }
+void RondoStream::process(const float* x, float* y, int steps) { stream_->process(x, y, steps); }
 
 }  // namespace bench

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -195,12 +196,22 @@ TEST_CASE("warm inference and streaming allocate nothing, with one or more threa
   const Lstm<float> normed({.input = 30, .hidden = 100, .layer_norm = true}, rng);
   StreamingGru<float> gru_stream(gru, head);
   StreamingLstm<float> projected_stream(projected), normed_stream(normed, head);
-  const std::vector<float> x(30, 0.5f);
+  const Lstm<float> small({.input = 1, .hidden = 16, .layers = 2}, rng);
+  StreamingLstm<float> small_stream(small, Linear<float>(16, 1, rng), {.math = Math::fast});
+  StreamingLstm<float> voices(lstm, head, {.voices = 3});
+  const std::vector<float> x(30, 0.5f), many(3000 * 30, 0.5f), mono(3000, 0.5f);
+  std::vector<float> y(3000 * 100);
   const std::size_t before = allocations();
   for (int step = 0; step < 10; ++step) {
     for (auto* lstm_stream : {&stream, &projected_stream, &normed_stream}) lstm_stream->step(x);
     gru_stream.step(x);
   }
+  for (auto* lstm_stream : {&stream, &projected_stream, &normed_stream})
+    lstm_stream->process(many, std::span(y).first(static_cast<std::size_t>(3000 * lstm_stream->output())));
+  gru_stream.process(many, std::span(y).first(3000 * 3));
+  small_stream.process(mono, std::span(y).first(3000));
+  small_stream.step(std::span(mono).first(1));
+  voices.process(many, std::span(y).first(3000 * 3));
   CHECK(allocations() == before);
   set_num_threads(threads_before);
 }

@@ -31,7 +31,7 @@ TEMPLATE_TEST_CASE("a model of a file allocates nothing", "", float, double) {
   using Scalar = TestType;
   const ModelDescription file = parse_model(kModel);
   StreamingModel<Scalar> stream(file);
-  std::vector<Scalar> x(100, Scalar(0.5)), y(100);
+  std::vector<Scalar> x(1000, Scalar(0.5)), y(1000);
   auto before = allocations();
   stream.process(x, y);
   stream.reset();

@@ -50,7 +50,7 @@ TEST_CASE("a model file on a batch, as a stream, and for further training") {
   for (rondo::Index t = 0; t < T; ++t) input.push_back(x(0, 1, t));
   // [stream]
   rondo::StreamingModel<float> stream(file);
-  stream.process(input, output);  // samples of a model with one input and one output
+  stream.process(input, output);  // a block of samples
   // [/stream]
   for (rondo::Index t = 0; t < T; ++t) CHECK(output[static_cast<std::size_t>(t)] == Approx(y(0, 1, t)).margin(1e-6));
 

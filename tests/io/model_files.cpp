@@ -163,6 +163,24 @@ Vector in_a_batch(const ModelDescription& model, const Vector& x) {
   return y;
 }
 
+/// Outputs of a stream in blocks of random sizes; checks that they have the bits of single steps.
+template <class Scalar>
+Vector in_blocks(const ModelDescription& model, const Vector& x, const StreamingOptions& options = {}) {
+  StreamingModel<Scalar> blocks(model, options), steps(model, options);
+  std::vector<Scalar> input(x.begin(), x.end()), output(x.size());
+  Rng rng(1);
+  for (std::size_t t = 0; t < x.size();) {
+    const std::size_t count = std::min<std::size_t>(rng.below(700), x.size() - t);
+    blocks.process(std::span<const Scalar>(input).subspan(t, count), std::span(output).subspan(t, count));
+    t += count;
+  }
+  bool same = true;
+  for (std::size_t t = 0; t < x.size(); ++t)
+    same &= steps.step(std::span<const Scalar>(input).subspan(t, 1))[0] == output[t];
+  CHECK(same);
+  return {output.begin(), output.end()};
+}
+
 double worst_difference(const Vector& a, const Vector& b) {
   REQUIRE(a.size() == b.size());
   double worst = 0;
@@ -216,6 +234,9 @@ TEST_CASE("model files: every audio model agrees with plain loops in double") {
     const double tolerance = file == "nam/boss-1x16.nam" ? 5e-6 : 2e-6;
     CHECK(worst_difference(streamed<float>(model, x), y) < tolerance);
     CHECK(worst_difference(streamed<double>(model, x), y) < 1e-7);
+    CHECK(worst_difference(in_blocks<float>(model, x), y) < tolerance);
+    CHECK(worst_difference(in_blocks<double>(model, x), y) < 1e-7);
+    CHECK(worst_difference(in_blocks<float>(model, x, {.math = Math::fast}), y) < 5e-3);
     CHECK(worst_difference(in_a_batch<float>(model, x), y) < tolerance);
     CHECK(worst_difference(in_a_batch<double>(model, x), y) < 1e-7);
   }
@@ -361,6 +382,24 @@ TEST_CASE("model files: gains and skip connections") {
   CHECK(stream.step(std::span(&x, 1))[0] == Approx((2 * two * x + 1 + two * x) / two));
   CHECK(in_a_batch<double>(model, {0.25})[0] == Approx((2 * two * x + 1 + two * x) / two));
   CHECK(self_test_difference(model).value() == Approx(0));  // of the layers alone: 2 * 0.5 + 1
+  CHECK(in_blocks<double>(model, {0.25, -1, 3})[2] == Approx((2 * two * 3 + 1 + two * 3) / two));
+}
+
+TEST_CASE("model files: voices of a stream, blocks with several inputs and outputs, wrong sizes") {
+  Rng rng(7);
+  const ModelDescription model = parse_model(
+      R"({"in_shape":[null,null,3],"layers":[{"type":"gru","activation":"tanh","shape":[null,null,1],"weights":)"
+      R"([[[0.1,0.2,0.3],[0.3,-0.2,0.1],[0.5,0.4,-0.1]],[[1,2,3]],[[1,2,3],[4,5,6]]]},)"
+      R"({"type":"dense","activation":"tanh","shape":[null,null,2],"weights":[[[2,1]],[1,0]]}]})");
+  StreamingModel<float> voices(model, {.voices = 4}), one(model);
+  std::vector<float> x(50 * 4 * 3), y(50 * 4 * 2);
+  for (float& value : x) value = static_cast<float>(rng.normal());
+  voices.process(x, y);
+  for (std::size_t t = 0; t < 50; ++t)
+    CHECK(one.step(std::span<const float>(x).subspan((t * 4 + 3) * 3, 3))[1] == Approx(y[(t * 4 + 3) * 2 + 1]));
+  CHECK_THROWS_WITH(one.process(std::span<const float>(x).first(4), std::span(y).first(2)),
+                    "StreamingModel::process: x has 4 values, y has 2, wanted n * 3 and n * 2 for n steps");
+  CHECK_THROWS_WITH(StreamingModel<float>(model, {.voices = 0}), "StreamingModel: 0 voices, wanted at least 1");
 }
 
 TEST_CASE("model files: float16, bfloat16 and double tensors") {

@@ -5,6 +5,7 @@
 // unless it says otherwise. Legend: C input features, H hidden units, P outputs, G gates, N blocks of the cell.
 #pragma once
 
+#include <rondo/cpu/stream_layout.hpp>
 #include <rondo/version.hpp>
 
 #include <cstdint>
@@ -193,6 +194,59 @@ struct CellKernels {
   CellProductKernels fp32, bf16;
 };
 
+/// A layer for the kernels of blocks of steps. A row is one step of one of B voices; row t * B + b of each matrix is at
+/// `..._step` times that. Registers of rows and of the state are in the order of the kernel's StreamLayout; N are its
+/// vectors(). What changes from call to call is not here but in StreamBlock: a copy of this structure by wide loads
+/// would wait for narrow stores.
+struct StreamData {
+  long voices, units;        // B, H padded
+  long inputs;               // C
+  const float* weights;      // N registers for each of the products
+  long z_step;               // of StreamBlock::z; 0: no other inputs, z is the bias
+  const float* last_column;  // N registers: weights of the last input
+  float* h;                  // state of each voice
+  float* c;
+  long state_step;
+  float* out;  // h of each row; null: not wanted
+  long out_step;
+  const float* head;  // weights of a linear layer with one output, in the order of h; null: none
+  float head_bias;
+  bool* reverse;  // large layers: whether the next step processes the last units first, as StreamStep does
+};
+
+/// A block of steps, in registers.
+struct StreamBlock {
+  long steps;      // T
+  const float* x;  // the last input of each row
+  long x_step;
+  const float* z;  // N registers for each row: b + W x without the last input
+  float* y;        // outputs of the head, one for each row
+};
+
+/// Input projection of a block: z = b + W x, in the order of StreamBlock::z.
+struct StreamProjection {
+  long rows, inputs, vectors;
+  const float* weights;  // per input `vectors` registers
+  const float* bias;     // `vectors` registers
+  const float* x;        // `inputs` values for each row
+  long x_step;
+  float* z;
+  bool bounded;  // whether x is finite: the output of another layer
+};
+
+using StreamRun = void (*)(const StreamData&, long steps, const float* x, long x_step, const float* z, float* y);
+
+/// A kernel for layers of one size, and the order that it expects.
+struct StreamForm {
+  StreamLayout layout;
+  void (*project)(const StreamProjection&);
+  StreamRun run;
+  /// Two layers of the same size, the second at the step before that of the first; null: not supported. The second's
+  /// inputs are the first's h: its `weights` begin with as many products for them, and bias is its z.
+  void (*run_pair)(const StreamData& first, const StreamData& second, long steps, const float* x, long x_step,
+                   const float* z, const float* bias, float* y);
+};
+
 /// Streaming kernels of one level for one cell. They are a separate table so that a program that only streams does not
 /// compile matrix products.
 struct StreamKernels {
@@ -200,7 +254,12 @@ struct StreamKernels {
   /// As CellProductKernels::pack_gates.
   void (*pack_gates)(long hidden, long depth, const float* a, long row_step, long k_step, float* to, long first,
                      long last);
-  void (*step)(const StreamStep&);
+  void (*step)(const StreamStep&);  // for layers with a projection
+  /// The kernel for a layer of H hidden units.
+  StreamForm (*form)(long hidden, bool fast);
+  /// The kernel for many voices, whose lanes are voices; `width` of them fill a register. Its weights are, for each
+  /// unit, four values of the bias, of each input and of each unit of h.
+  StreamRun (*many_voices)(long voices, bool fast, long& width);
 };
 
 /// y = b + W x; each row of W is followed by its bias.

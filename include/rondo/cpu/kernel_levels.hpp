@@ -12,6 +12,7 @@
 #include <rondo/cpu/level.hpp>
 #include <rondo/math/packed_cells.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -72,6 +73,17 @@ inline constexpr int kTileColumns = 6;  // 31 of 32 registers: 4 x 6 accumulator
 using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
+/// As kStreamKernels; layers of at most 8 units, and at most 8 voices, use 32-byte registers, which they fill.
+template <class Cell>
+inline constexpr StreamKernels kMixedStreamKernels{
+    kLanes, pack_gates<Fp32, Cell::kGates>, stream_step<Cell>,
+    [](long hidden, bool fast) {
+      return hidden <= avx2::kLanes ? avx2::stream_form<Cell>(hidden, fast) : stream_form<Cell>(hidden, fast);
+    },
+    [](long voices, bool fast, long& width) {
+      width = voices <= avx2::kLanes ? avx2::kLanes : kLanes;
+      return voices <= avx2::kLanes ? avx2::stream_voices<Cell>(fast) : stream_voices<Cell>(fast);
+    }};
 }  // namespace avx512
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -169,7 +181,8 @@ const CellKernels* cell_kernels() {
 template <class Cell>
 const StreamKernels* stream_kernels() {
 #if RONDO_X86_LEVELS
-  return of_level(cpu_level(), avx2::kStreamKernels<Cell>, avx512::kStreamKernels<Cell>, avx512::kStreamKernels<Cell>);
+  return of_level(cpu_level(), avx2::kStreamKernels<Cell>, avx512::kMixedStreamKernels<Cell>,
+                  avx512::kMixedStreamKernels<Cell>);
 #else
   return nullptr;
 #endif

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: MIT
-// Streaming inference on the CPU, one step of one sequence at a time: see layers/streaming.hpp. Legend: C inputs, H
-// hidden units, P outputs, K outputs of a linear layer.
+// Streaming inference on the CPU, blocks of steps of a few sequences at a time: see layers/streaming.hpp. A row is one
+// step of one voice; row t * B + b is that of step t and voice b. Legend: C inputs, H hidden units, P outputs, K
+// outputs of a linear layer, L layers, B voices.
 #pragma once
 
 #include <rondo/core/buffer.hpp>
+#include <rondo/core/streaming_options.hpp>
+#include <rondo/cpu/kernel_arguments.hpp>
 #include <rondo/cpu/recurrent.hpp>
 #include <rondo/cpu/weight_copy.hpp>
 #include <rondo/recurrent/cache.hpp>
 #include <rondo/recurrent/weights.hpp>
 
+#include <vector>
+
 namespace rondo::inline RONDO_ABI::detail {
 
-struct StreamKernels;
+/// Rows of values; row r is at data + r * step.
+template <class Scalar>
+struct StreamRows {
+  const Scalar* data;
+  Index step;
+};
 
-/// A linear layer, y = W x + b, for one column. W: K x C.
+/// A linear layer, y = W x + b. W: K x C.
 template <class Scalar>
 class StreamLinear {
  public:
@@ -22,45 +32,110 @@ class StreamLinear {
 
   Index outputs() const { return outputs_; }  ///< K
 
-  /// x: C values. Returns K values, which are valid until the next step.
-  const Scalar* step(const Scalar* x);
+  /// y: K values for each of `rows` rows.
+  void run(Index rows, StreamRows<Scalar> x, Scalar* y) const;
 
  private:
   Index inputs_ = 0, outputs_ = 0;
   void (*kernel_)(long, long, const float*, const float*, float*) = nullptr;  // null: Eigen is used
   Buffer<Scalar> rows_;                                                       // K rows of C weights and the bias
-  Buffer<Scalar> y_;                                                          // K
 };
 
-/// One recurrent layer with its packed weights and its state.
+/// One recurrent layer with its packed weights and the state of its voices. It runs by one of three: a kernel for
+/// blocks of steps; a kernel for one step, with a projection; the plain pass.
 template <class Cell, class Scalar>
 class StreamLayer {
  public:
-  StreamLayer(const RecurrentWeights<const Scalar>& w, const PassOptions& options);
+  /// `first`: whether the inputs are those of the network.
+  StreamLayer(const RecurrentWeights<const Scalar>& w, const PassOptions& options, const StreamingOptions& streaming,
+              bool first);
 
-  /// Sets the state to zero.
-  void reset();
+  /// Fuses a linear layer with one output, whose results `run` then returns. False if this layer cannot.
+  bool fuse(MatrixView<const Scalar> W, MatrixView<const Scalar> b);
+  /// Makes this layer, of weights `w`, run together with the layer before it, whose registers are its inputs. False if
+  /// they cannot.
+  bool pair_with(const StreamLayer& before, const RecurrentWeights<const Scalar>& w);
 
-  /// x: C values. Returns P values, which are valid until the next step.
-  const Scalar* step(const Scalar* x);
+  Index scratch_per_row() const;  ///< values of the buffers of one row
+  void reserve(Index rows);       ///< allocates buffers for that many rows
 
-  Scalar* h() { return h_.data(); }  ///< P values
-  Scalar* c() { return c_.data(); }  ///< H values, for cells with c
+  void reset();                                                   ///< sets the state to zero
+  void set_state(Index voice, const Scalar* h, const Scalar* c);  ///< h: P values; c: H values, for cells with c
+
+  /// `steps` steps of all voices. x: C values for each row. Returns P values for each row, valid until the next call;
+  /// if a linear layer is fused, its outputs are in y and nothing is returned. `next`: the layer paired with this one.
+  StreamRows<Scalar> run(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
+
+  /// As run, for a layer with a kernel for blocks of steps.
+  StreamRows<Scalar> run_form(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
 
  private:
-  const Scalar* step_plain(const Scalar* x);
-  void pack(const RecurrentWeights<const Scalar>& w, Index padded);
+  bool choose_many_voices(bool fast);  ///< whether a kernel whose lanes are voices is used
+  void pack_many_voices(const RecurrentWeights<const Scalar>& w);
+  void pack(const RecurrentWeights<const Scalar>& w);
+  void pack_step(const RecurrentWeights<const Scalar>& w, Index padded);
+  void prepare_plain(const RecurrentWeights<const Scalar>& w);
+  const StreamData& data();  ///< of the kernel; valid as long as this object is not moved
+  void step_packed(const Scalar* x, Scalar* y);
+  void step_plain(const Scalar* x, Index x_step, Scalar* y);
 
   RecurrentShape shape_;
   PassOptions options_;
-  bool reverse_unit_order_ = false;
+  Index voices_;
+  bool first_;
   const StreamKernels* kernels_ = nullptr;  // null: the plain pass is used
-  Index lanes_ = 1;
-  Buffer<Scalar> packed_;                // layout: StreamStep::weights
-  Buffer<Scalar> h_, h_before_, c_, m_;  // H, padded with zeros to whole vectors
+  StreamForm form_{};                       // without `run`: a kernel for one step
+  Index width_ = 0;                         // voices of a register of a kernel whose lanes are voices; else 0
+  StreamData data_{};
+  bool reverse_ = false;
+  Index state_step_ = 0;
+  Buffer<Scalar> weights_;               // layout: StreamData::weights or StreamStep::weights
+  Buffer<Scalar> bias_, inputs_, last_;  // StreamBlock::z, StreamProjection::weights, StreamData::last_column
+  Buffer<Scalar> head_;                  // StreamData::head; empty: none
+  Scalar head_bias_ = 0;
+  Buffer<Scalar> h_, c_;  // state of each voice
+  Buffer<Scalar> z_;      // projected inputs
+  Buffer<Scalar> out_;    // outputs
+  Buffer<Scalar> m_;      // H, before the projection
   StreamLinear<Scalar> projection_;
   WeightCopy<Scalar> plain_;     // for the plain pass
   StepScratch<Scalar> scratch_;  // for the plain pass
+};
+
+/// A stack of layers and an optional linear layer after it.
+template <class Cell, class Scalar>
+class StreamStack {
+ public:
+  StreamStack(const StreamingOptions& options, Index inputs) : options_(options), inputs_(inputs) {}
+
+  void add(const RecurrentWeights<const Scalar>& w, const PassOptions& options);
+  void set_head(MatrixView<const Scalar> W, MatrixView<const Scalar> b);
+  void allocate();  ///< after the last layer and head; later calls allocate nothing
+
+  Index depth() const { return static_cast<Index>(layers_.size()); }  ///< L
+  Index outputs() const { return outputs_; }                          ///< K, or P without a head
+  StreamLayer<Cell, Scalar>& layer(Index l) { return layers_[static_cast<std::size_t>(l)]; }
+  void reset() {
+    for (auto& layer : layers_) layer.reset();
+  }
+
+  /// One step. x: B * C values. Returns B * outputs() values, valid until the next call.
+  const Scalar* step(const Scalar* x);
+  /// `steps` steps. x: C values for each row; y: outputs() values for each row.
+  void process(Index steps, const Scalar* x, Scalar* y);
+
+ private:
+  /// At most block_ steps. Returns the outputs, which are in y if y_wanted.
+  StreamRows<Scalar> run(Index steps, const Scalar* x, Scalar* y);
+
+  StreamingOptions options_;
+  Index inputs_, outputs_ = 0, block_ = 1;
+  std::vector<StreamLayer<Cell, Scalar>> layers_;
+  std::vector<bool> pairs_;    // whether a layer runs together with the next
+  StreamLinear<Scalar> head_;  // without outputs: no head
+  bool one_kernel_ = false;    // whether all is one kernel
+  bool fused_ = false;         // whether the last layer computes the head
+  Buffer<Scalar> y_;           // B * outputs()
 };
 
 }  // namespace rondo::inline RONDO_ABI::detail

@@ -8,8 +8,10 @@ namespace rondo::inline RONDO_ABI::detail {
 
 template struct RecurrentOperations<LstmCell, float>;
 template class StreamLayer<LstmCell, float>;
+template class StreamStack<LstmCell, float>;
 template struct RecurrentOperations<LstmCell, double>;
 template class StreamLayer<LstmCell, double>;
+template class StreamStack<LstmCell, double>;
 
 template class StreamLinear<float>;
 template class StreamLinear<double>;

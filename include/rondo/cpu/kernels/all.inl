@@ -9,6 +9,14 @@
 #include <rondo/math/packed_cells.inl>
 #include <rondo/cpu/kernels/recurrent.inl>
 #include <rondo/cpu/kernels/streaming.inl>
+#include <rondo/cpu/kernels/stream_functions.inl>
+#include <rondo/cpu/kernels/stream_cells.inl>
+#include <rondo/cpu/kernels/stream_rotate.inl>
+#include <rondo/cpu/kernels/stream_pair.inl>
+#include <rondo/cpu/kernels/stream_broadcast.inl>
+#include <rondo/cpu/kernels/stream_voices.inl>
+#include <rondo/cpu/kernels/stream_project.inl>
+#include <rondo/cpu/kernels/stream_forms.inl>
 #include <rondo/cpu/kernels/elementwise.inl>
 #include <rondo/cpu/kernels/random.inl>
 // clang-format on

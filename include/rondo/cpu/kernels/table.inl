@@ -14,4 +14,8 @@ inline constexpr CellKernels kCellKernels{kCellProductKernels<Fp32, Cell>, kCell
 inline constexpr StreamLinearKernel kStreamLinear = stream_linear;
 
 template <class Cell>
-inline constexpr StreamKernels kStreamKernels{kLanes, pack_gates<Fp32, Cell::kGates>, stream_step<Cell>};
+inline constexpr StreamKernels kStreamKernels{kLanes, pack_gates<Fp32, Cell::kGates>, stream_step<Cell>,
+                                              stream_form<Cell>, [](long, bool fast, long& width) {
+                                                width = kLanes;
+                                                return stream_voices<Cell>(fast);
+                                              }};
