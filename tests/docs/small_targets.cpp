@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The C++ block of docs/13-small-targets.md, with the weights of examples/microcontroller.
+// The C++ block of docs/14-small-targets.md, with the weights of examples/microcontroller.
 
 // [callback]
 #include <weights.hpp>  // of: rondo convert model.nam weights.hpp

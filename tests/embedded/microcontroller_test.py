@@ -5,7 +5,7 @@
 microcontroller_test.py host RONDO SOURCE DATA WORK CXX     compiled for this machine: against `rondo run --double`
 microcontroller_test.py cortex-m7 RONDO SOURCE DATA WORK    built by examples/microcontroller/build.sh, run under QEMU
 
-Prints the tables of docs/13-small-targets.md. Exit status 77 if a tool is missing. Only the standard library is used.
+Prints the tables of docs/14-small-targets.md. Exit status 77 if a tool is missing. Only the standard library is used.
 """
 import array
 import json

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <filesystem>
+#include <random>
 #include <string>
 #include <system_error>
 
@@ -32,7 +33,8 @@ std::string refusal(const File& file) {
 
 /// A temporary folder, deleted with its files.
 struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / "rondo_test_writer";
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("rondo-writer-" + std::to_string(std::random_device()()));
   Folder() {
     std::filesystem::remove_all(path);
     std::filesystem::create_directory(path);

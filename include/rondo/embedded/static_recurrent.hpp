@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // StaticLstm and StaticGru: networks for one stream whose sizes are known when compiling, for microcontrollers. No
-// heap, no exceptions, no RTTI, no threads, no libm. See docs/13-small-targets.md. Legend: C inputs, H hidden units, L
+// heap, no exceptions, no RTTI, no threads, no libm. See docs/14-small-targets.md. Legend: C inputs, H hidden units, L
 // layers.
 #pragma once
 

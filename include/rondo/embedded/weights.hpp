@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Weights of recurrent networks whose sizes are known when compiling: plain arrays, which a `constexpr` object keeps in
-// flash. `rondo convert model weights.hpp` writes them; see docs/13-small-targets.md. Legend: C inputs, H units, G
+// flash. `rondo convert model weights.hpp` writes them; see docs/14-small-targets.md. Legend: C inputs, H units, G
 // gates of the cell, B blocks of its pre-activations, L layers, K outputs.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Writes a model as a C++ header for microcontrollers: its weights as constants, a class Model with step(), and a
-// self-test. The header includes rondo/embedded and nothing else. See docs/13-small-targets.md.
+// self-test. The header includes rondo/embedded and nothing else. See docs/14-small-targets.md.
 #pragma once
 
 #include <rondo/io/formats/int8_rows.hpp>
