@@ -4,10 +4,10 @@
 # Usage: bash tests/run.sh [--full] [--slow] [--configure-only]
 #   (no option)        the optimised build and its tests: about ten minutes on two cores
 #   --full             also: every header on its own, CUDA for sm_80 and sm_90 where nvcc is installed, comparisons with
-#                      PyTorch, packages, API reference, style, all tests under AddressSanitizer and
+#                      PyTorch, packages, API reference, style, all unit tests under AddressSanitizer and
 #                      UndefinedBehaviorSanitizer, CUDA kernels on the host executor under ThreadSanitizer, and a
 #                      sample of the mutants of the equations. Continuous integration runs this.
-#   --slow             also: all mutants, and the tests that train for minutes
+#   --slow             also: all mutants, the tests that train for minutes, and the programs under the sanitizers
 #   --configure-only   configure the builds and stop; installs nothing
 # Ends with one line: N passed, N failed.
 set -euo pipefail
@@ -66,9 +66,11 @@ pip_install() {
   "$python" -m pip install --quiet --disable-pip-version-check "$@" || echo "could not install $*: their tests are skipped"
 }
 "$python" -c "import numpy, symusic, mido, selenium" 2> /dev/null || pip_install numpy symusic mido selenium
-if [ $full -eq 1 ]; then
-  "$python" -c "import torch, safetensors, onnx, onnxruntime, onnxscript" 2> /dev/null || pip_install torch safetensors onnx onnxruntime onnxscript  # large
-  "$python" -c "import conan" 2> /dev/null || pip_install conan
+if [ $full -eq 1 ]; then  # large: downloaded during the first build
+  {
+    "$python" -c "import torch, safetensors, onnx, onnxruntime, onnxscript" 2> /dev/null || pip_install torch safetensors onnx onnxruntime onnxscript
+    "$python" -c "import conan" 2> /dev/null || pip_install conan
+  } &
 fi
 
 logs=build/test-logs
@@ -81,23 +83,26 @@ stage() { printf '== %s (%d min %02d s)\n' "$1" $((SECONDS / 60)) $((SECONDS % 6
 # counted COMMAND...: one test by its exit status.
 counted() { if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "failed: $*"; fi; }
 
-# run_preset NAME TESTS TARGET...: configures, builds, runs the tests whose names match TESTS; adds to the counts.
+# run_preset NAME TARGET... -- SELECTION...: configures, builds, runs the tests that ctest selects; adds to the counts.
 run_preset() {
-  local preset=$1 tests=$2
-  shift 2
+  local preset=$1 targets=()
+  shift
+  while [ "$1" != -- ]; do targets+=("$1"); shift; done
+  shift
   stage "$preset: build"
   configure "$preset"
-  if ! cmake --build --preset "$preset" --target "$@"; then
+  if ! cmake --build --preset "$preset" --target "${targets[@]}"; then
     echo "the $preset build failed"
     failed=$((failed + 1))
     return
   fi
+  wait  # for Python's packages
   stage "$preset: tests"
   local without  # excluded labels
   without=$([ $slow -eq 1 ] && echo none || echo slow)
   [ $full -eq 1 ] || without="$without|full"
   [ "$preset" = release ] || without="$without|optimised"
-  ctest --preset "$preset" -R "$tests" -j "$(nproc)" -LE "$without" --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
+  ctest --preset "$preset" "$@" -j "$(nproc)" -LE "$without" --output-junit "$PWD/$logs/$preset.xml" > "$logs/$preset.out" 2>&1 || true
   grep -E "Failed|\*\*\*|Skipped" "$logs/$preset.out" | grep -v "tests passed" || true
   local counts
   counts=$(python3 - "$logs/$preset.xml" <<'PY'
@@ -113,12 +118,10 @@ PY
   if [ "$2" -gt 0 ]; then tail -n 200 "$logs/$preset.out"; fi
 }
 
-run_preset release . all
+run_preset release all -- -R .
 if [ $full -eq 1 ]; then
-  stage "every header on its own"
-  counted cmake --build --preset release --target all_verify_interface_header_sets
-  run_preset asan . all
-  run_preset tsan '^cuda_(host|races):' test_cuda_host test_cuda_races
+  if [ $slow -eq 1 ]; then run_preset asan all -- -R .; else run_preset asan unit_tests -- -L unit; fi
+  run_preset tsan test_cuda_host test_cuda_races -- -R '^cuda_(host|races):'
 fi
 if [ $full -eq 1 ] || [ $slow -eq 1 ]; then
   stage "mutants of the equations"

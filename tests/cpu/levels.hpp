@@ -11,8 +11,8 @@ namespace rondo_test {
 /// The levels that this machine supports, the lowest first.
 inline std::vector<rondo::CpuLevel> levels() {
   std::vector<rondo::CpuLevel> all;
-  for (int level = 0; level <= static_cast<int>(rondo::best_cpu_level()); ++level)
-    all.push_back(static_cast<rondo::CpuLevel>(level));
+  for (const rondo::CpuLevel level : rondo::kCpuLevels)
+    if (level <= rondo::best_cpu_level()) all.push_back(level);
   return all;
 }
 

@@ -135,13 +135,14 @@ TEST_CASE("sigmoid and tanh saturate, and NaN stays NaN, in any lane") {
   for (CpuLevel level : levels()) {
     set_cpu_level(level);
     INFO("level " << name(level));
+    const float of_one = level == CpuLevel::baseline ? 0x1p-24f : 0;  // Eigen's for Arm ends one place below
     for (Index units : {1, 7, 16, 33}) {
       const std::vector<float> x = {kInfinity, -kInfinity, kNan, 0.0f, -0.0f, 3e38f, -3e38f, 1e-40f, -1e-40f, kNan};
       const Functions f = gates_of(x, units);
       CHECK(f.sigmoid[0] == 1);
       CHECK(std::abs(f.sigmoid[1]) < 2e-35f);
-      CHECK(f.tanh[0] == 1);
-      CHECK(f.tanh[1] == -1);
+      CHECK(std::abs(f.tanh[0] - 1) <= of_one);
+      CHECK(std::abs(f.tanh[1] + 1) <= of_one);
       for (std::size_t n : {std::size_t{2}, x.size() - 1}) {
         CHECK(std::isnan(f.sigmoid[n]));
         CHECK(std::isnan(f.tanh[n]));
@@ -150,8 +151,8 @@ TEST_CASE("sigmoid and tanh saturate, and NaN stays NaN, in any lane") {
       for (std::size_t n : {3u, 4u}) CHECK(f.tanh[n] == 0);
       CHECK(f.sigmoid[5] == 1);
       CHECK(f.sigmoid[6] < 2e-35f);
-      CHECK(f.tanh[5] == 1);
-      CHECK(f.tanh[6] == -1);
+      CHECK(std::abs(f.tanh[5] - 1) <= of_one);
+      CHECK(std::abs(f.tanh[6] + 1) <= of_one);
       for (std::size_t n : {7u, 8u}) CHECK(f.tanh[n] == x[n]);  // denormals: tanh(x) = x
     }
   }

@@ -57,7 +57,7 @@ for name in "${names[@]}"; do
     clang-19-libc++) install_packages clang-19 libc++-19-dev libc++abi-19-dev
       build_and_test "$name" "${network[*]}" -- -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_CXX_FLAGS=-stdlib=libc++ ;;
     aarch64) install_packages g++-aarch64-linux-gnu qemu-user
-      build_and_test "$name" "${network[*]}" -- "$(toolchain aarch64-linux-gnu)" -DRONDO_OPENMP=OFF ;;
+      build_and_test "$name" "${network[*]}" -- "$(toolchain aarch64-linux-gnu)" ;;
     s390x) install_packages g++-s390x-linux-gnu qemu-user
       build_and_test "$name" "io midi music" -- "$(toolchain s390x-linux-gnu)" -DRONDO_OPENMP=OFF ;;
     mingw) install_packages g++-mingw-w64-x86-64 wine64

@@ -22,12 +22,13 @@
 
 #if RONDO_X86_LEVELS
 #include <immintrin.h>
+#elif RONDO_ARM_LEVELS
+#include <arm_neon.h>
 #endif
 
 namespace rondo::inline RONDO_ABI::detail {
 
-#if RONDO_X86_LEVELS
-
+#if RONDO_X86_LEVELS || RONDO_ARM_LEVELS
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #else
@@ -36,7 +37,9 @@ namespace rondo::inline RONDO_ABI::detail {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"  // GCC 12: false positive for array sizes from template parameters
 #endif
+#endif
 
+#if RONDO_X86_LEVELS
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
@@ -44,12 +47,9 @@ namespace rondo::inline RONDO_ABI::detail {
 #pragma GCC target("avx2,fma")
 #endif
 namespace avx2 {
-typedef float Vector __attribute__((vector_size(32)));
-inline constexpr int kTileColumns = 3;  // 16 registers: 4 x 3 accumulators, 3 for B, 1 for A
-[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
-[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm256_min_ps(a, b); }
-[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+#include <rondo/cpu/kernels/levels/avx2.inl>
 #include <rondo/cpu/kernels/registers.inl>
+#include <rondo/cpu/kernels/levels/avx2_streams.inl>
 using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
@@ -64,12 +64,9 @@ using Bf16Product = Fp32;
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
 namespace avx512 {
-typedef float Vector __attribute__((vector_size(64)));
-inline constexpr int kTileColumns = 6;  // 31 of 32 registers: 4 x 6 accumulators, 6 for B, 1 for A
-[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_maskz_min_ps(0xffff, a, b); }
-[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
+#include <rondo/cpu/kernels/levels/avx512.inl>
 #include <rondo/cpu/kernels/registers.inl>
+#include <rondo/cpu/kernels/levels/avx512_streams.inl>
 using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
@@ -95,12 +92,9 @@ inline constexpr StreamKernels kMixedStreamKernels{
 #pragma GCC target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
 namespace avx512_bf16 {
-typedef float Vector __attribute__((vector_size(64)));
-inline constexpr int kTileColumns = 6;
-[[gnu::always_inline]] inline Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-[[gnu::always_inline]] inline Vector minimum(Vector a, Vector b) { return _mm512_maskz_min_ps(0xffff, a, b); }
-[[gnu::always_inline]] inline Vector maximum(Vector a, Vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
+#include <rondo/cpu/kernels/levels/avx512.inl>
 #include <rondo/cpu/kernels/registers.inl>
+#include <rondo/cpu/kernels/levels/avx512_streams.inl>
 /// A packed element is two bfloat16: c + a0 b0 + a1 b1 in float.
 struct Bf16Product {
   static constexpr long kValues = 2;
@@ -127,16 +121,6 @@ inline constexpr CellKernels kCellKernels{avx512::kCellProductKernels<avx512::Fp
 #pragma GCC pop_options
 #endif
 
-#if defined(__clang__)
-#pragma clang fp contract(on)
-#else
-#pragma GCC diagnostic pop
-#pragma GCC pop_options
-#endif
-
-#endif  // RONDO_X86_LEVELS
-
-#if RONDO_X86_LEVELS
 /// Selects the table of `level`; null at the baseline.
 template <class Table>
 const Table* of_level(CpuLevel level, const Table& at_avx2, const Table& at_avx512, const Table& at_avx512_bf16) {
@@ -147,17 +131,38 @@ const Table* of_level(CpuLevel level, const Table& at_avx2, const Table& at_avx5
       return &at_avx512;
     case CpuLevel::avx2:
       return &at_avx2;
-    case CpuLevel::baseline:
-      break;
+    default:
+      return nullptr;
   }
-  return nullptr;
 }
+#endif  // RONDO_X86_LEVELS
+
+#if RONDO_ARM_LEVELS  // NEON is part of 64-bit Arm: no target has to be selected
+namespace neon {
+#include <rondo/cpu/kernels/levels/neon.inl>
+#include <rondo/cpu/kernels/registers.inl>
+#include <rondo/cpu/kernels/levels/neon_streams.inl>
+using Bf16Product = Fp32;
+#include <rondo/cpu/kernels/all.inl>
+#include <rondo/cpu/kernels/table.inl>
+}  // namespace neon
+#endif
+
+#if RONDO_X86_LEVELS || RONDO_ARM_LEVELS
+#if defined(__clang__)
+#pragma clang fp contract(on)
+#else
+#pragma GCC diagnostic pop
+#pragma GCC pop_options
+#endif
 #endif
 
 /// The kernels of `level`; null at the baseline, which uses Eigen.
 inline const Kernels* kernels_of([[maybe_unused]] CpuLevel level) {
 #if RONDO_X86_LEVELS
   return of_level(level, avx2::kKernels, avx512::kKernels, avx512_bf16::kKernels);
+#elif RONDO_ARM_LEVELS
+  return level == CpuLevel::neon ? &neon::kKernels : nullptr;
 #else
   return nullptr;
 #endif
@@ -168,6 +173,8 @@ template <class Cell>
 const CellKernels* cell_kernels_of([[maybe_unused]] CpuLevel level) {
 #if RONDO_X86_LEVELS
   return of_level(level, avx2::kCellKernels<Cell>, avx512::kCellKernels<Cell>, avx512_bf16::kCellKernels<Cell>);
+#elif RONDO_ARM_LEVELS
+  return level == CpuLevel::neon ? &neon::kCellKernels<Cell> : nullptr;
 #else
   return nullptr;
 #endif
@@ -183,6 +190,8 @@ const StreamKernels* stream_kernels() {
 #if RONDO_X86_LEVELS
   return of_level(cpu_level(), avx2::kStreamKernels<Cell>, avx512::kMixedStreamKernels<Cell>,
                   avx512::kMixedStreamKernels<Cell>);
+#elif RONDO_ARM_LEVELS
+  return cpu_level() == CpuLevel::neon ? &neon::kStreamKernels<Cell> : nullptr;
 #else
   return nullptr;
 #endif

@@ -12,6 +12,8 @@ RONDO_INLINE StreamLinearKernel stream_linear_kernel() {
 #if RONDO_X86_LEVELS
   if (const auto* kernel = of_level(cpu_level(), avx2::kStreamLinear, avx512::kStreamLinear, avx512::kStreamLinear))
     return *kernel;
+#elif RONDO_ARM_LEVELS
+  if (cpu_level() == CpuLevel::neon) return neon::kStreamLinear;
 #endif
   return nullptr;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Instruction-set levels of the inner kernels. The kernels are compiled once for each level and selected at run time,
 // so that a program built without -march uses the vector instructions of the machine. The environment variable
-// RONDO_CPU_LEVEL=baseline|avx2|avx512|avx512_bf16 selects a lower level than the machine supports.
+// RONDO_CPU_LEVEL selects a lower level than the machine supports: baseline|avx2|avx512|avx512_bf16, or baseline|neon.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -10,23 +10,35 @@
 #include <cstdlib>
 #include <string_view>
 
-// Levels above the baseline exist for GCC and Clang on x86-64.
+// Levels above the baseline exist for GCC and Clang on x86-64 and on little-endian 64-bit Arm.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define RONDO_X86_LEVELS 1
 #else
 #define RONDO_X86_LEVELS 0
 #endif
+#if defined(__aarch64__) && defined(__GNUC__) && !defined(__AARCH64EB__)
+#define RONDO_ARM_LEVELS 1
+#else
+#define RONDO_ARM_LEVELS 0
+#endif
 
 namespace rondo::inline RONDO_ABI {
 
-/// Instruction-set level. `baseline` is the compiler's target: SSE2 on x86-64, NEON on 64-bit Arm, or that of -march.
-enum class CpuLevel { baseline, avx2, avx512, avx512_bf16 };
+/// Instruction-set level. `baseline` has no kernels of Rondo's: Eigen computes, for the compiler's target (SSE2 on
+/// x86-64, NEON on 64-bit Arm, or that of -march).
+enum class CpuLevel { baseline, neon, avx2, avx512, avx512_bf16 };
 
-/// All levels, lowest first.
+/// All levels of this architecture, lowest first.
+#if RONDO_X86_LEVELS
 inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512_bf16};
+#elif RONDO_ARM_LEVELS
+inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline, CpuLevel::neon};
+#else
+inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline};
+#endif
 
 constexpr const char* name(CpuLevel level) {
-  constexpr const char* kNames[] = {"baseline", "avx2", "avx512", "avx512_bf16"};
+  constexpr const char* kNames[] = {"baseline", "neon", "avx2", "avx512", "avx512_bf16"};
   return kNames[static_cast<int>(level)];
 }
 
@@ -37,6 +49,8 @@ inline CpuLevel best_cpu_level() {
       __builtin_cpu_supports("avx512vl"))
     return __builtin_cpu_supports("avx512bf16") ? CpuLevel::avx512_bf16 : CpuLevel::avx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CpuLevel::avx2;
+#elif RONDO_ARM_LEVELS
+  return CpuLevel::neon;
 #endif
   return CpuLevel::baseline;
 }
@@ -62,12 +76,14 @@ inline std::atomic<CpuLevel>& level_in_use() {
 /// The level in use.
 inline CpuLevel cpu_level() { return detail::level_in_use().load(std::memory_order_relaxed); }
 
-/// Selects `level`, or the highest level that this machine supports if that is lower. Returns the level in use. For
+/// Selects `level`, or the highest level below it that this machine supports. Returns the level in use. For
 /// tests and benchmarks.
 inline CpuLevel set_cpu_level(CpuLevel level) {
-  const CpuLevel best = best_cpu_level();
-  detail::level_in_use() = level < best ? level : best;
-  return cpu_level();
+  CpuLevel selected = CpuLevel::baseline;
+  for (CpuLevel one : kCpuLevels)
+    if (one <= level && one <= best_cpu_level()) selected = one;
+  detail::level_in_use() = selected;
+  return selected;
 }
 
 }  // namespace rondo::inline RONDO_ABI

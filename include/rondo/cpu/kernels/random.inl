@@ -2,18 +2,7 @@
 // Dropout with the random numbers of core/random.hpp, computed by vectors. For every level: no include guard, no
 // includes. Needs elementwise.inl.
 
-typedef std::uint64_t WideVector __attribute__((vector_size(sizeof(Vector))));
 inline constexpr int kBlocks = kLanes / 2;  // blocks of the generator per vector, one 64-bit lane each
-
-/// The 64-bit products of the lanes' low halves. (A template for the same reason as load_partial.)
-template <class V>
-[[gnu::always_inline]] inline V multiply_words(V a, V b) {
-  if constexpr (sizeof(V) == 64)
-    return reinterpret_cast<V>(
-        _mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
-  else
-    return reinterpret_cast<V>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
-}
 
 /// Half of the blocks as contiguous 32-bit words: `low` holds words 0 and 1 of every block, `high` words 2 and 3.
 template <int First, std::size_t... I>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Registers of floats, their products and bfloat16: no include guard. The including file has opened a namespace that
-// holds the level's `Vector` of floats and `multiply_add(a, b, c)` = a * b + c, rounded once.
+// Registers of floats, their products and bfloat16: no include guard. The including file has opened a namespace and
+// included the level's instructions there (levels/*.inl).
 
 // The order matters: each file uses those before it.
 // clang-format off

@@ -30,10 +30,10 @@ using RotatedSizes = std::conditional_t<kLanes == 16, StreamSizes<12, 16, 20, 24
 
 template <class Cell>
 constexpr auto stream_voices(bool fast) {
-  return fast ? StreamVoices<Cell, FastTanh<Vector>>::run : StreamVoices<Cell, ExactTanh>::run;
+  return fast ? StreamVoices<Cell, FastTanh>::run : StreamVoices<Cell, ExactTanh>::run;
 }
 
 template <class Cell>
 StreamForm stream_form(long hidden, bool fast) {
-  return fast ? RotatedSizes::form<Cell, FastTanh<Vector>>(hidden) : RotatedSizes::form<Cell, ExactTanh>(hidden);
+  return fast ? RotatedSizes::form<Cell, FastTanh>(hidden) : RotatedSizes::form<Cell, ExactTanh>(hidden);
 }

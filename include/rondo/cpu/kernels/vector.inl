@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Operations on one register of floats, for every level: no include guard, no includes. The including file has opened a
-// namespace that holds the level's `Vector` of floats and `multiply_add(a, b, c)` = a * b + c, rounded once.
+// Operations on one register of floats, for every level: no include guard, no includes. Needs the level's instructions
+// (levels/*.inl).
 //
 // Floating-point contraction is off for this file: only multiply_add fuses a product and a sum, so that results do not
 // depend on the compiler's choices in the surrounding code.
@@ -19,35 +19,6 @@ typedef std::uint32_t UintVector __attribute__((vector_size(sizeof(Vector))));
   IntVector lane;
   for (int i = 0; i < kLanes; ++i) lane[i] = i;
   return lane < IntVector{} + static_cast<std::int32_t>(count);
-}
-
-// Templates, so that only the instruction for this width is compiled.
-
-/// Loads the first `count` floats at p, with zeros in the other lanes; and the matching store. Neither accesses memory
-/// past them.
-template <class V = Vector>
-[[gnu::always_inline]] inline V load_partial(const float* p, long count) {
-  const V mask = reinterpret_cast<V>(first_lanes(count));
-  if constexpr (sizeof(V) == 64)
-    return _mm512_maskz_loadu_ps(_mm512_movepi32_mask(_mm512_castps_si512(mask)), p);
-  else
-    return _mm256_maskload_ps(p, _mm256_castps_si256(mask));
-}
-template <class V>
-[[gnu::always_inline]] inline void store_partial(float* p, V v, long count) {
-  const V mask = reinterpret_cast<V>(first_lanes(count));
-  if constexpr (sizeof(V) == 64)
-    _mm512_mask_storeu_ps(p, _mm512_movepi32_mask(_mm512_castps_si512(mask)), v);
-  else
-    _mm256_maskstore_ps(p, _mm256_castps_si256(mask), v);
-}
-
-template <class V>
-[[gnu::always_inline]] inline V square_root(V v) {
-  if constexpr (sizeof(V) == 64)
-    return _mm512_maskz_sqrt_ps(0xFFFF, v);  // g++ 12 warns of _mm512_sqrt_ps
-  else
-    return _mm256_sqrt_ps(v);
 }
 
 /// x within +-limit; NaN stays NaN: minimum and maximum return b if an operand is NaN.
