@@ -54,7 +54,7 @@ READING_PATH = {
         ("the cell, one vector of units", "cpu/kernels/recurrent.inl", "cells", "inline void cells("),
         ("the product of one tile, in registers", "cpu/kernels/gemm.inl", "accumulate", "inline void accumulate("),
         ("the operands: float (or bf16)", "cpu/kernels/products.inl", "Fp32", "struct Fp32 {"),
-        ("the fused multiply-add: AVX2 (or AVX-512)", "cpu/kernel_levels.hpp", "multiply_add", "_mm256_fmadd_ps"),
+        ("the fused multiply-add: AVX2 (or AVX-512)", "cpu/kernels/levels/avx2.inl", "multiply_add", "_mm256_fmadd_ps"),
     ],
 }
 

@@ -47,9 +47,11 @@ namespace rondo::inline RONDO_ABI::detail {
 #pragma GCC target("avx2,fma")
 #endif
 namespace avx2 {
+// clang-format off
 #include <rondo/cpu/kernels/levels/avx2.inl>
 #include <rondo/cpu/kernels/registers.inl>
 #include <rondo/cpu/kernels/levels/avx2_streams.inl>
+// clang-format on
 using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
@@ -64,9 +66,11 @@ using Bf16Product = Fp32;
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
 namespace avx512 {
+// clang-format off
 #include <rondo/cpu/kernels/levels/avx512.inl>
 #include <rondo/cpu/kernels/registers.inl>
 #include <rondo/cpu/kernels/levels/avx512_streams.inl>
+// clang-format on
 using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
@@ -92,9 +96,11 @@ inline constexpr StreamKernels kMixedStreamKernels{
 #pragma GCC target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
 namespace avx512_bf16 {
+// clang-format off
 #include <rondo/cpu/kernels/levels/avx512.inl>
 #include <rondo/cpu/kernels/registers.inl>
 #include <rondo/cpu/kernels/levels/avx512_streams.inl>
+// clang-format on
 /// A packed element is two bfloat16: c + a0 b0 + a1 b1 in float.
 struct Bf16Product {
   static constexpr long kValues = 2;
@@ -139,9 +145,11 @@ const Table* of_level(CpuLevel level, const Table& at_avx2, const Table& at_avx5
 
 #if RONDO_ARM_LEVELS  // NEON is part of 64-bit Arm: no target has to be selected
 namespace neon {
+// clang-format off
 #include <rondo/cpu/kernels/levels/neon.inl>
 #include <rondo/cpu/kernels/registers.inl>
 #include <rondo/cpu/kernels/levels/neon_streams.inl>
+// clang-format on
 using Bf16Product = Fp32;
 #include <rondo/cpu/kernels/all.inl>
 #include <rondo/cpu/kernels/table.inl>
