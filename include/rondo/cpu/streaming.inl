@@ -188,7 +188,7 @@ void StreamStack<Cell, Scalar>::add(const RecurrentWeights<const Scalar>& w, con
 template <class Cell, class Scalar>
 void StreamStack<Cell, Scalar>::set_head(MatrixView<const Scalar> W, MatrixView<const Scalar> b) {
   fused_ = layers_.back().fuse(W, b);
-  head_ = {W, b};
+  if (!fused_) head_ = {W, b};
   outputs_ = W.rows;
 }
 
