@@ -33,6 +33,11 @@ struct Extent {
     return n;
   }
 
+  /// Whether the sequences have the same lengths as those of `other`.
+  bool same_lengths(const Extent& other) const {
+    return std::equal(lengths.begin(), lengths.end(), other.lengths.begin(), other.lengths.end());
+  }
+
   /// Number of valid steps over all sequences.
   Index active_steps() const {
     Index steps = 0;

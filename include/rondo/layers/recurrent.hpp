@@ -251,7 +251,7 @@ class Recurrent {
     for (const auto& layer : cache.layers) {
       const Extent y = layer.y.extent();
       same = same && layer.y.features() == output() && y.batch == x.batch() && y.time == x.time() &&
-             std::ranges::equal(y.lengths, x.extent().lengths);
+             y.same_lengths(x.extent());
     }
     require_shape(same, who, ": the cache is not that of a forward pass over x, ", x.shape());
     detail::require_state<Cell>("", "::backward", "d_state", d_state, config_, x.batch());

@@ -56,7 +56,7 @@ void require_beside(const EntryPoint& who, const char* what, const SequenceView<
 template <class T>
 void require_outputs(const EntryPoint& who, const char* what, const SequenceView<T>& y, Index rows, const Extent& x) {
   require_beside(who, what, y, rows, x);
-  require_shape(std::ranges::equal(y.extent.lengths, x.lengths), who, ": ", what, " does not have the lengths of x");
+  require_shape(y.extent.same_lengths(x), who, ": ", what, " does not have the lengths of x");
 }
 
 /// dE has no data, or x is tokens and dE has the shape of their embedding matrix.
@@ -84,7 +84,7 @@ void require_cache(const EntryPoint& who, const RecurrentCache<Scalar, Device>& 
   require_shape(normed && zoned && fits(cache.h0, shape.output, 1) && fits(cache.c0, cell, 1) &&
                     fits(cache.gates, Cell::kBlocks * H, x.time) && fits(cache.c, cell, x.time) &&
                     fits(cache.tanh_c, cell, x.time) && fits(cache.m, shape.projects() ? H : 0, x.time) &&
-                    std::ranges::equal(cache.gates.lengths(), x.lengths),
+                    cache.gates.extent().same_lengths(x),
                 who, ": the cache is not that of a forward pass over x, ", SequenceShape{shape.input, x.batch, x.time});
 }
 

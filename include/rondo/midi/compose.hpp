@@ -50,7 +50,7 @@ class Composer {
       if (end < start) throw std::invalid_argument("midi::compose: a note ends before it starts");
     }
 
-    std::ranges::stable_sort(placed_, [](const Placed& a, const Placed& b) {
+    std::stable_sort(placed_.begin(), placed_.end(), [](const Placed& a, const Placed& b) {
       return std::tie(a.event.time, a.order) < std::tie(b.event.time, b.order);
     });
     std::size_t tracks = 1;

@@ -81,8 +81,9 @@ class FileReader {
   /// Whether a chunk may start here: a track, or a printable name with a length that fits.
   bool chunk_begins(std::size_t at) const {
     if (at + 8 > end_) return false;
-    return is("MTrk", at) ||
-           (std::ranges::all_of(text(at, 4), [](char c) { return c >= ' ' && c <= '~'; }) && fits(at));
+    if (is("MTrk", at)) return true;
+    const auto id = text(at, 4);
+    return std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; }) && fits(at);
   }
   bool fits(std::size_t chunk) const { return big_endian(chunk + 4, 4) <= end_ - chunk - 8; }
 

@@ -73,7 +73,7 @@ class TempoMap {
         if (const std::uint32_t value = tempo(track.payload(event)); value != 0) changes.push_back({event.time, value});
       }
     }
-    std::ranges::stable_sort(changes, {}, &Change::time);
+    std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.time < b.time; });
     for (const Change& change : changes) {
       const double seconds_per_tick = change.tempo * 1e-6 / file.division.ticks_per_quarter;
       if (segments_.empty() || segments_.back().start < change.time) {

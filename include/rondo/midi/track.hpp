@@ -54,10 +54,12 @@ class Track {
 
   /// Compares the contents; indices of payloads do not matter.
   friend bool operator==(const Track& a, const Track& b) {
-    return a.end == b.end && std::ranges::equal(a.events, b.events, [&](const Event& x, const Event& y) {
-             return x.time == y.time && x.status == y.status && x.data1 == y.data1 && x.data2 == y.data2 &&
-                    std::ranges::equal(a.payload(x), b.payload(y));
-           });
+    const auto same = [&](const Event& x, const Event& y) {
+      const auto in_a = a.payload(x), in_b = b.payload(y);
+      return x.time == y.time && x.status == y.status && x.data1 == y.data1 && x.data2 == y.data2 &&
+             std::equal(in_a.begin(), in_a.end(), in_b.begin(), in_b.end());
+    };
+    return a.end == b.end && std::equal(a.events.begin(), a.events.end(), b.events.begin(), b.events.end(), same);
   }
 
  private:

@@ -47,7 +47,8 @@ inline std::vector<TimeSignature> time_signatures(const midi::File& file) {
         signatures.push_back(sign);
     }
   if (signatures.empty()) return signatures;
-  std::ranges::stable_sort(signatures, {}, &TimeSignature::time);
+  std::stable_sort(signatures.begin(), signatures.end(),
+                   [](const TimeSignature& a, const TimeSignature& b) { return a.time < b.time; });
   std::vector<TimeSignature> changes{{}};
   for (const TimeSignature& sign : signatures) {
     if (sign.time == changes.back().time) changes.pop_back();  // of several at one time the last counts
@@ -89,7 +90,7 @@ inline std::vector<BarStart> bar_starts(const midi::File& file) {
   const detail::Onsets notes = detail::onsets(file);
   if (signs.empty() || notes.count == 0) return {};
   const midi::TempoMap map(file);
-  const bool one_tempo = std::ranges::all_of(map.segments(), [&](const auto& segment) {
+  const bool one_tempo = std::all_of(map.segments().begin(), map.segments().end(), [&](const auto& segment) {
     return segment.start > notes.last || segment.seconds_per_tick == map.segments().front().seconds_per_tick;
   });
   if (one_tempo && 2 * notes.on_beat < notes.count) return {};

@@ -211,7 +211,8 @@ class Batches {
     const bool anywhere = options_.windows > 0 || !stream.begun;
     std::size_t place = anywhere ? random.below(places_) : 0;
     if (anywhere) {
-      const auto source = std::ranges::upper_bound(sources_, place, {}, &Source::places_end);
+      const auto source = std::upper_bound(sources_.begin(), sources_.end(), place,
+                                           [](std::size_t at, const Source& s) { return at < s.places_end; });
       stream.source = static_cast<std::size_t>(source - sources_.begin());
       place -= source == sources_.begin() ? 0 : std::prev(source)->places_end;
     } else {
@@ -254,10 +255,12 @@ class EvaluationBatches {
     if (batch < 1 || steps < 1) throw std::invalid_argument("EvaluationBatches: batch and steps must be 1 or more");
     for (const Piece& piece : pieces)
       if (auto tokens = tokens_of(piece); tokens.size() > 1) pieces_.emplace_back(std::move(tokens), input_spec_);
-    std::ranges::stable_sort(pieces_, std::greater{}, [](const EncodedPiece& piece) { return piece.tokens.size(); });
+    std::stable_sort(pieces_.begin(), pieces_.end(),
+                     [](const EncodedPiece& a, const EncodedPiece& b) { return a.tokens.size() > b.tokens.size(); });
     streams_.resize(std::min<std::size_t>(static_cast<std::size_t>(batch), pieces_.size()));
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
-      Stream& least = *std::ranges::min_element(streams_, {}, &Stream::load);
+      Stream& least = *std::min_element(streams_.begin(), streams_.end(),
+                                        [](const Stream& a, const Stream& b) { return a.load < b.load; });
       least.pieces.push_back(i);
       least.load += pieces_[i].tokens.size();
       targets_ += pieces_[i].tokens.size() - 1;

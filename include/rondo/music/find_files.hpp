@@ -23,7 +23,7 @@ struct FoundFiles {
 /// Extension in lower case, with its dot.
 inline std::string extension_of(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return extension;
 }
 
@@ -50,8 +50,8 @@ class FileSearch {
       folders_.pop_back();
       search(folder);
     }
-    std::ranges::sort(found_.files);
-    std::ranges::sort(found_.problems);
+    std::sort(found_.files.begin(), found_.files.end());
+    std::sort(found_.problems.begin(), found_.problems.end());
     return std::move(found_);
   }
 

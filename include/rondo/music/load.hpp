@@ -61,8 +61,8 @@ inline std::size_t max_overlapping_notes(std::span<const Note> notes) {
   std::size_t most = 0;
   for (std::size_t pitch = 0; pitch < kPitches; ++pitch) {
     if (starts[pitch].size() <= most) continue;
-    std::ranges::sort(starts[pitch]);
-    std::ranges::sort(ends[pitch]);
+    std::sort(starts[pitch].begin(), starts[pitch].end());
+    std::sort(ends[pitch].begin(), ends[pitch].end());
     for (std::size_t struck = 0, let_go = 0; struck < starts[pitch].size(); ++struck) {
       while (ends[pitch][let_go] < starts[pitch][struck]) ++let_go;
       most = std::max(most, struck + 1 - let_go);
@@ -133,7 +133,7 @@ inline LoadedPieces load_pieces(std::span<const std::filesystem::path> paths, Pe
   LoadedPieces loaded;
   for (const auto& path : paths) {
     FoundFiles found = find_files(path, is_midi_name);
-    std::ranges::move(found.problems, std::back_inserter(loaded.problems));
+    std::move(found.problems.begin(), found.problems.end(), std::back_inserter(loaded.problems));
     for (const auto& file : found.files) try {
         Piece piece = read_piece(file);
         piece.performance = apply_pedal(piece.performance, mode);

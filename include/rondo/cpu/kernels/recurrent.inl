@@ -46,6 +46,12 @@ template <class Cell, class Memory>
   for (int g = 0; g < Cell::kBlocks; ++g) memory.write(gates + g * at.block, z[g]);
 }
 
+/// As `cells`, for N columns whose sums were stored: one copy of this code serves all widths of a tile.
+template <class Cell, class Memory>
+[[gnu::noinline]] void cells_of_columns(Memory memory, const Vector (*sum)[Cell::kGates], const StepCells& at, int N) {
+  for (int j = 0; j < N; ++j) cells<Cell>(memory, sum[j], at, j);
+}
+
 /// N columns of one vector of units.
 template <class P, class Cell, int N, class Memory>
 [[gnu::always_inline]] inline void gate_tile(Memory memory, long depth, const Packed* R, Operand h_before,
@@ -57,14 +63,12 @@ template <class P, class Cell, int N, class Memory>
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) sum[j][g] = gate_initial_accumulator<Cell>(memory, at, j, g);
   accumulate<P>(sum, depth, R, G * kLanes, h_before, prefetch);
-  if constexpr (N == 1) return cells<Cell>(memory, sum[0], at, 0);
-  Vector spilled[N][G];  // one copy of the cell's code: N inlined copies are slower, and slow to compile
+  Vector spilled[N][G];
 #pragma GCC unroll 8
   for (int j = 0; j < N; ++j)
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) spilled[j][g] = sum[j][g];
-#pragma GCC unroll 1
-  for (int j = 0; j < N; ++j) cells<Cell>(memory, spilled[j], at, j);
+  cells_of_columns<Cell>(memory, spilled, at, N);
 }
 
 /// As gate_tile, for a last vector with only `lanes` units. A separate function, so that it takes no registers from the
@@ -94,8 +98,8 @@ inline void gate_column_pair(long depth, const Packed* R, Operand h_before, cons
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) sum[1][g] = P::multiply_add_packed(load(R_next + k * kRows + g * kLanes), h, sum[1][g]);
   }
-  cells<Cell>(FullVector{}, sum[0], at, 0);
-  cells<Cell>(FullVector{}, sum[1], at.from_unit(kLanes), 0);
+#pragma GCC unroll 1
+  for (int p = 0; p < 2; ++p) cells<Cell>(FullVector{}, sum[p], at.from_unit(p * kLanes), 0);
 }
 
 /// Units [first, last) of one step; first is a multiple of kLanes, last is one or H.
