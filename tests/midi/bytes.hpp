@@ -48,7 +48,7 @@ inline Bytes one_track(const Bytes& events) { return join({header(0, 1), track(j
 /// Whether there is a diagnostic at this offset and track that contains `about`.
 inline bool has_diagnostic(const rondo::midi::ReadResult& result, std::size_t offset, int track,
                            std::string_view about) {
-  return std::ranges::any_of(result.diagnostics, [&](const rondo::midi::Diagnostic& d) {
+  return std::any_of(result.diagnostics.begin(), result.diagnostics.end(), [&](const rondo::midi::Diagnostic& d) {
     return d.offset == offset && d.track == track && d.message.find(about) != std::string::npos;
   });
 }

@@ -29,7 +29,7 @@ TEST_CASE("a performance on the 10 ms grid is reproduced exactly") {
   }
   p.pitch_bends.push_back({{1.23}, -100, 2});
   p.duration = {200};
-  std::ranges::sort(p.notes, detail::note_order<Seconds>);
+  std::sort(p.notes.begin(), p.notes.end(), detail::note_order<Seconds>);
   const File file = compose(p);
   CHECK(file.format == Format::single_track);
   const Played q = extract<Seconds>(read(write(file)).file);

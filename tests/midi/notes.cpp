@@ -85,10 +85,10 @@ TEST_CASE("notes are sorted by start, pitch, end, over all tracks") {
   const auto p = extract<Ticks>(file_of(tracks));
   CHECK(p.notes.size() + p.controls.size() == 1200);
   CHECK(p.notes.size() > 500);
-  CHECK(std::ranges::is_sorted(p.notes, [](const TickNote& a, const TickNote& b) {
+  CHECK(std::is_sorted(p.notes.begin(), p.notes.end(), [](const TickNote& a, const TickNote& b) {
     return std::tuple(a.start, a.pitch, a.end, a.velocity) < std::tuple(b.start, b.pitch, b.end, b.velocity);
   }));
-  CHECK(std::ranges::is_sorted(p.controls, [](const auto& a, const auto& b) {
+  CHECK(std::is_sorted(p.controls.begin(), p.controls.end(), [](const auto& a, const auto& b) {
     return std::tuple(a.time, a.track) < std::tuple(b.time, b.track);
   }));
 }

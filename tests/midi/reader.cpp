@@ -81,7 +81,7 @@ TEST_CASE("an RMID wrapper is opened, and chunks after the data are ignored") {
   const Bytes midi = one_track(kNote);
   const auto little_endian = [](std::size_t n) {
     Bytes b = big_endian(static_cast<std::uint32_t>(n), 4);
-    std::ranges::reverse(b);
+    std::reverse(b.begin(), b.end());
     return b;
   };
   const Bytes info = join({text("INFO"), little_endian(3), {1, 2, 3, 0}});  // odd sizes are padded

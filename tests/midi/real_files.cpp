@@ -25,7 +25,7 @@ std::vector<std::filesystem::path> midi_files(const std::string& folder) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     if (entry.path().extension() == ".mid") files.push_back(entry.path());
   }
-  std::ranges::sort(files);
+  std::sort(files.begin(), files.end());
   REQUIRE_FALSE(files.empty());
   return files;
 }
@@ -60,8 +60,8 @@ TEST_CASE("unusual files give notes or one error") {
       const ReadResult r = read_file(path);
       CHECK_FALSE(r.file.tracks.empty());
       const auto p = extract<Seconds>(r.file);
-      CHECK(std::ranges::all_of(p.notes,
-                                [](const auto& n) { return n.start <= n.end && n.pitch < 128 && n.velocity < 128; }));
+      CHECK(std::all_of(p.notes.begin(), p.notes.end(),
+                        [](const auto& n) { return n.start <= n.end && n.pitch < 128 && n.velocity < 128; }));
       CHECK(read(write(r.file)).file == r.file);
       const bool synthetic = path.parent_path().filename() == "synthetic";
       const bool faulty = !synthetic || path.stem().string().find("illegal") != std::string::npos;

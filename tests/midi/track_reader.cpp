@@ -125,7 +125,8 @@ TEST_CASE("events with every length of delta and payload") {
   }
   const ReadResult r = read_events(content);
   CHECK(r.diagnostics.empty());
-  CHECK(std::ranges::equal(r.file.tracks[0].events, wanted, [](const Event& a, const Event& b) {
+  const auto& events = r.file.tracks[0].events;
+  CHECK(std::equal(events.begin(), events.end(), wanted.begin(), wanted.end(), [](const Event& a, const Event& b) {
     return a.time == b.time && a.status == b.status && a.data1 == b.data1 && a.data2 == b.data2;
   }));
 }

@@ -275,7 +275,8 @@ TEST_CASE("Batches with conditions: every window is part of a transposed and str
       for (std::size_t b = 0; b < 3; ++b) {
         const auto window = column(batch, b);
         const auto place = [&](const auto& all) {
-          return std::ranges::find_if(all, [&](const auto& steps) { return contains(steps, window); }) - all.begin();
+          return std::find_if(all.begin(), all.end(), [&](const auto& steps) { return contains(steps, window); }) -
+                 all.begin();
         };
         const auto in_conditioned = static_cast<std::size_t>(place(with_conditions)),
                    in_unconditioned = static_cast<std::size_t>(place(without_conditions));
