@@ -2,6 +2,9 @@
 // Contexts, and device memory.
 #include "runtime.hpp"
 
+#include <atomic>
+#include <map>
+#include <memory>
 #include <string>
 
 namespace rondo::inline RONDO_ABI::cuda {
@@ -9,6 +12,40 @@ namespace rondo::inline RONDO_ABI::cuda {
 namespace {
 
 thread_local Context* used = nullptr;
+
+/// The thread's contexts without a guard, by device.
+std::map<int, std::unique_ptr<Context>>& default_contexts() {
+  thread_local std::map<int, std::unique_ptr<Context>> contexts;
+  return contexts;
+}
+
+int current_device() {
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  return device;
+}
+
+/// The calling thread's context, if it has one yet.
+Context* existing_context() {
+  if (used) return used;
+  int device = 0;
+  if (cudaGetDevice(&device) != cudaSuccess) return nullptr;
+  const auto found = default_contexts().find(device);
+  return found == default_contexts().end() ? nullptr : found->second.get();
+}
+
+/// Calls that could wait for the device, and are refused while a stream is captured, are allowed to this thread while
+/// this object exists. An allocation does not disturb a capture.
+class RelaxedCapture {
+ public:
+  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
 
 [[noreturn]] void fail(const char* call, const std::string& what, SourceLine where) {
   throw error(rondo::detail::concat(call, ": ", what, " (", where.file, ":", where.line, ")"));
@@ -20,9 +57,7 @@ int attribute(cudaDeviceAttr which, int device) {
   return value;
 }
 
-DeviceInfo describe() {
-  int device = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
+DeviceInfo describe(int device) {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
   DeviceInfo info;
@@ -53,6 +88,42 @@ void check(cublasStatus_t status, const char* call, SourceLine where) {
     fail(call, cublasGetStatusString(status), where);
 }
 
+bool is_captured(cudaStream_t stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  const cudaError_t answer = cudaStreamIsCapturing(stream, &status);
+  if (answer == cudaErrorStreamCaptureImplicit) {  // the legacy stream, while a stream that it waits for is captured
+    cudaGetLastError();
+    return true;
+  }
+  check(answer, "cudaStreamIsCapturing");
+  return status != cudaStreamCaptureStatusNone;
+}
+
+DeviceGuard::DeviceGuard(int device) : former_(current_device()) {
+  if (device != former_) check(cudaSetDevice(device), "cudaSetDevice");
+}
+DeviceGuard::~DeviceGuard() { cudaSetDevice(former_); }
+
+void copy_from_host(void* device, const void* host, std::size_t bytes) {
+  if (bytes == 0) return;
+  const cudaStream_t stream = context().stream;
+  if (is_captured(stream))
+    throw error(
+        "rondo::cuda: a copy from the host to the device, of tokens, lengths or weights of steps, is not possible "
+        "while its stream is captured");
+  check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+  cudaPointerAttributes attributes{};
+  check(cudaPointerGetAttributes(&attributes, host), "cudaPointerGetAttributes");
+  // From pageable memory the bytes are staged when the call returns; pinned memory is read when the stream gets there.
+  if (attributes.type != cudaMemoryTypeUnregistered) check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+}
+
+void Context::Impl::set_stream(cudaStream_t to) {
+  stream = to;
+  check(cublasSetStream(blas, to), "cublasSetStream");  // sets the workspace back to cuBLAS's own
+  check(cublasSetWorkspace(blas, blas_workspace.data(), blas_workspace.bytes()), "cublasSetWorkspace");
+}
+
 bool available() {
   int devices = 0;
   const bool answered = cudaGetDeviceCount(&devices) == cudaSuccess;
@@ -77,28 +148,34 @@ const char* name(RecurrentAlgorithm algorithm) {
 }
 
 Context::Context() : Context(nullptr) {
-  check(cudaStreamCreateWithFlags(&impl_->stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   impl_->owns_stream = true;
-  check(cublasSetStream(impl_->blas, impl_->stream), "cublasSetStream");
-  check(cublasSetWorkspace(impl_->blas, impl_->blas_workspace.data(), impl_->blas_workspace.bytes()),
-        "cublasSetWorkspace");
+  impl_->set_stream(stream);
 }
 
 Context::Context(Stream stream) : impl_(std::make_unique<Impl>()) {
-  impl_->device = describe();
-  impl_->stream = stream;
+  static std::atomic<std::uint64_t> contexts{0};
+  impl_->number = ++contexts;
+  impl_->device_index = current_device();
+  impl_->device = describe(impl_->device_index);
   impl_->blas_workspace = detail::Memory(kBlasWorkspace);
   check(cublasCreate(&impl_->blas), "cublasCreate");
-  check(cublasSetStream(impl_->blas, stream), "cublasSetStream");  // sets the workspace back to cuBLAS's own
-  check(cublasSetWorkspace(impl_->blas, impl_->blas_workspace.data(), impl_->blas_workspace.bytes()),
-        "cublasSetWorkspace");
+  impl_->set_stream(stream);
 }
 
 Context::~Context() {  // a destructor cannot report errors: statuses are ignored
   if (!impl_) return;
+  int former = 0;
+  cudaGetDevice(&former);
+  if (former != impl_->device_index) cudaSetDevice(impl_->device_index);
   cudaStreamSynchronize(impl_->stream);
   if (impl_->blas) cublasDestroy(impl_->blas);
+  if (impl_->capture_stream) cudaStreamDestroy(impl_->capture_stream);
   if (impl_->owns_stream) cudaStreamDestroy(impl_->stream);
+  for (void* memory : impl_->replaced_in_capture) cudaFree(memory);
+  impl_->contexts.clear();  // on their device
+  if (former != impl_->device_index) cudaSetDevice(former);
   if (used == this) used = nullptr;
 }
 
@@ -115,21 +192,37 @@ Index Context::wavefront() const { return impl_->wavefront; }
 Context& Context::current() {
   if (used) return *used;
   if (!available()) throw error("rondo::cuda: there is no GPU, or no CUDA driver");
-  thread_local Context own;
-  return own;
+  auto& own = default_contexts()[current_device()];
+  if (!own) own = std::make_unique<Context>();
+  return *own;
 }
 
-ContextGuard::ContextGuard(Context& context) : former_(used) { used = &context; }
-ContextGuard::~ContextGuard() { used = former_; }
+ContextGuard::ContextGuard(Context& context) : former_(used), former_device_(current_device()) {
+  if (const int device = context.impl().device_index; device != former_device_)
+    check(cudaSetDevice(device), "cudaSetDevice");
+  used = &context;
+}
+ContextGuard::~ContextGuard() {
+  used = former_;
+  cudaSetDevice(former_device_);
+}
 
 namespace detail {
 
 Memory::Memory(std::size_t bytes) : bytes_(bytes) {
+  const RelaxedCapture relaxed;
   if (bytes > 0) check(cudaMalloc(&data_, bytes), "cudaMalloc");
 }
 
 Memory::~Memory() {
-  if (data_) cudaFree(data_);
+  if (!data_) return;
+  if (Context* const context = existing_context())
+    if (cudaStreamCaptureStatus status{}; cudaStreamIsCapturing(context->impl().stream, &status) == cudaSuccess &&
+                                          status != cudaStreamCaptureStatusNone) {
+      context->impl().replaced_in_capture.push_back(data_);  // the graph uses it; cudaFree would end the capture
+      return;
+    }
+  cudaFree(data_);
 }
 
 void copy_bytes(const void* from, void* to, std::size_t bytes) {

@@ -46,9 +46,9 @@ void prepare(void (*kernel)(Parameters...), const LaunchConfig& shape) {
     check(cudaFuncSetAttribute(function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1), "cudaFuncSetAttribute");
 }
 
-/// kernel<<<shape>>>(arguments...). `name` appears in error messages.
+/// kernel<<<shape>>>(arguments...).
 template <class... Parameters, class... Arguments>
-void launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
+cudaError_t launch_status(void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
   std::array<cudaLaunchAttribute, 2> attributes{};
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(shape.blocks);
@@ -66,7 +66,31 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig&
     a.id = cudaLaunchAttributeCooperative;
     a.val.cooperative = 1;
   }
-  check(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), name);
+  return cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
+}
+
+/// The same; throws if it fails. `name` appears in error messages.
+template <class... Parameters, class... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
+  check(launch_status(kernel, shape, std::forward<Arguments>(arguments)...), name);
+}
+
+/// The same; false, and nothing runs, if the GPU refuses a launch of this size, as it may where it is shared.
+template <class... Parameters, class... Arguments>
+bool try_launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
+  const cudaError_t status = launch_status(kernel, shape, std::forward<Arguments>(arguments)...);
+  switch (status) {
+    case cudaErrorCooperativeLaunchTooLarge:
+    case cudaErrorLaunchOutOfResources:
+    case cudaErrorInvalidClusterSize:
+    case cudaErrorInvalidConfiguration:
+    case cudaErrorNotSupported:
+      cudaGetLastError();
+      return false;
+    default:
+      check(status, name);
+      return true;
+  }
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -33,9 +34,27 @@ void check(cublasStatus_t status, const char* call, SourceLine where = SourceLin
 /// overwrites it.
 enum class Scratch { tokens, order, lengths, partial_sums, result, count };
 
+/// Whether work on this stream is captured into a graph instead of run.
+bool is_captured(cudaStream_t stream);
+
+/// Makes a device current, and the former one at the end of its scope.
+class DeviceGuard {
+ public:
+  explicit DeviceGuard(int device);
+  ~DeviceGuard();
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
+
+ private:
+  int former_ = 0;
+};
+
 struct Context::Impl {
+  std::uint64_t number = 0;  // unlike an address, never used again
+  int device_index = 0;
   cudaStream_t stream = nullptr;
   bool owns_stream = false;
+  cudaStream_t capture_stream = nullptr;  // see GraphCache; created when it is needed
   cublasHandle_t blas = nullptr;
   detail::Memory blas_workspace;
   DeviceInfo device;
@@ -44,6 +63,10 @@ struct Context::Impl {
   std::vector<std::unique_ptr<Context>> contexts;  // for further layers and directions
   cudaEvent_t accumulate_after = nullptr;          // accumulation into a shared gradient waits for it: see Fork
   std::array<detail::Memory, static_cast<std::size_t>(Scratch::count)> scratch;
+  std::vector<void*> replaced_in_capture;  // device memory that a caller's graph may use
+
+  /// Enqueues work on `to` from now on.
+  void set_stream(cudaStream_t to);
 };
 
 /// The calling thread's context.
@@ -58,14 +81,15 @@ T* scratch(Scratch slot, Index count) {
   return static_cast<T*>(memory.data());
 }
 
+/// Copies bytes from the host. On return the host memory may change. Throws cuda::error if the stream is captured: the
+/// copy would run when the graph does, from memory that is then gone.
+void copy_from_host(void* device, const void* host, std::size_t bytes);
+
 /// Copies `count` values from the host into the slot. On return the host memory may change.
 template <class T>
 const T* upload_scratch(Scratch slot, const T* host, Index count) {
   T* device = scratch<T>(slot, count);
-  if (count > 0)
-    check(cudaMemcpyAsync(device, host, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyHostToDevice,
-                          context().stream),
-          "cudaMemcpyAsync");
+  copy_from_host(device, host, static_cast<std::size_t>(count) * sizeof(T));
   return device;
 }
 

@@ -31,8 +31,8 @@ template <class Scalar>
 constexpr bool kBackward<BackwardArguments<Scalar>> = true;
 
 template <class Arguments, class Scalar>
-Graph& graph_of(RecurrentWorkspace<Scalar, Cuda>& work) {
-  return kBackward<Arguments> ? work.backward_graph : work.forward_graph;
+GraphCache& graphs_of(RecurrentWorkspace<Scalar, Cuda>& work) {
+  return kBackward<Arguments> ? work.backward_graphs : work.forward_graphs;
 }
 
 template <class Scalar>
@@ -129,7 +129,7 @@ void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeigh
     LowPrecisionWeights low;
     bool operator==(const Key&) const = default;
   };
-  graph_of<Arguments>(work).run(Key{a, precision, low}, [&] { enqueue_stepwise<Cell>(a, precision, low); });
+  graphs_of<Arguments>(work).run(Key{a, precision, low}, [&] { enqueue_stepwise<Cell>(a, precision, low); });
 }
 
 /// Explicit instantiation of this struct instantiates the functions.

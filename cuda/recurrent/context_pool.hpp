@@ -32,13 +32,18 @@ class Event {
 };
 
 /// The calling thread's context and further ones, `count` in total. Their work starts after the work that is now on the
-/// caller's stream.
+/// caller's stream. While the caller captures that stream no context can be created: if there are not enough yet, all
+/// are the caller's, and the parts run one after the other.
 class ContextPool {
  public:
   explicit ContextPool(std::size_t count) {
     Context& caller = Context::current();
     contexts_.push_back(&caller);
     auto& more = caller.impl().contexts;
+    if (more.size() + 1 < count && is_captured(caller.stream())) {
+      contexts_.resize(count, &caller);
+      return;
+    }
     while (more.size() + 1 < count) more.push_back(std::make_unique<Context>());
     for (std::size_t l = 1; l < count; ++l) {
       more[l - 1]->set_recurrent_algorithm(caller.recurrent_algorithm());

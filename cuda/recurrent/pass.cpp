@@ -32,9 +32,7 @@ const std::int32_t* device_lengths(const Extent& x, Buffer<std::int32_t, Cuda>& 
   require_shape(x.time <= std::numeric_limits<std::int32_t>::max(), "rondo::cuda: a ragged batch of T = ", x.time);
   const std::vector<std::int32_t> lengths(x.lengths.begin(), x.lengths.end());
   buffer.resize(x.batch);
-  check(cudaMemcpyAsync(buffer.data(), lengths.data(), lengths.size() * sizeof(std::int32_t), cudaMemcpyHostToDevice,
-                        context().stream),
-        "cudaMemcpyAsync");
+  copy_from_host(buffer.data(), lengths.data(), lengths.size() * sizeof(std::int32_t));
   return buffer.data();
 }
 

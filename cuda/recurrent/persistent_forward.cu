@@ -12,11 +12,11 @@ bool enqueue_cluster_persistent(const ForwardArguments<float>& a, Precision prec
 }
 
 bool grid_persistent_fits(Index H, Index B, Precision precision) {
-  return with_grid_kernel<ForwardCells<LstmCell, float>>(H, B, precision, [](auto&&...) {});
+  return with_grid_kernel<ForwardCells<LstmCell, float>>(H, B, precision, [](auto&&...) { return true; });
 }
 
 bool cluster_persistent_fits(Index H, Index B, Precision precision) {
-  return with_cluster_kernel<ForwardCells<LstmCell, float>>(H, B, precision, [](auto&&...) {});
+  return with_cluster_kernel<ForwardCells<LstmCell, float>>(H, B, precision, [](auto&&...) { return true; });
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

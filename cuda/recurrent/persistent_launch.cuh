@@ -37,6 +37,7 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
 }
 
 /// f(kernel, its launch, its shape) for a layer of H units and B columns, if all blocks fit on the device at once.
+/// Returns f's answer; false if they do not fit.
 template <class Cells, class F>
 bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
@@ -49,20 +50,18 @@ bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
     int fit = 0;
     check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, kernel, kPersistentThreads, shape->shared()),
           "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
-    if (fit * device.multiprocessors < shape->blocks) return false;
-    f(kernel, launch_shape, *shape);
-    return true;
+    return fit * device.multiprocessors >= shape->blocks && f(kernel, launch_shape, *shape);
   });
 }
 
 template <class Cells>
 bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
-  return with_grid_kernel<Cells>(cells.a.H, cells.a.step_order.B, precision,
-                                 [&](auto kernel, const LaunchConfig& launch_shape, const PersistentShape& shape) {
-                                   check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream),
-                                         "cudaMemsetAsync");
-                                   launch("lstm grid-persistent", kernel, launch_shape, shape, cells, barrier);
-                                 });
+  return with_grid_kernel<Cells>(
+      cells.a.H, cells.a.step_order.B, precision,
+      [&](auto kernel, const LaunchConfig& launch_shape, const PersistentShape& shape) {
+        check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream), "cudaMemsetAsync");
+        return try_launch("lstm grid-persistent", kernel, launch_shape, shape, cells, barrier);
+      });
 }
 
 /// The number of such clusters that are resident at once; 0 if the device does not support the size.
@@ -83,26 +82,35 @@ int clusters_at_once(Kernel* kernel, const LaunchConfig& shape) {
   return 0;
 }
 
-/// The same for clusters of `blocks` blocks.
+/// The same for clusters of `blocks` blocks. The columns of a cluster depend on how many clusters are resident, and
+/// that on the shared memory of the columns: starts with as many as there are multiprocessors for, and takes what the
+/// device answers until it is enough.
 template <class Cells, class F>
 bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
-  const auto shape =
-      cluster_shape(device, precision, Cells::kBackward, H, B, blocks, std::max(device.multiprocessors / blocks, 1));
-  if (!shape) return false;
-  return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
-    const auto kernel = persistent<Product, ClusterExchange, Cells>;
-    const auto launch_shape = [&](int clusters) {
-      return LaunchConfig{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
-                          static_cast<unsigned>(blocks)};
-    };
-    prepare(kernel, launch_shape(1));
-    const int clusters = clusters_at_once(kernel, launch_shape(1));
-    if (clusters == 0) return false;
+  for (int expected = std::max(device.multiprocessors / blocks, 1); expected > 0;) {
+    const auto shape = cluster_shape(device, precision, Cells::kBackward, H, B, blocks, expected);
+    if (!shape) return false;
     const Index wanted = (B + shape->columns - 1) / shape->columns;
-    f(kernel, launch_shape(static_cast<int>(std::min<Index>(clusters, wanted))), *shape);
-    return true;
-  });
+    int resident = 0;
+    bool launched = false;
+    const bool supported = with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
+      const auto kernel = persistent<Product, ClusterExchange, Cells>;
+      const auto launch_shape = [&](int clusters) {
+        return LaunchConfig{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
+                            static_cast<unsigned>(blocks)};
+      };
+      prepare(kernel, launch_shape(1));
+      resident = clusters_at_once(kernel, launch_shape(1));
+      if (resident >= std::min<Index>(expected, wanted))
+        launched = f(kernel, launch_shape(static_cast<int>(std::min<Index>(resident, wanted))), *shape);
+      return resident > 0;
+    });
+    if (launched) return true;
+    if (!supported || resident >= std::min<Index>(expected, wanted)) return false;
+    expected = resident;
+  }
+  return false;
 }
 
 /// Tries the largest clusters first: they divide a step's work most.
@@ -118,8 +126,8 @@ template <class Cells>
 bool launch_on_clusters(const Cells& cells, Precision precision) {
   return with_cluster_kernel<Cells>(cells.a.H, cells.a.step_order.B, precision,
                                     [&](auto kernel, const LaunchConfig& launch_shape, const PersistentShape& shape) {
-                                      launch("lstm cluster-persistent", kernel, launch_shape, shape, cells,
-                                             static_cast<std::uint32_t*>(nullptr));
+                                      return try_launch("lstm cluster-persistent", kernel, launch_shape, shape, cells,
+                                                        static_cast<std::uint32_t*>(nullptr));
                                     });
 }
 

@@ -50,16 +50,6 @@ class EveryAlgorithm {
   RecurrentCache<float, Cuda> cache_;
 };
 
-/// ||got - exact|| / ||exact|| of one tensor.
-double relative_error(const std::vector<double>& got, const std::vector<double>& exact) {
-  double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    difference += (got[i] - exact[i]) * (got[i] - exact[i]);
-    norm += exact[i] * exact[i];
-  }
-  return std::sqrt(difference / norm);
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("Recurrent layer on CUDA: every algorithm, units by columns", "", LstmCell, GruCell,
@@ -164,7 +154,7 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: the error of a precision matches it
       const CaseResults exact = reference(in);
       for (const Expected& e : {Expected{Precision::bf16, 0x1p-9, 0x1p-9},
                                 {Precision::fp16, 0x1p-12, 0x1p-9},
-                                {Precision::tf32, 0x1p-12, 0x1p-12}})
+                                {Precision::tf32, kTf32Roundoff, kTf32Roundoff}})
         for (RecurrentAlgorithm algorithm : kAlgorithms) {
           const AlgorithmGuard guard(algorithm);
           const CaseResults got = run_on_device(in, cache, {.precision = e.precision});

@@ -2,6 +2,8 @@
 // One recurrent layer on the device, forward and backward, with the cases of the CPU's tests.
 #pragma once
 
+#include <cmath>
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <utility>
@@ -27,6 +29,9 @@ using rondo::cuda::RecurrentAlgorithm;
 inline constexpr RecurrentAlgorithm kAlgorithms[] = {RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
                                                      RecurrentAlgorithm::grid_persistent,
                                                      RecurrentAlgorithm::cluster_persistent};
+
+/// Unit roundoff of tf32 operands: a GPU may truncate them to 10 bits after the point instead of rounding.
+inline constexpr double kTf32Roundoff = 0x1p-11;
 
 /// Sets the algorithm of passes until the end of its scope.
 class AlgorithmGuard {
@@ -150,6 +155,16 @@ CaseResults run_on_device(const RecurrentCase<Cell>& in, rondo::RecurrentCache<S
   if (Cell::kHasC) add_matrix("dc0", dc);
   out.guards_untouched = y.others_untouched();
   return out;
+}
+
+/// ||got - exact|| / ||exact|| of one tensor.
+inline double relative_error(const std::vector<double>& got, const std::vector<double>& exact) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    difference += (got[i] - exact[i]) * (got[i] - exact[i]);
+    norm += exact[i] * exact[i];
+  }
+  return std::sqrt(difference / norm);
 }
 
 template <class Cell>

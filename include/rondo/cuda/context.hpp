@@ -67,7 +67,9 @@ class Context {
  public:
   /// On the current device, with a new stream.
   Context();
-  /// Borrows `stream`, which must outlive the context. Work is ordered with the caller's on that stream.
+  /// Borrows `stream`, of the current device, which must outlive the context; null is the legacy stream. Work is
+  /// ordered with the caller's on that stream. The caller may capture it: passes then become part of its graph. Run one
+  /// pass before, so that memory and streams exist. Copies from and to the host are not possible in a capture.
   explicit Context(Stream stream);
   ~Context();
   Context(const Context&) = delete;
@@ -106,7 +108,7 @@ class Context {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Makes a context current for the calling thread, until this object is destroyed.
+/// Makes a context current for the calling thread, and its device, until this object is destroyed.
 class ContextGuard {
  public:
   /// Makes `context` current; it must outlive this object.
@@ -117,6 +119,7 @@ class ContextGuard {
 
  private:
   Context* former_;
+  int former_device_;
 };
 
 }  // namespace cuda

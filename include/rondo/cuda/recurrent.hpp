@@ -12,10 +12,13 @@
 #include <rondo/recurrent/input.hpp>
 #include <rondo/recurrent/weights.hpp>
 
+#include <algorithm>
 #include <any>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <utility>
+#include <vector>
 
 struct CUgraphExec_st;
 
@@ -23,47 +26,70 @@ namespace rondo::inline RONDO_ABI {
 
 namespace cuda {
 
-/// The launches of one pass, captured once and replayed as long as their arguments do not change. A copy is empty.
-class Graph {
+/// Graphs of the launches of passes, by their arguments and context. Arguments that are new are only remembered, since
+/// most of those of a varying length do not come again; when they do, their launches are captured, and replayed from
+/// then on. Keeps those that were used last. A copy is empty.
+class GraphCache {
  public:
-  Graph() = default;
-  Graph(const Graph&) {}
-  Graph(Graph&& other) noexcept { *this = std::move(other); }
-  Graph& operator=(const Graph&) { return *this; }
-  Graph& operator=(Graph&& other) noexcept {
-    std::swap(executable_, other.executable_);
-    std::swap(key_, other.key_);
+  GraphCache() = default;
+  GraphCache(const GraphCache&) {}
+  GraphCache(GraphCache&& other) noexcept { *this = std::move(other); }
+  GraphCache& operator=(const GraphCache&) { return *this; }
+  GraphCache& operator=(GraphCache&& other) noexcept {
+    std::swap(entries_, other.entries_);
     return *this;
   }
-  ~Graph();
+  ~GraphCache();
 
-  /// Replays the captured launches if `key`, which holds all their arguments, is unchanged; else captures enqueue()
-  /// first.
+  /// Runs enqueue(), whose launches have all their arguments in `key`, or replays them. Where the caller captures the
+  /// stream, its graph gets the launches.
   template <class Key, class Enqueue>
   void run(const Key& key, Enqueue&& enqueue) {
-    if (const Key* captured = std::any_cast<Key>(&key_); !captured || *captured != key) {
-      key_.reset();
-      begin_capture();
-      try {
-        enqueue();
-      } catch (...) {
-        abandon_capture();
-        throw;
-      }
-      end_capture();
-      key_ = key;
+    const std::uint64_t context = context_number();
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
+      const Key* const other = std::any_cast<Key>(&e.key);
+      return e.context == context && other && *other == key;
+    });
+    if (caller_captures()) return enqueue();
+    if (found == entries_.end()) {
+      add({context, key, nullptr});
+      return enqueue();
     }
-    replay();
+    std::rotate(found, found + 1, entries_.end());
+    Entry& entry = entries_.back();
+    if (!entry.executable) {
+      Capture capture;
+      enqueue();
+      entry.executable = capture.finish();
+    }
+    launch(entry.executable);
   }
 
  private:
-  void begin_capture();
-  void abandon_capture();
-  void end_capture();
-  void replay();
+  struct Entry {
+    std::uint64_t context;  // see Context::Impl: captured products use the workspace of their context
+    std::any key;
+    CUgraphExec_st* executable;  // null: seen once
+  };
+  /// The launches of the calling thread's context are captured, on a stream of its own, while this object exists: the
+  /// caller's stream may be one that cannot be captured.
+  class Capture {
+   public:
+    Capture();
+    ~Capture();
+    CUgraphExec_st* finish();
 
-  CUgraphExec_st* executable_ = nullptr;
-  std::any key_;
+   private:
+    struct State;
+    std::unique_ptr<State> state_;
+  };
+
+  static std::uint64_t context_number();
+  static bool caller_captures();
+  static void launch(CUgraphExec_st* executable);
+  void add(Entry entry);
+
+  std::vector<Entry> entries_;  // the last one was used last
 };
 
 }  // namespace cuda
@@ -85,7 +111,7 @@ struct RecurrentWorkspace<Scalar, Cuda> {
   Buffer<std::uint16_t, Cuda> W_low, R_low, projection_low, x_low, h_low, m_low;  // operands in bf16 or fp16
   Buffer<std::uint16_t, Cuda> dz_low, dz_first_low, dh_low;
   Buffer<std::uint32_t, Cuda> barrier;  // for the grid-persistent algorithm
-  cuda::Graph forward_graph, backward_graph;
+  cuda::GraphCache forward_graphs, backward_graphs;
 };
 
 /// The algorithm that a forward pass would use: the name of a RecurrentAlgorithm.

@@ -7,10 +7,12 @@
 #include "runtime_state.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 struct cublasContext {
   cudaStream_t stream = nullptr;
   cublasMath_t math = CUBLAS_DEFAULT_MATH;
+  const void* workspace = nullptr;  // null: cuBLAS's own
 };
 
 namespace host_cuda {
@@ -30,6 +32,8 @@ struct Product {
   std::ptrdiff_t ldc;
   int m, n, k;
   bool tf32;
+  const void* workspace;
+  std::uint64_t allocation;  // that holds the workspace
 };
 
 /// op(operand), rows x columns, contiguous.
@@ -51,6 +55,9 @@ std::vector<T> operand(const Factor& f, int rows, int columns, bool tf32) {
   } else {
     if (f.type == CUDA_R_16BF) return widened<float, std::uint16_t>(f, rows, columns, bf16_to_float);
     if (f.type == CUDA_R_16F) return widened<float, std::uint16_t>(f, rows, columns, fp16_to_float);
+    if (tf32 && state().truncates_tf32)
+      return widened<float, float>(f, rows, columns,
+                                   [](float v) { return truncate_to_tf32(std::bit_cast<std::uint32_t>(v)); });
     if (tf32) return widened<float, float>(f, rows, columns, round_to_tf32);
     return widened<float, float>(f, rows, columns, [](float v) { return v; });
   }
@@ -99,13 +106,21 @@ void multiply(const Product& p, T alpha, T beta) {
 template <class T>
 cudaError_t queue(cudaStream_t stream, const Product& product, const void* alpha, const void* beta) {
   return call([&] {
+    if (const CUstream_st* s = find(stream); s && !on_current_device(*s)) return cudaErrorInvalidResourceHandle;
     return submit(stream, [=, alpha = *static_cast<const T*>(alpha), beta = *static_cast<const T*>(beta)] {
+      if (product.workspace && allocation_of(product.workspace) != product.allocation)
+        throw std::runtime_error("a product runs after its workspace was freed");
       multiply(product, alpha, beta);
     });
   });
 }
 
 }  // namespace
+
+void truncate_tf32(bool truncate) {
+  const std::lock_guard guard(state().lock);
+  state().truncates_tf32 = truncate;
+}
 
 }  // namespace host_cuda
 
@@ -143,6 +158,7 @@ cublasStatus_t cublasDestroy(cublasHandle_t handle) {
 cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
   if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
   handle->stream = stream;
+  handle->workspace = nullptr;
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -152,8 +168,9 @@ cublasStatus_t cublasGetStream(cublasHandle_t handle, cudaStream_t* stream) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes) {  // ignored
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes) {
   if (!handle) return CUBLAS_STATUS_NOT_INITIALIZED;
+  handle->workspace = workspace;
   return workspace || bytes == 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
 }
 
@@ -185,7 +202,9 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cubla
   if (m == 0 || n == 0) return CUBLAS_STATUS_SUCCESS;
   const bool tf32 = compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
                     (compute == CUBLAS_COMPUTE_32F && handle->math == CUBLAS_TF32_TENSOR_OP_MATH);
-  const Product product{{a, a_type, lda, a_transposed}, {b, b_type, ldb, b_transposed}, c, ldc, m, n, k, tf32};
+  const Product product{
+      {a, a_type, lda, a_transposed},  {b, b_type, ldb, b_transposed}, c, ldc, m, n, k, tf32, handle->workspace,
+      allocation_of(handle->workspace)};
   const cudaError_t error = in_double ? queue<double>(handle->stream, product, alpha, beta)
                                       : queue<float>(handle->stream, product, alpha, beta);
   return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;

@@ -18,9 +18,16 @@ cudaError_t& last_error() {
   return error;
 }
 
-void set_device(Device device) {
+int& current_device() {
+  thread_local int device = 0;
+  return device;
+}
+
+void set_device(Device device, int devices) {
   const std::lock_guard guard(state().lock);
   state().device = device;
+  state().devices = devices;
+  current_device() = 0;
 }
 
 DeviceLimits limits() {
@@ -69,22 +76,28 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
-  return cudaSuccess;
+  return call([&] {
+    *count = state().devices;
+    return cudaSuccess;
+  });
 }
 
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = current_device();
   return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return call([&] { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; });
+  return call([&] {
+    if (device < 0 || device >= state().devices) return cudaErrorInvalidDevice;
+    current_device() = device;
+    return cudaSuccess;
+  });
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return call([&] {
-    if (device != 0) return cudaErrorInvalidDevice;
+    if (device < 0 || device >= state().devices) return cudaErrorInvalidDevice;
     const DeviceLimits l = limits();
     cudaDeviceProp p{};
     std::snprintf(p.name, sizeof p.name, "host executor");

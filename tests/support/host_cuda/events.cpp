@@ -79,7 +79,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return call([&] {
     CUstream_st* s = find(stream);
-    if (!s || !state().events.contains(event)) return cudaErrorInvalidResourceHandle;
+    if (!s || !state().events.contains(event) || !on_current_device(*s)) return cudaErrorInvalidResourceHandle;
     event->stream = s;
     event->capture = s->capture;
     event->captured = s->captured;

@@ -3,12 +3,36 @@
 // host's calls, which respects every dependency between the streams involved.
 #include "runtime_state.hpp"
 
+#include <utility>
+
+namespace host_cuda {
+
+cudaStreamCaptureMode& capture_mode() {
+  thread_local cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  return mode;
+}
+
+std::size_t graphs_instantiated() {
+  const std::lock_guard guard(state().lock);
+  return state().graphs;
+}
+
+}  // namespace host_cuda
+
 using namespace host_cuda;
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  std::swap(*mode, capture_mode());
+  return cudaSuccess;
+}
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
   return call([&] {
     const CUstream_st* s = find(stream);
     if (!s) return cudaErrorInvalidResourceHandle;
+    if (s == &state().legacy)
+      for (const CUstream_st* other : state().streams)
+        if (other->waits_for_legacy && other->capture) return cudaErrorStreamCaptureImplicit;
     *status = !s->capture               ? cudaStreamCaptureStatusNone
               : s->capture->invalidated ? cudaStreamCaptureStatusInvalidated
                                         : cudaStreamCaptureStatusActive;
@@ -56,6 +80,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags) {
   return call([&] {
     if (!graph || flags != 0) return cudaErrorInvalidValue;
+    ++state().graphs;
     *executable = new CUgraphExec_st{std::make_shared<const std::vector<Work>>(graph->nodes)};
     return cudaSuccess;
   });

@@ -2,8 +2,10 @@
 // Control of the host executor by tests, beyond CUDA's own calls; set_order is in host_grid.hpp.
 #pragma once
 
+#include "cuda_runtime_api.h"
 #include "host_grid.hpp"
 
+#include <cstddef>
 #include <string>
 
 namespace host_cuda {
@@ -11,10 +13,28 @@ namespace host_cuda {
 struct Device {
   int major = 9, minor = 0;  // compute capability
   int multiprocessors = 8;
+  int clusters = 0;  // of more than one block that are resident at once, at most; 0: as many as blocks allow
 };
 
-/// Sets the properties of the simulated device.
-void set_device(Device device);
+/// Sets the properties of the simulated devices, and their number. They share one memory; a stream, and so a kernel,
+/// belongs to the device that was current when the stream was created.
+void set_device(Device device, int devices = 1);
+
+/// Cooperative launches and those of clusters fail with this error, as they may where the GPU is shared; cudaSuccess:
+/// they do not.
+void refuse_launches(cudaError_t with);
+
+/// Whether products with tf32 operands truncate them, as a GPU may, instead of rounding.
+void truncate_tf32(bool truncate);
+
+/// The last launch of clusters of more than one block.
+struct ClusterLaunch {
+  std::size_t blocks = 0, cluster = 1;  // in total, and per cluster
+};
+ClusterLaunch last_cluster_launch();
+
+/// Graphs instantiated since the process began.
+std::size_t graphs_instantiated();
 
 /// Order of the work of streams that are not ordered by events: `lazy` runs only the stream that is waited for,
 /// `others_first` runs all others before it, the newest first. Missing dependencies change results in one of them.

@@ -42,7 +42,8 @@ std::size_t blocks_that_fit(const Grid& grid) {  // on the device
          static_cast<std::size_t>(state().device.multiprocessors);
 }
 
-cudaError_t check(const Grid& grid, const KernelAttributes& kernel) {
+/// Whether the kernel may be launched; for a query of the occupancy, `launching` is false.
+cudaError_t check(const Grid& grid, const KernelAttributes& kernel, bool launching) {
   if (!within(grid.blocks, DeviceLimits::grid) || !within(grid.threads, DeviceLimits::block) ||
       count(grid.threads) > DeviceLimits::threads_of_block)
     return cudaErrorInvalidConfiguration;
@@ -56,6 +57,8 @@ cudaError_t check(const Grid& grid, const KernelAttributes& kernel) {
     if (grid.blocks.x % grid.cluster.x || grid.blocks.y % grid.cluster.y || grid.blocks.z % grid.cluster.z)
       return cudaErrorInvalidClusterSize;
   }
+  if (state().refused_launches != cudaSuccess && (grid.cooperative || cluster != 1) && launching)
+    return state().refused_launches;
   if (grid.cooperative && count(grid.blocks) > blocks_that_fit(grid) / cluster * cluster)
     return cudaErrorCooperativeLaunchTooLarge;
   return cudaSuccess;
@@ -87,9 +90,25 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::fu
   return call([&] {
     Grid grid;
     if (const cudaError_t error = read(config, grid)) return error;
-    if (const cudaError_t error = check(grid, attributes_of(kernel))) return error;
+    if (const cudaError_t error = check(grid, attributes_of(kernel), true)) return error;
+    if (const CUstream_st* s = find(config.stream); s && !on_current_device(*s)) return cudaErrorInvalidResourceHandle;
+    if (count(grid.cluster) > 1) state().last_cluster_launch = {count(grid.blocks), count(grid.cluster)};
     return submit(config.stream, [grid, body = std::move(body)] { run_grid(grid, body); });
   });
+}
+
+}  // namespace host_cuda
+
+namespace host_cuda {
+
+void refuse_launches(cudaError_t with) {
+  const std::lock_guard guard(state().lock);
+  state().refused_launches = with;
+}
+
+ClusterLaunch last_cluster_launch() {
+  const std::lock_guard guard(state().lock);
+  return state().last_cluster_launch;
 }
 
 }  // namespace host_cuda
@@ -133,8 +152,10 @@ cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* kernel, co
     if (!kernel) return cudaErrorInvalidDeviceFunction;
     Grid grid;
     if (const cudaError_t error = read(*config, grid)) return error;
-    if (const cudaError_t error = check(grid, attributes_of(kernel))) return error;
+    if (const cudaError_t error = check(grid, attributes_of(kernel), false)) return error;
     *clusters = static_cast<int>(blocks_that_fit(grid) / count(grid.cluster));
+    if (const int most = state().device.clusters; most > 0 && count(grid.cluster) > 1)
+      *clusters = std::min(*clusters, most);
     return cudaSuccess;
   });
 }

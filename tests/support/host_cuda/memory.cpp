@@ -17,10 +17,13 @@ namespace {
 struct Allocations {
   std::map<const char*, std::size_t> bytes;
   std::size_t alignment, total = 0;
+  std::map<const char*, std::uint64_t> numbers = {};
+  std::uint64_t made = 0;
 
   void* add(std::size_t size) {
     auto* memory = static_cast<char*>(::operator new (size, std::align_val_t{alignment}));
     bytes.emplace(memory, size);
+    numbers[memory] = ++made;
     total += size;
     return memory;
   }
@@ -28,6 +31,7 @@ struct Allocations {
     const auto found = bytes.find(static_cast<char*>(memory));
     if (found == bytes.end()) return false;
     total -= found->second;
+    numbers.erase(found->first);
     bytes.erase(found);
     ::operator delete (memory, std::align_val_t{alignment});
     return true;
@@ -106,6 +110,11 @@ DeviceAccess::~DeviceAccess() {
     for (const auto& [memory, size] : device_memory.bytes) poison(memory, size);
 }
 
+std::uint64_t allocation_of(const void* pointer) {
+  if (!device_memory.room(pointer)) return 0;
+  return std::prev(device_memory.numbers.upper_bound(static_cast<const char*>(pointer)))->second;
+}
+
 }  // namespace host_cuda
 
 using namespace host_cuda;
@@ -149,6 +158,16 @@ cudaError_t cudaFreeHost(void* pointer) {
     if (const cudaError_t error = refuse_in_capture()) return error;
     const cudaError_t error = drain();
     return pinned_memory.remove(pointer) ? error : cudaErrorInvalidValue;
+  });
+}
+
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
+  return call([&] {
+    attributes->device = 0;
+    attributes->type = device_memory.room(pointer)   ? cudaMemoryTypeDevice
+                       : pinned_memory.room(pointer) ? cudaMemoryTypeHost
+                                                     : cudaMemoryTypeUnregistered;
+    return cudaSuccess;
   });
 }
 

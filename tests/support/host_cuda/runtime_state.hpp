@@ -32,6 +32,7 @@ struct Capture {
 
 struct CUstream_st {
   std::uint64_t number = 0;      // order of creation
+  int device = 0;                // current when it was created
   bool waits_for_legacy = true;  // and the legacy stream waits for it
   std::deque<host_cuda::Work> queue;
   std::uint64_t submitted = 0, done = 0;        // operations since the stream was created
@@ -62,6 +63,11 @@ namespace host_cuda {
 struct State {
   std::recursive_mutex lock;
   Device device;
+  int devices = 1;
+  cudaError_t refused_launches = cudaSuccess;  // see refuse_launches
+  std::size_t graphs = 0;                      // instantiated
+  bool truncates_tf32 = false;
+  ClusterLaunch last_cluster_launch;
   bool others_first = false;  // see set_streams
   cudaError_t sticky = cudaSuccess;
   std::string failure;
@@ -74,6 +80,12 @@ State& state();
 
 /// The calling OS thread's last error, for cudaGetLastError.
 cudaError_t& last_error();
+/// The calling OS thread's current device.
+int& current_device();
+/// Whether it is that of a stream. The legacy stream is one of each device.
+inline bool on_current_device(const CUstream_st& stream) {
+  return &stream == &state().legacy || stream.device == current_device();
+}
 
 /// Wraps every call of the runtime: takes the lock, stores the error.
 template <class Body>
@@ -92,6 +104,9 @@ cudaError_t call(Body&& body) {
 /// Null for an invalid handle; the legacy stream for 0.
 CUstream_st* find(cudaStream_t stream);
 
+/// The number of the allocation in device memory that holds this address, from 1; 0: none does, or it was freed.
+std::uint64_t allocation_of(const void* pointer);
+
 /// Appends work to the stream's queue, or to the graph into which it is captured.
 cudaError_t submit(cudaStream_t stream, Work work);
 /// Runs the stream's work until so many operations are done; returns the sticky error.
@@ -99,7 +114,10 @@ cudaError_t advance(CUstream_st& stream, std::uint64_t until);
 /// Runs all work of all streams.
 cudaError_t drain();
 
-/// For calls that a capture does not allow: invalidates captures in progress, and returns the error.
+/// The calling OS thread's mode: cudaThreadExchangeStreamCaptureMode.
+cudaStreamCaptureMode& capture_mode();
+/// For calls that a capture does not allow: invalidates captures in progress, and returns the error. A thread in
+/// relaxed mode may make them.
 cudaError_t refuse_in_capture();
 
 /// Device memory may be accessed while an object of this class exists.

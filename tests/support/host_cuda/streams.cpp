@@ -96,6 +96,7 @@ cudaError_t drain() {
 
 cudaError_t refuse_in_capture() {
   bool refused = false;
+  if (capture_mode() == cudaStreamCaptureModeRelaxed) return cudaSuccess;
   for (CUstream_st* s : state().streams)
     if (s->capture && s->capture->mode != cudaStreamCaptureModeRelaxed) refused = s->capture->invalidated = true;
   return refused ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
@@ -137,6 +138,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
     *stream = new CUstream_st;
     (*stream)->waits_for_legacy = flags != cudaStreamNonBlocking;
     (*stream)->number = ++state().streams_made;
+    (*stream)->device = current_device();
     state().streams.insert(*stream);
     return cudaSuccess;
   });

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// For the host executor only: what a test cannot bring about on a GPU. Two devices, launches that are refused, clusters
+// of which fewer are resident than multiprocessors suggest, the number of graphs, products of truncated tf32 factors.
+#include <vector>
+
+#include <host_cuda.hpp>
+
+#include "cuda/recurrent_device.hpp"
+#include "support/catch.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+/// The default state of the executor at the end of a test.
+struct Restore {
+  ~Restore() {
+    host_cuda::set_device({});
+    host_cuda::refuse_launches(cudaSuccess);
+    host_cuda::truncate_tf32(false);
+  }
+};
+
+CaseResults run(const RecurrentCase<LstmCell>& in, RecurrentAlgorithm algorithm, Precision precision) {
+  const AlgorithmGuard guard(algorithm);
+  RecurrentCache<float, Cuda> cache;
+  return run_on_device(in, cache, {.precision = precision});
+}
+
+}  // namespace
+
+TEST_CASE("CUDA on the host: two devices") {
+  const Restore restore;
+  const CaseShape shape{5, 37, 9, 6};
+  const RecurrentCase<LstmCell> in(shape, 2);
+  host_cuda::set_device({}, 2);
+  cuda::Context first;
+  REQUIRE(cudaSetDevice(1) == cudaSuccess);
+  cuda::Context second;
+  int current = 0;
+  for (int round = 0; round < 2; ++round)
+    for (cuda::Context* context : {&first, &second}) {
+      const cuda::ContextGuard use(*context);
+      REQUIRE(cudaGetDevice(&current) == cudaSuccess);
+      CHECK(current == (context == &second));
+      for (RecurrentAlgorithm algorithm : kAlgorithms)
+        require_close(shape, run(in, algorithm, Precision::fp32), reference(in));
+    }
+  REQUIRE(cudaGetDevice(&current) == cudaSuccess);
+  CHECK(current == 1);
+  require_close(shape, run(in, RecurrentAlgorithm::graph, Precision::fp32), reference(in));  // device 1's default
+  REQUIRE(cudaSetDevice(0) == cudaSuccess);
+  require_close(shape, run(in, RecurrentAlgorithm::graph, Precision::fp32), reference(in));
+}
+
+TEST_CASE("CUDA on the host: a launch that the GPU refuses falls back to the next simpler algorithm") {
+  const Restore restore;
+  const CaseShape shape{5, 37, 9, 6};
+  const RecurrentCase<LstmCell> in(shape, 2);
+  cuda::Context context;
+  const cuda::ContextGuard use(context);
+  for (cudaError_t refusal : {cudaErrorCooperativeLaunchTooLarge, cudaErrorLaunchOutOfResources}) {
+    host_cuda::refuse_launches(refusal);
+    require_close(shape, run(in, RecurrentAlgorithm::grid_persistent, Precision::fp32), reference(in));
+    CHECK(context.last_algorithm() == RecurrentAlgorithm::graph);
+    require_close(shape, run(in, RecurrentAlgorithm::cluster_persistent, Precision::fp32), reference(in));
+    CHECK(context.last_algorithm() == RecurrentAlgorithm::cluster_persistent);  // of one block, which is not refused
+  }
+  host_cuda::refuse_launches(cudaSuccess);
+  run(in, RecurrentAlgorithm::grid_persistent, Precision::fp32);
+  CHECK(context.last_algorithm() == RecurrentAlgorithm::grid_persistent);
+}
+
+TEST_CASE("CUDA on the host: columns are divided among the clusters that are resident") {
+  const Restore restore;
+  const Index B = 24;
+  Rng rng(1);
+  RecurrentLayer<LstmCell, float, Cuda> layer({.input = 3, .hidden = 64}, 3, Direction::forward, rng);
+  Sequence<float, Cuda> x(3, B, 2), y(64, B, 2), h(64, B, 1), c(64, B, 1);
+  fill(Cuda{}, x.flat(), 0.5f);
+  cuda::Context::current().synchronize();
+  std::vector<std::vector<float>> results;
+  // Of 132 multiprocessors: eight clusters of 16 blocks, if so many are resident. Seven would take two rounds of three
+  // columns; six take one round of four.
+  struct Resident {
+    int most;
+    std::size_t used;
+  };
+  for (const Resident& resident : {Resident{0, 8}, {7, 6}, {1, 1}}) {
+    host_cuda::set_device({9, 0, 132, resident.most});
+    cuda::Context context;
+    const cuda::ContextGuard use(context);
+    const AlgorithmGuard guard(RecurrentAlgorithm::cluster_persistent);
+    RecurrentCache<float, Cuda> cache;
+    fill(Cuda{}, h.flat(), 0.5f), fill(Cuda{}, c.flat(), 0.5f);
+    layer.forward(std::as_const(x), h.flat(), c.flat(), y.view(), cache, Inference{});
+    CHECK(context.last_algorithm() == RecurrentAlgorithm::cluster_persistent);
+    const auto launch = host_cuda::last_cluster_launch();
+    CHECK(launch.cluster == 16);
+    CHECK(launch.blocks == 16 * resident.used);
+    const Sequence<float> host = to<Cpu>(y);
+    results.emplace_back(host.data(), host.data() + host.size());
+  }
+  CHECK(results[0] == results[1]);
+  CHECK(results[0] == results[2]);
+}
+
+TEST_CASE("CUDA on the host: a graph is captured when a pass comes again, and few are kept") {
+  const Restore restore;
+  cuda::Context context;
+  const cuda::ContextGuard use(context);
+  const AlgorithmGuard guard(RecurrentAlgorithm::graph);
+  Rng rng(1);
+  RecurrentLayer<LstmCell, float, Cuda> layer({.input = 3, .hidden = 8}, 3, Direction::forward, rng);
+  RecurrentCache<float, Cuda> cache;
+  Sequence<float, Cuda> x(3, 2, 40), y(8, 2, 40), h(8, 2, 1), c(8, 2, 1);
+  const auto graphs_of = [&](Index T) {
+    const std::size_t before = host_cuda::graphs_instantiated();
+    const SequenceView<const float> part{std::as_const(x).flat().columns(0, 2 * T), {2, T, {}}};
+    layer.forward(part, h.flat(), c.flat(), {y.flat().columns(0, 2 * T), {2, T, {}}}, cache, Inference{});
+    context.synchronize();
+    return host_cuda::graphs_instantiated() - before;
+  };
+  graphs_of(40);  // the buffers have their sizes
+  for (Index T = 1; T < 30; ++T) CHECK(graphs_of(T) == 0);
+  for (Index T : {40, 20}) {
+    graphs_of(T);
+    CHECK(graphs_of(T) == 1);
+    CHECK(graphs_of(T) == 0);
+  }
+  CHECK(graphs_of(40) == 0);
+}
+
+TEST_CASE("CUDA on the host: the tolerance of tf32 holds for a GPU that truncates") {
+  const Restore restore;
+  const CaseShape shape{30, 100, 17, 4};
+  const RecurrentCase<LstmCell> in(shape, 4);
+  host_cuda::truncate_tf32(true);
+  const CaseResults got = run(in, RecurrentAlgorithm::stepwise, Precision::tf32), exact = reference(in);
+  for (const auto& [name, values] : got.tensors)
+    for (const auto& [exact_name, exact_values] : exact.tensors)
+      if (exact_name == name) {
+        INFO(name);
+        CHECK(relative_error(values, exact_values) <= 4 * kTf32Roundoff);
+      }
+}
