@@ -183,6 +183,7 @@ Stream Context::stream() const { return impl_->stream; }
 const DeviceInfo& Context::device() const { return impl_->device; }
 void Context::synchronize() { check(cudaStreamSynchronize(impl_->stream), "cudaStreamSynchronize"); }
 void Context::set_recurrent_algorithm(RecurrentAlgorithm algorithm) { impl_->algorithm = algorithm; }
+void Context::set_algorithm_choice(AlgorithmChoice choice) { impl_->choice = choice; }
 RecurrentAlgorithm Context::recurrent_algorithm() const { return impl_->algorithm; }
 RecurrentAlgorithm Context::last_algorithm() const { return impl_->last_algorithm; }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI::cuda {
@@ -59,6 +60,8 @@ struct Context::Impl {
   detail::Memory blas_workspace;
   DeviceInfo device;
   RecurrentAlgorithm algorithm = RecurrentAlgorithm::automatic, last_algorithm = RecurrentAlgorithm::stepwise;
+  AlgorithmChoice choice = AlgorithmChoice::measured;
+  std::string device_text;  // see choice.cpp
   Index wavefront = 0;
   std::vector<std::unique_ptr<Context>> contexts;  // for further layers and directions
   cudaEvent_t accumulate_after = nullptr;          // accumulation into a shared gradient waits for it: see Fork

@@ -2,6 +2,8 @@
 set(RONDO_CUDA_SOURCES
   context.cpp
   recurrent/algorithm_selection.cpp
+  recurrent/choice.cpp
+  recurrent/cost_model.cpp
   recurrent/directions.cpp
   recurrent/graph.cpp
   recurrent/operands.cu

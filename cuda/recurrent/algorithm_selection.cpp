@@ -2,6 +2,7 @@
 #include "algorithm_selection.hpp"
 
 #include "../runtime.hpp"
+#include "choice.hpp"
 #include "operands.hpp"
 
 #include <rondo/math/cells/gru.hpp>
@@ -12,11 +13,6 @@
 #include <type_traits>
 
 namespace rondo::inline RONDO_ABI::cuda {
-
-/// Default until measurements on a GPU exist: the simplest algorithm.
-RecurrentAlgorithm measured_best(const DeviceInfo&, Precision, Index, Index, bool) {
-  return RecurrentAlgorithm::stepwise;
-}
 
 template <class Cell, class Scalar>
 bool persistent_supports(const RecurrentShape& shape) {
@@ -69,23 +65,21 @@ const std::uint16_t* rounded(MatrixView<const float> a, bool fp16, Buffer<std::u
   return to.data();
 }
 
-/// The requested algorithm, if the layer supports it; else the next simpler one.
+/// The requested algorithm, if the layer supports it; else the next simpler one. `automatic` stays for a layer that
+/// supports all.
 template <class Cell, class Scalar>
-RecurrentAlgorithm requested_algorithm(const RecurrentShape& shape, Precision precision, Index B, bool backward) {
-  const Context::Impl& current = context();
-  const bool persistent = persistent_supports<Cell, Scalar>(shape);
-  RecurrentAlgorithm requested = current.algorithm;
-  if (requested == RecurrentAlgorithm::automatic)
-    requested =
-        persistent ? measured_best(current.device, precision, shape.hidden, B, backward) : RecurrentAlgorithm::stepwise;
-  return persistent || requested == RecurrentAlgorithm::stepwise ? requested : RecurrentAlgorithm::graph;
+RecurrentAlgorithm requested_algorithm(const RecurrentShape& shape) {
+  const RecurrentAlgorithm requested = context().algorithm;
+  if (persistent_supports<Cell, Scalar>(shape) || requested == RecurrentAlgorithm::stepwise) return requested;
+  return requested == RecurrentAlgorithm::automatic ? RecurrentAlgorithm::stepwise : RecurrentAlgorithm::graph;
 }
 
 }  // namespace
 
 template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
-  const RecurrentAlgorithm requested = requested_algorithm<Cell, Scalar>(shape, precision, 1, false);
+  const RecurrentAlgorithm requested = requested_algorithm<Cell, Scalar>(shape);
+  if (requested == RecurrentAlgorithm::automatic) return known_choice(shape.hidden, precision);
   if (requested == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
     return requested;
   if (requested != RecurrentAlgorithm::cluster_persistent && requested != RecurrentAlgorithm::grid_persistent)
@@ -99,8 +93,10 @@ void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeigh
                    RecurrentWorkspace<Scalar, Cuda>& work) {
   const Precision precision = product_precision(a, requested);
   RecurrentAlgorithm& chosen = context().last_algorithm;
-  chosen = requested_algorithm<Cell, Scalar>(w.shape, precision, a.step_order.B, kBackward<Arguments>);
-  if (a.step_order.T == 0 || a.step_order.B == 0) chosen = RecurrentAlgorithm::stepwise;
+  chosen = requested_algorithm<Cell, Scalar>(w.shape);
+  if (a.step_order.T == 0 || a.step_order.B == 0 || a.H == 0) chosen = RecurrentAlgorithm::stepwise;
+  if constexpr (std::is_same_v<Scalar, float>)
+    if (chosen == RecurrentAlgorithm::automatic) chosen = choose_algorithm(a, precision);
 
   if constexpr (std::is_same_v<Scalar, float>) {
     if (chosen == RecurrentAlgorithm::cluster_persistent) {

@@ -9,15 +9,12 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// The algorithm that `automatic` selects for a pass of the LSTM: the fastest one in measurements on such a device.
-RecurrentAlgorithm measured_best(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward);
-
 /// Whether the persistent algorithms have kernels for such a layer. Whether it fits the device is decided by
 /// enqueue_grid_persistent and enqueue_cluster_persistent.
 template <class Cell, class Scalar>
 bool persistent_supports(const RecurrentShape& shape);
 
-/// The algorithm of a forward pass over a batch of one.
+/// The algorithm of a forward pass over a batch of one; `automatic` before one was chosen.
 template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision);
 

@@ -47,6 +47,7 @@ class ContextPool {
     while (more.size() + 1 < count) more.push_back(std::make_unique<Context>());
     for (std::size_t l = 1; l < count; ++l) {
       more[l - 1]->set_recurrent_algorithm(caller.recurrent_algorithm());
+      more[l - 1]->set_algorithm_choice(caller.impl().choice);
       contexts_.push_back(more[l - 1].get());
       event_.order(caller.stream(), contexts_[l]->stream());
     }

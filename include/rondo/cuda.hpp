@@ -9,6 +9,7 @@
 #pragma once
 
 #include <rondo/core/transfer.hpp>
+#include <rondo/cuda/algorithm_records.hpp>
 #include <rondo/cuda/buffer.hpp>
 #include <rondo/cuda/context.hpp>
 #include <rondo/cuda/operations.hpp>

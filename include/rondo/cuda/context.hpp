@@ -38,11 +38,19 @@ using Stream = CUstream_st*;
 /// Algorithm of a recurrent layer (compare cudnnRNNAlgo_t). A request that the device, the shape, the cell or the
 /// scalar type does not support falls back to the next simpler one; Context::last_algorithm returns the one that ran.
 enum class RecurrentAlgorithm {
-  automatic,           ///< selected by measurements, see cuda/recurrent/algorithm_selection.cpp
+  automatic,           ///< chosen at the first pass of a size: see AlgorithmChoice
   stepwise,            ///< per step one cuBLAS product and one kernel for the cells
   graph,               ///< the same, launched as one CUDA graph
   grid_persistent,     ///< one kernel for all steps: weights stay on the chip, one grid-wide barrier per step
   cluster_persistent,  ///< the same, with one thread-block cluster per group of columns (sm_90 and newer)
+};
+
+/// How `automatic` chooses among the algorithms that a model of the GPU expects to be fast. In either case an algorithm
+/// is taken only if its results on this device agree with those of the stepwise one. The choice for a size on a device
+/// holds until the process ends, and can be stored: see algorithm_records.hpp.
+enum class AlgorithmChoice {
+  measured,       ///< each is timed, for milliseconds; a later process may choose another one, whose bits differ
+  deterministic,  ///< by the model alone: every run on such a device chooses the same
 };
 
 /// Name of an algorithm: "automatic", "stepwise", "graph", "grid_persistent" or "cluster_persistent".
@@ -87,6 +95,8 @@ class Context {
   void set_recurrent_algorithm(RecurrentAlgorithm algorithm);
   /// The requested algorithm.
   RecurrentAlgorithm recurrent_algorithm() const;
+  /// Sets how `automatic` chooses; `measured` at first.
+  void set_algorithm_choice(AlgorithmChoice choice);
   /// The algorithm of the last pass of a recurrent layer.
   RecurrentAlgorithm last_algorithm() const;
 

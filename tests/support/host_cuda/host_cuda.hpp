@@ -27,6 +27,10 @@ void refuse_launches(cudaError_t with);
 /// Whether products with tf32 operands truncate them, as a GPU may, instead of rounding.
 void truncate_tf32(bool truncate);
 
+/// Whether products of tiles, which only kernels of persistent algorithms use, are wrong by a quarter.
+void wrong_tile_products(bool wrong);
+bool tile_products_are_wrong();
+
 /// The last launch of clusters of more than one block.
 struct ClusterLaunch {
   std::size_t blocks = 0, cluster = 1;  // in total, and per cluster

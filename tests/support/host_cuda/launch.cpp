@@ -5,6 +5,7 @@
 #include "device_limits.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 
 namespace host_cuda {
@@ -105,6 +106,12 @@ void refuse_launches(cudaError_t with) {
   const std::lock_guard guard(state().lock);
   state().refused_launches = with;
 }
+
+namespace {
+std::atomic<bool> wrong_tiles{false};
+}
+void wrong_tile_products(bool wrong) { wrong_tiles = wrong; }
+bool tile_products_are_wrong() { return wrong_tiles.load(std::memory_order_relaxed); }
 
 ClusterLaunch last_cluster_launch() {
   const std::lock_guard guard(state().lock);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "cost_model.hpp"
+
+#include "persistent_shape.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace rondo::inline RONDO_ABI::cuda {
+
+namespace {
+
+// Rates of an H100 (132 multiprocessors, 1.7 GHz); those of another device follow its number of multiprocessors.
+constexpr double kMultiprocessors = 132, kCyclesPerMicrosecond = 1700;
+constexpr double kL2Bandwidth = 5.5e6;  // bytes per microsecond, all multiprocessors together
+
+// Microseconds. A launch is what the host takes to enqueue it; a node of a graph follows the one before it sooner. A
+// barrier of the grid is an atomic counter in L2 and the fences around it, one of a cluster is done by hardware, but
+// compiles to a fence over all memory. Reading h afterwards is one more latency of L2, or of distributed shared memory.
+constexpr double kLaunch = 2.5, kGraphNode = 2.0, kThinProduct = 1.0;
+constexpr double kGridBarrier = 1.2, kGridRead = 0.7, kClusterBarrier = 0.8, kClusterRead = 0.4, kCellTime = 0.2;
+
+constexpr double kTileCycles = 32;  // latency of one tile product, on which the next one of its chain waits
+
+/// Floating-point operations per microsecond that cuBLAS reaches in products with few columns.
+double product_rate(Precision precision) {
+  switch (precision) {
+    case Precision::fp32:
+      return 35e6;
+    case Precision::tf32:
+      return 120e6;
+    case Precision::tf32x3:
+      return 35e6;  // its products over all steps are in fp32
+    case Precision::bf16:
+    case Precision::fp16:
+      return 240e6;
+  }
+  return 35e6;
+}
+
+/// A step of the algorithms that call cuBLAS: a product that reads R from L2, and the kernel of the cells.
+double product_step(const DeviceInfo& device, double launch, Precision precision, Index H, Index B) {
+  const double scale = device.multiprocessors / kMultiprocessors, h = static_cast<double>(H);
+  const double operations = 8 * h * h * static_cast<double>(B), bytes = 4 * h * h * element_bytes(precision);
+  return 2 * launch + kThinProduct + std::max(operations / product_rate(precision), bytes / kL2Bandwidth) / scale;
+}
+
+/// The product of one block at one step, for all its columns.
+double block_product(const PersistentShape& s, Precision precision) {
+  if (!on_tensor_cores(precision)) {  // 128 lanes, half of whose cycles are FMAs of this product
+    const double fmas = double(s.rows) * s.depth * s.columns;
+    return fmas / (128 * 0.5) / kCyclesPerMicrosecond;
+  }
+  const int tile_rows = s.rows / 16, items = tile_rows * s.splits, per_warp = (items + kWarps - 1) / kWarps;
+  const int tiles = s.depth / tile_depth(precision) / s.splits, column_tiles = (s.columns + 7) / 8;
+  const double parts = precision == Precision::tf32x3 ? 3 : 1;
+  return per_warp * tiles * column_tiles * parts * kTileCycles / kCyclesPerMicrosecond;
+}
+
+double grid_step(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward) {
+  const auto s = grid_shape(device, precision, backward, H, B);
+  if (!s) return std::numeric_limits<double>::infinity();
+  const double rounds = std::ceil(double(B) / s->columns);
+  const double bytes = double(s->blocks) * s->columns * s->parts * s->padded * element_bytes(precision);
+  const double scale = device.multiprocessors / kMultiprocessors;
+  return kGridBarrier +
+         rounds * (kGridRead + bytes / (kL2Bandwidth * scale) + block_product(*s, precision) + kCellTime);
+}
+
+double cluster_step(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward) {
+  double best = std::numeric_limits<double>::infinity();
+  if (device.major < 9) return best;
+  for (int blocks = 16; blocks >= 1; blocks /= 2) {
+    const int clusters = std::max(device.multiprocessors / blocks, 1);
+    const auto s = cluster_shape(device, precision, backward, H, B, blocks, clusters);
+    if (!s) continue;
+    const double rounds = std::ceil(double(B) / (double(s->columns) * clusters));
+    return rounds * (kClusterBarrier + kClusterRead + block_product(*s, precision) + kCellTime);
+  }
+  return best;
+}
+
+}  // namespace
+
+double expected_step_time(const DeviceInfo& device, RecurrentAlgorithm algorithm, Precision precision, Index H, Index B,
+                          bool backward) {
+  switch (algorithm) {
+    case RecurrentAlgorithm::grid_persistent:
+      return grid_step(device, precision, H, B, backward);
+    case RecurrentAlgorithm::cluster_persistent:
+      return cluster_step(device, precision, H, B, backward);
+    case RecurrentAlgorithm::graph:
+      return product_step(device, kGraphNode, precision, H, B);
+    default:
+      return product_step(device, kLaunch, precision, H, B);
+  }
+}
+
+}  // namespace rondo::inline RONDO_ABI::cuda

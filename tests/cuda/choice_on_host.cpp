@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// For the host executor only: a kernel whose results are wrong is not chosen; the choice of the deterministic mode; the
+// cost model.
+#include <cmath>
+#include <vector>
+
+#include <host_cuda.hpp>
+
+#include "../../cuda/recurrent/cost_model.hpp"
+#include "cuda/recurrent_device.hpp"
+#include "support/catch.hpp"
+
+using namespace rondo;
+using namespace rondo_test;
+
+namespace {
+
+struct Restore {
+  Restore() { cuda::clear_algorithm_records(); }
+  ~Restore() {
+    cuda::clear_algorithm_records();
+    host_cuda::wrong_tile_products(false);
+    host_cuda::set_device({});
+  }
+};
+
+std::vector<RecurrentAlgorithm> choices(cuda::AlgorithmChoice how) {
+  cuda::clear_algorithm_records();
+  cuda::Context context;
+  const cuda::ContextGuard use(context);
+  context.set_algorithm_choice(how);
+  const AlgorithmGuard guard(RecurrentAlgorithm::automatic);
+  RecurrentCache<float, Cuda> cache;
+  for (Index H : {8, 40})
+    run_on_device(RecurrentCase<LstmCell>({5, H, 9, 12}, 2), cache, {.precision = Precision::bf16});
+  std::vector<RecurrentAlgorithm> all;
+  for (const auto& r : cuda::algorithm_records()) all.push_back(r.algorithm);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("Automatic algorithm on the host: a kernel with wrong results is not chosen, and reported") {
+  const Restore restore;
+  host_cuda::wrong_tile_products(true);
+  for (auto how : {cuda::AlgorithmChoice::measured, cuda::AlgorithmChoice::deterministic})
+    for (RecurrentAlgorithm chosen : choices(how)) {
+      CHECK((chosen == RecurrentAlgorithm::stepwise || chosen == RecurrentAlgorithm::graph));
+      int wrong = 0;
+      for (const cuda::AlgorithmRecord& r : cuda::algorithm_records())
+        for (const cuda::AlgorithmTrial& t : r.trials) {
+          const bool persistent = t.algorithm == RecurrentAlgorithm::grid_persistent ||
+                                  t.algorithm == RecurrentAlgorithm::cluster_persistent;
+          CHECK(t.agrees != persistent);
+          CHECK((t.error > 0.03) == persistent);
+          wrong += persistent;
+        }
+      CHECK(wrong >= 4);
+    }
+}
+
+TEST_CASE("Automatic algorithm on the host: the deterministic choice follows the model") {
+  const Restore restore;
+  const auto first = choices(cuda::AlgorithmChoice::deterministic);
+  CHECK(first.size() == 4);
+  CHECK(choices(cuda::AlgorithmChoice::deterministic) == first);
+  for (const cuda::AlgorithmRecord& r : cuda::algorithm_records())
+    for (const cuda::AlgorithmTrial& t : r.trials) {
+      CHECK(t.measured == 0);
+      if (t.algorithm == r.algorithm) CHECK(t.expected <= r.trials[0].expected / 0.9);
+    }
+}
+
+TEST_CASE("Cost model: the algorithms of an H100 in the order of a desk review") {
+  cuda::DeviceInfo h100;
+  h100.major = 9, h100.multiprocessors = 132, h100.shared_bytes = 227 << 10;
+  const auto time = [&](RecurrentAlgorithm algorithm, Index B, Index H, bool backward = false) {
+    return cuda::expected_step_time(h100, algorithm, Precision::bf16, H, B, backward);
+  };
+  using enum RecurrentAlgorithm;
+  CHECK(time(grid_persistent, 16, 768) < time(graph, 16, 768));
+  CHECK(time(graph, 16, 768) < time(stepwise, 16, 768));
+  CHECK(time(cluster_persistent, 64, 512) < time(grid_persistent, 64, 512));
+  CHECK(time(graph, 128, 1024) < time(grid_persistent, 128, 1024));
+  CHECK(std::isinf(time(cluster_persistent, 128, 1024)));
+  CHECK(time(grid_persistent, 128, 1024, true) > 2 * time(graph, 128, 1024, true));
+  h100.major = 8;
+  CHECK(std::isinf(time(cluster_persistent, 64, 512)));
+}
