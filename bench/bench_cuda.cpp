@@ -276,6 +276,7 @@ int run(const CudaOptions& options, Context& context, Report& report) {
     watchdog.rest();
     context.set_wavefront(0);
   }
+  if (!options.choices.empty()) rondo::cuda::save_algorithm_records(options.choices);
   report.print(rondo::detail::concat("\n", ran, " configurations, ", bad, " bad"));
   if (ran == 0) throw std::invalid_argument("no configuration matches '" + options.filter + "'");
   return bad;

@@ -20,10 +20,11 @@ const char kCudaUsage[] =
   --shapes S,S...     such as 1024x16x768 (T x B x H), 1024x16x512x3 (3 layers), 1024x16x512x3x64 (as a wavefront of
                       pieces of 64 steps); inputs are as many as hidden units
   --algorithms A,A... of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
-  --precisions P,P... of fp32, tf32, tf32x3, bf16, fp16 (all)
+  --precisions P,P... of bf16, fp16, fp32, tf32, tf32x3 (all)
   --filter TEXT       only configurations whose names contain TEXT: bf16/cluster_persistent/T:1024/B:16/H:768/L:1/W:0
   --check             compare only, without timing
   --json FILE         append a line of JSON for each configuration
+  --choices FILE      write what automatic chose, for cuda::load_algorithm_records
   --seconds N         start no new configuration after N seconds
   --timeout N         end with status 1 if one configuration takes N seconds (60; 0: no limit)
   --seed N            of weights and inputs (default: random, printed in the first line)
@@ -35,7 +36,7 @@ namespace {
 constexpr std::array kAlgorithms{RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
                                  RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent,
                                  RecurrentAlgorithm::automatic};
-constexpr std::array kPrecisions{Precision::fp32, Precision::tf32, Precision::tf32x3, Precision::bf16, Precision::fp16};
+constexpr std::array kPrecisions{Precision::bf16, Precision::fp16, Precision::fp32, Precision::tf32, Precision::tf32x3};
 constexpr Index kTime = 1024;
 
 std::vector<std::string_view> split(std::string_view text, char by) {
@@ -91,12 +92,21 @@ std::vector<CudaShape> all_shapes() {
   }
   for (const Index H : {128, 64})
     for (const Index B : {16, 64, 1}) shapes.push_back(one_layer(B, H));
+  for (const auto& [T, B, H] : {std::array<Index, 3>{150, 16, 256},
+                                {25, 32, 512},
+                                {25, 128, 512},
+                                {25, 16, 1024},
+                                {25, 128, 1024},
+                                {50, 32, 1536},
+                                {25, 128, 2048},
+                                {25, 128, 4096}})  // DeepBench's
+    shapes.push_back({{T, B, H, H, 1}, 0});
   return shapes;
 }
 
 void make_quick(CudaOptions& options) {
   options.shapes = {one_layer(16, 768), one_layer(16, 256), one_layer(64, 1024), one_layer(1, 512)};
-  options.precisions = {Precision::fp32, Precision::bf16, Precision::fp16};
+  options.precisions = {Precision::bf16, Precision::fp16, Precision::fp32};
   options.plan = {.warm_up = 2, .min_runs = 5, .max_runs = 30, .seconds = 0.05};
 }
 
@@ -127,6 +137,7 @@ CudaOptions parse_cuda_options(int argc, char** argv) {
       {"--precisions", [&](auto text) { o.precisions = named(text, kPrecisions, "precision"); }},
       {"--filter", [&](auto text) { o.filter = text; }},
       {"--json", [&](auto text) { o.json = text; }},
+      {"--choices", [&](auto text) { o.choices = text; }},
       {"--seconds", [&](auto text) { o.seconds = number<double>(text, "--seconds", 0); }},
       {"--timeout", [&](auto text) { o.timeout = number<double>(text, "--timeout", 0); }},
       {"--seed", [&](auto text) { o.seed = number<std::uint64_t>(text, "--seed", 0); }}};

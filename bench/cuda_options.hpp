@@ -24,8 +24,9 @@ struct CudaOptions {
   std::vector<CudaShape> shapes;
   std::vector<rondo::cuda::RecurrentAlgorithm> algorithms;
   std::vector<rondo::Precision> precisions;
-  std::string filter;  // substring of a configuration's name
-  std::string json;    // file to append to; empty: none
+  std::string filter;   // substring of a configuration's name
+  std::string json;     // file to append to; empty: none
+  std::string choices;  // file for the choices of automatic; empty: none
   Plan plan;
   bool check_only = false;
   double seconds = 0;   // no configuration starts after this time; 0: no limit

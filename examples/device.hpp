@@ -87,6 +87,8 @@ void with_device(const DeviceOptions& o, F&& f) {
   if (!rondo::cuda::available()) throw std::runtime_error("--device cuda: there is no GPU, or no driver for it");
   rondo::cuda::Context context;
   context.set_recurrent_algorithm(recurrent_algorithm(o));
+  context.set_algorithm_choice(
+      rondo::cuda::AlgorithmChoice::deterministic);  // a run is repeatable, and so are its bits
   const rondo::cuda::ContextGuard use(context);
   f(rondo::Cuda{});
 #else

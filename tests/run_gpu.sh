@@ -19,8 +19,8 @@
 # RONDO_COMMIT: the measured commit, if git is not available. RONDO_GPU_BUILD: build folder (build/gpu).
 # RONDO_GPU_CMAKE: further options for cmake, separated by spaces.
 #
-# Output files: build.log, tests.log, sanitizer.log, bench.log, measured.jsonl, and <GPU>.md and .json for
-# bench/results. Ends with one line: N passed, N failed. Without a GPU it builds, and the tests are skipped.
+# Output files: build.log, tests.log, sanitizer.log, bench.log, measured.jsonl, algorithms.txt (what `automatic` chose,
+# for cuda::load_algorithm_records), and <GPU>.md and .json for bench/results. Ends with one line: N passed, N failed. Without a GPU it builds, and the tests are skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -236,6 +236,8 @@ if measures && wanted quick; then
       "${shapes[@]}"
     if tail -n 1 "$out/bench.log" | grep -q ' configurations, '; then sound+=("$algorithms"); fi
   done
+  check "bench_cuda --quick --algorithms automatic" 60 bench.log "$bench" --quick --algorithms automatic --timeout 20 --json "$measured" \
+    --choices "$out/algorithms.txt" "${shapes[@]}"
   compare "torch.nn.LSTM, quick" 60 --quick
   report
 fi

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes tables from the measurements of bench_cuda and torch_cuda_lstm.py: Rondo's algorithms and cuDNN, and the
-constants of measured_best in cuda/recurrent/algorithm_selection.cpp.
+"""Makes tables from the measurements of bench_cuda and torch_cuda_lstm.py: Rondo's algorithms and cuDNN.
 
 Usage: cuda_report.py FILE.jsonl... [--results DIR] [--commit C] [--driver V]. Prints the tables; with --results it also
 writes them to DIR/<GPU>.md and DIR/<GPU>.json. If a configuration was measured twice, the later one is used; a failure
@@ -16,7 +15,7 @@ import statistics
 import sys
 
 ALGORITHMS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
-PRECISIONS = ("fp32", "tf32x3", "tf32", "bf16", "fp16")
+PRECISIONS = ("bf16", "fp16", "fp32", "tf32x3", "tf32")
 PEER = {"tf32x3": "fp32"}  # cuDNN's precision for the comparison
 SHAPE = ("T", "B", "C", "H", "L")
 
@@ -138,22 +137,6 @@ DIRECTIONS = [("forward (training)", "forward_us", ["ran_forward"]),
               ("forward and backward", "forward_backward_us", ["ran_forward", "ran_backward"])]
 
 
-def constants(measured):
-    """Rows of a C++ table: the fastest algorithm per direction. fp16 is left out backward, where it is bf16."""
-    device, lines = measured.device, []
-    for backward, field, ran in ((False, "forward_us", ["ran_forward"]), (True, "backward_us", ["ran_backward"])):
-        for key in measured.keys():
-            (_, B, _, H, L), wavefront, precision = key
-            times = measured.times(key, field, ran)
-            if L > 1 or wavefront or not times or (backward and precision == "fp16"):
-                continue
-            first, *others = sorted(times, key=times.get)
-            others_text = "".join(f", {algorithm} {times[algorithm]:.2f}" for algorithm in others)
-            lines.append(f"{{{device['major']}, {device['minor']}, Precision::{precision}, {str(backward).lower()}, {H}, "
-                         f"{B}, RecurrentAlgorithm::{first}}},  // µs per step: {times[first]:.2f}{others_text}")
-    return "// {major, minor, precision, backward, H, B, fastest algorithm}\n" + "\n".join(lines) + "\n"
-
-
 def about(measured, options):
     device, torch = measured.device, measured.torch
     def version(number):
@@ -182,7 +165,6 @@ def markdown(measured, options):
     text += "\n## Summary\n\n" + means(measured)
     for (title, field, ran), lower_bound in zip(DIRECTIONS, ("forward_lower_bound_us", "forward_backward_lower_bound_us")):
         text += f"\n## {title[0].upper()}{title[1:]}, µs per step\n\n" + algorithm_table(measured, field, ran, lower_bound)
-    text += "\n## The table for `automatic`\n\n```cpp\n" + constants(measured) + "```\n"
     if measured.faults:
         text += "\n## Faults\n\n" + "".join(f"- {fault_text(fault)}\n" for fault in measured.faults)
     return text
