@@ -68,7 +68,7 @@ pip_install() {
 "$python" -c "import numpy, symusic, mido, selenium" 2> /dev/null || pip_install numpy symusic mido selenium
 if [ $full -eq 1 ]; then  # large: downloaded during the first build
   {
-    "$python" -c "import torch, safetensors, onnx, onnxruntime, onnxscript" 2> /dev/null || pip_install torch safetensors onnx onnxruntime onnxscript
+    "$python" -c "import torch, safetensors, onnx, onnxruntime, onnxscript, expecttest" 2> /dev/null || pip_install torch safetensors onnx onnxruntime onnxscript expecttest setuptools
     "$python" -c "import conan" 2> /dev/null || pip_install conan
   } &
 fi

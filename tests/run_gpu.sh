@@ -158,7 +158,7 @@ if wanted build; then
   targets=(bench_cuda test_cuda_device)
   [ $dry_run -eq 1 ] && targets+=(bench_cuda_on_host)
   check configure 120 build.log cmake --preset default -B "$build" -DCMAKE_BUILD_TYPE=Release \
-    -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=ON \
+    -DRONDO_BUILD_EXAMPLES=OFF -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=ON -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
     -DRONDO_CUDA=ON -DRONDO_CUDA_ARCHITECTURES="$architecture" \
     -DRONDO_TEST_PYTHON="$(command -v python3)" ${headers:+-DCMAKE_PREFIX_PATH="$headers"} "${options[@]}" \
     "${more[@]}" || fail "not configured: see above, and $out/build.log; use --headers for missing headers"
@@ -240,6 +240,13 @@ if measures && wanted quick; then
     --choices "$out/algorithms.txt" "${shapes[@]}"
   compare "torch.nn.LSTM, quick" 60 --quick
   report
+fi
+
+# ---- rondo.LSTM as a module of PyTorch
+
+if [ $gpu -eq 1 ] && wanted quick && [ $has_torch -eq 1 ]; then
+  check "rondo.LSTM in PyTorch" 150 torch.log env "RONDO_CUDA_BUILD=$build" "TORCH_EXTENSIONS_DIR=$build/torch" \
+    ${headers:+"RONDO_EIGEN_DIR=$headers/include/eigen3"} "$python" tests/torch/torch_module.py --count 40 --device cuda
 fi
 
 # ---- compute-sanitizer, on small cases of every algorithm, precision and operation

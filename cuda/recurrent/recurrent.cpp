@@ -10,8 +10,10 @@
 #include <rondo/math/cells/lstm.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 namespace rondo::inline RONDO_ABI {
 
@@ -96,6 +98,15 @@ RecurrentWeights<const Scalar> weights_of(const InferenceWeights<Scalar, Cuda>& 
   return all;
 }
 
+/// Steps that inference runs at once: as many as have activations of 64 MB. A training pass keeps those of all steps
+/// for the backward pass, which at B 64, H 1024, T 1024 are 1.6 GB.
+template <class Scalar>
+Index steps_at_once(Index activations_per_step, Index T) {
+  constexpr Index kBytes = Index{64} << 20, kMinSteps = 16;
+  return std::clamp<Index>(kBytes / static_cast<Index>(sizeof(Scalar)) / std::max<Index>(activations_per_step, 1),
+                           std::min(kMinSteps, T), T);
+}
+
 }  // namespace
 
 }  // namespace cuda
@@ -115,11 +126,27 @@ void recurrent_infer(Cuda device, Cell cell, const InferenceWeights<Scalar, Cuda
                      InferenceWorkspace<Scalar, Cuda>& work) {
   auto& cache = work.cache;
   const RecurrentWeights<const Scalar> weights = cuda::weights_of(w);
-  cache.template resize<Cell>(weights.shape, x.extent);
-  copy(device, h, cache.h0.at(0));
-  if constexpr (Cell::kHasC) copy(device, c, cache.c0.at(0));
-  recurrent_forward(device, cell, w.options, weights, RecurrentInput<Scalar, Cuda>(x), y, cache);
-  recurrent_final_state(device, cell, w.options.direction, SequenceView<const Scalar>(y), cache, h, c);
+  const Index B = x.batch(), T = x.time(), H = weights.shape.hidden;
+  const Index steps = cuda::steps_at_once<Scalar>((Cell::kBlocks + (Cell::kHasC ? 2 : 0)) * H * B, T);
+  const bool reverse = w.options.direction == Direction::reverse;
+  Index done = 0;
+  do {  // from one range of steps to the next in the order of the direction; once for an empty sequence
+    const Index count = std::min(steps, T - done), first = reverse ? T - done - count : done;
+    std::vector<Index> lengths;
+    for (Index b = 0; x.extent.ragged() && b < B; ++b)
+      lengths.push_back(std::clamp<Index>(x.extent.length(b) - first, 0, count));
+    const Extent part{B, count, lengths};
+    const SequenceView<Scalar> y_part{y.flat.columns(first * B, count * B), part};
+    cache.template resize<Cell>(weights.shape, part);
+    copy(device, h, cache.h0.at(0));
+    if constexpr (Cell::kHasC) copy(device, c, cache.c0.at(0));
+    recurrent_forward(
+        device, cell, w.options, weights,
+        RecurrentInput<Scalar, Cuda>(SequenceView<const Scalar>{x.flat.columns(first * B, count * B), part}), y_part,
+        cache);
+    recurrent_final_state(device, cell, w.options.direction, SequenceView<const Scalar>(y_part), cache, h, c);
+    done += count;
+  } while (done < T);
 }
 
 namespace cuda {

@@ -205,6 +205,33 @@ TEMPLATE_TEST_CASE("Recurrent network on CUDA: a streaming step equals a forward
   CHECK(out.values[out.values.size() - 1] == out.values[out.values.size() - 2]);
 }
 
+TEST_CASE("Recurrent network on CUDA: inference in ranges of steps has the results of one range") {
+  if (!gpu_available()) return;
+  constexpr Index B = 1 << 14, T = 46;  // activations of 1.5 MB per step: 42 steps, then four
+  const AlgorithmGuard guard(RecurrentAlgorithm::stepwise);
+  Rng rng(1);
+  const Lstm<float, Cuda> lstm({.input = 2, .hidden = 4, .bidirectional = true}, rng);
+  Sequence<float> host(2, B, T);
+  initialise_normal(host.flat(), 1, rng);
+  std::vector<Index> lengths;
+  for (Index b = 0; b < B; ++b) lengths.push_back(T - b % (T + 1));
+  host.set_lengths(lengths);
+  const auto x = to<Cuda>(host);
+  Sequence<float> state_host(4, B, 2);
+  initialise_normal(state_host.flat(), 1, rng);
+  Lstm<float, Cuda>::State whole{to<Cuda>(state_host), to<Cuda>(state_host)}, parts = whole;
+  Lstm<float, Cuda>::Cache cache;
+  const InferenceRecurrent<LstmCell, float, Cuda> inference(lstm);
+  InferenceRecurrent<LstmCell, float, Cuda>::Workspace work;
+  const Sequence<float> y = to<Cpu>(lstm.forward(x, whole, cache, Inference{}));
+  const Sequence<float> got = to<Cpu>(inference.forward(x, parts, work));
+  CHECK(std::equal(y.data(), y.data() + y.size(), got.data()));
+  for (const auto& [one, other] : {std::pair{&whole.h, &parts.h}, {&whole.c, &parts.c}}) {
+    const Sequence<float> a = to<Cpu>(*one), b = to<Cpu>(*other);
+    CHECK(std::equal(a.data(), a.data() + a.size(), b.data()));
+  }
+}
+
 TEST_CASE("Recurrent network on CUDA: a network reports its algorithm") {
   if (!gpu_available()) return;
   Rng rng(1);
