@@ -37,6 +37,7 @@ class OnnxFolding {
     if (type == "Constant") return constant(node, unknown);
     if (type == "ConstantOfShape") return constant_of_shape(node, unknown);
     if (type == "Mul" && x.is(Kind::extents) && node.input(1).is(Kind::extents)) return product(node, unknown);
+    if (type == "ReduceProd" && x.is(Kind::extents)) return product_of_all(node);
     static const std::set<std::string_view> kRearrange{"Identity", "Cast",   "Transpose", "Reshape",
                                                        "Squeeze",  "Concat", "Slice",     "Gather",
                                                        "Expand",   "Split",  "Unsqueeze"};
@@ -99,6 +100,16 @@ class OnnxFolding {
     OnnxValue value{.kind = OnnxValue::Kind::extents};
     value.extents = {multiply(a.extents[0], b.extents[0])};
     value.scalar = a.scalar && b.scalar;
+    return value;
+  }
+
+  /// ReduceProd of a list, which has only one axis.
+  static OnnxValue product_of_all(const OnnxNode& node) {
+    OnnxValue value{.kind = OnnxValue::Kind::extents};
+    OnnxExtent product;
+    for (const OnnxExtent& extent : node.input(0).extents) product = multiply(product, extent);
+    value.extents = {std::move(product)};
+    value.scalar = node.integer("keepdims", 1) == 0;
     return value;
   }
 
