@@ -8,13 +8,14 @@
 #include <rondo/io/formats/onnx_axes.hpp>
 #include <rondo/io/formats/onnx_chain.hpp>
 #include <rondo/io/formats/onnx_folding.hpp>
+#include <rondo/io/formats/onnx_gru_loop.hpp>
 #include <rondo/io/formats/onnx_layers.hpp>
+#include <rondo/io/formats/onnx_lengths.hpp>
 #include <rondo/io/formats/onnx_node.hpp>
 #include <rondo/io/formats/onnx_tokens.hpp>
 #include <rondo/io/formats/onnx_values.hpp>
 #include <rondo/io/model_description.hpp>
 
-#include <google/protobuf/io/coded_stream.h>
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
@@ -57,8 +58,13 @@ class OnnxReader {
       const auto& node = graph_.node(n);
       if (std::ranges::none_of(node.output(), [&](const std::string& name) { return used_.contains(name); })) continue;
       needed[static_cast<std::size_t>(n)] = true;
-      for (const std::string& name : node.input())
-        if (!name.empty()) used_.insert(name);
+      const auto use = [&](const auto& names) {
+        for (const std::string& name : names)
+          if (!name.empty()) used_.insert(name);
+      };
+      use(node.input());
+      for (const auto& attribute : node.attribute())  // the body of a loop reads values around it
+        for (const auto& inner : attribute.g().node()) use(inner.input());
     }
     return needed;
   }
@@ -129,8 +135,12 @@ class OnnxReader {
       data = data || node.inputs.back()->is(Kind::data);
     }
     OnnxValues results;
+    const bool loop = node.type() == "Loop" && node.is_standard();
+    data = data || loop;
     try {
-      results = data ? apply(node) : OnnxValues{folding_.fold(node)};
+      results = loop   ? OnnxGruLoop(node, folding_, values_).append(chain_)
+                : data ? apply(node)
+                       : OnnxValues{folding_.fold(node)};
     } catch (const file_error& e) {
       const std::string text = e.what();
       throw file_error(text.starts_with("node ") ? text : node.text() + ": " + text);
@@ -185,12 +195,11 @@ class OnnxReader {
         {"Cast", [](OnnxChain& c, const OnnxNode& n) { return OnnxValues{cast(n, c.data(n, 0))}; }},
         {"Identity", [](OnnxChain& c, const OnnxNode& n) { return OnnxValues{c.data(n, 0)}; }},
         {"Dropout", [](OnnxChain& c, const OnnxNode& n) { return OnnxValues{without_dropout(n, c.data(n, 0))}; }}};
-    const bool standard = node.proto.domain().empty() || node.proto.domain() == "ai.onnx";
     const auto is_tokens = [](const OnnxValue* x) { return x->is(Kind::data) && x->tokens; };
-    if (standard && std::ranges::any_of(node.inputs, is_tokens))
+    if (node.is_standard() && std::ranges::any_of(node.inputs, is_tokens))
       if (const auto value = token_arithmetic(node)) return {*value};
     const auto found = kFunctions.find(node.type());
-    if (found == kFunctions.end() || !standard) {
+    if (found == kFunctions.end() || !node.is_standard()) {
       std::string names;
       for (const auto& [name, function] : kFunctions) names += (names.empty() ? "" : ", ") + std::string(name);
       node.fail("this operator is not supported; supported are " + names);
@@ -221,13 +230,9 @@ class OnnxReader {
 inline ModelDescription read_onnx(std::string_view bytes) {
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
     throw file_error("ONNX: the file has more than 2 GB");
-  constexpr int kDeepest = 64;  // messages in messages
   ::onnx::ModelProto file;
-  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                                            static_cast<int>(bytes.size()));
-  in.SetTotalBytesLimit(static_cast<int>(bytes.size()));
-  in.SetRecursionLimit(kDeepest);
-  if (!file.ParseFromCodedStream(&in) || !in.ConsumedEntireMessage() || !file.has_graph())
+  if (!detail::onnx_lengths_fit(bytes) || !file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      !file.has_graph())
     throw file_error("this is no ONNX file, or it is damaged");
   constexpr Index kOldest = 9;  // of the default operators
   for (const auto& opset : file.opset_import())
