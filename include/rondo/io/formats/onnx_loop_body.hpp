@@ -41,14 +41,16 @@ class OnnxLoopBody {
               (why.empty() ? why : ": " + why));
   }
 
-  static std::string variable(int n) { return "v" + std::to_string(n); }
+  static std::string variable(int n) { return std::string("v").append(std::to_string(n)); }
 
   /// An expression; the operands of sums and products are sorted.
   static std::string call(const std::string& type, std::string a, std::string b) {
     if (type != "Sub" && type != "Less" && b < a) std::swap(a, b);
     return type + "(" + a + "," + b + ")";
   }
-  static std::string part(const std::string& text, Index n) { return "part" + std::to_string(n) + "(" + text + ")"; }
+  static std::string part(const std::string& text, Index n) {
+    return std::string("part").append(std::to_string(n)) + "(" + text + ")";
+  }
 
   /// Output n of the body as an expression.
   const std::string& output(int n) { return term(body_.output(n).name()).text; }
@@ -61,13 +63,14 @@ class OnnxLoopBody {
     if (value.is(Kind::constant) && value.tensor->values.size() == 1) number = value.tensor->values[0];
     if (value.is(Kind::extents) && value.extents.size() == 1) {
       std::string sizes;
-      for (int id : value.extents[0].unknown) sizes += "*s" + std::to_string(id);
+      for (int id : value.extents[0].unknown) sizes += concat("*s", id);
       if (!sizes.empty()) return std::to_string(value.extents[0].factor) + sizes;
       number = static_cast<double>(value.extents[0].factor);
     }
     if (number && *number == std::floor(*number) && std::abs(*number) < 1e9)
       return std::to_string(static_cast<Index>(*number));
-    const std::string& name = names_.emplace(&value, "c" + std::to_string(names_.size())).first->second;
+    const std::string& name =
+        names_.emplace(&value, std::string("c").append(std::to_string(names_.size()))).first->second;
     if (value.is(Kind::constant) && !value.expanded) constants_[name] = value.tensor.get();
     return name;
   }
