@@ -44,6 +44,17 @@ TEST_CASE("damaged ONNX files: refused in one line, or the model runs") {
   CHECK(samples >= 5);
 }
 
+TEST_CASE("damaged ONNX files: nothing is reserved because of a length") {
+  // A graph and a node of 40 MB, with a name, a field that ONNX does not have, or constants of 30 MB; 40 bytes exist.
+  const std::string graph("\x3a\x80\xe8\x89\x13", 5), node("\x0a\x80\xb4\x89\x13", 5);
+  for (const char* field : {"\x1a", "\x7a", "\x0a"}) {
+    const std::string bytes = graph + node + field + std::string("\x80\x87\xa7\x0e", 4) + std::string(26, 'x');
+    const std::size_t before = allocated_bytes();
+    CHECK(error_message_of<file_error>([&] { read_onnx(bytes); }).find("damaged") != std::string::npos);
+    CHECK(allocated_bytes() - before < 10000);
+  }
+}
+
 TEST_CASE("damaged ONNX files: the corpus of the fuzz program") {
   const int files = for_each_corpus_file(
       [](const std::filesystem::path& path) { REQUIRE_NOTHROW(read_and_run(read_bytes(path), parse)); });

@@ -417,6 +417,11 @@ TEST_CASE("Graphs that Rondo cannot compute are refused by the name of the node"
          for (const char* name : {"Sigmoid", "Relu", "Tanh"}) a.add_strings(name);
        }},
       {"hidden_size is 5, R has H = 2", [](File& f) { f.node_of("LSTM").mutable_attribute(0)->set_i(5); }},
+      {"node the?LSTM (LSTM): input_forget",
+       [](File& f) {
+         f.node_of("LSTM").set_name("the\nLSTM");
+         set(f.node_of("LSTM"), "input_forget", 1);
+       }},
       {"sequence_lens",
        [](File& f) {
          f.integers("lengths", {3, 2});
