@@ -74,11 +74,20 @@ class FrameModel {
 
   template <class F>
   void for_each_parameter(F&& f, const rondo::Path& path = {}) {
-    lstm_.for_each_parameter(f, path / "lstm");
-    output_.for_each_parameter(f, path / "output");
+    visit(*this, f, path);
+  }
+  template <class F>
+  void for_each_parameter(F&& f, const rondo::Path& path = {}) const {
+    visit(*this, f, path);
   }
 
  private:
+  template <class Self, class F>
+  static void visit(Self& self, F& f, const rondo::Path& path) {
+    self.lstm_.for_each_parameter(f, path / "lstm");
+    self.output_.for_each_parameter(f, path / "output");
+  }
+
   FrameModelConfig config_;
   rondo::Lstm<float, Device> lstm_;
   rondo::Linear<float, Device> output_;

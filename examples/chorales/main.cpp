@@ -7,11 +7,15 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <rondo/io/checkpoint.hpp>
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <numeric>
+#include <stdexcept>
+#include <system_error>
 
 namespace {
 
@@ -19,7 +23,7 @@ using namespace chorales;
 
 struct Options {
   examples::DeviceOptions device;
-  std::string data;
+  std::string data, run_dir;
   int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
   double dropout = 0.3, output_dropout = 0.3, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
   double clip = 0.3, weight_decay = 0.1, input_std = 0.35;
@@ -68,12 +72,45 @@ class BestWeights {
   std::vector<std::vector<float>> values_;
 };
 
+/// Throws std::runtime_error if there is no such folder afterwards.
+void create_folder(const std::filesystem::path& folder) {
+  std::error_code code;
+  std::filesystem::create_directories(folder, code);
+  if (!std::filesystem::is_directory(folder))
+    throw std::runtime_error("cannot create the folder " + folder.string() + (code ? ": " + code.message() : ""));
+}
+
+/// Writes model.safetensors and config.json in `folder`. Throws rondo::file_error.
+template <class Device>
+void save(const std::filesystem::path& folder, const FrameModel<Device>& model, const Options& options, double valid) {
+  const nlohmann::json config{{"data", options.data},
+                              {"hidden", options.hidden},
+                              {"layers", options.layers},
+                              {"dropout", options.dropout},
+                              {"output_dropout", options.output_dropout},
+                              {"input_std", options.input_std},
+                              {"epochs", options.epochs},
+                              {"batch_size", options.batch_size},
+                              {"learning_rate", options.learning_rate},
+                              {"warmup", options.warmup},
+                              {"beta2", options.beta2},
+                              {"weight_decay", options.weight_decay},
+                              {"clip", options.clip},
+                              {"transpose", options.transpose},
+                              {"seed", options.seed}};
+  rondo::replace_file(folder / "config.json", config.dump(2) + "\n");
+  rondo::save_model(
+      folder / "model.safetensors", model,
+      {{"config", config.dump()}, {"valid_nll", std::to_string(valid)}, {"rondo.modules", "lstm, output"}});
+}
+
 template <class Device>
 void run(Device device, const Options& options) {
   rondo::set_num_threads(options.threads);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const Data data = read(options.data);
+  if (!options.run_dir.empty()) create_folder(options.run_dir);
   rondo::Rng rng(options.seed);
   FrameModelConfig config;
   config.lstm = {.input = kPitches,
@@ -118,7 +155,10 @@ void run(Device device, const Options& options) {
       sum += loss.sum, frames += loss.count;
     }
     const double valid = evaluate(model, data.valid, batch, cache);
-    if (valid < best_valid) best_valid = valid, best.store(model);
+    if (valid < best_valid) {
+      best_valid = valid, best.store(model);
+      if (!options.run_dir.empty()) save(options.run_dir, model, options, valid);
+    }
     std::fprintf(stderr, "epoch %3d/%d  train %.3f  valid %.3f nats/frame  %.0f s\n", epoch + 1, options.epochs,
                  sum / static_cast<double>(frames), valid, seconds());
   }
@@ -148,6 +188,8 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   app.add_option("--data", o.data, "jsb_chorales.json: {train, valid, test}, lists of pieces of frames of MIDI pitches")
       ->required();
+  app.add_option("--run-dir", o.run_dir,
+                 "folder for model.safetensors, the weights with the lowest validation loss, and config.json");
   app.add_option("--hidden", o.hidden, "LSTM units per layer")->check(integer_in("[1, inf)"));
   app.add_option("--layers", o.layers, "LSTM layers")->check(integer_in("[1, inf)"));
   app.add_option("--dropout", o.dropout, "dropout probability between layers")->check(real_in("[0, 1)"));

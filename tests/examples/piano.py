@@ -592,6 +592,16 @@ class Chorales(unittest.TestCase):
             self.assertEqual(report["test_nll"], json.loads(second.stdout)["test_nll"])
             self.assertLess(report["test_nll"], 61)
 
+            run_dir = pathlib.Path(folder) / "runs" / "chorales"
+            saved = run(*arguments, "--run-dir", run_dir, program=CHORALES)
+            self.assertEqual(json.loads(saved.stdout)["test_nll"], report["test_nll"])
+            self.assertEqual(json.loads((run_dir / "config.json").read_text())["hidden"], 16)
+            self.assertIn(b"lstm.weight_ih_l1", (run_dir / "model.safetensors").read_bytes())
+            self.assertFalse((pathlib.Path(folder) / "model.safetensors").exists())
+            refused = run(*arguments, "--run-dir", path, program=CHORALES)  # a file
+            self.assertEqual((refused.returncode, refused.stderr.count("\n")), (1, 1), refused.stderr)
+            self.assertIn("cannot create the folder", refused.stderr)
+
             path.write_text(json.dumps({"train": [[[200]] * 2], "valid": [piece], "test": [piece]}))
             wrong = run("--data", path, program=CHORALES)
             self.assertEqual(wrong.returncode, 1)

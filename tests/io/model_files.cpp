@@ -354,6 +354,61 @@ TEST_CASE("model files: a state dict says which modules it has, and their order 
   CHECK(contains(error_message_of<file_error>([&] { detail::read_pytorch(two); }), "does not name the module p"));
 }
 
+TEST_CASE("model files: several ids per step are summed") {
+  Rng rng(1);
+  Embedding<float> words(5, 3, rng);
+  Linear<float> fc(3, 2, rng);
+  Safetensors file;
+  add_weights(file, named("words", words, "fc", fc));
+  file.metadata["rondo.ids_per_step"] = "3";
+  ModelDescription model = detail::read_pytorch(file);
+  model.check();
+  CHECK(model.input() == 3);
+
+  // Plain loops over the tensors of the file, in double.
+  const std::vector<std::int32_t> ids{0, 4, 4, kNoToken, 1, kNoToken, 2, 3, 0, kNoToken, kNoToken, kNoToken};
+  const auto E = Safetensors::values<double>("E", file.tensors.at("words.weight"));
+  const auto W = Safetensors::values<double>("W", file.tensors.at("fc.weight"));
+  const auto b = Safetensors::values<double>("b", file.tensors.at("fc.bias"));
+  std::vector<double> wanted;
+  for (std::size_t step = 0; step < 4; ++step)
+    for (std::size_t k = 0; k < 2; ++k) {
+      double y = b[k];
+      for (std::size_t n = 3 * step; n < 3 * step + 3; ++n)
+        for (std::size_t d = 0; d < 3 && ids[n] >= 0; ++d)
+          y += W[3 * k + d] * E[3 * static_cast<std::size_t>(ids[n]) + d];
+      wanted.push_back(y);
+    }
+  const auto check = [&](const ModelDescription& description) {
+    const InferenceModel<double> inference(description);
+    auto state = inference.initial_state(2);
+    InferenceModel<double>::Workspace work;
+    const auto& y = inference.forward(ids, 2, 2, state, work);
+    REQUIRE(y.size() == 8);
+    for (Index n = 0; n < 8; ++n) CHECK(std::abs(y.data()[n] - wanted[static_cast<std::size_t>(n)]) < 1e-12);
+    CHECK_THROWS_AS(inference.forward(std::span(ids).first(4), 2, 2, state, work), shape_error);
+  };
+  check(model);
+
+  // Through a file, with a self-test of two steps.
+  model.self_test = SelfTest{{0, 4, 4, -1, 1, -1}, {wanted.begin(), wanted.begin() + 4}, 0, 2};
+  const TemporaryFolder folder;
+  write_pytorch(folder / "m", model);
+  const ModelDescription again = read_model(folder / "m");
+  check(again);
+  CHECK(*self_test_difference(again) < 1e-5);
+
+  for (const char* number : {"0", "-1", "1025", "99999999999999999999", "2.5", "", "x"}) {
+    file.metadata["rondo.ids_per_step"] = number;
+    INFO(number);
+    CHECK_THROWS_AS([&] { detail::read_pytorch(file).check(); }(), file_error);
+  }
+  Safetensors without;
+  add_weights(without, fc);
+  without.metadata["rondo.ids_per_step"] = "2";
+  CHECK(contains(error_message_of<file_error>([&] { detail::read_pytorch(without); }), "no embedding"));
+}
+
 TEST_CASE("model files: fills a model of the user's for further training") {
   const std::string json =
       R"({"model_data":{"unit_type":"LSTM","input_size":1,"hidden_size":1,"output_size":1,"skip":0,"bias_fl":true},)"

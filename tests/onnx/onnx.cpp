@@ -140,7 +140,9 @@ std::vector<float> outputs_of(const ModelDescription& description) {
   InferenceModel<float>::Workspace work;
   std::vector<float> x(static_cast<std::size_t>(model.input() * B * T));
   for (std::size_t n = 0; n < x.size(); ++n) x[n] = 0.25f * static_cast<float>(n % 7) - 0.5f;
-  const std::vector<std::int32_t> tokens{0, 3, 1, 4, 2, 2};
+  std::vector<std::int32_t> tokens;
+  for (Index n = 0; n < model.input() * B * T; ++n) tokens.push_back(static_cast<std::int32_t>(n * 3 % 5));
+  if (model.input() > 1) tokens[1] = kNoToken;
   const auto& y = model.takes_tokens() ? model.forward(tokens, B, T, state, work)
                                        : model.forward(Sequence<float>(model.input(), B, T, std::move(x)), state, work);
   return {y.data(), y.data() + y.size()};
@@ -187,6 +189,7 @@ TEST_CASE("Models written as ONNX are read with the same outputs") {
   for (CellType cell : {CellType::lstm, CellType::gru, CellType::peephole_lstm}) {
     INFO(name(cell));
     check({{"rnn", RecurrentModule{cell, both}}, {"fc", LinearModule{{6, 4, true}}}});
+    check({{"embedding", EmbeddingModule{5, 5, 3}}, {"rnn", RecurrentModule{cell, {.input = 5, .hidden = 2}}}});
     check({{"embedding", EmbeddingModule{5, 5}},
            {"rnn", RecurrentModule{cell, {.input = 5, .hidden = 1, .bias = false}}}});
   }
@@ -254,6 +257,102 @@ TEST_CASE("Batch first by the attribute layout, and the final state as the last 
   CHECK(model.warnings[0].find("last step") != std::string::npos);
 }
 
+TEST_CASE("Several ids per step: the embedding has a row of zeros for no id, and only one") {
+  const ModelDescription model = random_model(
+      {{"e", EmbeddingModule{5, 2, 3}}, {"rnn", RecurrentModule{CellType::lstm, {.input = 2, .hidden = 2}}}});
+  const ModelDescription again = written_and_read(model), third = written_and_read(again);
+  for (const ModelDescription* read : {&again, &third}) {
+    const auto& embedding = std::get<EmbeddingModule>(read->modules[0].part);
+    CHECK(embedding.ids_per_step == 3);
+    CHECK(embedding.vocabulary == 6);
+    const auto E = Safetensors::values<float>("E", read->weights.tensors.begin()->second);
+    CHECK(E[10] == 0);
+    CHECK(E[11] == 0);
+    CHECK(outputs_of(*read) == outputs_of(model));
+  }
+}
+
+TEST_CASE("Directions that the graph takes apart and joins, as tf2onnx does") {
+  const auto graph = [](const Shape& order) {
+    File file;
+    file.input("x", {0, 0, kC});
+    file.floats("W", {2, 4 * kH, kC});
+    file.floats("R", {2, 4 * kH, kH});
+    for (Index n = 0; n < 3; ++n) file.integers("i" + std::to_string(n), {n});
+    NodeProto& rnn = file.node("LSTM", {"x", "W", "R"}, {"Y"});
+    set(rnn, "hidden_size", kH);
+    set(rnn, "direction", "bidirectional");
+    Names parts;
+    for (Index d : order) {
+      const std::string from = "i" + std::to_string(d), to = "i" + std::to_string(d + 1), part = "p" + from;
+      file.node("Slice", {"Y", from, to, "i1"}, {part});
+      file.node("Squeeze", {part, "i1"}, {"s" + part});
+      parts.push_back("s" + part);
+    }
+    set(file.node("Concat", parts, {"y"}), "axis", 2);
+    file.output("y");
+    return file;
+  };
+  File whole = graph({0, 1});
+  whole.graph.mutable_node()->DeleteSubrange(1, 5);
+  set(whole.node("Transpose", {"Y"}, {"t"}), "perm", Shape{0, 2, 1, 3});
+  whole.integers("shape", {0, 0, 2 * kH});
+  whole.node("Reshape", {"t", "shape"}, {"y"});
+  const auto wanted = outputs_of(read_onnx(whole.bytes()));
+  CHECK(wanted.size() == 2 * 3 * 2 * kH);
+  CHECK(outputs_of(read_onnx(graph({0, 1}).bytes())) == wanted);
+  for (const auto& [order, message] : {std::pair{Shape{1, 0}, "not consecutive"},
+                                       {Shape{0}, "not the output of the last"},
+                                       {Shape{1}, "not the output of the last"}})
+    CHECK(error_message_of<file_error>([&] { read_onnx(graph(order).bytes()); }).find(message) != std::string::npos);
+}
+
+TEST_CASE("Arithmetic on tokens is followed for ids from 0 on, as tf2onnx writes an embedding of Keras") {
+  // index = less * (x + V) + !less * x, with less = x < 0
+  const auto graph = [](Index limit, Index added) {
+    File file;
+    file.input("x", {0, 0}, TensorProto::INT32);
+    file.floats("W", {5, kC});
+    file.floats("limit", {}, static_cast<float>(limit));
+    file.integers("V", {added});
+    const auto cast = [&](const std::string& from, const std::string& to, Index type) {
+      set(file.node("Cast", {from}, {to}), "to", type);
+    };
+    cast("x", "float", TensorProto::FLOAT);
+    file.node("Less", {"float", "limit"}, {"less"});
+    file.node("Not", {"less"}, {"not"});
+    cast("not", "not_int", TensorProto::INT32);
+    cast("less", "less_int", TensorProto::INT32);
+    file.node("Mul", {"x", "not_int"}, {"first"});
+    file.node("Add", {"x", "V"}, {"sum"});
+    file.node("Mul", {"less_int", "sum"}, {"second"});
+    file.node("Add", {"second", "first"}, {"index"});
+    file.node("Gather", {"W", "index"}, {"e"});
+    file.floats("M", {kC, kK});
+    file.node("MatMul", {"e", "M"}, {"y"});
+    file.output("y");
+    return file;
+  };
+  File plain = graph(0, 5);
+  for (NodeProto& node : *plain.graph.mutable_node())
+    if (node.op_type() == "Gather") node.set_input(1, "x");
+  const ModelDescription model = read_onnx(graph(0, 5).bytes());
+  CHECK(std::get<EmbeddingModule>(model.modules[0].part).vocabulary == 5);
+  CHECK(outputs_of(model) == outputs_of(read_onnx(plain.bytes())));
+
+  const auto message = [](const File& file) { return error_message_of<file_error>([&] { read_onnx(file.bytes()); }); };
+  CHECK(message(graph(1, 5)).find("the_Less (Less): its result depends on the token") != std::string::npos);
+  File shifted = graph(0, 5);
+  shifted.node_of("Gather").set_input(1, "sum");
+  CHECK(message(shifted).find("not the tokens of the input") != std::string::npos);
+  File custom = graph(0, 5);
+  custom.node_of("Less").set_domain("com.example");
+  CHECK(message(custom).find("(com.example.Less): this operator") != std::string::npos);
+  File product = graph(0, 5);
+  product.node_of("Mul").set_input(1, "x");
+  CHECK(message(product).find("depends on the token") != std::string::npos);
+}
+
 TEST_CASE("The axis of a single feature may be removed at the end") {
   File file = small_graph();
   file.floats("N", {kK, 1});
@@ -318,6 +417,11 @@ TEST_CASE("Graphs that Rondo cannot compute are refused by the name of the node"
          for (const char* name : {"Sigmoid", "Relu", "Tanh"}) a.add_strings(name);
        }},
       {"hidden_size is 5, R has H = 2", [](File& f) { f.node_of("LSTM").mutable_attribute(0)->set_i(5); }},
+      {"node the?LSTM (LSTM): input_forget",
+       [](File& f) {
+         f.node_of("LSTM").set_name("the\nLSTM");
+         set(f.node_of("LSTM"), "input_forget", 1);
+       }},
       {"sequence_lens",
        [](File& f) {
          f.integers("lengths", {3, 2});

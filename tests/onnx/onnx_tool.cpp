@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Rondo's side of compare_onnx.py. Each line on stdin is a command; each reply on stdout is "ok", with warnings of the
 // model behind it, or "error: " and the message. MODEL is an ONNX file (.onnx) or a file that read_model reads; a
-// safetensors file may have the metadata "test.modules", a list like "embedding, lstm, gain 0.5, skip 1, fc, tanh".
+// safetensors file may have the metadata "test.modules", a list like "embedding 1, lstm, gain 0.5, skip 1, fc, tanh".
 //
 //   onnx MODEL OUT.onnx         write_onnx
 //   weights MODEL OUT           writes the tensors as safetensors, with the metadata rondo.modules
-//   run MODEL X OUT             x: T x B x C, or T x B tokens, as tensor "x"; y: T x B x K
+//   run MODEL X OUT             x: T x B x C, T x B tokens, or T x B x ids per step, as tensor "x"; y: T x B x K
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -39,7 +39,11 @@ std::vector<Module> modules_of_list(const Safetensors& weights, const std::strin
     else if (const auto activation = detail::activation_named(word))
       modules.push_back({name, ActivationModule{*activation}});
     else
-      modules.push_back(word == "embedding" ? detail::as_embedding(found.at(word)) : found.at(word));
+      modules.push_back(found.at(word));
+    if (word == "embedding") {
+      modules.back() = detail::as_embedding(modules.back());
+      std::get<EmbeddingModule>(modules.back().part).ids_per_step = static_cast<Index>(number);
+    }
   }
   return modules;
 }
@@ -65,6 +69,7 @@ void write_weights(const ModelDescription& model, const std::string& path) {
     list += (list.empty() ? "" : ", ") + (activation ? name(activation->activation) : module.name);
   }
   file.metadata["rondo.modules"] = list;
+  if (model.takes_tokens()) file.metadata["rondo.ids_per_step"] = std::to_string(model.input());
   file.write(path);
 }
 

@@ -81,7 +81,7 @@ double bench_batch(const rondo::ModelDescription& model, Index B, Index T) {
   rondo::Rng rng(1);
   rondo::Sequence<float> x(model.input(), B, T);
   rondo::initialise_normal(x.flat(), 0.1, rng);
-  std::vector<std::int32_t> tokens(static_cast<std::size_t>(B * T), 0);
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(B * T * model.input()), 0);
   double best = 1e30, total = 0;
   for (int pass = 0; pass < 5 || (total < 5e5 && pass < 1000); ++pass) {
     auto state = network.initial_state(B);

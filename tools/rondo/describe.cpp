@@ -56,31 +56,32 @@ rondo::ModelDescription read(const std::filesystem::path& path) {
 }
 
 std::string describe(const rondo::Module& module) {
-  const std::string text =
-      std::visit(Overloaded{[](const rondo::RecurrentModule& m) {
-                              const rondo::RecurrentConfig& c = m.config;
-                              std::string line = std::string(name(m.cell)) + ", " + count(c.layers, "layer") + ", " +
-                                                 count(c.input, "input") + ", " + count(c.hidden, "unit");
-                              if (c.bidirectional) line += ", bidirectional";
-                              if (c.projection > 0) line += ", projection to " + std::to_string(c.projection);
-                              if (!c.bias) line += ", no bias";
-                              if (c.learned_initial_state) line += ", initial state";
-                              return line;
-                            },
-                            [](const rondo::LinearModule& m) {
-                              return "linear, " + count(m.config.input, "input") + ", " +
-                                     count(m.config.output, "output") + (m.config.bias ? "" : ", no bias");
-                            },
-                            [](const rondo::EmbeddingModule& m) {
-                              return "embedding, " + count(m.vocabulary, "token") + ", " + count(m.features, "feature");
-                            },
-                            [](const rondo::ActivationModule& m) { return std::string(name(m.activation)); },
-                            [](const rondo::GainModule& m) { return "gain " + nlohmann::json(m.factor).dump(); },
-                            [](const rondo::SkipModule& m) {
-                              return m.from == 0 ? std::string("adds the input")
-                                                 : "adds the output of module " + std::to_string(m.from);
-                            }},
-                 module.part);
+  const std::string text = std::visit(
+      Overloaded{[](const rondo::RecurrentModule& m) {
+                   const rondo::RecurrentConfig& c = m.config;
+                   std::string line = std::string(name(m.cell)) + ", " + count(c.layers, "layer") + ", " +
+                                      count(c.input, "input") + ", " + count(c.hidden, "unit");
+                   if (c.bidirectional) line += ", bidirectional";
+                   if (c.projection > 0) line += ", projection to " + std::to_string(c.projection);
+                   if (!c.bias) line += ", no bias";
+                   if (c.learned_initial_state) line += ", initial state";
+                   return line;
+                 },
+                 [](const rondo::LinearModule& m) {
+                   return "linear, " + count(m.config.input, "input") + ", " + count(m.config.output, "output") +
+                          (m.config.bias ? "" : ", no bias");
+                 },
+                 [](const rondo::EmbeddingModule& m) {
+                   return "embedding, " + count(m.vocabulary, "token") + ", " + count(m.features, "feature") +
+                          (m.ids_per_step > 1 ? ", " + count(m.ids_per_step, "id") + " per step" : "");
+                 },
+                 [](const rondo::ActivationModule& m) { return std::string(name(m.activation)); },
+                 [](const rondo::GainModule& m) { return "gain " + nlohmann::json(m.factor).dump(); },
+                 [](const rondo::SkipModule& m) {
+                   return m.from == 0 ? std::string("adds the input")
+                                      : "adds the output of module " + std::to_string(m.from);
+                 }},
+      module.part);
   return module.name + (module.name.empty() ? "" : ": ") + text;
 }
 

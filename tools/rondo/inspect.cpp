@@ -33,8 +33,11 @@ void inspect(const Options& options) {
   }
   std::printf("%s\n", model.format.c_str());
   for (const rondo::Module& module : model.modules) std::printf("  %s\n", describe(module).c_str());
-  std::printf("%s, %s, %s\n", model.takes_tokens() ? "tokens" : count(model.input(), "input").c_str(),
-              count(model.output(), "output").c_str(), count(model.parameters(), "parameter").c_str());
+  const std::string inputs = !model.takes_tokens() ? count(model.input(), "input")
+                             : model.input() == 1  ? "tokens"
+                                                   : count(model.input(), "id") + " per step";
+  std::printf("%s, %s, %s\n", inputs.c_str(), count(model.output(), "output").c_str(),
+              count(model.parameters(), "parameter").c_str());
   if (model.sample_rate > 0) std::printf("sample rate %g Hz\n", model.sample_rate);
   std::printf("recurrent path: %s; %s\n", network.path().c_str(),
               model.streams() ? "also runs as a stream, step by step" : "runs on whole sequences");

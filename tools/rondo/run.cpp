@@ -45,18 +45,19 @@ struct Batch {
 Batch to_batch(const std::string& file, Array array, const rondo::ModelDescription& model) {
   Batch batch;
   std::vector<Index> shape = array.shape;
-  if (model.takes_tokens() || (model.input() == 1 && shape.size() == 1)) shape.push_back(1);
+  const bool one_token = model.takes_tokens() && model.input() == 1;
+  if (one_token || (model.input() == 1 && shape.size() == 1)) shape.push_back(1);
   if (shape.size() != 2 && shape.size() != 3)
     throw rondo::file_error(file + ": is an array of " + std::to_string(array.shape.size()) +
                             " dimensions, wanted time x features or batch x time x features" +
-                            (model.takes_tokens() ? " (without features for tokens)" : ""));
+                            (one_token ? " (without features for tokens)" : ""));
   batch.batched = shape.size() == 3;
   batch.features = shape.back();
   batch.time = shape[shape.size() - 2];
   if (batch.batched) batch.batch = shape[0];
   if (batch.features != model.input())
     throw rondo::file_error(file + ": has " + std::to_string(batch.features) + " features, the model wants " +
-                            std::to_string(model.input()));
+                            std::to_string(model.input()) + (model.takes_tokens() ? " ids per step" : ""));
   if (batch.time == 0 || batch.batch == 0) throw rondo::file_error(file + ": is empty");
   batch.values = std::move(array.values);
   return batch;
@@ -89,12 +90,13 @@ Result run_batch(const rondo::ModelDescription& model, const Batch& in) {
   };
   if (network.takes_tokens()) {
     for (Index t = 0; t < in.time; ++t)
-      for (Index b = 0; b < in.batch; ++b) {
-        const double id = at(b, t, 0);
-        if (id != std::floor(id) || std::abs(id) > 2e9)
-          throw rondo::file_error("the input has values that are no tokens");
-        tokens.push_back(static_cast<std::int32_t>(id));
-      }
+      for (Index b = 0; b < in.batch; ++b)
+        for (Index i = 0; i < in.features; ++i) {
+          const double id = at(b, t, i);
+          if (id != std::floor(id) || std::abs(id) > 2e9)
+            throw rondo::file_error("the input has values that are no tokens");
+          tokens.push_back(static_cast<std::int32_t>(id));
+        }
   } else {
     x.resize(in.features, in.batch, in.time);
     for (Index t = 0; t < in.time; ++t)
@@ -188,8 +190,10 @@ void add_run(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   command->add_option("model", options->model, "model file, or folder of `piano train`")->required();
   command
-      ->add_option("--input", options->input,
-                   ".npy (time x features, or batch x time x features; tokens without features) or .wav (mono)")
+      ->add_option(
+          "--input", options->input,
+          ".npy (time x features, or batch x time x features; tokens without features, or several ids per step "
+          "instead of features, -1 for none) or .wav (mono)")
       ->required();
   command->add_option("--output", options->output, ".npy or .wav")->required();
   command->add_flag("--stream", options->stream, "step by step, as in an audio callback");

@@ -91,6 +91,7 @@ class Trainer {
   /// Writes last.safetensors. `seconds` is the training time so far.
   void save(const RunDir& run, double seconds) {
     rondo::Safetensors file;
+    file.metadata = about_modules();
     file.metadata["config"] = config_.to_json().dump();
     file.metadata["training"] = nlohmann::json{
         {"seconds", seconds},
@@ -109,10 +110,11 @@ class Trainer {
   /// Writes model.safetensors and stores its validation loss.
   void save_best(const RunDir& run, double valid_nll) {
     best_valid_ = valid_nll;
-    rondo::save_model(run.model(), model_,
-                      {{"config", config_.to_json().dump()},
-                       {"valid_nll", std::to_string(valid_nll)},
-                       {"step", std::to_string(steps())}});
+    auto metadata = about_modules();
+    metadata["config"] = config_.to_json().dump();
+    metadata["valid_nll"] = std::to_string(valid_nll);
+    metadata["step"] = std::to_string(steps());
+    rondo::save_model(run.model(), model_, metadata);
   }
 
   /// Resumes from last.safetensors; returns the training time so far. Throws rondo::file_error.
@@ -151,6 +153,12 @@ class Trainer {
   rondo::TokenModel<float, Device>& model() { return model_; }
 
  private:
+  /// What `rondo`, the tool for model files, wants to know.
+  std::map<std::string, std::string> about_modules() const {
+    return {{"rondo.modules", "embedding, lstm, output"},
+            {"rondo.ids_per_step", std::to_string(config_.model.ids_per_step)}};
+  }
+
   [[noreturn]] void throw_diverged(std::int64_t step, const char* what) const {
     char text[240];
     std::snprintf(text, sizeof text,

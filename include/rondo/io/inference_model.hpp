@@ -48,7 +48,7 @@ class InferenceModel {
       std::visit([&](const auto& part) { add(model, module, part, precision); }, module.part);
   }
 
-  Index input() const { return input_; }                       ///< C; 1 for tokens
+  Index input() const { return input_; }                       ///< C; for tokens the ids per step
   Index output() const { return output_; }                     ///< K
   bool takes_tokens() const { return embedding_ != nullptr; }  ///< whether the input is tokens
   /// How the recurrent modules are computed: "packed", "plain", or "none" in a model without them.
@@ -72,12 +72,13 @@ class InferenceModel {
     return run(x, state, work);
   }
 
-  /// The same for a model that takes tokens: B*T ids, token (b, t) at b + B * t. Throws shape_error.
+  /// The same for a model that takes tokens: B*T ids, token (b, t) at b + B * t. With several ids per step,
+  /// input()*B*T ids, those of (b, t) from input() * (b + B * t) on; kNoToken adds nothing. Throws shape_error.
   const Sequence<Scalar>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
                                   Workspace& work) const {
     require_shape(takes_tokens(), "InferenceModel::forward: this model takes features, not tokens");
     prepare(state, work);
-    embedding_->forward(tokens, batch, time, work.y[0]);
+    embedding_->forward(tokens, batch, time, work.y[0], input());
     return run(work.y[0], state, work);
   }
 

@@ -10,6 +10,7 @@
 #include <rondo/layers/linear.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -43,10 +44,12 @@ struct LinearModule {
   LinearConfig config;  ///< sizes, and whether it has a bias
 };
 
-/// An embedding of tokens, only as the first module. Tensor: weight (V, D).
+/// An embedding of tokens, only as the first module; with several ids per step, the sum of their embeddings. Tensor:
+/// weight (V, D).
 struct EmbeddingModule {
-  Index vocabulary = 0;  ///< V
-  Index features = 0;    ///< D
+  Index vocabulary = 0;    ///< V
+  Index features = 0;      ///< D
+  Index ids_per_step = 1;  ///< ids in each step; of several, those that are kNoToken add nothing
 };
 
 /// Element-wise functions.
@@ -139,6 +142,13 @@ inline std::string tensor_name(const Module& module, const std::string& name) {
   return module.name.empty() ? name : module.name + "." + name;
 }
 
+/// The text with control characters, which names in files may have, as question marks.
+inline std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < 32; }, '?');
+  return text;
+}
+
 /// Adds a tensor as float if that holds every value exactly, else as double.
 inline void add_exact(Safetensors& file, const std::string& name, std::vector<Index> shape,
                       const std::vector<double>& values) {
@@ -166,8 +176,10 @@ struct ModelDescription {
   /// Whether the input is tokens.
   bool takes_tokens() const { return !modules.empty() && std::holds_alternative<EmbeddingModule>(modules[0].part); }
 
-  /// Input features C; 1 for tokens.
-  Index input() const { return takes_tokens() ? 1 : sizes().front(); }
+  /// Input features C; for tokens the ids per step.
+  Index input() const {
+    return takes_tokens() ? std::get<EmbeddingModule>(modules[0].part).ids_per_step : sizes().front();
+  }
   /// Output features K.
   Index output() const { return sizes().back(); }
   /// Whether a StreamingModel can run it: no module is bidirectional, and the input is not tokens.
@@ -242,7 +254,7 @@ struct ModelDescription {
   }
 
   std::string chain_problem() const {
-    constexpr Index kLargest = Index{1} << 30;
+    constexpr Index kLargest = Index{1} << 30, kMostIds = 1024;
     Index before = 0;
     for (const Module& module : modules) {
       const std::string who = "module " + (module.name.empty() ? "0" : module.name);
@@ -258,8 +270,12 @@ struct ModelDescription {
       const auto [in, out] = features(module);
       if (in < 0 || out < 0 || in > kLargest || out > kLargest || (in == 0) != (out == 0))
         return who + " has " + std::to_string(in) + " inputs and " + std::to_string(out) + " outputs";
-      if (std::holds_alternative<EmbeddingModule>(module.part) && &module != &modules.front())
-        return who + " is an embedding, which can only be the first module";
+      if (const auto* embedding = std::get_if<EmbeddingModule>(&module.part)) {
+        if (&module != &modules.front()) return who + " is an embedding, which can only be the first module";
+        if (embedding->ids_per_step < 1 || embedding->ids_per_step > kMostIds)
+          return who + " has " + std::to_string(embedding->ids_per_step) + " ids per step, wanted 1 to " +
+                 std::to_string(kMostIds);
+      }
       if (in > 0 && before > 0 && in != before)
         return who + " wants " + std::to_string(in) + " inputs, the module before has " + std::to_string(before) +
                " outputs";

@@ -8,7 +8,6 @@
 #include <rondo/io/formats/pytorch.hpp>
 #include <rondo/io/formats/state_dict_json.hpp>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -26,13 +25,6 @@ inline ModelDescription read_model_json(std::string_view bytes) {
   if (file.find("model_data")) return read_guitarml(file);
   if (file.find("layers")) return read_keras_json(file);
   return read_state_dict_json(file);
-}
-
-/// The text with control characters, which names in files may have, as question marks.
-inline std::string one_line(std::string text) {
-  std::ranges::replace_if(
-      text, [](char c) { return static_cast<unsigned char>(c) < 32; }, '?');
-  return text;
 }
 
 }  // namespace detail

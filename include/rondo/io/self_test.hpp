@@ -38,7 +38,7 @@ inline std::optional<double> self_test_difference(const ModelDescription& model)
   if (network.takes_tokens()) {
     std::vector<std::int32_t> tokens;
     for (double id : test.input) {
-      if (!(id >= 0 && id < 2e9)) throw file_error("the self-test has an input that is no token");
+      if (!(id >= (C > 1 ? kNoToken : 0) && id < 2e9)) throw file_error("the self-test has an input that is no token");
       tokens.push_back(static_cast<std::int32_t>(id));
     }
     y = &network.forward(tokens, 1, T, state, work);

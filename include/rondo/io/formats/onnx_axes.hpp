@@ -44,7 +44,7 @@ inline OnnxValue cast(const OnnxNode& node, OnnxValue y) {
   const Index to = node.integer("to", 0);
   const bool floats = to == Proto::FLOAT || to == Proto::DOUBLE || to == Proto::FLOAT16;
   const bool integers = to == Proto::INT64 || to == Proto::INT32;
-  if (integers && y.point == 0 && !y.first_features) {
+  if (integers && y.point == 0 && !y.is_part()) {
     if (!y.features.empty())  // not features, but the axis of this number
       for (std::size_t n = 0; n < y.axes.size(); ++n)
         if (y.axes[n] == y.features) y.axes[n][0].id = static_cast<int>(n);
@@ -108,7 +108,14 @@ inline OnnxValue last_step(const OnnxNode& node, OnnxValue y, const OnnxAtom& ti
   return y;
 }
 
-/// All elements of an axis, the first features, or the last step.
+/// Takes the features first to end - 1 of those of y.
+inline void take_features(OnnxValue& y, Index first, Index end) {
+  if (!y.is_part()) y.whole_features = onnx_extent(y.features).factor;
+  y.first_feature += first;
+  y.features = end - first == 1 ? OnnxAxis{} : OnnxAxis{{OnnxAtom::kFeatures, end - first}};
+}
+
+/// All elements of an axis, some of the features, one direction, or the last step.
 inline OnnxValue sliced(const OnnxNode& node, OnnxValue y, const OnnxAtom& time) {
   const auto ranges = slice_ranges(node, y.axes.size());
   if (!ranges) node.fail("its ranges are not constant, or its step is not 1");
@@ -124,10 +131,16 @@ inline OnnxValue sliced(const OnnxNode& node, OnnxValue y, const OnnxAtom& time)
         axis.clear();
         continue;
       }
-      if (axis == y.features && range.first == 0 && range.end > 0) {
-        y.first_features = true;
-        y.features = range.end == 1 ? OnnxAxis{} : OnnxAxis{{OnnxAtom::kFeatures, range.end}};
+      if (axis == y.features && range.first < range.end) {
+        take_features(y, range.first, range.end);
         axis = y.features;
+        continue;
+      }
+      const bool directions = axis.size() == 1 && axis[0].id == OnnxAtom::kDirections;
+      if (directions && !y.is_part() && range.end == range.first + 1) {
+        const Index H = onnx_extent(y.features).factor / size.factor;
+        take_features(y, range.first * H, range.end * H);
+        axis.clear();
         continue;
       }
     } else if (range.first == 0 && range.end >= kEnd) {
@@ -136,8 +149,29 @@ inline OnnxValue sliced(const OnnxNode& node, OnnxValue y, const OnnxAtom& time)
       axis.clear();
       continue;
     }
-    node.fail("it takes a part of its input; only the first features and the last step are supported");
+    node.fail("it takes a part of its input; only features, directions and the last step are supported");
   }
+  return y;
+}
+
+/// Concat of parts of the features of one layer, as tf2onnx writes it after the two directions. parts: data of the
+/// model.
+inline OnnxValue joined_features(const OnnxNode& node, const std::vector<const OnnxValue*>& parts) {
+  OnnxValue y = *parts[0];
+  const std::size_t axis = node.axis(node.integer("axis", 0), y.axes.size());
+  Index count = 0;
+  for (const OnnxValue* part : parts) {
+    std::vector<OnnxAxis> axes = part->axes;
+    if (axes.size() != y.axes.size() || part->point != y.point || part->whole_features != y.whole_features ||
+        !part->is_part() || axes[axis] != part->features || part->first_feature != y.first_feature + count)
+      node.fail("it joins values that are not consecutive features of one layer");
+    count += onnx_extent(part->features).factor;
+    axes[axis] = y.axes[axis];
+    if (axes != y.axes) node.fail("it joins values with different axes");
+  }
+  y.features = count == 1 ? OnnxAxis{} : OnnxAxis{{OnnxAtom::kFeatures, count}};
+  y.axes[axis] = y.features;
+  if (count == y.whole_features) y.whole_features = 0;
   return y;
 }
 

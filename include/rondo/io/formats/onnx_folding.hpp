@@ -10,6 +10,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,12 +32,14 @@ class OnnxFolding {
     using Kind = OnnxValue::Kind;
     OnnxValue unknown{.kind = Kind::unknown};
     unknown.origin = node.text();
-    if (!node.proto.domain().empty() && node.proto.domain() != "ai.onnx") return unknown;
+    if (!node.is_standard()) return unknown;
     const std::string& type = node.type();
     const OnnxValue& x = node.input(0);
     if (type == "Constant") return constant(node, unknown);
     if (type == "ConstantOfShape") return constant_of_shape(node, unknown);
     if (type == "Mul" && x.is(Kind::extents) && node.input(1).is(Kind::extents)) return product(node, unknown);
+    if (type == "Less" || type == "And") return condition(node, unknown);
+    if (type == "ReduceProd" && x.is(Kind::extents)) return product_of_all(node);
     static const std::set<std::string_view> kRearrange{"Identity", "Cast",   "Transpose", "Reshape",
                                                        "Squeeze",  "Concat", "Slice",     "Gather",
                                                        "Expand",   "Split",  "Unsqueeze"};
@@ -102,6 +105,42 @@ class OnnxFolding {
     return value;
   }
 
+  /// Less and And of sizes and constants, where they are known: sizes are at least 1.
+  static OnnxValue condition(const OnnxNode& node, const OnnxValue& unknown) {
+    OnnxValue value{.kind = OnnxValue::Kind::extents};
+    value.scalar = true;
+    OnnxExtent sides[2];
+    for (std::size_t n : {0, 1}) {
+      const OnnxValue& x = node.input(n);
+      if (x.is(OnnxValue::Kind::extents) && x.extents.size() == 1)
+        sides[n] = x.extents[0];
+      else if (x.is(OnnxValue::Kind::constant) && x.tensor->values.size() == 1 && std::abs(x.tensor->values[0]) < 1e9 &&
+               x.tensor->values[0] == std::floor(x.tensor->values[0]))
+        sides[n].factor = static_cast<Index>(x.tensor->values[0]);
+      else
+        return unknown;
+    }
+    const auto& [a, b] = sides;
+    if (!a.unknown.empty() || b.factor < 0) return unknown;
+    if (node.type() == "And" && b.unknown.empty())
+      value.extents = {{a.factor != 0 && b.factor != 0 ? 1 : 0}};
+    else if (node.type() == "Less" && (b.unknown.empty() || a.factor < b.factor))
+      value.extents = {{a.factor < b.factor ? 1 : 0}};
+    else
+      return unknown;
+    return value;
+  }
+
+  /// ReduceProd of a list, which has only one axis.
+  static OnnxValue product_of_all(const OnnxNode& node) {
+    OnnxValue value{.kind = OnnxValue::Kind::extents};
+    OnnxExtent product;
+    for (const OnnxExtent& extent : node.input(0).extents) product = multiply(product, extent);
+    value.extents = {std::move(product)};
+    value.scalar = node.integer("keepdims", 1) == 0;
+    return value;
+  }
+
   /// Rearranged lists of sizes.
   static OnnxValue extents(const OnnxNode& node, const OnnxValue& unknown) {
     const std::string& type = node.type();
@@ -110,7 +149,9 @@ class OnnxFolding {
     if (type == "Identity") return value;
     if (type == "Cast") {
       const Index to = node.integer("to", 0);
-      return to == ::onnx::TensorProto::INT64 || to == ::onnx::TensorProto::INT32 ? value : unknown;
+      using Proto = ::onnx::TensorProto;
+      const bool same = to == Proto::INT64 || to == Proto::INT32 || to == Proto::FLOAT || to == Proto::DOUBLE;
+      return same ? value : unknown;
     }
     if (type == "Unsqueeze" || type == "Squeeze" || type == "Reshape") {
       const auto shape = node.numbers(1);

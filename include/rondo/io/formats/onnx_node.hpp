@@ -25,6 +25,8 @@ struct OnnxNode {
   std::vector<const OnnxValue*> inputs;
 
   const std::string& type() const { return proto.op_type(); }
+  /// Whether the operator is one of ONNX itself.
+  bool is_standard() const { return proto.domain().empty() || proto.domain() == "ai.onnx"; }
   std::string text() const {
     const std::string& name = proto.name().empty() && proto.output_size() > 0 ? proto.output(0) : proto.name();
     const std::string domain = proto.domain().empty() ? "" : proto.domain().substr(0, 100) + ".";

@@ -67,10 +67,13 @@ struct OnnxValue {
   Kind kind = Kind::absent;
 
   // data
-  std::size_t point = 0;        ///< 0: the input of the model; n: the output of module n - 1
-  std::size_t revision = 0;     ///< counts the biases that were added to that module
-  bool tokens = false;          ///< integers
-  bool first_features = false;  ///< only the first features of the point
+  std::size_t point = 0;     ///< 0: the input of the model; n: the output of module n - 1
+  std::size_t revision = 0;  ///< counts the nodes that changed that module, e.g. added its bias
+  bool tokens = false;       ///< integers, computed from ids: slope * id + offset for every id from 0 on
+  Index slope = 1;           ///< tokens
+  Index offset = 0;          ///< tokens
+  Index first_feature = 0;   ///< of a part of the point's features
+  Index whole_features = 0;  ///< number of features that it is a part of; 0: it is no part
   std::vector<OnnxAxis> axes = {};
   OnnxAxis features = {};  ///< atoms of the features, as they stand in the axis of the features
 
@@ -82,6 +85,7 @@ struct OnnxValue {
   std::string origin = {};                             ///< state, unknown: the input or node
 
   bool is(Kind wanted) const { return kind == wanted; }
+  bool is_part() const { return whole_features > 0; }
 };
 
 inline OnnxValue onnx_constant(OnnxTensor tensor) {

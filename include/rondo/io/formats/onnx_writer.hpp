@@ -11,6 +11,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -34,10 +35,10 @@ class OnnxWriter {
     opset.set_domain("");
     opset.set_version(14);
     graph_.set_name("rondo");
-    const bool tokens = model_.takes_tokens();
+    const bool tokens = model_.takes_tokens(), single = tokens && model_.input() == 1;
     std::vector<std::string> points{"x"};  // the input of the model, then the output of each module
     declare(*graph_.add_input(), "x", tokens ? ::onnx::TensorProto::INT64 : ::onnx::TensorProto::FLOAT,
-            tokens ? 0 : model_.input());
+            single ? 0 : model_.input());
     for (std::size_t n = 0; n < model_.modules.size(); ++n) {
       const Module& module = model_.modules[n];
       prefix_ = concat(n, module.name.empty() ? "" : "_" + module.name);
@@ -212,8 +213,19 @@ class OnnxWriter {
   }
 
   std::string add(const Module& module, const EmbeddingModule& part, const Points& points) {
-    const Shape shape{part.vocabulary, part.features};
-    return node("Gather", {constant(prefix_ + ".W", shape, values(module, "weight", shape)), points.back()}, prefix_);
+    Shape shape{part.vocabulary, part.features};
+    auto W = values(module, "weight", shape);
+    if (part.ids_per_step == 1) return node("Gather", {constant(prefix_ + ".W", shape, W), points.back()}, prefix_);
+    // kNoToken is -1, which is the last row for Gather: that has to be zeros.
+    const auto is_zero = [](double v) { return v == 0; };
+    if (part.vocabulary == 0 || !std::all_of(W.end() - part.features, W.end(), is_zero)) {
+      W.resize(W.size() + static_cast<std::size_t>(part.features));
+      ++shape[0];
+    }
+    const std::string each = node("Gather", {constant(prefix_ + ".W", shape, W), points.back()}, prefix_ + ".each");
+    const std::string sum = node("ReduceSum", {each, integers(prefix_ + ".ids", {kFeatures})}, prefix_);
+    attribute("keepdims", Index{0});
+    return sum;  // T x B x D
   }
 
   std::string add(const Module&, const ActivationModule& part, const Points& points) {
@@ -246,9 +258,10 @@ class OnnxWriter {
 
 }  // namespace detail
 
-/// Writes a model as an ONNX file of opset 14, atomically. Input "x": T x B x C floats, or T x B tokens (int64) of a
-/// model that starts with an embedding; output "y": T x B x K. T and B are dynamic. Weights are written as float: those
-/// that a description has as double are rounded. Initial states are zero unless the model has learned ones.
+/// Writes a model as an ONNX file of opset 14, atomically. Input "x": T x B x C floats; for a model that starts with an
+/// embedding T x B tokens (int64), or T x B x N with N ids per step, where -1 is none. Output "y": T x B x K. T and B
+/// are dynamic. Weights are written as float: those that a description has as double are rounded. Initial states are
+/// zero unless the model has learned ones.
 ///
 /// Throws file_error if tensors of the description are missing or have other shapes, for a projection, which ONNX's
 /// LSTM does not have, for a model of more than 2 GB, and if the file cannot be written.

@@ -54,6 +54,7 @@ inline void write_pytorch(const std::filesystem::path& path, const ModelDescript
         if (const std::string name = detail::tensor_name(module, tensor.name); !file.tensors.contains(name))
           detail::add_exact(file, name, tensor.shape, std::vector<double>(static_cast<std::size_t>(tensor.shape[0])));
   if (model.modules.size() > 1) file.metadata["rondo.modules"] = detail::module_list(model);
+  if (model.takes_tokens() && model.input() > 1) file.metadata["rondo.ids_per_step"] = std::to_string(model.input());
   if (model.sample_rate > 0) file.metadata["rondo.sample_rate"] = nlohmann::json(model.sample_rate).dump();
   if (const auto& test = model.self_test; test && test->first_module == 0 && test->modules == model.modules.size()) {
     file.metadata["rondo.test_input"] = nlohmann::json(test->input).dump();

@@ -10,12 +10,14 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI {
@@ -206,6 +208,18 @@ inline std::string module_list(const ModelDescription& model) {
   return list;
 }
 
+/// Sets the ids per step of the embedding from the metadata entry "rondo.ids_per_step", if there is one.
+inline void set_ids_per_step(ModelDescription& model) {
+  const auto entry = model.weights.metadata.find("rondo.ids_per_step");
+  if (entry == model.weights.metadata.end()) return;
+  const std::string& digits = entry->second;
+  auto* embedding = model.modules.empty() ? nullptr : std::get_if<EmbeddingModule>(&model.modules[0].part);
+  if (embedding == nullptr) throw file_error("rondo.ids_per_step: the first module is no embedding");
+  const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), embedding->ids_per_step);
+  if (status != std::errc() || end != digits.data() + digits.size())
+    throw file_error("rondo.ids_per_step is \"" + digits.substr(0, 100) + "\", wanted a number");
+}
+
 /// Sets the modules of `model` from its weights. `names`: the names of the tensors in the order of the file, if that
 /// has a meaning.
 inline void set_modules(ModelDescription& model, const std::vector<std::string>* names = nullptr) {
@@ -230,6 +244,7 @@ inline void set_modules(ModelDescription& model, const std::vector<std::string>*
   } else {
     model.modules = order_by_sizes(found);
   }
+  set_ids_per_step(model);
 }
 
 }  // namespace detail
