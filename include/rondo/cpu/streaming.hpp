@@ -8,6 +8,7 @@
 #include <rondo/core/streaming_options.hpp>
 #include <rondo/cpu/kernel_arguments.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/cpu/stream_matrix.hpp>
 #include <rondo/cpu/weight_copy.hpp>
 #include <rondo/recurrent/cache.hpp>
 #include <rondo/recurrent/weights.hpp>
@@ -41,12 +42,13 @@ class StreamLinear {
   Buffer<Scalar> rows_;                                                       // K rows of C weights and the bias
 };
 
-/// One recurrent layer with its packed weights and the state of its voices. It runs by one of three: a kernel for
-/// blocks of steps; a kernel for one step, with a projection; the plain pass.
+/// One recurrent layer with its packed weights and the state of its voices. It runs by one of four: a kernel for
+/// blocks of steps; products with weights of bf16 or int8; a kernel for one step, with a projection; the plain pass.
 template <class Cell, class Scalar>
 class StreamLayer {
  public:
-  /// `first`: whether the inputs are those of the network.
+  /// `first`: whether the inputs are those of the network. Throws shape_error for a layer that does not support the
+  /// precision of `streaming`.
   StreamLayer(const RecurrentWeights<const Scalar>& w, const PassOptions& options, const StreamingOptions& streaming,
               bool first);
 
@@ -70,6 +72,11 @@ class StreamLayer {
   StreamRows<Scalar> run_form(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
 
  private:
+  static constexpr Index kFewInputs = 4;  // W with so few columns is never reduced
+
+  void pack_reduced(const RecurrentWeights<const Scalar>& w, bool int8);
+  void project_reduced(Index rows, StreamRows<Scalar> x);
+  StreamRows<Scalar> run_reduced(Index steps, StreamRows<Scalar> x, Scalar* y);
   bool choose_many_voices(bool fast);  ///< whether a kernel whose lanes are voices is used
   void pack_many_voices(const RecurrentWeights<const Scalar>& w);
   void pack(const RecurrentWeights<const Scalar>& w);
@@ -97,6 +104,8 @@ class StreamLayer {
   Buffer<Scalar> z_;      // projected inputs
   Buffer<Scalar> out_;    // outputs
   Buffer<Scalar> m_;      // H, before the projection
+  StreamMatrix W_, R_;    // of bf16 or int8
+  Buffer<Scalar> x_;      // inputs of a product with W_
   StreamLinear<Scalar> projection_;
   WeightCopy<Scalar> plain_;     // for the plain pass
   StepScratch<Scalar> scratch_;  // for the plain pass

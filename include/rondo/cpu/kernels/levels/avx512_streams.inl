@@ -99,3 +99,22 @@ struct TanhTable {
 };
 
 using FastTanh = TanhTable;  // the tanh of Math::fast
+
+/// Operands of products of int8: an instruction multiplies four unsigned bytes of a row by four signed ones. The
+/// integers of v have two bytes, 256 high + low, and the weights are w + 128. The product needs AVX512-VNNI:
+/// avx512_vnni.inl.
+struct Int8Bytes {
+  static constexpr long kGroup = 4;
+  static constexpr int kOffset = 128;
+  typedef std::uint8_t Bytes __attribute__((vector_size(16)));
+  typedef std::uint8_t UnalignedBytes __attribute__((vector_size(16), aligned(1), may_alias));
+
+  static long high_bytes(long depth) { return (depth + kLanes - 1) / kLanes * kLanes; }
+
+  [[gnu::always_inline]] static void store(std::int16_t* to, long depth, long k, UintVector integers) {
+    std::uint8_t* const bytes = reinterpret_cast<std::uint8_t*>(to) + k;
+    *reinterpret_cast<UnalignedBytes*>(bytes) = __builtin_convertvector(integers, Bytes);
+    *reinterpret_cast<UnalignedBytes*>(bytes + high_bytes(depth)) =
+        __builtin_convertvector((integers + 128u) >> 8, Bytes);
+  }
+};
