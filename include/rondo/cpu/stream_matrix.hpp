@@ -15,8 +15,8 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// M, GH x K. int8: w = scale * q with scale = max |w| / 127 for each row. v is rounded to integers of at most limit(K),
-/// relative to its largest value.
+/// M, GH x K. int8: w = scale * q with scale = max |w| / 127 for each row. v is rounded to integers of at most
+/// limit(K), relative to its largest value.
 class StreamMatrix {
  public:
   /// Largest integer of v: 127 K of them fit into 32 bits, and both bytes of the integer into signed ones.
@@ -47,10 +47,12 @@ class StreamMatrix {
       const float scale = largest / 127;
       if (int8) scales_.data()[r * lanes + lane] = factor(gate) * scale;
       for (Index k = 0; k < K; ++k) {
-        std::uint8_t* const to = weights_.data() + ((r / 4 * (depth / group) + k / group) * 4 + r % 4) * lanes * group * bytes
-                                 + (lane * group + k % group) * bytes;
+        std::uint8_t* const to = weights_.data() +
+                                 ((r / 4 * (depth / group) + k / group) * 4 + r % 4) * lanes * group * bytes +
+                                 (lane * group + k % group) * bytes;
         if (int8)
-          *to = static_cast<std::uint8_t>(static_cast<int>(scale > 0 ? std::nearbyint(m(row, k) / scale) : 0.0f) + form.offset);
+          *to = static_cast<std::uint8_t>(static_cast<int>(scale > 0 ? std::nearbyint(m(row, k) / scale) : 0.0f) +
+                                          form.offset);
         else
           pack_bf16(to - k % 2 * 2, k % 2 == 1, factor(gate) * m(row, k));
       }

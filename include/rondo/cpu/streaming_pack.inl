@@ -153,8 +153,7 @@ void StreamLayer<Cell, Scalar>::pack_reduced([[maybe_unused]] const RecurrentWei
       for (Index i = 0; i < C; ++i)
         inputs_.data()[i * rows + v * layout.lanes + lane] = factor * w.W(gate * H + unit, i);
     });
-    R_.pack(form_, int8, Cell::kGates, w.R, kThirdOfR,
-            [](Index gate) { return StreamScale<Cell>::kOfBlock[gate]; });
+    R_.pack(form_, int8, Cell::kGates, w.R, kThirdOfR, [](Index gate) { return StreamScale<Cell>::kOfBlock[gate]; });
     if (C > kFewInputs)
       W_.pack(form_, int8, Cell::kGates, w.W, kThirdOfW,
               [](Index gate) { return StreamScale<Cell>::kOfBlock[block_of_gate<Cell>(static_cast<int>(gate))]; });
