@@ -50,17 +50,31 @@ struct Integers {
   }
 };
 
-/// Row r of M as integers times v; the float factor is that of both.
+/// Row r of M as integers times v; the float factor is that of both. Of 5 or 41 scales the one is used that changes the
+/// row least.
 std::int64_t integer_product(MatrixView<const float> m, Index r, const Integers& v, float& factor) {
   float largest = 0;
   for (Index k = 0; k < m.cols; ++k) largest = std::max(largest, std::abs(m(r, k)));
-  const float scale = largest / 127;
-  std::int64_t sum = 0;
-  for (Index k = 0; k < m.cols && largest > 0; ++k)
-    sum += static_cast<std::int64_t>(std::nearbyint(m(r, k) / scale)) * v.q[static_cast<std::size_t>(k)];
-  REQUIRE(std::abs(sum) <= std::numeric_limits<std::int32_t>::max());
-  factor = scale * v.scale;
-  return sum;
+  const auto integer = [](float w, float scale) {
+    return scale == 0 ? 0 : std::max(-127.0f, std::min(127.0f, std::nearbyint(w / scale)));
+  };
+  const int scales = m.cols > 64 ? 5 : 41;
+  double least = std::numeric_limits<double>::max();
+  std::int64_t result = 0;
+  for (int n = 0; n < scales; ++n) {
+    const float scale = largest / (107 + 40.0f * static_cast<float>(n) / static_cast<float>(scales - 1));
+    double error = 0;
+    std::int64_t sum = 0;
+    for (Index k = 0; k < m.cols; ++k) {
+      const float q = integer(m(r, k), scale);
+      const double change = static_cast<double>(m(r, k) - scale * q);
+      error += change * change;
+      sum += static_cast<std::int64_t>(q) * v.q[static_cast<std::size_t>(k)];
+    }
+    if (error < least) least = error, result = sum, factor = scale * v.scale;
+  }
+  REQUIRE(std::abs(result) <= std::numeric_limits<std::int32_t>::max());
+  return result;
 }
 
 Doubles product(MatrixView<const float> m, std::span<const float> v, WeightPrecision precision) {

@@ -15,8 +15,8 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-/// M, GH x K. int8: w = scale * q with scale = max |w| / 127 for each row. v is rounded to integers of at most
-/// limit(K), relative to its largest value.
+/// M, GH x K. int8: w = scale * q, |q| <= 127, with the best of several scales for each row. v is rounded to integers
+/// of at most limit(K), relative to its largest value.
 class StreamMatrix {
  public:
   /// Largest integer of v: 127 K of them fit into 32 bits, and both bytes of the integer into signed ones.
@@ -42,17 +42,14 @@ class StreamMatrix {
     }
     for (Index row = 0; row < m.rows; ++row) {
       const Index gate = row / H, unit = row % H, r = unit / lanes * G + gate, lane = unit % lanes;
-      float largest = 0;
-      for (Index k = 0; k < K; ++k) largest = std::max(largest, std::abs(m(row, k)));
-      const float scale = largest / 127;
+      const float scale = int8 ? row_scale(m, row) : 0;
       if (int8) scales_.data()[r * lanes + lane] = factor(gate) * scale;
       for (Index k = 0; k < K; ++k) {
         std::uint8_t* const to = weights_.data() +
                                  ((r / 4 * (depth / group) + k / group) * 4 + r % 4) * lanes * group * bytes +
                                  (lane * group + k % group) * bytes;
         if (int8)
-          *to = static_cast<std::uint8_t>(static_cast<int>(scale > 0 ? std::nearbyint(m(row, k) / scale) : 0.0f) +
-                                          form.offset);
+          *to = static_cast<std::uint8_t>(integer(m(row, k), scale) + form.offset);
         else
           pack_bf16(to - k % 2 * 2, k % 2 == 1, factor(gate) * m(row, k));
       }
@@ -73,6 +70,28 @@ class StreamMatrix {
   }
 
  private:
+  static int integer(float w, float scale) {
+    return scale > 0 ? static_cast<int>(std::clamp(std::nearbyint(w / scale), -127.0f, 127.0f)) : 0;
+  }
+  /// The scale with the least sum of squared errors. Scales below max |w| / 127 make the largest weights smaller.
+  static float row_scale(MatrixView<const float> m, Index row) {
+    float largest = 0, best = 0;
+    for (Index k = 0; k < m.cols; ++k) largest = std::max(largest, std::abs(m(row, k)));
+    const int candidates = m.cols > 64 ? 4 : 40;  // of many weights the error hardly depends on the scale
+    double least = INFINITY;
+    for (int n = 0; n <= candidates; ++n) {
+      const float scale = largest / (107 + 40.0f * static_cast<float>(n) / static_cast<float>(candidates));
+      double error = 0;
+      for (Index k = 0; k < m.cols; ++k) {
+        const double difference =
+            static_cast<double>(m(row, k) - scale * static_cast<float>(integer(m(row, k), scale)));
+        error += difference * difference;
+      }
+      if (error < least) least = error, best = scale;
+    }
+    return best;
+  }
+
   /// Writes one half of a pair, which is one number of 32 bits, whatever the order of bytes.
   static void pack_bf16(std::uint8_t* to, bool high, float value) {
     const auto bits = std::bit_cast<std::uint32_t>(value), rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
