@@ -17,7 +17,7 @@ inline void stream_multiply_bf16(const StreamProduct& p) {
         const Vector first = broadcast(v[k]), second = broadcast(v[k + 1]);
 #pragma GCC unroll 4
         for (int q = 0; q < 4; ++q, weights += sizeof(Vector)) {
-          const UintVector both = as_bits(load(weights));
+          const UintVector both = as_bits(opaque(load(weights)));  // one load
           even[q] = multiply_add(from_bits(both << 16), first, even[q]);
           odd[q] = multiply_add(from_bits(both & 0xffff0000u), second, odd[q]);
         }

@@ -25,6 +25,7 @@ inline std::uint32_t sum_of_integers(UintVector v) { return v; }
 
 struct RationalTanh;            // stream_functions.inl
 using FastTanh = RationalTanh;  // the tanh of Math::fast
+inline Vector opaque(Vector v) { return v; }
 inline Vector clamp_magnitude(Vector x, float limit) { return clamp(x, limit); }
 inline Vector divide_unless_nan(Vector, Vector a, Vector b) { return a / b; }
 
