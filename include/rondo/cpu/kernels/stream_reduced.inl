@@ -78,7 +78,10 @@ void stream_multiply_int8(const StreamProduct& p) {
       UintVector sums[4];
       Int8::multiply(static_cast<const unsigned char*>(p.weights) + panel * panel_bytes, v + kQuantisedHeader, p.depth,
                      about.sum, sums);
-      for (long r = panel * 4, q = 0; q < 4 && r < p.registers; ++q, ++r) {
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q) {
+        const long r = panel * 4 + q;
+        if (r >= p.registers) break;
         float* const z = p.z + column * p.z_step + p.to(r) * kLanes;
         store(z, multiply_add(to_float(sums[q]), load(p.scales + r * kLanes) * broadcast(about.scale), load(z)));
       }

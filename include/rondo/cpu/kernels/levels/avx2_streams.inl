@@ -72,6 +72,7 @@ struct Int8 {
         sum[q] = _mm256_add_epi32(sum[q], _mm256_madd_epi16(wide, values));
       }
     }
+#pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) sums[q] = reinterpret_cast<UintVector>(sum[q]);
   }
 };

@@ -137,6 +137,7 @@ struct Int8 {
         add(of_high[q], w, high_v);
       }
     }
+#pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) sums[q] = (of_high[q] << 8) + of_low[q] - 128u * sum_of_v;
   }
 };

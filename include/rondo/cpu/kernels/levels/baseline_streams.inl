@@ -44,6 +44,7 @@ struct Int8 {
     std::int32_t sum[4] = {};
     for (long k = 0; k < depth; ++k)
       for (int q = 0; q < 4; ++q, ++weights) sum[q] += static_cast<std::int8_t>(*weights) * v[k];
+#pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) sums[q] = static_cast<std::uint32_t>(sum[q]);
   }
 };

@@ -53,6 +53,7 @@ struct Int8 {
       sum[2] = vmlal_s16(sum[2], vget_low_s16(high), value);
       sum[3] = vmlal_s16(sum[3], vget_high_s16(high), value);
     }
+#pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) sums[q] = reinterpret_cast<UintVector>(sum[q]);
   }
 };
