@@ -124,8 +124,10 @@ void bench(const Options& options) {
   const auto& stream = report["stream"];
   const auto us = [&](const char* key) { return stream[key].get<double>(); };
   std::printf(
-      "stream (%s, %s): %.3g us per step; of %d single steps the median took %.3g, 99.9 %% at most %.3g, the worst %.3g\n",
-      options.stream.math.c_str(), options.stream.precision.c_str(), us("mean_us"), options.steps, us("median_us"), us("p99_9_us"), us("worst_us"));
+      "stream (%s, %s): %.3g us per step; of %d single steps the median took %.3g, 99.9 %% at most %.3g, the worst "
+      "%.3g\n",
+      options.stream.math.c_str(), options.stream.precision.c_str(), us("mean_us"), options.steps, us("median_us"),
+      us("p99_9_us"), us("worst_us"));
   if (stream.contains("times_real_time_at_48kHz"))
     std::printf("%.3g times real time at 48 kHz\n", us("times_real_time_at_48kHz"));
 }

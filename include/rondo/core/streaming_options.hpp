@@ -12,8 +12,8 @@ enum class Math {
   fast,   ///< absolute error of tanh below 1e-4, of sigmoid below 5e-5
 };
 
-/// Format of the weights in streaming inference. A large layer is limited by reading them, so that fewer bytes take less
-/// time. States, sums of bf16 and nonlinearities are float.
+/// Format of the weights in streaming inference. A large layer (H >= 64) is limited by reading them: fewer bytes take
+/// less time. Small layers are faster in fp32. States, sums of bf16 and nonlinearities are float.
 enum class WeightPrecision {
   fp32,  ///< as trained
   bf16,  ///< rounded to 8 bits of mantissa

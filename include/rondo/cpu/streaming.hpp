@@ -5,6 +5,7 @@
 #pragma once
 
 #include <rondo/core/buffer.hpp>
+#include <rondo/core/error.hpp>
 #include <rondo/core/streaming_options.hpp>
 #include <rondo/cpu/kernel_arguments.hpp>
 #include <rondo/cpu/recurrent.hpp>
@@ -13,9 +14,21 @@
 #include <rondo/recurrent/cache.hpp>
 #include <rondo/recurrent/weights.hpp>
 
+#include <cstddef>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI::detail {
+
+/// The number of steps of a block of x and y, with `inputs` and `outputs` values for each step. Throws shape_error,
+/// with the name `who`, if x is not a whole number of steps or y has another number of them.
+template <class... Who>
+Index steps_of_block(std::size_t x, std::size_t y, Index inputs, Index outputs, const Who&... who) {
+  const Index steps = static_cast<Index>(x) / inputs;
+  require_shape(static_cast<Index>(x) == steps * inputs && static_cast<Index>(y) == steps * outputs, who...,
+                "::process: x has ", x, " values, y has ", y, ", wanted n * ", inputs, " and n * ", outputs,
+                " for n steps");
+  return steps;
+}
 
 /// Rows of values; row r is at data + r * step.
 template <class Scalar>
