@@ -88,14 +88,21 @@ BENCHMARK(stream_eigen<EigenGru<16>>)->Name("stream_eigen_gru/H:16");
 BENCHMARK(stream_eigen<EigenGru<32>>)->Name("stream_eigen_gru/H:32");
 BENCHMARK(stream_eigen<EigenGru<64>>)->Name("stream_eigen_gru/H:64");
 
+/// Layers that are limited by reading their weights.
+bool large(const bench::StreamCase& which) { return which.hidden >= 128; }
+
 /// Registers Rondo's cases.
 void add_cases() {
   const auto add = [](const bench::StreamCase& which) {
     const std::string name = bench::name_of(which, which.gru ? "stream_rondo_gru" : "stream_rondo") +
-                             (which.fast ? "/math:fast" : "/math:exact") + "/voices:" + std::to_string(which.voices);
+                             (which.fast ? "/math:fast" : "/math:exact") + "/voices:" + std::to_string(which.voices) +
+                             (large(which) ? "/weight_bits:" + std::to_string(which.weight_bits) : "");
     benchmark::RegisterBenchmark(name.c_str(), [which](benchmark::State& state) {
       bench::RondoStream stream(which);
       bench::measure(state, which, stream);
+      if (!large(which)) return;
+      const double weights = (which.gru ? 3.0 : 4.0) * which.hidden * which.hidden;
+      state.counters["GB/s"] = {1e-9 * weights * which.weight_bits / 8, benchmark::Counter::kIsIterationInvariantRate};
     });
   };
   for (bool fast : {false, true})
@@ -106,6 +113,10 @@ void add_cases() {
         for (int block : {1, 256}) add({H, 1, block, false, fast, voices});
       for (int block : {1, 256}) add({H, 1, block, true, fast, 1});
     }
+  for (int H : {128, 256, 512, 1024})
+    for (bool gru : {false, true})
+      for (int voices : {1, 4})
+        for (int bits : {32, 16, 8}) add({H, 1, 1, gru, false, voices, bits});
 }
 
 }  // namespace

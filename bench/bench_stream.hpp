@@ -11,6 +11,7 @@ struct StreamCase {
   int hidden, layers, block;  // block 1: single steps, each input depends on the output before it
   bool gru, fast;
   int voices;
+  int weight_bits = 32;  // 32: fp32, 16: bf16, 8: int8
 };
 
 /// A network with one input and a linear layer with one output.

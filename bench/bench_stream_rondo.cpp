@@ -18,12 +18,20 @@ struct RondoStream::Stream {
 
 namespace {
 
+rondo::StreamingOptions options_of(const StreamCase& which) {
+  using rondo::WeightPrecision;
+  return {.math = which.fast ? rondo::Math::fast : rondo::Math::exact,
+          .precision = which.weight_bits == 8    ? WeightPrecision::int8
+                       : which.weight_bits == 16 ? WeightPrecision::bf16
+                                                 : WeightPrecision::fp32,
+          .voices = which.voices};
+}
+
 template <class Cell>
 struct StreamOf final : RondoStream::Stream {
   StreamOf(const StreamCase& which, rondo::Rng& rng)
       : stream(rondo::Recurrent<Cell, float>({.input = 1, .hidden = which.hidden, .layers = which.layers}, rng),
-               rondo::Linear<float>(which.hidden, 1, rng),
-               {.math = which.fast ? rondo::Math::fast : rondo::Math::exact, .voices = which.voices}),
+               rondo::Linear<float>(which.hidden, 1, rng), options_of(which)),
         voices(static_cast<std::size_t>(which.voices)) {}
   void process(const float* x, float* y, int steps) override {
     const std::size_t count = static_cast<std::size_t>(steps) * voices;

@@ -199,6 +199,9 @@ TEST_CASE("warm inference and streaming allocate nothing, with one or more threa
   const Lstm<float> small({.input = 1, .hidden = 16, .layers = 2}, rng);
   StreamingLstm<float> small_stream(small, Linear<float>(16, 1, rng), {.math = Math::fast});
   StreamingLstm<float> voices(lstm, head, {.voices = 3});
+  std::vector<StreamingLstm<float>> reduced;
+  for (WeightPrecision precision : {WeightPrecision::bf16, WeightPrecision::int8})
+    for (Index B : {1, 3}) reduced.emplace_back(lstm, head, StreamingOptions{.precision = precision, .voices = B});
   const std::vector<float> x(30, 0.5f), many(3000 * 30, 0.5f), mono(3000, 0.5f);
   std::vector<float> y(3000 * 100);
   const std::size_t before = allocations();
@@ -212,6 +215,10 @@ TEST_CASE("warm inference and streaming allocate nothing, with one or more threa
   small_stream.process(mono, std::span(y).first(3000));
   small_stream.step(std::span(mono).first(1));
   voices.process(many, std::span(y).first(3000 * 3));
+  for (auto& of_rounded : reduced) {
+    of_rounded.process(many, std::span(y).first(3000 * 3));
+    of_rounded.step(std::span(many).first(static_cast<std::size_t>(30 * of_rounded.voices())));
+  }
   CHECK(allocations() == before);
   set_num_threads(threads_before);
 }

@@ -70,7 +70,7 @@ TEST_CASE("streams make no system call") {
   REQUIRE(empty == 0);
   CHECK(status_in_strict_mode([] { (void)getppid(); }) != 0);  // the test notices system calls
   Rng rng(1);
-  std::vector<float> x(512 * 64, 0.5f), y(512 * 100);
+  std::vector<float> x(512 * 64, 0.5f), y(512 * 210);
   x[100] = std::nanf("");
   const Lstm<float> small({.input = 1, .hidden = 16, .layers = 2}, rng), large({.input = 5, .hidden = 70}, rng);
   const Gru<float> gru({.input = 3, .hidden = 20, .layers = 2}, rng);
@@ -83,6 +83,16 @@ TEST_CASE("streams make no system call") {
             run(small_stream, x, y);
             run(large_stream, x, y);
             run(voices, x, y);
+            run(gru_stream, x, y);
+          }) == 0);
+  }
+  for (WeightPrecision precision : {WeightPrecision::bf16, WeightPrecision::int8}) {
+    StreamingLstm<float> small_stream(small, head, {.precision = precision});
+    StreamingLstm<float> large_stream(large, {.precision = precision, .voices = 3});
+    StreamingGru<float> gru_stream(gru, {.precision = precision});
+    CHECK(status_in_strict_mode([&] {
+            run(small_stream, x, y);
+            run(large_stream, x, y);
             run(gru_stream, x, y);
           }) == 0);
   }

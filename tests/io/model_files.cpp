@@ -237,6 +237,8 @@ TEST_CASE("model files: every audio model agrees with plain loops in double") {
     CHECK(worst_difference(in_blocks<float>(model, x), y) < tolerance);
     CHECK(worst_difference(in_blocks<double>(model, x), y) < 1e-7);
     CHECK(worst_difference(in_blocks<float>(model, x, {.math = Math::fast}), y) < 5e-3);
+    for (WeightPrecision precision : {WeightPrecision::bf16, WeightPrecision::int8})
+      CHECK(worst_difference(in_blocks<float>(model, x, {.precision = precision}), y) < 0.1);
     CHECK(worst_difference(in_a_batch<float>(model, x), y) < tolerance);
     CHECK(worst_difference(in_a_batch<double>(model, x), y) < 1e-7);
   }

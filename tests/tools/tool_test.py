@@ -104,6 +104,18 @@ with tempfile.TemporaryDirectory() as name:
             header, values = read_npy(y)
             check("(200,1,)" in header and close(values, wanted), f"run {shape} {words}: {header}")
             check(report["seconds"] > 0 and report["format"] == "GuitarML JSON", "run --json")
+    run(rondo, "run", model, "--input", x, "--output", y, "--stream")
+    plain = read_npy(y)[1]
+    for words, bound in ((("--math", "fast"), 2e-3), (("--precision", "bf16"), 2e-2),
+                         (("--precision", "int8", "--math", "exact"), 1e-4)):  # one weight in a row is exact in int8
+        run(rondo, "run", model, "--input", x, "--output", y, "--stream", *words)
+        values = read_npy(y)[1]
+        check(close(values, wanted, bound) and values != plain, f"run --stream {words}")
+        run(rondo, "run", model, "--input", x, "--output", y, *words, status=2)  # only for a stream
+    check("weights of bf16 and int8 are for float" in
+          run(rondo, "run", model, "--input", x, "--output", y, "--stream", "--double", "--precision", "int8", status=1),
+          "a stream of double has no int8")
+    run(rondo, "run", model, "--input", x, "--output", y, "--stream", "--precision", "fp16", status=2)
     write_npy(x, samples + samples[:100] * 2, "(2, 200, 1)", "<f8")
     run(rondo, "run", model, "--input", x, "--output", y)
     header, values = read_npy(y)
@@ -143,7 +155,9 @@ with tempfile.TemporaryDirectory() as name:
         check(refused in run(rondo, "convert", folder / "refused", folder / "none.hpp", *words, status=1), refused)
         check(not (folder / "none.hpp").exists(), f"{refused}: no file is written")
 
-    bench = json.loads(run(rondo, "bench", model, "--json", "--steps", 1000, "--time", 10))
+    bench = json.loads(run(rondo, "bench", model, "--json", "--steps", 1000, "--time", 10, "--math", "fast", "--precision",
+                           "int8"))
+    check((bench["stream"]["math"], bench["stream"]["precision"]) == ("fast", "int8"), "bench: options of the stream")
     check(bench["stream"]["worst_us"] >= bench["stream"]["median_us"] > 0 and bench["batch"]["us_per_step"] > 0, "bench")
 
     if with_wav:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "rondo/commands.hpp"
 #include "rondo/describe.hpp"
+#include "rondo/stream_options.hpp"
 
 #include <rondo/core/random.hpp>
 #include <rondo/cpu/threads.hpp>
@@ -30,6 +31,7 @@ struct Options {
   std::string model;
   int steps = 1000000, batch_size = 32, time = 100, threads = 1;
   bool json = false;
+  StreamOptions stream;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -39,8 +41,8 @@ double microseconds_since(Clock::time_point start) {
 }
 
 /// Times of single steps of a stream, in microseconds. The clock itself takes about 0.03.
-nlohmann::json bench_stream(const rondo::ModelDescription& model, int steps) {
-  rondo::StreamingModel<float> stream(model);
+nlohmann::json bench_stream(const rondo::ModelDescription& model, const StreamOptions& options, int steps) {
+  rondo::StreamingModel<float> stream(model, options.options());
   rondo::Rng rng(1);
   std::vector<float> x(static_cast<std::size_t>(model.input()) * 1024);
   for (float& value : x) value = static_cast<float>(0.1 * rng.normal());
@@ -67,6 +69,8 @@ nlohmann::json bench_stream(const rondo::ModelDescription& model, int steps) {
     return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1))];
   };
   return {{"steps", steps},
+          {"math", options.math},
+          {"precision", options.precision},
           {"mean_us", mean},
           {"median_us", quantile(0.5)},
           {"p99_us", quantile(0.99)},
@@ -106,7 +110,7 @@ void bench(const Options& options) {
                      {"threads", options.threads},
                      {"us_per_step", per_step}};
   if (model.streams()) {
-    report["stream"] = bench_stream(model, options.steps);
+    report["stream"] = bench_stream(model, options.stream, options.steps);
     if (model.input() == 1 && model.output() == 1)  // a sample per step
       report["stream"]["times_real_time_at_48kHz"] = 1e6 / 48000 / report["stream"]["mean_us"].get<double>();
   }
@@ -120,8 +124,10 @@ void bench(const Options& options) {
   const auto& stream = report["stream"];
   const auto us = [&](const char* key) { return stream[key].get<double>(); };
   std::printf(
-      "stream: %.3g us per step; of %d single steps the median took %.3g, 99.9 %% at most %.3g, the worst %.3g\n",
-      us("mean_us"), options.steps, us("median_us"), us("p99_9_us"), us("worst_us"));
+      "stream (%s, %s): %.3g us per step; of %d single steps the median took %.3g, 99.9 %% at most %.3g, the worst "
+      "%.3g\n",
+      options.stream.math.c_str(), options.stream.precision.c_str(), us("mean_us"), options.steps, us("median_us"),
+      us("p99_9_us"), us("worst_us"));
   if (stream.contains("times_real_time_at_48kHz"))
     std::printf("%.3g times real time at 48 kHz\n", us("times_real_time_at_48kHz"));
 }
@@ -136,6 +142,7 @@ void add_bench(CLI::App& app) {
   command->add_option("--batch-size", options->batch_size, "sequences in a batch")
       ->check(examples::integer_in("[1, 100000]"));
   command->add_option("--time", options->time, "steps of the batch")->check(examples::integer_in("[1, 100000]"));
+  add_stream_options(*command, options->stream);
   examples::add_threads_option(*command, options->threads);
   command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options] { bench(*options); });

@@ -2,6 +2,7 @@
 #include "rondo/commands.hpp"
 #include "rondo/describe.hpp"
 #include "rondo/npy.hpp"
+#include "rondo/stream_options.hpp"
 #include "rondo/wav.hpp"
 
 #include <rondo/cpu/threads.hpp>
@@ -30,6 +31,7 @@ struct Options {
   std::string model, input, output;
   int threads = rondo::max_threads();
   bool stream = false, use_double = false, json = false;
+  StreamOptions of_stream;
 };
 
 bool is_wav(const std::string& path) { return path.ends_with(".wav") || path.ends_with(".WAV"); }
@@ -115,8 +117,8 @@ Result run_batch(const rondo::ModelDescription& model, const Batch& in) {
 }
 
 template <class Scalar>
-Result run_stream(const rondo::ModelDescription& model, const Batch& in) {
-  rondo::StreamingModel<Scalar> stream(model);
+Result run_stream(const rondo::ModelDescription& model, const Batch& in, const rondo::StreamingOptions& options) {
+  rondo::StreamingModel<Scalar> stream(model, options);
   const std::vector<Scalar> x(in.values.begin(), in.values.end());
   const auto C = static_cast<std::size_t>(in.features), K = static_cast<std::size_t>(stream.output()),
              T = static_cast<std::size_t>(in.time);
@@ -156,7 +158,7 @@ void run(const Options& options) {
   const bool use_double = options.use_double || (array.is_double && !array.is_integer);
   const Batch in = to_batch(options.input, std::move(array), model);
   const auto compute = [&]<class Scalar>(Scalar) {
-    return options.stream ? run_stream<Scalar>(model, in) : run_batch<Scalar>(model, in);
+    return options.stream ? run_stream<Scalar>(model, in, options.of_stream.options()) : run_batch<Scalar>(model, in);
   };
   Result result = use_double ? compute(double{}) : compute(float{});
 
@@ -196,7 +198,8 @@ void add_run(CLI::App& app) {
           "instead of features, -1 for none) or .wav (mono)")
       ->required();
   command->add_option("--output", options->output, ".npy or .wav")->required();
-  command->add_flag("--stream", options->stream, "step by step, as in an audio callback");
+  auto* stream = command->add_flag("--stream", options->stream, "step by step, as in an audio callback");
+  for (auto* option : add_stream_options(*command, options->of_stream)) option->needs(stream);
   command->add_flag("--double", options->use_double, "compute in double; the default for .npy files of float64");
   examples::add_threads_option(*command, options->threads);
   command->add_flag("--json", options->json, "print one JSON object");

@@ -234,6 +234,29 @@ struct StreamProjection {
   bool bounded;  // whether x is finite: the output of another layer
 };
 
+/// Space before a column of integers for their scale and sum, in 16-bit integers.
+inline constexpr long kQuantisedHeader = 4;
+
+/// z += M v for a few vectors v, with a matrix M of bf16 or int8: see StreamMatrix.
+struct StreamProduct {
+  long registers, depth;  // registers of rows; columns of M, padded to a multiple of 4
+  bool reverse;           // last panel first
+  const void* weights;    // panels of 4 registers: for each group of neighbouring k the values of all rows
+  const float* scales;    // int8: of each row
+  float limit;            // int8: largest integer of v, at which no sum exceeds 32 bits
+  long third;             // of three gates, the block of the last one; 4 gates: 0
+  long columns;
+  const float* v;  // padded to whole registers with zeros
+  long v_step;
+  std::int16_t* quantised;  // int8: space for kQuantisedHeader and depth integers, in whole registers, of each column
+  long quantised_step;
+  float* z;
+  long z_step;
+
+  /// Register of z of register r of the rows.
+  constexpr long to(long r) const { return third == 0 ? r : r / 3 * 4 + (r % 3 == 2 ? third : r % 3); }
+};
+
 using StreamRun = void (*)(const StreamData&, long steps, const float* x, long x_step, const float* z, float* y);
 
 /// A kernel for layers of one size, and the order that it expects.
@@ -245,6 +268,10 @@ struct StreamForm {
   /// inputs are the first's h: its `weights` begin with as many products for them, and bias is its z.
   void (*run_pair)(const StreamData& first, const StreamData& second, long steps, const float* x, long x_step,
                    const float* z, const float* bias, float* y);
+  /// Weights of bf16 or int8: the product, after which `run` computes the cells of one step; else null.
+  void (*multiply)(const StreamProduct&) = nullptr;
+  long group = 1;  // int8: neighbouring k of a row that are together
+  int offset = 0;  // int8: added to the integers, which are then unsigned
 };
 
 /// Streaming kernels of one level for one cell. They are a separate table so that a program that only streams does not

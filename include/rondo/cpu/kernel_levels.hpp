@@ -156,6 +156,17 @@ using Bf16Product = Fp32;
 }  // namespace neon
 #endif
 
+namespace baseline {
+// clang-format off
+#include <rondo/cpu/kernels/levels/baseline_streams.inl>
+#include <rondo/cpu/kernels/stream_functions.inl>
+#include <rondo/cpu/kernels/stream_cells.inl>
+#include <rondo/cpu/kernels/stream_project.inl>
+#include <rondo/cpu/kernels/stream_update.inl>
+#include <rondo/cpu/kernels/stream_reduced.inl>
+// clang-format on
+}  // namespace baseline
+
 #if RONDO_X86_LEVELS || RONDO_ARM_LEVELS
 #if defined(__clang__)
 #pragma clang fp contract(on)
@@ -203,6 +214,22 @@ const StreamKernels* stream_kernels() {
 #else
   return nullptr;
 #endif
+}
+
+/// The form of a layer with weights of bf16 or int8, at every level.
+template <class Cell>
+StreamForm stream_reduced_form(long hidden, bool fast, bool int8) {
+  const CpuLevel level = cpu_level();
+#if RONDO_X86_LEVELS
+  // Without VNNI the products of int8 are those of AVX2.
+  if (level >= CpuLevel::avx512 && (!int8 || __builtin_cpu_supports("avx512vnni")))
+    return avx512::stream_reduced_form<Cell, avx512::Int8>(hidden, fast, int8);
+  if (level >= CpuLevel::avx2) return avx2::stream_reduced_form<Cell, avx2::Int8>(hidden, fast, int8);
+#elif RONDO_ARM_LEVELS
+  if (level == CpuLevel::neon) return neon::stream_reduced_form<Cell, neon::Int8>(hidden, fast, int8);
+#endif
+  (void)level;
+  return baseline::stream_reduced_form<Cell, baseline::Int8>(hidden, fast, int8);
 }
 
 }  // namespace rondo::inline RONDO_ABI::detail

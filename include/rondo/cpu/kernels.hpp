@@ -19,6 +19,10 @@ const CellKernels* cell_kernels();
 template <class Cell>
 const StreamKernels* stream_kernels();
 
+/// The streaming kernels for one cell with weights of bf16 or int8, at every level. Defined in kernel_levels.hpp.
+template <class Cell>
+StreamForm stream_reduced_form(long hidden, bool fast, bool int8);
+
 /// The streaming kernel of a linear layer; null at the baseline.
 RONDO_INLINE StreamLinearKernel stream_linear_kernel();
 

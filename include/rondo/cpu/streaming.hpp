@@ -5,16 +5,30 @@
 #pragma once
 
 #include <rondo/core/buffer.hpp>
+#include <rondo/core/error.hpp>
 #include <rondo/core/streaming_options.hpp>
 #include <rondo/cpu/kernel_arguments.hpp>
 #include <rondo/cpu/recurrent.hpp>
+#include <rondo/cpu/stream_matrix.hpp>
 #include <rondo/cpu/weight_copy.hpp>
 #include <rondo/recurrent/cache.hpp>
 #include <rondo/recurrent/weights.hpp>
 
+#include <cstddef>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI::detail {
+
+/// The number of steps of a block of x and y, with `inputs` and `outputs` values for each step. Throws shape_error,
+/// with the name `who`, if x is not a whole number of steps or y has another number of them.
+template <class... Who>
+Index steps_of_block(std::size_t x, std::size_t y, Index inputs, Index outputs, const Who&... who) {
+  const Index steps = static_cast<Index>(x) / inputs;
+  require_shape(static_cast<Index>(x) == steps * inputs && static_cast<Index>(y) == steps * outputs, who...,
+                "::process: x has ", x, " values, y has ", y, ", wanted n * ", inputs, " and n * ", outputs,
+                " for n steps");
+  return steps;
+}
 
 /// Rows of values; row r is at data + r * step.
 template <class Scalar>
@@ -41,12 +55,13 @@ class StreamLinear {
   Buffer<Scalar> rows_;                                                       // K rows of C weights and the bias
 };
 
-/// One recurrent layer with its packed weights and the state of its voices. It runs by one of three: a kernel for
-/// blocks of steps; a kernel for one step, with a projection; the plain pass.
+/// One recurrent layer with its packed weights and the state of its voices. It runs by one of four: a kernel for
+/// blocks of steps; products with weights of bf16 or int8; a kernel for one step, with a projection; the plain pass.
 template <class Cell, class Scalar>
 class StreamLayer {
  public:
-  /// `first`: whether the inputs are those of the network.
+  /// `first`: whether the inputs are those of the network. Throws shape_error for a layer that does not support the
+  /// precision of `streaming`.
   StreamLayer(const RecurrentWeights<const Scalar>& w, const PassOptions& options, const StreamingOptions& streaming,
               bool first);
 
@@ -70,6 +85,11 @@ class StreamLayer {
   StreamRows<Scalar> run_form(Index steps, StreamRows<Scalar> x, Scalar* y, StreamLayer* next);
 
  private:
+  static constexpr Index kFewInputs = 4;  // W with so few columns is never reduced
+
+  void pack_reduced(const RecurrentWeights<const Scalar>& w, bool int8);
+  void project_reduced(Index rows, StreamRows<Scalar> x);
+  StreamRows<Scalar> run_reduced(Index steps, StreamRows<Scalar> x, Scalar* y);
   bool choose_many_voices(bool fast);  ///< whether a kernel whose lanes are voices is used
   void pack_many_voices(const RecurrentWeights<const Scalar>& w);
   void pack(const RecurrentWeights<const Scalar>& w);
@@ -97,6 +117,8 @@ class StreamLayer {
   Buffer<Scalar> z_;      // projected inputs
   Buffer<Scalar> out_;    // outputs
   Buffer<Scalar> m_;      // H, before the projection
+  StreamMatrix W_, R_;    // of bf16 or int8
+  Buffer<Scalar> x_;      // inputs of a product with W_
   StreamLinear<Scalar> projection_;
   WeightCopy<Scalar> plain_;     // for the plain pass
   StepScratch<Scalar> scratch_;  // for the plain pass

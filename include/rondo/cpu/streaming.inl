@@ -9,7 +9,9 @@
 #include <rondo/cpu/streaming_pack.inl>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -46,14 +48,21 @@ template <class Cell, class Scalar>
 Index StreamLayer<Cell, Scalar>::scratch_per_row() const {
   if (!form_.run) return shape_.output;
   if (width_ > 0) return shape_.hidden;
-  const Index projected = shape_.input > 1 ? form_.layout.vectors() * form_.layout.lanes : 0;
+  const Index projected = shape_.input > 1 || form_.multiply ? form_.layout.vectors() * form_.layout.lanes : 0;
   return projected + form_.layout.families() * form_.layout.lanes;
 }
 
 template <class Cell, class Scalar>
 void StreamLayer<Cell, Scalar>::reserve(Index rows) {
   out_.resize(rows * (form_.run && width_ == 0 ? form_.layout.families() * form_.layout.lanes : shape_.output));
-  if (form_.run && width_ == 0 && shape_.input > 1) z_.resize(rows * form_.layout.vectors() * form_.layout.lanes);
+  if (form_.run && width_ == 0 && (shape_.input > 1 || form_.multiply))
+    z_.resize(rows * form_.layout.vectors() * form_.layout.lanes);
+  if (!form_.multiply) return;
+  R_.reserve(voices_);
+  if (shape_.input <= kFewInputs) return;
+  x_.resize(rows * StreamMatrix::padded(shape_.input));
+  std::fill(x_.begin(), x_.end(), Scalar(0));
+  W_.reserve(rows);
 }
 
 template <class Cell, class Scalar>
@@ -92,7 +101,7 @@ void StreamLayer<Cell, Scalar>::set_state(Index voice, const Scalar* h, const Sc
 template <class Cell, class Scalar>
 const StreamData& StreamLayer<Cell, Scalar>::data() {
   if constexpr (std::is_same_v<Scalar, float>)
-    if (data_.weights != weights_.data()) {  // the first call, or this object is a copy
+    if (data_.h != h_.data()) {  // the first call, or this object is a copy
       const StreamLayout& layout = form_.layout;
       const bool fused = head_.size() > 0;
       data_ = {voices_,
@@ -113,10 +122,54 @@ const StreamData& StreamLayer<Cell, Scalar>::data() {
   return data_;
 }
 
+/// An input as the kernels take it: see stream_functions.inl.
+inline float bounded_stream_input(float x) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  return std::abs(x) < 1e-18f ? 0.0f : std::clamp(x, -kLargest, kLargest);
+}
+
+template <class Cell, class Scalar>
+void StreamLayer<Cell, Scalar>::project_reduced(Index rows, StreamRows<Scalar> x) {
+  if constexpr (std::is_same_v<Scalar, float>) {
+    const Index C = shape_.input, registers = form_.layout.vectors(), values = registers * form_.layout.lanes;
+    if (C <= kFewInputs) {
+      form_.project({rows, C, registers, inputs_.data(), bias_.data(), x.data, x.step, z_.data(), !first_});
+      return;
+    }
+    const Index C_step = StreamMatrix::padded(C);
+    for (Index r = 0; r < rows; ++r) {
+      std::copy_n(bias_.data(), values, z_.data() + r * values);
+      std::transform(x.data + r * x.step, x.data + r * x.step + C, x_.data() + r * C_step, bounded_stream_input);
+    }
+    W_.multiply(rows, x_.data(), C_step, z_.data(), values, reverse_);
+  }
+}
+
+template <class Cell, class Scalar>
+StreamRows<Scalar> StreamLayer<Cell, Scalar>::run_reduced(Index steps, StreamRows<Scalar> x, Scalar* y) {
+  if constexpr (std::is_same_v<Scalar, float>) {
+    const StreamLayout& layout = form_.layout;
+    const Index values = layout.vectors() * layout.lanes;
+    project_reduced(steps * voices_, x);
+    StreamData now = data();
+    float* z = z_.data();
+    for (Index t = 0; t < steps; ++t, z += voices_ * values) {
+      const float* const h = h_.data() + (reverse_ ? layout.families() * layout.lanes : 0);
+      R_.multiply(voices_, h, state_step_, z, values, reverse_);
+      form_.run(now, 1, nullptr, 0, z, y == nullptr ? nullptr : y + t * voices_);
+      if (now.out != nullptr) now.out += voices_ * now.out_step;
+    }
+    return {out_.data(), now.out_step};
+  } else {
+    return x;
+  }
+}
+
 template <class Cell, class Scalar>
 StreamRows<Scalar> StreamLayer<Cell, Scalar>::run_form(Index steps, StreamRows<Scalar> x, Scalar* y,
                                                        StreamLayer* next) {
   if constexpr (std::is_same_v<Scalar, float>) {
+    if (form_.multiply) return run_reduced(steps, x, y);
     const Index C = shape_.input;
     const StreamData& first = data();
     if (width_ > 0) {

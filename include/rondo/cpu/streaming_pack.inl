@@ -17,7 +17,16 @@ StreamLayer<Cell, Scalar>::StreamLayer(const RecurrentWeights<const Scalar>& w, 
     : shape_(w.shape), options_(options), voices_(streaming.voices), first_(first) {
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (packed_supports<Cell>(w, options) && (voices_ == 1 || !shape_.projects())) kernels_ = stream_kernels<Cell>();
-  if (!kernels_) {
+  if (streaming.precision != WeightPrecision::fp32) {
+    require_shape(packed_supports<Cell>(w, options) && !shape_.projects(), "Streaming", Cell::kName,
+                  ": weights of bf16 and int8 are for float layers of LSTM and GRU without projection and layer norm");
+    if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked) {
+      form_ = stream_reduced_form<Cell>(shape_.hidden, streaming.math == Math::fast,
+                                        streaming.precision == WeightPrecision::int8);
+      state_step_ = form_.layout.families() * form_.layout.lanes * 2;
+      pack_reduced(w, streaming.precision == WeightPrecision::int8);
+    }
+  } else if (!kernels_) {
     prepare_plain(w);
   } else if (shape_.projects()) {
     const Index padded = (shape_.hidden + kernels_->lanes - 1) / kernels_->lanes * kernels_->lanes;
@@ -34,7 +43,7 @@ StreamLayer<Cell, Scalar>::StreamLayer(const RecurrentWeights<const Scalar>& w, 
   h_.resize(width_ > 0 ? (2 * shape_.hidden + shape_.input) * state_step_ : voices_ * state_step_);
   c_.resize(width_ > 0 ? shape_.hidden * state_step_ : voices_ * state_step_);
   reset();
-  if (!kernels_) {  // allocates all buffers, so that later steps do not allocate
+  if (!kernels_ && !form_.run) {  // allocates all buffers, so that later steps do not allocate
     Buffer<Scalar> zeros(shape_.input * voices_);
     std::fill(zeros.begin(), zeros.end(), Scalar(0));
     reserve(voices_);
@@ -121,6 +130,34 @@ void for_each_stream_row(const StreamLayout& layout, Index hidden, F&& f) {
       const long block = layout.block(v, lane), unit = layout.unit(v, lane);
       if (unit >= 0 && unit < hidden) f(v, lane, block, unit, StreamScale<Cell>::kOfBlock[block]);
     }
+}
+
+template <class Cell, class Scalar>
+void StreamLayer<Cell, Scalar>::pack_reduced([[maybe_unused]] const RecurrentWeights<const Scalar>& w,
+                                             [[maybe_unused]] bool int8) {
+  if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked) {
+    const StreamLayout& layout = form_.layout;
+    const Index H = shape_.hidden, C = shape_.input, rows = layout.vectors() * layout.lanes;
+    constexpr Index kThirdOfR = Cell::kGates == 3 ? 2 : 0;
+    constexpr Index kThirdOfW = Cell::kGates == 3 ? block_of_gate<Cell>(2) : 0;
+    bias_.resize(rows);
+    std::fill(bias_.begin(), bias_.end(), 0.0f);
+    inputs_.resize(C <= kFewInputs ? C * rows : 0);
+    std::fill(inputs_.begin(), inputs_.end(), 0.0f);
+    Buffer<float> copied;
+    const float* const bias = block_bias<Cell>(w, copied);
+    for_each_stream_row<Cell>(layout, H, [&](long v, long lane, long block, long unit, float factor) {
+      bias_.data()[v * layout.lanes + lane] = factor * bias[block * H + unit];
+      const int gate = gate_of_block<Cell>(static_cast<int>(block));
+      if (gate < 0 || C > kFewInputs) return;
+      for (Index i = 0; i < C; ++i)
+        inputs_.data()[i * rows + v * layout.lanes + lane] = factor * w.W(gate * H + unit, i);
+    });
+    R_.pack(form_, int8, Cell::kGates, w.R, kThirdOfR, [](Index gate) { return StreamScale<Cell>::kOfBlock[gate]; });
+    if (C > kFewInputs)
+      W_.pack(form_, int8, Cell::kGates, w.W, kThirdOfW,
+              [](Index gate) { return StreamScale<Cell>::kOfBlock[block_of_gate<Cell>(static_cast<int>(gate))]; });
+  }
 }
 
 template <class Cell, class Scalar>

@@ -30,7 +30,8 @@ template <class Scalar>
 class StreamingModel {
  public:
   /// Copies and packs the weights; the state is the initial one. Throws file_error for a description that was not
-  /// checked, and shape_error for a model that is bidirectional or takes tokens and for a number of voices below 1.
+  /// checked, and shape_error for a model that is bidirectional or takes tokens, for a number of voices below 1, and
+  /// for a layer that does not support the precision of the weights.
   explicit StreamingModel(const ModelDescription& model, const StreamingOptions& options = {})
       : input_(model.input()), output_(model.output()), options_(options) {
     require_shape(model.streams(),
@@ -66,10 +67,7 @@ class StreamingModel {
   /// whole number of steps or y has another number of them.
   void process(std::span<const Scalar> x, std::span<Scalar> y) {
     const Index inputs = input() * voices(), outputs = output() * voices();
-    const Index steps = static_cast<Index>(x.size()) / inputs;
-    require_shape(static_cast<Index>(x.size()) == steps * inputs && static_cast<Index>(y.size()) == steps * outputs,
-                  "StreamingModel::process: x has ", x.size(), " values, y has ", y.size(), ", wanted n * ", inputs,
-                  " and n * ", outputs, " for n steps");
+    const Index steps = detail::steps_of_block(x.size(), y.size(), inputs, outputs, "StreamingModel");
     for (Index t = 0; t < steps; t += block_)
       run(std::min(block_, steps - t), x.data() + t * inputs, y.data() + t * outputs);
   }

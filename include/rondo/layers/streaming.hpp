@@ -35,7 +35,8 @@ class StreamingRecurrent {
   using Input = std::span<const Scalar, C == kDynamic ? std::dynamic_extent : static_cast<std::size_t>(C)>;
 
   /// Copies the weights; the state is zero. Throws shape_error if `network` does not have the sizes of this type or is
-  /// bidirectional, and for a number of voices below 1, or other than 1 with a fixed C.
+  /// bidirectional, for a number of voices below 1, or other than 1 with a fixed C, and for a layer that does not
+  /// support the precision of the weights.
   explicit StreamingRecurrent(const Network& network, const StreamingOptions& options = {})
       : StreamingRecurrent(network, nullptr, options) {}
 
@@ -62,11 +63,8 @@ class StreamingRecurrent {
   /// after step, within a step voice after voice. n may be 0. x and y may be the same memory if C == K. Throws
   /// shape_error if x is not a whole number of steps or y has another number of them.
   void process(std::span<const Scalar> x, std::span<Scalar> y) {
-    const Index inputs = input() * voices(), outputs = output() * voices();
-    const Index steps = static_cast<Index>(x.size()) / inputs;
-    require_shape(static_cast<Index>(x.size()) == steps * inputs && static_cast<Index>(y.size()) == steps * outputs,
-                  "Streaming", Cell::kName, "::process: x has ", x.size(), " values, y has ", y.size(), ", wanted n * ",
-                  inputs, " and n * ", outputs, " for n steps");
+    const Index steps =
+        detail::steps_of_block(x.size(), y.size(), input() * voices(), output() * voices(), "Streaming", Cell::kName);
     stack_.process(steps, x.data(), y.data());
   }
 

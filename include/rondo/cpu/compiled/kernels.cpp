@@ -14,6 +14,7 @@ template <class... Cells>
 struct AllCellKernels<std::tuple<Cells...>> {
   static constexpr const CellKernels* (*kFunctions[])() = {cell_kernels<Cells>...};
   static constexpr const StreamKernels* (*kStreamFunctions[])() = {stream_kernels<Cells>...};
+  static constexpr StreamForm (*kReducedForms[])(long, bool, bool) = {stream_reduced_form<Cells>...};
 };
 template struct AllCellKernels<PackedCells>;
 

@@ -13,10 +13,12 @@
 #include <rondo/cpu/kernels/stream_cells.inl>
 #include <rondo/cpu/kernels/stream_rotate.inl>
 #include <rondo/cpu/kernels/stream_pair.inl>
+#include <rondo/cpu/kernels/stream_update.inl>
 #include <rondo/cpu/kernels/stream_broadcast.inl>
 #include <rondo/cpu/kernels/stream_voices.inl>
 #include <rondo/cpu/kernels/stream_project.inl>
 #include <rondo/cpu/kernels/stream_forms.inl>
+#include <rondo/cpu/kernels/stream_reduced.inl>
 #include <rondo/cpu/kernels/elementwise.inl>
 #include <rondo/cpu/kernels/random.inl>
 // clang-format on

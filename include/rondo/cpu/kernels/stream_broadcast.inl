@@ -43,15 +43,7 @@ struct StreamBroadcast {
 #pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) sum[q] = multiply_add(load(last + q * kLanes), x, load(z + q * kLanes));
     stream_broadcast_products<Cell>(s.weights + unit * 4 * s.units, before, s.units, sum);
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q)
-      if (StreamCell<Cell>::kHasFunction[q]) sum[q] = tanh(sum[q]);
-    Vector c = {}, h = load(before + unit);
-    if constexpr (Cell::kHasC) c = load(state + unit);
-    StreamCell<Cell>::update(tanh, sum, c, h);
-    if constexpr (Cell::kHasC) store(state + unit, c);
-    store(after + unit, h);
-    if (s.out != nullptr) store(s.out + row * s.out_step + unit, h);
+    stream_update_units<Cell>(s, tanh, sum, before + unit, after + unit, state + unit, s.out + row * s.out_step + unit);
   }
 
   /// All voices. s.h holds h of each voice twice; that of the last step is the second if *s.reverse.
@@ -69,11 +61,7 @@ struct StreamBroadcast {
         float* const after = h + (reverse ? 0 : padded);
         for (long n = 0; n < padded; n += kLanes)
           units(s, block, tanh, reverse ? padded - kLanes - n : n, row, before, after, s.c + voice * s.state_step);
-        if (s.head == nullptr) continue;
-        Vector products = {};
-        for (long unit = 0; unit < padded; unit += kLanes)
-          products = multiply_add(load(after + unit), load(s.head + unit), products);
-        y[row] = s.head_bias + sum_of_lanes(products);
+        if (s.head != nullptr) y[row] = stream_head(s, after, padded);
       }
     *s.reverse = reverse;
   }

@@ -14,6 +14,24 @@ typedef std::uint32_t UintVector __attribute__((vector_size(sizeof(Vector))));
 [[gnu::always_inline]] inline void store(void* p, Vector v) { *static_cast<UnalignedVector*>(p) = v; }
 [[gnu::always_inline]] inline Vector broadcast(float value) { return value - Vector{}; }
 
+[[gnu::always_inline]] inline UintVector as_bits(Vector v) { return reinterpret_cast<UintVector>(v); }
+[[gnu::always_inline]] inline Vector from_bits(UintVector v) { return reinterpret_cast<Vector>(v); }
+/// Lanes as signed integers.
+[[gnu::always_inline]] inline Vector to_float(UintVector v) {
+  return __builtin_convertvector(reinterpret_cast<IntVector>(v), Vector);
+}
+
+[[gnu::always_inline]] inline std::int32_t largest_lane(IntVector v) {
+  std::int32_t largest = v[0];
+  for (int lane = 1; lane < kLanes; ++lane) largest = v[lane] > largest ? v[lane] : largest;
+  return largest;
+}
+[[gnu::always_inline]] inline std::uint32_t sum_of_integers(UintVector v) {
+  std::uint32_t sum = 0;
+  for (int lane = 0; lane < kLanes; ++lane) sum += v[lane];
+  return sum;
+}
+
 /// Mask of the first `count` lanes: all bits or none.
 [[gnu::always_inline]] inline IntVector first_lanes(long count) {
   IntVector lane;

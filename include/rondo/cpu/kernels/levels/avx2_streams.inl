@@ -50,3 +50,29 @@ template <int kParts, int kPart>
   asm volatile("" : "+v"(v));
   return v;
 }
+
+/// Products of int8 and 16-bit integers: pairs of k, each row's weights widened to 16 bits.
+struct Int8 {
+  static constexpr long kGroup = 2;
+  static constexpr int kOffset = 0;
+
+  [[gnu::always_inline]] static void store(std::int16_t* to, long, long k, UintVector integers) {
+    *reinterpret_cast<UnalignedHalfVector*>(to + k) = __builtin_convertvector(integers, HalfVector);
+  }
+  static void multiply(const unsigned char* weights, const std::int16_t* v, long depth, std::uint32_t,
+                       UintVector (&sums)[4]) {
+    __m256i sum[4] = {};
+    for (long k = 0; k < depth; k += 2) {
+      std::int32_t pair;
+      std::memcpy(&pair, v + k, sizeof(pair));
+      const __m256i values = _mm256_set1_epi32(pair);
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q, weights += 16) {
+        const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weights)));
+        sum[q] = _mm256_add_epi32(sum[q], _mm256_madd_epi16(wide, values));
+      }
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) sums[q] = reinterpret_cast<UintVector>(sum[q]);
+  }
+};

@@ -99,3 +99,45 @@ struct TanhTable {
 };
 
 using FastTanh = TanhTable;  // the tanh of Math::fast
+
+/// Products of int8 and 16-bit integers by AVX512-VNNI: an instruction multiplies four unsigned bytes of a row by four
+/// signed ones. The integers of v have two bytes, 256 high + low, and the weights are w + 128. The instruction is
+/// written as such: with the intrinsic, GCC 12 copies each sum twice, 3 to 8 % of the time.
+struct Int8 {
+  static constexpr long kGroup = 4;
+  static constexpr int kOffset = 128;
+  typedef std::uint8_t Bytes __attribute__((vector_size(16)));
+  typedef std::uint8_t UnalignedBytes __attribute__((vector_size(16), aligned(1), may_alias));
+
+  static long high_bytes(long depth) { return (depth + kLanes - 1) / kLanes * kLanes; }
+
+  [[gnu::always_inline]] static void store(std::int16_t* to, long depth, long k, UintVector integers) {
+    std::uint8_t* const bytes = reinterpret_cast<std::uint8_t*>(to) + k;
+    *reinterpret_cast<UnalignedBytes*>(bytes) = __builtin_convertvector(integers, Bytes);
+    *reinterpret_cast<UnalignedBytes*>(bytes + high_bytes(depth)) =
+        __builtin_convertvector((integers + 128u) >> 8, Bytes);
+  }
+  [[gnu::always_inline]] static void add(UintVector& sum, Vector w, Vector v) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(v));
+  }
+  static void multiply(const unsigned char* weights, const std::int16_t* v, long depth, std::uint32_t sum_of_v,
+                       UintVector (&sums)[4]) {
+    const char* const low = reinterpret_cast<const char*>(v);
+    const char* const high = low + high_bytes(depth);
+    UintVector of_low[4] = {}, of_high[4] = {};
+    for (long k = 0; k < depth; k += 4) {
+      float bytes[2];
+      std::memcpy(&bytes[0], low + k, 4);
+      std::memcpy(&bytes[1], high + k, 4);
+      const Vector low_v = _mm512_set1_ps(bytes[0]), high_v = _mm512_set1_ps(bytes[1]);
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q, weights += 64) {
+        const Vector w = load(weights);
+        add(of_low[q], w, low_v);
+        add(of_high[q], w, high_v);
+      }
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) sums[q] = (of_high[q] << 8) + of_low[q] - 128u * sum_of_v;
+  }
+};

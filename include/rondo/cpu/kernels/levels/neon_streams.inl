@@ -32,3 +32,28 @@ template <int kParts, int kPart>
   asm volatile("" : "+w"(v));
   return v;
 }
+
+/// Products of int8 and 16-bit integers: one k at a time, weights widened to 16 bits.
+struct Int8 {
+  static constexpr long kGroup = 1;
+  static constexpr int kOffset = 0;
+
+  [[gnu::always_inline]] static void store(std::int16_t* to, long, long k, UintVector integers) {
+    *reinterpret_cast<UnalignedHalfVector*>(to + k) = __builtin_convertvector(integers, HalfVector);
+  }
+  static void multiply(const unsigned char* weights, const std::int16_t* v, long depth, std::uint32_t,
+                       UintVector (&sums)[4]) {
+    int32x4_t sum[4] = {};
+    for (long k = 0; k < depth; ++k, weights += 16) {
+      const int8x16_t w = vreinterpretq_s8_u8(vld1q_u8(weights));
+      const int16x8_t low = vmovl_s8(vget_low_s8(w)), high = vmovl_s8(vget_high_s8(w));
+      const int16x4_t value = vdup_n_s16(v[k]);
+      sum[0] = vmlal_s16(sum[0], vget_low_s16(low), value);
+      sum[1] = vmlal_s16(sum[1], vget_high_s16(low), value);
+      sum[2] = vmlal_s16(sum[2], vget_low_s16(high), value);
+      sum[3] = vmlal_s16(sum[3], vget_high_s16(high), value);
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) sums[q] = reinterpret_cast<UintVector>(sum[q]);
+  }
+};
