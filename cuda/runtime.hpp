@@ -61,7 +61,7 @@ struct Context::Impl {
   DeviceInfo device;
   RecurrentAlgorithm algorithm = RecurrentAlgorithm::automatic, last_algorithm = RecurrentAlgorithm::stepwise;
   AlgorithmChoice choice = AlgorithmChoice::measured;
-  std::string device_text;  // see choice.cpp
+  std::string device_text;  // see choice_store.hpp
   Index wavefront = 0;
   std::vector<std::unique_ptr<Context>> contexts;  // for further layers and directions
   cudaEvent_t accumulate_after = nullptr;          // accumulation into a shared gradient waits for it: see Fork

@@ -3,6 +3,7 @@ set(RONDO_CUDA_SOURCES
   context.cpp
   recurrent/algorithm_selection.cpp
   recurrent/choice.cpp
+  recurrent/choice_store.cpp
   recurrent/cost_model.cpp
   recurrent/directions.cpp
   recurrent/graph.cpp

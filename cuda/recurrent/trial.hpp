@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// A pass of few steps by one of the algorithms, on memory of its own: to compare its results with those of another
+// algorithm, and to time it. Plain C++. Legend: H hidden units, B batch, T time steps.
+#pragma once
+
+#include "../runtime.hpp"
+#include "arguments.hpp"
+#include "operands.hpp"
+
+#include <rondo/core/random.hpp>
+#include <rondo/cuda/buffer.hpp>
+#include <rondo/cuda/context.hpp>
+#include <rondo/cuda/recurrent.hpp>
+#include <rondo/math/cells/lstm.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace rondo::inline RONDO_ABI::cuda {
+
+template <class Arguments>
+constexpr bool kBackward = std::is_same_v<Arguments, BackwardArguments<float>>;
+
+/// A pass of few steps with the weights of a real one, and random values for all else.
+class Trial {
+ public:
+  template <class Arguments>
+  Trial(const Arguments& a, Precision precision) : precision_(precision) {
+    const Index H = a.H, B = a.step_order.B, NH = 4 * H;
+    T_ = std::clamp<Index>(kElements / std::max<Index>(NH * B, 1), 8, 64);
+    T_ = std::min(T_, a.step_order.T);
+    StepOrder order{B, T_, a.step_order.reverse, nullptr};
+    if (a.step_order.lengths) {
+      for (Index b = 0; b < B; ++b) lengths_.push_back(static_cast<std::int32_t>(std::max<Index>(T_ - b % T_, 1)));
+      device_lengths_.resize(B);
+      copy_from_host(device_lengths_.data(), lengths_.data(), lengths_.size() * sizeof(std::int32_t));
+      order.lengths = device_lengths_.data();
+    }
+    random(Z_, NH * B * T_, 1), random(h0_, H * B, 0.5), random(c0_, H * B, 0.5), random(bias_, NH, 0.5);
+    for (auto* buffer : {&c_, &tanh_c_, &y_}) buffer->resize(H * B * T_);
+    gates_.resize(NH * B * T_);
+    const bool low = on_16_bits(precision);
+    if (low) h_low_.resize(H * B * (T_ + 1));
+    low_ = {low ? h_low_.data() : nullptr, precision == Precision::fp16};
+    forward_ = {.H = H,
+                .P = H,
+                .step_order = order,
+                .first = 0,
+                .last = T_,
+                .R = a.R,
+                .projection = nullptr,
+                .peepholes = nullptr,
+                .bias = bias_.data(),
+                .gates = gates_.data(),
+                .h0 = h0_.data(),
+                .c0 = c0_.data(),
+                .c = c_.data(),
+                .tanh_c = tanh_c_.data(),
+                .y = {y_.data(), H},
+                .m = nullptr,
+                .h_low = low_,
+                .m_low = {}};
+    if constexpr (kBackward<Arguments>) {
+      random(dy_, H * B * T_, 1), random(dh_start_, H * B, 1), random(dc_start_, H * B, 1);
+      for (auto* buffer : {&dh_end_, &dc_, &dh_}) buffer->resize(H * B);
+      dz_.resize(NH * B * T_);
+      if (low) dz_low_.resize(NH * B * T_);
+      run(RecurrentAlgorithm::stepwise, forward_);  // its gates, c and y
+      backward_ = {.H = H,
+                   .P = H,
+                   .step_order = order,
+                   .first = 0,
+                   .last = T_ + 1,
+                   .R = a.R,
+                   .projection = nullptr,
+                   .peepholes = nullptr,
+                   .gates = gates_.data(),
+                   .h0 = h0_.data(),
+                   .c0 = c0_.data(),
+                   .c = c_.data(),
+                   .tanh_c = tanh_c_.data(),
+                   .y = {y_.data(), H},
+                   .dy = {dy_.data(), H},
+                   .dh_end = dh_end_.data(),
+                   .dc = dc_.data(),
+                   .dh = dh_.data(),
+                   .dz = dz_.data(),
+                   .dh_total = nullptr,
+                   .dm = nullptr,
+                   .dz_low = {low ? dz_low_.data() : nullptr, precision == Precision::fp16},
+                   .dh_low = {}};
+    }
+  }
+
+  Index steps() const { return T_; }
+
+  /// Enqueues the pass; false if the algorithm does not fit.
+  template <bool kIsBackward>
+  bool run(RecurrentAlgorithm algorithm) {
+    if constexpr (kIsBackward) {
+      copy_bytes(dh_start_, dh_end_), copy_bytes(dc_start_, dc_);
+      return run(algorithm, backward_);
+    } else {
+      return run(algorithm, forward_);
+    }
+  }
+
+  /// The results, on the host; zero in the padding, where each algorithm may leave what it likes.
+  template <bool kIsBackward>
+  std::vector<float> results() const {
+    std::vector<float> all;
+    const Index B = forward_.step_order.B;
+    for (const auto* buffer : kIsBackward ? std::vector{&dz_, &dh_end_, &dc_} : std::vector{&y_, &c_, &gates_}) {
+      const std::size_t at = all.size();
+      all.resize(at + static_cast<std::size_t>(buffer->size()));
+      fetch(buffer->data(), all.data() + at, buffer->size());
+      if (lengths_.empty() || buffer == &dh_end_ || buffer == &dc_) continue;
+      const Index rows = buffer->size() / (B * T_);
+      for (Index b = 0; b < B; ++b)
+        for (Index t = lengths_[static_cast<std::size_t>(b)]; t < T_; ++t)
+          std::fill_n(all.data() + static_cast<Index>(at) + rows * (b + B * t), rows, 0.0f);
+    }
+    return all;
+  }
+
+ private:
+  static constexpr Index kElements = Index{1} << 22;  // of gates: 16 MB
+
+  static bool on_16_bits(Precision p) { return p == Precision::bf16 || p == Precision::fp16; }
+
+  void random(Buffer<float, Cuda>& to, Index count, double scale) {
+    std::vector<float> values(static_cast<std::size_t>(count));
+    for (float& v : values) v = static_cast<float>(scale * (2 * rng_.uniform() - 1));
+    to.resize(count);
+    copy_from_host(to.data(), values.data(), values.size() * sizeof(float));
+  }
+  static void copy_bytes(const Buffer<float, Cuda>& from, Buffer<float, Cuda>& to) {
+    detail::copy_bytes(from.data(), to.data(), static_cast<std::size_t>(from.size()) * sizeof(float));
+  }
+
+  bool run(RecurrentAlgorithm algorithm, const ForwardArguments<float>& a) {
+    copy_bytes(Z_, gates_);
+    if (low_.data) round_to_low(MatrixView<const float>{h0_.data(), a.H, a.step_order.B, a.H}, low_.fp16, low_.data);
+    return enqueue(algorithm, a);
+  }
+  bool run(RecurrentAlgorithm algorithm, const BackwardArguments<float>& a) { return enqueue(algorithm, a); }
+
+  template <class Arguments>
+  bool enqueue(RecurrentAlgorithm algorithm, const Arguments& a) {
+    barrier_.resize(1);
+    if (algorithm == RecurrentAlgorithm::grid_persistent)
+      return enqueue_grid_persistent(a, precision_, barrier_.data());
+    if (algorithm == RecurrentAlgorithm::cluster_persistent) return enqueue_cluster_persistent(a, precision_);
+    LowPrecisionWeights low;
+    if (low_.data) {
+      const MatrixView<const float> R{a.R, 4 * a.H, a.H, 4 * a.H};
+      R_low_.resize(R.rows * R.cols);
+      round_to_low(R, low_.fp16 && !kBackward<Arguments>, R_low_.data());
+      low.R = R_low_.data();
+    }
+    const auto launches = [&] { enqueue_stepwise<LstmCell>(a, precision_, low); };
+    if (algorithm == RecurrentAlgorithm::graph)
+      graphs_.run(std::pair{a, low}, launches);
+    else
+      launches();
+    return true;
+  }
+
+  Precision precision_;
+  Index T_ = 0;
+  Rng rng_{1};
+  LowPrecision low_;
+  ForwardArguments<float> forward_;
+  BackwardArguments<float> backward_;
+  std::vector<std::int32_t> lengths_;  // empty: dense
+  Buffer<std::int32_t, Cuda> device_lengths_;
+  Buffer<float, Cuda> Z_, gates_, bias_, h0_, c0_, c_, tanh_c_, y_;
+  Buffer<float, Cuda> dy_, dh_start_, dc_start_, dh_end_, dc_, dh_, dz_;
+  Buffer<std::uint16_t, Cuda> h_low_, dz_low_, R_low_;
+  Buffer<std::uint32_t, Cuda> barrier_;
+  GraphCache graphs_;
+};
+
+}  // namespace rondo::inline RONDO_ABI::cuda
