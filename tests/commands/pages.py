@@ -61,6 +61,7 @@ RULES = [
     Rule(r"(build/release/bin/)?piano sample .*", replace=SHORT + [(r"(?<![/\w])one\.mid", "~/midi/one.mid")]),
     Rule(r"python3 - <<'END'\n.*maestro.*"),
     Rule(r"build/release/bin/rondo .*", exclude="tests/torch runs the tool on model files"),
+    Rule(r"pip install .* \./bindings/torch", exclude="tests/torch runs it"),
     Rule(r"(apt-get install .*arm-none-eabi.*|mkdir -p build/firmware|bash examples/microcontroller/build\.sh .*)",
          exclude="tests/embedded runs it"),
     Rule(r"chorales --data jsb_chorales\.json( --run-dir .*)?", replace=[(r"$", " --epochs 1 --hidden 8 --layers 1")]),

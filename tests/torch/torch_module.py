@@ -2,8 +2,9 @@
 """Tests rondo.LSTM, the module for PyTorch: against torch.nn.LSTM, by torch.autograd.gradcheck, and with the inputs of
 PyTorch's own tests of its module.
 
-Usage: torch_module.py [--count N] [--device cpu|cuda]. Compiles the extension; for cuda RONDO_CUDA_BUILD names a build
-folder of Rondo with CUDA. Exit status 77: PyTorch is not installed.
+Usage: torch_module.py [--count N] [--device cpu|cuda] [--install]. Compiles the extension when it is first used or, with
+--install, installs the package by pip into a temporary folder; for cuda RONDO_CUDA_BUILD names a build folder of Rondo
+with CUDA. Exit status 77: PyTorch is not installed.
 """
 
 import argparse
@@ -12,7 +13,9 @@ import gc
 import io
 import pathlib
 import random
+import subprocess
 import sys
+import tempfile
 import weakref
 
 try:
@@ -20,7 +23,19 @@ try:
 except ImportError:
     sys.exit(77)
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bindings" / "torch"))
+PACKAGE = pathlib.Path(__file__).parents[2] / "bindings" / "torch"
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--count", type=int, default=100)
+parser.add_argument("--device", default="cpu")
+parser.add_argument("--install", action="store_true")
+options = parser.parse_args()
+if options.install:
+    installed = tempfile.TemporaryDirectory()
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--target",
+                    installed.name, PACKAGE], check=True)
+    sys.path.insert(0, installed.name)
+else:
+    sys.path.insert(0, str(PACKAGE))
 import rondo  # noqa: E402
 from torch.nn.utils.rnn import PackedSequence, pack_sequence  # noqa: E402
 
@@ -204,10 +219,6 @@ def behaviour():
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
     torch.set_default_device(options.device)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     random_configurations(options.count)
