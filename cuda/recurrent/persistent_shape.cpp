@@ -28,17 +28,19 @@ void partition_for_fma(PersistentShape& s, int rows, int depth) {
   s.pitch = s.depth + 4;
 }
 
-/// Partition for tiles of 16 rows: a warp takes a row of tiles, or one split of it.
+/// Partition for tiles of 16 rows: a warp takes a row of tiles, or one split of it, in groups of kTileGroup tiles.
 void partition_for_tiles(PersistentShape& s, Precision precision, int rows, int depth) {
   s.rows = round_up(rows, 16);
-  const int tile_rows = s.rows / 16, grain = tile_depth(precision);
-  s.splits = std::clamp(kWarps / tile_rows, 1, ceil_div(depth, grain));
-  s.depth = round_up(depth, grain * s.splits);
-  const int tiles = s.depth / grain / s.splits, items = tile_rows * s.splits;
+  const int tile_rows = s.rows / 16, group_depth = tile_depth(precision) * kTileGroup;
+  const int groups = ceil_div(depth, group_depth);
+  const int groups_per_split = ceil_div(groups, std::max(kWarps / tile_rows, 1));
+  s.splits = ceil_div(groups, groups_per_split);
+  s.depth = s.splits * groups_per_split * group_depth;
+  const int tiles = groups_per_split * kTileGroup, items = tile_rows * s.splits;
   const int holding = std::min(items, kWarps);  // the first item of each warp holds tiles in registers
   const int shared_tiles = holding * std::max(tiles - register_tiles(precision), 0) + (items - holding) * tiles;
   s.weights = bytes(shared_tiles, 32, 4, 4);
-  s.pitch = s.depth + 16 / element_bytes(precision);  // 16 bytes of padding against bank conflicts
+  s.pitch = s.depth + 64 / element_bytes(precision);  // lanes of two columns read 64 bytes each: other banks
 }
 
 }  // namespace
