@@ -116,7 +116,8 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
         __syncthreads();
         for_each_cell(first, [&](int i, int unit, int column) {
           float products[Cells::kProductsPerUnit] = {};
-          for (int split = 0; split < s.splits; ++split)
+          const int splits = Cells::kProductsPerUnit * unit < s.whole_rows ? 1 : s.splits;
+          for (int split = 0; split < splits; ++split)
             for (int n = 0; n < Cells::kProductsPerUnit; ++n)
               products[n] += partial[(split * s.columns + column) * s.row_pitch + Cells::kProductsPerUnit * unit + n];
           results[i] = cells.compute(step, inputs[i], products);

@@ -43,7 +43,7 @@ template <class Kind, Precision kPrecision>
 struct HalfArithmetic {
   using Element = std::uint16_t;
   static constexpr int kRegisterTiles = register_tiles(kPrecision);
-  static constexpr int kDepth = 16;
+  static constexpr int kDepth = 16, kColumnTiles = 2;
   static __device__ Element to_element(float value) { return device::round_to(Kind{}, value); }
   /// weight(row, word, element) of this lane.
   template <class Weight>
@@ -71,7 +71,7 @@ template <int kParts>
 struct Tf32Arithmetic {
   using Element = float;
   static constexpr int kRegisterTiles = register_tiles(kParts == 2 ? Precision::tf32x3 : Precision::tf32);
-  static constexpr int kDepth = 8;
+  static constexpr int kDepth = 8, kColumnTiles = kParts == 2 ? 1 : 2;  // two parts need too many registers
   static __device__ Element to_element(float value) { return value; }
   template <class Weight>
   static __device__ WeightTile load(const Weight& weight) {
@@ -108,10 +108,10 @@ struct Tf32Arithmetic {
   }
 };
 
-/// An item is a row of 16 x kDepth tiles, or one split of it; a warp takes every kWarps-th. Its first item holds up to
-/// kRegisterTiles tiles in registers; all others are in shared memory in the same layout, 16 bytes per lane. Tiles are
-/// processed in groups of kTileGroup, whose products form independent chains: the latency of a product is several times
-/// the time in which a tensor core can start the next one. Two tiles of columns share the weights that are read.
+/// A warp takes every kWarps-th row of 16 x kDepth tiles, and splits of the rows that remain: see partition_for_tiles.
+/// Its first item, a row or a split, holds up to kRegisterTiles tiles in registers; all others are in shared memory in
+/// the same layout, 16 bytes per lane. Tiles are processed in groups of kTileGroup, whose products form independent
+/// chains: the latency of a product is several times the time in which a tensor core can start the next one.
 template <class Arithmetic>
 class TileProduct {
  public:
@@ -120,60 +120,76 @@ class TileProduct {
 
   template <class Weight>
   __device__ void load(const PersistentShape& s, float4* shared, const Weight& weight) {
-    weights_ = reinterpret_cast<uint4*>(shared);
     lane_ = static_cast<int>(threadIdx.x) % 32, warp_ = static_cast<int>(threadIdx.x) / 32;
-    items_ = s.rows / 16 * s.splits;
-    tiles_ = s.depth / Arithmetic::kDepth / s.splits;
-    in_registers_ = tiles_ < Arithmetic::kRegisterTiles ? tiles_ : Arithmetic::kRegisterTiles;
-    for (int item = warp_; item < items_; item += kWarps) {
-      const Place place = of(s, item);
+    const int rounds = s.whole_rows / (16 * kWarps), rest = (s.rows - s.whole_rows) / 16;
+    const int with_split = s.teams * s.splits;            // warps
+    const int splits = s.teams > 0 ? rest / s.teams : 0;  // of each of them
+    split_ = warp_ % s.splits;
+    split_row_ = s.whole_rows + warp_ / s.splits * 16;
+    items_ = rounds + (warp_ < with_split ? splits : 0);
+    const int first = rounds > 0 ? s.tiles : s.split_tiles;
+    in_registers_ = first < Arithmetic::kRegisterTiles ? first : Arithmetic::kRegisterTiles;
+    const int splits_before = (warp_ < with_split ? warp_ : with_split) * splits;
+    const int holding_before = rounds > 0 || warp_ < with_split ? warp_ : with_split;
+    const int before = warp_ * rounds * s.tiles + splits_before * s.split_tiles - holding_before * in_registers_;
+    weights_ = reinterpret_cast<uint4*>(shared) + 32 * before + lane_;
+    for (int n = 0; n < items_; ++n) {
+      const Item item = at(s, n);
       const auto tile = [&](int i) {
         return Arithmetic::load([&](int row, int word, int element) {
           const int k = (i - i % 2) * Arithmetic::kDepth + k_in_pair<Element>(lane_ % 4, i % 2, word, element);
-          return weight(place.row + lane_ / 4 + row, place.k + k);
+          return weight(item.row + lane_ / 4 + row, item.k + k);
         });
       };
-      if (item == warp_) {
+      if (n == 0) {
 #pragma unroll
         for (int i = 0; i < Arithmetic::kRegisterTiles; ++i)
           if (i < in_registers_) register_weights_[i] = tile(i);
       }
-      for (int i = first_shared(item); i < tiles_; ++i) {
+      for (int i = n == 0 ? in_registers_ : 0; i < item.tiles; ++i) {
         const WeightTile a = tile(i);
-        shared_tile(item, i) = uint4{a.words[0], a.words[1], a.words[2], a.words[3]};
+        weights_[32 * (item.shared + i)] = uint4{a.words[0], a.words[1], a.words[2], a.words[3]};
       }
     }
   }
 
   __device__ void multiply(const PersistentShape& s, const Element* vectors, float* partial) const {
-    for (int item = warp_; item < items_; item += kWarps) {
+    for (int n = 0; n < items_; ++n) {
+      const Item item = at(s, n);
+      const int first_shared = n == 0 ? in_registers_ : 0;
       int column = 0;
-      for (; column + 8 < s.columns; column += 16) multiply_columns<2>(s, item, column, vectors, partial);
-      if (column < s.columns) multiply_columns<1>(s, item, column, vectors, partial);
+      if constexpr (Arithmetic::kColumnTiles == 2)  // two tiles of columns share the weights that are read
+        for (; column + 8 < s.columns; column += 16) multiply<2>(s, item, first_shared, column, vectors, partial);
+      for (; column < s.columns; column += 8) multiply<1>(s, item, first_shared, column, vectors, partial);
     }
   }
 
  private:
-  struct Place {
-    int row, k, split;
+  /// A row of tiles, or a split of it. Tile i is in weights_[32 (shared + i)], if not in a register.
+  struct Item {
+    int row, k, split, tiles, shared;
   };
+  __device__ Item at(const PersistentShape& s, int n) const {
+    const int rounds = s.whole_rows / (16 * kWarps), m = n - rounds;
+    if (n < rounds) return {16 * (warp_ + kWarps * n), 0, 0, s.tiles, n * s.tiles - in_registers_};
+    return {split_row_ + 16 * s.teams * m, split_ * s.split_tiles * Arithmetic::kDepth, split_, s.split_tiles,
+            rounds * s.tiles + m * s.split_tiles - in_registers_};
+  }
 
   /// Columns [column, column + 8 kColumnTiles) of an item.
   template <int kColumnTiles>
-  __device__ void multiply_columns(const PersistentShape& s, int item, int column, const Element* vectors,
-                                   float* partial) const {
+  __device__ void multiply(const PersistentShape& s, const Item& item, int first_shared, int column,
+                           const Element* vectors, float* partial) const {
     constexpr int kChains = kTileGroup / kColumnTiles;
-    const int group = lane_ / 4, place_in_group = lane_ % 4;
-    const Place place = of(s, item);
+    const int group = lane_ / 4, place = lane_ % 4;
     float d[kColumnTiles][kChains][4] = {};
     const Element* v[kColumnTiles];
 #pragma unroll
     for (int n = 0; n < kColumnTiles; ++n) {  // past the last column: the last one, its results are not used
       const int c = column + 8 * n + group;
-      v[n] = vectors + (c < s.columns ? c : s.columns - 1) * s.pitch + place.k +
-             k_in_pair<Element>(place_in_group, 0, 0, 0);
+      v[n] = vectors + (c < s.columns ? c : s.columns - 1) * s.pitch + item.k + k_in_pair<Element>(place, 0, 0, 0);
     }
-    const auto multiply = [&](const WeightTile* a, int i) {
+    const auto multiply_tiles = [&](const WeightTile* a, int i) {
       std::uint32_t b[kColumnTiles][kTileGroup][2];
 #pragma unroll
       for (int n = 0; n < kColumnTiles; ++n)
@@ -184,19 +200,19 @@ class TileProduct {
         }
       Arithmetic::multiply(d, a, b);
     };
-    if (item == warp_) {
+    if (first_shared > 0) {
 #pragma unroll
       for (int i = 0; i < Arithmetic::kRegisterTiles; i += kTileGroup)
-        if (i < in_registers_) multiply(register_weights_ + i, i);
+        if (i < in_registers_) multiply_tiles(register_weights_ + i, i);
     }
-    for (int i = first_shared(item); i < tiles_; i += kTileGroup) {
+    for (int i = first_shared; i < item.tiles; i += kTileGroup) {
       WeightTile a[kTileGroup];
 #pragma unroll
       for (int j = 0; j < kTileGroup; ++j) {
-        const uint4 t = shared_tile(item, i + j);
+        const uint4 t = weights_[32 * (item.shared + i + j)];
         a[j] = {{t.x, t.y, t.z, t.w}};
       }
-      multiply(a, i);
+      multiply_tiles(a, i);
     }
 #pragma unroll
     for (int n = 0; n < kColumnTiles; ++n)
@@ -204,25 +220,14 @@ class TileProduct {
       for (int i = 0; i < 4; ++i) {
         float sum = d[n][0][i] + d[n][1][i];
         if constexpr (kChains == 4) sum += d[n][2][i] + d[n][3][i];
-        if (const int c = column + 8 * n + 2 * place_in_group + i % 2; c < s.columns)
-          partial[(place.split * s.columns + c) * s.row_pitch + place.row + group + i / 2 * 8] = sum;
+        if (const int c = column + 8 * n + 2 * place + i % 2; c < s.columns)
+          partial[(item.split * s.columns + c) * s.row_pitch + item.row + group + i / 2 * 8] = sum;
       }
   }
 
-  __device__ Place of(const PersistentShape& s, int item) const {
-    const int tile_rows = s.rows / 16, split = item / tile_rows;
-    return {item % tile_rows * 16, split * tiles_ * Arithmetic::kDepth, split};
-  }
-  __device__ int first_shared(int item) const { return item < kWarps ? in_registers_ : 0; }
-  /// Items below kWarps have fewer tiles in shared memory than those above.
-  __device__ uint4& shared_tile(int item, int i) const {
-    const int short_items = item < kWarps ? item : kWarps;
-    const int before = short_items * (tiles_ - in_registers_) + (item - short_items) * tiles_;
-    return weights_[(before + i - first_shared(item)) * 32 + lane_];
-  }
-
-  int lane_, warp_, items_, tiles_, in_registers_;  // tiles: per item, multiples of kTileGroup
-  uint4* weights_;
+  int lane_, warp_, items_, in_registers_;
+  int split_, split_row_;  // the splits of this warp, if any: the first row
+  uint4* weights_;         // of this lane in shared memory
   WeightTile register_weights_[Arithmetic::kRegisterTiles];
 };
 
