@@ -83,6 +83,25 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("Recurrent layer on CUDA, host: occupancy is asked once per context, kernel and shape") {
+  const RecurrentCase<LstmCell> in({3, 40, 5, 3}, 9), other({3, 100, 5, 3}, 9);
+  for (RecurrentAlgorithm algorithm : {RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent}) {
+    const DeviceGuard device({9, 0, 8});
+    const AlgorithmGuard guard(algorithm);
+    RecurrentCache<float, Cuda> cache;
+    const auto queries = [&](const RecurrentCase<LstmCell>& layer) {
+      const std::size_t before = host_cuda::occupancy_queries();
+      run_on_device(layer, cache);
+      CHECK(ran() == cuda::name(algorithm));
+      return host_cuda::occupancy_queries() - before;
+    };
+    CHECK(queries(in) >= 2);  // forward and backward
+    CHECK(queries(other) >= 2);
+    CHECK(queries(in) == 0);
+    CHECK(queries(other) == 0);
+  }
+}
+
 TEST_CASE("Work partition on tensor cores: the tiles of a block divide evenly among its warps") {
   struct Expected {
     Index H;
