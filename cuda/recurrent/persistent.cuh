@@ -17,6 +17,8 @@
 #include <cuda_runtime.h>
 #include <rondo_ptx.cuh>
 
+#include <type_traits>
+
 namespace rondo::inline RONDO_ABI::cuda {
 
 /// The operand of step s. Forward it is h(t-1), H elements per column.
@@ -60,6 +62,7 @@ template <class Product, template <class, int> class ExchangeOf, class Cells>
 __global__ void __launch_bounds__(kPersistentThreads, 1)
     persistent(PersistentShape s, Cells cells, std::uint32_t* barrier) {
   using Element = typename Product::Element;
+  using Value = std::conditional_t<Product::kApproximate, device_equations::Approximate, float>;
   using Exchange = ExchangeOf<Element, Cells::kOutputsPerUnit>;
   if constexpr (!Exchange::kSupported) return;  // never launched on an architecture without support
   auto* const memory = device::shared_memory<unsigned char>();
@@ -120,7 +123,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
           for (int split = 0; split < splits; ++split)
             for (int n = 0; n < Cells::kProductsPerUnit; ++n)
               products[n] += partial[(split * s.columns + column) * s.row_pitch + Cells::kProductsPerUnit * unit + n];
-          results[i] = cells.compute(step, inputs[i], products);
+          results[i] = cells.template compute<Value>(step, inputs[i], products);
           for (int part = 0; part < Cells::kOutputsPerUnit; ++part)
             exchange.store(column, part, unit, Product::to_element(results[i].outputs[part]));
         });

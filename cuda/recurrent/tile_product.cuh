@@ -44,6 +44,8 @@ struct HalfArithmetic {
   using Element = std::uint16_t;
   static constexpr int kRegisterTiles = register_tiles(kPrecision);
   static constexpr int kDepth = 16, kColumnTiles = 2;
+  /// Whether the error of approximate sigmoid and tanh is small beside the rounding of the operands, 2^-9 for bf16.
+  static constexpr bool kApproximate = kPrecision == Precision::bf16;
   static __device__ Element to_element(float value) { return device::round_to(Kind{}, value); }
   /// weight(row, word, element) of this lane.
   template <class Weight>
@@ -71,6 +73,7 @@ template <int kParts>
 struct Tf32Arithmetic {
   using Element = float;
   static constexpr int kRegisterTiles = register_tiles(kParts == 2 ? Precision::tf32x3 : Precision::tf32);
+  static constexpr bool kApproximate = false;
   static constexpr int kDepth = 8, kColumnTiles = kParts == 2 ? 1 : 2;  // two parts need too many registers
   static __device__ Element to_element(float value) { return value; }
   template <class Weight>
@@ -116,6 +119,7 @@ template <class Arithmetic>
 class TileProduct {
  public:
   using Element = typename Arithmetic::Element;
+  static constexpr bool kApproximate = Arithmetic::kApproximate;
   static __device__ Element to_element(float value) { return Arithmetic::to_element(value); }
 
   template <class Weight>

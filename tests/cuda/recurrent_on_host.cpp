@@ -2,10 +2,12 @@
 // For the host executor only: persistent algorithms on a device with more multiprocessors than the executor's default,
 // so that layers are divided as on a large GPU; on a device without clusters; and with several orders of threads and
 // blocks.
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include <host_cuda.hpp>
+#include <rondo_ptx.cuh>
 
 #include "../../cuda/recurrent/persistent_shape.hpp"
 #include "cuda/recurrent_device.hpp"
@@ -100,6 +102,14 @@ TEST_CASE("Recurrent layer on CUDA, host: occupancy is asked once per context, k
     CHECK(queries(in) == 0);
     CHECK(queries(other) == 0);
   }
+}
+
+TEST_CASE("Approximate tanh on the host: the error of the instruction") {
+  double worst = 0;
+  for (float x = -8; x < 8; x += 1 / 512.0f)
+    if (x != 0) worst = std::max(worst, std::abs(cuda::device::approximate_tanh(x) / std::tanh(double(x)) - 1));
+  CHECK(worst <= 0x1p-11);
+  CHECK(worst > 0x1p-12);
 }
 
 TEST_CASE("Work partition on tensor cores: the tiles of a block divide evenly among its warps") {

@@ -80,6 +80,9 @@ class Kernel:
             yield "no fused multiply-adds (FFMA)"
         if self.grid and not (self.instructions("RED[G.]") and self.instructions(r"MEMBAR[.\w]*GPU|LD[.\w]*STRONG.GPU")):
             yield "no barrier of the grid (RED and ordered loads)"
+        approximate = self.persistent and "Bf16" in self.name and "ForwardCells" in self.name
+        if self.persistent and approximate != (self.instructions(r"MUFU\.TANH") > 0):
+            yield "no approximate tanh (MUFU.TANH)" if approximate else "an approximate tanh (MUFU.TANH)"
         if self.grid and (fences := self.instructions(FENCE)) > self.instructions("RED[G.]"):
             yield f"{fences} fences over all memory: more than arrivals at the barrier of the grid"
         if self.cluster and not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
