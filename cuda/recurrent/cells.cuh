@@ -87,6 +87,8 @@ struct ForwardCells {
     bool active;
   };
 
+  /// Without the bias nothing waits for the loads; it is then a part of `product`.
+  template <bool kWithBias = true>
   __device__ Inputs load(Index s, Index u, Index b) const {
     const Index t = a.step_order.time(s);
     Inputs in{};
@@ -96,7 +98,8 @@ struct ForwardCells {
       return in;
     }
     const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.step_order.B * t) + u;
-    for (int block = 0; block < Cell::kBlocks; ++block) in.z[block] = z[block * a.H] + a.bias[block * a.H + u];
+    for (int block = 0; block < Cell::kBlocks; ++block)
+      in.z[block] = kWithBias ? z[block * a.H] + a.bias[block * a.H + u] : z[block * a.H];
     in.peepholes.load(a.peepholes, a.H, u);
     const bool begins = a.step_order.begins(b, t);
     const Index before = b + a.step_order.B * a.step_order.before(t);
@@ -172,6 +175,7 @@ struct BackwardCells {
     bool active, initial_state;
   };
 
+  template <bool = true>
   __device__ Inputs load(Index s, Index u, Index b) const {
     const StepOrder& step_order = a.step_order;
     const Index t = step_order.backward_time(s), state = u + a.H * b;

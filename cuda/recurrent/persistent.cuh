@@ -80,6 +80,12 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
                [&](int row, int k) { return weight_at(cells, s, first_unit, row, k); });
   exchange.sync();
 
+  // A cell's sums start at its bias, a further column of `partial`. (Added to Z it would wait for the load of Z.)
+  float* const bias = partial + s.splits * s.columns * s.row_pitch;
+  if constexpr (!Cells::kBackward)
+    for (int i = thread; i < 4 * s.units; i += kPersistentThreads)
+      if (first_unit + i / 4 < s.hidden) bias[i] = cells.a.bias[i % 4 * cells.a.H + first_unit + i / 4];
+
   int units[kCells], columns[kCells];  // the thread's cells, the same at every step
 #pragma unroll
   for (int i = 0; i < kCells; ++i) {
@@ -101,8 +107,9 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     typename Cells::Inputs inputs[kCells];
     typename Cells::Results results[kCells];
     const auto load = [&](Index step, Index first) {
-      for_each_cell(
-          first, [&](int i, int unit, int column) { inputs[i] = cells.load(step, first_unit + unit, first + column); });
+      for_each_cell(first, [&](int i, int unit, int column) {
+        inputs[i] = cells.template load<false>(step, first_unit + unit, first + column);
+      });
     };
     const auto publish = [&](Index step, Index first) {
       for_each_cell(first, [&](int i, int unit, int column) {
@@ -119,6 +126,8 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
         __syncthreads();
         for_each_cell(first, [&](int i, int unit, int column) {
           float products[Cells::kProductsPerUnit] = {};
+          if constexpr (!Cells::kBackward)
+            for (int n = 0; n < Cells::kProductsPerUnit; ++n) products[n] = bias[Cells::kProductsPerUnit * unit + n];
           const int splits = Cells::kProductsPerUnit * unit < s.whole_rows ? 1 : s.splits;
           for (int split = 0; split < splits; ++split)
             for (int n = 0; n < Cells::kProductsPerUnit; ++n)

@@ -91,7 +91,7 @@ std::optional<PersistentShape> persistent_shape(Precision precision, bool backwa
     partition_for_fma(s, rows, depth);
   s.row_pitch = s.rows + 4;
   s.vectors = bytes(columns, s.pitch, cluster ? 2 : 1, element_bytes(precision));
-  s.partial = bytes(s.splits, columns, s.row_pitch, 4);
+  s.partial = bytes(s.splits * columns + (backward ? 0 : 1), 1, s.row_pitch, 4);
   s.exchange_buffer = cluster ? bytes(columns, s.parts, s.units, element_bytes(precision)) : 0;
   if (s.units * columns > kCells * kPersistentThreads || s.rows / 4 * s.lanes > kPersistentThreads ||
       s.shared() > shared_bytes)

@@ -50,7 +50,7 @@ struct PersistentShape {
   // bytes in shared memory, in this order, each a multiple of 16
   std::size_t weights = 0;          // those not in registers
   std::size_t vectors = 0;          // columns x pitch elements; twice that for a cluster
-  std::size_t partial = 0;          // splits x columns x row_pitch floats
+  std::size_t partial = 0;          // splits x columns x row_pitch floats, and forward row_pitch of the bias
   std::size_t exchange_buffer = 0;  // cluster only: columns x parts x units elements to send to the other blocks
 
   std::size_t shared() const { return weights + vectors + partial + exchange_buffer; }

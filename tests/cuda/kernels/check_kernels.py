@@ -83,6 +83,9 @@ class Kernel:
         approximate = self.persistent and "Bf16" in self.name and "ForwardCells" in self.name
         if self.persistent and approximate != (self.instructions(r"MUFU\.TANH") > 0):
             yield "no approximate tanh (MUFU.TANH)" if approximate else "an approximate tanh (MUFU.TANH)"
+        between = re.search(r"\sREDG?\..*\n((?:.*\n)*?).*\sCCTL\.IVALL", self.code)
+        if self.grid and "ForwardCells" in self.name and between and re.search(r"\sFADD\s", between[1]):
+            yield "an addition between arrival at the barrier of the grid and wait: it waits for the loads of the next step"
         if self.grid and (fences := self.instructions(FENCE)) > self.instructions("RED[G.]"):
             yield f"{fences} fences over all memory: more than arrivals at the barrier of the grid"
         if self.cluster and not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
