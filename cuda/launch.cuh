@@ -34,13 +34,14 @@ inline LaunchConfig per_column_config(Index count) {
   return {static_cast<unsigned>(std::clamp<Index>(count, 1, 1 << 16)), kThreads};
 }
 
-/// Required before the launch, or an occupancy query, of a kernel with a large dynamic shared memory or a non-portable
-/// cluster size.
+/// Required once before the launch, or an occupancy query, of a kernel with a large dynamic shared memory or a
+/// non-portable cluster size. Allows all the shared memory of the device, so that no size has to be set again.
 template <class... Parameters>
 void prepare(void (*kernel)(Parameters...), const LaunchConfig& shape) {
   const auto* function = reinterpret_cast<const void*>(kernel);
   if (shape.shared > 48 * 1024)
-    check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared)),
+    check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(context().device.shared_bytes)),
           "cudaFuncSetAttribute");
   if (shape.cluster > 8)
     check(cudaFuncSetAttribute(function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1), "cudaFuncSetAttribute");

@@ -12,8 +12,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI::cuda {
@@ -66,6 +68,8 @@ struct Context::Impl {
   std::vector<std::unique_ptr<Context>> contexts;  // for further layers and directions
   cudaEvent_t accumulate_after = nullptr;          // accumulation into a shared gradient waits for it: see Fork
   std::array<detail::Memory, static_cast<std::size_t>(Scratch::count)> scratch;
+  /// By kernel, bytes of shared memory and blocks per cluster: see persistent_launch.cuh.
+  std::map<std::tuple<const void*, std::size_t, unsigned>, int> resident;
   std::vector<void*> replaced_in_capture;  // device memory that a caller's graph may use
 
   /// Enqueues work on `to` from now on.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Inline PTX wrappers, and other device code without an equivalent in C++: dynamic shared memory, loads that bypass L1,
-// barriers over a grid and a cluster, distributed shared memory, tile products on tensor cores. Instructions and
-// fragment layouts: NVIDIA, "PTX ISA" 8.0 and later. The tests have the same functions in plain C++ to run the kernels
-// on the CPU.
+// barriers over a grid and a cluster, distributed shared memory, tile products on tensor cores, the approximate tanh.
+// Instructions and fragment layouts: NVIDIA, "PTX ISA" 8.0 and later. The tests have the same functions in plain C++ to
+// run the kernels on the CPU.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -144,6 +144,17 @@ __device__ inline float widen(Fp16, std::uint16_t bits) {
   float value;
   asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
   return value;
+}
+
+/// tanh with a relative error of at most 2^-11, in one instruction.
+__host__ __device__ inline float approximate_tanh(float x) {
+#ifdef __CUDA_ARCH__
+  float y;
+  asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#else
+  return ::tanhf(x);
+#endif
 }
 
 // ---- tile products of a warp: d (16 x 8) += a (16 x K) b (K x 8). With group = lane / 4 and place = lane % 4, a lane

@@ -30,6 +30,17 @@ __host__ __device__ inline float sigmoid(float x) { return 1 / (1 + ::expf(-x));
 __host__ __device__ inline float tanh(float x) { return ::tanhf(x); }
 __host__ __device__ inline double tanh(double x) { return ::tanh(x); }
 
+/// A float whose sigmoid and tanh are approximate: errors of at most 2^-12 (absolute) and 2^-11 (relative).
+struct Approximate {
+  float value;
+  __host__ __device__ constexpr Approximate(float x = 0) : value(x) {}
+  __host__ __device__ constexpr operator float() const { return value; }
+};
+__host__ __device__ inline float tanh(Approximate x) { return device::approximate_tanh(x.value); }
+__host__ __device__ inline float sigmoid(Approximate x) {
+  return 0.5f * device::approximate_tanh(0.5f * x.value) + 0.5f;
+}
+
 template <class Cell>
 struct Equations;
 
@@ -76,6 +87,8 @@ struct ForwardCells {
     bool active;
   };
 
+  /// Without the bias nothing waits for the loads; it is then a part of `product`.
+  template <bool kWithBias = true>
   __device__ Inputs load(Index s, Index u, Index b) const {
     const Index t = a.step_order.time(s);
     Inputs in{};
@@ -85,7 +98,8 @@ struct ForwardCells {
       return in;
     }
     const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.step_order.B * t) + u;
-    for (int block = 0; block < Cell::kBlocks; ++block) in.z[block] = z[block * a.H] + a.bias[block * a.H + u];
+    for (int block = 0; block < Cell::kBlocks; ++block)
+      in.z[block] = kWithBias ? z[block * a.H] + a.bias[block * a.H + u] : z[block * a.H];
     in.peepholes.load(a.peepholes, a.H, u);
     const bool begins = a.step_order.begins(b, t);
     const Index before = b + a.step_order.B * a.step_order.before(t);
@@ -96,6 +110,8 @@ struct ForwardCells {
     return in;
   }
 
+  /// V: the type of the values of which sigmoid and tanh are computed.
+  template <class V = Scalar>
   __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[kProductsPerUnit]) const {
     Results r{};
     r.active = in.active;
@@ -103,15 +119,18 @@ struct ForwardCells {
       r.outputs[0] = in.before;
       return r;
     }
+    V gates[Cell::kBlocks], c{}, tanh_c{};
     for (int block = 0; block < Cell::kBlocks; ++block)
-      r.gates[block] = block < kProductsPerUnit ? in.z[block] + product[block] : in.z[block];
+      gates[block] = block < kProductsPerUnit ? in.z[block] + product[block] : in.z[block];
     using Equations = device_equations::Equations<Cell>;
     if constexpr (Cell::kPacked) {
-      Equations::forward(r.gates, in.before, r.c, r.tanh_c, r.outputs[0]);  // (1)-(6)
+      Equations::forward(gates, in.before, c, tanh_c, r.outputs[0]);  // (1)-(6)
     } else {
-      Equations::update(r.gates, in.before, r.c, in.peepholes.p);
-      Equations::output(r.gates, r.c, r.c, r.tanh_c, r.outputs[0], in.peepholes.p);
+      Equations::update(gates, in.before, c, in.peepholes.p);
+      Equations::output(gates, c, c, tanh_c, r.outputs[0], in.peepholes.p);
     }
+    for (int block = 0; block < Cell::kBlocks; ++block) r.gates[block] = gates[block];
+    r.c = c, r.tanh_c = tanh_c;
     return r;
   }
 
@@ -156,6 +175,7 @@ struct BackwardCells {
     bool active, initial_state;
   };
 
+  template <bool = true>
   __device__ Inputs load(Index s, Index u, Index b) const {
     const StepOrder& step_order = a.step_order;
     const Index t = step_order.backward_time(s), state = u + a.H * b;
@@ -182,6 +202,7 @@ struct BackwardCells {
     return in;
   }
 
+  template <class = Scalar>
   __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[1]) const {
     Results r{};
     r.active = in.active, r.initial_state = in.initial_state;

@@ -21,7 +21,10 @@ constexpr double kL2Bandwidth = 5.5e6;  // bytes per microsecond, all multiproce
 constexpr double kLaunch = 2.5, kGraphNode = 2.0, kThinProduct = 1.0;
 constexpr double kGridBarrier = 1.2, kGridRead = 0.7, kClusterBarrier = 0.8, kClusterRead = 0.4, kCellTime = 0.2;
 
-constexpr double kTileCycles = 32;  // latency of one tile product, on which the next one of its chain waits
+// Cycles from the start of a tile product to that of the next one of its chain: the product and, once in a group, the
+// load of the vectors, which the next group waits for. A warp has kTileGroup independent chains.
+constexpr double kTileCycles = 64;
+constexpr double kSharedBytesPerCycle = 128;  // of a multiprocessor
 
 /// Floating-point operations per microsecond that cuBLAS reaches in products with few columns.
 double product_rate(Precision precision) {
@@ -52,10 +55,13 @@ double block_product(const PersistentShape& s, Precision precision) {
     const double fmas = double(s.rows) * s.depth * s.columns;
     return fmas / (128 * 0.5) / kCyclesPerMicrosecond;
   }
-  const int tile_rows = s.rows / 16, items = tile_rows * s.splits, per_warp = (items + kWarps - 1) / kWarps;
-  const int tiles = s.depth / tile_depth(precision) / s.splits, column_tiles = (s.columns + 7) / 8;
-  const double parts = precision == Precision::tf32x3 ? 3 : 1;
-  return per_warp * tiles * column_tiles * parts * kTileCycles / kCyclesPerMicrosecond;
+  const double parts = precision == Precision::tf32x3 ? 3 : 1, column_tiles = (s.columns + 7) / 8;
+  const double latency = tiles_per_warp(s) * column_tiles * parts * kTileCycles / kTileGroup;
+  // Two tiles of columns share the weights that are read; every row of tiles reads the vectors.
+  const double sharing = precision == Precision::tf32x3 ? 1 : 2;
+  const double read = double(s.weights) * std::ceil(column_tiles / sharing) +
+                      double(s.rows / 16) * s.columns * s.depth * element_bytes(precision);
+  return std::max(latency, read / kSharedBytesPerCycle) / kCyclesPerMicrosecond;
 }
 
 double grid_step(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward) {

@@ -46,6 +46,7 @@ template <int kColumns, int kLanes>
 class FmaProduct {
  public:
   using Element = float;
+  static constexpr bool kApproximate = false;
   static __device__ Element to_element(float value) { return value; }
 
   template <class Weight>

@@ -17,6 +17,8 @@
 #include <cuda_runtime.h>
 #include <rondo_ptx.cuh>
 
+#include <type_traits>
+
 namespace rondo::inline RONDO_ABI::cuda {
 
 /// The operand of step s. Forward it is h(t-1), H elements per column.
@@ -60,6 +62,7 @@ template <class Product, template <class, int> class ExchangeOf, class Cells>
 __global__ void __launch_bounds__(kPersistentThreads, 1)
     persistent(PersistentShape s, Cells cells, std::uint32_t* barrier) {
   using Element = typename Product::Element;
+  using Value = std::conditional_t<Product::kApproximate, device_equations::Approximate, float>;
   using Exchange = ExchangeOf<Element, Cells::kOutputsPerUnit>;
   if constexpr (!Exchange::kSupported) return;  // never launched on an architecture without support
   auto* const memory = device::shared_memory<unsigned char>();
@@ -76,6 +79,12 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
   product.load(s, reinterpret_cast<float4*>(memory),
                [&](int row, int k) { return weight_at(cells, s, first_unit, row, k); });
   exchange.sync();
+
+  // A cell's sums start at its bias, a further column of `partial`. (Added to Z it would wait for the load of Z.)
+  float* const bias = partial + s.splits * s.columns * s.row_pitch;
+  if constexpr (!Cells::kBackward)
+    for (int i = thread; i < 4 * s.units; i += kPersistentThreads)
+      if (first_unit + i / 4 < s.hidden) bias[i] = cells.a.bias[i % 4 * cells.a.H + first_unit + i / 4];
 
   int units[kCells], columns[kCells];  // the thread's cells, the same at every step
 #pragma unroll
@@ -98,8 +107,9 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     typename Cells::Inputs inputs[kCells];
     typename Cells::Results results[kCells];
     const auto load = [&](Index step, Index first) {
-      for_each_cell(
-          first, [&](int i, int unit, int column) { inputs[i] = cells.load(step, first_unit + unit, first + column); });
+      for_each_cell(first, [&](int i, int unit, int column) {
+        inputs[i] = cells.template load<false>(step, first_unit + unit, first + column);
+      });
     };
     const auto publish = [&](Index step, Index first) {
       for_each_cell(first, [&](int i, int unit, int column) {
@@ -116,10 +126,13 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
         __syncthreads();
         for_each_cell(first, [&](int i, int unit, int column) {
           float products[Cells::kProductsPerUnit] = {};
-          for (int split = 0; split < s.splits; ++split)
+          if constexpr (!Cells::kBackward)
+            for (int n = 0; n < Cells::kProductsPerUnit; ++n) products[n] = bias[Cells::kProductsPerUnit * unit + n];
+          const int splits = Cells::kProductsPerUnit * unit < s.whole_rows ? 1 : s.splits;
+          for (int split = 0; split < splits; ++split)
             for (int n = 0; n < Cells::kProductsPerUnit; ++n)
               products[n] += partial[(split * s.columns + column) * s.row_pitch + Cells::kProductsPerUnit * unit + n];
-          results[i] = cells.compute(step, inputs[i], products);
+          results[i] = cells.template compute<Value>(step, inputs[i], products);
           for (int part = 0; part < Cells::kOutputsPerUnit; ++part)
             exchange.store(column, part, unit, Product::to_element(results[i].outputs[part]));
         });

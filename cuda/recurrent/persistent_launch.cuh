@@ -9,6 +9,7 @@
 #include "tile_product.cuh"
 
 #include <algorithm>
+#include <tuple>
 #include <type_traits>
 
 namespace rondo::inline RONDO_ABI::cuda {
@@ -36,6 +37,17 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
   return false;
 }
 
+/// The number of blocks (of one multiprocessor) or clusters of this kernel that are resident at once, as `ask()`
+/// answers after prepare(). The driver is asked once in a context, not at every pass: it takes microseconds.
+template <class Kernel, class Ask>
+int resident(Kernel* kernel, const LaunchConfig& shape, Ask&& ask) {
+  auto& answers = context().resident;
+  const std::tuple key{reinterpret_cast<const void*>(kernel), shape.shared, shape.cluster};
+  if (const auto known = answers.find(key); known != answers.end()) return known->second;
+  prepare(kernel, shape);
+  return answers[key] = ask();
+}
+
 /// f(kernel, its launch, its shape) for a layer of H units and B columns, if all blocks fit on the device at once.
 /// Returns f's answer; false if they do not fit.
 template <class Cells, class F>
@@ -46,10 +58,12 @@ bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
   return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
     const auto kernel = persistent<Product, GridExchange, Cells>;
     const LaunchConfig launch_shape{static_cast<unsigned>(shape->blocks), kPersistentThreads, shape->shared(), 0, true};
-    prepare(kernel, launch_shape);
-    int fit = 0;
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, kernel, kPersistentThreads, shape->shared()),
-          "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
+    const int fit = resident(kernel, launch_shape, [&] {
+      int blocks = 0;
+      check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, kPersistentThreads, shape->shared()),
+            "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
+      return blocks;
+    });
     return fit * device.multiprocessors >= shape->blocks && f(kernel, launch_shape, *shape);
   });
 }
@@ -92,23 +106,22 @@ bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F
     const auto shape = cluster_shape(device, precision, Cells::kBackward, H, B, blocks, expected);
     if (!shape) return false;
     const Index wanted = (B + shape->columns - 1) / shape->columns;
-    int resident = 0;
+    int clusters = 0;
     bool launched = false;
     const bool supported = with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
       const auto kernel = persistent<Product, ClusterExchange, Cells>;
-      const auto launch_shape = [&](int clusters) {
-        return LaunchConfig{static_cast<unsigned>(clusters * blocks), kPersistentThreads, shape->shared(),
+      const auto launch_shape = [&](int count) {
+        return LaunchConfig{static_cast<unsigned>(count * blocks), kPersistentThreads, shape->shared(),
                             static_cast<unsigned>(blocks)};
       };
-      prepare(kernel, launch_shape(1));
-      resident = clusters_at_once(kernel, launch_shape(1));
-      if (resident >= std::min<Index>(expected, wanted))
-        launched = f(kernel, launch_shape(static_cast<int>(std::min<Index>(resident, wanted))), *shape);
-      return resident > 0;
+      clusters = resident(kernel, launch_shape(1), [&] { return clusters_at_once(kernel, launch_shape(1)); });
+      if (clusters >= std::min<Index>(expected, wanted))
+        launched = f(kernel, launch_shape(static_cast<int>(std::min<Index>(clusters, wanted))), *shape);
+      return clusters > 0;
     });
     if (launched) return true;
-    if (!supported || resident >= std::min<Index>(expected, wanted)) return false;
-    expected = resident;
+    if (!supported || clusters >= std::min<Index>(expected, wanted)) return false;
+    expected = clusters;
   }
   return false;
 }

@@ -2,6 +2,7 @@
 #include "persistent_shape.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace rondo::inline RONDO_ABI::cuda {
 
@@ -28,20 +29,50 @@ void partition_for_fma(PersistentShape& s, int rows, int depth) {
   s.pitch = s.depth + 4;
 }
 
-/// Partition for tiles of 16 rows: a warp takes a row of tiles, or one split of it.
+/// Sets the partition of the `rest` rows of tiles that remain after all warps have `rounds` whole ones. Returns the
+/// cycles of a product, roughly: those of the tiles of the warp that has most, one after the other in its chains, or
+/// those to read all tiles in shared memory, if that takes longer.
+int split_rest(PersistentShape& s, Precision precision, int rounds, int rest, int groups, int teams, int splits) {
+  s.teams = teams;
+  s.tiles = groups * kTileGroup;
+  s.split_tiles = ceil_div(groups, splits) * kTileGroup;
+  s.splits = ceil_div(s.tiles, s.split_tiles);
+  s.depth = s.splits * s.split_tiles * tile_depth(precision);
+  const int with_split = teams * s.splits, holding = rounds > 0 ? kWarps : with_split;
+  // the first item of each warp holds tiles in registers
+  const int in_registers = holding * std::min(rounds > 0 ? s.tiles : s.split_tiles, register_tiles(precision));
+  const int in_shared = rounds * kWarps * s.tiles + rest * s.splits * s.split_tiles - in_registers;
+  s.weights = bytes(in_shared, 32, 4, 4);
+  constexpr int kCyclesOfTile = 16, kCyclesToRead = 4;
+  return std::max(kCyclesOfTile * tiles_per_warp(s), kCyclesToRead * in_shared);
+}
+
+/// Partition for tiles of 16 rows, in groups of kTileGroup tiles of the depth. Each warp takes the same number of whole
+/// rows of tiles. The depth of the rows that remain is split: either each warp has a split of one row, or all warps
+/// have equally many splits, which are smaller, so that fewer tiles of the first one are in registers.
 void partition_for_tiles(PersistentShape& s, Precision precision, int rows, int depth) {
   s.rows = round_up(rows, 16);
-  const int tile_rows = s.rows / 16, grain = tile_depth(precision);
-  s.splits = std::clamp(kWarps / tile_rows, 1, ceil_div(depth, grain));
-  s.depth = round_up(depth, grain * s.splits);
-  const int tiles = s.depth / grain / s.splits, items = tile_rows * s.splits;
-  const int holding = std::min(items, kWarps);  // the first item of each warp holds tiles in registers
-  const int shared_tiles = holding * std::max(tiles - register_tiles(precision), 0) + (items - holding) * tiles;
-  s.weights = bytes(shared_tiles, 32, 4, 4);
-  s.pitch = s.depth + 16 / element_bytes(precision);  // 16 bytes of padding against bank conflicts
+  const int rounds = s.rows / 16 / kWarps, rest = s.rows / 16 % kWarps;
+  s.whole_rows = rounds * kWarps * 16;
+  const int groups = ceil_div(depth, tile_depth(precision) * kTileGroup);
+  if (rest == 0) {
+    split_rest(s, precision, rounds, rest, groups, 0, 1);
+  } else {
+    const int even = std::gcd(rest, kWarps);
+    PersistentShape other = s;
+    if (split_rest(other, precision, rounds, rest, groups, even, kWarps / even) <
+        split_rest(s, precision, rounds, rest, groups, rest, kWarps / rest))
+      s = other;
+  }
+  s.pitch = s.depth + 64 / element_bytes(precision);  // lanes of two columns read 64 bytes each: other banks
 }
 
 }  // namespace
+
+int tiles_per_warp(const PersistentShape& s) {
+  const int whole = s.whole_rows / 16 / kWarps * s.tiles;
+  return s.teams > 0 ? whole + (s.rows - s.whole_rows) / 16 / s.teams * s.split_tiles : whole;
+}
 
 std::optional<PersistentShape> persistent_shape(Precision precision, bool backward, bool cluster, Index H, int blocks,
                                                 int columns, std::size_t shared_bytes) {
@@ -60,7 +91,7 @@ std::optional<PersistentShape> persistent_shape(Precision precision, bool backwa
     partition_for_fma(s, rows, depth);
   s.row_pitch = s.rows + 4;
   s.vectors = bytes(columns, s.pitch, cluster ? 2 : 1, element_bytes(precision));
-  s.partial = bytes(s.splits, columns, s.row_pitch, 4);
+  s.partial = bytes(s.splits * columns + (backward ? 0 : 1), 1, s.row_pitch, 4);
   s.exchange_buffer = cluster ? bytes(columns, s.parts, s.units, element_bytes(precision)) : 0;
   if (s.units * columns > kCells * kPersistentThreads || s.rows / 4 * s.lanes > kPersistentThreads ||
       s.shared() > shared_bytes)

@@ -24,27 +24,33 @@ inline constexpr int kCells = 2;  // at most, per thread; a cell is one unit of 
 inline constexpr int kFmaRegisterWeights = 20;
 /// The same on tensor cores, in tiles: as many as nvcc holds without spilling. tf32x3 holds both parts of each weight.
 constexpr int register_tiles(Precision precision) {
-  return precision == Precision::tf32x3 ? 8 : precision == Precision::tf32 ? 28 : 32;
+  return precision == Precision::tf32x3 ? 8 : precision == Precision::tf32 ? 24 : 28;
 }
+/// Tiles that a warp processes at once, in independent chains of products.
+inline constexpr int kTileGroup = 4;
 
 struct PersistentShape {
-  int hidden = 0;     // H
-  int padded = 0;     // H rounded up to a multiple of 4: length of a part of a vector
-  int parts = 0;      // per vector: 1 forward, 4 backward
-  int blocks = 0;     // per group
-  int units = 0;      // per block, a multiple of 4
-  int rows = 0;       // of a block's weights, padded for the product: 4 * units forward, units backward
-  int depth = 0;      // length of a vector, padded for the product
-  int splits = 0;     // parts of the depth with separate partial sums, added in order
-  int lanes = 0;      // FMA only: neighbouring threads that reduce a split by shuffles
-  int columns = 0;    // of the batch at once
-  int pitch = 0;      // elements from one column's vector to the next in shared memory
-  int row_pitch = 0;  // floats from one column's partial sums to the next
+  int hidden = 0;       // H
+  int padded = 0;       // H rounded up to a multiple of 4: length of a part of a vector
+  int parts = 0;        // per vector: 1 forward, 4 backward
+  int blocks = 0;       // per group
+  int units = 0;        // per block, a multiple of 4
+  int rows = 0;         // of a block's weights, padded for the product: 4 * units forward, units backward
+  int depth = 0;        // length of a vector, padded for the product
+  int splits = 0;       // parts of the depth with separate partial sums, added in order
+  int whole_rows = 0;   // tensor cores only: the first rows, whose depth is not split
+  int teams = 0;        // tensor cores only: of `splits` warps; a team takes every teams-th of the other rows of tiles
+  int tiles = 0;        // tensor cores only: of the depth, in a row of tiles that is not split
+  int split_tiles = 0;  // the same in a split; the last one may have zeros
+  int lanes = 0;        // FMA only: neighbouring threads that reduce a split by shuffles
+  int columns = 0;      // of the batch at once
+  int pitch = 0;        // elements from one column's vector to the next in shared memory
+  int row_pitch = 0;    // floats from one column's partial sums to the next
 
   // bytes in shared memory, in this order, each a multiple of 16
   std::size_t weights = 0;          // those not in registers
   std::size_t vectors = 0;          // columns x pitch elements; twice that for a cluster
-  std::size_t partial = 0;          // splits x columns x row_pitch floats
+  std::size_t partial = 0;          // splits x columns x row_pitch floats, and forward row_pitch of the bias
   std::size_t exchange_buffer = 0;  // cluster only: columns x parts x units elements to send to the other blocks
 
   std::size_t shared() const { return weights + vectors + partial + exchange_buffer; }
@@ -58,6 +64,9 @@ constexpr int element_bytes(Precision precision) {
 }
 /// Depth (k) of one tile.
 constexpr int tile_depth(Precision precision) { return element_bytes(precision) == 2 ? 16 : 8; }
+
+/// Tiles of the warp that has most, on tensor cores: the time of a product.
+int tiles_per_warp(const PersistentShape& s);
 
 /// The partition for a group of `blocks` blocks (a grid may use fewer) with `columns` columns at once. nullopt if the
 /// shared memory of a block or the cells of a thread do not suffice.

@@ -2,11 +2,14 @@
 // For the host executor only: persistent algorithms on a device with more multiprocessors than the executor's default,
 // so that layers are divided as on a large GPU; on a device without clusters; and with several orders of threads and
 // blocks.
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include <host_cuda.hpp>
+#include <rondo_ptx.cuh>
 
+#include "../../cuda/recurrent/persistent_shape.hpp"
 #include "cuda/recurrent_device.hpp"
 #include "support/catch.hpp"
 
@@ -52,26 +55,77 @@ TEST_CASE("Recurrent layer on CUDA, host: layers that fill a large device") {
       for (Direction direction : {Direction::forward, Direction::reverse}) check(s, algorithm, direction);
 }
 
-TEST_CASE("Recurrent layer on CUDA, host: tensor core weights that exceed the registers") {
-  const DeviceGuard device({9, 0, 48});
-  const CaseShape shape{2, 600, 2, 2};
-  const RecurrentCase<LstmCell> in(shape, 9);
-  const CaseResults exact = reference(in);
-  for (Precision precision : {Precision::bf16, Precision::tf32x3}) {
-    const AlgorithmGuard guard(RecurrentAlgorithm::grid_persistent);
-    RecurrentCache<float, Cuda> cache;
-    const CaseResults got = run_on_device(in, cache, {.precision = precision});
-    CHECK(ran() == "grid_persistent");
-    for (std::size_t n = 0; n < got.tensors.size(); ++n)
-      for (const auto& [name, values] : exact.tensors)
-        if (name == got.tensors[n].first) {
-          double worst = 0;
-          for (std::size_t i = 0; i < values.size(); ++i)
-            worst = std::max(worst, std::abs(values[i] - got.tensors[n].second[i]));
-          INFO(name << " has error " << worst);
-          CHECK(worst <= (precision == Precision::bf16 ? 0x1p-5 : tolerance(shape)) * std::max(1.0, largest(values)));
-        }
+TEST_CASE(
+    "Recurrent layer on CUDA, host: tensor core weights that exceed the registers, whole and split rows of tiles") {
+  struct Size {
+    int multiprocessors;
+    Index H, B;
+  };
+  // In the last three a block has 11 rows of tiles forward and 3 backward, 9 and 3, 13 and 4.
+  for (const Size& size : {Size{48, 600, 2}, {3, 128, 17}, {3, 100, 3}, {2, 100, 9}}) {
+    const DeviceGuard device({9, 0, size.multiprocessors});
+    const CaseShape shape{2, size.H, size.B, 2};
+    const RecurrentCase<LstmCell> in(shape, 9);
+    const CaseResults exact = reference(in);
+    for (Precision precision : {Precision::bf16, Precision::tf32x3}) {
+      const AlgorithmGuard guard(RecurrentAlgorithm::grid_persistent);
+      RecurrentCache<float, Cuda> cache;
+      const CaseResults got = run_on_device(in, cache, {.precision = precision});
+      CHECK(ran() == "grid_persistent");
+      for (std::size_t n = 0; n < got.tensors.size(); ++n)
+        for (const auto& [name, values] : exact.tensors)
+          if (name == got.tensors[n].first) {
+            double worst = 0;
+            for (std::size_t i = 0; i < values.size(); ++i)
+              worst = std::max(worst, std::abs(values[i] - got.tensors[n].second[i]));
+            INFO("H " << size.H << ": " << name << " has error " << worst);
+            CHECK(worst <= (precision == Precision::bf16 ? 0x1p-5 : tolerance(shape)) * std::max(1.0, largest(values)));
+          }
+    }
   }
+}
+
+TEST_CASE("Recurrent layer on CUDA, host: occupancy is asked once per context, kernel and shape") {
+  const RecurrentCase<LstmCell> in({3, 40, 5, 3}, 9), other({3, 100, 5, 3}, 9);
+  for (RecurrentAlgorithm algorithm : {RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent}) {
+    const DeviceGuard device({9, 0, 8});
+    const AlgorithmGuard guard(algorithm);
+    RecurrentCache<float, Cuda> cache;
+    const auto queries = [&](const RecurrentCase<LstmCell>& layer) {
+      const std::size_t before = host_cuda::occupancy_queries();
+      run_on_device(layer, cache);
+      CHECK(ran() == cuda::name(algorithm));
+      return host_cuda::occupancy_queries() - before;
+    };
+    CHECK(queries(in) >= 2);  // forward and backward
+    CHECK(queries(other) >= 2);
+    CHECK(queries(in) == 0);
+    CHECK(queries(other) == 0);
+  }
+}
+
+TEST_CASE("Approximate tanh on the host: the error of the instruction") {
+  double worst = 0;
+  for (float x = -8; x < 8; x += 1 / 512.0f)
+    if (x != 0) worst = std::max(worst, std::abs(cuda::device::approximate_tanh(x) / std::tanh(double(x)) - 1));
+  CHECK(worst <= 0x1p-11);
+  CHECK(worst > 0x1p-12);
+}
+
+TEST_CASE("Work partition on tensor cores: the tiles of a block divide evenly among its warps") {
+  struct Expected {
+    Index H;
+    int blocks, forward, backward;  // tiles of a warp
+  };
+  // The last one has 3 rows of tiles backward, for 6 warps: with more splits fewer tiles would be in registers.
+  for (bool cluster : {false, true})
+    for (const Expected& e : {Expected{512, 128, 4, 16}, {768, 96, 12, 24}, {768, 16, 72, 72}, {640, 16, 52, 80}})
+      for (bool backward : {false, true}) {
+        const auto s = cuda::persistent_shape(Precision::bf16, backward, cluster, e.H, e.blocks, 2, 227 << 10);
+        REQUIRE(s);
+        INFO("H " << e.H << ", " << e.blocks << " blocks" << (backward ? ", backward" : ""));
+        CHECK(cuda::tiles_per_warp(*s) == (backward ? e.backward : e.forward));
+      }
 }
 
 TEST_CASE("Recurrent layer on CUDA, host: a device without clusters, or too small, uses the next simpler algorithm") {

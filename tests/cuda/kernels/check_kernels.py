@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Checks the machine code of the kernels, also on machines without a GPU: registers, spills and static shared memory of
-each, and the presence of the instructions on which the design depends.
+each, the presence of the instructions on which the design depends, and in the persistent kernels chains of dependent tile
+products and fences over all memory.
 
 Usage: check_kernels.py CUOBJDUMP LIBRONDO_CUDA. Prints the persistent kernels; on failure one line each, and status 1.
 """
@@ -12,6 +13,8 @@ import sys
 REGISTERS = 255  # maximum per thread
 STACK_BYTES = 64  # per thread: tolerates a few words
 SHARED_BYTES = 3072  # static, without the driver's part
+DEPENDENT_TILES = 3  # in a row, of which each waits for the one before: the compiler moves a few together
+FENCE = r"MEMBAR\.\S*(?:GPU|SYS)"  # over all memory
 RESERVED_BYTES = 1024  # per block by the driver, from sm_90 on; included in cuobjdump's figure
 
 
@@ -48,6 +51,16 @@ class Kernel:
     def instructions(self, pattern):
         return len(re.findall(rf"\s{pattern}", self.code))
 
+    def dependent_tiles(self):
+        """The most tile products in a row, each of which adds to the result of the one directly before."""
+        longest = length = 0
+        before = None
+        for registers in re.findall(r"\sHMMA\S* (.*?);", self.code):
+            result, _, _, addend = [register.split(".")[0].strip() for register in registers.split(",")]
+            length = length + 1 if addend == before else 1
+            longest, before = max(longest, length), result
+        return longest
+
     def faults(self):
         reserved = RESERVED_BYTES if self.architecture >= 90 else 0
         shared = self.uses["SHARED"] - reserved
@@ -61,10 +74,20 @@ class Kernel:
             return  # no clusters: the kernel is empty
         if self.tiles and not self.instructions("HMMA"):
             yield "no tile products (HMMA)"
+        if (dependent := self.dependent_tiles()) > DEPENDENT_TILES:
+            yield f"{dependent} tile products in a row that wait for each other"
         if self.persistent and not self.tiles and not self.instructions("FFMA"):
             yield "no fused multiply-adds (FFMA)"
         if self.grid and not (self.instructions("RED[G.]") and self.instructions(r"MEMBAR[.\w]*GPU|LD[.\w]*STRONG.GPU")):
             yield "no barrier of the grid (RED and ordered loads)"
+        approximate = self.persistent and "Bf16" in self.name and "ForwardCells" in self.name
+        if self.persistent and approximate != (self.instructions(r"MUFU\.TANH") > 0):
+            yield "no approximate tanh (MUFU.TANH)" if approximate else "an approximate tanh (MUFU.TANH)"
+        between = re.search(r"\sREDG?\..*\n((?:.*\n)*?).*\sCCTL\.IVALL", self.code)
+        if self.grid and "ForwardCells" in self.name and between and re.search(r"\sFADD\s", between[1]):
+            yield "an addition between arrival at the barrier of the grid and wait: it waits for the loads of the next step"
+        if self.grid and (fences := self.instructions(FENCE)) > self.instructions("RED[G.]"):
+            yield f"{fences} fences over all memory: more than arrivals at the barrier of the grid"
         if self.cluster and not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
             yield "no barrier of the cluster (UCGABAR)"
         if self.cluster and not self.instructions(r"ST(AS)?\.(E\.)?(64|128)"):
@@ -90,6 +113,7 @@ def main():
     for kernel in persistent:
         uses = kernel.uses
         print(f"{kernel}: {uses['REG']} registers, {uses['STACK']} bytes of stack, {kernel.instructions('HMMA')} HMMA, "
+              f"{kernel.dependent_tiles()} in a row dependent, {kernel.instructions(FENCE)} fences, "
               f"{kernel.instructions('FFMA')} FFMA, {kernel.instructions(r'LD[SG]')} loads")
     faults = [f"{kernel}: {fault}" for kernel in kernels for fault in kernel.faults()]
     for wanted in ("cluster", "grid", "tiles"):  # fails if names change

@@ -40,6 +40,9 @@ ClusterLaunch last_cluster_launch();
 /// Graphs instantiated since the process began.
 std::size_t graphs_instantiated();
 
+/// Occupancy queries since the process began.
+std::size_t occupancy_queries();
+
 /// Order of the work of streams that are not ordered by events: `lazy` runs only the stream that is waited for,
 /// `others_first` runs all others before it, the newest first. Missing dependencies change results in one of them.
 enum class Streams { lazy, others_first };

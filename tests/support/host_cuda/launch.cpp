@@ -113,6 +113,11 @@ std::atomic<bool> wrong_tiles{false};
 void wrong_tile_products(bool wrong) { wrong_tiles = wrong; }
 bool tile_products_are_wrong() { return wrong_tiles.load(std::memory_order_relaxed); }
 
+std::size_t occupancy_queries() {
+  const std::lock_guard guard(state().lock);
+  return state().occupancy_queries;
+}
+
 ClusterLaunch last_cluster_launch() {
   const std::lock_guard guard(state().lock);
   return state().last_cluster_launch;
@@ -144,6 +149,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel, int block_size,
                                                           std::size_t dynamic_shared_bytes) {
   return call([&] {
+    ++state().occupancy_queries;
     if (!kernel) return cudaErrorInvalidDeviceFunction;
     if (block_size <= 0) return cudaErrorInvalidValue;
     const bool launches =
@@ -156,6 +162,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
 
 cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* kernel, const cudaLaunchConfig_t* config) {
   return call([&] {
+    ++state().occupancy_queries;
     if (!kernel) return cudaErrorInvalidDeviceFunction;
     Grid grid;
     if (const cudaError_t error = read(*config, grid)) return error;

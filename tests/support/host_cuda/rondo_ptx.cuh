@@ -9,6 +9,7 @@
 
 #include <rondo/version.hpp>
 
+#include <cmath>
 #include <cstdint>
 
 namespace rondo::inline RONDO_ABI::cuda::device {
@@ -58,6 +59,13 @@ __device__ inline float widen(Fp16, std::uint16_t v) { return host_cuda::fp16_to
 __device__ inline std::uint16_t round_to(Bf16, float v) { return host_cuda::float_to_bf16(v); }
 __device__ inline std::uint16_t round_to(Fp16, float v) { return host_cuda::float_to_fp16(v); }
 __device__ inline float round_to(Tf32, float v) { return host_cuda::round_to_tf32(v); }
+
+/// As wrong as the instruction may be: the mantissa is rounded to 11 bits.
+__device__ inline float approximate_tanh(float x) {
+  int exponent = 0;
+  const float mantissa = std::frexp(std::tanh(x), &exponent);  // 0.5 to 1
+  return std::ldexp(std::round(std::ldexp(mantissa, 11)), exponent - 11);
+}
 
 namespace detail {
 
