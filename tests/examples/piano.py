@@ -262,7 +262,7 @@ class Trained(unittest.TestCase):
         config, from_config = (json.loads((d / "config.json").read_text()) for d in (tuned, self.run_dir))
         self.assertEqual(config["from"], str(self.run_dir))
         self.assertNotIn("from", from_config)
-        self.assertAlmostEqual(config["learning_rate"], from_config["learning_rate"] / 5)
+        self.assertAlmostEqual(config["learning_rate"], from_config["learning_rate"] / 2)
         self.assertEqual(config["model"], {**from_config["model"], "dropout": 0.3})
         for key in ("pedal", "conditions", "augmentation", "batch_size", "sequence_length", "clip"):
             self.assertEqual(config[key], from_config[key], key)

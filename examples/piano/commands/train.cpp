@@ -53,7 +53,7 @@ class Settings {
 };
 
 /// What fine-tuning multiplies the learning rate of the source by. See docs/07-train-and-sample.md.
-constexpr double kFineTuningRate = 0.2;
+constexpr double kFineTuningRate = 0.5;
 
 /// Takes everything from the source's config that the command line does not set. The network and its inputs must be
 /// those of the source: throws CLI::ValidationError for an option that contradicts them.
@@ -221,7 +221,7 @@ void add_train(CLI::App& piano) {
   app.add_option(
          "--from", o.from,
          "folder of a trained run: fine-tune its model. Network, pedal and conditions are those of that run, and "
-         "so are the settings that are not given, except for a fifth of its learning rate")
+         "so are the settings that are not given, except for half its learning rate")
       ->excludes(resume)
       ->excludes(name);
   app.add_flag("--json", o.as_json, "print one JSON object on stdout");
