@@ -57,7 +57,7 @@ RULES = [
     Rule(r"build/cuda/bin/.*", exclude="needs a GPU"),
     Rule(r"(build/release/bin/)?piano (train|explore|eval|inspect) .*", replace=SHORT + [
         (r"piano inspect FILE --write OUT.mid", "piano inspect ~/midi/one.mid --write again.mid"), (r"FILE\.\.\.", "~/midi/*.mid"),
-        (r"(?<![/\w])(one|two)\.mid", r"~/midi/\1.mid"), (r"~/held-out", "~/midi/held-out")]),
+        (r"(?<![/\w])(one|two)\.mid", r"~/midi/\1.mid"), (r"~/held-out", "~/midi/held-out"), (r"~/waltzes", "~/midi")]),
     Rule(r"(build/release/bin/)?piano sample .*", replace=SHORT + [(r"(?<![/\w])one\.mid", "~/midi/one.mid")]),
     Rule(r"python3 - <<'END'\n.*maestro.*"),
     Rule(r"build/release/bin/rondo .*", exclude="tests/torch runs the tool on model files"),

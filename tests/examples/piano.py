@@ -243,6 +243,57 @@ class Trained(unittest.TestCase):
         self.assert_fails(run("train", "--scores", "--run-dir", self.run_dir, "--steps", 2), 1, str(self.run_dir), "--resume")
         self.assertEqual((self.run_dir / "last.safetensors").read_bytes(), before)
 
+    def test_fine_tuning(self):
+        source, tuned = {path: path.read_bytes() for path in self.run_dir.iterdir() if path.is_file()}, self.folder / "tuned"
+        held_out = SCORES / "petzold-anh114-minuet.abc"
+        data = ["--data", PRELUDE, SCORES / "bach-bwv924-prelude.abc", held_out, "--validation", held_out.stem]
+        result = run("train", "--from", self.run_dir, *data, "--run-dir", tuned, "--steps", 8, "--evaluations", 2, "--dropout", 0.3)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(result.stdout.splitlines()[-1].startswith("fit: undecided"), result.stdout)
+        first, *others = [line for line in lines_of(tuned) if line["valid_nll"] is not None]
+        self.assertEqual((first["step"], [line["step"] for line in others]), (0, [4, 8]))
+        # The run begins with the source's likelihood on these data.
+        evaluated = json.loads(run("eval", "--run-dir", self.run_dir, "--data", held_out, "--json").stdout)
+        self.assertAlmostEqual(first["valid_nll"], evaluated["nll_per_token"], delta=1e-6)
+        self.assertIn(f"step 0  validation {first['valid_nll']:.3f}, the weights of {self.run_dir}", result.stderr)
+        # The new data are learned; the optimiser is fresh: its steps are those of this run.
+        self.assertLess(others[-1]["valid_nll"], first["valid_nll"])
+        self.assertNotEqual(weights(tuned / "model.safetensors"), source[self.run_dir / "model.safetensors"])
+        config, from_config = (json.loads((d / "config.json").read_text()) for d in (tuned, self.run_dir))
+        self.assertEqual(config["from"], str(self.run_dir))
+        self.assertNotIn("from", from_config)
+        self.assertAlmostEqual(config["learning_rate"], from_config["learning_rate"] / 2)
+        self.assertEqual(config["model"], {**from_config["model"], "dropout": 0.3})
+        for key in ("pedal", "conditions", "augmentation", "batch_size", "sequence_length", "clip"):
+            self.assertEqual(config[key], from_config[key], key)
+        # A given rate is used as it is, an equal network may be given, and the run can be resumed.
+        again = self.folder / "tuned-again"
+        result = run("train", "--from", self.run_dir, *data, "--run-dir", again, "--steps", 4, "--learning-rate", 0.002, "--hidden", 16)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(json.loads((again / "config.json").read_text())["learning_rate"], 0.002)
+        resumed = run("train", "--resume", "--run-dir", again, "--steps", 6, "--json")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assertEqual(json.loads(resumed.stdout)["steps"], 6)
+        self.assertEqual({path: path.read_bytes() for path in source}, source)
+
+    def test_fine_tuning_refuses_what_contradicts_the_source(self):
+        new = self.folder / "refused"
+        for arguments, *wanted in ((["--hidden", 32], "--hidden", "32 contradicts 16 of --from", self.run_dir),
+                                   (["--layers", 2], "--layers", "2 contradicts 1 of --from"),
+                                   (["--embedding", 9], "--embedding", "9 contradicts 8 of --from"),
+                                   (["--pedal", "tokens"], "--pedal", "tokens contradicts extend of --from"),
+                                   (["--condition", "key"], "--condition", "key contradicts none of --from"),
+                                   (["--resume"], "--from", "--resume"), (["--config", "small"], "--from", "--config")):
+            result = run("train", "--from", self.run_dir, "--scores", "--run-dir", new, "--steps", 2, *arguments)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            for word in map(str, wanted):
+                self.assertIn(word, result.stderr.splitlines()[0])
+        self.assert_fails(run("train", "--from", self.run_dir, "--scores", "--run-dir", self.run_dir, "--steps", 2), 1,
+                          f"{self.run_dir}: already holds a run")
+        self.assert_fails(run("train", "--from", self.folder / "nowhere", "--scores", "--run-dir", new, "--steps", 2), 1,
+                          "nowhere/config.json: cannot be opened; is this the folder of a training run?")
+        self.assertFalse(new.exists())
+
     def test_a_truncated_file_is_left_out_by_name(self):
         data = self.folder / "mixed"
         data.mkdir(exist_ok=True)

@@ -2,7 +2,7 @@
 """Compares `piano inspect` with symusic on a folder of MIDI files, note for note and pedal for pedal.
 
 Usage: compare_symusic.py PIANO FOLDER. Exit status: 0 all agree, 1 they differ, 77 symusic or the folder is absent.
-Ticks, pitches and velocities must be equal. Seconds are compared within symusic's single precision.
+Both pair note-ons with note-offs first in, first out (--strict). Ticks, pitches and velocities must be equal. Seconds are compared within symusic's single precision.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 
 def inspect(piano, path, *flags):
-    out = subprocess.run([piano, "inspect", "--json", "--notes", *flags, path], capture_output=True, check=True)
+    out = subprocess.run([piano, "inspect", "--json", "--notes", "--strict", *flags, path], capture_output=True, check=True)
     return json.loads(out.stdout)["files"][0]
 
 

@@ -49,7 +49,7 @@ TEST_CASE("a performance on the 10 ms grid is reproduced exactly") {
 }
 
 TEST_CASE("one tick is one millisecond at 120 bpm, the default tempo") {
-  const File file = compose({{{{0.0104}, {0.0206}, 60, 64, 0, 0}}, {}, {}, {}, 0, 0}, "Rondo");
+  const File file = compose({{{{0.0104}, {0.0206}, 60, 64, 0, 0}}, {}, {}, {}, 0, 0, 0, {}}, "Rondo");
   REQUIRE(file.tracks.size() == 1);
   const auto& e = file.tracks[0].events;
   REQUIRE(e.size() == 4);

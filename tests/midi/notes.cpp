@@ -22,6 +22,8 @@ File file_of(std::vector<std::vector<Event>> tracks) {
 
 std::vector<TickNote> notes(const std::vector<Event>& events) { return extract<Ticks>(file_of({events})).notes; }
 
+Performance<Ticks> strict(const File& file) { return extract<Ticks>(file, NotePairing::first_in_first_out); }
+
 }  // namespace
 
 static_assert(!std::is_convertible_v<Ticks, Seconds> && !std::is_assignable_v<Note<Seconds>&, Note<Ticks>>,
@@ -32,10 +34,11 @@ TEST_CASE("a note-on and its note-off make a note") {
   CHECK(notes({note_on({5}, 3, 60, 70), note_on({9}, 3, 60, 0)}) == std::vector<TickNote>{{{5}, {9}, 60, 70, 3, 0}});
 }
 
-TEST_CASE("overlapping notes of one pitch end first in, first out") {
+TEST_CASE("strict: overlapping notes of one pitch end first in, first out") {
   const auto got =
-      notes({note_on({0}, 0, 60, 10), note_on({5}, 0, 60, 20), note_on({6}, 0, 60, 30), note_off({7}, 0, 60),
-             note_off({8}, 0, 60), note_on({8}, 0, 60, 40), note_off({20}, 0, 60), note_off({30}, 0, 60)});
+      strict(file_of({{note_on({0}, 0, 60, 10), note_on({5}, 0, 60, 20), note_on({6}, 0, 60, 30), note_off({7}, 0, 60),
+                       note_off({8}, 0, 60), note_on({8}, 0, 60, 40), note_off({20}, 0, 60), note_off({30}, 0, 60)}}))
+          .notes;
   CHECK(got == std::vector<TickNote>{{{0}, {7}, 60, 10}, {{5}, {8}, 60, 20}, {{6}, {20}, 60, 30}, {{8}, {30}, 60, 40}});
 }
 
@@ -50,12 +53,13 @@ TEST_CASE("channels, pitches and tracks do not end each other's notes") {
   CHECK(p.hanging_notes == 0);
 }
 
-TEST_CASE("notes without a note-off last to the end of their track") {
+TEST_CASE("strict: notes without a note-off last to the end of their track") {
   File file =
       file_of({{note_on({0}, 0, 60, 1), note_on({3}, 0, 60, 2), note_on({4}, 9, 127, 3)}, {note_on({1}, 0, 60, 4)}});
   file.tracks[0].end = {50};
   file.tracks[1].end = {70};
-  const auto p = extract<Ticks>(file);
+  const auto p = strict(file);
+  CHECK((p.restruck_notes == 0 && p.diagnostics.empty()));
   CHECK(p.hanging_notes == 4);
   REQUIRE(p.notes.size() == 4);
   for (const TickNote& n : p.notes) CHECK(n.end == Ticks{n.track == 0 ? 50 : 70});
@@ -82,7 +86,7 @@ TEST_CASE("notes are sorted by start, pitch, end, over all tracks") {
     }
   }
   tracks[3].clear();
-  const auto p = extract<Ticks>(file_of(tracks));
+  const auto p = strict(file_of(tracks));
   CHECK(p.notes.size() + p.controls.size() == 1200);
   CHECK(p.notes.size() > 500);
   CHECK(std::is_sorted(p.notes.begin(), p.notes.end(), [](const TickNote& a, const TickNote& b) {

@@ -37,12 +37,14 @@ struct Options {
   bool as_json = false;
   bool notes = false;
   bool ticks = false;
+  bool strict = false;
 };
 
 struct Inspection {
   std::string path;
   std::string error;  // empty if the file was read and, with --write, written
   midi::ReadResult read;
+  std::vector<midi::Diagnostic> diagnostics;  // of the reader, then of the notes
   std::vector<midi::TrackSummary> tracks;
   midi::Performance<midi::Ticks> in_ticks;
   midi::Performance<midi::Seconds> in_seconds;
@@ -62,8 +64,12 @@ Inspection inspect(const std::string& path, const Options& options) {
   try {
     found.read = midi::read_file(path);
     for (const midi::Track& track : found.read.file.tracks) found.tracks.push_back(midi::summarize(track));
-    found.in_ticks = midi::extract<midi::Ticks>(found.read.file);
-    found.in_seconds = midi::extract<midi::Seconds>(found.read.file);
+    const auto pairing = options.strict ? midi::NotePairing::first_in_first_out : midi::NotePairing::one_note_per_key;
+    found.in_ticks = midi::extract<midi::Ticks>(found.read.file, pairing);
+    found.in_seconds = midi::extract<midi::Seconds>(found.read.file, pairing);
+    found.diagnostics = std::move(found.read.diagnostics);
+    found.diagnostics.insert(found.diagnostics.end(), found.in_ticks.diagnostics.begin(),
+                             found.in_ticks.diagnostics.end());
     found.tokens = count_tokens(found.in_seconds, music::pedal_mode(options.pedal));
     if (!options.write.empty()) midi::write_file(options.write, found.read.file);
   } catch (const std::exception& e) {
@@ -109,7 +115,7 @@ json to_json(const Inspection& found, const Options& options) {
     out["error"] = found.error;
     return out;
   }
-  for (const midi::Diagnostic& d : found.read.diagnostics) {
+  for (const midi::Diagnostic& d : found.diagnostics) {
     out["diagnostics"].push_back({{"offset", d.offset}, {"track", d.track}, {"message", d.message}});
   }
   out["format"] = static_cast<int>(found.read.file.format);
@@ -120,6 +126,7 @@ json to_json(const Inspection& found, const Options& options) {
   out["pedal_events"] = pedal_events(found);
   out["tokens"] = found.tokens ? json(*found.tokens) : json(nullptr);
   out["hanging_notes"] = found.in_ticks.hanging_notes;
+  out["restruck_notes"] = found.in_ticks.restruck_notes;
   out["orphan_note_offs"] = found.in_ticks.orphan_note_offs;
   for (const midi::TrackSummary& track : found.tracks) {
     out["track_list"].push_back({{"name", track.name},
@@ -187,13 +194,17 @@ void print(const Inspection& found, const Options& options) {
     std::printf("  no tokens: longer than %.0f s\n", music::kLongestPerformance);
   }
   if (found.in_ticks.hanging_notes != 0) {
-    std::printf("  %zu notes without a note-off; they last to the end of their track\n", found.in_ticks.hanging_notes);
+    std::printf("  %zu notes without a note-off; %s\n", found.in_ticks.hanging_notes,
+                options.strict ? "they last to the end of their track" : "each ended by a rule, see below");
+  }
+  if (found.in_ticks.restruck_notes != 0) {
+    std::printf("  %zu notes end because their key is struck again\n", found.in_ticks.restruck_notes);
   }
   if (found.in_ticks.orphan_note_offs != 0) {
     std::printf("  %zu note-offs without a note-on were ignored\n", found.in_ticks.orphan_note_offs);
   }
   print_tracks(found);
-  for (const midi::Diagnostic& d : found.read.diagnostics) {
+  for (const midi::Diagnostic& d : found.diagnostics) {
     std::printf("  at byte %zu", d.offset);
     if (d.track >= 0) std::printf(", track %d", d.track);
     std::printf(": %s\n", printable(d.message).c_str());
@@ -243,6 +254,10 @@ void add_inspect(CLI::App& piano) {
   command->add_flag("--notes", options->notes, "list every note: start, end, pitch, velocity, track, channel");
   command->add_flag("--ticks", options->ticks,
                     "times of the listed notes and pedals in ticks of the file instead of seconds");
+  command->add_flag(
+      "--strict", options->strict,
+      "pair note-ons and note-offs first in, first out; a note without a note-off lasts to the end of its "
+      "track (default: a key that is struck again ends its note, and a rule ends notes without a note-off)");
   add_pedal_option(*command, options->pedal);
   command->add_option("--write", options->write, "write the one FILE, repaired, to this MIDI file")
       ->type_name("OUT.mid");

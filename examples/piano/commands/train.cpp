@@ -21,11 +21,11 @@ namespace music = rondo::music;
 
 struct Options {
   TrainingOptions training;
-  std::string config, pedal = "extend";
+  std::string config, from, pedal = "extend";
   std::vector<std::string> conditions;
   std::vector<int> transpose;
   int threads = rondo::max_threads();
-  bool scores = false, augment = true, as_json = false;
+  bool scores = false, augment = true, own_augmentation = false, as_json = false;
 };
 
 /// Options that --config has values for. A value on the command line takes precedence.
@@ -41,7 +41,7 @@ class Settings {
     return option;
   }
 
-  void set_others_from(const Config& configuration) {
+  void set_others_from(const Config& configuration) const {
     for (const auto& [option, set] : all_)
       if (option->count() == 0) set(config_, configuration);
   }
@@ -52,11 +52,44 @@ class Settings {
   std::vector<std::pair<CLI::Option*, std::function<void(Config&, Config)>>> all_;
 };
 
+/// What fine-tuning multiplies the learning rate of the source by. See docs/07-train-and-sample.md.
+constexpr double kFineTuningRate = 0.5;
+
+/// Takes everything from the source's config that the command line does not set. The network and its inputs must be
+/// those of the source: throws CLI::ValidationError for an option that contradicts them.
+void start_from(const std::string& folder, CLI::App& app, const Settings& settings, Options& o) {
+  const Config source = RunDir(folder).read_config();
+  const auto refuse = [&](const char* option, const std::string& given, const std::string& has) {
+    if (app.get_option(option)->count() > 0 && given != has)
+      throw CLI::ValidationError(option, given + " contradicts " + has + " of --from " + folder);
+  };
+  Config& config = o.training.config;
+  const auto list = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
+    return text.empty() ? std::string("none") : text;
+  };
+  refuse("--layers", std::to_string(config.model.layers), std::to_string(source.model.layers));
+  refuse("--hidden", std::to_string(config.model.hidden), std::to_string(source.model.hidden));
+  refuse("--embedding", std::to_string(config.model.embedding), std::to_string(source.model.embedding));
+  refuse("--pedal", o.pedal, music::name(source.pedal));
+  refuse("--condition", list(music::Conditions::named(o.conditions).names()), list(source.conditions.names()));
+  settings.set_others_from(source);
+  if (app.get_option("--learning-rate")->count() == 0) config.learning_rate = kFineTuningRate * source.learning_rate;
+  o.pedal = music::name(source.pedal);
+  o.conditions.clear();
+  config.conditions = source.conditions;
+  o.own_augmentation = app.get_option("--augment")->count() > 0 || app.get_option("--transpose")->count() > 0;
+  config.augmentation = source.augmentation;
+  config.from = folder;
+}
+
 void run(Options& o) {
   Config& config = o.training.config;
   config.pedal = music::pedal_mode(o.pedal);
   if (!o.conditions.empty()) config.conditions = music::Conditions::named(o.conditions);
   if (o.scores) config.data.push_back(bundled_scores());
+  if (o.own_augmentation) config.augmentation = {};
   if (!o.augment) config.augmentation = music::Augmentation::none();
   if (o.augment && o.transpose.size() == 2) {
     config.augmentation.lowest_transposition = o.transpose[0];
@@ -70,9 +103,10 @@ void run(Options& o) {
     return;
   }
   const RunDir folder(o.training.run_dir);
-  std::printf("trained %lld steps in %s; best validation %.3f nats per token; model: %s\nreport with samples: %s\n",
+  std::printf("trained %lld steps in %s; best validation %.3f nats per token; model: %s\nreport with samples: %s\n%s\n",
               result["steps"].get<long long>(), minutes_text(result["seconds"].get<double>()).c_str(),
-              result["best_valid_nll"].get<double>(), folder.model().c_str(), folder.report().c_str());
+              result["best_valid_nll"].get<double>(), folder.model().c_str(), folder.report().c_str(),
+              result["fit_text"].get_ref<const std::string&>().c_str());
 }
 
 }  // namespace
@@ -181,13 +215,20 @@ void add_train(CLI::App& piano) {
   add_load_options(app, t.loading);
   examples::add_device_options(app, t.device);
   app.add_option("--seed", config.seed, "random seed");
-  app.add_flag(
+  auto* resume = app.add_flag(
       "--resume", t.resume,
       "resume the run in --run-dir; --steps or --minutes, counted from the beginning of the run, can be changed");
+  app.add_option(
+         "--from", o.from,
+         "folder of a trained run: fine-tune its model. Network, pedal and conditions are those of that run, and "
+         "so are the settings that are not given, except for half its learning rate")
+      ->excludes(resume)
+      ->excludes(name);
   app.add_flag("--json", o.as_json, "print one JSON object on stdout");
   renamed(app, "--judgements", "--evaluations");
   renamed(app, "--validation-share", "--validation-fraction");
-  app.callback([options, settings, name] {
+  app.callback([options, settings, name, &app] {
+    if (!options->from.empty()) start_from(options->from, app, *settings, *options);
     if (name->count() > 0) {
       const Config& named = configuration(options->config);
       settings->set_others_from(named);

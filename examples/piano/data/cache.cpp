@@ -32,7 +32,7 @@ namespace music = rondo::music;
 
 constexpr char kMagic[16] = "rondo readings\n";
 // To be incremented with every change of the format or of the parsed pieces: notes, pedal, bars, performances.
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
 constexpr std::uint32_t kByteOrder = 0x01020304;
 
 template <class... T>

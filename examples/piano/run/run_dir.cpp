@@ -19,32 +19,34 @@ void Config::complete() {
 }
 
 nlohmann::json Config::to_json() const {
-  return {{"model",
-           {{"vocabulary", model.vocabulary},
-            {"embedding", model.embedding},
-            {"hidden", model.hidden},
-            {"layers", model.layers},
-            {"dropout", model.dropout}}},
-          {"pedal", name(pedal)},
-          {"conditions", conditions.names()},
-          {"data", data},
-          {"validation", validation},
-          {"validation_fraction", validation_fraction},
-          {"augmentation",
-           {{"lowest_transposition", augmentation.lowest_transposition},
-            {"highest_transposition", augmentation.highest_transposition},
-            {"stretches", augmentation.stretches}}},
-          {"batch_size", batch_size},
-          {"sequence_length", sequence_length},
-          {"windows", windows},
-          {"learning_rate", learning_rate},
-          {"warmup", warmup},
-          {"beta2", beta2},
-          {"weight_decay", weight_decay},
-          {"clip", clip},
-          {"steps", steps},
-          {"minutes", minutes},
-          {"seed", seed}};
+  nlohmann::json json = {{"model",
+                          {{"vocabulary", model.vocabulary},
+                           {"embedding", model.embedding},
+                           {"hidden", model.hidden},
+                           {"layers", model.layers},
+                           {"dropout", model.dropout}}},
+                         {"pedal", name(pedal)},
+                         {"conditions", conditions.names()},
+                         {"data", data},
+                         {"validation", validation},
+                         {"validation_fraction", validation_fraction},
+                         {"augmentation",
+                          {{"lowest_transposition", augmentation.lowest_transposition},
+                           {"highest_transposition", augmentation.highest_transposition},
+                           {"stretches", augmentation.stretches}}},
+                         {"batch_size", batch_size},
+                         {"sequence_length", sequence_length},
+                         {"windows", windows},
+                         {"learning_rate", learning_rate},
+                         {"warmup", warmup},
+                         {"beta2", beta2},
+                         {"weight_decay", weight_decay},
+                         {"clip", clip},
+                         {"steps", steps},
+                         {"minutes", minutes},
+                         {"seed", seed}};
+  if (!from.empty()) json["from"] = from;
+  return json;
 }
 
 Config Config::from_json(const nlohmann::json& json) {
@@ -82,6 +84,7 @@ Config Config::from_json(const nlohmann::json& json) {
   read_value(json, "steps", c.steps);
   read_value(json, "minutes", c.minutes);
   read_value(json, "seed", c.seed);
+  if (json.contains("from")) read_value(json, "from", c.from);
   return c;
 }
 

@@ -45,6 +45,7 @@ struct Config {
   std::int64_t steps = 0;  // the run ends after these steps, or after these minutes
   double minutes = 0;
   std::uint64_t seed = 1;
+  std::string from;  // folder of the run that this one was fine-tuned from; empty: none
 
   /// The model's input.
   rondo::music::InputSpec input_spec() const { return {vocabulary_size(pedal), conditions}; }

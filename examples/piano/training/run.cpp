@@ -3,6 +3,7 @@
 #include "piano/evaluation/metrics.hpp"
 #include "piano/evaluation/ngram.hpp"
 #include "piano/run/folders.hpp"
+#include "piano/training/fit.hpp"
 #include "piano/training/metrics.hpp"
 #include "piano/training/report.hpp"
 #include "piano/training/trainer.hpp"
@@ -56,10 +57,12 @@ class Run {
   json operator()(Device device) {
     prepare();
     trainer_.emplace(config_, corpus_);
-    if (options_.resume)
+    if (options_.resume) {
       before_ = trainer_->resume(run_);
-    else
+    } else {
+      if (!config_.from.empty()) trainer_->start_from(RunDir(config_.from));
       run_.write_config(config_);
+    }
     metrics_.emplace(run_.metrics(), options_.resume ? read_metrics(run_.metrics(), trainer_->steps()) : json::array());
     facts_["parameters"] = rondo::parameter_count(trainer_->model());
     remove_file(run_.result());
@@ -67,6 +70,8 @@ class Run {
 
     const InterruptGuard interrupt;
     start_ = std::chrono::steady_clock::now();
+    // A fine-tuned run begins with the source's likelihood on the new data, and its best model is never worse.
+    if (!config_.from.empty() && trainer_->steps() == 0) evaluate();
     double next_evaluation = next_of(options_.evaluations), next_line = next_of(kLines);
     while (done() < 1 && !interrupt.requested() && !out_of_patience()) {
       last_ = trainer_->step(done());
@@ -209,11 +214,15 @@ class Run {
     record["sample"] = write_checkpoint_sample(run_, config_, corpus_, trainer_->steps());
     metrics_->write(record);
     write_report(run_, config_, facts_, false);
-    say(format("step %lld  %s  train %.3f  validation %.3f%s", static_cast<long long>(trainer_->steps()),
-               minutes_text(seconds()).c_str(), recent_nll(), valid_, best ? "  best" : ""));
+    if (trainer_->steps() == 0)
+      say(format("step 0  validation %.3f, the weights of %s", valid_, config_.from.c_str()));
+    else
+      say(format("step %lld  %s  train %.3f  validation %.3f%s", static_cast<long long>(trainer_->steps()),
+                 minutes_text(seconds()).c_str(), recent_nll(), valid_, best ? "  best" : ""));
   }
 
   json result(Device device, const char* stop_reason) {
+    const auto curve = fit_curve(read_metrics(run_.metrics()));
     json result = examples::report_of(device, options_.device);
     result.update(facts_);
     result.update({{"steps", trainer_->steps()},
@@ -222,6 +231,8 @@ class Run {
                    {"train_nll", recent_nll()},
                    {"valid_nll", valid_},
                    {"best_valid_nll", trainer_->best_valid_nll()},
+                   {"fit", name(fit_of(curve))},
+                   {"fit_text", describe_fit(curve)},
                    {"stop_reason", stop_reason},
                    {"run_dir", options_.run_dir}});
     if (std::string(stop_reason) != "interrupt") rondo::replace_file(run_.result(), result.dump(2) + "\n");

@@ -15,7 +15,7 @@
 namespace piano {
 
 struct TrainingOptions {
-  Config config;
+  Config config;  // with config.from, the run starts from the weights of that run, which has the same network
   examples::DeviceOptions device;
   LoadOptions loading;
   std::string run_dir;

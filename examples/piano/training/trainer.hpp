@@ -117,6 +117,9 @@ class Trainer {
     rondo::save_model(run.model(), model_, metadata);
   }
 
+  /// Starts from the best weights of another run, with a fresh optimiser. Throws rondo::file_error.
+  void start_from(const RunDir& source) { rondo::load_model(source.model(), model_); }
+
   /// Resumes from last.safetensors; returns the training time so far. Throws rondo::file_error.
   double resume(const RunDir& run) {
     const auto path = run.last();

@@ -25,16 +25,20 @@ enum class Kind : std::uint8_t {
 
 /// One event of a track.
 struct Event {
-  Ticks time{};               ///< from the start of the track
-  std::uint8_t status = 0;    ///< as in the file: 0x80..0xEF, 0xF0, 0xF7, 0xFF
-  std::uint8_t data1 = 0;     ///< first data byte, 0..127, see Kind; type of a meta event
-  std::uint8_t data2 = 0;     ///< second data byte, 0..127, see Kind; 0 if there is none
-  std::uint32_t payload = 0;  ///< meta and system-exclusive events: index of the payload in the track
+  Ticks time{};             ///< from the start of the track
+  std::uint8_t status = 0;  ///< as in the file: 0x80..0xEF, 0xF0, 0xF7, 0xFF
+  std::uint8_t data1 = 0;   ///< first data byte, 0..127, see Kind; type of a meta event
+  std::uint8_t data2 = 0;   ///< second data byte, 0..127, see Kind; 0 if there is none
+  /// Meta and system-exclusive events: index of the payload in the track. Channel voice messages: see offset().
+  std::uint32_t payload = 0;
 
   constexpr bool is_channel() const { return status < 0xF0; }  ///< whether this is a channel voice message
   /// Kind of the event.
   constexpr Kind kind() const { return static_cast<Kind>(is_channel() ? status & 0xF0 : status); }
   constexpr std::uint8_t channel() const { return status & 0x0F; }  ///< 0..15
+  /// Byte offset in the file of a channel voice message that was read: of its status byte, or of its first data byte
+  /// with running status. Modulo 2^32; 0 for all other events.
+  constexpr std::uint32_t offset() const { return is_channel() ? payload : 0; }
 
   /// Whether this is a note-on with a velocity above 0. (`&`, not `&&`: the branch would be unpredictable.)
   constexpr bool is_note_on() const { return ((status & 0xF0) == 0x90) & (data2 != 0); }

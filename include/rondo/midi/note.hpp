@@ -10,6 +10,9 @@
 
 namespace rondo::inline v0::midi {
 
+inline constexpr std::uint8_t kSustainPedal = 64;  ///< controller number of the sustain pedal
+inline constexpr std::uint8_t kPedalDown = 64;     ///< the sustain pedal is down from this value on
+
 /// A note. Time is Ticks or Seconds.
 template <class Time>
 struct Note {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // From events to notes, controllers and pitch bends, in ticks or in seconds.
 //
-// A note-off ends the oldest active note of its pitch on its channel in its track (first in, first out). A note without
-// a note-off lasts to the end of its track. A note-off without a note is ignored. A note may have length zero.
+// A key is a pitch on a channel of a track. On a piano a key has one note at a time: striking it again ends its former
+// note, and a note without a note-off is ended by a rule (one_note_per_key.hpp). The strict form pairs every note-on
+// with a note-off, first in, first out; a note without a note-off lasts to the end of its track. In both forms a
+// note-off without a note is ignored, and a note may have length zero.
 #pragma once
 
+#include <rondo/midi/diagnostic.hpp>
 #include <rondo/midi/file.hpp>
 #include <rondo/midi/note.hpp>
+#include <rondo/midi/one_note_per_key.hpp>
 #include <rondo/midi/tempo_map.hpp>
 
 #include <algorithm>
@@ -21,8 +25,12 @@
 
 namespace rondo::inline v0::midi {
 
-inline constexpr std::uint8_t kSustainPedal = 64;  ///< controller number of the sustain pedal
-inline constexpr std::uint8_t kPedalDown = 64;     ///< the sustain pedal is down from this value on
+/// How note-ons and note-offs become notes.
+enum class NotePairing : std::uint8_t {
+  one_note_per_key,    ///< as on a piano: see docs/06-midi-and-tokens.md
+  first_in_first_out,  ///< strict: a note-off ends the oldest active note of its key; a note may last to the track's
+                       ///< end
+};
 
 /// Notes, controllers and bends of a file, in order of time. Notes with one start are in order of pitch, then of end.
 /// Time is Ticks or Seconds.
@@ -32,16 +40,19 @@ struct Performance {
   std::vector<ControlChange<Time>> controls;  ///< of every controller; at one time in the order of their tracks
   std::vector<PitchBend<Time>> pitch_bends;   ///< all pitch bends
   Time duration{};                            ///< end of the longest track
-  std::size_t hanging_notes = 0;              ///< number of notes without a note-off, which `notes` contains
+  std::size_t hanging_notes = 0;              ///< number of notes that neither a note-off nor their key ends
+  std::size_t restruck_notes = 0;             ///< number of notes that the next note-on of their key ends
   std::size_t orphan_note_offs = 0;           ///< number of note-offs without a note
+  std::vector<Diagnostic> diagnostics;        ///< what ended each hanging note; empty with first_in_first_out
 
   friend bool operator==(const Performance&, const Performance&) = default;
 };
 
 /// Notes, controllers and bends of a file in ticks or seconds: `extract<Ticks>(file)`, `extract<Seconds>(file)`. In
-/// format 2 every track is a separate piece that starts at 0; distinguish them by `track`.
+/// format 2 every track is a separate piece that starts at 0; distinguish them by `track`. Of several note-ons of one
+/// key at one time, one_note_per_key keeps the last.
 template <class Time>
-Performance<Time> extract(const File& file);
+Performance<Time> extract(const File& file, NotePairing pairing = NotePairing::one_note_per_key);
 
 /// Intervals from a sustain-pedal value (CC64) of 64 or more to the next value below 64 on the same channel of the same
 /// track, in order of start. A pedal that stays down ends at `performance.duration`.
@@ -74,6 +85,8 @@ class SoundingNotes {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   SoundingNotes() { oldest_.fill(kNone); }
+
+  bool is_active(std::size_t key) const { return oldest_[key] != kNone; }
 
   void reserve(std::size_t notes) { next_.reserve(notes); }
 
@@ -134,7 +147,7 @@ void merge_runs(std::vector<T>& list, std::vector<std::size_t> starts, Less less
 template <class Time>
 class Extractor {
  public:
-  explicit Extractor(const File& file) : file_(file) {}
+  Extractor(const File& file, NotePairing pairing) : file_(file), pairing_(pairing) {}
 
   Performance<Time> extract() {
     reserve();
@@ -146,6 +159,8 @@ class Extractor {
       bend_starts_.push_back(result_.pitch_bends.size());
       extract_track(file_.tracks[k], static_cast<std::uint16_t>(k), map);
     }
+    // The pairings differ only if a key was struck again or never released.
+    if (pairing_ == NotePairing::one_note_per_key && (struck_again_ || result_.hanging_notes != 0)) pair_by_key();
     const auto by_time = [](const auto& a, const auto& b) { return a.time < b.time; };
     merge_runs(result_.notes, std::move(note_starts_), note_order<Time>);
     merge_runs(result_.controls, std::move(control_starts_), by_time);
@@ -169,6 +184,28 @@ class Extractor {
     sounding_.reserve(notes);
   }
 
+  /// Replaces all notes.
+  void pair_by_key() {
+    OneNotePerKey pairs(file_);
+    result_.hanging_notes = pairs.hanging_notes;
+    result_.restruck_notes = pairs.restruck_notes;
+    result_.orphan_note_offs = pairs.orphan_note_offs;
+    result_.diagnostics = std::move(pairs.diagnostics).take();
+    result_.notes.clear();
+    note_starts_.clear();
+    TempoMap map(file_, 0);
+    auto note = pairs.notes.begin();
+    for (std::size_t k = 0; k < file_.tracks.size(); ++k) {
+      if (k > 0 && file_.format == Format::sequential) map = TempoMap(file_, k);
+      note_starts_.push_back(result_.notes.size());
+      Clock<Time> start(map), end(map);
+      for (; note != pairs.notes.end() && note->track == k; ++note)
+        result_.notes.push_back(
+            {start(note->start), end(note->end), note->pitch, note->velocity, note->channel, note->track});
+      sort_chords(note_starts_.back());
+    }
+  }
+
   void extract_track(const Track& track, std::uint16_t index, const TempoMap& map) {
     Clock<Time> time(map);
     std::vector<Note<Time>>& notes = result_.notes;
@@ -179,6 +216,7 @@ class Extractor {
         case Kind::note_off: {
           const std::size_t key = SoundingNotes::key(event);
           if (event.is_note_on()) {
+            struck_again_ |= sounding_.is_active(key);
             sounding_.push(key, notes.size());
             notes.push_back({time(event.time), {}, event.data1, event.data2, event.channel(), index});
           } else if (const auto note = sounding_.pop(key); note != SoundingNotes::kNone) {
@@ -219,16 +257,18 @@ class Extractor {
   }
 
   const File& file_;
+  NotePairing pairing_;
   Performance<Time> result_;
-  SoundingNotes sounding_;  // empty between tracks
+  bool struck_again_ = false;  // a note-on of a key with an active note
+  SoundingNotes sounding_;     // empty between tracks
   std::vector<std::size_t> note_starts_, control_starts_, bend_starts_;
 };
 
 }  // namespace detail
 
 template <class Time>
-Performance<Time> extract(const File& file) {
-  return detail::Extractor<Time>(file).extract();
+Performance<Time> extract(const File& file, NotePairing pairing) {
+  return detail::Extractor<Time>(file, pairing).extract();
 }
 
 template <class Time>

@@ -43,7 +43,7 @@ class TrackReader {
   void read_plain_events(Cursor& in);
   std::uint32_t quantity(Cursor& in);
   std::uint8_t data_byte(Cursor& in);
-  bool read_channel(Cursor& in, Ticks time, std::uint8_t status);
+  bool read_channel(Cursor& in, Ticks time, std::uint8_t status, std::size_t at);
   bool read_payload(Cursor& in, Ticks time, std::uint8_t status, bool& ended);
 
   std::span<const std::uint8_t> file_;
@@ -71,10 +71,12 @@ inline bool TrackReader::read(std::size_t limit) {
 
     const std::uint8_t* const status_at = in.at;
     std::uint8_t status = in.byte();
+    bool has_status = true;
     if (status < 0x80 && !in.cut) {
       if (running_ != 0) {
         --in.at;
         status = running_;
+        has_status = false;
         if (stale_) found_.add(offset(status_at), index_, "running status after a meta or system-exclusive event");
         stale_ = false;
       } else {
@@ -88,7 +90,7 @@ inline bool TrackReader::read(std::size_t limit) {
     if (in.cut) {
       // incomplete
     } else if (status < 0xF0) {
-      whole = read_channel(in, time, status);
+      whole = read_channel(in, time, status, offset(in.at) - has_status);
     } else if (status == 0xFF || status == 0xF0 || status == 0xF7) {
       whole = read_payload(in, time, status, ended);
     } else {  // realtime and common messages are not allowed in files
@@ -124,11 +126,12 @@ inline void TrackReader::read_plain_events(Cursor& in) {
     at += 1 + two;
     const unsigned own = at[0] >> 7;  // whether there is a status byte
     const unsigned status = running ^ ((running ^ at[0]) & -own);
+    const auto event_offset = static_cast<std::uint32_t>(offset(at));
     at += own;
     const bool note_or_control = status - 0x80 < 0x40;
     if (!note_or_control || ((third | at[0] | at[1]) & 0x80u) != 0) break;
     track_.end += Ticks{delta};
-    track_.events.push_back({track_.end, static_cast<std::uint8_t>(status), at[0], at[1], 0});
+    track_.events.push_back({track_.end, static_cast<std::uint8_t>(status), at[0], at[1], event_offset});
     running = status;
     in.at = at + 2;
   }
@@ -159,12 +162,12 @@ inline std::uint8_t TrackReader::data_byte(Cursor& in) {
   return 127;
 }
 
-inline bool TrackReader::read_channel(Cursor& in, Ticks time, std::uint8_t status) {
+inline bool TrackReader::read_channel(Cursor& in, Ticks time, std::uint8_t status, std::size_t at) {
   const bool two = data_bytes(status) == 2;
   if (in.left() < (two ? 2u : 1u)) return false;
   const std::uint8_t data1 = data_byte(in);
   const std::uint8_t data2 = two ? data_byte(in) : std::uint8_t{0};
-  track_.events.push_back({time, status, data1, data2, 0});
+  track_.events.push_back({time, status, data1, data2, static_cast<std::uint32_t>(at)});
   track_.end = time;
   running_ = status;
   stale_ = false;
