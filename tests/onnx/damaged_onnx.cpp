@@ -47,6 +47,9 @@ TEST_CASE("damaged ONNX files: refused in one line, or the model runs") {
 TEST_CASE("damaged ONNX files: nothing is reserved because of a length") {
   // A graph and a node of 40 MB, with a name, a field that ONNX does not have, or constants of 30 MB; 40 bytes exist.
   const std::string graph("\x3a\x80\xe8\x89\x13", 5), node("\x0a\x80\xb4\x89\x13", 5);
+  for_each_corpus_file([&](const std::filesystem::path& path) {  // protobuf's own tables are made by the first file
+    if (path.extension() == ".onnx") REQUIRE_NOTHROW(read_and_run(read_bytes(path), parse));
+  });
   for (const char* field : {"\x1a", "\x7a", "\x0a"}) {
     const std::string bytes = graph + node + field + std::string("\x80\x87\xa7\x0e", 4) + std::string(26, 'x');
     const std::size_t before = allocated_bytes();
