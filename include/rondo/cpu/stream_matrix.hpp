@@ -8,7 +8,6 @@
 #include <rondo/cpu/kernel_arguments.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -94,9 +93,10 @@ class StreamMatrix {
 
   /// Writes one half of a pair, which is one number of 32 bits, whatever the order of bytes.
   static void pack_bf16(std::uint8_t* to, bool high, float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value), rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    std::uint32_t bits, both;
+    std::memcpy(&bits, &value, sizeof(bits));
+    const std::uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
     const std::uint32_t half = value == value ? rounded : bits >> 16 | 0x40u;
-    std::uint32_t both;
     std::memcpy(&both, to, sizeof(both));
     both |= high ? half << 16 : half;
     std::memcpy(to, &both, sizeof(both));
