@@ -99,11 +99,6 @@ bool is_captured(cudaStream_t stream) {
   return status != cudaStreamCaptureStatusNone;
 }
 
-DeviceGuard::DeviceGuard(int device) : former_(current_device()) {
-  if (device != former_) check(cudaSetDevice(device), "cudaSetDevice");
-}
-DeviceGuard::~DeviceGuard() { cudaSetDevice(former_); }
-
 void copy_from_host(void* device, const void* host, std::size_t bytes) {
   if (bytes == 0) return;
   const cudaStream_t stream = context().stream;

@@ -40,18 +40,6 @@ enum class Scratch { tokens, order, lengths, partial_sums, result, count };
 /// Whether work on this stream is captured into a graph instead of run.
 bool is_captured(cudaStream_t stream);
 
-/// Makes a device current, and the former one at the end of its scope.
-class DeviceGuard {
- public:
-  explicit DeviceGuard(int device);
-  ~DeviceGuard();
-  DeviceGuard(const DeviceGuard&) = delete;
-  DeviceGuard& operator=(const DeviceGuard&) = delete;
-
- private:
-  int former_ = 0;
-};
-
 struct Context::Impl {
   std::uint64_t number = 0;  // unlike an address, never used again
   int device_index = 0;

@@ -162,19 +162,8 @@ struct Pass {
   Index row;
   Weights weights;
   std::vector<Index> lengths;  // empty: all have T steps
-  bool reverse;
-  std::string precision;
-
-  rondo::PassOptions options() const {
-    return {.direction = reverse ? rondo::Direction::reverse : rondo::Direction::forward,
-            .precision = precision_of(precision)};
-  }
+  rondo::PassOptions options;
 };
-
-template <class Scalar, class Device>
-void copy_state(Device device, const Tensor& from, rondo::MatrixView<Scalar> to) {
-  copy(device, matrix<const Scalar>(from), to);
-}
 
 /// h, c (B x P, B x H): initial state; h_n, c_n: the final one.
 template <class Scalar, class Device>
@@ -186,10 +175,10 @@ std::shared_ptr<Saved> forward_on(Device device, const Pass& p, const Tensor& h,
   const auto x = rows_of<const Scalar>(p.x, 0, p.x.size(2), p.lengths);
   const auto y = rows_of<Scalar>(p.y, p.row, w.shape.output, p.lengths);
   cache.template resize<LstmCell>(w.shape, x.extent);
-  copy_state<Scalar>(device, h, cache.h0.at(0));
-  copy_state<Scalar>(device, c, cache.c0.at(0));
-  recurrent_forward(device, LstmCell{}, p.options(), w, rondo::RecurrentInput<Scalar, Device>(x), y, cache);
-  recurrent_final_state(device, LstmCell{}, p.options().direction, rondo::SequenceView<const Scalar>(y), cache,
+  copy(device, matrix<const Scalar>(h), cache.h0.at(0));
+  copy(device, matrix<const Scalar>(c), cache.c0.at(0));
+  recurrent_forward(device, LstmCell{}, p.options, w, rondo::RecurrentInput<Scalar, Device>(x), y, cache);
+  recurrent_final_state(device, LstmCell{}, p.options.direction, rondo::SequenceView<const Scalar>(y), cache,
                         matrix<Scalar>(h_n), matrix<Scalar>(c_n));
   return saved;
 }
@@ -206,7 +195,7 @@ void backward_on(Device device, const Pass& p, Saved& saved, const Tensor& dy, c
   const auto dy_rows = rows_of<const Scalar>(dy, p.row, w.shape.output, p.lengths);
   rondo::RecurrentInputGradient<Scalar, Device> to;
   if (dx.defined()) to = {.dx = rows_of<Scalar>(dx, 0, dx.size(2), {}).flat, .add = add};
-  recurrent_backward(device, LstmCell{}, p.options(), w, rondo::RecurrentInput<Scalar, Device>(x), y, dy_rows, cache,
+  recurrent_backward(device, LstmCell{}, p.options, w, rondo::RecurrentInput<Scalar, Device>(x), y, dy_rows, cache,
                      grad.views<Scalar>(), matrix<Scalar>(dh), matrix<Scalar>(dc), to);
 }
 
@@ -214,9 +203,9 @@ void backward_on(Device device, const Pass& p, Saved& saved, const Tensor& dy, c
 /// The context of PyTorch's current stream of a device.
 rondo::cuda::Context& context_of(const Tensor& x) {
   thread_local std::map<cudaStream_t, std::unique_ptr<rondo::cuda::Context>> contexts;
-  auto& context = contexts[c10::cuda::getCurrentCUDAStream(x.device().index()).stream()];
-  if (!context)
-    context = std::make_unique<rondo::cuda::Context>(c10::cuda::getCurrentCUDAStream(x.device().index()).stream());
+  const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(x.device().index()).stream();
+  auto& context = contexts[stream];
+  if (!context) context = std::make_unique<rondo::cuda::Context>(stream);
   return *context;
 }
 #endif
@@ -265,8 +254,14 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
            py::arg("W"), py::arg("R"), py::arg("b"), py::arg("projection"));
   py::class_<Pass>(module, "Pass")
       .def(py::init([](const Tensor& x, const Tensor& y, Index row, const Weights& weights, std::vector<Index> lengths,
-                       bool reverse, std::string precision) {
-             return Pass{x, y, row, weights, std::move(lengths), reverse, std::move(precision)};
+                       bool reverse, const std::string& precision) {
+             return Pass{x,
+                         y,
+                         row,
+                         weights,
+                         std::move(lengths),
+                         {.direction = reverse ? rondo::Direction::reverse : rondo::Direction::forward,
+                          .precision = precision_of(precision)}};
            }),
            py::arg("x"), py::arg("y"), py::arg("row"), py::arg("weights"), py::arg("lengths"), py::arg("reverse"),
            py::arg("precision"));

@@ -3,6 +3,7 @@
 
 #include "../runtime.hpp"
 #include "choice_store.hpp"
+#include "context_pool.hpp"
 #include "cost_model.hpp"
 #include "trial.hpp"
 
@@ -49,20 +50,17 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 /// Microseconds per step: the shortest of three runs.
 template <bool kIsBackward>
 double time_per_step(Trial& trial, RecurrentAlgorithm algorithm) {
-  cudaEvent_t begin = nullptr, end = nullptr;
-  check(cudaEventCreate(&begin), "cudaEventCreate");
-  check(cudaEventCreate(&end), "cudaEventCreate");
+  Event begin(cudaEventDefault), end(cudaEventDefault);
   float shortest = std::numeric_limits<float>::infinity();
   for (int n = 0; n < 3; ++n) {
     float milliseconds = 0;
-    check(cudaEventRecord(begin, context().stream), "cudaEventRecord");
+    begin.record(context().stream);
     trial.run<kIsBackward>(algorithm);
-    check(cudaEventRecord(end, context().stream), "cudaEventRecord");
-    check(cudaEventSynchronize(end), "cudaEventSynchronize");
-    check(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
+    end.record(context().stream);
+    check(cudaEventSynchronize(end.handle()), "cudaEventSynchronize");
+    check(cudaEventElapsedTime(&milliseconds, begin.handle(), end.handle()), "cudaEventElapsedTime");
     shortest = std::min(shortest, milliseconds);
   }
-  cudaEventDestroy(begin), cudaEventDestroy(end);
   return 1e3 * shortest / static_cast<double>(trial.steps());
 }
 

@@ -75,16 +75,14 @@ double grid_step(const DeviceInfo& device, Precision precision, Index H, Index B
 }
 
 double cluster_step(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward) {
-  double best = std::numeric_limits<double>::infinity();
-  if (device.major < 9) return best;
-  for (int blocks = 16; blocks >= 1; blocks /= 2) {
+  for (int blocks = device.major < 9 ? 0 : 16; blocks >= 1; blocks /= 2) {  // the largest that fit, as the launch does
     const int clusters = std::max(device.multiprocessors / blocks, 1);
     const auto s = cluster_shape(device, precision, backward, H, B, blocks, clusters);
     if (!s) continue;
     const double rounds = std::ceil(double(B) / (double(s->columns) * clusters));
     return rounds * (kClusterBarrier + kClusterRead + block_product(*s, precision) + kCellTime);
   }
-  return best;
+  return std::numeric_limits<double>::infinity();
 }
 
 }  // namespace

@@ -11,27 +11,14 @@ import math
 import pathlib
 import random
 import struct
-import subprocess
 import sys
 import tempfile
 
+from programs import check, failures, read_npy, run, write_npy
+
 rondo, piano, chorales, scores = (pathlib.Path(path).resolve() for path in sys.argv[1:5])
 with_onnx = sys.argv[5] == "onnx"
-failures = []
 BOUND = 1e-5  # float against double, over 20 steps of three layers of sums
-
-
-def check(condition, what):
-    if not condition:
-        failures.append(what)
-        print("failed:", what)
-
-
-def run(program, *words, status=0):
-    done = subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, timeout=300)
-    check(done.returncode == status, f"{program.name} {' '.join(map(str, words))}: exit status {done.returncode}, "
-                                     f"wanted {status}: {done.stderr}")
-    return done.stdout if status == 0 else done.stderr
 
 
 def read_safetensors(path):
@@ -45,18 +32,6 @@ def read_safetensors(path):
         first, end = entry["data_offsets"]
         tensors[name] = (entry["shape"], array.array("f", data[start + first:start + end]).tolist())
     return tensors, metadata
-
-
-def write_npy(path, values, shape, kind):
-    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
-    header += " " * (63 - (10 + len(header)) % 64) + "\n"
-    data = array.array({"<f4": "f", "<i4": "i"}[kind], values).tobytes()
-    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
-
-
-def read_npy(path):
-    data = path.read_bytes()
-    return array.array("f", data[10 + struct.unpack("<H", data[8:10])[0]:]).tolist()
 
 
 def matrix(tensors, name):
@@ -133,10 +108,10 @@ with tempfile.TemporaryDirectory() as name:
     frames = [[float(rng.random() < 0.05) for _ in range(88)] for _ in range(T)]
     flat = [value for frame in frames for value in frame]
     wanted = outputs(tensors, frames)
-    write_npy(folder / "x.npy", flat, f"({T}, 88)", "<f4")
+    write_npy(folder / "x.npy", flat, f"({T}, 88)")
     for words in ((), ("--stream",)):
         run(rondo, "run", run_dir, "--input", folder / "x.npy", "--output", folder / "y.npy", *words)
-        compare("chorales " + " ".join(words), read_npy(folder / "y.npy"), wanted)
+        compare("chorales " + " ".join(words), read_npy(folder / "y.npy")[1], wanted)
     compare_onnx("chorales", run_dir, flat, (T, 1, 88), False, wanted)
 
     # piano: tokens, with several ids per step if there are conditions
@@ -156,7 +131,7 @@ with tempfile.TemporaryDirectory() as name:
         wanted = outputs(tensors, xs)
         write_npy(folder / "x.npy", ids, f"({T}, {K})" if K > 1 else f"({T},)", "<i4")
         run(rondo, "run", run_dir, "--input", folder / "x.npy", "--output", folder / "y.npy")
-        compare(f"piano, {K} ids per step", read_npy(folder / "y.npy"), wanted)
+        compare(f"piano, {K} ids per step", read_npy(folder / "y.npy")[1], wanted)
         compare_onnx(f"piano, {K} ids per step", run_dir, ids, (T, 1, K) if K > 1 else (T, 1), True, wanted)
         if K > 1:
             run(rondo, "convert", run_dir, folder / "again.safetensors")

@@ -4,18 +4,17 @@
 
 Numbers are compared with an LSTM of one unit computed here. Only the standard library is used.
 """
-import array
 import json
 import math
 import pathlib
 import struct
-import subprocess
 import sys
 import tempfile
 
+from programs import check, failures, read_npy, run, write_npy
+
 rondo, realtime = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
 with_wav = sys.argv[3] == "wav"
-failures = []
 
 W, R, B, B2, LIN, BIAS = [0.5, -0.25, 1.0, 0.75], [0.1, 0.2, -0.3, 0.4], [0.0, 1.0, 0.1, -0.1], [0.1, 0, 0, 0], 2.0, 0.25
 GUITARML = {"model_data": {"model": "SimpleRNN", "input_size": 1, "skip": 1, "output_size": 1, "unit_type": "LSTM",
@@ -32,36 +31,6 @@ def expected(samples):
         c = logistic(f) * c + logistic(i) * math.tanh(g)
         h = logistic(o) * math.tanh(c)
         yield LIN * h + BIAS + x
-
-
-def check(condition, what):
-    if not condition:
-        failures.append(what)
-        print("failed:", what)
-
-
-def run(program, *words, status=0):
-    done = subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, timeout=60)
-    check(done.returncode == status, f"{program.name} {' '.join(map(str, words))}: exit status {done.returncode}, "
-                                     f"wanted {status}: {done.stderr}")
-    if status == 1:
-        check(done.stdout == "" and done.stderr.count("\n") == 1, f"one line on stderr: {done.stderr!r}")
-    return done.stdout if status == 0 else done.stderr
-
-
-def write_npy(path, values, shape, kind="<f4"):
-    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
-    header += " " * (63 - (10 + len(header)) % 64) + "\n"
-    data = array.array({"<f4": "f", "<f8": "d", "<i4": "i"}[kind], values).tobytes()
-    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
-
-
-def read_npy(path):
-    data = path.read_bytes()
-    length = struct.unpack("<H", data[8:10])[0]
-    header = data[10:10 + length].decode()
-    kind = "f" if "<f4" in header else "d"
-    return header, list(array.array(kind, data[10 + length:]))
 
 
 def write_wav(path, samples, rate=48000):

@@ -45,12 +45,12 @@ class GraphCache {
   /// stream, its graph gets the launches.
   template <class Key, class Enqueue>
   void run(const Key& key, Enqueue&& enqueue) {
+    if (caller_captures()) return enqueue();
     const std::uint64_t context = context_number();
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
       const Key* const other = std::any_cast<Key>(&e.key);
       return e.context == context && other && *other == key;
     });
-    if (caller_captures()) return enqueue();
     if (found == entries_.end()) {
       add({context, key, nullptr});
       return enqueue();
