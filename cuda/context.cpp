@@ -13,10 +13,23 @@ namespace {
 
 thread_local Context* used = nullptr;
 
-/// The thread's contexts without a guard, by device.
-std::map<int, std::unique_ptr<Context>>& default_contexts() {
-  thread_local std::map<int, std::unique_ptr<Context>> contexts;
-  return contexts;
+/// The contexts of a thread without a guard, by device.
+using DefaultContexts = std::map<int, std::unique_ptr<Context>>;
+
+/// Null before the thread's first context, and from the end of the thread on: memory that is freed then, that of these
+/// contexts among it, must not look into a map that is being destroyed.
+thread_local DefaultContexts* existing_defaults = nullptr;
+
+DefaultContexts& default_contexts() {
+  struct Owner {
+    DefaultContexts contexts;
+    Owner() { existing_defaults = &contexts; }
+    ~Owner() { existing_defaults = nullptr; }
+    Owner(const Owner&) = delete;
+    Owner& operator=(const Owner&) = delete;
+  };
+  thread_local Owner owner;
+  return owner.contexts;
 }
 
 int current_device() {
@@ -29,9 +42,9 @@ int current_device() {
 Context* existing_context() {
   if (used) return used;
   int device = 0;
-  if (cudaGetDevice(&device) != cudaSuccess) return nullptr;
-  const auto found = default_contexts().find(device);
-  return found == default_contexts().end() ? nullptr : found->second.get();
+  if (!existing_defaults || cudaGetDevice(&device) != cudaSuccess) return nullptr;
+  const auto found = existing_defaults->find(device);
+  return found == existing_defaults->end() ? nullptr : found->second.get();
 }
 
 /// Calls that could wait for the device, and are refused while a stream is captured, are allowed to this thread while
