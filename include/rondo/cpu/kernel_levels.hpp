@@ -159,6 +159,7 @@ using Bf16Product = Fp32;
 namespace baseline {
 // clang-format off
 #include <rondo/cpu/kernels/levels/baseline_streams.inl>
+#include <rondo/cpu/kernels/stream_registers.inl>
 #include <rondo/cpu/kernels/stream_functions.inl>
 #include <rondo/cpu/kernels/stream_cells.inl>
 #include <rondo/cpu/kernels/stream_project.inl>

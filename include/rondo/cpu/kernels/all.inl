@@ -9,6 +9,7 @@
 #include <rondo/math/packed_cells.inl>
 #include <rondo/cpu/kernels/recurrent.inl>
 #include <rondo/cpu/kernels/streaming.inl>
+#include <rondo/cpu/kernels/stream_registers.inl>
 #include <rondo/cpu/kernels/stream_functions.inl>
 #include <rondo/cpu/kernels/stream_cells.inl>
 #include <rondo/cpu/kernels/stream_rotate.inl>

@@ -1,67 +1,120 @@
 // SPDX-License-Identifier: MIT
-// A block of steps of a layer of any size, for every level and cell: no include guard, no includes. One register of
-// units at a time; each unit of h is broadcast from memory. Registers of units are visited back and forth, so that each
-// step begins with the weights that the last one left in cache. Sums have one order, whichever the order of the units.
+// A block of steps of a layer of any size, for every level and cell: no include guard, no includes. A group of
+// registers of units at a time: its products, then its cells. Each unit of h is broadcast from memory. Groups are
+// visited back and forth, so that each step begins with the weights that the last one left in cache. Sums have one
+// order, whichever the order of the units.
 
-/// sum[q] of one register of units: adds R h for the gates of a cell.
-template <class Cell>
+/// Registers of units that a group may have. Their cells are computed together (stream_registers.inl). 32 registers
+/// hold the products of enough rows for one register of units to suffice.
+inline constexpr int kGroupOfUnits = kLanes == 8 ? 4 : 1;
+/// Largest padded H of layers with such groups: 32 KiB of weights. Within a group, weights are not read back and forth.
+inline constexpr long kMostGroupedUnits = 44;
+
+/// sum[n][q] of kCount registers of units: adds R h for the gates of a cell.
+template <class Cell, int kCount>
 [[gnu::always_inline]] inline void stream_broadcast_products(const float* weights, const float* h, long units,
-                                                             Vector (&sum)[4]) {
-  constexpr int kChains = kLanes == 8 ? 2 : 4, G = Cell::kGates;
-  Vector part[G][kChains];
+                                                             Vector (*sum)[4]) {
+  // Chains of multiply-adds of each row: as many as registers allow.
+  constexpr int kChains = kLanes != 8 ? 4 : kCount == 1 ? 2 : 1, G = Cell::kGates;
+  const long panel = units * 4 * kLanes;
+  Vector part[kCount][G][kChains];
 #pragma GCC unroll 4
-  for (int q = 0; q < G; ++q) {
-    part[q][0] = sum[q];
+  for (int n = 0; n < kCount; ++n)
 #pragma GCC unroll 4
-    for (int chain = 1; chain < kChains; ++chain) part[q][chain] = Vector{};
-  }
+    for (int q = 0; q < G; ++q) {
+      part[n][q][0] = sum[n][q];
+#pragma GCC unroll 4
+      for (int chain = 1; chain < kChains; ++chain) part[n][q][chain] = Vector{};
+    }
   for (long k = 0; k < units; k += 4)
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i, weights += 4 * kLanes) {
       const Vector value = broadcast(h[k + i]);
 #pragma GCC unroll 4
-      for (int q = 0; q < G; ++q)
-        part[q][i % kChains] = multiply_add(load(weights + q * kLanes), value, part[q][i % kChains]);
+      for (int n = 0; n < kCount; ++n)
+#pragma GCC unroll 4
+        for (int q = 0; q < G; ++q) {
+          Vector& to = part[n][q][i % kChains];
+          to = multiply_add(load(weights + n * panel + q * kLanes), value, to);
+        }
     }
 #pragma GCC unroll 4
-  for (int q = 0; q < G; ++q)
-    if constexpr (kChains == 4)
-      sum[q] = (part[q][0] + part[q][1]) + (part[q][2] + part[q][3]);
-    else
-      sum[q] = part[q][0] + part[q][1];
+  for (int n = 0; n < kCount; ++n)
+#pragma GCC unroll 4
+    for (int q = 0; q < G; ++q)
+      if constexpr (kChains == 4)
+        sum[n][q] = (part[n][q][0] + part[n][q][1]) + (part[n][q][2] + part[n][q][3]);
+      else if constexpr (kChains == 2)
+        sum[n][q] = part[n][q][0] + part[n][q][1];
+      else
+        sum[n][q] = part[n][q][0];
 }
 
 template <class Cell, class Tanh>
 struct StreamBroadcast {
-  /// Units [unit, unit + kLanes) of one row. Not inline: the constants of the nonlinearities would take registers of
-  /// the sums.
-  [[gnu::noinline]] static void units(const StreamData& s, const StreamBlock& block, const Tanh& tanh, long unit,
-                                      long row, const float* before, float* after, float* state) {
-    const float *const z = block.z + row * s.z_step + unit * 4, *const last = s.last_column + unit * 4;
-    const Vector x = broadcast_input(block.x[row * block.x_step]);
-    Vector sum[4];
+  /// One step of a voice.
+  struct Row {
+    const float *z, *before;
+    Vector x;
+    float *after, *state, *out;
+  };
+
+  template <int kCount>
+  [[gnu::always_inline]] static void products(const StreamData& s, long unit, const Row& row, Vector (*sum)[4]) {
+    const float *const z = row.z + unit * 4, *const last = s.last_column + unit * 4;
 #pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q) sum[q] = multiply_add(load(last + q * kLanes), x, load(z + q * kLanes));
-    stream_broadcast_products<Cell>(s.weights + unit * 4 * s.units, before, s.units, sum);
-    stream_update_units<Cell>(s, tanh, sum, before + unit, after + unit, state + unit, s.out + row * s.out_step + unit);
+    for (int n = 0; n < kCount; ++n)
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q)
+        sum[n][q] = multiply_add(load(last + (n * 4 + q) * kLanes), row.x, load(z + (n * 4 + q) * kLanes));
+    stream_broadcast_products<Cell, kCount>(s.weights + unit * 4 * s.units, row.before, s.units, sum);
+  }
+
+  /// kCount registers of units from `unit`. Not inline: the constants of the nonlinearities would take registers of the
+  /// sums.
+  template <int kCount>
+  [[gnu::noinline]] static void group(const StreamData& s, const Tanh& tanh, long unit, const Row& row) {
+    Vector sum[kCount][4];
+    if constexpr (kCount == 4) {  // the sums of two fill the registers
+      products<2>(s, unit, row, sum);
+      products<2>(s, unit + 2 * kLanes, row, sum + 2);
+    } else {
+      products<kCount>(s, unit, row, sum);
+    }
+    stream_update_units<Cell, kCount>(s, tanh, sum, row.before + unit, row.after + unit, row.state + unit,
+                                      row.out + unit);
+  }
+  [[gnu::always_inline]] static void group(const StreamData& s, const Tanh& tanh, long unit, long count,
+                                           const Row& row) {
+    if constexpr (kGroupOfUnits == 4) {
+      if (count == 4) return group<4>(s, tanh, unit, row);
+      if (count == 3) return group<3>(s, tanh, unit, row);
+      if (count == 2) return group<2>(s, tanh, unit, row);
+    }
+    group<1>(s, tanh, unit, row);
   }
 
   /// All voices. s.h holds h of each voice twice; that of the last step is the second if *s.reverse.
   static void run(const StreamData& data, long steps, const float* x, long x_step, const float* z, float* y) {
     const StreamData s = data;
-    const StreamBlock block{steps, x, x_step, z, y};
     const Tanh tanh;
-    const long padded = (s.units + kLanes - 1) / kLanes * kLanes;
+    const long registers = (s.units + kLanes - 1) / kLanes, padded = registers * kLanes;
+    const long most = s.units <= kMostGroupedUnits ? kGroupOfUnits : 1;
+    const long groups = (registers + most - 1) / most, count = registers / groups, larger = registers % groups;
     bool reverse = *s.reverse;
     for (long t = 0; t < steps; ++t, reverse = !reverse)
       for (long voice = 0; voice < s.voices; ++voice) {
-        const long row = t * s.voices + voice;
+        const long r = t * s.voices + voice;
         float* const h = s.h + voice * s.state_step;
-        const float* const before = h + (reverse ? padded : 0);
         float* const after = h + (reverse ? 0 : padded);
-        for (long n = 0; n < padded; n += kLanes)
-          units(s, block, tanh, reverse ? padded - kLanes - n : n, row, before, after, s.c + voice * s.state_step);
-        if (s.head != nullptr) y[row] = stream_head(s, after, padded);
+        const Row row{z + r * s.z_step,           h + (reverse ? padded : 0), broadcast_input(x[r * x_step]), after,
+                      s.c + voice * s.state_step, s.out + r * s.out_step};
+        for (long i = 0; i < groups; ++i) {  // the first `larger` groups have a register more
+          const long at = reverse ? groups - 1 - i : i;
+          const long first = at * count + (at < larger ? at : larger);
+          group(s, tanh, first * kLanes, count + (at < larger), row);
+        }
+        if (s.head != nullptr) y[r] = stream_head(s, after, padded);
       }
     *s.reverse = reverse;
   }

@@ -11,10 +11,11 @@ struct StreamCell<LstmCell> {
   static constexpr bool kHasFunction[4] = {true, true, true, true};  // the caller applies tanh to these blocks
 
   /// v: tanh(z_i / 2), tanh(z_f / 2), tanh(z_g), tanh(z_o / 2). c, in and out.
-  template <class Tanh>
-  [[gnu::always_inline]] static void update(const Tanh& tanh, const Vector (&v)[4], Vector& c, Vector& h) {
-    const Vector half = broadcast(0.5f), half_c = c * half;
-    const Vector i_g = multiply_add(v[0], v[2], v[2]);                // 2 i g
+  template <class Tanh, class V>  // V: Vector or Registers
+  [[gnu::always_inline]] static void update(const Tanh& tanh, const V (&v)[4], V& c, V& h) {
+    const Vector half = broadcast(0.5f);
+    const V half_c = c * half;
+    const V i_g = multiply_add(v[0], v[2], v[2]);                     // 2 i g
     c = multiply_add(i_g, half, multiply_add(v[1], half_c, half_c));  // (5)
     h = zero_if_small(c, multiply_add(v[3], half, half)) * tanh(c);   // (6)
     c = zero_if_small(c, c);
@@ -26,11 +27,11 @@ struct StreamCell<GruCell> {
   static constexpr bool kHasFunction[4] = {true, true, false, false};
 
   /// v: tanh(z_r / 2), tanh(z_u / 2), n_h / 2, n_x. h, in and out.
-  template <class Tanh>
-  [[gnu::always_inline]] static void update(const Tanh& tanh, const Vector (&v)[4], Vector&, Vector& h) {
+  template <class Tanh, class V>
+  [[gnu::always_inline]] static void update(const Tanh& tanh, const V (&v)[4], V&, V& h) {
     const Vector half = broadcast(0.5f);
-    const Vector n = tanh(v[3] + multiply_add(v[0], v[2], v[2]));  // (22)
-    h = multiply_add(multiply_add(v[1], half, half), h - n, n);    // (23)
+    const V n = tanh(v[3] + multiply_add(v[0], v[2], v[2]));     // (22)
+    h = multiply_add(multiply_add(v[1], half, half), h - n, n);  // (23)
     h = zero_if_small(h, h);
   }
 };

@@ -9,17 +9,31 @@
   return s.head_bias + sum_of_lanes(products);
 }
 
-/// The cells of one register of units, after the sums of its blocks. out: not used if s.out is null.
-template <class Cell, class Tanh>
-[[gnu::always_inline]] inline void stream_update_units(const StreamData& s, const Tanh& tanh, Vector (&sum)[4],
+/// The cells of kCount registers of units, after the sums of their blocks. out: not used if s.out is null.
+template <class Cell, int kCount, class Tanh>
+[[gnu::always_inline]] inline void stream_update_units(const StreamData& s, const Tanh& tanh, const Vector (*sum)[4],
                                                        const float* before, float* after, float* state, float* out) {
+  using V = Registers<kCount>;
+  const auto load_all = [](const float* from, V& to) __attribute__((always_inline)) {
 #pragma GCC unroll 4
-  for (int q = 0; q < 4; ++q)
-    if (StreamCell<Cell>::kHasFunction[q]) sum[q] = tanh(sum[q]);
-  Vector c = {}, h = load(before);
-  if constexpr (Cell::kHasC) c = load(state);
-  StreamCell<Cell>::update(tanh, sum, c, h);
-  if constexpr (Cell::kHasC) store(state, c);
-  store(after, h);
-  if (s.out != nullptr) store(out, h);
+    for (int i = 0; i < kCount; ++i) to.v[i] = load(from + i * kLanes);
+  };
+  const auto store_all = [](float* to, const V& from) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kCount; ++i) store(to + i * kLanes, from.v[i]);
+  };
+  V v[4];
+#pragma GCC unroll 4
+  for (int q = 0; q < 4; ++q) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kCount; ++i) v[q].v[i] = sum[i][q];
+    if (StreamCell<Cell>::kHasFunction[q]) v[q] = tanh(v[q]);
+  }
+  V c = {}, h;
+  load_all(before, h);
+  if constexpr (Cell::kHasC) load_all(state, c);
+  StreamCell<Cell>::update(tanh, v, c, h);
+  if constexpr (Cell::kHasC) store_all(state, c);
+  store_all(after, h);
+  if (s.out != nullptr) store_all(out, h);
 }

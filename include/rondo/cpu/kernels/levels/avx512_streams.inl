@@ -96,6 +96,13 @@ struct TanhTable {
     for (int j = 0; j < 4; ++j) c[j] = _mm512_permutex2var_ps(table[j][0], segment, table[j][1]);
     return multiply_add(multiply_unless_nan(v, r, r), multiply_add(c[3], r, c[2]), multiply_add(c[1], r, c[0]));
   }
+  template <class V>  // Registers
+  [[gnu::always_inline]] V operator()(const V& v) const {
+    V result;
+#pragma GCC unroll 8
+    for (Vector& x : result.v) x = (*this)(v.v[&x - result.v]);
+    return result;
+  }
 };
 
 using FastTanh = TanhTable;  // the tanh of Math::fast
