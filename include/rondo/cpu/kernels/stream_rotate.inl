@@ -25,7 +25,7 @@ struct StreamRotation {
   static constexpr int kChains = kFamilies == 1 ? (kLanes == 16 && kUnits > 8 ? 4 : 2) : kVectors > 10 ? 1 : 2;
 
   using Sums = Vector[kVectors][kChains];
-  using State = Vector[kFamilies];
+  using State = Registers<kFamilies>;
 
   /// Whether register v of the rows has a recurrent product.
   static constexpr bool recurrent(int v) { return Cell::kGates == 4 || kLayout.block(v, 0) < Cell::kGates; }
@@ -81,17 +81,18 @@ struct StreamRotation {
     if constexpr (StreamCell<Cell>::kHasFunction[kLayout.block(v, 0)]) gates.nonlinear[v] = tanh(gates.linear[v]);
   }
 
-  /// Cell update of a family.
-  template <int kFamily>
-  [[gnu::always_inline]] static void update(const Tanh& tanh, const Gates& gates, Vector& c, Vector& h) {
-    constexpr int kParts = kFamily < kFull ? 1 : kSplit;
-    Vector z[4];
-    unroll<4>([&](auto q) __attribute__((always_inline)) {
-      constexpr int v = 4 * kFamily + q / kParts;
-      if constexpr (StreamCell<Cell>::kHasFunction[q])
-        z[q] = repeat_part<kParts, q % kParts>(gates.nonlinear[v]);
-      else
-        z[q] = repeat_part<kParts, q % kParts>(gates.linear[v]);
+  /// Cell update of all families, operation by operation.
+  [[gnu::always_inline]] static void update(const Tanh& tanh, const Gates& gates, State& c, State& h) {
+    State z[4];
+    unroll<kFamilies>([&](auto family) __attribute__((always_inline)) {
+      constexpr int kParts = family < kFull ? 1 : kSplit;
+      unroll<4>([&](auto q) __attribute__((always_inline)) {
+        constexpr int v = 4 * family + q / kParts;
+        if constexpr (StreamCell<Cell>::kHasFunction[q])
+          z[q].v[family] = repeat_part<kParts, q % kParts>(gates.nonlinear[v]);
+        else
+          z[q].v[family] = repeat_part<kParts, q % kParts>(gates.linear[v]);
+      });
     });
     StreamCell<Cell>::update(tanh, z, c, h);
   }
@@ -105,23 +106,23 @@ struct StreamRotation {
       unroll<count>([&](auto i) __attribute__((always_inline)) { apply<first + i>(tanh, sum, gates); });
     };
     if constexpr (kChains == 4) {  // the output gate is needed last
-      add_family<0, 0, 3, true>(s.weights, h[0], sum);
-      add_family<0, 3, 1, true>(s.weights, h[0], sum);
+      add_family<0, 0, 3, true>(s.weights, h.v[0], sum);
+      add_family<0, 3, 1, true>(s.weights, h.v[0], sum);
     } else if constexpr (kFamilies == 1) {
-      add_family<0, 0, kVectors, true>(s.weights, h[0], sum);
+      add_family<0, 0, kVectors, true>(s.weights, h.v[0], sum);
     } else if constexpr (kAllRows) {
       // The remainder is complete first. Rotations are computed again for each family, or they would fill the
       // registers.
-      if constexpr (kRest > 0) add_family<kFull, 0, kVectors, true>(s.weights, opaque(h[kFull]), sum);
+      if constexpr (kRest > 0) add_family<kFull, 0, kVectors, true>(s.weights, opaque(h.v[kFull]), sum);
       unroll<kFull>([&](auto family) __attribute__((always_inline)) {
-        add_family<family, 0, kVectors, kRest == 0 && family == 0>(s.weights, opaque(h[family]), sum);
+        add_family<family, 0, kVectors, kRest == 0 && family == 0>(s.weights, opaque(h.v[family]), sum);
       });
     } else {
       unroll<kFamilies>([&](auto rows) __attribute__((always_inline)) {
         constexpr int kFirst = 4 * rows, kCount = rows < kFull ? 4 : 4 / kSplit;
-        if constexpr (kRest > 0) add_family<kFull, kFirst, kCount, true>(s.weights, opaque(h[kFull]), sum);
+        if constexpr (kRest > 0) add_family<kFull, kFirst, kCount, true>(s.weights, opaque(h.v[kFull]), sum);
         unroll<kFull>([&](auto family) __attribute__((always_inline)) {
-          add_family<family, kFirst, kCount, kRest == 0 && family == 0>(s.weights, opaque(h[family]), sum);
+          add_family<family, kFirst, kCount, kRest == 0 && family == 0>(s.weights, opaque(h.v[family]), sum);
         });
         apply_rows(std::integral_constant<int, kFirst>{}, std::integral_constant<int, kCount>{});
       });
@@ -129,16 +130,15 @@ struct StreamRotation {
     // All nonlinearities together: a processor's window of instructions is shorter than two of them.
     if constexpr (kAllRows || kFamilies == 1)
       apply_rows(std::integral_constant<int, 0>{}, std::integral_constant<int, kVectors>{});
-    unroll<kFamilies>([&](auto family)
-                          __attribute__((always_inline)) { update<family>(tanh, gates, c[family], h[family]); });
+    update(tanh, gates, c, h);
     if (s.out != nullptr)
       unroll<kFamilies>([&](auto family) __attribute__((always_inline)) {
-        store(s.out + row * s.out_step + family * kLanes, h[family]);
+        store(s.out + row * s.out_step + family * kLanes, h.v[family]);
       });
     if (s.head != nullptr) {
-      Vector products = h[0] * load(s.head);
+      Vector products = h.v[0] * load(s.head);
       unroll<kFamilies - 1>([&](auto i) __attribute__((always_inline)) {
-        products = multiply_add(h[i + 1], load(s.head + (i + 1) * kLanes), products);
+        products = multiply_add(h.v[i + 1], load(s.head + (i + 1) * kLanes), products);
       });
       block.y[row] = s.head_bias + sum_of_lanes(products);
     }
@@ -146,14 +146,14 @@ struct StreamRotation {
 
   [[gnu::always_inline]] static void load_state(const StreamData& s, long voice, State& h, State& c) {
     unroll<kFamilies>([&](auto family) __attribute__((always_inline)) {
-      h[family] = load(s.h + voice * s.state_step + family * kLanes);
-      if constexpr (Cell::kHasC) c[family] = load(s.c + voice * s.state_step + family * kLanes);
+      h.v[family] = load(s.h + voice * s.state_step + family * kLanes);
+      if constexpr (Cell::kHasC) c.v[family] = load(s.c + voice * s.state_step + family * kLanes);
     });
   }
   [[gnu::always_inline]] static void store_state(const StreamData& s, long voice, const State& h, const State& c) {
     unroll<kFamilies>([&](auto family) __attribute__((always_inline)) {
-      store(s.h + voice * s.state_step + family * kLanes, h[family]);
-      if constexpr (Cell::kHasC) store(s.c + voice * s.state_step + family * kLanes, c[family]);
+      store(s.h + voice * s.state_step + family * kLanes, h.v[family]);
+      if constexpr (Cell::kHasC) store(s.c + voice * s.state_step + family * kLanes, c.v[family]);
     });
   }
 
