@@ -186,6 +186,35 @@ class Evaluation(unittest.TestCase):
             runs.append(longest)
         self.assertGreater(max(runs), 10)
 
+    def test_a_model_that_adapts_predicts_better_and_says_what_it_learned_from(self):
+        settings = json.loads((self.brief / "config.json").read_text())["adaptation"]
+        self.assertEqual(sorted(settings), ["learning_rate", "pull", "window"])
+        plain, both = (evaluate(self.brief, "--data", *paths(HELD_OUT), "--num-outputs", 0, *more) for more in ([], ["--adapt"]))
+        self.assertNotIn("nll_per_token_adapted", plain)
+        self.assertEqual(both["nll_per_token"], plain["nll_per_token"])
+        self.assertLess(both["nll_per_token_adapted"], both["nll_per_token"] - 0.02)
+        self.assertIn("adapted to each piece", run("eval", "--run-dir", self.brief, "--data", *paths(HELD_OUT),
+                                                   "--num-outputs", 0, "--adapt"))
+
+        out, primer = self.folder / "adapted", self.folder / "figure.mid"
+        figure = [(20 * i, 20 * i + 15, 60 + (0, 4, 7, 12, 7, 4)[i % 6], 64) for i in range(150)]
+        write_midi(primer, figure)
+        run("sample", "--run-dir", self.brief, "--output-dir", out, "--primer-midi", primer, "--primer-seconds", 30,
+            "--seconds", 10, "--num-outputs", 2, "--adapt")
+        manifest = json.loads((out / "manifest.json").read_text())
+        about = manifest["adaptation"]
+        self.assertEqual({key: about[key] for key in settings}, settings)
+        self.assertEqual(about["primer_tokens"], len(tokens_of(figure)) - 1)
+        for o in manifest["outputs"]:
+            notes = json.loads(run("inspect", "--json", "--notes", out / o["file"]))["files"][0]["notes"]
+            new = struck([(n[0], n[2]) for n in notes if n[0] > o["primer_seconds"] - 0.001])
+            self.assertEqual(o["memorisation_of_primer"]["longest_run"],
+                             shared(new, [struck([(start / 100, pitch) for start, _, pitch, _ in figure])])[0])
+        failed = subprocess.run([PIANO, "sample", "--run-dir", self.brief, "--output-dir", out, "--adapt"],
+                                capture_output=True, text=True, timeout=600)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("--adapt needs a primer", failed.stderr)
+
     def test_the_report_agrees_with_itself(self):
         report = evaluate(self.brief, "--data", *paths(HELD_OUT), "--num-outputs", 8)
         total = report["nll_per_token"] * report["tokens"]

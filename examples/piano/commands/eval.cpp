@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/eval.hpp"
+#include "piano/adaptation/adaptive_model.hpp"
 #include "piano/commands/shared_options.hpp"
 #include "piano/data/load.hpp"
 #include "piano/evaluation/device_evaluation.hpp"
@@ -37,7 +38,7 @@ struct Options {
   std::uint64_t seed = 1;
   LoadOptions loading;
   examples::DeviceOptions device;
-  bool as_json = false;
+  bool adapt = false, as_json = false;
 };
 
 /// All pieces of --data.
@@ -99,6 +100,9 @@ json compute_metrics(const Options& o) {
   json result = to_json(evaluation.likelihood);
   result.update(json(evaluation.device));
   if (evaluation.conditioned) result["nll_per_token_conditioned"] = evaluation.conditioned->per_token();
+  if (o.adapt)
+    result["nll_per_token_adapted"] =
+        evaluate_adaptive(run_dir.read_model(config), config.adaptation, evaluated, config.input_spec()).per_token();
   result["pieces"] = evaluated.size();
   result["pieces_in_training_set"] = evaluated.size() - not_in_training(evaluated, train).size();
   result["baselines"] = nullptr;
@@ -164,6 +168,8 @@ void add_eval(CLI::App& piano) {
       ->check(real_in("(0, inf)"));
   add_sampling_options(app, o.sampling);
   app.add_option("--seed", o.seed, "seed of the first sample; the others use the next seeds");
+  app.add_flag("--adapt", o.adapt,
+               "also the likelihood of a model that goes on learning while it reads each piece, computed on the CPU");
   examples::add_threads_option(app, o.threads);
   add_load_options(app, o.loading);
   examples::add_device_options(app, o.device);

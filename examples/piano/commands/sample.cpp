@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/sample.hpp"
+#include "piano/adaptation/adaptive_model.hpp"
 #include "piano/audio/wav.hpp"
 #include "piano/commands/shared_options.hpp"
 #include "piano/data/load.hpp"
@@ -42,7 +43,7 @@ struct Options {
   std::uint64_t seed = 1;
   LoadOptions loading;
   AudioOptions audio;
-  bool as_json = false;
+  bool adapt = false, as_json = false;
 
   bool has_primer() const { return !primer_midi.empty() || !primer_notes.empty(); }
   std::string mode_or_default() const { return !mode.empty() ? mode : has_primer() ? "continue" : "free"; }
@@ -52,19 +53,19 @@ struct Options {
 };
 
 Primer read(const Options& o, music::PedalMode pedal) {
+  const std::string mode = o.mode_or_default();
+  if (mode == "free") return {};
+  if (!o.has_primer()) throw std::runtime_error("--mode " + mode + " needs --primer-midi FILE or --primer-notes NOTES");
   return o.primer_midi.empty() ? parse_primer_notes(o.primer_notes, o.primer_tempo)
                                : read_primer(o.primer_midi, o.primer_seconds, pedal, o.primer_start);
 }
 
 /// One request per output. `vary` raises the temperature from output to output.
-std::vector<Request> requests(const Options& o, const Config& config) {
+std::vector<Request> requests(const Options& o, const Config& config, const Primer& primer) {
   const std::string mode = o.mode_or_default();
-  if (mode != "free" && !o.has_primer())
-    throw std::runtime_error("--mode " + mode + " needs --primer-midi FILE or --primer-notes NOTES");
   if (!o.target.supported_by(config.conditions))
     throw std::runtime_error(o.run_dir + ": the model has no such condition; --notes-per-second and --key need a " +
                              "model of `piano train --condition notes-per-second,key`");
-  const Primer primer = mode == "free" ? Primer{} : read(o, config.pedal);
   const music::ConditionValues condition_values =
       o.target.apply(mode == "free" ? music::ConditionValues{} : condition_values_of(primer.performance));
   std::vector<Request> all;
@@ -85,13 +86,30 @@ std::vector<Request> requests(const Options& o, const Config& config) {
   return all;
 }
 
+/// Lets the model learn from the primer. Returns what the manifest says of it: {window, learning_rate, pull,
+/// primer_tokens, nll_per_token}, the last for the primer as it was read; null without --adapt.
+json adapt(const Options& o, const Config& config, const Primer& primer, rondo::TokenModel<float>& model) {
+  if (!o.adapt) return nullptr;
+  if (primer.performance.notes.empty()) throw std::runtime_error("--adapt needs a primer to learn from");
+  AdaptiveModel adaptive(model, config.adaptation);
+  const Likelihood likelihood = adaptive.read({.name = "primer", .performance = primer.performance},
+                                              config.input_spec(), config.conditions.needs_lookahead());
+  json about = config.adaptation.to_json();
+  about["primer_tokens"] = likelihood.total_tokens();
+  about["nll_per_token"] = likelihood.per_token();
+  model = adaptive.model();
+  return about;
+}
+
 void run(const Options& o) {
   rondo::set_num_threads(o.threads);
   const std::filesystem::path soundfont = o.audio.wav ? find_soundfont(o.audio.soundfont) : std::filesystem::path{};
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
-  const auto model = run_dir.read_model(config);
-  const auto wanted = requests(o, config);
+  auto model = run_dir.read_model(config);
+  const Primer primer = read(o, config.pedal);
+  const auto wanted = requests(o, config, primer);
+  const json adaptation = adapt(o, config, primer, model);
   const music::Corpus corpus = corpus_or_none(config, o.loading, "piano sample: no memorisation");
   const auto pieces = generate(model, config.input_spec(), wanted, opening_velocity(corpus.train));
   const Evaluator evaluator(corpus.train, corpus.valid, o.seconds);
@@ -107,6 +125,7 @@ void run(const Options& o) {
         folder / file, rondo::midi::compose(pieces[i].performance, "Rondo, seed " + std::to_string(wanted[i].seed)));
     json output = describe(wanted[i], pieces[i], evaluator);
     output["file"] = file;
+    if (o.adapt) output["memorisation_of_primer"] = shared_with(primer.performance, pieces[i].new_notes());
     if (o.audio.wav) {
       const auto sound = std::filesystem::path(file).replace_extension(".wav");
       render_wav(folder / file, folder / sound, soundfont);
@@ -122,6 +141,7 @@ void run(const Options& o) {
                    {"primer", o.primer_midi.empty() ? o.primer_notes : o.primer_midi},
                    {"pedal", name(config.pedal)},
                    {"conditions", o.target.to_json()},
+                   {"adaptation", adaptation},
                    {"sampling",
                     {{"temperature", o.sampling.temperature},
                      {"top_k", o.sampling.top_k},
@@ -179,6 +199,7 @@ void add_sample(CLI::App& piano) {
   app.add_option("--vary-temperature-step", o.vary_temperature_step,
                  "increase of the temperature from output to output of `vary`, relative to --temperature")
       ->check(real_in("[0, inf)"));
+  app.add_flag("--adapt", o.adapt, "let the model learn from the primer before it goes on");
   app.add_option("--seconds", o.seconds, "length of the new music, in seconds")->check(real_in("(0, inf)"));
   app.add_option("--num-outputs", o.num_outputs, "number of outputs")->check(integer_in("[1, 999]"));
   add_sampling_options(app, o.sampling);

@@ -34,6 +34,15 @@ class Calibration {
     bin.confidence_sum += confidence;
   }
 
+  /// Adds the predictions of another one.
+  void add(const Calibration& other) {
+    for (std::size_t k = 0; k < kBins; ++k) {
+      bins_[k].count += other.bins_[k].count;
+      bins_[k].correct += other.bins_[k].correct;
+      bins_[k].confidence_sum += other.bins_[k].confidence_sum;
+    }
+  }
+
   const std::array<Bin, kBins>& bins() const { return bins_; }
 
   std::size_t count() const {

@@ -45,6 +45,13 @@ json run(const SharedRun& run, double share) {
           {"share", share}};
 }
 
+json runs(const Memorisation& found) {
+  json result = run(found.exact, found.exact_share);
+  result["transposed"] = run(found.transposed, found.transposed_share);
+  result["transposed"]["semitones"] = found.transposed.semitones;
+  return result;
+}
+
 json shared(const CopyDetector::Shared& s) {
   return {{"longest_run", s.longest_run},
           {"mean_run", s.mean_run},
@@ -95,11 +102,14 @@ json Evaluator::copy_thresholds() const {
 json Evaluator::memorisation(const music::Performance& new_notes) const {
   if (!has_training_) return nullptr;
   const auto found = training_.compare(new_notes);
-  json result = run(found.exact, found.exact_share);
+  json result = runs(found);
   result["copied"] = copy_detector_.copied(found);
-  result["transposed"] = run(found.transposed, found.transposed_share);
-  result["transposed"]["semitones"] = found.transposed.semitones;
   return result;
+}
+
+json shared_with(const music::Performance& piece, const music::Performance& new_notes) {
+  const music::Piece only{.name = "primer", .performance = piece};
+  return runs(TrainingSetIndex({&only, 1}).compare(new_notes));
 }
 
 json Evaluator::measures(const music::Performance& new_notes) const {

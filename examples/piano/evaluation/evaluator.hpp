@@ -59,4 +59,8 @@ class Evaluator {
   std::optional<Style> style_;
 };
 
+/// How much of new notes occurs note for note in one piece: {longest_run, piece, bar, piece_seconds, share, transposed
+/// {the same and semitones}}.
+nlohmann::json shared_with(const rondo::music::Performance& piece, const rondo::music::Performance& new_notes);
+
 }  // namespace piano

@@ -44,7 +44,8 @@ nlohmann::json Config::to_json() const {
                          {"clip", clip},
                          {"steps", steps},
                          {"minutes", minutes},
-                         {"seed", seed}};
+                         {"seed", seed},
+                         {"adaptation", adaptation.to_json()}};
   if (!from.empty()) json["from"] = from;
   return json;
 }
@@ -85,6 +86,7 @@ Config Config::from_json(const nlohmann::json& json) {
   read_value(json, "minutes", c.minutes);
   read_value(json, "seed", c.seed);
   if (json.contains("from")) read_value(json, "from", c.from);
+  if (json.contains("adaptation")) c.adaptation = AdaptationSettings::from_json(json["adaptation"]);
   return c;
 }
 

@@ -10,6 +10,8 @@
 //   result.json          final results; written when the run ends
 #pragma once
 
+#include "piano/run/adaptation_settings.hpp"
+
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/augment.hpp>
 #include <rondo/music/batches.hpp>
@@ -46,6 +48,7 @@ struct Config {
   double minutes = 0;
   std::uint64_t seed = 1;
   std::string from;  // folder of the run that this one was fine-tuned from; empty: none
+  AdaptationSettings adaptation;
 
   /// The model's input.
   rondo::music::InputSpec input_spec() const { return {vocabulary_size(pedal), conditions}; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
+#include "piano/adaptation/adaptive_model.hpp"
 #include "piano/evaluation/metrics.hpp"
 #include "piano/evaluation/ngram.hpp"
 #include "piano/run/folders.hpp"
@@ -10,8 +11,10 @@
 
 #include <rondo/io/replace_file.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -97,13 +100,17 @@ class Run {
           "; resume with: piano train --resume --run-dir " + options_.run_dir);
     else if (out_of_patience())
       say(format("stopped early: %d evaluations without improvement", evaluations_without_improvement_));
-    if (!interrupted) write_report(run_, config_, facts_, true);
+    if (!interrupted) {
+      tune();
+      write_report(run_, config_, facts_, true);
+    }
     return result(device, interrupted ? "interrupt" : out_of_patience() ? "patience" : "done");
   }
 
  private:
   static constexpr double kDecay = 0.99;  // the loss shown is a moving average over about 100 steps
   static constexpr int kLines = 100;      // lines of metrics in a run
+  static constexpr std::size_t kTuningTokens = 4000;
 
   void say(const std::string& text) { progress_.line(text); }
   double recent_nll() const { return recent_weight_ > 0 ? recent_sum_ / recent_weight_ : 0; }
@@ -219,6 +226,14 @@ class Run {
     else
       say(format("step %lld  %s  train %.3f  validation %.3f%s", static_cast<long long>(trainer_->steps()),
                  minutes_text(seconds()).c_str(), recent_nll(), valid_, best ? "  best" : ""));
+  }
+
+  /// Stores how the best model adapts to music that it reads. It takes a few hundredths of the time of training.
+  void tune() {
+    const std::size_t tokens = std::min(kTuningTokens, trainer_->tokens() / 50);
+    if (tokens < kFewestTuningTokens || corpus_.train.empty()) return;
+    config_.adaptation = tune_adaptation(run_.read_model(config_), corpus_.train, config_.input_spec(), tokens);
+    run_.write_config(config_);
   }
 
   json result(Device device, const char* stop_reason) {
