@@ -110,7 +110,7 @@ def all_commands(root):
 def midi_file(seed):
     """A short Standard MIDI File: notes of one track, 480 ticks per quarter note."""
     notes, track = random.Random(seed), b""
-    for _ in range(200):
+    for _ in range(300):
         pitch, velocity, delta = notes.randrange(48, 84), notes.randrange(40, 100), notes.randrange(60, 127)
         track += bytes([0, 0x90, pitch, velocity, delta, 0x80, pitch, 64])
     track += b"\0\xff\x2f\0"

@@ -210,10 +210,34 @@ class Evaluation(unittest.TestCase):
             new = struck([(n[0], n[2]) for n in notes if n[0] > o["primer_seconds"] - 0.001])
             self.assertEqual(o["memorisation_of_primer"]["longest_run"],
                              shared(new, [struck([(start / 100, pitch) for start, _, pitch, _ in figure])])[0])
-        failed = subprocess.run([PIANO, "sample", "--run-dir", self.brief, "--output-dir", out, "--adapt"],
-                                capture_output=True, text=True, timeout=600)
+        self.assertIn("--adapt needs a primer", self.failure("sample", "--run-dir", self.brief, "--output-dir", out, "--adapt"))
+
+    def failure(self, *arguments):
+        failed = subprocess.run([PIANO, *map(str, arguments)], capture_output=True, text=True, timeout=600)
         self.assertEqual(failed.returncode, 1)
-        self.assertIn("--adapt needs a primer", failed.stderr)
+        return failed.stderr
+
+    def test_infill_changes_one_stretch_of_a_piece(self):
+        out, piece = self.folder / "filled", self.folder / "piece.mid"
+        notes = some_notes(5, 120)
+        write_midi(piece, [(start + 100, end + 100, pitch, velocity) for start, end, pitch, velocity in notes])
+        sample = ["sample", "--run-dir", self.brief, "--output-dir", out, "--primer-midi", piece, "--mode", "infill"]
+        run(*sample, "--from", 9, "--to", 13, "--num-outputs", 2, "--candidates", 12, "--adapt")
+        manifest = json.loads((out / "manifest.json").read_text())
+        self.assertEqual([manifest["infill"][key] for key in ("from", "to", "candidates")], [9, 13, 12])
+        kept = sorted((start, pitch) for start, _, pitch, _ in notes if not 800 <= start < 1200)  # from the first note
+        best = [o["following_nll_per_note"] for o in manifest["outputs"]]
+        self.assertEqual(best, sorted(best))
+        self.assertLess(best[0], manifest["infill"]["median_following_nll_per_note"])
+        for o in manifest["outputs"]:
+            self.assertAlmostEqual(o["primer_seconds"], 8, places=6)
+            all_notes = json.loads(run("inspect", "--json", "--notes", out / o["file"]))["files"][0]["notes"]
+            outside = sorted((round(100 * n[0]), n[2]) for n in all_notes if not 7.995 <= n[0] < 11.995)
+            self.assertEqual(outside, kept)
+            self.assertEqual(len(all_notes) - len(outside), o["notes"])
+        self.assertIn("needs --from SECONDS", self.failure(*sample, "--from", 9, "--to", 9))
+        self.assertIn("music before and after", self.failure(*sample, "--from", 9, "--to", 9000))
+        self.assertIn("the whole piece", self.failure(*sample[:5], "--mode", "infill", "--primer-notes", "C4"))
 
     def test_the_report_agrees_with_itself(self):
         report = evaluate(self.brief, "--data", *paths(HELD_OUT), "--num-outputs", 8)

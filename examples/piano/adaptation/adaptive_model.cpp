@@ -15,6 +15,7 @@ namespace {
 
 rondo::TokenModelConfig without_dropout(rondo::TokenModelConfig config) {
   config.dropout = 0;
+  config.weight_dropout = 0;
   return config;
 }
 

@@ -5,8 +5,10 @@
 #include "piano/commands/shared_options.hpp"
 #include "piano/data/load.hpp"
 #include "piano/data/primer.hpp"
+#include "piano/data/read_piece.hpp"
 #include "piano/evaluation/describe.hpp"
 #include "piano/generation/generate.hpp"
+#include "piano/generation/infill.hpp"
 #include "piano/page/data.hpp"
 #include "piano/page/page.hpp"
 #include "piano/run/corpus.hpp"
@@ -24,6 +26,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 
@@ -36,8 +39,8 @@ using nlohmann::json;
 struct Options {
   std::string run_dir, primer_midi, primer_notes, mode, output_dir;
   double primer_seconds = 15, primer_start = 0, primer_tempo = 120, seconds = 30, vary_fraction = 0,
-         vary_temperature_step = 0.1;
-  int num_outputs = 3, threads = rondo::max_threads();
+         vary_temperature_step = 0.1, from = 0, to = 0;
+  int num_outputs = 3, candidates = InfillOptions{}.candidates, threads = rondo::max_threads();
   TargetConditions target;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
@@ -56,6 +59,11 @@ Primer read(const Options& o, music::PedalMode pedal) {
   const std::string mode = o.mode_or_default();
   if (mode == "free") return {};
   if (!o.has_primer()) throw std::runtime_error("--mode " + mode + " needs --primer-midi FILE or --primer-notes NOTES");
+  if (mode == "infill") {
+    if (o.primer_midi.empty()) throw std::runtime_error("--mode infill needs --primer-midi FILE, the whole piece");
+    if (!(o.from < o.to)) throw std::runtime_error("--mode infill needs --from SECONDS and a later --to SECONDS");
+    return read_primer(o.primer_midi, std::numeric_limits<double>::infinity(), pedal);
+  }
   return o.primer_midi.empty() ? parse_primer_notes(o.primer_notes, o.primer_tempo)
                                : read_primer(o.primer_midi, o.primer_seconds, pedal, o.primer_start);
 }
@@ -86,14 +94,58 @@ std::vector<Request> requests(const Options& o, const Config& config, const Prim
   return all;
 }
 
-/// Lets the model learn from the primer. Returns what the manifest says of it: {window, learning_rate, pull,
-/// primer_tokens, nll_per_token}, the last for the primer as it was read; null without --adapt.
+/// What is generated, and for each output its request.
+struct Generated {
+  std::vector<Request> requests;
+  std::vector<GeneratedPiece> pieces;
+  json infill;                             // of the manifest: {from, to, candidates, the likelihoods of Infills}
+  std::vector<double> following_per_note;  // of each output of infill
+};
+
+/// --from and --to count from the beginning of the file; the music begins with its first note.
+Span gap_of(const Options& o, const Config& config) {
+  double first = std::numeric_limits<double>::infinity();
+  for (const music::Note& note : music::apply_pedal(read_piece(o.primer_midi).performance, config.pedal).notes)
+    first = std::min(first, note.start.value);
+  return {o.from - first, o.to - first};
+}
+
+Generated generate(const Options& o, const Config& config, const Primer& primer, const rondo::TokenModel<float>& model,
+                   music::Token opening) {
+  Generated result;
+  result.requests = requests(o, config, primer);
+  if (o.mode_or_default() != "infill") {
+    result.pieces = generate(model, config.input_spec(), result.requests, opening);
+    return result;
+  }
+  const Span gap = gap_of(o, config);
+  const Infills filled = infill(model, config.input_spec(), primer.performance, gap, result.requests[0], o.num_outputs,
+                                opening, {.candidates = o.candidates});
+  for (std::size_t i = 0; i < filled.outputs.size(); ++i) {
+    result.requests[i].plan.free = {gap};
+    result.requests[i].seed = filled.outputs[i].seed;
+    result.pieces.push_back(filled.outputs[i].piece);
+    result.following_per_note.push_back(filled.outputs[i].following_per_note);
+  }
+  result.infill = {{"from", o.from},
+                   {"to", o.to},
+                   {"candidates", o.candidates},
+                   {"original_following_nll_per_note", filled.original_following_per_note},
+                   {"median_following_nll_per_note", filled.median_following_per_note}};
+  return result;
+}
+
+/// Lets the model learn from the primer, in `infill` from the music outside the stretch. Returns what the manifest says
+/// of it: {window, learning_rate, pull, primer_tokens, nll_per_token}, the last for the primer as it was read; null
+/// without --adapt.
 json adapt(const Options& o, const Config& config, const Primer& primer, rondo::TokenModel<float>& model) {
   if (!o.adapt) return nullptr;
   if (primer.performance.notes.empty()) throw std::runtime_error("--adapt needs a primer to learn from");
+  const bool infill = o.mode_or_default() == "infill";
   AdaptiveModel adaptive(model, config.adaptation);
-  const Likelihood likelihood = adaptive.read({.name = "primer", .performance = primer.performance},
-                                              config.input_spec(), config.conditions.needs_lookahead());
+  const Likelihood likelihood = adaptive.read(
+      {.name = "primer", .performance = infill ? regenerate_span(primer, gap_of(o, config)).given : primer.performance},
+      config.input_spec(), config.conditions.needs_lookahead());
   json about = config.adaptation.to_json();
   about["primer_tokens"] = likelihood.total_tokens();
   about["nll_per_token"] = likelihood.per_token();
@@ -108,10 +160,10 @@ void run(const Options& o) {
   const Config config = run_dir.read_config();
   auto model = run_dir.read_model(config);
   const Primer primer = read(o, config.pedal);
-  const auto wanted = requests(o, config, primer);
   const json adaptation = adapt(o, config, primer, model);
   const music::Corpus corpus = corpus_or_none(config, o.loading, "piano sample: no memorisation");
-  const auto pieces = generate(model, config.input_spec(), wanted, opening_velocity(corpus.train));
+  const Generated made = generate(o, config, primer, model, opening_velocity(corpus.train));
+  const auto& [wanted, pieces, filled, following] = made;
   const Evaluator evaluator(corpus.train, corpus.valid, o.seconds);
 
   const std::filesystem::path folder(o.output_dir);
@@ -125,6 +177,7 @@ void run(const Options& o) {
         folder / file, rondo::midi::compose(pieces[i].performance, "Rondo, seed " + std::to_string(wanted[i].seed)));
     json output = describe(wanted[i], pieces[i], evaluator);
     output["file"] = file;
+    if (!following.empty()) output["following_nll_per_note"] = following[i];
     if (o.adapt) output["memorisation_of_primer"] = shared_with(primer.performance, pieces[i].new_notes());
     if (o.audio.wav) {
       const auto sound = std::filesystem::path(file).replace_extension(".wav");
@@ -142,6 +195,7 @@ void run(const Options& o) {
                    {"pedal", name(config.pedal)},
                    {"conditions", o.target.to_json()},
                    {"adaptation", adaptation},
+                   {"infill", filled},
                    {"sampling",
                     {{"temperature", o.sampling.temperature},
                      {"top_k", o.sampling.top_k},
@@ -190,9 +244,16 @@ void add_sample(CLI::App& piano) {
       ->check(real_in("[20, 400]"));
   app.add_option("--mode", o.mode,
                  "continue: the primer, then new music; vary: regenerate the second half of the primer, or "
-                 "--vary-fraction of it, with a higher temperature for each output; free: without a primer (default: "
+                 "--vary-fraction of it, with a higher temperature for each output; infill: the whole piece with new "
+                 "music between --from and --to, which leads into what follows; free: without a primer (default: "
                  "continue with a primer, else free)")
-      ->check(CLI::IsMember({"continue", "vary", "free"}));
+      ->check(CLI::IsMember({"continue", "vary", "infill", "free"}));
+  app.add_option("--from", o.from, "beginning of the stretch that `infill` replaces, in seconds of the file")
+      ->check(real_in("[0, inf)"));
+  app.add_option("--to", o.to, "end of that stretch, in seconds of the file")->check(real_in("[0, inf)"));
+  app.add_option("--candidates", o.candidates,
+                 "continuations among which the outputs of `infill` are drawn, by how likely they make what follows")
+      ->check(integer_in("[1, 4096]"));
   app.add_option("--vary-fraction", o.vary_fraction,
                  "fraction of the primer that `vary` regenerates, in random places; 0: its second half")
       ->check(real_in("[0, 1]"));

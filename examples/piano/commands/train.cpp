@@ -152,6 +152,11 @@ void add_train(CLI::App& piano) {
           "--dropout", [](Config & c) -> auto& { return c.model.dropout; },
           "dropout probability between layers and before the output layer")
       ->check(real_in("[0, 1)"));
+  settings
+      ->add(
+          "--weight-dropout", [](Config & c) -> auto& { return c.model.weight_dropout; },
+          "probability that a recurrent weight is zero, drawn for each batch (DropConnect)")
+      ->check(real_in("[0, 1)"));
   auto* steps = app.add_option("--steps", config.steps, "batches to train on")->check(integer_in("[1, inf)"));
   app.add_option("--minutes", config.minutes, "minutes to train, instead of --steps (default: 2)")
       ->check(real_in("(0, inf)"))

@@ -16,12 +16,19 @@
 
 namespace piano {
 
+/// Given music [from, to), in seconds, whose likelihood after the generated music is measured. Note-offs do not count:
+/// they tell more of what was generated than of what follows.
+struct Following {
+  double from = 0, to = 0;
+};
+
 /// One generation request.
 struct Request {
   GenerationPlan plan;
   rondo::SamplingConfig sampling;
   std::uint64_t seed = 1;
   rondo::music::ConditionValues condition_values = {};  // input of a model with conditions
+  Following following = {};
 };
 
 /// The result of a request.
@@ -30,6 +37,7 @@ struct GeneratedPiece {
   std::vector<bool> given;                // for each note, whether it is from the plan
   double nats = 0;                        // of the sampled tokens, at temperature 1 without filters and mask
   std::size_t sampled = 0;                // number of sampled tokens
+  double following_nats = 0;              // of the tokens in Request::following, other than note-offs
 
   /// Only the generated notes.
   rondo::music::Performance new_notes() const;

@@ -45,6 +45,8 @@ GenerationPlan regenerate_second_half(const Primer& primer) {
   return regenerate(primer, {{primer.seconds / 2, primer.seconds}});
 }
 
+GenerationPlan regenerate_span(const Primer& primer, Span span) { return regenerate(primer, {span}); }
+
 GenerationPlan regenerate_fraction(const Primer& primer, double fraction, std::uint64_t seed, double segment) {
   const auto count = static_cast<std::size_t>(std::max(1L, std::lround(primer.seconds / segment)));
   const auto wanted =

@@ -28,6 +28,9 @@ GenerationPlan continuation(const Primer& primer, double seconds);
 /// The primer with its second half regenerated. Notes that begin in the first half are kept.
 GenerationPlan regenerate_second_half(const Primer& primer);
 
+/// The primer with that span of it regenerated. Notes that begin outside are kept with their full length.
+GenerationPlan regenerate_span(const Primer& primer, Span span);
+
 /// The primer with `fraction` (0..1) of it regenerated: at least one of its segments of about `segment` seconds, drawn
 /// by `seed`. Notes that begin in the other segments are kept with their full length.
 GenerationPlan regenerate_fraction(const Primer& primer, double fraction, std::uint64_t seed, double segment = 1.5);

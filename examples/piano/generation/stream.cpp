@@ -44,7 +44,8 @@ Stream::Stream(const Request& request, const music::InputSpec& input_spec, music
       given_(events_of(request.plan.given)),
       opening_(opening),
       held_(music::kPitches),
-      struck_(music::kPitches, -1) {
+      struck_(music::kPitches, -1),
+      following_(request.following) {
   for (const Span& span : request.plan.free)
     free_.emplace_back(music::to_step({span.begin}), music::to_step({span.end}));
   advance();
@@ -57,6 +58,7 @@ void Stream::next_input(std::size_t t, std::span<music::Token> to) {
 }
 
 void Stream::set_logits(std::size_t t, std::span<const float> logits) {
+  measure_following(t + 1, logits);
   if (done_ || t + 1 < tokens_.size()) return;
   allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
   for (int pitch = 0; pitch < music::kPitches; ++pitch)
@@ -179,7 +181,28 @@ void Stream::advance() {
   }
 }
 
+void Stream::find_following() {
+  std::int64_t now = 0;
+  std::size_t i = 0;
+  const auto first_at = [&](double seconds) {
+    for (; i < tokens_.size() && now < music::to_step({seconds}); ++i)
+      if (const auto event = music::event_of(tokens_[i]); event.kind == EventKind::time_shift) now += event.value;
+    return i;
+  };
+  if (following_.to <= following_.from) return;
+  following_next_ = first_at(following_.from);
+  following_end_ = first_at(following_.to);
+}
+
+void Stream::measure_following(std::size_t t, std::span<const float> logits) {
+  if (!done_ || t < following_next_ || t >= following_end_) return;
+  following_next_ = t + 1;
+  if (music::event_of(tokens_[t]).kind != EventKind::note_off)
+    following_nats_ -= rondo::log_probability(logits, tokens_[t]);
+}
+
 void Stream::finish() {
+  find_following();
   for (const music::Token token : grammar_.finish()) tokens_.push_back(token);
   done_ = true;
 }
@@ -193,6 +216,7 @@ GeneratedPiece Stream::result() const {
     piece.given.push_back(given_notes_.contains({music::to_step(note.start), note.pitch}));
   piece.nats = nats_;
   piece.sampled = sampled_;
+  piece.following_nats = following_nats_;
   return piece;
 }
 

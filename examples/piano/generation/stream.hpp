@@ -30,7 +30,7 @@ class Stream {
   /// Receives the logits of step t; samples the next token if the plan does not give it.
   void set_logits(std::size_t t, std::span<const float> logits);
 
-  bool done() const { return done_; }
+  bool done() const { return done_ && following_next_ >= following_end_; }
   GeneratedPiece result() const;
 
  private:
@@ -46,6 +46,8 @@ class Stream {
   void put_given(const Given& given);
   void advance();  // adds given tokens up to the next sampled token or the end
   void finish();
+  void find_following();  // sets their first token and the end
+  void measure_following(std::size_t t, std::span<const float> logits);
   std::int64_t next_given() const;  // its step; max() if there is none
   /// The free span at that step, or the end.
   std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator span_at(std::int64_t step) const;
@@ -74,7 +76,10 @@ class Stream {
   std::vector<std::uint8_t> allowed_;
   double nats_ = 0;
   std::size_t sampled_ = 0;
-  bool done_ = false;
+  bool done_ = false;  // all tokens are there
+  Following following_;
+  std::size_t following_next_ = 0, following_end_ = 0;  // tokens that are to be measured, once done_
+  double following_nats_ = 0;
 };
 
 }  // namespace piano

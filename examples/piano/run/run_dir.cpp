@@ -24,7 +24,8 @@ nlohmann::json Config::to_json() const {
                            {"embedding", model.embedding},
                            {"hidden", model.hidden},
                            {"layers", model.layers},
-                           {"dropout", model.dropout}}},
+                           {"dropout", model.dropout},
+                           {"weight_dropout", model.weight_dropout}}},
                          {"pedal", name(pedal)},
                          {"conditions", conditions.names()},
                          {"data", data},
@@ -58,6 +59,7 @@ Config Config::from_json(const nlohmann::json& json) {
   read_value(model, "hidden", c.model.hidden);
   read_value(model, "layers", c.model.layers);
   read_value(model, "dropout", c.model.dropout);
+  if (model.contains("weight_dropout")) read_value(model, "weight_dropout", c.model.weight_dropout);
   std::string pedal;
   read_value(json, "pedal", pedal);
   c.pedal = rondo::music::pedal_mode(pedal);

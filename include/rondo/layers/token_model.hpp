@@ -16,14 +16,15 @@ namespace rondo::inline RONDO_ABI {
 
 /// Configuration of a TokenModel.
 struct TokenModelConfig {
-  Index vocabulary = 0;    ///< V
-  Index conditions = 0;    ///< number of condition ids, V and up: inputs that are never predicted
-  Index ids_per_step = 1;  ///< K: ids per step; the first is the token, the others are conditions or kNoToken
-  Index embedding = 128;   ///< D
-  Index hidden = 256;      ///< H
-  Index layers = 2;        ///< L
-  double dropout = 0;      ///< between the layers and before the output, in [0, 1)
-  double forget_bias = 1;  ///< initial bias of the forget gate, for cells that have one
+  Index vocabulary = 0;       ///< V
+  Index conditions = 0;       ///< number of condition ids, V and up: inputs that are never predicted
+  Index ids_per_step = 1;     ///< K: ids per step; the first is the token, the others are conditions or kNoToken
+  Index embedding = 128;      ///< D
+  Index hidden = 256;         ///< H
+  Index layers = 2;           ///< L
+  double dropout = 0;         ///< between the layers and before the output, in [0, 1)
+  double weight_dropout = 0;  ///< of R, one mask per forward pass, in [0, 1): see RecurrentConfig
+  double forget_bias = 1;     ///< initial bias of the forget gate, for cells that have one
   Precision precision = Precision::fp32;  ///< of the products of the recurrent layers
 };
 
@@ -67,6 +68,7 @@ class TokenModel {
                     .hidden = config.hidden,
                     .layers = config.layers,
                     .dropout = config.dropout,
+                    .weight_dropout = config.weight_dropout,
                     .forget_bias = config.forget_bias,
                     .precision = config.precision},
                    rng),
