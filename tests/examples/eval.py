@@ -239,6 +239,24 @@ class Evaluation(unittest.TestCase):
         self.assertIn("music before and after", self.failure(*sample, "--from", 9, "--to", 9000))
         self.assertIn("the whole piece", self.failure(*sample[:5], "--mode", "infill", "--primer-notes", "C4"))
 
+    def test_long_samples_are_compared_minute_by_minute(self):
+        # Five notes a second in the first minute, two in the second, three in a third that is not whole.
+        starts = [20 * i for i in range(300)] + [6000 + 50 * i for i in range(120)] + [12000 + 33 * i for i in range(60)]
+        slower = self.folder / "slower.mid"
+        write_midi(slower, [(start, start + 15, 60 + i % 7, 64) for i, start in enumerate(starts)])
+        both = ["--data", *paths(HELD_OUT), slower, "--only", HELD_OUT[0], "--num-outputs", 3]
+        self.assertIsNone(evaluate(self.brief, *both, "--seconds", 20)["drift"])
+        drift = evaluate(self.brief, *both, "--seconds", 130)["drift"]
+        self.assertEqual([(m["minute"], m["performances"]) for m in drift["outputs"]][0], (1, 3))
+        for minute in drift["outputs"]:
+            self.assertTrue(1 < minute["nll_per_token"] < 6, minute)
+            self.assertTrue(0 < minute["overlap_area"] <= 1, minute)
+        # The others are too short for a second minute.
+        second = next(m for m in drift["held_out"] if m["minute"] == 2)
+        self.assertEqual(second["performances"], 1)
+        self.assertAlmostEqual(second["notes_per_second"], 2, delta=0.1)
+        self.assertEqual(max(m["minute"] for m in drift["held_out"]), 2)
+
     def test_the_report_agrees_with_itself(self):
         report = evaluate(self.brief, "--data", *paths(HELD_OUT), "--num-outputs", 8)
         total = report["nll_per_token"] * report["tokens"]

@@ -29,6 +29,8 @@ namespace {
 namespace music = rondo::music;
 using nlohmann::json;
 
+constexpr double kDriftSeconds = 120;  // samples of this length or more are also compared minute by minute
+
 struct Options {
   std::string run_dir;
   std::vector<std::string> data, only;
@@ -73,8 +75,8 @@ std::vector<music::Piece> not_in_training(const std::vector<music::Piece>& piece
 }
 
 /// Continuations of the beginnings of the evaluated pieces, without these beginnings.
-std::vector<music::Performance> continuations(const Options& o, const rondo::TokenModel<float>& model,
-                                              const Config& config, const std::vector<music::Piece>& evaluated) {
+std::vector<GeneratedPiece> continuations(const Options& o, const rondo::TokenModel<float>& model, const Config& config,
+                                          const std::vector<music::Piece>& evaluated) {
   std::vector<Request> requests;
   for (int i = 0; i < o.num_outputs; ++i) {
     const Primer primer =
@@ -84,10 +86,21 @@ std::vector<music::Performance> continuations(const Options& o, const rondo::Tok
                         .seed = o.seed + static_cast<std::uint64_t>(i),
                         .condition_values = condition_values_of(primer.performance)});
   }
-  std::vector<music::Performance> outputs;
-  for (const GeneratedPiece& piece : generate(model, config.input_spec(), requests, music::velocity(16)))
-    outputs.push_back(piece.new_notes());
-  return outputs;
+  return generate(model, config.input_spec(), requests, music::velocity(16));
+}
+
+/// How samples change from minute to minute, beside held-out music: {outputs, held_out}, arrays as of
+/// Evaluator::by_minute. Outputs also have nll_per_token.
+json drift(const std::vector<GeneratedPiece>& pieces, std::span<const music::Performance> outputs,
+           const Evaluator& evaluator) {
+  json minutes = evaluator.by_minute(outputs);
+  for (std::size_t m = 0; m < minutes.size(); ++m) {
+    SampledNats sum;
+    for (const GeneratedPiece& piece : pieces)
+      if (m < piece.minutes.size()) sum.nats += piece.minutes[m].nats, sum.tokens += piece.minutes[m].tokens;
+    minutes[m]["nll_per_token"] = sum.tokens > 0 ? json(sum.nats / static_cast<double>(sum.tokens)) : json();
+  }
+  return {{"outputs", minutes}, {"held_out", evaluator.held_out_by_minute()}};
 }
 
 json compute_metrics(const Options& o) {
@@ -114,12 +127,16 @@ json compute_metrics(const Options& o) {
   result["floors"] = result["baselines"];  // its former name
   result["bars"] = bar_metrics(evaluated);
   result["distribution"] = nullptr;
+  result["drift"] = nullptr;
   result["memorisation"] = nullptr;
   if (o.num_outputs == 0) return result;
 
   const Evaluator evaluator(train, not_in_training(all, train), o.seconds, o.window_seconds);
-  const auto outputs = continuations(o, run_dir.read_model(config), config, evaluated);
+  const auto pieces = continuations(o, run_dir.read_model(config), config, evaluated);
+  std::vector<music::Performance> outputs;
+  for (const GeneratedPiece& piece : pieces) outputs.push_back(piece.new_notes());
   result["distribution"] = evaluator.distribution(outputs);
+  if (o.seconds >= kDriftSeconds) result["drift"] = drift(pieces, outputs, evaluator);
   if (train.empty()) return result;
   json each = json::array();
   for (const auto& output : outputs) {

@@ -5,8 +5,11 @@
 #include "piano/evaluation/statistics.hpp"
 #include "piano/evaluation/windows.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <string>
+#include <utility>
 
 namespace piano {
 namespace {
@@ -34,6 +37,19 @@ std::optional<Style> style_of(std::span<const music::Performance> pieces, double
   for (const auto& piece : pieces) windows += cut_windows(piece, seconds).size();
   if (windows < 3) return std::nullopt;
   return Style(pieces, seconds);
+}
+
+/// The notes that begin in a minute, counted from 1 from the first note on; nothing unless the music lasts to its end.
+std::optional<music::Performance> minute_of(const music::Performance& performance, int minute) {
+  const auto& notes = performance.notes;
+  if (notes.empty()) return std::nullopt;
+  const auto [first, last] = std::ranges::minmax(notes, {}, &music::Note::start);
+  const double begin = first.start.value + 60.0 * (minute - 1), end = begin + 60;
+  if (last.end.value < end) return std::nullopt;
+  std::vector<music::Note> inside;
+  std::ranges::copy_if(notes, std::back_inserter(inside),
+                       [&](const music::Note& n) { return n.start.value >= begin && n.start.value < end; });
+  return music::make_performance(std::move(inside));
 }
 
 json run(const SharedRun& run, double share) {
@@ -168,6 +184,22 @@ json Evaluator::distribution(std::span<const music::Performance> outputs) const 
           {"training_p10_p90", ranges},
           {"inside_p10_p90", inside},
           {"held_out", held_out}};
+}
+
+json Evaluator::by_minute(std::span<const music::Performance> performances) const {
+  if (!style_) return nullptr;
+  json minutes = json::array();
+  for (int minute = 1;; ++minute) {
+    std::vector<music::Performance> parts;
+    for (const music::Performance& performance : performances)
+      if (auto part = minute_of(performance, minute)) parts.push_back(*std::move(part));
+    const auto windows = describe_windows(parts, style_->window_seconds());
+    if (windows.empty()) return minutes;
+    json entry = {{"minute", minute}, {"performances", parts.size()}};
+    for (const char* name : kRangeFeatures) entry[name] = moments(values_in(feature(name), windows)).mean;
+    entry["overlap_area"] = mean(style_->compare(windows)).overlap;
+    minutes.push_back(std::move(entry));
+  }
 }
 
 }  // namespace piano

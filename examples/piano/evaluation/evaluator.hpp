@@ -50,6 +50,12 @@ class Evaluator {
   /// few notes.
   nlohmann::json distribution(std::span<const rondo::music::Performance> outputs) const;
 
+  /// How music changes with time: for each whole minute from a performance's first note on {minute, performances,
+  /// notes_per_second, velocity, polyphony, overlap_area}, means over the performances that last so long; minutes count
+  /// from 1. Null without a style.
+  nlohmann::json by_minute(std::span<const rondo::music::Performance> performances) const;
+  nlohmann::json held_out_by_minute() const { return by_minute(held_out_); }
+
  private:
   bool has_training_ = false;
   double output_seconds_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 namespace piano {
 namespace {
@@ -77,6 +78,18 @@ void print_distribution(const json& d) {
     std::printf("  %s: %.2f, %s %.2f to %.2f, the 10th to 90th percentile of the windows\n", name.c_str(),
                 number(d["outputs"][name]), d["inside_p10_p90"][name] ? "inside" : "outside", number(range[0]),
                 number(range[1]));
+}
+
+void print_drift(const json& drift) {
+  if (!drift.is_object()) return;
+  std::printf("\nby minute:\n    %-12s %6s %9s %9s %9s %9s %9s\n", "", "minute", "notes/s", "velocity", "polyphony",
+              "overlap", "nats");
+  for (const auto& [key, title] : {std::pair("outputs", "samples"), {"held_out", "held-out"}})
+    for (const json& m : drift[key])
+      std::printf("    %-12s %6d %9.2f %9.1f %9.2f %9.3f %9s\n", title, m["minute"].get<int>(),
+                  number(m["notes_per_second"]), number(m["velocity"]), number(m["polyphony"]),
+                  number(m["overlap_area"]),
+                  m.contains("nll_per_token") ? std::to_string(number(m["nll_per_token"])).substr(0, 5).c_str() : "");
 }
 
 std::string position(const json& run) {
@@ -175,6 +188,7 @@ void print_metrics(const json& metrics) {
   print_likelihood(metrics);
   print_bars(metrics["bars"]);
   print_distribution(metrics["distribution"]);
+  print_drift(metrics["drift"]);
   print_memorisation(metrics["memorisation"]);
 }
 

@@ -31,12 +31,19 @@ struct Request {
   Following following = {};
 };
 
+/// Nats of sampled tokens, at temperature 1 without filters and mask.
+struct SampledNats {
+  double nats = 0;
+  std::size_t tokens = 0;
+};
+
 /// The result of a request.
 struct GeneratedPiece {
   rondo::music::Performance performance;  // all notes have ended; its duration ends with the last note
   std::vector<bool> given;                // for each note, whether it is from the plan
   double nats = 0;                        // of the sampled tokens, at temperature 1 without filters and mask
   std::size_t sampled = 0;                // number of sampled tokens
+  std::vector<SampledNats> minutes;       // of each minute from the first sampled token on
   double following_nats = 0;              // of the tokens in Request::following, other than note-offs
 
   /// Only the generated notes.

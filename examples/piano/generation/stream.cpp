@@ -68,8 +68,14 @@ void Stream::set_logits(std::size_t t, std::span<const float> logits) {
   masked_.assign(logits.begin(), logits.end());
   preserve_kind_probabilities(masked_, allowed_);
   const music::Token token = sampler_(std::span<const float>(masked_), allowed_, rng_).token;
-  nats_ -= rondo::log_probability(logits, token);
+  const double nats = -rondo::log_probability(logits, token);
+  nats_ += nats;
   ++sampled_;
+  if (first_sampled_ < 0) first_sampled_ = grammar_.steps();
+  const auto minute = static_cast<std::size_t>((grammar_.steps() - first_sampled_) / (60 * music::kStepsPerSecond));
+  minutes_.resize(std::max(minutes_.size(), minute + 1));
+  minutes_[minute].nats += nats;
+  ++minutes_[minute].tokens;
   const music::Event event = music::event_of(token);
   if (event.kind != EventKind::time_shift) {
     put(token);
@@ -216,6 +222,7 @@ GeneratedPiece Stream::result() const {
     piece.given.push_back(given_notes_.contains({music::to_step(note.start), note.pitch}));
   piece.nats = nats_;
   piece.sampled = sampled_;
+  piece.minutes = minutes_;
   piece.following_nats = following_nats_;
   return piece;
 }

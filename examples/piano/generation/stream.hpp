@@ -75,6 +75,8 @@ class Stream {
   std::vector<float> masked_;                           // logits with kind probabilities preserved under the mask
   std::vector<std::uint8_t> allowed_;
   double nats_ = 0;
+  std::int64_t first_sampled_ = -1;  // its step
+  std::vector<SampledNats> minutes_;
   std::size_t sampled_ = 0;
   bool done_ = false;  // all tokens are there
   Following following_;
