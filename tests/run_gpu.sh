@@ -203,7 +203,7 @@ fi
 
 bench=$build/bin/bench_cuda device=cuda shapes=() measured=$out/measured.jsonl
 if [ $dry_run -eq 1 ]; then
-  bench=$build/bin/bench_cuda_on_host device=cpu shapes=(--shapes 6x5x40,4x3x12x2x2)
+  bench=$build/bin/bench_cuda_on_host device=cpu shapes=(--shapes 6x5x40,4x3x12x2)
   [ -x "$bench" ] || fail "$bench does not exist: run the stage build first, with --dry-run"
 fi
 measures() { [ $gpu -eq 1 ] || [ $dry_run -eq 1 ]; }
@@ -259,7 +259,7 @@ if [ $gpu -eq 1 ] && wanted sanitizer; then
     : > "$out/sanitizer.log"
     for tool in memcheck racecheck synccheck initcheck; do
       command=("$sanitizer" --tool "$tool" --error-exitcode 86 --print-limit 20)
-      check "$tool, LSTM" 45 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --timeout 0 --shapes 4x9x36,3x2x20x2x2
+      check "$tool, LSTM" 45 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --timeout 0 --shapes 4x9x36,3x2x20x2
       check "$tool, the other operations" 45 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every operation*'
     done
   fi

@@ -116,8 +116,6 @@ void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeigh
       low.R = rounded(w.R, operands.fp16, work.R_low);
       if (w.projection.data) low.projection = rounded(w.projection, operands.fp16, work.projection_low);
     }
-  const bool whole = a.first == 0 && a.last == a.steps();
-  if (!whole) chosen = RecurrentAlgorithm::stepwise;  // a graph of a wavefront's piece would be used only once
   if (chosen == RecurrentAlgorithm::stepwise) return enqueue_stepwise<Cell>(a, precision, low);
   struct Key {
     Arguments a;

@@ -3,6 +3,10 @@
 // projection), G gates and N blocks of the cell, B batch, T time steps. Matrices are contiguous and column-major,
 // unless they have a stride.
 //
+// Where products have 16-bit operands, the activations that forward saves for backward have 16 bits, too. Gates and
+// tanh(c) are at most 1 and are stored in fp16, which keeps three bits more of them than bf16; so is c, limited to the
+// largest number of fp16. The state c that a pass carries from step to step is not rounded.
+//
 // Steps are numbered in the order of a pass: step s of a forward pass is time s for a forward direction and T - 1 - s
 // for a reverse one; the other way round for a backward pass. See recurrent/steps.hpp.
 #pragma once
@@ -57,16 +61,17 @@ template <class Scalar>
 struct ForwardArguments {
   Index H, P;
   StepOrder step_order;
-  Index first, last;         // steps of this run: [first, last) of T
   const Scalar* R;           // GH x P
   const Scalar* projection;  // P x H; null: P = H, and h is the cell's output
   const Scalar* peepholes;   // H x kPeepholeCount
   const Scalar* bias;        // NH
-  Scalar* gates;             // NH x B x T  in: W x; out: the gates
+  Scalar* product;           // GH x B      R h(t-1) of one step, for the stepwise algorithm
+  void* gates;               // NH x B x T  in: W x, with 16 bits of the type of h_low; out: the gates, if saved
+  bool saves;                // whether gates, c and tanh(c) are saved
   const Scalar* h0;          // P x B
-  const Scalar* c0;          // H x B
-  Scalar* c;                 // H x B x T   for cells with c
-  Scalar* tanh_c;            // H x B x T
+  Scalar* c_now;             // H x B       for cells with c: in the initial c, out the final one
+  void* c;                   // H x B x T
+  void* tanh_c;              // H x B x T
   Columns<Scalar> y;         // P x B x T   during a reverse pass, the step before a sequence starts holds its h0
   Scalar* m;                 // H x B x T   cell output before the projection
   LowPrecision h_low;        // P x B x (T+1)  slot s: the operand of R at step s
@@ -80,27 +85,27 @@ template <class Scalar>
 struct BackwardArguments {
   Index H, P;
   StepOrder step_order;
-  Index first, last;         // steps of this run, the last time step first: [first, last) of T + 1
   const Scalar* R;           // GH x P
   const Scalar* projection;  // P x H, or null
   const Scalar* peepholes;   // H x kPeepholeCount
-  const Scalar* gates;       // NH x B x T
+  const void* gates;         // NH x B x T
   const Scalar* h0;          // P x B
   const Scalar* c0;          // H x B
-  const Scalar* c;           // H x B x T
-  const Scalar* tanh_c;      // H x B x T
+  const void* c;             // H x B x T
+  const void* tanh_c;        // H x B x T
   Columns<const Scalar> y;   // P x B x T
   Columns<const Scalar> dy;  // P x B x T
   Scalar* dh_end;            // P x B       in: the gradient of the final hidden state; out: of the initial one
   Scalar* dc;                // H x B       in: the gradient of the final cell; out: of the initial one
   Scalar* dh;                // P x B       R^T dz of the step before
-  Scalar* dz;                // NH x B x T
+  Scalar* dz;                // NH x B x T  null with dz_low
   Scalar* dh_total;          // P x B x T   with a projection: the gradient of h(t)
   Scalar* dm;                // H x B       with a projection: the gradient of m(t)
   LowPrecision dz_low;       // NH x B x T
   LowPrecision dh_low;       // P x B x T   of dh_total
   bool operator==(const BackwardArguments&) const = default;
 
+  /// The last one computes the gradient of the initial state.
   constexpr Index steps() const { return step_order.T + 1; }
 };
 
