@@ -40,6 +40,12 @@ ClusterLaunch last_cluster_launch();
 /// Graphs instantiated since the process began.
 std::size_t graphs_instantiated();
 
+/// Bytes of device memory that are allocated now.
+std::size_t allocated_bytes();
+
+/// Calls since the process began for which the host waits for the device, copies to the host among them.
+std::size_t host_waits();
+
 /// Occupancy queries since the process began.
 std::size_t occupancy_queries();
 
