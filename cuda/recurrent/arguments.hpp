@@ -15,6 +15,7 @@
 #include <rondo/core/view.hpp>
 
 #include <cstdint>
+#include <span>
 
 namespace rondo::inline RONDO_ABI::cuda {
 
@@ -36,10 +37,14 @@ struct LowPrecision {
 };
 
 /// The order of time steps and the lengths of sequences.
+///
+/// Columns after the last one that a time step needs are skipped: they have ended or, in a reverse pass, not begun. So
+/// a batch whose sequences are sorted by length, the longest first, costs as many columns as it has steps.
 struct StepOrder {
   Index B, T;
-  bool reverse;                 // direction of the layer
-  const std::int32_t* lengths;  // B; null: dense
+  bool reverse;                          // direction of the layer
+  const std::int32_t* lengths;           // B; null: dense
+  const std::int32_t* needed = nullptr;  // T + 2  [t + 1]: the columns that time t needs, from the first on; null: all
 
   constexpr Index length(Index b) const { return lengths ? lengths[b] : T; }
   constexpr bool active(Index b, Index t) const { return t < length(b); }
@@ -54,6 +59,7 @@ struct StepOrder {
   constexpr bool holds_initial_state(Index b, Index t) const { return reverse ? t == length(b) : t < 0; }
   /// Whether time t is the last step of sequence b, where its backward pass starts; or the last possible one, if empty.
   constexpr bool ends(Index b, Index t) const { return reverse ? t == 0 : t + 1 == length(b); }
+  constexpr Index needed_columns(Index t) const { return needed ? needed[t + 1] : B; }
   bool operator==(const StepOrder&) const = default;
 };
 
@@ -79,6 +85,7 @@ struct ForwardArguments {
   bool operator==(const ForwardArguments&) const = default;
 
   constexpr Index steps() const { return step_order.T; }
+  constexpr Index time(Index s) const { return step_order.time(s); }
 };
 
 template <class Scalar>
@@ -107,6 +114,7 @@ struct BackwardArguments {
 
   /// The last one computes the gradient of the initial state.
   constexpr Index steps() const { return step_order.T + 1; }
+  constexpr Index time(Index s) const { return step_order.backward_time(s); }
 };
 
 /// The stepwise algorithm's left operands in bf16 or fp16, if the precision requires them.
@@ -116,11 +124,13 @@ struct LowPrecisionWeights {
   bool operator==(const LowPrecisionWeights&) const = default;
 };
 
-/// Supports any cell and shape.
+/// Supports any cell and shape. `needed`: the values of StepOrder::needed on the host; empty: nothing is skipped.
 template <class Cell, class Scalar>
-void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low);
+void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+                      std::span<const std::int32_t> needed);
 template <class Cell, class Scalar>
-void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low);
+void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+                      std::span<const std::int32_t> needed);
 
 /// The persistent algorithms, for the LSTM in float without a projection. They return false, and enqueue nothing, if
 /// the device or the shape is not supported.

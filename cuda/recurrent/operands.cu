@@ -122,6 +122,7 @@ template void copy_active<float>(MatrixView<const float>, const StepOrder&, Matr
 template void copy_active<double>(MatrixView<const double>, const StepOrder&, MatrixView<double>);
 template void clear_padding<float>(const StepOrder&, MatrixView<float>);
 template void clear_padding<double>(const StepOrder&, MatrixView<double>);
+template void clear_padding<std::uint16_t>(const StepOrder&, MatrixView<std::uint16_t>);
 template void gather_final_state<float>(const StepOrder&, MatrixView<const float>, const float*, MatrixView<float>);
 template void gather_final_state<double>(const StepOrder&, MatrixView<const double>, const double*, MatrixView<double>);
 template void gather_first_steps<float>(const StepOrder&, MatrixView<const float>, MatrixView<float>);

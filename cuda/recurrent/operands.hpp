@@ -21,9 +21,9 @@ void widen_low(const std::uint16_t* low, bool fp16, MatrixView<float> to);
 template <class Scalar>
 void copy_active(MatrixView<const Scalar> from, const StepOrder& step_order, MatrixView<Scalar> to);
 
-/// Sets the padding of a to zero. Steps have B columns each.
-template <class Scalar>
-void clear_padding(const StepOrder& step_order, MatrixView<Scalar> a);
+/// Sets the padding of a to zero. Steps have B columns each. Value: float, double, or the bits of 16-bit floats.
+template <class Value>
+void clear_padding(const StepOrder& step_order, MatrixView<Value> a);
 
 /// final (rows x B) = `states` (rows x B x T) at the last step of each sequence in the order of the direction, or
 /// `initial` for an empty one.

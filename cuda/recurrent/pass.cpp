@@ -10,6 +10,7 @@
 #include <rondo/math/cells/lstm.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -27,19 +28,31 @@ Rounding rounding_of(Precision precision, bool backward) {
   return Rounding::none;
 }
 
-/// The lengths of a ragged batch, on the device; null for a dense one.
-const std::int32_t* device_lengths(const Extent& x, Buffer<std::int32_t, Cuda>& buffer) {
-  if (!x.ragged()) return nullptr;
-  require_shape(x.time <= std::numeric_limits<std::int32_t>::max(), "rondo::cuda: a ragged batch of T = ", x.time);
-  const std::vector<std::int32_t> lengths(x.lengths.begin(), x.lengths.end());
-  buffer.resize(x.batch);
-  copy_from_host(buffer.data(), lengths.data(), lengths.size() * sizeof(std::int32_t));
-  return buffer.data();
+/// StepOrder::needed of a ragged batch. A reverse pass needs a column one step before it begins, too.
+std::vector<std::int32_t> needed_columns(const Extent& x, bool reverse) {
+  std::vector<std::int32_t> needed(static_cast<std::size_t>(x.time + 2), 0);
+  for (Index b = 0; b < x.batch; ++b)  // at the last time that needs the column
+    needed[static_cast<std::size_t>(x.length(b) + (reverse ? 1 : 0))] = static_cast<std::int32_t>(b + 1);
+  for (std::size_t t = needed.size() - 1; t > 0; --t) needed[t - 1] = std::max(needed[t - 1], needed[t]);
+  return needed;
 }
 
+/// The order of steps. That of a ragged batch has the lengths and, unless there is a projection, the columns that the
+/// steps need, which are also written to `needed`.
 template <class Scalar>
-StepOrder step_order_of(const PassOptions& options, const Extent& x, RecurrentWorkspace<Scalar, Cuda>& work) {
-  return {x.batch, x.time, options.direction == Direction::reverse, device_lengths(x, work.lengths)};
+StepOrder step_order_of(const PassOptions& options, const Extent& x, bool projects,
+                        RecurrentWorkspace<Scalar, Cuda>& work, std::vector<std::int32_t>& needed) {
+  StepOrder order{x.batch, x.time, options.direction == Direction::reverse, nullptr};
+  if (!x.ragged()) return order;
+  require_shape(x.time < std::numeric_limits<std::int32_t>::max() - 1, "rondo::cuda: a ragged batch of T = ", x.time);
+  std::vector<std::int32_t> numbers(x.lengths.begin(), x.lengths.end());
+  if (!projects) needed = needed_columns(x, order.reverse);
+  numbers.insert(numbers.end(), needed.begin(), needed.end());
+  work.lengths.resize(static_cast<Index>(numbers.size()));
+  copy_from_host(work.lengths.data(), numbers.data(), numbers.size() * sizeof(std::int32_t));
+  order.lengths = work.lengths.data();
+  if (!projects) order.needed = order.lengths + x.batch;
+  return order;
 }
 
 /// x, or for a ragged batch a copy with zero padding: sums over all columns include the padding.
@@ -154,7 +167,7 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
   const Index H = w.shape.hidden, P = w.shape.output, B = x.batch(), T = x.time();
   a_ = {.H = H,
         .P = P,
-        .step_order = step_order_of(options, x.extent, work),
+        .step_order = step_order_of(options, x.extent, w.shape.projects(), work, needed_),
         .R = w.R.data,
         .projection = w.projection.data,
         .peepholes = w.peepholes.data,
@@ -215,8 +228,8 @@ void ForwardPass<Cell, Scalar>::run() {
     else
       clear(static_cast<std::uint16_t*>(a_.gates));
   });
-  run_algorithm<Cell>(a_, precision_, w_, work);
-  if (step_order.reverse && step_order.lengths) clear_padding(step_order, y_.flat);
+  run_algorithm<Cell>(a_, precision_, w_, work, needed_);
+  if (step_order.lengths) clear_padding(step_order, y_.flat);
 }
 
 // ---- backward
@@ -252,7 +265,7 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
     fill(Cuda{}, dc, Scalar(0));
   a_ = {.H = H,
         .P = P,
-        .step_order = step_order_of(options, x.extent, work),
+        .step_order = step_order_of(options, x.extent, w.shape.projects(), work, needed_),
         .R = w.R.data,
         .projection = w.projection.data,
         .peepholes = w.peepholes.data,
@@ -291,11 +304,22 @@ GemmOperand BackwardPass<Cell, Scalar>::dz_block(Index first_row, Index rows, In
 template <class Cell, class Scalar>
 void BackwardPass<Cell, Scalar>::run() {
   const Index H = a_.H, B = a_.step_order.B;
-  run_algorithm<Cell>(a_, precision_, w_, cache_.workspace);
+  run_algorithm<Cell>(a_, precision_, w_, cache_.workspace, needed_);
+  if (a_.step_order.needed) clear_dz_padding();
   copy(Cuda{}, {a_.dh_end, a_.P, B, a_.P}, dh_end_);
   if constexpr (Cell::kHasC) copy(Cuda{}, {a_.dc, H, B, H}, dc_end_);
   if (to_.to_features()) write_dx();
   add_to_weights();
+}
+
+/// Sums over all columns include those that steps have skipped.
+template <class Cell, class Scalar>
+void BackwardPass<Cell, Scalar>::clear_dz_padding() {
+  const Index NH = Cell::kBlocks * a_.H, columns = a_.step_order.B * a_.step_order.T;
+  if (a_.dz_low.data)
+    clear_padding(a_.step_order, MatrixView<std::uint16_t>{a_.dz_low.data, NH, columns, NH});
+  else
+    clear_padding(a_.step_order, MatrixView<Scalar>{a_.dz, NH, columns, NH});
 }
 
 /// (19) dX = W^T dZ

@@ -14,6 +14,9 @@
 
 #include <rondo/cuda/recurrent.hpp>
 
+#include <cstdint>
+#include <vector>
+
 namespace rondo::inline RONDO_ABI::cuda {
 
 /// Resizes the buffer and returns it as a contiguous matrix.
@@ -72,6 +75,7 @@ class ForwardPass {
   SequenceView<const Scalar> x_;
   SequenceView<Scalar> y_;
   RecurrentCache<Scalar, Cuda>& cache_;
+  std::vector<std::int32_t> needed_;  // StepOrder::needed on the host
   ForwardArguments<Scalar> a_;
   GemmOperand W_;
 };
@@ -88,6 +92,7 @@ class BackwardPass {
   void run();
 
  private:
+  void clear_dz_padding();
   void write_dx();
   void add_to_weights();
   GemmOperand dz_block(Index first_row, Index rows, Index first_column, Index count) const;
@@ -103,6 +108,7 @@ class BackwardPass {
   RecurrentWeights<Scalar> grad_;
   MatrixView<Scalar> dh_end_, dc_end_;
   RecurrentInputGradient<Scalar, Cuda> to_;
+  std::vector<std::int32_t> needed_;  // StepOrder::needed on the host
   BackwardArguments<Scalar> a_;
   GemmOperand W_;
 };

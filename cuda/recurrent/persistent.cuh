@@ -98,7 +98,11 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
   const Index B = cells.a.step_order.B, steps = cells.a.steps();
   for (Index group = exchange.first(); group < B; group += exchange.stride(B)) {
     const Index group_end = min(group + exchange.width(B), B);
-    const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, group_end - first)); };
+    const auto end_of = [&](Index step) {
+      return max(group, min(group_end, cells.a.step_order.needed_columns(cells.a.time(step))));
+    };
+    Index end = end_of(0);  // of the columns that the step needs
+    const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, end - first)); };
     const auto for_each_cell = [&](Index first, auto&& f) {
 #pragma unroll
       for (int i = 0; i < kCells; ++i)
@@ -119,11 +123,12 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     };
     load(0, group);
     for (Index step = 0; step < steps; ++step) {
-      for (Index first = group; first < group_end; first += s.columns) {
+      const Index next_end = step + 1 < steps ? end_of(step + 1) : end;
+      for (Index first = group; first < end; first += s.columns) {
         if (first > group) load(step, first);
         const Element* v =
             exchange.gather(step == 0, step, vectors_of<Element>(cells, step), first, columns_from(first));
-        product.multiply(s, v, partial);
+        product.multiply(s, columns_from(first), v, partial);
         __syncthreads();
         for_each_cell(first, [&](int i, int unit, int column) {
           float products[Cells::kProductsPerUnit] = {};
@@ -138,13 +143,15 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
             exchange.store(column, part, unit, Product::to_element(results[i].outputs[part]));
         });
         if constexpr (Exchange::kThroughGlobalMemory) publish(step, first);
-        if (first + s.columns >= group_end && step + 1 < steps) exchange.arrive(step);
+        if (first + s.columns >= end && step + 1 < steps) exchange.arrive(step);
         if constexpr (!Exchange::kThroughGlobalMemory) publish(step, first);
         for_each_cell(first, [&](int i, int unit, int column) {
           cells.store(step, first_unit + unit, first + column, results[i]);
         });
       }
       if (step + 1 == steps) break;
+      if (end == group) exchange.arrive(step);
+      end = next_end;
       load(step + 1, group);
       exchange.wait();
     }

@@ -9,11 +9,11 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
-/// The cells of step s, one thread each. `product`: kProductsPerUnit blocks of H rows, for B columns.
+/// The cells of the first `columns` columns of step s, one thread each. `product`: kProductsPerUnit blocks of H rows.
 template <class Cells>
-__global__ void step(Cells cells, Index s, const typename Cells::Scalar* product) {
+__global__ void step(Cells cells, Index s, Index columns, const typename Cells::Scalar* product) {
   using Scalar = typename Cells::Scalar;
-  for_each_element(cells.a.H, cells.a.step_order.B, [&](Index u, Index b) {
+  for_each_element(cells.a.H, columns, [&](Index u, Index b) {
     Scalar sums[Cells::kSumsPerUnit];
     cells.begin_sums(u, sums);
     for (int n = 0; n < Cells::kProductsPerUnit; ++n)
@@ -87,19 +87,26 @@ class StepProducts {
   GemmOperand R_, projection_;
 };
 
+template <class Arguments>
+Index needed_columns(const Arguments& a, Index s, std::span<const std::int32_t> needed) {
+  return needed.empty() ? a.step_order.B : needed[static_cast<std::size_t>(a.time(s) + 1)];
+}
+
 template <bool kLow, class Cell, class Scalar>
-void enqueue(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
+void enqueue(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+             std::span<const std::int32_t> needed) {
   const Index H = a.H, P = a.P, B = a.step_order.B;
   const StepProducts<Scalar> products(precision, Cell::kGates * H, P, H, a.R, a.projection, low);
   const bool finishes = a.projection && (a.h_low.data || (a.step_order.reverse && a.step_order.lengths));
   for (Index s = 0; s < a.steps(); ++s) {
-    const Index t = a.step_order.time(s);
+    const Index t = a.step_order.time(s), n = needed_columns(a, s, needed);
+    if (n == 0) continue;
     const Columns<const Scalar> h_before =
         s > 0 ? Columns<const Scalar>{&a.y(0, B * a.step_order.before(t)), a.y.stride} : Columns<const Scalar>{a.h0, P};
     // (0) R h(t-1)
-    products.by_R(Op::none, products.operand(h_before, a.h_low, P * B * s, P, P, B), a.product, Cell::kGates * H);
-    launch("recurrent forward step", step<ForwardCells<Cell, Scalar, kLow>>, per_element_config(H * B),
-           ForwardCells<Cell, Scalar, kLow>{a}, s, a.product);
+    products.by_R(Op::none, products.operand(h_before, a.h_low, P * B * s, P, P, n), a.product, Cell::kGates * H);
+    launch("recurrent forward step", step<ForwardCells<Cell, Scalar, kLow>>, per_element_config(H * n),
+           ForwardCells<Cell, Scalar, kLow>{a}, s, n, a.product);
     if (!a.projection) continue;
     // h = projection * m
     products.by_projection(Op::none, products.operand({a.m + H * B * t, H}, a.m_low, 0, H, H, B), &a.y(0, B * t),
@@ -109,11 +116,13 @@ void enqueue(const ForwardArguments<Scalar>& a, Precision precision, const LowPr
 }
 
 template <bool kLow, class Cell, class Scalar>
-void enqueue(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
+void enqueue(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+             std::span<const std::int32_t> needed) {
   const Index H = a.H, P = a.P, B = a.step_order.B, GH = Cell::kGates * H, NH = Cell::kBlocks * H;
   const StepProducts<Scalar> products(precision, GH, P, H, a.R, a.projection, low);
   for (Index s = 0; s < a.steps(); ++s) {
-    const Index t = a.step_order.backward_time(s);
+    const Index t = a.step_order.backward_time(s), n = needed_columns(a, s, needed);
+    if (n == 0) continue;
     if (a.projection) {
       launch("recurrent backward step, dh", sum_dh<Scalar>, per_element_config(P * B), a, s);
       if (s == a.step_order.T) break;
@@ -121,58 +130,72 @@ void enqueue(const BackwardArguments<Scalar>& a, Precision precision, const LowP
       products.by_projection(Op::transpose, products.operand({a.dh_total + P * B * t, P}, a.dh_low, P * B * t, P, P, B),
                              a.dm, H);
     }
-    launch("recurrent backward step", step<BackwardCells<Cell, Scalar, kLow>>, per_element_config(H * B),
-           BackwardCells<Cell, Scalar, kLow>{a}, s, a.projection ? a.dm : a.dh);
+    launch("recurrent backward step", step<BackwardCells<Cell, Scalar, kLow>>, per_element_config(H * n),
+           BackwardCells<Cell, Scalar, kLow>{a}, s, n, a.projection ? a.dm : a.dh);
     if (s == a.step_order.T) break;
     // (15) dh(t-1) = R^T dz(t)
     const Columns<const Scalar> dz{kLow ? nullptr : a.dz + NH * B * t, NH};
-    products.by_R(Op::transpose, products.operand(dz, a.dz_low, NH * B * t, NH, GH, B), a.dh, P);
+    products.by_R(Op::transpose, products.operand(dz, a.dz_low, NH * B * t, NH, GH, n), a.dh, P);
   }
 }
 
 }  // namespace
 
 template <class Cell, class Scalar>
-void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
+void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+                      std::span<const std::int32_t> needed) {
   if constexpr (sizeof(Scalar) == 4)
-    if (a.h_low.data) return enqueue<true, Cell>(a, precision, low);
-  enqueue<false, Cell>(a, precision, low);
+    if (a.h_low.data) return enqueue<true, Cell>(a, precision, low, needed);
+  enqueue<false, Cell>(a, precision, low, needed);
 }
 
 template <class Cell, class Scalar>
-void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
+void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+                      std::span<const std::int32_t> needed) {
   if constexpr (sizeof(Scalar) == 4)
-    if (a.dz_low.data) return enqueue<true, Cell>(a, precision, low);
-  enqueue<false, Cell>(a, precision, low);
+    if (a.dz_low.data) return enqueue<true, Cell>(a, precision, low, needed);
+  enqueue<false, Cell>(a, precision, low, needed);
 }
 
-template void enqueue_stepwise<LstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<LstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<LstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<LstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision,
-                                                 const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision,
-                                                 const LowPrecisionWeights&);
+template void enqueue_stepwise<LstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<LstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<LstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<LstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                 std::span<const std::int32_t>);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                                 std::span<const std::int32_t>);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                 std::span<const std::int32_t>);
 template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<double>&, Precision,
-                                                 const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision,
-                                                const LowPrecisionWeights&);
+                                                 const LowPrecisionWeights&, std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<double>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<double>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -145,14 +145,15 @@ class TileProduct {
     }
   }
 
-  __device__ void multiply(const PersistentShape& s, const Element* vectors, float* partial) const {
+  /// The products of the first `columns` vectors.
+  __device__ void multiply(const PersistentShape& s, int columns, const Element* vectors, float* partial) const {
     for (int n = 0; n < items_; ++n) {
       const Item item = at(s, n);
       const int first_shared = n == 0 ? in_registers_ : 0;
       int column = 0;
       // Two tiles of columns share the weights that are read.
-      for (; column + 8 < s.columns; column += 16) multiply<2>(s, item, first_shared, column, vectors, partial);
-      for (; column < s.columns; column += 8) multiply<1>(s, item, first_shared, column, vectors, partial);
+      for (; column + 8 < columns; column += 16) multiply<2>(s, columns, item, first_shared, column, vectors, partial);
+      for (; column < columns; column += 8) multiply<1>(s, columns, item, first_shared, column, vectors, partial);
     }
   }
 
@@ -168,9 +169,9 @@ class TileProduct {
             rounds * s.tiles + m * s.split_tiles - in_registers_};
   }
 
-  /// Columns [column, column + 8 kColumnTiles) of an item.
+  /// Columns [column, column + 8 kColumnTiles) of `columns`, for an item.
   template <int kColumnTiles>
-  __device__ void multiply(const PersistentShape& s, const Item& item, int first_shared, int column,
+  __device__ void multiply(const PersistentShape& s, int columns, const Item& item, int first_shared, int column,
                            const Element* vectors, float* partial) const {
     constexpr int kChains = kTileGroup / kColumnTiles;
     const int group = lane_ / 4, place = lane_ % 4;
@@ -179,7 +180,7 @@ class TileProduct {
 #pragma unroll
     for (int n = 0; n < kColumnTiles; ++n) {  // past the last column: the last one, its results are not used
       const int c = column + 8 * n + group;
-      v[n] = vectors + (c < s.columns ? c : s.columns - 1) * s.pitch + item.k + k_in_pair<Element>(place, 0, 0, 0);
+      v[n] = vectors + (c < columns ? c : columns - 1) * s.pitch + item.k + k_in_pair<Element>(place, 0, 0, 0);
     }
     const auto multiply_tiles = [&](const WeightTile* a, int i) {
       std::uint32_t b[kColumnTiles][kTileGroup][2];
@@ -212,7 +213,7 @@ class TileProduct {
       for (int i = 0; i < 4; ++i) {
         float sum = d[n][0][i] + d[n][1][i];
         if constexpr (kChains == 4) sum += d[n][2][i] + d[n][3][i];
-        if (const int c = column + 8 * n + 2 * place + i % 2; c < s.columns)
+        if (const int c = column + 8 * n + 2 * place + i % 2; c < columns)
           partial[(item.split * s.columns + c) * s.row_pitch + item.row + group + i / 2 * 8] = sum;
       }
   }

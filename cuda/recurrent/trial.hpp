@@ -184,7 +184,7 @@ class Trial {
       round_to_low(R, low_.fp16 && !kBackward<Arguments>, R_low_.data());
       low.R = R_low_.data();
     }
-    const auto launches = [&] { enqueue_stepwise<LstmCell>(a, precision_, low); };
+    const auto launches = [&] { enqueue_stepwise<LstmCell>(a, precision_, low, {}); };
     if (algorithm == RecurrentAlgorithm::graph)
       graphs_.run(std::pair{a, low}, launches);
     else

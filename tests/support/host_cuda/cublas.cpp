@@ -100,6 +100,8 @@ void store(const Product& p, std::ptrdiff_t at, T sum, T beta) {
 
 template <class T>
 void multiply(const Product& p, T alpha, T beta) {
+  count_multiply_adds(static_cast<std::uint64_t>(p.m) * static_cast<std::uint64_t>(p.n) *
+                      static_cast<std::uint64_t>(p.k));
   const std::vector<T> a = operand<T>(p.a, p.m, p.k, p.tf32);
   std::vector<T> b = operand<T>(p.b, p.k, p.n, p.tf32);
   b.resize(b.size() + static_cast<std::size_t>(kColumns) * static_cast<std::size_t>(p.k));  // padded to whole strips
