@@ -169,6 +169,9 @@ TEST_CASE("CUDA on the host: a training step does not wait for the device before
     CHECK(loss.get().mean() != first);
     CHECK(host_cuda::host_waits() > before);
     CHECK(norm.value() > 0);
+    const std::size_t before_clip = host_cuda::host_waits();
+    clip_grad_norm(model, 0.5);
+    CHECK(host_cuda::host_waits() - before_clip <= 3);  // not one for each of the nine parameters
   }
 }
 

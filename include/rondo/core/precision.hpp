@@ -11,9 +11,10 @@
 namespace rondo::inline RONDO_ABI {
 
 /// Format to which both operands of a recurrent layer's matrix products are rounded. Sums are accumulated in float, and
-/// weights, states, gates and gradients are stored as float. A layer of double is never rounded, nor is one on a device
-/// without the format (tf32 and fp16 on the CPU; bf16 without AVX2). On the CPU bf16 is faster than fp32 with
-/// AVX512-BF16, and as fast with AVX2.
+/// weights, states and gradients are stored as float; so are activations, but on a GPU those that bf16 and fp16 save
+/// for the backward pass have 16 bits. A layer of double is never rounded, nor is one on a device without the format
+/// (tf32 and fp16 on the CPU; bf16 without AVX2). On the CPU bf16 is faster than fp32 with AVX512-BF16, and as fast
+/// with AVX2.
 enum class Precision {
   fp32,  ///< no rounding
   tf32,  ///< 11 bits of mantissa; GPU only

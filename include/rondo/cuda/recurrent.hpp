@@ -104,7 +104,7 @@ struct RecurrentWorkspace<Scalar, Cuda> {
   Buffer<Scalar, Cuda> z;                                    // NH x B x T  W x of an inference pass
   Buffer<Scalar, Cuda> product;                              // GH x B      R h(t-1) of one step
   Buffer<Scalar, Cuda> c;                                    // H x B       c after the step that ran last
-  Buffer<std::int32_t, Cuda> lengths;                        // B, of a ragged batch
+  Buffer<std::int32_t, Cuda> lengths;                        // B of a ragged batch, then StepOrder::needed
   Buffer<Scalar, Cuda> bias;        // NH, for cells with blocks that do not add b and b_R as one bias
   Sequence<Scalar, Cuda> x, dx;     // C x B x T: embeddings of tokens; for ragged input, x with zero padding
   Buffer<Scalar, Cuda> dz;          // NH x B x T  gradients of the pre-activations, unless they are in dz_low

@@ -2,11 +2,14 @@
 // Gradient clipping by global norm (Pascanu, Mikolov, Bengio 2013).
 #pragma once
 
+#include <rondo/core/buffer.hpp>
 #include <rondo/core/parameter.hpp>
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/optim.hpp>
 
-#include <cmath>
+#include <array>
+#include <type_traits>
+#include <utility>
 
 namespace rondo::inline RONDO_ABI {
 
@@ -24,14 +27,14 @@ class GradientNorm {
 
   /// Two values on the device: the norm, and the factor that clips the gradients.
   double* data() {
-    values_.resize(2);
+    if constexpr (!kOnHost) values_.resize(2);
     return values_.data();
   }
-  /// The same, read-only; null before clip_grad_norm.
-  const double* data() const { return values_.data(); }
+  const double* data() const { return values_.data(); }  ///< the same, read-only
 
  private:
-  Buffer<double, Device> values_;
+  static constexpr bool kOnHost = std::is_same_v<Device, Cpu>;
+  std::conditional_t<kOnHost, std::array<double, 2>, Buffer<double, Device>> values_{};
 };
 
 /// Scales all gradients of a model by one factor so that their joint Euclidean norm is at most `max_norm` > 0
@@ -51,16 +54,15 @@ void clip_grad_norm(Model& model, double max_norm, GradientNorm<Device>& norm) {
 /// The same; returns the norm before clipping, and on a GPU waits for it.
 template <class Model>
 double clip_grad_norm(Model& model, double max_norm) {
-  double sum = 0;
-  model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
-    sum += squared_norm(Device{}, p.grad());
+  double value = 0;
+  bool clipped = false;
+  model.for_each_parameter([&]<class Scalar, class Device>(const Path&, const Parameter<Scalar, Device>&) {
+    if (std::exchange(clipped, true)) return;  // the first parameter has the device of all
+    GradientNorm<Device> norm;
+    clip_grad_norm(model, max_norm, norm);
+    value = norm.value();
   });
-  const double norm = std::sqrt(sum);
-  if (std::isfinite(norm) && norm > max_norm)
-    model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
-      scale(Device{}, p.grad(), static_cast<Scalar>(max_norm / norm));
-    });
-  return norm;
+  return value;
 }
 
 }  // namespace rondo::inline RONDO_ABI
