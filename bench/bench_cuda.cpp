@@ -69,7 +69,7 @@ class JsonLine {
 };
 
 struct Row {
-  CudaShape at;
+  Shape shape;
   Precision precision;
   RecurrentAlgorithm algorithm, ran_forward = RecurrentAlgorithm::stepwise, ran_backward = RecurrentAlgorithm::stepwise;
   double forward = 0, forward_min = 0, backward = 0, both = 0, both_min = 0;  // seconds per call; 0: not timed
@@ -78,23 +78,22 @@ struct Row {
   std::string status = "ok";  // or "does not fit", "WRONG: ...", "FAILED: ..."
 
   std::string name() const {
-    const Shape& s = at.shape;
-    return rondo::detail::concat(bench::name(precision), '/', rondo::cuda::name(algorithm), "/T:", s.T, "/B:", s.B,
-                                 "/H:", s.H, "/L:", s.L, "/W:", at.wavefront);
+    const Shape& s = shape;
+    return rondo::detail::concat(rondo::name(precision), '/', rondo::cuda::name(algorithm), "/T:", s.T, "/B:", s.B,
+                                 "/H:", s.H, "/L:", s.L);
   }
   bool bad() const { return status != "ok" && status != "does not fit"; }
-  double us(double seconds) const { return seconds * 1e6 / static_cast<double>(at.shape.T); }
+  double us(double seconds) const { return seconds * 1e6 / static_cast<double>(shape.T); }
   double tflops(double seconds, double forwards) const {
-    return seconds > 0 ? forwards * at.shape.forward_gflop() / seconds * 1e-3 : 0;
+    return seconds > 0 ? forwards * shape.forward_gflop() / seconds * 1e-3 : 0;
   }
 
   std::string json() const {
-    const Shape& s = at.shape;
+    const Shape& s = shape;
     JsonLine line;
-    line.add("side", "rondo"), line.add("precision", bench::name(precision));
+    line.add("side", "rondo"), line.add("precision", rondo::name(precision));
     line.add("algorithm", rondo::cuda::name(algorithm));
-    for (const auto& [key, value] :
-         {std::pair{"T", s.T}, {"B", s.B}, {"C", s.C}, {"H", s.H}, {"L", s.L}, {"wavefront", at.wavefront}})
+    for (const auto& [key, value] : {std::pair{"T", s.T}, {"B", s.B}, {"C", s.C}, {"H", s.H}, {"L", s.L}})
       line.add(key, static_cast<double>(value));
     line.add("status", status);
     line.add("ran_forward", rondo::cuda::name(ran_forward)), line.add("ran_backward", rondo::cuda::name(ran_backward));
@@ -125,7 +124,7 @@ struct Row {
       return rondo::detail::concat(name(), ": ok, errors ", forward_error.error, " and ", backward_error.error);
     char line[200];
     std::snprintf(line, sizeof line, "%-7s %-18s %9.3f %7.2f %7.2f  %9.3f %7.2f %7.2f   %.1e %.1e%s",
-                  bench::name(precision), rondo::cuda::name(algorithm), us(forward), tflops(forward, 1),
+                  rondo::name(precision), rondo::cuda::name(algorithm), us(forward), tflops(forward, 1),
                   lower_bound_forward * 1e6, us(both), tflops(both, 3), lower_bound_both * 1e6, forward_error.error,
                   backward_error.error,
                   ran_forward == ran_backward ? ""
@@ -193,7 +192,7 @@ class Watchdog {
 std::string find_wrong_tensor(const Row& row) {
   for (const bool backward : {false, true}) {
     const auto& [error, tensor] = backward ? row.backward_error : row.forward_error;
-    const double allowed = tolerance(row.precision, row.at.shape.H, backward);
+    const double allowed = tolerance(row.precision, row.shape.H, backward);
     if (!(error <= allowed))
       return rondo::detail::concat("WRONG: ", tensor, " is off by ", error, ", allowed ", allowed);
   }
@@ -220,7 +219,7 @@ void measure(Context& context, CudaLstm& lstm, const Outputs& exact, const CudaO
     return;
   }
   const auto bound = [&](RecurrentAlgorithm ran, bool backward) {
-    return lower_bound_seconds(context.device(), row.at.shape, row.precision, ran, backward);
+    return lower_bound_seconds(context.device(), row.shape, row.precision, ran, backward);
   };
   row.lower_bound_forward = bound(row.ran_forward, false);
   row.lower_bound_both = row.lower_bound_forward + bound(row.ran_backward, true);
@@ -238,11 +237,11 @@ int run(const CudaOptions& options, Context& context, Report& report) {
   const auto time_is_up = [&] { return options.seconds > 0 && seconds_since(start) > options.seconds; };
   Watchdog watchdog(options.timeout, report);
   int ran = 0, bad = 0;
-  for (const CudaShape& at : options.shapes) {
+  for (const Shape& s : options.shapes) {
     std::vector<Row> rows;
     for (const Precision precision : options.precisions)
       for (const RecurrentAlgorithm algorithm : options.algorithms)
-        if (Row row{.at = at, .precision = precision, .algorithm = algorithm};
+        if (Row row{.shape = s, .precision = precision, .algorithm = algorithm};
             row.name().find(options.filter) != std::string::npos)
           rows.push_back(row);
     if (rows.empty()) continue;
@@ -250,15 +249,12 @@ int run(const CudaOptions& options, Context& context, Report& report) {
       report.print("time limit reached: the remaining shapes are skipped");
       break;
     }
-    const Shape& s = at.shape;
-    report.print(rondo::detail::concat("\nT ", s.T, ", B ", s.B, ", H ", s.H, " (C = H), L ", s.L,
-                                       at.wavefront > 0 ? rondo::detail::concat(", wavefront ", at.wavefront) : ""));
+    report.print(rondo::detail::concat("\nT ", s.T, ", B ", s.B, ", H ", s.H, " (C = H), L ", s.L));
     if (!options.check_only) report.print(Row::table_header());
     const Inputs inputs(s, options.seed + static_cast<std::uint64_t>(s.T * s.B + s.H));
     watchdog.expect(rows.front());
-    context.set_recurrent_algorithm(RecurrentAlgorithm::stepwise), context.set_wavefront(0);
+    context.set_recurrent_algorithm(RecurrentAlgorithm::stepwise);
     const Outputs exact = CudaLstm(inputs, Precision::fp32).outputs();
-    context.set_wavefront(at.wavefront);
     std::optional<CudaLstm> lstm;
     for (std::size_t i = 0; i < rows.size() && !time_is_up(); ++i) {
       Row& row = rows[i];
@@ -274,7 +270,6 @@ int run(const CudaOptions& options, Context& context, Report& report) {
       if (row.bad()) context.synchronize();  // throws if the GPU's context is no longer usable
     }
     watchdog.rest();
-    context.set_wavefront(0);
   }
   if (!options.choices.empty()) rondo::cuda::save_algorithm_records(options.choices);
   report.print(rondo::detail::concat("\n", ran, " configurations, ", bad, " bad"));

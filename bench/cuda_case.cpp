@@ -56,8 +56,6 @@ double unit_roundoff(Precision precision, bool backward) {
       return 0;  // operands are not rounded
     case Precision::tf32:
       return 0x1p-11;  // cuBLAS may truncate
-    case Precision::tf32x3:
-      return 0x1p-22;
     case Precision::fp16:
       return backward ? 0x1p-9 : 0x1p-12;
     case Precision::bf16:
@@ -118,7 +116,11 @@ Outputs CudaLstm::outputs() {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (auto& layer : cache_.layers) {
     auto& pass = layer.passes[0];
-    for (auto* s : {&pass.gates, &pass.c, &pass.tanh_c, &layer.y, &pass.workspace.dz}) fill(Cuda{}, s->flat(), kNan);
+    auto& work = pass.workspace;
+    for (auto* s : {&pass.gates, &pass.c, &pass.tanh_c, &layer.y}) fill(Cuda{}, s->flat(), kNan);
+    fill(Cuda{}, MatrixView<float>{work.dz.data(), work.dz.size(), 1, work.dz.size()}, kNan);
+    for (auto* low : {&work.gates_low, &work.c_low, &work.tanh_c_low, &work.dz_low})
+      fill(Cuda{}, MatrixView<std::uint16_t>{low->data(), low->size(), 1, low->size()}, 0x7fff);  // NaN in both formats
   }
   fill(Cuda{}, dx_.flat(), kNan);
   forward();

@@ -25,8 +25,6 @@ double operations_per_clock(Precision precision) {
       return kFma;
     case Precision::tf32:
       return kTf32;
-    case Precision::tf32x3:
-      return kTf32 / 3;
     case Precision::bf16:
     case Precision::fp16:
       return kBf16;

@@ -17,11 +17,11 @@ using rondo::cuda::RecurrentAlgorithm;
 const char kCudaUsage[] =
     R"(bench_cuda: the LSTM's algorithms on this GPU, each compared with the stepwise one in fp32 before it is timed.
   --quick             fewer shapes, precisions and runs
-  --shapes S,S...     such as 1024x16x768 (T x B x H), 1024x16x512x3 (3 layers), 1024x16x512x3x64 (as a wavefront of
-                      pieces of 64 steps); inputs are as many as hidden units
+  --shapes S,S...     such as 1024x16x768 (T x B x H) or 1024x16x512x3 (3 layers); inputs are as many as hidden
+                      units
   --algorithms A,A... of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
-  --precisions P,P... of bf16, fp16, fp32, tf32, tf32x3 (all)
-  --filter TEXT       only configurations whose names contain TEXT: bf16/cluster_persistent/T:1024/B:16/H:768/L:1/W:0
+  --precisions P,P... of bf16, fp16, fp32, tf32 (all)
+  --filter TEXT       only configurations whose names contain TEXT: bf16/cluster_persistent/T:1024/B:16/H:768/L:1
   --check             compare only, without timing
   --json FILE         append a line of JSON for each configuration
   --choices FILE      write what automatic chose, for cuda::load_algorithm_records
@@ -36,7 +36,7 @@ namespace {
 constexpr std::array kAlgorithms{RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
                                  RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent,
                                  RecurrentAlgorithm::automatic};
-constexpr std::array kPrecisions{Precision::bf16, Precision::fp16, Precision::fp32, Precision::tf32, Precision::tf32x3};
+constexpr std::array kPrecisions{Precision::bf16, Precision::fp16, Precision::fp32, Precision::tf32};
 constexpr Index kTime = 1024;
 
 std::vector<std::string_view> split(std::string_view text, char by) {
@@ -56,13 +56,13 @@ Number number(std::string_view text, std::string_view what, Number least) {
   return value;
 }
 
-CudaShape shape_of(std::string_view text) {
+Shape shape_of(std::string_view text) {
   const auto parts = split(text, 'x');
-  if (parts.size() < 3 || parts.size() > 5)
-    throw std::invalid_argument("a shape is '" + std::string(text) + "', wanted TxBxH, TxBxHxL or TxBxHxLxW");
+  if (parts.size() < 3 || parts.size() > 4)
+    throw std::invalid_argument("a shape is '" + std::string(text) + "', wanted TxBxH or TxBxHxL");
   const auto at = [&](std::size_t i, Index least) { return number<Index>(parts[i], "a dimension of a shape", least); };
   const Index H = at(2, 1), L = parts.size() > 3 ? at(3, 1) : 1;
-  return {{at(0, 1), at(1, 1), H, H, L}, parts.size() > 4 ? at(4, 0) : 0};
+  return {at(0, 1), at(1, 1), H, H, L};
 }
 
 /// The choices named in `text`.
@@ -79,17 +79,15 @@ auto named(std::string_view text, const Choices& choices, std::string_view what)
   return found;
 }
 
-CudaShape one_layer(Index B, Index H) { return {{kTime, B, H, H, 1}, 0}; }
+Shape one_layer(Index B, Index H) { return {kTime, B, H, H, 1}; }
 
 /// The most important shapes come first, since a time limit may end the run.
-std::vector<CudaShape> all_shapes() {
-  std::vector<CudaShape> shapes;
+std::vector<Shape> all_shapes() {
+  std::vector<Shape> shapes;
   for (const Index H : {768, 512, 1024, 256})
     for (const Index B : {16, 64, 1}) shapes.push_back(one_layer(B, H));
-  for (const Index wavefront : {0, 64}) {
-    shapes.push_back({{kTime, 16, 512, 512, 3}, wavefront});
-    shapes.push_back({{kTime, 64, 256, 256, 2}, wavefront});
-  }
+  shapes.push_back({kTime, 16, 512, 512, 3});
+  shapes.push_back({kTime, 64, 256, 256, 2});
   for (const Index H : {128, 64})
     for (const Index B : {16, 64, 1}) shapes.push_back(one_layer(B, H));
   for (const auto& [T, B, H] : {std::array<Index, 3>{150, 16, 256},
@@ -100,7 +98,7 @@ std::vector<CudaShape> all_shapes() {
                                 {50, 32, 1536},
                                 {25, 128, 2048},
                                 {25, 128, 4096}})  // DeepBench's
-    shapes.push_back({{T, B, H, H, 1}, 0});
+    shapes.push_back({T, B, H, H, 1});
   return shapes;
 }
 
@@ -111,11 +109,6 @@ void make_quick(CudaOptions& options) {
 }
 
 }  // namespace
-
-const char* name(Precision precision) {
-  constexpr const char* kNames[] = {"fp32", "tf32", "tf32x3", "bf16", "fp16"};
-  return kNames[static_cast<int>(precision)];
-}
 
 CudaOptions parse_cuda_options(int argc, char** argv) {
   CudaOptions o;

@@ -14,14 +14,8 @@
 
 namespace bench {
 
-/// A shape, and the steps per piece of a wavefront; 0: one layer after the other.
-struct CudaShape {
-  Shape shape;
-  rondo::Index wavefront = 0;
-};
-
 struct CudaOptions {
-  std::vector<CudaShape> shapes;
+  std::vector<Shape> shapes;
   std::vector<rondo::cuda::RecurrentAlgorithm> algorithms;
   std::vector<rondo::Precision> precisions;
   std::string filter;   // substring of a configuration's name
@@ -33,8 +27,6 @@ struct CudaOptions {
   double timeout = 60;  // seconds for one configuration, after which the GPU is assumed to hang; 0: no limit
   std::uint64_t seed = 0;
 };
-
-const char* name(rondo::Precision precision);
 
 /// Throws std::invalid_argument with a description of the error.
 CudaOptions parse_cuda_options(int argc, char** argv);

@@ -195,9 +195,6 @@ void Context::set_algorithm_choice(AlgorithmChoice choice) { impl_->choice = cho
 RecurrentAlgorithm Context::recurrent_algorithm() const { return impl_->algorithm; }
 RecurrentAlgorithm Context::last_algorithm() const { return impl_->last_algorithm; }
 
-void Context::set_wavefront(Index steps) { impl_->wavefront = steps; }
-Index Context::wavefront() const { return impl_->wavefront; }
-
 Context& Context::current() {
   if (used) return *used;
   if (!available()) throw error("rondo::cuda: there is no GPU, or no CUDA driver");

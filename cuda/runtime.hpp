@@ -51,9 +51,8 @@ struct Context::Impl {
   DeviceInfo device;
   RecurrentAlgorithm algorithm = RecurrentAlgorithm::automatic, last_algorithm = RecurrentAlgorithm::stepwise;
   AlgorithmChoice choice = AlgorithmChoice::measured;
-  std::string device_text;  // see choice_store.hpp
-  Index wavefront = 0;
-  std::vector<std::unique_ptr<Context>> contexts;  // for further layers and directions
+  std::string device_text;                         // see choice_store.hpp
+  std::vector<std::unique_ptr<Context>> contexts;  // for further directions
   cudaEvent_t accumulate_after = nullptr;          // accumulation into a shared gradient waits for it: see Fork
   std::array<detail::Memory, static_cast<std::size_t>(Scratch::count)> scratch;
   /// By kernel, bytes of shared memory and blocks per cluster: see persistent_launch.cuh.

@@ -14,7 +14,6 @@ set(RONDO_CUDA_SOURCES
   recurrent/persistent_shape.cpp
   recurrent/recurrent.cpp
   recurrent/stepwise.cu
-  recurrent/wavefront.cpp
   ops/columns.cu
   ops/dropout.cu
   ops/embedding.cu

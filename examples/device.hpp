@@ -14,6 +14,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace examples {
 
@@ -22,24 +23,22 @@ struct DeviceOptions {
   std::string device = "cpu", precision = "fp32", recurrent_algorithm = "automatic";
 
   rondo::Precision lstm_precision() const {
-    using enum rondo::Precision;
-    const std::map<std::string, rondo::Precision> by_name = {
-        {"fp32", fp32}, {"tf32", tf32}, {"tf32x3", tf32x3}, {"bf16", bf16}, {"fp16", fp16}};
-    const auto found = by_name.find(precision);
-    if (found == by_name.end()) throw std::runtime_error("--precision: there is no precision " + precision);
-    return found->second;
+    const auto found = rondo::precision_named(precision);
+    if (!found) throw std::runtime_error("--precision: there is no precision " + precision);
+    return *found;
   }
 };
 
 /// Adds them to `app`; `o` must live until it has parsed. Settings that need a GPU are command-line errors without
 /// --device cuda.
 inline void add_device_options(CLI::App& app, DeviceOptions& o) {
+  std::vector<std::string> precisions;
+  for (const rondo::Precision precision : rondo::kPrecisions) precisions.push_back(name(precision));
   app.add_option("--device", o.device, "device that the network runs on")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--precision", o.precision,
                  "number format that the operands of the LSTM's matrix products are rounded to: fp32 or bf16; with "
-                 "--device cuda "
-                 "also tf32, tf32x3, fp16")
-      ->check(CLI::IsMember({"fp32", "tf32", "tf32x3", "bf16", "fp16"}));
+                 "--device cuda also tf32, fp16")
+      ->check(CLI::IsMember(precisions));
   app.add_option("--recurrent-algorithm", o.recurrent_algorithm,
                  "algorithm of the recurrent kernels, with --device cuda")
       ->check(CLI::IsMember({"automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent"}));

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # All tests and measurements on a GPU in one call, the most important first: builds the CUDA backend for the GPU, runs
-# its tests, checks for errors with compute-sanitizer, and compares its speed with torch.nn.LSTM (cuDNN). Needs no
-# network.
+# its tests, compares its speed with torch.nn.LSTM (cuDNN), profiles the persistent kernels, and checks for errors with
+# compute-sanitizer. Needs no network.
 #
 #   bash tests/run_gpu.sh [--out DIR] [--minutes N] [--only STAGE,...] [--headers DIR] [--dry-run]
 #   bash tests/run_gpu.sh --collect DIR
 #
-#   --out DIR      folder for logs and results, a few files (build/gpu-results)
+#   --out DIR      folder for logs and results, a few files ($OUT, else build/gpu-results); if OUT is set, they are
+#                  copied there, too
 #   --minutes N    time limit for everything (9); stages without enough time are skipped and reported
-#   --only STAGES  of build, tests, quick, sanitizer, full (these, in this order, by default), and sizes: gradients for
-#                  all combinations of sizes, a few minutes. Without the stage build an existing build is used.
+#   --only STAGES  of build, tests, quick, full, profile, sanitizer (these, in this order, by default), and sizes:
+#                  gradients for all combinations of sizes, a few minutes. Without the stage build an existing build is
+#                  used. profile and sanitizer are skipped where a first small run of ncu or compute-sanitizer fails.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; also from RONDO_GPU_DEPS
 #   --collect DIR  creates such a folder from this machine's Debian or Ubuntu packages, and ends
 #   --dry-run      without a GPU: runs the measurements on the CPU with tiny shapes, to test this script
@@ -19,12 +21,13 @@
 # RONDO_COMMIT: the measured commit, if git is not available. RONDO_GPU_BUILD: build folder (build/gpu).
 # RONDO_GPU_CMAKE: further options for cmake, separated by spaces.
 #
-# Output files: build.log, tests.log, sanitizer.log, bench.log, measured.jsonl, algorithms.txt (what `automatic` chose,
-# for cuda::load_algorithm_records), and <GPU>.md and .json for bench/results. Ends with one line: N passed, N failed. Without a GPU it builds, and the tests are skipped.
+# Output files: build.log, tests.log, bench.log, profile.log, sanitizer.log, measured.jsonl, algorithms.txt (what
+# `automatic` chose, for cuda::load_algorithm_records), profile.json and .md, and <GPU>.md and .json for bench/results.
+# Ends with one line: N passed, N failed. Without a GPU it builds, and the tests are skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-headers=${RONDO_GPU_DEPS:-} out=build/gpu-results minutes=9 only=build,tests,quick,sanitizer,full dry_run=0
+headers=${RONDO_GPU_DEPS:-} out=${OUT:-build/gpu-results} minutes=9 only=build,tests,quick,full,profile,sanitizer dry_run=0
 build=${RONDO_GPU_BUILD:-build/gpu}
 
 fail() { echo "tests/run_gpu.sh: $1" >&2; exit "${2:-1}"; }
@@ -59,7 +62,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 for stage in ${only//,/ }; do
-  [[ ,build,tests,quick,sanitizer,full,sizes, == *,$stage,* ]] || fail "unknown stage '$stage'" 2
+  [[ ,build,tests,quick,full,profile,sanitizer,sizes, == *,$stage,* ]] || fail "unknown stage '$stage'" 2
 done
 [ -z "$headers" ] || headers=$(cd "$headers" && pwd) || exit 2
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
@@ -116,6 +119,14 @@ check() {
   echo "FAILED ${faults[-1]}; the end of ${log##*/}:"
   tail -n 25 "$log" | cut -c 1-300
   return 1
+}
+
+# works SECONDS LOG COMMAND...: whether a command that is tried first succeeds; its result does not count.
+works() {
+  local limit=$1 log=$out/$2
+  shift 2
+  [ "$(left)" -lt "$limit" ] && limit=$(left)
+  [ "$limit" -ge 5 ] && timeout -k 5 "$limit" "$@" >> "$log" 2>&1
 }
 
 # ---- build
@@ -203,7 +214,7 @@ fi
 
 bench=$build/bin/bench_cuda device=cuda shapes=() measured=$out/measured.jsonl
 if [ $dry_run -eq 1 ]; then
-  bench=$build/bin/bench_cuda_on_host device=cpu shapes=(--shapes 6x5x40,4x3x12x2x2)
+  bench=$build/bin/bench_cuda_on_host device=cpu shapes=(--shapes 6x5x40,4x3x12x2)
   [ -x "$bench" ] || fail "$bench does not exist: run the stage build first, with --dry-run"
 fi
 measures() { [ $gpu -eq 1 ] || [ $dry_run -eq 1 ]; }
@@ -249,31 +260,18 @@ if [ $gpu -eq 1 ] && wanted quick && [ $has_torch -eq 1 ]; then
     ${headers:+"RONDO_EIGEN_DIR=$headers/include/eigen3"} "$python" tests/torch/torch_module.py --count 40 --device cuda
 fi
 
-# ---- compute-sanitizer, on small cases of every algorithm, precision and operation
-
-if [ $gpu -eq 1 ] && wanted sanitizer; then
-  sanitizer=$(command -v compute-sanitizer || find /opt/nvidia /usr/local/cuda* -name compute-sanitizer -type f 2> /dev/null | head -n 1)
-  if [ -z "$sanitizer" ]; then
-    echo "-- compute-sanitizer is missing: no checks for races and invalid accesses"
-  else
-    : > "$out/sanitizer.log"
-    for tool in memcheck racecheck synccheck initcheck; do
-      command=("$sanitizer" --tool "$tool" --error-exitcode 86 --print-limit 20)
-      check "$tool, LSTM" 45 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --timeout 0 --shapes 4x9x36,3x2x20x2x2
-      check "$tool, the other operations" 45 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every operation*'
-    done
-  fi
-fi
-
 # ---- all shapes, within the remaining time
 
 if measures && wanted full; then
   wanted quick || sound=("${algorithm_groups[@]}")
   touch "$measured"
-  share=$(($(left) / 2))
+  reserve=0  # seconds for the stages after this one
+  if wanted profile; then reserve=$((reserve + 60)); fi
+  if wanted sanitizer; then reserve=$((reserve + 60)); fi
+  share=$((($(left) - reserve) / 2))
   if [ ${#sound[@]} -gt 0 ] && [ $share -gt 10 ]; then
     compare "torch.nn.LSTM" $((share + 20)) --seconds $share
-    share=$(($(left) - 30))
+    share=$(($(left) - 30 - reserve))
     [ $share -gt 10 ] && check "bench_cuda" $((share + 25)) bench.log "$bench" --algorithms "$(IFS=,; echo "${sound[*]}")" \
       --seconds $share --timeout 30 --json "$measured" "${shapes[@]}"
   else
@@ -282,11 +280,52 @@ if measures && wanted full; then
   report
 fi
 
+# ---- Nsight Compute: the first forward and backward launch of each persistent kernel
+
+if [ $gpu -eq 1 ] && wanted profile; then
+  ncu=$(command -v ncu || find /opt/nvidia /usr/local/cuda* -name ncu -type f 2> /dev/null | head -n 1)
+  metrics=$(python3 bench/compare/cuda_profile.py --metrics)
+  profile=("$ncu" --csv --metrics "$metrics" --kernel-name regex:persistent --launch-count 2)
+  : > "$out/profile.log"
+  if [ -z "$ncu" ]; then
+    echo "-- ncu is missing: no profiles"
+  elif ! works 40 profile.log "${profile[@]}" "$bench" --check --timeout 0 --shapes 2x4x64 --precisions bf16 --algorithms grid_persistent; then
+    echo "-- ncu does not work here, as where performance counters are reserved for administrators: no profiles; see profile.log"
+  else
+    for algorithm in grid_persistent cluster_persistent; do
+      for precision in bf16 fp32; do
+        check "ncu, $algorithm, $precision" 40 profile.log "${profile[@]}" --log-file "$out/ncu-$algorithm-$precision.csv" "$bench" --check --timeout 0 \
+          --shapes 64x16x512 --precisions $precision --algorithms $algorithm
+      done
+    done
+    python3 bench/compare/cuda_profile.py "$out"/ncu-*.csv --results "$out" >> "$out/profile.log" 2>&1
+  fi
+fi
+
+# ---- compute-sanitizer, on small cases of every algorithm, precision and operation
+
+if [ $gpu -eq 1 ] && wanted sanitizer; then
+  sanitizer=$(command -v compute-sanitizer || find /opt/nvidia /usr/local/cuda* -name compute-sanitizer -type f 2> /dev/null | head -n 1)
+  : > "$out/sanitizer.log"
+  if [ -z "$sanitizer" ]; then
+    echo "-- compute-sanitizer is missing: no checks for races and invalid accesses"
+  elif ! works 40 sanitizer.log "$sanitizer" --tool memcheck --error-exitcode 86 "$bench" --check --timeout 0 --shapes 2x1x4 --precisions fp32 --algorithms stepwise; then
+    echo "-- compute-sanitizer does not work here: no checks for races and invalid accesses; see sanitizer.log"
+  else
+    for tool in memcheck racecheck synccheck initcheck; do
+      command=("$sanitizer" --tool "$tool" --error-exitcode 86 --print-limit 20)
+      check "$tool, LSTM" 45 sanitizer.log "${command[@]}" "$build/bin/bench_cuda" --check --timeout 0 --shapes 4x9x36,3x2x20x2
+      check "$tool, the other operations" 45 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every operation*'
+    done
+  fi
+fi
+
 # ---- summary
 
 for page in "$out"/*.md; do
   [ -f "$page" ] && measures && sed -n '1p; /^## Summary/,/^## Forward/{/^## Forward/!p}; /^## Faults/,$p' "$page"
 done
+if [ -n "${OUT:-}" ] && [ "$(realpath -m "$OUT")" != "$out" ]; then mkdir -p "$OUT" && cp -r "$out"/. "$OUT"; fi
 for fault in "${faults[@]}"; do echo "FAILED $fault"; done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

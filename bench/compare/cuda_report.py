@@ -15,8 +15,7 @@ import statistics
 import sys
 
 ALGORITHMS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
-PRECISIONS = ("bf16", "fp16", "fp32", "tf32x3", "tf32")
-PEER = {"tf32x3": "fp32"}  # cuDNN's precision for the comparison
+PRECISIONS = ("bf16", "fp16", "fp32", "tf32")
 SHAPE = ("T", "B", "C", "H", "L")
 
 
@@ -30,7 +29,7 @@ def arguments():
 
 
 class Measured:
-    """The lines of all files. Rows are keyed by (shape, wavefront, precision)."""
+    """The lines of all files. Rows are keyed by (shape, precision)."""
 
     def __init__(self, files):
         self.device, self.torch, self.ours, self.theirs, self.faults = {}, {}, {}, {}, []
@@ -53,13 +52,13 @@ class Measured:
             shape = tuple(line[k] for k in SHAPE)
             if line["status"] not in ("ok", "does not fit"):
                 self.faults.append(line)
-            self.ours.setdefault((shape, line["wavefront"], line["precision"]), {})[line["algorithm"]] = line
+            self.ours.setdefault((shape, line["precision"]), {})[line["algorithm"]] = line
 
     def keys(self):
         """The most important configurations first."""
         def order(key):
-            (T, B, C, H, L), wavefront, precision = key
-            return L, H, B, T, C, wavefront, PRECISIONS.index(precision)
+            (T, B, C, H, L), precision = key
+            return L, H, B, T, C, PRECISIONS.index(precision)
 
         return sorted(self.ours, key=order)
 
@@ -69,8 +68,7 @@ class Measured:
                 if line["status"] == "ok" and field in line and all(line[r] == algorithm for r in ran)}
 
     def cudnn(self, key, field):
-        shape, _, precision = key
-        line = self.theirs.get((shape, PEER.get(precision, precision)))
+        line = self.theirs.get(key)
         return line[field] if line else None
 
 
@@ -84,8 +82,8 @@ def table(header, lines):
 
 
 def shape_text(key):
-    (T, B, C, H, L), wavefront, _ = key
-    text = f"H {H}, B {B}" + (f", L {L}" if L > 1 else "") + (f", wavefront {wavefront}" if wavefront else "")
+    (T, B, C, H, L), _ = key
+    text = f"H {H}, B {B}" + (f", L {L}" if L > 1 else "")
     return text + (f", T {T}" if T != 1024 else "") + (f", C {C}" if C != H else "")
 
 
@@ -114,7 +112,7 @@ def algorithm_table(measured, field, ran, lower_bound):
         best = min(times, key=times.get)
         ratio = f"{rows[key]['ratio']:.2f}" if key in rows else ""
         theirs = [measured.cudnn(key, field)] + ([measured.cudnn(key, "inference_us")] if inference else [])
-        lines.append([shape_text(key), key[2], *map(format_number, theirs), format_number(times[best]), ratio,
+        lines.append([shape_text(key), key[1], *map(format_number, theirs), format_number(times[best]), ratio,
                       *(format_number(times.get(algorithm)) for algorithm in ALGORITHMS),
                       format_number(measured.ours[key][best][lower_bound])])
     return table(header, lines)
@@ -126,7 +124,7 @@ def means(measured):
     for title, field, ran in DIRECTIONS:
         rows = [row for row in comparisons(measured, field, ran) if row["key"][0][3] >= 256 and row["key"][0][4] == 1]
         for precision in PRECISIONS:
-            ratios = [row["ratio"] for row in rows if row["key"][2] == precision]
+            ratios = [row["ratio"] for row in rows if row["key"][1] == precision]
             if ratios:
                 ahead = sum(ratio > 1 for ratio in ratios)
                 lines.append([title, precision, f"{statistics.geometric_mean(ratios):.2f}", f"{ahead} of {len(ratios)}"])
@@ -157,9 +155,8 @@ def markdown(measured, options):
     text += "; ".join(f"{key} {value}" for key, value in facts.items() if key != "device") + ".\n\n"
     text += ("Times are µs per time step, medians of events in the stream, including the input products, at T = 1024\n"
              "and C = H unless stated. A ratio is cuDNN's time (torch.nn.LSTM, same precision) over that of Rondo's\n"
-             "best algorithm: above 1, Rondo is faster. tf32x3 is compared with cuDNN in fp32. Rondo's inputs,\n"
-             "outputs, states and gradients are fp32 in every precision; torch's have the precision of the row. Empty:\n"
-             "does not fit the device, or not measured. The lower bound is computed from data sheets\n"
+             "best algorithm: above 1, Rondo is faster. Rondo's inputs, outputs, states and gradients are fp32 in every\n"
+             "precision; torch's have the precision of the row. Empty: does not fit the device, or not measured. The lower bound is computed from data sheets\n"
              "(bench/cuda_lower_bound.cpp). All runs use the same inputs: small ones stay in L2. Made by\n"
              "tests/run_gpu.sh.\n")
     text += "\n## Summary\n\n" + means(measured)
@@ -171,16 +168,15 @@ def markdown(measured, options):
 
 
 def fault_text(fault):
-    shape = ", ".join(f"{k} {fault[k]}" for k in (*SHAPE, "wavefront"))
+    shape = ", ".join(f"{k} {fault[k]}" for k in SHAPE)
     return f"{fault['precision']}, {fault['algorithm']}, {shape}: {fault['status']}"
 
 
 def as_json(measured, options):
     rows = []
     for key in measured.keys():
-        shape, wavefront, precision = key
-        rows.append({**dict(zip(SHAPE, shape)), "wavefront": wavefront, "precision": precision,
-                     "cudnn": measured.theirs.get((shape, PEER.get(precision, precision))),
+        shape, precision = key
+        rows.append({**dict(zip(SHAPE, shape)), "precision": precision, "cudnn": measured.theirs.get(key),
                      "rondo": measured.ours[key]})
     return {**about(measured, options), "faults": measured.faults, "rows": rows}
 

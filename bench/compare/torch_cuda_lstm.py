@@ -27,9 +27,9 @@ QUICK_SIZES = [(16, 768, 1), (16, 256, 1), (64, 1024, 1), (1, 512, 1)]
 
 
 def parse_shape(text):
-    """(T, B, H, L) from "1024x16x768" or "1024x16x768x2"; a fifth number, Rondo's wavefront, is ignored."""
+    """(T, B, H, L) from "1024x16x768" or "1024x16x768x2"."""
     numbers = [int(part) for part in text.split("x")]
-    if not 3 <= len(numbers) <= 5 or min(numbers[:4]) < 1:
+    if not 3 <= len(numbers) <= 4 or min(numbers) < 1:
         raise argparse.ArgumentTypeError(f"invalid shape {text}, wanted TxBxH or TxBxHxL")
     return *numbers[:3], numbers[3] if len(numbers) > 3 else 1
 

@@ -33,13 +33,8 @@ using rondo::LstmCell;
 using torch::Tensor;
 
 rondo::Precision precision_of(const std::string& name) {
-  if (name == "fp32") return rondo::Precision::fp32;
-  if (name == "bf16") return rondo::Precision::bf16;
-  if (name == "tf32") return rondo::Precision::tf32;
-  if (name == "tf32x3") return rondo::Precision::tf32x3;
-  if (name == "fp16") return rondo::Precision::fp16;
-  throw std::invalid_argument("rondo.LSTM: precision is '" + name +
-                              "', wanted fp32, bf16, and on CUDA tf32, tf32x3 or fp16");
+  if (const auto precision = rondo::precision_named(name)) return *precision;
+  throw std::invalid_argument("rondo.LSTM: precision is '" + name + "', wanted fp32, bf16, and on CUDA tf32 or fp16");
 }
 
 /// The memory of a contiguous tensor; null for an undefined one.
@@ -174,7 +169,7 @@ std::shared_ptr<Saved> forward_on(Device device, const Pass& p, const Tensor& h,
   auto& cache = saved->cache;
   const auto x = rows_of<const Scalar>(p.x, 0, p.x.size(2), p.lengths);
   const auto y = rows_of<Scalar>(p.y, p.row, w.shape.output, p.lengths);
-  cache.template resize<LstmCell>(w.shape, x.extent);
+  cache.template resize<LstmCell>(w.shape, x.extent, p.options.precision);
   copy(device, matrix<const Scalar>(h), cache.h0.at(0));
   copy(device, matrix<const Scalar>(c), cache.c0.at(0));
   recurrent_forward(device, LstmCell{}, p.options, w, rondo::RecurrentInput<Scalar, Device>(x), y, cache);

@@ -6,6 +6,8 @@
 // The number of parts depends on the number of columns alone, so the result is deterministic.
 #include <rondo/cuda/operations.hpp>
 
+#include "../low_precision.cuh"
+#include "columns.hpp"
 #include "elements.cuh"
 
 #include <algorithm>
@@ -35,14 +37,14 @@ constexpr Index kPartColumns = 64;  // at least, unless there is only one part
 constexpr Index kMaxParts = 128;
 
 /// Column p of partial = the sum of the columns of part p of a. One block per part and 32 rows.
-template <class Scalar>
-__global__ void add_part_kernel(MatrixView<const Scalar> a, MatrixView<Scalar> partial) {
+template <class Scalar, class Element>
+__global__ void add_part_kernel(MatrixView<const Element> a, MatrixView<Scalar> partial) {
   __shared__ Scalar of_phase[kPhases][kRows];
   const Index row = threadIdx.x % kRows, phase = threadIdx.x / kRows, parts = partial.cols;
   const Index i = blockIdx.x / parts * kRows + row, p = blockIdx.x % parts;
   Scalar sum = 0;
   if (i < a.rows)
-    for (Index j = a.cols * p / parts + phase; j < a.cols * (p + 1) / parts; j += kPhases) sum += a(i, j);
+    for (Index j = a.cols * p / parts + phase; j < a.cols * (p + 1) / parts; j += kPhases) sum += Scalar(a(i, j));
   of_phase[phase][row] = sum;
   __syncthreads();
   if (phase > 0 || i >= a.rows) return;
@@ -59,7 +61,23 @@ __global__ void add_partial_kernel(MatrixView<const Scalar> partial, Scalar* sum
   });
 }
 
+template <class Scalar, class Element>
+void add_columns(MatrixView<const Element> a, MatrixView<Scalar> sum) {
+  if (a.rows == 0) return;
+  const Index parts = std::clamp<Index>(a.cols / kPartColumns, 1, kMaxParts);
+  const MatrixView<Scalar> partial{scratch<Scalar>(Scratch::partial_sums, a.rows * parts), a.rows, parts, a.rows};
+  const Index blocks = (a.rows + kRows - 1) / kRows * parts;
+  launch("add_columns", add_part_kernel<Scalar, Element>, LaunchConfig{static_cast<unsigned>(blocks), kThreads}, a,
+         partial);
+  launch("add_columns", add_partial_kernel<Scalar>, per_element_config(a.rows), partial, sum.data);
+}
+
 }  // namespace
+
+void add_columns_of_bf16(MatrixView<const std::uint16_t> a, MatrixView<float> sum) {
+  add_columns(MatrixView<const Bf16Value>{reinterpret_cast<const Bf16Value*>(a.data), a.rows, a.cols, a.stride}, sum);
+}
+
 }  // namespace cuda
 
 template <class Scalar>
@@ -82,18 +100,12 @@ void add(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
 
 template <class Scalar>
 void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum) {
-  if (a.rows == 0) return;
-  const Index parts = std::clamp<Index>(a.cols / cuda::kPartColumns, 1, cuda::kMaxParts);
-  const MatrixView<Scalar> partial{cuda::scratch<Scalar>(cuda::Scratch::partial_sums, a.rows * parts), a.rows, parts,
-                                   a.rows};
-  const Index blocks = (a.rows + cuda::kRows - 1) / cuda::kRows * parts;
-  cuda::launch("add_columns", cuda::add_part_kernel<Scalar>,
-               cuda::LaunchConfig{static_cast<unsigned>(blocks), cuda::kThreads}, a, partial);
-  cuda::launch("add_columns", cuda::add_partial_kernel<Scalar>, cuda::per_element_config(a.rows), partial, sum.data);
+  cuda::add_columns<Scalar, Scalar>(a, sum);
 }
 
 template void fill<float>(Cuda, MatrixView<float>, float);
 template void fill<double>(Cuda, MatrixView<double>, double);
+template void fill<std::uint16_t>(Cuda, MatrixView<std::uint16_t>, std::uint16_t);
 template void set_columns<float>(Cuda, MatrixView<float>, ConstView<float>);
 template void set_columns<double>(Cuda, MatrixView<double>, ConstView<double>);
 template void add<float>(Cuda, ConstView<float>, MatrixView<float>);

@@ -30,8 +30,8 @@ void multiply(const GemmTypes& types, Op op_a, Op op_b, const GemmOperand& a, co
   const float alpha32 = 1, beta32 = static_cast<float>(beta);
   check(cublasGemmEx(context().blas, operation(op_a), operation(op_b), narrow(rows), narrow(cols), narrow(depth),
                      wide ? static_cast<const void*>(&alpha64) : &alpha32, a.data, types.type, narrow(a.stride), b.data,
-                     types.type, narrow(b.stride), wide ? static_cast<const void*>(&beta64) : &beta32, c,
-                     wide ? CUDA_R_64F : CUDA_R_32F, narrow(stride_c), types.compute, CUBLAS_GEMM_DEFAULT),
+                     types.type, narrow(b.stride), wide ? static_cast<const void*>(&beta64) : &beta32, c, types.result,
+                     narrow(stride_c), types.compute, CUBLAS_GEMM_DEFAULT),
         "cublasGemmEx");
 }
 

@@ -93,8 +93,8 @@ __global__ void bernoulli_kernel(MatrixView<const Scalar> z, const Scalar* targe
 }  // namespace cuda
 
 template <class Scalar>
-double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std::span<const std::int32_t> targets,
-                                 Scalar scale, Sequence<Scalar, Cuda>* d_logits) {
+void softmax_cross_entropy_sum_to(Cuda, const Sequence<Scalar, Cuda>& logits, std::span<const std::int32_t> targets,
+                                  Scalar scale, Sequence<Scalar, Cuda>* d_logits, double* sum) {
   const MatrixView<const Scalar> z = logits.flat();
   const auto* ids = cuda::upload_scratch(cuda::Scratch::tokens, targets.data(), z.cols);
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
@@ -103,12 +103,23 @@ double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std
                  cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
-  return cuda::fetch_sum(losses, z.cols);
+  cuda::sum_to(losses, z.cols, sum);
 }
 
 template <class Scalar>
-double bernoulli_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, const Sequence<Scalar, Cuda>& targets,
-                                   Scalar scale, Sequence<Scalar, Cuda>* d_logits) {
+double softmax_cross_entropy_sum(Cuda device, const Sequence<Scalar, Cuda>& logits,
+                                 std::span<const std::int32_t> targets, Scalar scale,
+                                 Sequence<Scalar, Cuda>* d_logits) {
+  double* const on_device = cuda::scratch<double>(cuda::Scratch::result, 1);
+  softmax_cross_entropy_sum_to(device, logits, targets, scale, d_logits, on_device);
+  double sum = 0;
+  cuda::fetch(on_device, &sum, 1);
+  return sum;
+}
+
+template <class Scalar>
+void bernoulli_cross_entropy_sum_to(Cuda, const Sequence<Scalar, Cuda>& logits, const Sequence<Scalar, Cuda>& targets,
+                                    Scalar scale, Sequence<Scalar, Cuda>* d_logits, double* sum) {
   const MatrixView<const Scalar> z = logits.flat();
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
   const auto run = [&]<class ThreadGroup>(ThreadGroup) {
@@ -116,7 +127,18 @@ double bernoulli_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, c
                  targets.data(), cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
-  return cuda::fetch_sum(losses, z.cols);
+  cuda::sum_to(losses, z.cols, sum);
+}
+
+template <class Scalar>
+double bernoulli_cross_entropy_sum(Cuda device, const Sequence<Scalar, Cuda>& logits,
+                                   const Sequence<Scalar, Cuda>& targets, Scalar scale,
+                                   Sequence<Scalar, Cuda>* d_logits) {
+  double* const on_device = cuda::scratch<double>(cuda::Scratch::result, 1);
+  bernoulli_cross_entropy_sum_to(device, logits, targets, scale, d_logits, on_device);
+  double sum = 0;
+  cuda::fetch(on_device, &sum, 1);
+  return sum;
 }
 
 template double softmax_cross_entropy_sum<float>(Cuda, const Sequence<float, Cuda>&, std::span<const std::int32_t>,
@@ -127,5 +149,13 @@ template double bernoulli_cross_entropy_sum<float>(Cuda, const Sequence<float, C
                                                    float, Sequence<float, Cuda>*);
 template double bernoulli_cross_entropy_sum<double>(Cuda, const Sequence<double, Cuda>&, const Sequence<double, Cuda>&,
                                                     double, Sequence<double, Cuda>*);
+template void softmax_cross_entropy_sum_to<float>(Cuda, const Sequence<float, Cuda>&, std::span<const std::int32_t>,
+                                                  float, Sequence<float, Cuda>*, double*);
+template void softmax_cross_entropy_sum_to<double>(Cuda, const Sequence<double, Cuda>&, std::span<const std::int32_t>,
+                                                   double, Sequence<double, Cuda>*, double*);
+template void bernoulli_cross_entropy_sum_to<float>(Cuda, const Sequence<float, Cuda>&, const Sequence<float, Cuda>&,
+                                                    float, Sequence<float, Cuda>*, double*);
+template void bernoulli_cross_entropy_sum_to<double>(Cuda, const Sequence<double, Cuda>&, const Sequence<double, Cuda>&,
+                                                     double, Sequence<double, Cuda>*, double*);
 
 }  // namespace rondo::inline RONDO_ABI

@@ -66,11 +66,17 @@ __global__ void sum_kernel(const T* values, Index count, T* total) {
   if (threadIdx.x == 0) *total = sum;
 }
 
+/// *total, on the device, = the sum of `count` values.
+template <class T>
+void sum_to(const T* values, Index count, T* total) {
+  launch("sum", sum_kernel<T>, LaunchConfig{}, values, count, total);
+}
+
 /// The sum of `count` values on the device. Waits for it.
 template <class T>
 T fetch_sum(const T* values, Index count) {
   T* total = scratch<T>(Scratch::result, 1);
-  launch("sum", sum_kernel<T>, LaunchConfig{}, values, count, total);
+  sum_to(values, count, total);
   T sum;
   fetch(total, &sum, 1);
   return sum;

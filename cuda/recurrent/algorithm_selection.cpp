@@ -90,7 +90,7 @@ RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision pr
 
 template <class Cell, class Arguments, class Scalar>
 void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeights<const Scalar>& w,
-                   RecurrentWorkspace<Scalar, Cuda>& work) {
+                   RecurrentWorkspace<Scalar, Cuda>& work, std::span<const std::int32_t> needed) {
   const Precision precision = product_precision(a, requested);
   RecurrentAlgorithm& chosen = context().last_algorithm;
   chosen = requested_algorithm<Cell, Scalar>(w.shape);
@@ -116,16 +116,15 @@ void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeigh
       low.R = rounded(w.R, operands.fp16, work.R_low);
       if (w.projection.data) low.projection = rounded(w.projection, operands.fp16, work.projection_low);
     }
-  const bool whole = a.first == 0 && a.last == a.steps();
-  if (!whole) chosen = RecurrentAlgorithm::stepwise;  // a graph of a wavefront's piece would be used only once
-  if (chosen == RecurrentAlgorithm::stepwise) return enqueue_stepwise<Cell>(a, precision, low);
+  if (chosen == RecurrentAlgorithm::stepwise) return enqueue_stepwise<Cell>(a, precision, low, needed);
   struct Key {
     Arguments a;
     Precision precision;
     LowPrecisionWeights low;
     bool operator==(const Key&) const = default;
   };
-  graphs_of<Arguments>(work).run(Key{a, precision, low}, [&] { enqueue_stepwise<Cell>(a, precision, low); });
+  // A graph serves batches of any lengths, so it skips nothing.
+  graphs_of<Arguments>(work).run(Key{a, precision, low}, [&] { enqueue_stepwise<Cell>(a, precision, low, {}); });
 }
 
 /// Explicit instantiation of this struct instantiates the functions.

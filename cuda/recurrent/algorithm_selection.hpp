@@ -19,8 +19,9 @@ template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision);
 
 /// Runs the requested algorithm of the context, or the next simpler one that supports the layer and the device.
+/// `needed`: see enqueue_stepwise.
 template <class Cell, class Arguments, class Scalar>
 void run_algorithm(const Arguments& a, Precision precision, const RecurrentWeights<const Scalar>& w,
-                   RecurrentWorkspace<Scalar, Cuda>& work);
+                   RecurrentWorkspace<Scalar, Cuda>& work, std::span<const std::int32_t> needed);
 
 }  // namespace rondo::inline RONDO_ABI::cuda

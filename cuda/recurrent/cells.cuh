@@ -7,6 +7,7 @@
 //   store     writes the rest
 #pragma once
 
+#include "../low_precision.cuh"
 #include "arguments.hpp"
 
 #include <rondo/math/cells/gru.hpp>
@@ -17,6 +18,7 @@
 #include <rondo_ptx.cuh>
 
 #include <cmath>
+#include <type_traits>
 
 namespace rondo::inline RONDO_ABI::cuda {
 
@@ -50,6 +52,10 @@ struct Equations;
 
 }  // namespace device_equations
 
+/// An activation that forward saves for backward.
+template <class Scalar, bool kLow>
+using SavedValue = std::conditional_t<kLow, Fp16Value, Scalar>;
+
 __device__ inline void store_low_precision(const LowPrecision& low, Index at, float value) {
   if (low.data)
     low.data[at] = low.fp16 ? device::round_to(device::Fp16{}, value) : device::round_to(device::Bf16{}, value);
@@ -67,18 +73,20 @@ struct Peepholes {
 };
 
 /// Forward. A unit reads one element of the product R h_before per gate and has one output: h(t), or m(t) with a
-/// projection.
-template <class Cell, class S>
+/// projection. kLow: saved activations have 16 bits.
+template <class Cell, class S, bool kLow = false>
 struct ForwardCells {
   using Scalar = S;
+  using Saved = SavedValue<Scalar, kLow>;
   static constexpr bool kBackward = false;
-  static constexpr int kProductsPerUnit = Cell::kGates, kOutputsPerUnit = 1;
+  static constexpr int kProductsPerUnit = Cell::kGates, kSumsPerUnit = Cell::kBlocks, kOutputsPerUnit = 1;
   ForwardArguments<Scalar> a;
 
   /// `before` is the cell's own previous state: c(t-1), or h(t-1) for cells without c. In padding it is the operand of
   /// R at the next step: h0, if a sequence of a reverse pass starts there, else zero.
   struct Inputs {
-    Scalar z[Cell::kBlocks], before;
+    Saved z[Cell::kBlocks];
+    Scalar before;
     Peepholes<Cell, Scalar> peepholes;
     bool active;
   };
@@ -87,8 +95,12 @@ struct ForwardCells {
     bool active;
   };
 
-  /// Without the bias nothing waits for the loads; it is then a part of `product`.
-  template <bool kWithBias = true>
+  /// What the sums of a unit's products start from: its biases.
+  __device__ void begin_sums(Index u, Scalar (&sums)[kSumsPerUnit]) const {
+    for (int block = 0; block < Cell::kBlocks; ++block) sums[block] = a.bias[block * a.H + u];
+  }
+
+  /// Nothing waits for the loads before compute.
   __device__ Inputs load(Index s, Index u, Index b) const {
     const Index t = a.step_order.time(s);
     Inputs in{};
@@ -97,22 +109,19 @@ struct ForwardCells {
       if (!a.projection && a.step_order.holds_initial_state(b, t)) in.before = a.h0[u + a.H * b];
       return in;
     }
-    const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.step_order.B * t) + u;
-    for (int block = 0; block < Cell::kBlocks; ++block)
-      in.z[block] = kWithBias ? z[block * a.H] + a.bias[block * a.H + u] : z[block * a.H];
+    const Saved* z = static_cast<const Saved*>(a.gates) + Cell::kBlocks * a.H * (b + a.step_order.B * t) + u;
+    for (int block = 0; block < Cell::kBlocks; ++block) in.z[block] = z[block * a.H];
     in.peepholes.load(a.peepholes, a.H, u);
-    const bool begins = a.step_order.begins(b, t);
-    const Index before = b + a.step_order.B * a.step_order.before(t);
     if constexpr (Cell::kHasC)
-      in.before = begins ? a.c0[u + a.H * b] : a.c[u + a.H * before];
+      in.before = a.c_now[u + a.H * b];
     else
-      in.before = begins ? a.h0[u + a.H * b] : a.y(u, before);
+      in.before = a.step_order.begins(b, t) ? a.h0[u + a.H * b] : a.y(u, b + a.step_order.B * a.step_order.before(t));
     return in;
   }
 
   /// V: the type of the values of which sigmoid and tanh are computed.
   template <class V = Scalar>
-  __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[kProductsPerUnit]) const {
+  __device__ Results compute(Index, const Inputs& in, const Scalar (&sums)[kSumsPerUnit]) const {
     Results r{};
     r.active = in.active;
     if (!in.active) {
@@ -120,8 +129,7 @@ struct ForwardCells {
       return r;
     }
     V gates[Cell::kBlocks], c{}, tanh_c{};
-    for (int block = 0; block < Cell::kBlocks; ++block)
-      gates[block] = block < kProductsPerUnit ? in.z[block] + product[block] : in.z[block];
+    for (int block = 0; block < Cell::kBlocks; ++block) gates[block] = input_product(in.z[block]) + sums[block];
     using Equations = device_equations::Equations<Cell>;
     if constexpr (Cell::kPacked) {
       Equations::forward(gates, in.before, c, tanh_c, r.outputs[0]);  // (1)-(6)
@@ -146,27 +154,43 @@ struct ForwardCells {
   }
 
   __device__ void store(Index s, Index u, Index b, const Results& r) const {
-    const Index column = b + a.step_order.B * a.step_order.time(s), at = u + a.H * column;
-    if constexpr (Cell::kHasC) a.c[at] = r.c;
     if (!r.active) return;
-    if constexpr (Cell::kHasC) a.tanh_c[at] = r.tanh_c;
-    Scalar* gates = a.gates + Cell::kBlocks * a.H * column + u;
-    for (int block = 0; block < Cell::kBlocks; ++block) gates[block * a.H] = r.gates[block];
+    if constexpr (Cell::kHasC) a.c_now[u + a.H * b] = r.c;
+    if (!a.saves) return;
+    const Index column = b + a.step_order.B * a.step_order.time(s), at = u + a.H * column;
+    if constexpr (Cell::kHasC) {
+      static_cast<Saved*>(a.c)[at] = Saved(r.c);
+      static_cast<Saved*>(a.tanh_c)[at] = Saved(r.tanh_c);
+    }
+    Saved* gates = static_cast<Saved*>(a.gates) + Cell::kBlocks * a.H * column + u;
+    for (int block = 0; block < Cell::kBlocks; ++block) gates[block * a.H] = Saved(r.gates[block]);
+  }
+
+ private:
+  /// An element of W x; with 16 bits it has the type of the operands.
+  __device__ Scalar input_product(Saved z) const {
+    if constexpr (kLow)
+      return a.h_low.fp16 ? device::widen(device::Fp16{}, z.bits) : device::widen(device::Bf16{}, z.bits);
+    else
+      return z;
   }
 };
 
 /// Backward. A unit reads one element: of the product R^T dz(t+1), or of dm(t) with a projection. Its outputs are all
 /// blocks of dz(t); the next product reads those of the gates. Step T, one before the first, computes the gradient of
 /// the initial state and has no outputs.
-template <class Cell, class S>
+template <class Cell, class S, bool kLow = false>
 struct BackwardCells {
   using Scalar = S;
+  using Saved = SavedValue<Scalar, kLow>;
   static constexpr bool kBackward = true;
-  static constexpr int kProductsPerUnit = 1, kOutputsPerUnit = Cell::kBlocks;
+  static constexpr int kProductsPerUnit = 1, kSumsPerUnit = 1, kOutputsPerUnit = Cell::kBlocks;
   BackwardArguments<Scalar> a;
 
   struct Inputs {
-    Scalar gates[Cell::kBlocks], before, c, tanh_c, dy, dc, dh_end;
+    Saved gates[Cell::kBlocks], c, tanh_c;
+    std::conditional_t<Cell::kHasC, Saved, Scalar> before;  // c(t-1), or h(t-1) for cells without c
+    Scalar dy, dc, dh_end;
     Peepholes<Cell, Scalar> peepholes;
     bool active, ends, initial_state;
   };
@@ -175,7 +199,8 @@ struct BackwardCells {
     bool active, initial_state;
   };
 
-  template <bool = true>
+  __device__ void begin_sums(Index, Scalar (&sums)[1]) const { sums[0] = 0; }
+
   __device__ Inputs load(Index s, Index u, Index b) const {
     const StepOrder& step_order = a.step_order;
     const Index t = step_order.backward_time(s), state = u + a.H * b;
@@ -188,12 +213,13 @@ struct BackwardCells {
     if (!in.active) return in;
     const Index column = b + step_order.B * t, before = b + step_order.B * step_order.before(t);
     const bool begins = step_order.begins(b, t);
-    const Scalar* gates = a.gates + Cell::kBlocks * a.H * column + u;
+    const Saved* gates = static_cast<const Saved*>(a.gates) + Cell::kBlocks * a.H * column + u;
     for (int block = 0; block < Cell::kBlocks; ++block) in.gates[block] = gates[block * a.H];
     if constexpr (Cell::kHasC) {
-      in.before = begins ? a.c0[state] : a.c[u + a.H * before];
-      in.tanh_c = a.tanh_c[u + a.H * column];
-      if constexpr (!Cell::kPacked) in.c = a.c[u + a.H * column];
+      const Saved* const c = static_cast<const Saved*>(a.c);
+      in.before = begins ? Saved(a.c0[state]) : c[u + a.H * before];
+      in.tanh_c = static_cast<const Saved*>(a.tanh_c)[u + a.H * column];
+      if constexpr (!Cell::kPacked) in.c = c[u + a.H * column];
     } else {
       in.before = begins ? a.h0[state] : a.y(u, before);
     }
@@ -203,21 +229,25 @@ struct BackwardCells {
   }
 
   template <class = Scalar>
-  __device__ Results compute(Index, const Inputs& in, const Scalar (&product)[1]) const {
+  __device__ Results compute(Index, const Inputs& in, const Scalar (&sums)[1]) const {
     Results r{};
     r.active = in.active, r.initial_state = in.initial_state;
-    r.dh = in.ends ? in.dh_end : product[0];
+    r.dh = in.ends ? in.dh_end : sums[0];
     if (in.initial_state && !Cell::kHasC) r.dh += in.dc;  // without c the cell's state is h
     if (!in.active) return r;
     const Scalar dh = in.dy + r.dh;  // (8) forward: y = h, and step t+1
     r.dc = in.dc;
+    Scalar gates[Cell::kBlocks];
+    for (int block = 0; block < Cell::kBlocks; ++block) gates[block] = in.gates[block];
+    const Scalar before = in.before, tanh_c = in.tanh_c;
     using Equations = device_equations::Equations<Cell>;
     if constexpr (Cell::kPacked) {
-      Equations::backward(in.gates, in.before, in.tanh_c, dh, r.dc, r.outputs);
+      Equations::backward(gates, before, tanh_c, dh, r.dc, r.outputs);
     } else {
-      Peepholes<Cell, Scalar> dp{};  // of this step: BackwardPass::finish sums over all
-      Equations::output_backward(in.gates, in.c, in.tanh_c, dh, r.dc, r.dc, r.outputs, in.peepholes.p, dp.p);
-      Equations::update_backward(in.gates, in.before, r.dc, r.outputs, in.peepholes.p, dp.p);
+      const Scalar c = in.c;
+      Peepholes<Cell, Scalar> dp{};  // of this step: BackwardPass::add_to_weights sums over all
+      Equations::output_backward(gates, c, tanh_c, dh, r.dc, r.dc, r.outputs, in.peepholes.p, dp.p);
+      Equations::update_backward(gates, before, r.dc, r.outputs, in.peepholes.p, dp.p);
     }
     return r;
   }
@@ -226,8 +256,10 @@ struct BackwardCells {
     if (s == a.step_order.T) return;
     const Index first = Cell::kBlocks * a.H * (b + a.step_order.B * a.step_order.backward_time(s)) + u;
     for (int block = 0; block < Cell::kBlocks; ++block) {
-      a.dz[first + block * a.H] = r.outputs[block];
-      if constexpr (sizeof(Scalar) == 4) store_low_precision(a.dz_low, first + block * a.H, r.outputs[block]);
+      if constexpr (kLow)
+        store_low_precision(a.dz_low, first + block * a.H, r.outputs[block]);
+      else
+        a.dz[first + block * a.H] = r.outputs[block];
     }
   }
 

@@ -24,8 +24,6 @@ double tolerance(Precision precision) {
   switch (precision) {
     case Precision::fp32:
       return 1e-4;
-    case Precision::tf32x3:
-      return 2e-4;
     case Precision::tf32:
       return 0x1p-8;
     case Precision::fp16:

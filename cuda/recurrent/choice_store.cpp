@@ -52,8 +52,6 @@ Store& store() {
   return all;
 }
 
-constexpr const char* kPrecisions[] = {"fp32", "tf32", "tf32x3", "bf16", "fp16"};
-
 }  // namespace
 
 const std::string& device_text() {
@@ -104,9 +102,9 @@ void save_algorithm_records(const std::string& path) {
   std::ofstream out(path);
   out << "# rondo: algorithms of recurrent layers\n";
   for (const AlgorithmRecord& r : algorithm_records())
-    out << r.device << '\t' << kPrecisions[static_cast<int>(r.precision)] << '\t'
-        << (r.backward ? "backward" : "forward") << '\t' << (r.ragged ? "ragged" : "dense") << '\t' << r.hidden << '\t'
-        << r.batch << '\t' << r.time << '\t' << name(r.algorithm) << '\n';
+    out << r.device << '\t' << name(r.precision) << '\t' << (r.backward ? "backward" : "forward") << '\t'
+        << (r.ragged ? "ragged" : "dense") << '\t' << r.hidden << '\t' << r.batch << '\t' << r.time << '\t'
+        << name(r.algorithm) << '\n';
   out.close();
   if (!out) throw error(rondo::detail::concat("rondo::cuda: ", path, " could not be written"));
 }
@@ -127,9 +125,9 @@ void load_algorithm_records(const std::string& path) {
     if (parts.size() != 8) fail(line, rondo::detail::concat(parts.size(), " fields, wanted 8, separated by tabs"));
     AlgorithmRecord r;
     r.device = parts[0];
-    const auto precision = std::find(std::begin(kPrecisions), std::end(kPrecisions), parts[1]);
-    if (precision == std::end(kPrecisions)) fail(line, "unknown precision " + parts[1]);
-    r.precision = static_cast<Precision>(precision - std::begin(kPrecisions));
+    const auto precision = precision_named(parts[1]);
+    if (!precision) fail(line, "unknown precision " + parts[1]);
+    r.precision = *precision;
     r.backward = parts[2] == "backward", r.ragged = parts[3] == "ragged";
     if ((!r.backward && parts[2] != "forward") || (!r.ragged && parts[3] != "dense"))
       fail(line, "wanted forward or backward, dense or ragged, got " + parts[2] + ", " + parts[3]);

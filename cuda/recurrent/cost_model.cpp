@@ -33,8 +33,6 @@ double product_rate(Precision precision) {
       return 35e6;
     case Precision::tf32:
       return 120e6;
-    case Precision::tf32x3:
-      return 35e6;  // its products over all steps are in fp32
     case Precision::bf16:
     case Precision::fp16:
       return 240e6;
@@ -55,11 +53,10 @@ double block_product(const PersistentShape& s, Precision precision) {
     const double fmas = double(s.rows) * s.depth * s.columns;
     return fmas / (128 * 0.5) / kCyclesPerMicrosecond;
   }
-  const double parts = precision == Precision::tf32x3 ? 3 : 1, column_tiles = (s.columns + 7) / 8;
-  const double latency = tiles_per_warp(s) * column_tiles * parts * kTileCycles / kTileGroup;
+  const double column_tiles = (s.columns + 7) / 8;
+  const double latency = tiles_per_warp(s) * column_tiles * kTileCycles / kTileGroup;
   // Two tiles of columns share the weights that are read; every row of tiles reads the vectors.
-  const double sharing = precision == Precision::tf32x3 ? 1 : 2;
-  const double read = double(s.weights) * std::ceil(column_tiles / sharing) +
+  const double read = double(s.weights) * std::ceil(column_tiles / 2) +
                       double(s.rows / 16) * s.columns * s.depth * element_bytes(precision);
   return std::max(latency, read / kSharedBytesPerCycle) / kCyclesPerMicrosecond;
 }

@@ -4,7 +4,7 @@
 #include "context_pool.hpp"
 #include "pass.hpp"
 
-#include <rondo/cuda/recurrent_stack.hpp>
+#include <rondo/cuda/directions.hpp>
 
 #include <memory>
 #include <vector>

@@ -70,13 +70,14 @@ class FmaProduct {
     for (int k = in_registers_; k < slice_; ++k) weights_[(k - in_registers_) * stride_] = rows_at(k);
   }
 
-  __device__ void multiply(const PersistentShape& s, const float* vectors, float* partial) const {
-    for (int column = 0; column < s.columns; column += kColumns) {
+  /// The products of the first `columns` vectors.
+  __device__ void multiply(const PersistentShape& s, int columns, const float* vectors, float* partial) const {
+    for (int column = 0; column < columns; column += kColumns) {
       float sums[4 * kColumns] = {};  // [column][row]
       const float* v[kColumns];
 #pragma unroll
       for (int c = 0; c < kColumns; ++c)  // past the last column: any column, its sums are not used
-        v[c] = vectors + (column + c < s.columns ? column + c : column) * s.pitch + 4 * part_;
+        v[c] = vectors + (column + c < columns ? column + c : column) * s.pitch + 4 * part_;
 #pragma unroll
       for (int k = 0; k < kFmaRegisterWeights; k += 4)
         if (k < in_registers_)
@@ -95,7 +96,7 @@ class FmaProduct {
 #pragma unroll
       for (int i = 0; i < kSums; ++i) {
         const int sum = lane / kSame * kSums + i, c = column + sum / 4;
-        if (c < s.columns) partial[(part_ / kLanes * s.columns + c) * s.row_pitch + 4 * quad_ + sum % 4] = sums[i];
+        if (c < columns) partial[(part_ / kLanes * s.columns + c) * s.row_pitch + 4 * quad_ + sum % 4] = sums[i];
       }
     }
   }

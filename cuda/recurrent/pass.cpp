@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pass.hpp"
 
+#include "../ops/columns.hpp"
 #include "algorithm_selection.hpp"
 #include "operands.hpp"
 
@@ -9,6 +10,7 @@
 #include <rondo/math/cells/lstm.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -26,19 +28,31 @@ Rounding rounding_of(Precision precision, bool backward) {
   return Rounding::none;
 }
 
-/// The lengths of a ragged batch, on the device; null for a dense one.
-const std::int32_t* device_lengths(const Extent& x, Buffer<std::int32_t, Cuda>& buffer) {
-  if (!x.ragged()) return nullptr;
-  require_shape(x.time <= std::numeric_limits<std::int32_t>::max(), "rondo::cuda: a ragged batch of T = ", x.time);
-  const std::vector<std::int32_t> lengths(x.lengths.begin(), x.lengths.end());
-  buffer.resize(x.batch);
-  copy_from_host(buffer.data(), lengths.data(), lengths.size() * sizeof(std::int32_t));
-  return buffer.data();
+/// StepOrder::needed of a ragged batch. A reverse pass needs a column one step before it begins, too.
+std::vector<std::int32_t> needed_columns(const Extent& x, bool reverse) {
+  std::vector<std::int32_t> needed(static_cast<std::size_t>(x.time + 2), 0);
+  for (Index b = 0; b < x.batch; ++b)  // at the last time that needs the column
+    needed[static_cast<std::size_t>(x.length(b) + (reverse ? 1 : 0))] = static_cast<std::int32_t>(b + 1);
+  for (std::size_t t = needed.size() - 1; t > 0; --t) needed[t - 1] = std::max(needed[t - 1], needed[t]);
+  return needed;
 }
 
+/// The order of steps. That of a ragged batch has the lengths and, unless there is a projection, the columns that the
+/// steps need, which are also written to `needed`.
 template <class Scalar>
-StepOrder step_order_of(const PassOptions& options, const Extent& x, RecurrentWorkspace<Scalar, Cuda>& work) {
-  return {x.batch, x.time, options.direction == Direction::reverse, device_lengths(x, work.lengths)};
+StepOrder step_order_of(const PassOptions& options, const Extent& x, bool projects,
+                        RecurrentWorkspace<Scalar, Cuda>& work, std::vector<std::int32_t>& needed) {
+  StepOrder order{x.batch, x.time, options.direction == Direction::reverse, nullptr};
+  if (!x.ragged()) return order;
+  require_shape(x.time < std::numeric_limits<std::int32_t>::max() - 1, "rondo::cuda: a ragged batch of T = ", x.time);
+  std::vector<std::int32_t> numbers(x.lengths.begin(), x.lengths.end());
+  if (!projects) needed = needed_columns(x, order.reverse);
+  numbers.insert(numbers.end(), needed.begin(), needed.end());
+  work.lengths.resize(static_cast<Index>(numbers.size()));
+  copy_from_host(work.lengths.data(), numbers.data(), numbers.size() * sizeof(std::int32_t));
+  order.lengths = work.lengths.data();
+  if (!projects) order.needed = order.lengths + x.batch;
+  return order;
 }
 
 /// x, or for a ragged batch a copy with zero padding: sums over all columns include the padding.
@@ -128,24 +142,24 @@ void Products<Scalar>::multiply(Op op_a, Op op_b, const GemmOperand& a, const Ge
   cuda::multiply(types_, op_a, op_b, a, b, beta, c.data, c.stride, c.rows, c.cols);
 }
 
-namespace {
-
-/// Rows [first, first + count) of an operand of Scalars or, if `low`, of 16 bits.
 template <class Scalar>
-GemmOperand rows_of(const GemmOperand& a, bool low, Index first, Index count) {
-  const void* data = low ? static_cast<const void*>(static_cast<const std::uint16_t*>(a.data) + first)
-                         : static_cast<const Scalar*>(a.data) + first;
-  return {data, count, a.cols, a.stride};
+void Products<Scalar>::multiply_to_operand(const GemmOperand& a, const GemmOperand& b, const GemmOperand& c) const {
+  cuda::multiply(types_.to_operand(), Op::none, Op::none, a, b, 0, const_cast<void*>(c.data), c.stride, c.rows, c.cols);
 }
 
-}  // namespace
+template <class Scalar>
+GemmOperand Products<Scalar>::rows_of(const GemmOperand& a, Index first, Index count) const {
+  const void* data = rounding_ == Rounding::none ? static_cast<const void*>(static_cast<const Scalar*>(a.data) + first)
+                                                 : static_cast<const std::uint16_t*>(a.data) + first;
+  return {data, count, a.cols, a.stride};
+}
 
 // ---- forward
 
 template <class Cell, class Scalar>
 ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                                        SequenceView<const Scalar> x, SequenceView<Scalar> y,
-                                       RecurrentCache<Scalar, Cuda>& cache)
+                                       RecurrentCache<Scalar, Cuda>& cache, Activations activations)
     : precision_(options.precision), products_(options.precision, false), w_(w), x_(x), y_(y), cache_(cache) {
   require_supported(options, w, cache);
   require_contiguous(w);
@@ -153,45 +167,69 @@ ForwardPass<Cell, Scalar>::ForwardPass(const PassOptions& options, const Recurre
   const Index H = w.shape.hidden, P = w.shape.output, B = x.batch(), T = x.time();
   a_ = {.H = H,
         .P = P,
-        .step_order = step_order_of(options, x.extent, work),
-        .first = 0,
-        .last = 0,
+        .step_order = step_order_of(options, x.extent, w.shape.projects(), work, needed_),
         .R = w.R.data,
         .projection = w.projection.data,
         .peepholes = w.peepholes.data,
         .bias = block_bias<Cell>(w, work.bias),
-        .gates = cache.gates.data(),
+        .product = contiguous(work.product, Cell::kGates * H, B).data,
+        .gates = nullptr,
+        .saves = activations == Activations::saved,
         .h0 = cache.h0.data(),
-        .c0 = cache.c0.data(),
-        .c = cache.c.data(),
-        .tanh_c = cache.tanh_c.data(),
+        .c_now = contiguous(work.c, Cell::kHasC ? H : 0, B).data,
+        .c = nullptr,
+        .tanh_c = nullptr,
         .y = {y.flat.data, y.flat.stride},
         .m = cache.m.data(),
         .h_low = products_.operands(work.h_low, P * B * (T + 1)),
         .m_low = {}};
   if (a_.projection) a_.m_low = products_.operands(work.m_low, H * B);
+  set_activations(w.shape, activations);
+  if constexpr (Cell::kHasC) copy(Cuda{}, std::as_const(cache.c0).at(0), MatrixView<Scalar>{a_.c_now, H, B, H});
   if constexpr (std::is_same_v<Scalar, float>)
     if (a_.h_low.data) round_to_low(std::as_const(cache.h0).flat(), a_.h_low.fp16, a_.h_low.data);
   W_ = products_(w.W, work.W_low);
 }
 
+/// Sets the destinations of W x, the gates, c and tanh(c).
 template <class Cell, class Scalar>
-void ForwardPass<Cell, Scalar>::run(Index first, Index last) {
+void ForwardPass<Cell, Scalar>::set_activations(const RecurrentShape& shape, Activations activations) {
+  auto& work = cache_.workspace;
+  const Index columns = a_.step_order.B * a_.step_order.T, gates = Cell::kBlocks * shape.hidden * columns;
+  const Index cells = Cell::kHasC && a_.saves ? shape.hidden * columns : 0;
+  if (products_.rounding() != Rounding::none) {
+    work.gates_low.resize(gates);
+    for (auto* buffer : {&work.c_low, &work.tanh_c_low}) buffer->resize(cells);
+    a_.gates = work.gates_low.data(), a_.c = work.c_low.data(), a_.tanh_c = work.tanh_c_low.data();
+  } else if (activations == Activations::saved) {
+    a_.gates = cache_.gates.data(), a_.c = cache_.c.data(), a_.tanh_c = cache_.tanh_c.data();
+  } else {
+    work.z.resize(gates);
+    a_.gates = work.z.data();
+  }
+}
+
+template <class Cell, class Scalar>
+void ForwardPass<Cell, Scalar>::run() {
   auto& work = cache_.workspace;
   const StepOrder& step_order = a_.step_order;
-  const Index H = a_.H, from = step_order.reverse ? step_order.T - last : first;  // the earliest time of this range
-  const Index column = step_order.B * from, count = step_order.B * (last - first);
+  const Index H = a_.H, NH = Cell::kBlocks * H;
   // (0) Z = W X, all steps in one product; the cells add b and do not read the padding
-  const GemmOperand X = products_(x_.flat.columns(column, count), work.x_low);
-  const auto Z = cache_.gates.flat().columns(column, count);
+  const GemmOperand X = products_(x_.flat, work.x_low), Z{a_.gates, NH, step_order.B * step_order.T, NH};
   for (const GateRun& run : Cell::kInputRuns)
-    products_.multiply(Op::none, Op::none,
-                       rows_of<Scalar>(W_, products_.rounding() != Rounding::none, run.gate * H, run.count * H), X, 0,
-                       Z.row_block(run.block * H, run.count * H));
-  for_each_block_without_input<Cell>([&](int block) { fill(Cuda{}, Z.row_block(block * H, H), Scalar(0)); });
-  a_.first = first, a_.last = last;
-  run_algorithm<Cell>(a_, precision_, w_, work);
-  if (last == step_order.T && step_order.reverse && step_order.lengths) clear_padding(step_order, y_.flat);
+    products_.multiply_to_operand(products_.rows_of(W_, run.gate * H, run.count * H), X,
+                                  products_.rows_of(Z, run.block * H, run.count * H));
+  for_each_block_without_input<Cell>([&](int block) {
+    const auto clear = [&](auto* data) {
+      fill(Cuda{}, MatrixView<std::remove_pointer_t<decltype(data)>>{data, NH, Z.cols, NH}.row_block(block * H, H), 0);
+    };
+    if (products_.rounding() == Rounding::none)
+      clear(static_cast<Scalar*>(a_.gates));
+    else
+      clear(static_cast<std::uint16_t*>(a_.gates));
+  });
+  run_algorithm<Cell>(a_, precision_, w_, work, needed_);
+  if (step_order.lengths) clear_padding(step_order, y_.flat);
 }
 
 // ---- backward
@@ -216,7 +254,9 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
   const RecurrentCache<Scalar, Cuda>& saved = cache;
   auto& work = cache.workspace;
   const Index H = w.shape.hidden, P = w.shape.output, NH = Cell::kBlocks * H, B = x.batch(), T = x.time();
-  work.dz.resize(NH, B, T);
+  const LowPrecision dz_low = products_.operands(work.dz_low, NH * B * T);
+  if (!dz_low.data) work.dz.resize(NH * B * T);
+  const bool low = products_.rounding() != Rounding::none;
   const auto dh = contiguous(work.dh_end, P, B), dc = contiguous(work.dc, H, B);
   copy(Cuda{}, dh_end, dh);
   if constexpr (Cell::kHasC)
@@ -225,26 +265,24 @@ BackwardPass<Cell, Scalar>::BackwardPass(const PassOptions& options, const Recur
     fill(Cuda{}, dc, Scalar(0));
   a_ = {.H = H,
         .P = P,
-        .step_order = step_order_of(options, x.extent, work),
-        .first = 0,
-        .last = 0,
+        .step_order = step_order_of(options, x.extent, w.shape.projects(), work, needed_),
         .R = w.R.data,
         .projection = w.projection.data,
         .peepholes = w.peepholes.data,
-        .gates = saved.gates.data(),
+        .gates = low ? static_cast<const void*>(work.gates_low.data()) : saved.gates.data(),
         .h0 = saved.h0.data(),
         .c0 = saved.c0.data(),
-        .c = saved.c.data(),
-        .tanh_c = saved.tanh_c.data(),
+        .c = low ? static_cast<const void*>(work.c_low.data()) : saved.c.data(),
+        .tanh_c = low ? static_cast<const void*>(work.tanh_c_low.data()) : saved.tanh_c.data(),
         .y = {y.flat.data, y.flat.stride},
         .dy = {dy.flat.data, dy.flat.stride},
         .dh_end = dh.data,
         .dc = dc.data,
         .dh = contiguous(work.dh, P, B).data,
-        .dz = work.dz.data(),
+        .dz = low ? nullptr : work.dz.data(),
         .dh_total = nullptr,
         .dm = nullptr,
-        .dz_low = products_.operands(work.dz_low, NH * B * T),
+        .dz_low = dz_low,
         .dh_low = {}};
   if (a_.projection) {
     work.dh_total.resize(P, B, T);
@@ -264,37 +302,50 @@ GemmOperand BackwardPass<Cell, Scalar>::dz_block(Index first_row, Index rows, In
 }
 
 template <class Cell, class Scalar>
-void BackwardPass<Cell, Scalar>::run(Index first, Index last) {
-  const StepOrder& step_order = a_.step_order;
-  a_.first = first, a_.last = last == step_order.T ? step_order.T + 1 : last;
-  run_algorithm<Cell>(a_, precision_, w_, cache_.workspace);
-  if (!to_.to_features()) return;
+void BackwardPass<Cell, Scalar>::run() {
+  const Index H = a_.H, B = a_.step_order.B;
+  run_algorithm<Cell>(a_, precision_, w_, cache_.workspace, needed_);
+  if (a_.step_order.needed) clear_dz_padding();
+  copy(Cuda{}, {a_.dh_end, a_.P, B, a_.P}, dh_end_);
+  if constexpr (Cell::kHasC) copy(Cuda{}, {a_.dc, H, B, H}, dc_end_);
+  if (to_.to_features()) write_dx();
+  add_to_weights();
+}
+
+/// Sums over all columns include those that steps have skipped.
+template <class Cell, class Scalar>
+void BackwardPass<Cell, Scalar>::clear_dz_padding() {
+  const Index NH = Cell::kBlocks * a_.H, columns = a_.step_order.B * a_.step_order.T;
+  if (a_.dz_low.data)
+    clear_padding(a_.step_order, MatrixView<std::uint16_t>{a_.dz_low.data, NH, columns, NH});
+  else
+    clear_padding(a_.step_order, MatrixView<Scalar>{a_.dz, NH, columns, NH});
+}
+
+/// (19) dX = W^T dZ
+template <class Cell, class Scalar>
+void BackwardPass<Cell, Scalar>::write_dx() {
   if (to_.add) wait_before_accumulating();
-  const Index from = step_order.reverse ? first : step_order.T - last;  // the earliest time of this range
-  const Index H = a_.H, column = step_order.B * from, count = step_order.B * (last - first);
+  const Index H = a_.H, columns = a_.step_order.B * a_.step_order.T;
   double beta = to_.add ? 1 : 0;
-  for (const GateRun& run : Cell::kInputRuns) {  // (19) dX = W^T dZ
-    products_.multiply(Op::transpose, Op::none,
-                       rows_of<Scalar>(W_, products_.rounding() != Rounding::none, run.gate * H, run.count * H),
-                       dz_block(run.block * H, run.count * H, column, count), beta, to_.dx.columns(column, count));
+  for (const GateRun& run : Cell::kInputRuns) {
+    products_.multiply(Op::transpose, Op::none, products_.rows_of(W_, run.gate * H, run.count * H),
+                       dz_block(run.block * H, run.count * H, 0, columns), beta, to_.dx);
     beta = 1;
   }
 }
 
 template <class Cell, class Scalar>
-void BackwardPass<Cell, Scalar>::finish() {
+void BackwardPass<Cell, Scalar>::add_to_weights() {
   auto& work = cache_.workspace;
-  const Index H = a_.H, GH = Cell::kGates * H, columns = a_.step_order.B * a_.step_order.T;
-  copy(Cuda{}, {a_.dh_end, a_.P, a_.step_order.B, a_.P}, dh_end_);
-  if constexpr (Cell::kHasC) copy(Cuda{}, {a_.dc, H, a_.step_order.B, H}, dc_end_);
+  const Index H = a_.H, columns = a_.step_order.B * a_.step_order.T;
   const GemmOperand X = products_(clean(x_.flat, a_.step_order, work), work.x_low);
   for (const GateRun& run : Cell::kInputRuns)  // (16) dW = dZ X^T
     products_.multiply(Op::none, Op::transpose, dz_block(run.block * H, run.count * H, 0, columns), X, 1,
                        grad_.W.row_block(run.gate * H, run.count * H));
-  const auto dZ = std::as_const(work.dz).flat();
   if (grad_.b.data)  // (18) db = sum of dz
-    for_each_input_run<Cell>(grad_.b, dZ, H, [](auto db, auto rows) { add_columns(Cuda{}, rows, db); });
-  if (grad_.b_R.data) add_columns(Cuda{}, dZ.row_block(0, GH), grad_.b_R);
+    for (const GateRun& run : Cell::kInputRuns) add_dz(run.block * H, grad_.b.row_block(run.gate * H, run.count * H));
+  if (grad_.b_R.data) add_dz(0, grad_.b_R);
   add_to_dR();
   if (a_.projection) {  // (18a) dprojection = dH M^T
     const void* const data = a_.dh_low.data ? static_cast<const void*>(a_.dh_low.data) : a_.dh_total;
@@ -306,11 +357,21 @@ void BackwardPass<Cell, Scalar>::finish() {
     const auto dz_times_c = contiguous(work.dz_by_c, H, columns);
     for (int n = 0; n < Cell::kPeepholeCount; ++n) {
       const bool last = n + 1 == Cell::kPeepholeCount;
-      multiply_by_c(a_.step_order, !last, dZ.row_block((last ? Cell::kBlocks - 1 : n) * H, H), a_.c0,
-                    std::as_const(cache_.c).flat(), dz_times_c);
+      const GemmOperand dz = dz_block((last ? Cell::kBlocks - 1 : n) * H, H, 0, columns);
+      multiply_by_c(a_.step_order, !last, a_.dz_low.data != nullptr, dz.data, dz.stride, a_.c0, a_.c, dz_times_c);
       add_columns(Cuda{}, dz_times_c, grad_.peepholes.columns(n, 1));
     }
   }
+}
+
+/// sum += the columns of rows [first, first + rows of sum) of dZ.
+template <class Cell, class Scalar>
+void BackwardPass<Cell, Scalar>::add_dz(Index first, MatrixView<Scalar> sum) {
+  const Index NH = Cell::kBlocks * a_.H, columns = a_.step_order.B * a_.step_order.T;
+  if constexpr (std::is_same_v<Scalar, float>)
+    if (a_.dz_low.data)
+      return add_columns_of_bf16(MatrixView<const std::uint16_t>{a_.dz_low.data + first, sum.rows, columns, NH}, sum);
+  add_columns(Cuda{}, MatrixView<const Scalar>{a_.dz + first, sum.rows, columns, NH}, sum);
 }
 
 /// (17) dR = sum of dz(t) h(t-1)^T. h(t-1) is in y, one step from dz(t); h0 is separate.
@@ -322,9 +383,17 @@ void BackwardPass<Cell, Scalar>::add_to_dR() {
   if (T == 0) return;
   GemmOperand dz_first = dz_block(0, GH, step_order.reverse ? B * (T - 1) : 0, B);
   if (step_order.reverse && step_order.lengths) {  // each sequence has its own first step, next to zero padding in y
-    const auto first = contiguous(work.dz_first, GH, B);
-    gather_first_steps(step_order, std::as_const(work.dz).flat().row_block(0, GH), first);
-    dz_first = products_(first, work.dz_first_low);
+    const auto gather = [&](const auto* dz, auto& buffer) {
+      using Value = std::remove_const_t<std::remove_pointer_t<decltype(dz)>>;
+      const MatrixView<Value> first = contiguous(buffer, GH, B);
+      const Index NH = Cell::kBlocks * a_.H;
+      gather_first_steps(step_order, MatrixView<const Value>{dz, GH, B * T, NH}, first);
+      dz_first = gemm_operand(first);
+    };
+    if (a_.dz_low.data)
+      gather(std::as_const(work.dz_low).data(), work.dz_first_low);
+    else
+      gather(std::as_const(work.dz).data(), work.dz_first);
   }
   const auto multiply = [&](const GemmOperand& dz, MatrixView<const Scalar> h_before) {
     products_.multiply(Op::none, Op::transpose, dz, products_(h_before, work.h_low), 1, grad_.R);

@@ -22,8 +22,8 @@
 namespace rondo::inline RONDO_ABI::cuda {
 
 /// The operand of step s. Forward it is h(t-1), H elements per column.
-template <class Element>
-__device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float>& cells, Index s) {
+template <class Element, bool kLow>
+__device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float, kLow>& cells, Index s) {
   const auto& a = cells.a;
   if constexpr (sizeof(Element) == 2)
     return {a.h_low.data + a.H * a.step_order.B * s, a.H};
@@ -34,8 +34,8 @@ __device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float>& cell
 }
 
 /// Backward it is dz(t+1), four parts of H elements per column; zero for the first step of the pass.
-template <class Element>
-__device__ Vectors<Element> vectors_of(const BackwardCells<LstmCell, float>& cells, Index s) {
+template <class Element, bool kLow>
+__device__ Vectors<Element> vectors_of(const BackwardCells<LstmCell, float, kLow>& cells, Index s) {
   const auto& a = cells.a;
   if (s == 0) return {nullptr, 0};
   const Index at = 4 * a.H * a.step_order.B * a.step_order.backward_time(s - 1);
@@ -46,14 +46,16 @@ __device__ Vectors<Element> vectors_of(const BackwardCells<LstmCell, float>& cel
 }
 
 /// The weight in row r, column k of a block's matrix. Forward a row is a gate of a unit, r = 4 unit + gate.
-__device__ inline float weight_at(const ForwardCells<LstmCell, float>& cells, const PersistentShape&, int first_unit,
-                                  int r, int k) {
+template <bool kLow>
+__device__ float weight_at(const ForwardCells<LstmCell, float, kLow>& cells, const PersistentShape&, int first_unit,
+                           int r, int k) {
   const Index u = first_unit + r / 4, H = cells.a.H;
   return u < H && k < H ? cells.a.R[r % 4 * H + u + 4 * H * k] : 0.0f;
 }
 /// Backward a row is a unit (of R^T), and k counts units within gates.
-__device__ inline float weight_at(const BackwardCells<LstmCell, float>& cells, const PersistentShape& s, int first_unit,
-                                  int r, int k) {
+template <bool kLow>
+__device__ float weight_at(const BackwardCells<LstmCell, float, kLow>& cells, const PersistentShape& s, int first_unit,
+                           int r, int k) {
   const Index u = first_unit + r, gate = k / s.padded, v = k % s.padded, H = cells.a.H;
   return u < H && gate < 4 && v < H ? cells.a.R[gate * H + v + 4 * H * u] : 0.0f;
 }
@@ -93,10 +95,14 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     units[i] = cell % s.units, columns[i] = cell / s.units;
     if (first_unit + units[i] >= s.hidden) columns[i] = s.columns;  // none
   }
-  const Index B = cells.a.step_order.B, first_step = cells.a.first, last_step = cells.a.last;
+  const Index B = cells.a.step_order.B, steps = cells.a.steps();
   for (Index group = exchange.first(); group < B; group += exchange.stride(B)) {
     const Index group_end = min(group + exchange.width(B), B);
-    const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, group_end - first)); };
+    const auto end_of = [&](Index step) {
+      return max(group, min(group_end, cells.a.step_order.needed_columns(cells.a.time(step))));
+    };
+    Index end = end_of(0);  // of the columns that the step needs
+    const auto columns_from = [&](Index first) { return static_cast<int>(min(Index{s.columns}, end - first)); };
     const auto for_each_cell = [&](Index first, auto&& f) {
 #pragma unroll
       for (int i = 0; i < kCells; ++i)
@@ -107,22 +113,22 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
     typename Cells::Inputs inputs[kCells];
     typename Cells::Results results[kCells];
     const auto load = [&](Index step, Index first) {
-      for_each_cell(first, [&](int i, int unit, int column) {
-        inputs[i] = cells.template load<false>(step, first_unit + unit, first + column);
-      });
+      for_each_cell(
+          first, [&](int i, int unit, int column) { inputs[i] = cells.load(step, first_unit + unit, first + column); });
     };
     const auto publish = [&](Index step, Index first) {
       for_each_cell(first, [&](int i, int unit, int column) {
         cells.publish(step, first_unit + unit, first + column, results[i]);
       });
     };
-    load(first_step, group);
-    for (Index step = first_step; step < last_step; ++step) {
-      for (Index first = group; first < group_end; first += s.columns) {
+    load(0, group);
+    for (Index step = 0; step < steps; ++step) {
+      const Index next_end = step + 1 < steps ? end_of(step + 1) : end;
+      for (Index first = group; first < end; first += s.columns) {
         if (first > group) load(step, first);
         const Element* v =
-            exchange.gather(step == first_step, step, vectors_of<Element>(cells, step), first, columns_from(first));
-        product.multiply(s, v, partial);
+            exchange.gather(step == 0, step, vectors_of<Element>(cells, step), first, columns_from(first));
+        product.multiply(s, columns_from(first), v, partial);
         __syncthreads();
         for_each_cell(first, [&](int i, int unit, int column) {
           float products[Cells::kProductsPerUnit] = {};
@@ -137,13 +143,15 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
             exchange.store(column, part, unit, Product::to_element(results[i].outputs[part]));
         });
         if constexpr (Exchange::kThroughGlobalMemory) publish(step, first);
-        if (first + s.columns >= group_end && step + 1 < last_step) exchange.arrive(step);
+        if (first + s.columns >= end && step + 1 < steps) exchange.arrive(step);
         if constexpr (!Exchange::kThroughGlobalMemory) publish(step, first);
         for_each_cell(first, [&](int i, int unit, int column) {
           cells.store(step, first_unit + unit, first + column, results[i]);
         });
       }
-      if (step + 1 == last_step) break;
+      if (step + 1 == steps) break;
+      if (end == group) exchange.arrive(step);
+      end = next_end;
       load(step + 1, group);
       exchange.wait();
     }

@@ -4,11 +4,11 @@
 namespace rondo::inline RONDO_ABI::cuda {
 
 bool enqueue_grid_persistent(const BackwardArguments<float>& a, Precision precision, std::uint32_t* barrier) {
-  return launch_on_grid(BackwardCells<LstmCell, float>{a}, precision, barrier);
+  return launch_on_grid(a, precision, barrier);
 }
 
 bool enqueue_cluster_persistent(const BackwardArguments<float>& a, Precision precision) {
-  return launch_on_clusters(BackwardCells<LstmCell, float>{a}, precision);
+  return launch_on_clusters(a, precision);
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -14,6 +14,15 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
+/// The cells of a pass with these arguments. Saved activations have 16 bits if the operands of the product have.
+template <class Arguments, class Product>
+using CellsOf = std::conditional_t<std::is_same_v<Arguments, BackwardArguments<float>>,
+                                   BackwardCells<LstmCell, float, sizeof(typename Product::Element) == 2>,
+                                   ForwardCells<LstmCell, float, sizeof(typename Product::Element) == 2>>;
+
+template <class Arguments>
+inline constexpr bool kIsBackward = std::is_same_v<Arguments, BackwardArguments<float>>;
+
 /// f.template operator()<Product>() with the product for this precision and shape. There is no backward product in
 /// fp16: see pass.cpp.
 template <bool kBackward, class F>
@@ -25,9 +34,7 @@ bool with_product(Precision precision, const PersistentShape& shape, F&& f) {
                                   : f.template operator()<FmaProduct<4, 32>>();
       return shape.columns == 1 ? f.template operator()<FmaProduct<1, 4>>() : f.template operator()<FmaProduct<4, 4>>();
     case Precision::tf32:
-      return f.template operator()<TileProduct<Tf32Arithmetic<1>>>();
-    case Precision::tf32x3:
-      return f.template operator()<TileProduct<Tf32Arithmetic<2>>>();
+      return f.template operator()<TileProduct<Tf32Arithmetic>>();
     case Precision::bf16:
       return f.template operator()<TileProduct<Bf16Arithmetic>>();
     case Precision::fp16:
@@ -48,14 +55,15 @@ int resident(Kernel* kernel, const LaunchConfig& shape, Ask&& ask) {
   return answers[key] = ask();
 }
 
-/// f(kernel, its launch, its shape) for a layer of H units and B columns, if all blocks fit on the device at once.
-/// Returns f's answer; false if they do not fit.
-template <class Cells, class F>
+/// f(cells, kernel, its launch, its shape) for a layer of H units and B columns, if all blocks fit on the device at
+/// once; `cells` is std::type_identity<CellsOf<Arguments, ...>>. Returns f's answer; false if they do not fit.
+template <class Arguments, class F>
 bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
-  const auto shape = grid_shape(device, precision, Cells::kBackward, H, B);
+  const auto shape = grid_shape(device, precision, kIsBackward<Arguments>, H, B);
   if (!shape) return false;
-  return with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
+  return with_product<kIsBackward<Arguments>>(precision, *shape, [&]<class Product>() {
+    using Cells = CellsOf<Arguments, Product>;
     const auto kernel = persistent<Product, GridExchange, Cells>;
     const LaunchConfig launch_shape{static_cast<unsigned>(shape->blocks), kPersistentThreads, shape->shared(), 0, true};
     const int fit = resident(kernel, launch_shape, [&] {
@@ -64,17 +72,19 @@ bool with_grid_kernel(Index H, Index B, Precision precision, F&& f) {
             "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
       return blocks;
     });
-    return fit * device.multiprocessors >= shape->blocks && f(kernel, launch_shape, *shape);
+    return fit * device.multiprocessors >= shape->blocks &&
+           f(std::type_identity<Cells>{}, kernel, launch_shape, *shape);
   });
 }
 
-template <class Cells>
-bool launch_on_grid(const Cells& cells, Precision precision, std::uint32_t* barrier) {
-  return with_grid_kernel<Cells>(
-      cells.a.H, cells.a.step_order.B, precision,
-      [&](auto kernel, const LaunchConfig& launch_shape, const PersistentShape& shape) {
+template <class Arguments>
+bool launch_on_grid(const Arguments& a, Precision precision, std::uint32_t* barrier) {
+  return with_grid_kernel<Arguments>(
+      a.H, a.step_order.B, precision,
+      [&]<class Cells>(std::type_identity<Cells>, auto kernel, const LaunchConfig& launch_shape,
+                       const PersistentShape& shape) {
         check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream), "cudaMemsetAsync");
-        return try_launch("lstm grid-persistent", kernel, launch_shape, shape, cells, barrier);
+        return try_launch("lstm grid-persistent", kernel, launch_shape, shape, Cells{a}, barrier);
       });
 }
 
@@ -99,16 +109,17 @@ int clusters_at_once(Kernel* kernel, const LaunchConfig& shape) {
 /// The same for clusters of `blocks` blocks. The columns of a cluster depend on how many clusters are resident, and
 /// that on the shared memory of the columns: starts with as many as there are multiprocessors for, and takes what the
 /// device answers until it is enough.
-template <class Cells, class F>
+template <class Arguments, class F>
 bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
   for (int expected = std::max(device.multiprocessors / blocks, 1); expected > 0;) {
-    const auto shape = cluster_shape(device, precision, Cells::kBackward, H, B, blocks, expected);
+    const auto shape = cluster_shape(device, precision, kIsBackward<Arguments>, H, B, blocks, expected);
     if (!shape) return false;
     const Index wanted = (B + shape->columns - 1) / shape->columns;
     int clusters = 0;
     bool launched = false;
-    const bool supported = with_product<Cells::kBackward>(precision, *shape, [&]<class Product>() {
+    const bool supported = with_product<kIsBackward<Arguments>>(precision, *shape, [&]<class Product>() {
+      using Cells = CellsOf<Arguments, Product>;
       const auto kernel = persistent<Product, ClusterExchange, Cells>;
       const auto launch_shape = [&](int count) {
         return LaunchConfig{static_cast<unsigned>(count * blocks), kPersistentThreads, shape->shared(),
@@ -116,7 +127,8 @@ bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F
       };
       clusters = resident(kernel, launch_shape(1), [&] { return clusters_at_once(kernel, launch_shape(1)); });
       if (clusters >= std::min<Index>(expected, wanted))
-        launched = f(kernel, launch_shape(static_cast<int>(std::min<Index>(clusters, wanted))), *shape);
+        launched = f(std::type_identity<Cells>{}, kernel,
+                     launch_shape(static_cast<int>(std::min<Index>(clusters, wanted))), *shape);
       return clusters > 0;
     });
     if (launched) return true;
@@ -127,21 +139,23 @@ bool with_cluster_kernel_of(int blocks, Index H, Index B, Precision precision, F
 }
 
 /// Tries the largest clusters first: they divide a step's work most.
-template <class Cells, class F>
+template <class Arguments, class F>
 bool with_cluster_kernel(Index H, Index B, Precision precision, F&& f) {
   if (context().device.major < 9) return false;
   for (int blocks = 16; blocks >= 1; blocks /= 2)
-    if (with_cluster_kernel_of<Cells>(blocks, H, B, precision, f)) return true;
+    if (with_cluster_kernel_of<Arguments>(blocks, H, B, precision, f)) return true;
   return false;
 }
 
-template <class Cells>
-bool launch_on_clusters(const Cells& cells, Precision precision) {
-  return with_cluster_kernel<Cells>(cells.a.H, cells.a.step_order.B, precision,
-                                    [&](auto kernel, const LaunchConfig& launch_shape, const PersistentShape& shape) {
-                                      return try_launch("lstm cluster-persistent", kernel, launch_shape, shape, cells,
-                                                        static_cast<std::uint32_t*>(nullptr));
-                                    });
+template <class Arguments>
+bool launch_on_clusters(const Arguments& a, Precision precision) {
+  return with_cluster_kernel<Arguments>(
+      a.H, a.step_order.B, precision,
+      [&]<class Cells>(std::type_identity<Cells>, auto kernel, const LaunchConfig& launch_shape,
+                       const PersistentShape& shape) {
+        return try_launch("lstm cluster-persistent", kernel, launch_shape, shape, Cells{a},
+                          static_cast<std::uint32_t*>(nullptr));
+      });
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -22,10 +22,8 @@ inline constexpr int kCells = 2;  // at most, per thread; a cell is one unit of 
 
 /// k's of the weights that a thread holds in registers; the others are in shared memory.
 inline constexpr int kFmaRegisterWeights = 20;
-/// The same on tensor cores, in tiles: as many as nvcc holds without spilling. tf32x3 holds both parts of each weight.
-constexpr int register_tiles(Precision precision) {
-  return precision == Precision::tf32x3 ? 8 : precision == Precision::tf32 ? 24 : 28;
-}
+/// The same on tensor cores, in tiles: as many as nvcc holds without spilling.
+constexpr int register_tiles(Precision precision) { return precision == Precision::tf32 ? 24 : 28; }
 /// Tiles that a warp processes at once, in independent chains of products.
 inline constexpr int kTileGroup = 4;
 

@@ -33,7 +33,7 @@ void recurrent_forward(Cuda device, Cell, const PassOptions& options, const Recu
     embedding_forward(device, x.tokens().E, x.tokens().tokens, looked_up.flat());
     features = std::as_const(looked_up).view();
   }
-  cuda::ForwardPass<Cell, Scalar>(options, w, features, y, cache).run(0, x.time());
+  cuda::ForwardPass<Cell, Scalar>(options, w, features, y, cache, cuda::Activations::saved).run();
 }
 
 template <class Cell, class Scalar>
@@ -53,13 +53,41 @@ void recurrent_backward(Cuda device, Cell, const PassOptions& options, const Rec
       to_features.dx = work.dx.flat();
     }
   }
-  cuda::BackwardPass<Cell, Scalar> pass(options, w, features, y, dy, cache, grad, dh_end, dc_end, to_features);
-  pass.run(0, x.time());
-  pass.finish();
+  cuda::BackwardPass<Cell, Scalar>(options, w, features, y, dy, cache, grad, dh_end, dc_end, to_features).run();
   if (!x.is_tokens() || !to.dE.data) return;
   cuda::wait_before_accumulating();
   embedding_backward(device, x.tokens().tokens, std::as_const(work.dx).flat(), to.dE);
 }
+
+namespace cuda {
+
+namespace {
+
+/// c after the last forward pass, H x B.
+template <class Scalar>
+MatrixView<const Scalar> final_c(const RecurrentCache<Scalar, Cuda>& cache, Index B) {
+  const auto& c = cache.workspace.c;
+  const Index H = B > 0 ? c.size() / B : 0;
+  return {c.data(), H, B, H};
+}
+
+/// A forward pass from the state h, c that saves nothing for a backward pass. y and h may be the same memory.
+template <class Cell, class Scalar>
+void forward_without_saving(const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+                            SequenceView<const Scalar> x, SequenceView<Scalar> y, MatrixView<const Scalar> h,
+                            MatrixView<const Scalar> c, RecurrentCache<Scalar, Cuda>& cache) {
+  const RecurrentShape& shape = w.shape;
+  cache.h0.resize(shape.output, x.batch(), 1);
+  cache.c0.resize(Cell::kHasC ? shape.hidden : 0, x.batch(), 1);
+  cache.m.resize(shape.projects() ? shape.hidden : 0, x.batch(), x.time());
+  copy(Cuda{}, h, cache.h0.at(0));
+  if constexpr (Cell::kHasC) copy(Cuda{}, c, cache.c0.at(0));
+  ForwardPass<Cell, Scalar>(options, w, x, y, cache, Activations::discarded).run();
+}
+
+}  // namespace
+
+}  // namespace cuda
 
 template <class Cell, class Scalar>
 void recurrent_final_state(Cuda, Cell, Direction direction, SequenceView<const Scalar> y,
@@ -67,21 +95,17 @@ void recurrent_final_state(Cuda, Cell, Direction direction, SequenceView<const S
   const cuda::StepOrder step_order{y.batch(), y.time(), direction == Direction::reverse,
                                    y.extent.ragged() ? cache.workspace.lengths.data() : nullptr};
   cuda::gather_final_state(step_order, y.flat, cache.h0.data(), h);
-  if constexpr (Cell::kHasC) cuda::gather_final_state(step_order, cache.c.flat(), cache.c0.data(), c);
+  if constexpr (Cell::kHasC) copy(Cuda{}, cuda::final_c(cache, y.batch()), c);
 }
 
 template <class Cell, class Scalar>
-void recurrent_step(Cuda device, Cell cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
+void recurrent_step(Cuda device, Cell, const PassOptions& options, const RecurrentWeights<const Scalar>& w,
                     MatrixView<const Scalar> x, MatrixView<Scalar> h, MatrixView<Scalar> c,
                     StepScratch<Scalar, Cuda>& scratch) {
   auto& cache = scratch.cache;
   const Extent one_step{x.cols, 1, {}};
-  cache.template resize<Cell>(w.shape, one_step);
-  copy(device, h, cache.h0.at(0));
-  if constexpr (Cell::kHasC) copy(device, c, cache.c0.at(0));
-  recurrent_forward(device, cell, options, w, RecurrentInput<Scalar, Cuda>(SequenceView<const Scalar>{x, one_step}),
-                    SequenceView<Scalar>{h, one_step}, cache);
-  if constexpr (Cell::kHasC) copy(device, std::as_const(cache.c).at(0), c);
+  cuda::forward_without_saving<Cell, Scalar>(options, w, {x, one_step}, {h, one_step}, h, c, cache);
+  if constexpr (Cell::kHasC) copy(device, cuda::final_c(cache, x.cols), c);
 }
 
 // ---- inference
@@ -98,13 +122,10 @@ RecurrentWeights<const Scalar> weights_of(const InferenceWeights<Scalar, Cuda>& 
   return all;
 }
 
-/// Steps that inference runs at once: as many as have activations of 64 MB. A training pass keeps those of all steps
-/// for the backward pass, which at B 64, H 1024, T 1024 are 1.6 GB.
-template <class Scalar>
-Index steps_at_once(Index activations_per_step, Index T) {
+/// Steps that inference runs at once: as many as have input products of 64 MB.
+Index steps_at_once(Index bytes_per_step, Index T) {
   constexpr Index kBytes = Index{64} << 20, kMinSteps = 16;
-  return std::clamp<Index>(kBytes / static_cast<Index>(sizeof(Scalar)) / std::max<Index>(activations_per_step, 1),
-                           std::min(kMinSteps, T), T);
+  return std::clamp<Index>(kBytes / std::max<Index>(bytes_per_step, 1), std::min(kMinSteps, T), T);
 }
 
 }  // namespace
@@ -127,7 +148,8 @@ void recurrent_infer(Cuda device, Cell cell, const InferenceWeights<Scalar, Cuda
   auto& cache = work.cache;
   const RecurrentWeights<const Scalar> weights = cuda::weights_of(w);
   const Index B = x.batch(), T = x.time(), H = weights.shape.hidden;
-  const Index steps = cuda::steps_at_once<Scalar>((Cell::kBlocks + (Cell::kHasC ? 2 : 0)) * H * B, T);
+  const bool low = RecurrentWorkspace<Scalar, Cuda>::saves_16_bits(w.options.precision);
+  const Index steps = cuda::steps_at_once(Cell::kBlocks * H * B * static_cast<Index>(low ? 2 : sizeof(Scalar)), T);
   const bool reverse = w.options.direction == Direction::reverse;
   Index done = 0;
   do {  // from one range of steps to the next in the order of the direction; once for an empty sequence
@@ -137,13 +159,8 @@ void recurrent_infer(Cuda device, Cell cell, const InferenceWeights<Scalar, Cuda
       lengths.push_back(std::clamp<Index>(x.extent.length(b) - first, 0, count));
     const Extent part{B, count, lengths};
     const SequenceView<Scalar> y_part{y.flat.columns(first * B, count * B), part};
-    cache.template resize<Cell>(weights.shape, part);
-    copy(device, h, cache.h0.at(0));
-    if constexpr (Cell::kHasC) copy(device, c, cache.c0.at(0));
-    recurrent_forward(
-        device, cell, w.options, weights,
-        RecurrentInput<Scalar, Cuda>(SequenceView<const Scalar>{x.flat.columns(first * B, count * B), part}), y_part,
-        cache);
+    cuda::forward_without_saving<Cell, Scalar>(w.options, weights, {x.flat.columns(first * B, count * B), part}, y_part,
+                                               h, c, cache);
     recurrent_final_state(device, cell, w.options.direction, SequenceView<const Scalar>(y_part), cache, h, c);
     done += count;
   } while (done < T);

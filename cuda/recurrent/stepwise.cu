@@ -9,16 +9,16 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
-/// The cells of step s, one thread each. `product`: H x B for cells with one product per unit; null if zero, or if
-/// cuBLAS has accumulated it into the gates.
+/// The cells of the first `columns` columns of step s, one thread each. `product`: kProductsPerUnit blocks of H rows.
 template <class Cells>
-__global__ void step(Cells cells, Index s, const typename Cells::Scalar* product) {
+__global__ void step(Cells cells, Index s, Index columns, const typename Cells::Scalar* product) {
   using Scalar = typename Cells::Scalar;
-  for_each_element(cells.a.H, cells.a.step_order.B, [&](Index u, Index b) {
-    Scalar products[Cells::kProductsPerUnit] = {};
-    if constexpr (Cells::kProductsPerUnit == 1)
-      if (product) products[0] = product[u + cells.a.H * b];
-    const auto results = cells.compute(s, cells.load(s, u, b), products);
+  for_each_element(cells.a.H, columns, [&](Index u, Index b) {
+    Scalar sums[Cells::kSumsPerUnit];
+    cells.begin_sums(u, sums);
+    for (int n = 0; n < Cells::kProductsPerUnit; ++n)
+      sums[n] += product[u + cells.a.H * (n + Cells::kProductsPerUnit * b)];
+    const auto results = cells.compute(s, cells.load(s, u, b), sums);
     cells.publish(s, u, b, results);
     cells.store(s, u, b, results);
   });
@@ -72,9 +72,9 @@ class StepProducts {
     if (low_) return {low.data + at, rows, cols, low_stride};
     return {values.data, rows, cols, values.stride};
   }
-  /// c = op(R) b + beta c.
-  void by_R(Op op, const GemmOperand& b, double beta, Scalar* c, Index stride) const {
-    multiply(types_, op, Op::none, R_, b, beta, c, stride, op == Op::none ? R_.rows : R_.cols, b.cols);
+  /// c = op(R) b.
+  void by_R(Op op, const GemmOperand& b, Scalar* c, Index stride) const {
+    multiply(types_, op, Op::none, R_, b, 0, c, stride, op == Op::none ? R_.rows : R_.cols, b.cols);
   }
   void by_projection(Op op, const GemmOperand& b, Scalar* c, Index stride) const {
     multiply(types_, op, Op::none, projection_, b, 0, c, stride, op == Op::none ? projection_.rows : projection_.cols,
@@ -87,21 +87,26 @@ class StepProducts {
   GemmOperand R_, projection_;
 };
 
-}  // namespace
+template <class Arguments>
+Index needed_columns(const Arguments& a, Index s, std::span<const std::int32_t> needed) {
+  return needed.empty() ? a.step_order.B : needed[static_cast<std::size_t>(a.time(s) + 1)];
+}
 
-template <class Cell, class Scalar>
-void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
-  const Index H = a.H, P = a.P, B = a.step_order.B, NH = Cell::kBlocks * H;
+template <bool kLow, class Cell, class Scalar>
+void enqueue(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+             std::span<const std::int32_t> needed) {
+  const Index H = a.H, P = a.P, B = a.step_order.B;
   const StepProducts<Scalar> products(precision, Cell::kGates * H, P, H, a.R, a.projection, low);
   const bool finishes = a.projection && (a.h_low.data || (a.step_order.reverse && a.step_order.lengths));
-  for (Index s = a.first; s < a.last; ++s) {
-    const Index t = a.step_order.time(s);
+  for (Index s = 0; s < a.steps(); ++s) {
+    const Index t = a.step_order.time(s), n = needed_columns(a, s, needed);
+    if (n == 0) continue;
     const Columns<const Scalar> h_before =
         s > 0 ? Columns<const Scalar>{&a.y(0, B * a.step_order.before(t)), a.y.stride} : Columns<const Scalar>{a.h0, P};
-    // (0) z += R h(t-1)
-    products.by_R(Op::none, products.operand(h_before, a.h_low, P * B * s, P, P, B), 1, a.gates + NH * B * t, NH);
-    launch("recurrent forward step", step<ForwardCells<Cell, Scalar>>, per_element_config(H * B),
-           ForwardCells<Cell, Scalar>{a}, s, nullptr);
+    // (0) R h(t-1)
+    products.by_R(Op::none, products.operand(h_before, a.h_low, P * B * s, P, P, n), a.product, Cell::kGates * H);
+    launch("recurrent forward step", step<ForwardCells<Cell, Scalar, kLow>>, per_element_config(H * n),
+           ForwardCells<Cell, Scalar, kLow>{a}, s, n, a.product);
     if (!a.projection) continue;
     // h = projection * m
     products.by_projection(Op::none, products.operand({a.m + H * B * t, H}, a.m_low, 0, H, H, B), &a.y(0, B * t),
@@ -110,12 +115,14 @@ void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, co
   }
 }
 
-template <class Cell, class Scalar>
-void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low) {
+template <bool kLow, class Cell, class Scalar>
+void enqueue(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+             std::span<const std::int32_t> needed) {
   const Index H = a.H, P = a.P, B = a.step_order.B, GH = Cell::kGates * H, NH = Cell::kBlocks * H;
   const StepProducts<Scalar> products(precision, GH, P, H, a.R, a.projection, low);
-  for (Index s = a.first; s < a.last; ++s) {
-    const Index t = a.step_order.backward_time(s);
+  for (Index s = 0; s < a.steps(); ++s) {
+    const Index t = a.step_order.backward_time(s), n = needed_columns(a, s, needed);
+    if (n == 0) continue;
     if (a.projection) {
       launch("recurrent backward step, dh", sum_dh<Scalar>, per_element_config(P * B), a, s);
       if (s == a.step_order.T) break;
@@ -123,42 +130,72 @@ void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, c
       products.by_projection(Op::transpose, products.operand({a.dh_total + P * B * t, P}, a.dh_low, P * B * t, P, P, B),
                              a.dm, H);
     }
-    launch("recurrent backward step", step<BackwardCells<Cell, Scalar>>, per_element_config(H * B),
-           BackwardCells<Cell, Scalar>{a}, s, a.projection ? a.dm : a.dh);
+    launch("recurrent backward step", step<BackwardCells<Cell, Scalar, kLow>>, per_element_config(H * n),
+           BackwardCells<Cell, Scalar, kLow>{a}, s, n, a.projection ? a.dm : a.dh);
     if (s == a.step_order.T) break;
     // (15) dh(t-1) = R^T dz(t)
-    products.by_R(Op::transpose, products.operand({a.dz + NH * B * t, NH}, a.dz_low, NH * B * t, NH, GH, B), 0, a.dh,
-                  P);
+    const Columns<const Scalar> dz{kLow ? nullptr : a.dz + NH * B * t, NH};
+    products.by_R(Op::transpose, products.operand(dz, a.dz_low, NH * B * t, NH, GH, n), a.dh, P);
   }
 }
 
-template void enqueue_stepwise<LstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<LstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<LstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<LstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision,
-                                                 const LowPrecisionWeights&);
-template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision,
-                                                 const LowPrecisionWeights&);
+}  // namespace
+
+template <class Cell, class Scalar>
+void enqueue_stepwise(const ForwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+                      std::span<const std::int32_t> needed) {
+  if constexpr (sizeof(Scalar) == 4)
+    if (a.h_low.data) return enqueue<true, Cell>(a, precision, low, needed);
+  enqueue<false, Cell>(a, precision, low, needed);
+}
+
+template <class Cell, class Scalar>
+void enqueue_stepwise(const BackwardArguments<Scalar>& a, Precision precision, const LowPrecisionWeights& low,
+                      std::span<const std::int32_t> needed) {
+  if constexpr (sizeof(Scalar) == 4)
+    if (a.dz_low.data) return enqueue<true, Cell>(a, precision, low, needed);
+  enqueue<false, Cell>(a, precision, low, needed);
+}
+
+template void enqueue_stepwise<LstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<LstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<LstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<LstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                         std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<GruCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                        std::span<const std::int32_t>);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                 std::span<const std::int32_t>);
+template void enqueue_stepwise<PeepholeLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                                 std::span<const std::int32_t>);
+template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                 std::span<const std::int32_t>);
 template void enqueue_stepwise<PeepholeLstmCell>(const BackwardArguments<double>&, Precision,
-                                                 const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&);
-template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision,
-                                                const LowPrecisionWeights&);
+                                                 const LowPrecisionWeights&, std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const ForwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<float>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
+template void enqueue_stepwise<CoupledLstmCell>(const BackwardArguments<double>&, Precision, const LowPrecisionWeights&,
+                                                std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const ForwardArguments<double>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 template void enqueue_stepwise<CoupledPeepholeLstmCell>(const BackwardArguments<double>&, Precision,
-                                                        const LowPrecisionWeights&);
+                                                        const LowPrecisionWeights&, std::span<const std::int32_t>);
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -43,7 +43,7 @@ template <class Kind, Precision kPrecision>
 struct HalfArithmetic {
   using Element = std::uint16_t;
   static constexpr int kRegisterTiles = register_tiles(kPrecision);
-  static constexpr int kDepth = 16, kColumnTiles = 2;
+  static constexpr int kDepth = 16;
   /// Whether the error of approximate sigmoid and tanh is small beside the rounding of the operands, 2^-9 for bf16.
   static constexpr bool kApproximate = kPrecision == Precision::bf16;
   static __device__ Element to_element(float value) { return device::round_to(Kind{}, value); }
@@ -67,47 +67,35 @@ struct HalfArithmetic {
 using Bf16Arithmetic = HalfArithmetic<device::Bf16, Precision::bf16>;
 using Fp16Arithmetic = HalfArithmetic<device::Fp16, Precision::fp16>;
 
-/// float elements, of which the tensor cores use 11 bits of mantissa. With kParts = 2 each is split into a high part of
-/// that size and a low part with the remainder; three of their four products are added, the small ones first.
-template <int kParts>
+/// float elements, of which the tensor cores use 11 bits of mantissa.
 struct Tf32Arithmetic {
   using Element = float;
-  static constexpr int kRegisterTiles = register_tiles(kParts == 2 ? Precision::tf32x3 : Precision::tf32);
+  static constexpr int kRegisterTiles = register_tiles(Precision::tf32);
+  static constexpr int kDepth = 8;
   static constexpr bool kApproximate = false;
-  static constexpr int kDepth = 8, kColumnTiles = kParts == 2 ? 1 : 2;  // two parts need too many registers
   static __device__ Element to_element(float value) { return value; }
   template <class Weight>
   static __device__ WeightTile load(const Weight& weight) {
     WeightTile a;
-    for (int i = 0; i < 4; ++i) a.words[i] = __float_as_uint(weight(i % 2 * 8, i / 2, 0));
+    for (int i = 0; i < 4; ++i) a.words[i] = rounded(weight(i % 2 * 8, i / 2, 0));
     return a;
   }
   template <int kColumnTiles, int kChains>
   static __device__ void multiply(float (&d)[kColumnTiles][kChains][4], const WeightTile* a,
                                   const std::uint32_t (&b)[kColumnTiles][kTileGroup][2]) {
-    WeightTile a_high[kTileGroup], a_low[kTileGroup];
-    std::uint32_t b_high[kColumnTiles][kTileGroup][2], b_low[kColumnTiles][kTileGroup][2];
+    std::uint32_t b_rounded[kColumnTiles][kTileGroup][2];
 #pragma unroll
-    for (int i = 0; i < kTileGroup; ++i) {
-#pragma unroll
-      for (int n = 0; n < 4; ++n) split(a[i].words[n], a_high[i].words[n], a_low[i].words[n]);
+    for (int i = 0; i < kTileGroup; ++i)
 #pragma unroll
       for (int column = 0; column < kColumnTiles; ++column)
 #pragma unroll
-        for (int n = 0; n < 2; ++n) split(b[column][i][n], b_high[column][i][n], b_low[column][i][n]);
-    }
-    if constexpr (kParts == 2) {
-      multiply_group(device::Tf32{}, d, a_low, b_high);
-      multiply_group(device::Tf32{}, d, a_high, b_low);
-    }
-    multiply_group(device::Tf32{}, d, a_high, b_high);
+        for (int n = 0; n < 2; ++n) b_rounded[column][i][n] = rounded(__uint_as_float(b[column][i][n]));
+    multiply_group(device::Tf32{}, d, a, b_rounded);
   }
 
  private:
-  static __device__ void split(std::uint32_t bits, std::uint32_t& high, std::uint32_t& low) {
-    const float value = __uint_as_float(bits), rounded = device::round_to(device::Tf32{}, value);
-    high = __float_as_uint(rounded);
-    if constexpr (kParts == 2) low = __float_as_uint(device::round_to(device::Tf32{}, value - rounded));
+  static __device__ std::uint32_t rounded(float value) {
+    return __float_as_uint(device::round_to(device::Tf32{}, value));
   }
 };
 
@@ -157,14 +145,15 @@ class TileProduct {
     }
   }
 
-  __device__ void multiply(const PersistentShape& s, const Element* vectors, float* partial) const {
+  /// The products of the first `columns` vectors.
+  __device__ void multiply(const PersistentShape& s, int columns, const Element* vectors, float* partial) const {
     for (int n = 0; n < items_; ++n) {
       const Item item = at(s, n);
       const int first_shared = n == 0 ? in_registers_ : 0;
       int column = 0;
-      if constexpr (Arithmetic::kColumnTiles == 2)  // two tiles of columns share the weights that are read
-        for (; column + 8 < s.columns; column += 16) multiply<2>(s, item, first_shared, column, vectors, partial);
-      for (; column < s.columns; column += 8) multiply<1>(s, item, first_shared, column, vectors, partial);
+      // Two tiles of columns share the weights that are read.
+      for (; column + 8 < columns; column += 16) multiply<2>(s, columns, item, first_shared, column, vectors, partial);
+      for (; column < columns; column += 8) multiply<1>(s, columns, item, first_shared, column, vectors, partial);
     }
   }
 
@@ -180,9 +169,9 @@ class TileProduct {
             rounds * s.tiles + m * s.split_tiles - in_registers_};
   }
 
-  /// Columns [column, column + 8 kColumnTiles) of an item.
+  /// Columns [column, column + 8 kColumnTiles) of `columns`, for an item.
   template <int kColumnTiles>
-  __device__ void multiply(const PersistentShape& s, const Item& item, int first_shared, int column,
+  __device__ void multiply(const PersistentShape& s, int columns, const Item& item, int first_shared, int column,
                            const Element* vectors, float* partial) const {
     constexpr int kChains = kTileGroup / kColumnTiles;
     const int group = lane_ / 4, place = lane_ % 4;
@@ -191,7 +180,7 @@ class TileProduct {
 #pragma unroll
     for (int n = 0; n < kColumnTiles; ++n) {  // past the last column: the last one, its results are not used
       const int c = column + 8 * n + group;
-      v[n] = vectors + (c < s.columns ? c : s.columns - 1) * s.pitch + item.k + k_in_pair<Element>(place, 0, 0, 0);
+      v[n] = vectors + (c < columns ? c : columns - 1) * s.pitch + item.k + k_in_pair<Element>(place, 0, 0, 0);
     }
     const auto multiply_tiles = [&](const WeightTile* a, int i) {
       std::uint32_t b[kColumnTiles][kTileGroup][2];
@@ -224,7 +213,7 @@ class TileProduct {
       for (int i = 0; i < 4; ++i) {
         float sum = d[n][0][i] + d[n][1][i];
         if constexpr (kChains == 4) sum += d[n][2][i] + d[n][3][i];
-        if (const int c = column + 8 * n + 2 * place + i % 2; c < s.columns)
+        if (const int c = column + 8 * n + 2 * place + i % 2; c < columns)
           partial[(item.split * s.columns + c) * s.row_pitch + item.row + group + i / 2 * 8] = sum;
       }
   }

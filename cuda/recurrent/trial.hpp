@@ -40,24 +40,24 @@ class Trial {
       copy_from_host(device_lengths_.data(), lengths_.data(), lengths_.size() * sizeof(std::int32_t));
       order.lengths = device_lengths_.data();
     }
+    const bool low = RecurrentWorkspace<float, Cuda>::saves_16_bits(precision);
     random(Z_, NH * B * T_, 1), random(h0_, H * B, 0.5), random(c0_, H * B, 0.5), random(bias_, NH, 0.5);
-    for (auto* buffer : {&c_, &tanh_c_, &y_}) buffer->resize(H * B * T_);
-    gates_.resize(NH * B * T_);
-    const bool low = on_16_bits(precision);
+    y_.resize(H * B * T_), c_now_.resize(H * B), product_.resize(NH * B);
+    for (auto* saved : {&gates_, &c_, &tanh_c_}) saved->resize((saved == &gates_ ? NH : H) * B * T_, low);
     if (low) h_low_.resize(H * B * (T_ + 1));
     low_ = {low ? h_low_.data() : nullptr, precision == Precision::fp16};
     forward_ = {.H = H,
                 .P = H,
                 .step_order = order,
-                .first = 0,
-                .last = T_,
                 .R = a.R,
                 .projection = nullptr,
                 .peepholes = nullptr,
                 .bias = bias_.data(),
+                .product = product_.data(),
                 .gates = gates_.data(),
+                .saves = true,
                 .h0 = h0_.data(),
-                .c0 = c0_.data(),
+                .c_now = c_now_.data(),
                 .c = c_.data(),
                 .tanh_c = tanh_c_.data(),
                 .y = {y_.data(), H},
@@ -67,14 +67,11 @@ class Trial {
     if constexpr (kBackward<Arguments>) {
       random(dy_, H * B * T_, 1), random(dh_start_, H * B, 1), random(dc_start_, H * B, 1);
       for (auto* buffer : {&dh_end_, &dc_, &dh_}) buffer->resize(H * B);
-      dz_.resize(NH * B * T_);
-      if (low) dz_low_.resize(NH * B * T_);
+      dz_.resize(NH * B * T_, low);
       run(RecurrentAlgorithm::stepwise, forward_);  // its gates, c and y
       backward_ = {.H = H,
                    .P = H,
                    .step_order = order,
-                   .first = 0,
-                   .last = T_ + 1,
                    .R = a.R,
                    .projection = nullptr,
                    .peepholes = nullptr,
@@ -88,10 +85,10 @@ class Trial {
                    .dh_end = dh_end_.data(),
                    .dc = dc_.data(),
                    .dh = dh_.data(),
-                   .dz = dz_.data(),
+                   .dz = dz_.wide.data(),
                    .dh_total = nullptr,
                    .dm = nullptr,
-                   .dz_low = {low ? dz_low_.data() : nullptr, precision == Precision::fp16},
+                   .dz_low = {low ? dz_.low.data() : nullptr, false},
                    .dh_low = {}};
     }
   }
@@ -114,15 +111,19 @@ class Trial {
   std::vector<float> results() const {
     std::vector<float> all;
     const Index B = forward_.step_order.B;
-    for (const auto* buffer : kIsBackward ? std::vector{&dz_, &dh_end_, &dc_} : std::vector{&y_, &c_, &gates_}) {
-      const std::size_t at = all.size();
-      all.resize(at + static_cast<std::size_t>(buffer->size()));
-      fetch(buffer->data(), all.data() + at, buffer->size());
-      if (lengths_.empty() || buffer == &dh_end_ || buffer == &dc_) continue;
-      const Index rows = buffer->size() / (B * T_);
-      for (Index b = 0; b < B; ++b)
+    const auto add = [&](const Buffer<float, Cuda>& buffer, bool steps) {
+      std::vector<float> values(static_cast<std::size_t>(buffer.size()));
+      fetch(buffer.data(), values.data(), buffer.size());
+      const Index rows = steps ? buffer.size() / (B * T_) : 0;
+      for (Index b = 0; b < B && !lengths_.empty(); ++b)
         for (Index t = lengths_[static_cast<std::size_t>(b)]; t < T_; ++t)
-          std::fill_n(all.data() + static_cast<Index>(at) + rows * (b + B * t), rows, 0.0f);
+          std::fill_n(values.begin() + rows * (b + B * t), rows, 0.0f);
+      all.insert(all.end(), values.begin(), values.end());
+    };
+    if constexpr (kIsBackward) {
+      add(dz_.floats(false), true), add(dh_end_, false), add(dc_, false);
+    } else {
+      add(y_, true), add(c_.floats(true), true), add(gates_.floats(true), true), add(c_now_, false);
     }
     return all;
   }
@@ -130,7 +131,20 @@ class Trial {
  private:
   static constexpr Index kElements = Index{1} << 22;  // of gates: 16 MB
 
-  static bool on_16_bits(Precision p) { return p == Precision::bf16 || p == Precision::fp16; }
+  /// Values that are floats or have 16 bits.
+  struct Values {
+    Buffer<float, Cuda> wide;
+    Buffer<std::uint16_t, Cuda> low;
+
+    void resize(Index count, bool in_16_bits) { in_16_bits ? low.resize(count) : wide.resize(count); }
+    void* data() { return low.size() > 0 ? static_cast<void*>(low.data()) : wide.data(); }
+    Buffer<float, Cuda> floats(bool fp16) const {
+      if (low.size() == 0) return wide;
+      Buffer<float, Cuda> converted(low.size());
+      widen_low(low.data(), fp16, {converted.data(), low.size(), 1, low.size()});
+      return converted;
+    }
+  };
 
   void random(Buffer<float, Cuda>& to, Index count, double scale) {
     std::vector<float> values(static_cast<std::size_t>(count));
@@ -143,8 +157,16 @@ class Trial {
   }
 
   bool run(RecurrentAlgorithm algorithm, const ForwardArguments<float>& a) {
-    copy_bytes(Z_, gates_);
-    if (low_.data) round_to_low(MatrixView<const float>{h0_.data(), a.H, a.step_order.B, a.H}, low_.fp16, low_.data);
+    const auto column = [](const Buffer<float, Cuda>& b) {
+      return MatrixView<const float>{b.data(), b.size(), 1, b.size()};
+    };
+    copy_bytes(c0_, c_now_);
+    if (low_.data) {
+      round_to_low(column(Z_), low_.fp16, gates_.low.data());
+      round_to_low(column(h0_), low_.fp16, low_.data);
+    } else {
+      copy_bytes(Z_, gates_.wide);
+    }
     return enqueue(algorithm, a);
   }
   bool run(RecurrentAlgorithm algorithm, const BackwardArguments<float>& a) { return enqueue(algorithm, a); }
@@ -162,7 +184,7 @@ class Trial {
       round_to_low(R, low_.fp16 && !kBackward<Arguments>, R_low_.data());
       low.R = R_low_.data();
     }
-    const auto launches = [&] { enqueue_stepwise<LstmCell>(a, precision_, low); };
+    const auto launches = [&] { enqueue_stepwise<LstmCell>(a, precision_, low, {}); };
     if (algorithm == RecurrentAlgorithm::graph)
       graphs_.run(std::pair{a, low}, launches);
     else
@@ -178,9 +200,10 @@ class Trial {
   BackwardArguments<float> backward_;
   std::vector<std::int32_t> lengths_;  // empty: dense
   Buffer<std::int32_t, Cuda> device_lengths_;
-  Buffer<float, Cuda> Z_, gates_, bias_, h0_, c0_, c_, tanh_c_, y_;
-  Buffer<float, Cuda> dy_, dh_start_, dc_start_, dh_end_, dc_, dh_, dz_;
-  Buffer<std::uint16_t, Cuda> h_low_, dz_low_, R_low_;
+  Values gates_, c_, tanh_c_, dz_;
+  Buffer<float, Cuda> Z_, bias_, h0_, c0_, c_now_, product_, y_;
+  Buffer<float, Cuda> dy_, dh_start_, dc_start_, dh_end_, dc_, dh_;
+  Buffer<std::uint16_t, Cuda> h_low_, R_low_;
   Buffer<std::uint32_t, Cuda> barrier_;
   GraphCache graphs_;
 };

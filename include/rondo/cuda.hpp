@@ -12,6 +12,6 @@
 #include <rondo/cuda/algorithm_records.hpp>
 #include <rondo/cuda/buffer.hpp>
 #include <rondo/cuda/context.hpp>
+#include <rondo/cuda/directions.hpp>
 #include <rondo/cuda/operations.hpp>
 #include <rondo/cuda/recurrent.hpp>
-#include <rondo/cuda/recurrent_stack.hpp>

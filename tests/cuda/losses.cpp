@@ -166,6 +166,28 @@ TEMPLATE_TEST_CASE("CUDA: Bernoulli cross-entropy, value and gradient", "", floa
     }
 }
 
+TEST_CASE("CUDA: a deferred loss and its gradient are those of the function that waits for it") {
+  if (!gpu_available()) return;
+  Rng rng(8);
+  const auto logits = to<Cuda>(random_sequence<float>(5, 3, 4, rng)),
+             y = to<Cuda>(random_sequence<float>(5, 3, 4, rng));
+  std::vector<std::int32_t> targets(12, 2);
+  targets[5] = kIgnoreIndex;
+  Sequence<float, Cuda> d, d_deferred;
+  DeferredLoss<Cuda> deferred;
+  const auto check = [&](const Loss& loss) {
+    CHECK(loss.sum > 0.1);
+    CHECK(deferred.get().sum == loss.sum);
+    CHECK(deferred.get().count == loss.count);
+    const Sequence<float> a = to<Cpu>(d), b = to<Cpu>(d_deferred);
+    CHECK(std::equal(a.data(), a.data() + a.size(), b.data()));
+  };
+  softmax_cross_entropy(logits, targets, &d_deferred, deferred);
+  check(softmax_cross_entropy(logits, targets, &d));
+  bernoulli_cross_entropy(logits, y, &d_deferred, deferred);
+  check(bernoulli_cross_entropy(logits, y, &d));
+}
+
 TEST_CASE("CUDA: losses of more columns than the limit of the grid's y dimension") {
   if (!gpu_available()) return;
   const Index B = 23, T = 3000;

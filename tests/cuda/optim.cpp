@@ -2,9 +2,13 @@
 // Adam, the norm, and scaling.
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include <rondo/cpu/kernels.hpp>
 #include <rondo/cpu/optim.hpp>
+#include <rondo/layers/linear.hpp>
+#include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
 
 #include "cuda/device_matrix.hpp"
 
@@ -139,4 +143,64 @@ TEMPLATE_TEST_CASE("CUDA: scale", "", float, double) {
       for (TestType& value : a.values) value *= TestType(0.3);
       CHECK(on_device.get() == a);
     }
+}
+
+TEST_CASE("CUDA: the norm, the clipped gradients and the step are those of the functions that wait for the device") {
+  if (!gpu_available()) return;
+  for (double max_norm : {0.05, 100.0}) {
+    Rng rng(5);
+    Linear<float, Cuda> waits(30, 7, rng), enqueues = waits;
+    const auto gradient = random_matrix<float>(7, 30, rng);  // of W; that of the bias is zero
+    for (auto* layer : {&waits, &enqueues}) {
+      zero_grad(*layer);
+      upload(Cuda{}, gradient.view(), layer->W().grad());
+    }
+    Adam first({.weight_decay = 0.1}), second = first;
+    const double norm = clip_grad_norm(waits, max_norm);
+    first.step(waits, 0.1);
+    GradientNorm<Cuda> deferred;
+    clip_grad_norm(enqueues, max_norm, deferred);
+    second.step(enqueues, 0.1, deferred);
+    CHECK(norm > 1);
+    CHECK(deferred.value() == Approx(norm).epsilon(1e-14));
+    with_host_copy(Cuda{}, waits.W().grad(), [&](auto a) {
+      with_host_copy(Cuda{}, enqueues.W().grad(), [&](auto b) {
+        for (Index n = 0; n < 210; ++n) CHECK(b.data[n] == Approx(a.data[n]).epsilon(1e-6));
+        CHECK((a(0, 0) == gradient(0, 0)) == (max_norm > norm));
+      });
+    });
+    with_host_copy(Cuda{}, waits.W().value(), [&](auto a) {
+      with_host_copy(Cuda{}, enqueues.W().value(), [&](auto b) {
+        for (Index n = 0; n < 210; ++n) CHECK(b.data[n] == Approx(a.data[n]).epsilon(1e-6));
+      });
+    });
+  }
+}
+
+TEST_CASE("CUDA: a step after a gradient that is not finite changes no weight") {
+  if (!gpu_available()) return;
+  for (float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    Rng rng(5);
+    Linear<float, Cuda> layer(3, 4, rng);
+    const auto weights = [&] {
+      std::vector<float> all;
+      with_host_copy(Cuda{}, layer.W().value(), [&](auto a) { all.assign(a.data, a.data + 12); });
+      return all;
+    };
+    const auto before = weights();
+    zero_grad(layer);
+    Adam adam;
+    GradientNorm<Cuda> norm;
+    fill(Cuda{}, layer.W().grad(), 1.0f);
+    fill(Cuda{}, layer.W().grad().columns(1, 1), bad);
+    clip_grad_norm(layer, 1, norm);
+    adam.step(layer, 0.1, norm);
+    CHECK_FALSE(std::isfinite(norm.value()));
+    CHECK(weights() == before);
+    fill(Cuda{}, layer.W().grad(), 1.0f);
+    clip_grad_norm(layer, 1, norm);
+    adam.step(layer, 0.1, norm);
+    CHECK(norm.value() == Approx(std::sqrt(12.0)));  // that of the bias is zero
+    CHECK(weights() != before);
+  }
 }

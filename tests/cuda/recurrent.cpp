@@ -175,19 +175,3 @@ TEMPLATE_TEST_CASE("Recurrent layer on CUDA: the error of a precision matches it
         }
     }
 }
-
-TEMPLATE_TEST_CASE("Recurrent layer on CUDA: tf32x3 is almost as accurate as fp32 in own tensor core products", "",
-                   LstmCell, GruCell) {
-  if (!gpu_available()) return;
-  RecurrentCache<float, Cuda> cache;
-  for (const CaseShape& s : {CaseShape{9, 33, 5, 6}, {30, 100, 17, 4}, {6, 12, 9, 5, unsorted_lengths(9, 5)}}) {
-    const RecurrentCase<TestType> in(s, 5);
-    const CaseResults exact = reference(in);
-    for (RecurrentAlgorithm algorithm : kAlgorithms) {
-      const AlgorithmGuard guard(algorithm);
-      const CaseResults got = run_on_device(in, cache, {.precision = Precision::tf32x3});
-      INFO(text<TestType>(algorithm, s));
-      require_close(s, got, exact);  // errors of terms are at most 2^-22 and practically independent
-    }
-  }
-}

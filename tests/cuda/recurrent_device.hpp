@@ -46,8 +46,6 @@ class AlgorithmGuard {
   RecurrentAlgorithm former_;
 };
 
-/// Wavefronts of several layers against layer after layer: wavefront.cpp.
-void check_wavefront();
 /// Bidirectional networks against the CPU in double: recurrent_full.cpp.
 void check_bidirectional();
 

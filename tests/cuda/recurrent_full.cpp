@@ -207,7 +207,7 @@ TEMPLATE_TEST_CASE("Recurrent network on CUDA: a streaming step equals a forward
 
 TEST_CASE("Recurrent network on CUDA: inference in ranges of steps has the results of one range") {
   if (!gpu_available()) return;
-  constexpr Index B = 1 << 14, T = 46;  // activations of 1.5 MB per step: 42 steps, then four
+  constexpr Index B = 1 << 14, T = 70;  // input products of 1 MB per step: 64 steps, then six
   const AlgorithmGuard guard(RecurrentAlgorithm::stepwise);
   Rng rng(1);
   const Lstm<float, Cuda> lstm({.input = 2, .hidden = 4, .bidirectional = true}, rng);

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 // For the host executor only: what a test cannot bring about on a GPU. Two devices, launches that are refused, clusters
-// of which fewer are resident than multiprocessors suggest, the number of graphs, products of truncated tf32 factors.
+// of which fewer are resident than multiprocessors suggest, the number of graphs, of waits of the host and of bytes,
+// products of truncated tf32 factors.
 #include <vector>
 
 #include <host_cuda.hpp>
+
+#include <rondo/layers/token_model.hpp>
+#include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
 
 #include "cuda/recurrent_device.hpp"
 #include "support/catch.hpp"
@@ -130,6 +135,75 @@ TEST_CASE("CUDA on the host: a graph is captured when a pass comes again, and fe
     CHECK(graphs_of(T) == 0);
   }
   CHECK(graphs_of(40) == 0);
+}
+
+TEST_CASE("CUDA on the host: a training step does not wait for the device before its loss is asked for") {
+  const Restore restore;
+  cuda::Context context;
+  const cuda::ContextGuard use(context);
+  constexpr Index B = 4, T = 6;
+  Rng rng(1);
+  TokenModel<float, Cuda> model({.vocabulary = 11, .embedding = 5, .hidden = 8, .layers = 2, .dropout = 0.1}, rng);
+  TokenModel<float, Cuda>::Cache cache;
+  auto state = model.zero_state(B);
+  DeferredLoss<Cuda> loss;
+  GradientNorm<Cuda> norm;
+  Adam adam;
+  std::vector<std::int32_t> tokens(B * T, 3), targets(B * T, 4);
+  const auto waits_in_step = [&] {
+    const std::size_t before = host_cuda::host_waits();
+    zero_grad(model);
+    model.forward_backward(tokens, targets, B, T, state, cache, Training{rng}, loss);
+    clip_grad_norm(model, 0.5, norm);
+    adam.step(model, 0.05, norm);
+    return host_cuda::host_waits() - before;
+  };
+  for (RecurrentAlgorithm algorithm : kAlgorithms) {
+    context.set_recurrent_algorithm(algorithm);
+    for (int n = 0; n < 3; ++n) waits_in_step();  // buffers have their sizes, and graphs are captured
+    const double first = loss.get().mean();
+    CHECK(first > 0);
+    INFO(cuda::name(algorithm));
+    for (int n = 0; n < 5; ++n) CHECK(waits_in_step() == 0);
+    const std::size_t before = host_cuda::host_waits();
+    CHECK(loss.get().mean() != first);
+    CHECK(host_cuda::host_waits() > before);
+    CHECK(norm.value() > 0);
+    const std::size_t before_clip = host_cuda::host_waits();
+    clip_grad_norm(model, 0.5);
+    CHECK(host_cuda::host_waits() - before_clip <= 3);  // not one for each of the nine parameters
+  }
+}
+
+TEST_CASE("CUDA on the host: bytes that a training step keeps for a unit of a column") {
+  const Restore restore;
+  cuda::Context context;
+  const cuda::ContextGuard use(context);
+  context.set_recurrent_algorithm(RecurrentAlgorithm::stepwise);
+  constexpr Index H = 4, B = 64, kLong = 256;
+  Rng rng(1);
+  RecurrentLayer<LstmCell, float, Cuda> plain({.input = H, .hidden = H}, H, Direction::forward, rng);
+  RecurrentLayer<LstmCell, float, Cuda> low({.input = H, .hidden = H, .precision = Precision::bf16}, H,
+                                            Direction::forward, rng);
+  const Sequence<float, Cuda> x(H, B, kLong), dy(H, B, kLong);
+  Sequence<float, Cuda> y(H, B, kLong), h(H, B, 1), c(H, B, 1);
+  const auto bytes = [&](auto& layer, Index T) {
+    for (auto* s : {&h, &c}) fill(Cuda{}, s->flat(), 0.0f);
+    RecurrentCache<float, Cuda> cache;
+    const Extent extent{B, T, {}};
+    const std::size_t before = host_cuda::allocated_bytes();
+    const SequenceView<const float> input{x.flat().columns(0, B * T), extent};
+    const SequenceView<float> output{y.flat().columns(0, B * T), extent};
+    layer.forward(input, h.flat(), c.flat(), output, cache, Inference{});
+    layer.backward(input, output, {dy.flat().columns(0, B * T), extent}, cache, h.flat(), c.flat(), {});
+    return host_cuda::allocated_bytes() - before;
+  };
+  const auto per_value = [&](auto& layer) {
+    bytes(layer, kLong);  // the context's workspace has its size
+    return (bytes(layer, kLong) - bytes(layer, kLong / 2)) / (H * B * kLong / 2);
+  };
+  CHECK(per_value(plain) == 4 * (4 + 2 + 4));        // gates, c and tanh(c), dz
+  CHECK(per_value(low) == 2 * (4 + 2 + 4) + 2 * 2);  // the same, and the operands x and h
 }
 
 TEST_CASE("CUDA on the host: the tolerance of tf32 holds for a GPU that truncates") {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The C++ block of docs/05-cuda-kernels.md, on the host executor.
+// The C++ blocks of docs/05-cuda-kernels.md, on the host executor.
 #include <rondo/cuda.hpp>
 #include <rondo/rondo.hpp>
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -28,6 +30,30 @@ TEST_CASE("a layer on a GPU") {
   REQUIRE(outputs.features() == 512);
   CHECK(std::abs(outputs(0, 0, 1)) > 0);
   CHECK(context.last_algorithm() == rondo::cuda::RecurrentAlgorithm::graph);
+}
+
+TEST_CASE("a training step that does not wait for the GPU") {
+  constexpr rondo::Index B = 2, T = 3;
+  rondo::Rng rng(1);
+  rondo::TokenModel<float, rondo::Cuda> model({.vocabulary = 5, .embedding = 4, .hidden = 8, .layers = 1}, rng);
+  rondo::TokenModel<float, rondo::Cuda>::Cache cache;
+  auto state = model.zero_state(B);
+  rondo::Adam adam;
+  const std::vector<std::int32_t> tokens{0, 1, 2, 3, 4, 0}, targets{1, 2, 3, 4, 0, 1};
+  // [step]
+  rondo::DeferredLoss<rondo::Cuda> loss;
+  rondo::GradientNorm<rondo::Cuda> norm;
+  for (int step = 0; step < 10; ++step) {
+    rondo::zero_grad(model);
+    model.forward_backward(tokens, targets, B, T, state, cache, rondo::Training{rng}, loss);
+    rondo::clip_grad_norm(model, 1, norm);
+    adam.step(model, 1e-3, norm);
+  }
+  const double nats = loss.get().mean();  // waits
+  // [/step]
+  CHECK(nats > 0);
+  CHECK(nats < std::log(5.0) + 0.1);
+  CHECK(norm.value() > 0);
 }
 
 }  // namespace

@@ -100,6 +100,39 @@ TEST_CASE("clip returns a norm that is not finite and changes nothing") {
   CHECK(model.b.grad()(0, 0) == 2);
 }
 
+TEST_CASE("clip with a norm that is asked for later gives the bits of the one that returns it") {
+  for (double max_norm : {1.0, 6.0}) {
+    Pair model, same;
+    for (Pair* m : {&model, &same}) m->W.grad()(0, 1) = 3, m->b.grad()(2, 0) = -4;
+    GradientNorm norm;
+    clip_grad_norm(model, max_norm, norm);
+    CHECK(norm.value() == clip_grad_norm(same, max_norm));
+    CHECK(model.W.grad()(0, 1) == same.W.grad()(0, 1));
+    CHECK(model.b.grad()(2, 0) == same.b.grad()(2, 0));
+  }
+}
+
+TEST_CASE("Adam skips a step whose norm is not finite") {
+  Pair model;
+  GradientNorm norm;
+  Adam adam;
+  model.W.value()(0, 0) = 2;
+  for (double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    zero_grad(model);
+    model.W.grad()(0, 0) = 1, model.b.grad()(1, 0) = bad;
+    clip_grad_norm(model, 1, norm);
+    adam.step(model, 0.5, norm);
+    CHECK(model.W.value()(0, 0) == 2);
+    CHECK(model.W.first_moment()(0, 0) == 0);
+  }
+  zero_grad(model);
+  model.W.grad()(0, 0) = 1;
+  clip_grad_norm(model, 1, norm);
+  adam.step(model, 0.5, norm);
+  CHECK(model.W.value()(0, 0) < 2);
+  CHECK(adam.steps() == 3);
+}
+
 TEST_CASE("the schedule warms up linearly, decays by half a cosine, and stays at its minimum") {
   const WarmupCosine rate{.peak = 2, .warmup = 0.2, .min_ratio = 0.1};
   CHECK(rate(0) == 0);

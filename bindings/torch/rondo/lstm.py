@@ -72,15 +72,14 @@ class _Layer(torch.autograd.Function):
 class LSTM(torch.nn.LSTM):
     """torch.nn.LSTM: the same arguments, parameters, state dict and results up to rounding.
 
-    precision: the type to which the operands of matrix products are rounded: "fp32" or "bf16"; on CUDA also "tf32",
-    "tf32x3" or "fp16". Inputs and outputs are float32 (or float64, which ignores it). Second derivatives are not
-    available.
+    precision: the type to which the operands of matrix products are rounded: "fp32" or "bf16"; on CUDA also "tf32" or
+    "fp16". Inputs and outputs are float32 (or float64, which ignores it). Second derivatives are not available.
     """
 
     def __init__(self, *args, precision="fp32", **kwargs):
         super().__init__(*args, **kwargs)
-        if precision not in ("fp32", "bf16", "tf32", "tf32x3", "fp16"):
-            raise ValueError(f"rondo.LSTM: precision is {precision!r}, wanted fp32, bf16, tf32, tf32x3 or fp16")
+        if precision not in ("fp32", "bf16", "tf32", "fp16"):
+            raise ValueError(f"rondo.LSTM: precision is {precision!r}, wanted fp32, bf16, tf32 or fp16")
         self.precision = precision
 
     def extra_repr(self):

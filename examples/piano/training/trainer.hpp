@@ -69,15 +69,17 @@ class Trainer {
     const double data_seconds = since_start();
     reset_state(state_, batch.reset);
     rondo::zero_grad(model_);
-    const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
-                                              state_, cache_, rondo::Training{rng_});
-    const double norm = rondo::clip_grad_norm(model_, config_.clip);
-    if (!std::isfinite(norm) || !std::isfinite(loss.mean())) throw_diverged(steps() + 1, "gradient");
+    model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length, state_, cache_,
+                            rondo::Training{rng_}, loss_);
+    rondo::clip_grad_norm(model_, config_.clip, norm_);
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .min_ratio = 0.01};
     const double rate = schedule(progress);
-    adam_.step(model_, rate);
+    adam_.step(model_, rate, norm_);
     tokens_ += batch.tokens;
-    return {loss.mean(), norm, rate, batch.tokens, since_start(), data_seconds};
+    // All work of the step is enqueued: a GPU is waited for here alone.
+    const double nll = loss_.get().mean(), norm = norm_.value();
+    if (!std::isfinite(norm) || !std::isfinite(nll)) throw_diverged(steps(), "gradient");
+    return {nll, norm, rate, batch.tokens, since_start(), data_seconds};
   }
 
   /// The validation likelihood of the current weights. Throws std::runtime_error if it is NaN or infinite: such weights
@@ -179,6 +181,8 @@ class Trainer {
   rondo::music::Batches batches_;
   rondo::LstmState<float, Device> state_;
   typename rondo::TokenModel<float, Device>::Cache cache_;
+  rondo::DeferredLoss<Device> loss_;
+  rondo::GradientNorm<Device> norm_;
   std::size_t tokens_ = 0;
   double best_valid_ = std::numeric_limits<double>::infinity();
 };

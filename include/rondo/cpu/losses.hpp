@@ -34,6 +34,18 @@ template <class Scalar>
 double bernoulli_cross_entropy_sum(Cpu cpu, const Sequence<Scalar>& logits, const Sequence<Scalar>& targets,
                                    Scalar scale, Sequence<Scalar>* d_logits);
 
+/// The same losses; the sum is written to *sum.
+template <class Scalar>
+void softmax_cross_entropy_sum_to(Cpu cpu, const Sequence<Scalar>& logits, std::span<const std::int32_t> targets,
+                                  Scalar scale, Sequence<Scalar>* d_logits, double* sum) {
+  *sum = softmax_cross_entropy_sum(cpu, logits, targets, scale, d_logits);
+}
+template <class Scalar>
+void bernoulli_cross_entropy_sum_to(Cpu cpu, const Sequence<Scalar>& logits, const Sequence<Scalar>& targets,
+                                    Scalar scale, Sequence<Scalar>* d_logits, double* sum) {
+  *sum = bernoulli_cross_entropy_sum(cpu, logits, targets, scale, d_logits);
+}
+
 }  // namespace rondo::inline RONDO_ABI
 
 #if !defined(RONDO_COMPILED)

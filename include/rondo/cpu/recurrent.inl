@@ -216,7 +216,7 @@ void recurrent_step_plain(Cpu cpu, Cell cell, const PassOptions& options, const 
                           StepScratch<Scalar, Cpu>& scratch) {
   auto& cache = scratch.cache;
   const Extent one_step{x.cols, 1, {}};
-  cache.template resize<Cell>(w.shape, one_step);
+  cache.template resize<Cell>(w.shape, one_step, options.precision);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
   recurrent_forward_plain(cpu, cell, options, w, {x, one_step}, {h, one_step}, cache);

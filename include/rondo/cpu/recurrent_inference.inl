@@ -76,7 +76,7 @@ void recurrent_infer(Cpu cpu, Cell cell, const InferenceWeights<Scalar, Cpu>& w,
   if constexpr (std::is_same_v<Scalar, float> && Cell::kPacked)
     if (w.kernels != nullptr) return detail::infer_packed<Cell>(w, x, h, c, y, work);
   auto& cache = work.cache;
-  cache.template resize<Cell>(w.shape, x.extent);
+  cache.template resize<Cell>(w.shape, x.extent, w.options.precision);
   copy(cpu, h, cache.h0.at(0));
   if constexpr (Cell::kHasC) copy(cpu, c, cache.c0.at(0));
   recurrent_forward_plain(cpu, cell, w.options, w.plain.weights(), x, y, cache);

@@ -121,6 +121,8 @@ const float* block_bias(const RecurrentWeights<const float>& w, Buffer<float>& c
 
 template <class Scalar>
 struct RecurrentWorkspace<Scalar, Cpu> {
+  static constexpr bool saves_16_bits(Precision) { return false; }
+
   detail::PlainWorkspace<Scalar> plain;
   detail::PackedWorkspace packed;
   Buffer<Scalar> bias, d_bias;    // NH

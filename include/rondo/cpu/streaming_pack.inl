@@ -56,7 +56,7 @@ template <class Cell, class Scalar>
 void StreamLayer<Cell, Scalar>::prepare_plain(const RecurrentWeights<const Scalar>& w) {
   plain_.assign(w);
   state_step_ = shape_.hidden;
-  scratch_.cache.template resize<Cell>(shape_, {1, voices_, {}});
+  scratch_.cache.template resize<Cell>(shape_, {1, voices_, {}}, Precision::fp32);
 }
 
 template <class Cell, class Scalar>

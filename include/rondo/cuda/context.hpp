@@ -10,7 +10,6 @@
 
 #include <rondo/core/device.hpp>
 #include <rondo/core/error.hpp>
-#include <rondo/core/view.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -99,12 +98,6 @@ class Context {
   void set_algorithm_choice(AlgorithmChoice choice);
   /// The algorithm of the last pass of a recurrent layer.
   RecurrentAlgorithm last_algorithm() const;
-
-  /// Runs the layers of a network as a wavefront: each layer has a stream, and the next layer starts after `steps` time
-  /// steps, so that several layers run at once. 0: layer after layer. The results agree to rounding.
-  void set_wavefront(Index steps);
-  /// Time steps of the wavefront; 0: off.
-  Index wavefront() const;
 
   /// The calling thread's context. Throws cuda::error without a GPU.
   static Context& current();

@@ -78,7 +78,7 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
 template <class Scalar>
 void dropout_backward(Cuda, ConstView<Scalar> mask, MatrixView<Scalar> d);
 
-// ---- losses: see layers/losses.hpp. Synchronous.
+// ---- losses: see layers/losses.hpp. Those that return the sum wait for it; the others write it to device memory.
 
 template <class Scalar>
 double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std::span<const std::int32_t> targets,
@@ -86,6 +86,12 @@ double softmax_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, std
 template <class Scalar>
 double bernoulli_cross_entropy_sum(Cuda, const Sequence<Scalar, Cuda>& logits, const Sequence<Scalar, Cuda>& targets,
                                    Scalar scale, Sequence<Scalar, Cuda>* d_logits);
+template <class Scalar>
+void softmax_cross_entropy_sum_to(Cuda, const Sequence<Scalar, Cuda>& logits, std::span<const std::int32_t> targets,
+                                  Scalar scale, Sequence<Scalar, Cuda>* d_logits, double* sum);
+template <class Scalar>
+void bernoulli_cross_entropy_sum_to(Cuda, const Sequence<Scalar, Cuda>& logits, const Sequence<Scalar, Cuda>& targets,
+                                    Scalar scale, Sequence<Scalar, Cuda>* d_logits, double* sum);
 
 /// See layers/regression_losses.hpp: SquaredError and HuberError.
 template <class Scalar, template <class> class Error>
@@ -115,5 +121,15 @@ template <class Scalar>
 double squared_norm(Cuda, MatrixView<Scalar> a);
 template <class Scalar>
 void scale(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> factor);
+
+/// See cpu/optim.hpp. Pointers to double are of device memory.
+template <class Scalar>
+void add_squared_norm(Cuda, MatrixView<Scalar> a, double* sum);
+void norm_and_clip_factor(Cuda, double max_norm, double* values);
+template <class Scalar>
+void scale_by(Cuda, MatrixView<Scalar> a, const double* factor);
+template <class Scalar>
+void adam_update_if_finite(Cuda, const double* norm, const AdamStep& s, MatrixView<Scalar> w, ConstView<Scalar> g,
+                           MatrixView<Scalar> m, MatrixView<Scalar> v);
 
 }  // namespace rondo::inline RONDO_ABI

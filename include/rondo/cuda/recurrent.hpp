@@ -2,8 +2,8 @@
 // One recurrent layer over a sequence on a GPU, in one direction: overloads of the functions of cpu/recurrent.hpp and
 // cpu/recurrent_inference.hpp, for float and double, with the same meaning. The context's RecurrentAlgorithm selects
 // the algorithm. bf16 and fp16 round the operands of all products; the backward pass of fp16 rounds to bf16, whose
-// range holds any gradient. Legend: C input features, H hidden units, P outputs, G gates and N blocks of the cell, B
-// batch, T time steps.
+// range holds any gradient. With them the saved activations have 16 bits, too (cuda/recurrent/arguments.hpp). Legend: C
+// input features, H hidden units, P outputs, G gates and N blocks of the cell, B batch, T time steps.
 #pragma once
 
 #include <rondo/cuda/buffer.hpp>
@@ -96,18 +96,25 @@ class GraphCache {
 
 template <class Scalar>
 struct RecurrentWorkspace<Scalar, Cuda> {
-  Buffer<std::int32_t, Cuda> lengths;  // B, of a ragged batch
-  Buffer<Scalar, Cuda> bias;           // NH, for cells with blocks that do not add b and b_R as one bias
-  Sequence<Scalar, Cuda> x, dx;        // C x B x T: embeddings of tokens; for ragged input, x with zero padding
-  Sequence<Scalar, Cuda> dz;           // NH x B x T  gradients of the pre-activations
-  Sequence<Scalar, Cuda> dy;           // P x B x T: in a wavefront, the gradient from the layer above
-  Buffer<Scalar, Cuda> dh;             // P x B       gradient of h(t) from step t+1
-  Buffer<Scalar, Cuda> dc;             // H x B       the same for the cell's state
-  Buffer<Scalar, Cuda> dh_end;         // P x B       the gradient of the final hidden state, then of the initial one
-  Buffer<Scalar, Cuda> dz_first;       // GH x B      dz of each sequence's first step in a reverse ragged batch
-  Sequence<Scalar, Cuda> dh_total;     // P x B x T   with a projection: the gradient of h(t)
-  Buffer<Scalar, Cuda> dm;             // H x B       with a projection: the gradient of the cell output
-  Buffer<Scalar, Cuda> dz_by_c;        // H x B*T     for peepholes
+  static constexpr bool saves_16_bits(Precision precision) {
+    return sizeof(Scalar) == 4 && (precision == Precision::bf16 || precision == Precision::fp16);
+  }
+
+  Buffer<std::uint16_t, Cuda> gates_low, c_low, tanh_c_low;  // NH x B x T, H x B x T: fp16, with saves_16_bits
+  Buffer<Scalar, Cuda> z;                                    // NH x B x T  W x of an inference pass
+  Buffer<Scalar, Cuda> product;                              // GH x B      R h(t-1) of one step
+  Buffer<Scalar, Cuda> c;                                    // H x B       c after the step that ran last
+  Buffer<std::int32_t, Cuda> lengths;                        // B of a ragged batch, then StepOrder::needed
+  Buffer<Scalar, Cuda> bias;        // NH, for cells with blocks that do not add b and b_R as one bias
+  Sequence<Scalar, Cuda> x, dx;     // C x B x T: embeddings of tokens; for ragged input, x with zero padding
+  Buffer<Scalar, Cuda> dz;          // NH x B x T  gradients of the pre-activations, unless they are in dz_low
+  Buffer<Scalar, Cuda> dh;          // P x B       gradient of h(t) from step t+1
+  Buffer<Scalar, Cuda> dc;          // H x B       the same for the cell's state
+  Buffer<Scalar, Cuda> dh_end;      // P x B       the gradient of the final hidden state, then of the initial one
+  Buffer<Scalar, Cuda> dz_first;    // GH x B      dz of each sequence's first step in a reverse ragged batch
+  Sequence<Scalar, Cuda> dh_total;  // P x B x T   with a projection: the gradient of h(t)
+  Buffer<Scalar, Cuda> dm;          // H x B       with a projection: the gradient of the cell output
+  Buffer<Scalar, Cuda> dz_by_c;     // H x B*T     for peepholes
   Buffer<std::uint16_t, Cuda> W_low, R_low, projection_low, x_low, h_low, m_low;  // operands in bf16 or fp16
   Buffer<std::uint16_t, Cuda> dz_low, dz_first_low, dh_low;
   Buffer<std::uint32_t, Cuda> barrier;  // for the grid-persistent algorithm

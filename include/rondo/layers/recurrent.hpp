@@ -13,7 +13,7 @@
 #include <rondo/layers/recurrent_config.hpp>
 #include <rondo/layers/recurrent_layer.hpp>
 #include <rondo/layers/recurrent_state.hpp>
-#include <rondo/recurrent/stack.hpp>
+#include <rondo/recurrent/layer_cache.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -120,12 +120,6 @@ class Recurrent {
       layer.y.resize(output(), x.batch(), x.time());
       layer.y.set_lengths(x.extent().lengths);
     }
-    if constexpr (kSupportsWavefront<Device, Cell>)
-      if (uses_wavefront()) {
-        Rng* const rng = cache.dropped ? &mode.rng() : nullptr;
-        recurrent_stack_forward(Device{}, Cell{}, stack(cache), x, state.h, state.c, rng);
-        return cache.layers.back().y;
-      }
     Input below = x;
     for (std::size_t l = 0; l < L; ++l) {
       if (l > 0)
@@ -154,13 +148,6 @@ class Recurrent {
       to.dx()->set_lengths(x.extent().lengths);
       to_x.dx = to.dx()->flat();
     }
-    if constexpr (kSupportsWavefront<Device, Cell>)
-      if (uses_wavefront()) {
-        auto all = stack(cache);
-        for (auto& layer : layers_) all.gradients.push_back(layer.gradients());
-        recurrent_stack_backward(Device{}, Cell{}, all, x, dy, d_state.h, d_state.c, to_x);
-        return;
-      }
     const auto* d_above = &dy;
     for (std::size_t l = cache.layers.size() - 1;; --l) {
       Input below = x;
@@ -225,20 +212,6 @@ class Recurrent {
       return state.c.at(s);
     else
       return {};
-  }
-
-  bool uses_wavefront() const {
-    if constexpr (kSupportsWavefront<Device, Cell>)
-      return !config_.bidirectional && !config_.drops_within_layers() && wavefront_enabled(Device{}, depth());
-    else
-      return false;
-  }
-
-  RecurrentStack<Scalar, Device> stack(Cache& cache) const {
-    RecurrentStack<Scalar, Device> all{layers_[0].options(), {}, {}, cache.layers, cache.dropped ? config_.dropout : 0,
-                                       cache.dropouts};
-    for (const auto& layer : layers_) all.weights.push_back(layer.weights());
-    return all;
   }
 
   void require_backward(const Input& x, const Sequence<Scalar, Device>& dy, const Cache& cache, const State& d_state,

@@ -78,12 +78,14 @@ void require_cache(const EntryPoint& who, const RecurrentCache<Scalar, Device>& 
   const auto fits = [&](const Sequence<Scalar, Device>& s, Index rows, Index time) {
     return s.features() == rows && s.batch() == x.batch && s.time() == time;
   };
+  const auto [gate_rows, cell_rows] =
+      RecurrentCache<Scalar, Device>::template saved_rows<Cell>(shape, options.precision);
   const bool normed = !w.norm_x.data || (fits(cache.x_hat, GH, x.time) && fits(cache.h_hat, GH, x.time) &&
                                          (!Cell::kHasC || fits(cache.c_hat, H, x.time)) && fits(cache.rstd, 3, x.time));
   const bool zoned = !Cell::kHasC || options.zoneout_c == 0 || fits(cache.c_new, H, x.time);
   require_shape(normed && zoned && fits(cache.h0, shape.output, 1) && fits(cache.c0, cell, 1) &&
-                    fits(cache.gates, Cell::kBlocks * H, x.time) && fits(cache.c, cell, x.time) &&
-                    fits(cache.tanh_c, cell, x.time) && fits(cache.m, shape.projects() ? H : 0, x.time) &&
+                    fits(cache.gates, gate_rows, x.time) && fits(cache.c, cell_rows, x.time) &&
+                    fits(cache.tanh_c, cell_rows, x.time) && fits(cache.m, shape.projects() ? H : 0, x.time) &&
                     cache.gates.extent().same_lengths(x),
                 who, ": the cache is not that of a forward pass over x, ", SequenceShape{shape.input, x.batch, x.time});
 }

@@ -88,7 +88,7 @@ class RecurrentLayer {
     detail::require_input(who, x, input());
     require_state(who, "h", h, "c", c, x.batch());
     detail::require_outputs(who, "y", y, shape_.output, x.extent());
-    cache.template resize<Cell>(shape_, x.extent());
+    cache.template resize<Cell>(shape_, x.extent(), options_.precision);
     copy(Device{}, h, cache.h0.at(0));
     if constexpr (Cell::kHasC) copy(Device{}, c, cache.c0.at(0));
     cache.R_dropped = mode.training() && weight_dropout_ > 0;  // (41)

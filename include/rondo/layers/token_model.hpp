@@ -123,6 +123,14 @@ class TokenModel {
     return loss;
   }
 
+  /// The same without waiting for the device: the sum of the loss stays there.
+  void forward_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets, Index batch,
+                        Index time, State& state, Cache& cache, Mode mode, DeferredLoss<Device>& loss) {
+    forward(tokens, batch, time, state, cache, mode);
+    softmax_cross_entropy(cache.logits, targets, &cache.d_logits, loss);
+    backward(tokens, cache.d_logits, cache);
+  }
+
   /// Workspace of step(). Reused between calls, it stops allocating.
   struct Scratch {
     Sequence<Scalar, Device> x;           ///< embeddings, D x B x 1

@@ -5,6 +5,7 @@
 
 #include <rondo/core/parameter.hpp>
 #include <rondo/cpu/optim.hpp>
+#include <rondo/optim/clip.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -37,16 +38,19 @@ class Adam {
   template <class Model>
   void step(Model& model, double learning_rate) {
     ++steps_;
-    const double n = static_cast<double>(steps_);
-    AdamStep s{.step_size = learning_rate / (1 - std::pow(config_.beta1, n)),
-               .beta1 = config_.beta1,
-               .beta2 = config_.beta2,
-               .bias_correction2_sqrt = std::sqrt(1 - std::pow(config_.beta2, n)),
-               .epsilon = config_.epsilon,
-               .weight_decay_factor = 1};
     model.for_each_parameter([&]<class Scalar, class Device>(const Path&, Parameter<Scalar, Device>& p) {
-      s.weight_decay_factor = p.has_weight_decay() ? 1 - learning_rate * config_.weight_decay : 1;
-      adam_update(Device{}, s, p.value(), p.grad(), p.first_moment(), p.second_moment());
+      adam_update(Device{}, coefficients(learning_rate, p.has_weight_decay()), p.value(), p.grad(), p.first_moment(),
+                  p.second_moment());
+    });
+  }
+  /// The same after clip_grad_norm, without waiting for the device: if the norm is infinite or NaN, the weights and
+  /// moments stay. Such a step counts.
+  template <class Model, class Device>
+  void step(Model& model, double learning_rate, const GradientNorm<Device>& norm) {
+    ++steps_;
+    model.for_each_parameter([&]<class Scalar>(const Path&, Parameter<Scalar, Device>& p) {
+      adam_update_if_finite(Device{}, norm.data(), coefficients(learning_rate, p.has_weight_decay()), p.value(),
+                            p.grad(), p.first_moment(), p.second_moment());
     });
   }
   /// Updates every parameter with the configured learning rate.
@@ -63,6 +67,16 @@ class Adam {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
+  AdamStep coefficients(double learning_rate, bool has_weight_decay) const {
+    const double n = static_cast<double>(steps_);
+    return {.step_size = learning_rate / (1 - std::pow(config_.beta1, n)),
+            .beta1 = config_.beta1,
+            .beta2 = config_.beta2,
+            .bias_correction2_sqrt = std::sqrt(1 - std::pow(config_.beta2, n)),
+            .epsilon = config_.epsilon,
+            .weight_decay_factor = has_weight_decay ? 1 - learning_rate * config_.weight_decay : 1};
+  }
+
   AdamConfig config_;
   std::int64_t steps_ = 0;
 };

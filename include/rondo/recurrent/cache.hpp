@@ -4,12 +4,16 @@
 // the two directions share one sequence of outputs.
 #pragma once
 
+#include <rondo/core/precision.hpp>
 #include <rondo/core/sequence.hpp>
 #include <rondo/recurrent/weights.hpp>
 
+#include <array>
+
 namespace rondo::inline RONDO_ABI {
 
-/// Workspace of a backend: packed weights, intermediate gradients. Each backend defines its own.
+/// Workspace of a backend: packed weights, intermediate gradients. Each backend defines its own, with a function
+/// saves_16_bits(precision): whether its passes save gates, c and tanh(c) there, in 16 bits, and not in RecurrentCache.
 template <class Scalar, class Device>
 struct RecurrentWorkspace;
 
@@ -43,14 +47,22 @@ struct RecurrentCache {
 
   RecurrentWorkspace<Scalar, Device> workspace;  ///< workspace of the backend
 
+  /// Rows of gates, and of c and tanh_c, after a pass of `Cell`.
+  template <class Cell>
+  static std::array<Index, 2> saved_rows(const RecurrentShape& shape, Precision precision) {
+    if (RecurrentWorkspace<Scalar, Device>::saves_16_bits(precision)) return {0, 0};
+    return {Cell::kBlocks * shape.hidden, Cell::kHasC ? shape.hidden : 0};
+  }
+
   /// Resizes the buffers for a pass of `Cell` over steps of this extent. Contents are unspecified.
   template <class Cell>
-  void resize(const RecurrentShape& shape, const Extent& x) {
-    const Index H = shape.hidden, cell = Cell::kHasC ? H : 0;
+  void resize(const RecurrentShape& shape, const Extent& x, Precision precision) {
+    const Index H = shape.hidden;
+    const auto [gate_rows, cell_rows] = saved_rows<Cell>(shape, precision);
     h0.resize(shape.output, x.batch, 1);
-    c0.resize(cell, x.batch, 1);
-    gates.resize(Cell::kBlocks * H, x.batch, x.time);
-    for (auto* s : {&c, &tanh_c}) s->resize(cell, x.batch, x.time);
+    c0.resize(Cell::kHasC ? H : 0, x.batch, 1);
+    gates.resize(gate_rows, x.batch, x.time);
+    for (auto* s : {&c, &tanh_c}) s->resize(cell_rows, x.batch, x.time);
     m.resize(shape.projects() ? H : 0, x.batch, x.time);
     for (auto* s : {&gates, &c, &tanh_c, &m}) s->set_lengths(x.lengths);
   }

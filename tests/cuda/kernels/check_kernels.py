@@ -95,7 +95,7 @@ class Kernel:
 
     def __str__(self):
         """persistent TileProduct HalfArithmetic Bf16 ClusterExchange BackwardCells, sm_90"""
-        known = (r"FmaProductI(?:Li\d+E)+|TileProduct|HalfArithmetic|Bf16|Fp16|Tf32ArithmeticI(?:Li\d+E)+|ClusterExchange|"
+        known = (r"FmaProductI(?:Li\d+E)+|TileProduct|HalfArithmetic|Bf16|Fp16|Tf32Arithmetic|ClusterExchange|"
                  r"GridExchange|ForwardCells|BackwardCells")
         parts = [part.replace("ILi", "<").replace("ELi", ", ").replace("E", ">") if "ILi" in part else part
                  for part in re.findall(known, self.name)]

@@ -29,6 +29,7 @@ struct Factor {
 struct Product {
   Factor a, b;
   void* c;
+  cudaDataType c_type;
   std::ptrdiff_t ldc;
   int m, n, k;
   bool tf32;
@@ -80,25 +81,40 @@ void multiply_strip(T* __restrict__ sums, const T* __restrict__ a, std::ptrdiff_
   }
 }
 
+/// sum + beta c, in the type of the result.
+template <class T, class Stored, class Widen, class Round>
+void store(void* c, std::ptrdiff_t at, T sum, T beta, Widen widen, Round round) {
+  Stored& place = static_cast<Stored*>(c)[at];
+  place = round(beta == T{0} ? sum : sum + beta * widen(place));  // with beta = 0, C is written and not read
+}
+
+template <class T>
+void store(const Product& p, std::ptrdiff_t at, T sum, T beta) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (p.c_type == CUDA_R_16BF) return store<T, std::uint16_t>(p.c, at, sum, beta, bf16_to_float, float_to_bf16);
+    if (p.c_type == CUDA_R_16F) return store<T, std::uint16_t>(p.c, at, sum, beta, fp16_to_float, float_to_fp16);
+  }
+  store<T, T>(
+      p.c, at, sum, beta, [](T v) { return v; }, [](T v) { return v; });
+}
+
 template <class T>
 void multiply(const Product& p, T alpha, T beta) {
+  count_multiply_adds(static_cast<std::uint64_t>(p.m) * static_cast<std::uint64_t>(p.n) *
+                      static_cast<std::uint64_t>(p.k));
   const std::vector<T> a = operand<T>(p.a, p.m, p.k, p.tf32);
   std::vector<T> b = operand<T>(p.b, p.k, p.n, p.tf32);
   b.resize(b.size() + static_cast<std::size_t>(kColumns) * static_cast<std::size_t>(p.k));  // padded to whole strips
   constexpr int kRows = 256;  // per strip, so that its sums stay in L1
   std::vector<T> sums(kRows * kColumns);
-  auto* c = static_cast<T*>(p.c);
   for (int i0 = 0; i0 < p.m; i0 += kRows) {
     const int rows = std::min(kRows, p.m - i0);
     for (int j0 = 0; j0 < p.n; j0 += kColumns) {
       std::fill(sums.begin(), sums.end(), T{0});
       multiply_strip(sums.data(), a.data() + i0, p.m, b.data() + std::ptrdiff_t{j0} * p.k, p.k, rows, p.k);
       for (int j = 0; j < std::min(kColumns, p.n - j0); ++j)
-        for (int i = 0; i < rows; ++i) {
-          T& place = c[i0 + i + (j0 + j) * p.ldc];
-          const T product = alpha * sums[static_cast<std::size_t>(i + j * rows)];
-          place = beta == T{0} ? product : product + beta * place;  // with beta = 0, C is written and not read
-        }
+        for (int i = 0; i < rows; ++i)
+          store(p, i0 + i + (j0 + j) * p.ldc, alpha * sums[static_cast<std::size_t>(i + j * rows)], beta);
     }
   }
 }
@@ -197,13 +213,13 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cubla
   const bool in_double = compute == CUBLAS_COMPUTE_64F || compute == CUBLAS_COMPUTE_64F_PEDANTIC;
   const bool floats = a_type == CUDA_R_32F || a_type == CUDA_R_16F || a_type == CUDA_R_16BF;
   if (a_type != b_type || (in_double ? a_type != CUDA_R_64F : !floats) ||
-      c_type != (in_double ? CUDA_R_64F : CUDA_R_32F))
+      (in_double ? c_type != CUDA_R_64F : c_type != CUDA_R_32F && c_type != a_type))
     return CUBLAS_STATUS_NOT_SUPPORTED;
   if (m == 0 || n == 0) return CUBLAS_STATUS_SUCCESS;
   const bool tf32 = compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
                     (compute == CUBLAS_COMPUTE_32F && handle->math == CUBLAS_TF32_TENSOR_OP_MATH);
   const Product product{
-      {a, a_type, lda, a_transposed},  {b, b_type, ldb, b_transposed}, c, ldc, m, n, k, tf32, handle->workspace,
+      {a, a_type, lda, a_transposed},  {b, b_type, ldb, b_transposed}, c, c_type, ldc, m, n, k, tf32, handle->workspace,
       allocation_of(handle->workspace)};
   const cudaError_t error = in_double ? queue<double>(handle->stream, product, alpha, beta)
                                       : queue<float>(handle->stream, product, alpha, beta);

@@ -58,7 +58,8 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
 cublasStatus_t cublasSetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode);
 
 /// C (m x n) = alpha op(A) (m x k) op(B) (k x n) + beta C, column-major. alpha and beta have the compute type,
-/// on the host. A and B: CUDA_R_64F, 32F, 16BF or 16F, the same for both; C: 64F for 64F, otherwise 32F.
+/// on the host. A and B: CUDA_R_64F, 32F, 16BF or 16F, the same for both; C: 64F for 64F, otherwise 32F or the
+/// type of A and B.
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
                             const void* alpha, const void* a, cudaDataType a_type, int lda, const void* b,
                             cudaDataType b_type, int ldb, const void* beta, void* c, cudaDataType c_type, int ldc,

@@ -93,6 +93,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return call([&] {
     if (const cudaError_t error = check(event)) return error;
+    ++state().host_waits;
     return complete(*event) ? state().sticky : advance(*event->stream, event->after);
   });
 }

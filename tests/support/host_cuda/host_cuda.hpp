@@ -6,6 +6,7 @@
 #include "host_grid.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace host_cuda {
@@ -39,6 +40,16 @@ ClusterLaunch last_cluster_launch();
 
 /// Graphs instantiated since the process began.
 std::size_t graphs_instantiated();
+
+/// Multiply-adds of matrix products, by cuBLAS and of tiles, that have run since the process began.
+std::uint64_t multiply_adds();
+void count_multiply_adds(std::uint64_t count);
+
+/// Bytes of device memory that are allocated now.
+std::size_t allocated_bytes();
+
+/// Calls since the process began for which the host waits for the device, copies to the host among them.
+std::size_t host_waits();
 
 /// Occupancy queries since the process began.
 std::size_t occupancy_queries();

@@ -109,8 +109,12 @@ void refuse_launches(cudaError_t with) {
 
 namespace {
 std::atomic<bool> wrong_tiles{false};
+std::atomic<std::uint64_t> all_multiply_adds{0};
 }
 void wrong_tile_products(bool wrong) { wrong_tiles = wrong; }
+std::uint64_t multiply_adds() { return all_multiply_adds.load(std::memory_order_relaxed); }
+void count_multiply_adds(std::uint64_t count) { all_multiply_adds.fetch_add(count, std::memory_order_relaxed); }
+
 bool tile_products_are_wrong() { return wrong_tiles.load(std::memory_order_relaxed); }
 
 std::size_t occupancy_queries() {

@@ -76,6 +76,7 @@ cudaError_t queue_copy(const Area& to, const Area& from, cudaMemcpyKind kind, cu
   const auto actual = static_cast<cudaMemcpyKind>((from_device ? 2 : 0) + (to_device ? 1 : 0));
   if ((kind != cudaMemcpyDefault && kind != actual) || !to.fits() || !from.fits()) return cudaErrorInvalidValue;
 
+  if (!to_device) ++state().host_waits;
   const bool pageable = (!to_device && !pinned_memory.room(to.at)) || (!from_device && !pinned_memory.room(from.at));
   const CUstream_st* s = find(stream);
   if (s && s->capture && pageable) return refuse_in_capture();
@@ -110,6 +111,11 @@ DeviceAccess::~DeviceAccess() {
     for (const auto& [memory, size] : device_memory.bytes) poison(memory, size);
 }
 
+std::size_t allocated_bytes() {
+  const std::lock_guard guard(state().lock);
+  return device_memory.total;
+}
+
 std::uint64_t allocation_of(const void* pointer) {
   if (!device_memory.room(pointer)) return 0;
   return std::prev(device_memory.numbers.upper_bound(static_cast<const char*>(pointer)))->second;
@@ -136,6 +142,7 @@ cudaError_t cudaFree(void* pointer) {
   return call([&] {
     if (!pointer) return cudaSuccess;
     if (const cudaError_t error = refuse_in_capture()) return error;
+    ++state().host_waits;
     const cudaError_t error = drain();  // free in any case: the caller will not repeat the call
     if (const auto room = device_memory.room(pointer)) unpoison(pointer, *room);
     return device_memory.remove(pointer) ? error : cudaErrorInvalidValue;

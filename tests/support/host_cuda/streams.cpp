@@ -107,6 +107,11 @@ std::string last_failure() {
   return state().failure;
 }
 
+std::size_t host_waits() {
+  const std::lock_guard guard(state().lock);
+  return state().host_waits;
+}
+
 void set_streams(Streams order) {
   const std::lock_guard guard(state().lock);
   state().others_first = order == Streams::others_first;
@@ -125,6 +130,7 @@ using namespace host_cuda;
 
 cudaError_t cudaDeviceSynchronize() {
   return call([] {
+    ++state().host_waits;
     const cudaError_t error = refuse_in_capture();
     return error != cudaSuccess ? error : drain();
   });
@@ -157,6 +163,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return call([&] {
+    ++state().host_waits;
     CUstream_st* s = find(stream);
     if (!s) return cudaErrorInvalidResourceHandle;
     if (s == &state().legacy) return submit_to_legacy([] {});
