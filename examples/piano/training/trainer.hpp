@@ -4,16 +4,15 @@
 #pragma once
 
 #include "piano/evaluation/evaluate.hpp"
-#include "piano/evaluation/reset_state.hpp"
 #include "piano/run/json_keys.hpp"
 #include "piano/run/run_dir.hpp"
+#include "piano/training/train_on_batch.hpp"
 
 #include <rondo/core/random.hpp>
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
 #include <rondo/optim/adam.hpp>
-#include <rondo/optim/clip.hpp>
 #include <rondo/optim/schedule.hpp>
 
 #include <chrono>
@@ -67,17 +66,13 @@ class Trainer {
     };
     const auto& batch = batches_.next();
     const double data_seconds = since_start();
-    reset_state(state_, batch.reset);
-    rondo::zero_grad(model_);
-    const auto loss = model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length,
-                                              state_, cache_, rondo::Training{rng_});
-    const double norm = rondo::clip_grad_norm(model_, config_.clip);
-    if (!std::isfinite(norm) || !std::isfinite(loss.mean())) throw_diverged(steps() + 1, "gradient");
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .min_ratio = 0.01};
     const double rate = schedule(progress);
-    adam_.step(model_, rate);
+    const BatchResult result =
+        train_on_batch(model_, adam_, batch, config_.sequence_length, config_.clip, rate, state_, cache_, rng_);
+    if (!result.finite()) throw_diverged(steps() + 1, "gradient");
     tokens_ += batch.tokens;
-    return {loss.mean(), norm, rate, batch.tokens, since_start(), data_seconds};
+    return {result.nll, result.grad_norm, rate, batch.tokens, since_start(), data_seconds};
   }
 
   /// The validation likelihood of the current weights. Throws std::runtime_error if it is NaN or infinite: such weights

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// One step of training: forward, backward, clip, Adam.
+#pragma once
+
+#include "piano/evaluation/reset_state.hpp"
+
+#include <rondo/core/random.hpp>
+#include <rondo/layers/token_model.hpp>
+#include <rondo/music/batches.hpp>
+#include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
+
+#include <cmath>
+
+namespace piano {
+
+struct BatchResult {
+  double nll;        // nats per token of this batch
+  double grad_norm;  // before clipping
+
+  bool finite() const { return std::isfinite(nll) && std::isfinite(grad_norm); }
+};
+
+/// Trains on one batch of T = `steps`. State and cache are those of the previous batch. The weights are unchanged if
+/// the result is not finite.
+template <class Model>
+BatchResult train_on_batch(Model& model, rondo::Adam& adam, const rondo::music::Batch& batch, rondo::Index steps,
+                           double clip, double learning_rate, typename Model::State& state,
+                           typename Model::Cache& cache, rondo::Rng& rng) {
+  reset_state(state, batch.reset);
+  rondo::zero_grad(model);
+  const auto loss = model.forward_backward(batch.inputs, batch.targets, static_cast<rondo::Index>(batch.reset.size()),
+                                           steps, state, cache, rondo::Training{rng});
+  const BatchResult result{loss.mean(), rondo::clip_grad_norm(model, clip)};
+  if (result.finite()) adam.step(model, learning_rate);
+  return result;
+}
+
+}  // namespace piano
