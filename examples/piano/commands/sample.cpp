@@ -6,6 +6,7 @@
 #include "piano/data/primer.hpp"
 #include "piano/evaluation/describe.hpp"
 #include "piano/generation/generate.hpp"
+#include "piano/instrument/packed_model.hpp"
 #include "piano/page/data.hpp"
 #include "piano/page/page.hpp"
 #include "piano/run/corpus.hpp"
@@ -135,7 +136,7 @@ void run(const Options& o) {
   json page = manifest;
   page["title"] = page_title(o.mode_or_default(), o.primer_name());
   page["outputs"] = page_outputs;
-  write_page(folder / "index.html", Page::samples, page);
+  write_page(folder / "index.html", Page::samples, page, pack_model(config.pedal, config.conditions, model));
   if (o.as_json) {
     std::cout << manifest.dump() << std::endl;
     return;
