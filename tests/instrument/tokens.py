@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The pages' network under Node.js samples the same 10 000 tokens as the program, from the same weights and seed, at the
-instruction set of the program's baseline and at that of this machine.
+"""The pages' network under Node.js samples the same 10 000 tokens as the program, from the same weights and seed, at
+the instruction set of the program's baseline and at that of this machine.
 
-Usage: tokens.py PIANO PACKED_TOKENS ENGINE.js SCORES. Exit status: 0 passed, 1 failed, 77 Node.js or the engine is missing.
+Usage: tokens.py PIANO PACKED_TOKENS ENGINE.js SCORES. Exit status: 0 passed, 1 failed, 77 Node.js or the engine is
+missing.
 """
 
 import json
@@ -29,7 +30,7 @@ def main(piano, packed_tokens, engine, scores):
     with tempfile.TemporaryDirectory() as folder:
         run, model = pathlib.Path(folder) / "run", pathlib.Path(folder) / "model"
         data = [pathlib.Path(scores) / f"{name}.abc" for name in ("bach-bwv846-prelude", "bach-bwv999-prelude")]
-        output(piano, "train", "--data", *data, "--run-dir", run, "--config", "small", "--steps", 60, "--no-cache")
+        output(piano, "train", "--data", *data, "--run-dir", run, "--config", "small", "--steps", 25, "--no-cache")
         page = json.loads(output("node", HERE / "engine.js", engine, model_of(packed_tokens, run, model), SECONDS, SEED))
         assert page["sampled"] >= TOKENS, f"{page['sampled']} tokens, wanted {TOKENS}: the test needs more seconds"
         for level in ("baseline", ""):

@@ -2,12 +2,13 @@
 """The network in the page that `piano sample` writes, in a real browser: new music, playing with a simulated MIDI
 keyboard, the computer's keyboard and the pointer, settings in the address, training on dropped files.
 
-Usage: instrument.py PIANO SCORES WRITE_PAGE ENGINE.js [PAGE.html] [unittest's arguments]. Exit status: 0 passed, 1 failed, 77 a browser, a
-package or the network is missing.
+Usage: instrument.py PIANO SCORES WRITE_PAGE ENGINE.js [PAGE.html] [unittest's arguments]. Exit status: 0 passed, 1
+failed, 77 a browser, a package or the network is missing.
 """
 
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -167,8 +168,8 @@ class PlaysLive(InstrumentTest):
         pitches = [pitch for _, pitch in self.onsets()]
         self.assertGreater(sum(p % 12 in C_MAJOR for p in pitches) / len(pitches), 0.8)
         delays = self.js("return played.live.delays")
-        self.assertLess(max(delays["key"]), 20)
-        self.assertLess(max(delays["answer"]), 300)
+        self.assertLess(statistics.median(delays["key"]), 20)
+        self.assertLess(statistics.median(delays["answer"]), 250)
 
         self.js("playMidi(0x90, 62, 80)")  # the player again: what was to come is dropped, what sounds ends
         self.js("playMidi(0x80, 62, 0)")
@@ -265,7 +266,9 @@ class Trains(InstrumentTest):
         losses = [nll for _, nll in self.js("return played.training.losses")]
         self.assertLess(losses[-1], losses[0] - 1)
         self.click("#train-use")
-        self.browser.until("return document.getElementById('instrument-note').textContent.includes('trained in this page')")
+        self.browser.until(
+            "return document.getElementById('instrument-note').textContent.includes('trained in this page')"
+        )
         self.js("rondo.stage.player.seek(5)")
         self.compose("#again")
         self.assertGreater(sum(not n[4] for n in self.notes()), 0)
@@ -276,7 +279,8 @@ def make_midi(path):
     notes = [60 + len(path.name) % 5 + s for s in (0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2)] * 8
     events = b"".join(bytes([0, 0x90, p, 80, 96, 0x80, p, 0]) for p in notes) + bytes([0, 0xFF, 0x2F, 0])
     target = path.with_suffix(".mid")
-    target.write_bytes(b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 1, 0x80]) + b"MTrk" + len(events).to_bytes(4, "big") + events)
+    header = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 1, 0x80])
+    target.write_bytes(header + b"MTrk" + len(events).to_bytes(4, "big") + events)
     return target
 
 

@@ -2,6 +2,7 @@
 // The panel to play with the model: connects the worker, the settings, new music, live playing and training.
 
 async function setUpInstrument(stage, sampling, add) {
+  await new Promise((resume) => (window.requestIdleCallback ?? setTimeout)(resume));  // the page is painted first
   const engine = Engine.start();
   const note = byId("instrument-note");
   if (!engine) {
@@ -45,7 +46,8 @@ async function setUpInstrument(stage, sampling, add) {
       stage.say("");
       status("");
     } else {
-      stage.select({title: "Live", about: "played by me and by the model", piece: new Piece({notes: [], seconds: 20}, 0)});
+      const piece = new Piece({notes: [], seconds: 20}, 0);  // the scale of the roll is that of 20 s
+      stage.select({title: "Live", about: "played by me and by the model", piece});
       await live.start();
       stage.say("Listening");
       await inputs.openMidi();

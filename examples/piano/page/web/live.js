@@ -210,8 +210,9 @@ class Live {
     const notes = this.played.map(({start, end, pitch, velocity}) => [start, end ?? time, pitch, velocity, 1]);
     const ends = new Map();
     for (const {step, pitch, velocity} of [...this.queue].reverse()) {
-      if (velocity && step < 100 * time) notes.push([step / 100, Math.min(time, ends.get(pitch) ?? time), pitch, velocity, 0]);
-      ends.set(pitch, step / 100);
+      const at = step / 100;
+      if (velocity && at < time) notes.push([at, Math.min(time, ends.get(pitch) ?? time), pitch, velocity, 0]);
+      ends.set(pitch, at);
     }
     return {notes: notes.filter(([start, end]) => end > start), pedal: [], seconds: time};
   }

@@ -71,7 +71,8 @@ class PageTraining {
     context.strokeStyle = palette.fresh;
     context.lineWidth = 1.8;
     context.beginPath();
-    for (const [done, nll] of this.losses) context.lineTo(24 + done * (width - 28), (1 - nll / top) * (height - 14) + 7);
+    for (const [done, nll] of this.losses)
+      context.lineTo(24 + done * (width - 28), (1 - nll / top) * (height - 14) + 7);
     context.stroke();
   }
 }

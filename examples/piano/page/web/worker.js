@@ -45,7 +45,7 @@ function output() {
   return [...engine.HEAPF64.subarray(from, from + engine._rondo_output_size())];
 }
 
-const numbersOf = (music) => [music.notes.length, ...music.notes.flatMap((row) => row.slice(0, 4)), ...music.pedal.flat()];
+const numbersOf = ({notes, pedal}) => [notes.length, ...notes.flatMap((row) => row.slice(0, 4)), ...pedal.flat()];
 /** Rows of `width` numbers. */
 const rowsOf = (numbers, width) =>
     Array.from({length: Math.floor(numbers.length / width)}, (_, i) => numbers.slice(width * i, width * (i + 1)));
