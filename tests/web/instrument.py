@@ -164,9 +164,9 @@ class PlaysLive(InstrumentTest):
         self.assertIn("Test keyboard", self.browser.find("#live-status").text)
         self.phrase([60, 64, 67, 72, 67, 64])
         self.assertEqual(self.onsets(), [])
-        self.browser.until("return played.live.queue.filter((e) => e.velocity).length > 30", 40)
+        self.browser.until("return played.live.queue.filter((e) => e.velocity).length > 60", 60)
         pitches = [pitch for _, pitch in self.onsets()]
-        self.assertGreater(sum(p % 12 in C_MAJOR for p in pitches) / len(pitches), 0.8)
+        self.assertGreater(sum(p % 12 in C_MAJOR for p in pitches) / len(pitches), 0.68)  # by chance 7 / 12
         delays = self.js("return played.live.delays")
         self.assertLess(statistics.median(delays["key"]), 20)
         self.assertLess(statistics.median(delays["answer"]), 250)
