@@ -65,7 +65,7 @@ const acts = {
   async compose({music, from, seconds, settings}) {
     const job = ++jobs.compose, numbers = numbersOf(music);
     call("begin", numbers, numbers.length, from, seconds, settings);
-    while (!call("run", 0.03)) await goOn("compose", job);
+    while (!call("run", 0.1)) await goOn("compose", job);
     call("result");
     const [sampled, nats, count, ...rest] = output();
     const performance = {notes: rowsOf(rest.slice(0, 5 * count), 5), pedal: rowsOf(rest.slice(5 * count), 2)};
