@@ -17,6 +17,9 @@ case ${1:-} in
 esac
 run_dir=${1:-runs/first}
 install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev
+# The network in the page; the rest works without it.
+(apt_options=--no-install-recommends install_packages emscripten) ||
+  echo "Emscripten could not be installed: the page is made without the model to play with"
 configure
 cmake --build --preset release --target piano
 

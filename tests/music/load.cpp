@@ -159,6 +159,12 @@ TEST_CASE("A piece is read with its bars, without drums; other files are an erro
   CHECK(piece.name == "Song");
   CHECK(piece.performance.notes.size() == 9);
   CHECK(times(piece.bars) == std::vector<double>{0, 2, 4});
+  const Piece parsed = piece_of(song, "elsewhere/Song.MID");  // without a file
+  CHECK(parsed.name == piece.name);
+  CHECK(parsed.performance.notes == piece.performance.notes);
+  CHECK(times(parsed.bars) == times(piece.bars));
+  CHECK_THROWS_WITH(piece_of(file_of({notes_at({0, 480}, 9)}), "a/b.mid"),
+                    "a/b.mid: only percussion (channel 10), no notes");
 
   const auto drums = folder.write("drums.mid", bytes_of(file_of({notes_at({0, 480}, 9)})));
   CHECK_THROWS_WITH(read_piece(drums), drums.string() + ": only percussion (channel 10), no notes");

@@ -51,6 +51,10 @@ class Browser:
 
     def open(self, page, data, width=1280, height=900, scheme="light", motion="no-preference"):
         path = self.write(page, data)
+        self.visit(path.as_uri(), width, height, scheme, motion)
+        return path
+
+    def visit(self, address, width=1280, height=900, scheme="light", motion="no-preference"):
         self.drain()
         self.cdp(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
@@ -62,9 +66,8 @@ class Browser:
                 {"name": "prefers-reduced-motion", "value": motion},
             ],
         )
-        self.driver.get(path.as_uri())
+        self.driver.get(address)
         self.until("return document.readyState === 'complete'")
-        return path
 
     def cdp(self, command, **arguments):
         return self.driver.execute_cdp_cmd(command, arguments)

@@ -9,6 +9,7 @@
 #include "piano/evaluation/describe.hpp"
 #include "piano/generation/generate.hpp"
 #include "piano/generation/infill.hpp"
+#include "piano/instrument/packed_model.hpp"
 #include "piano/page/data.hpp"
 #include "piano/page/page.hpp"
 #include "piano/run/corpus.hpp"
@@ -209,7 +210,7 @@ void run(const Options& o) {
   json page = manifest;
   page["title"] = page_title(o.mode_or_default(), o.primer_name());
   page["outputs"] = page_outputs;
-  write_page(folder / "index.html", Page::samples, page);
+  write_page(folder / "index.html", Page::samples, page, pack_model(config.pedal, config.conditions, model));
   if (o.as_json) {
     std::cout << manifest.dump() << std::endl;
     return;

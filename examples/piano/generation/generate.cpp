@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <span>
 
 namespace piano {
@@ -28,7 +29,7 @@ std::vector<GeneratedPiece> generate(const rondo::TokenModel<float>& model, cons
   std::vector<music::Token> inputs(streams.size() * ids_per_step);
   auto state = model.zero_state(static_cast<rondo::Index>(streams.size()));
   rondo::TokenModel<float>::Scratch scratch;
-  for (std::size_t t = 0; !std::ranges::all_of(streams, &Stream::done); ++t) {
+  for (std::size_t t = 0; !std::all_of(streams.begin(), streams.end(), std::mem_fn(&Stream::done)); ++t) {
     for (std::size_t b = 0; b < streams.size(); ++b)
       streams[b].next_input(t, std::span(inputs).subspan(b * ids_per_step, ids_per_step));
     const auto logits = model.step(inputs, state, scratch);

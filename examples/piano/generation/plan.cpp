@@ -17,21 +17,22 @@ namespace music = rondo::music;
 /// The primer without the notes that begin in these spans; after each span the pedal is as in the primer.
 GenerationPlan regenerate(const Primer& primer, std::vector<Span> spans) {
   const auto inside = [&](double time) {
-    return std::ranges::any_of(spans, [&](const Span& s) { return s.begin <= time && time < s.end; });
+    return std::any_of(spans.begin(), spans.end(), [&](const Span& s) { return s.begin <= time && time < s.end; });
   };
   auto notes = primer.performance.notes;
   std::erase_if(notes, [&](const music::Note& note) { return inside(note.start.value); });
   const auto& changes = primer.performance.controls;
   std::vector<music::ControlChange> controls;
   for (const Span& span : spans) {
-    const auto next = std::ranges::find_if(changes, [&](const auto& change) { return change.time.value >= span.end; });
+    const auto next =
+        std::find_if(changes.begin(), changes.end(), [&](const auto& c) { return c.time.value >= span.end; });
     if (next == changes.begin() || span.end >= primer.seconds) continue;
     controls.push_back(*std::prev(next));
     controls.back().time = {span.end};
   }
-  std::ranges::remove_copy_if(changes, std::back_inserter(controls),
-                              [&](const auto& change) { return inside(change.time.value); });
-  std::ranges::stable_sort(controls, {}, &music::ControlChange::time);
+  std::remove_copy_if(changes.begin(), changes.end(), std::back_inserter(controls),
+                      [&](const auto& change) { return inside(change.time.value); });
+  std::stable_sort(controls.begin(), controls.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
   return {music::make_performance(std::move(notes), std::move(controls)), std::move(spans)};
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "piano/generation/stream.hpp"
-#include "piano/generation/kind_probabilities.hpp"
 
 #include <rondo/music/tokens.hpp>
 
@@ -39,8 +38,7 @@ Stream::Stream(const Request& request, const music::InputSpec& input_spec, music
     : input_spec_(input_spec),
       condition_values_(request.condition_values),
       grammar_({.pedal = input_spec.vocabulary == music::kVocabularyWithPedal}),
-      sampler_(request.sampling),
-      rng_(request.seed),
+      sampler_(request.sampling, request.seed),
       given_(events_of(request.plan.given)),
       opening_(opening),
       held_(music::kPitches),
@@ -63,11 +61,9 @@ void Stream::set_logits(std::size_t t, std::span<const float> logits) {
   allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
   for (int pitch = 0; pitch < music::kPitches; ++pitch)
     if (held_[static_cast<std::size_t>(pitch)]) allowed_[static_cast<std::size_t>(music::note_off(pitch))] = 0;
-  if (std::ranges::count(allowed_, 1) == 0)  // a given note has reached the longest duration
+  if (std::count(allowed_.begin(), allowed_.end(), 1) == 0)  // a given note has reached the longest duration
     allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());
-  masked_.assign(logits.begin(), logits.end());
-  preserve_kind_probabilities(masked_, allowed_);
-  const music::Token token = sampler_(std::span<const float>(masked_), allowed_, rng_).token;
+  const music::Token token = sampler_(logits, allowed_);
   const double nats = -rondo::log_probability(logits, token);
   nats_ += nats;
   ++sampled_;
@@ -136,7 +132,8 @@ std::int64_t Stream::next_given() const {
 bool Stream::is_generated(int pitch) const { return played_.key(pitch) && !held_[static_cast<std::size_t>(pitch)]; }
 
 std::vector<std::pair<std::int64_t, std::int64_t>>::const_iterator Stream::span_at(std::int64_t step) const {
-  return std::ranges::find_if(free_, [&](const auto& span) { return span.first <= step && step < span.second; });
+  return std::find_if(free_.begin(), free_.end(),
+                      [&](const auto& span) { return span.first <= step && step < span.second; });
 }
 
 std::int64_t Stream::due(std::int64_t now, int pitch) const {

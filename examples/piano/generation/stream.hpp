@@ -7,8 +7,8 @@
 #pragma once
 
 #include "piano/generation/generate.hpp"
+#include "piano/generation/token_sampler.hpp"
 
-#include <rondo/core/random.hpp>
 #include <rondo/music/grammar.hpp>
 
 #include <cstddef>
@@ -59,8 +59,7 @@ class Stream {
   rondo::music::InputSpec input_spec_;
   rondo::music::ConditionValues condition_values_;
   rondo::music::Grammar grammar_;
-  rondo::Sampler sampler_;
-  rondo::Rng rng_;
+  TokenSampler sampler_;
   std::vector<Given> given_;
   std::size_t given_at_ = 0;
   std::vector<std::pair<std::int64_t, std::int64_t>> free_;  // steps
@@ -72,7 +71,6 @@ class Stream {
   std::vector<std::int64_t> struck_;                    // for each pitch: the step of its last note-on
   std::set<std::pair<std::int64_t, int>> given_notes_;  // step and pitch of the given notes so far
   int bin_ = -1;                                        // of the last velocity token
-  std::vector<float> masked_;                           // logits with kind probabilities preserved under the mask
   std::vector<std::uint8_t> allowed_;
   double nats_ = 0;
   std::int64_t first_sampled_ = -1;  // its step

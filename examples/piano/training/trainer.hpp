@@ -4,16 +4,15 @@
 #pragma once
 
 #include "piano/evaluation/evaluate.hpp"
-#include "piano/evaluation/reset_state.hpp"
 #include "piano/run/json_keys.hpp"
 #include "piano/run/run_dir.hpp"
+#include "piano/training/train_on_batch.hpp"
 
 #include <rondo/core/random.hpp>
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
 #include <rondo/optim/adam.hpp>
-#include <rondo/optim/clip.hpp>
 #include <rondo/optim/schedule.hpp>
 
 #include <chrono>
@@ -67,19 +66,13 @@ class Trainer {
     };
     const auto& batch = batches_.next();
     const double data_seconds = since_start();
-    reset_state(state_, batch.reset);
-    rondo::zero_grad(model_);
-    model_.forward_backward(batch.inputs, batch.targets, config_.batch_size, config_.sequence_length, state_, cache_,
-                            rondo::Training{rng_}, loss_);
-    rondo::clip_grad_norm(model_, config_.clip, norm_);
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .min_ratio = 0.01};
     const double rate = schedule(progress);
-    adam_.step(model_, rate, norm_);
+    const BatchResult result = train_on_batch(model_, adam_, batch, config_.sequence_length, config_.clip, rate, state_,
+                                              cache_, on_device_, rng_);
     tokens_ += batch.tokens;
-    // All work of the step is enqueued: a GPU is waited for here alone.
-    const double nll = loss_.get().mean(), norm = norm_.value();
-    if (!std::isfinite(norm) || !std::isfinite(nll)) throw_diverged(steps(), "gradient");
-    return {nll, norm, rate, batch.tokens, since_start(), data_seconds};
+    if (!result.finite()) throw_diverged(steps(), "gradient");
+    return {result.nll, result.grad_norm, rate, batch.tokens, since_start(), data_seconds};
   }
 
   /// The validation likelihood of the current weights. Throws std::runtime_error if it is NaN or infinite: such weights
@@ -181,8 +174,7 @@ class Trainer {
   rondo::music::Batches batches_;
   rondo::LstmState<float, Device> state_;
   typename rondo::TokenModel<float, Device>::Cache cache_;
-  rondo::DeferredLoss<Device> loss_;
-  rondo::GradientNorm<Device> norm_;
+  BatchResultOnDevice<Device> on_device_;
   std::size_t tokens_ = 0;
   double best_valid_ = std::numeric_limits<double>::infinity();
 };

@@ -71,22 +71,25 @@ inline std::size_t max_overlapping_notes(std::span<const Note> notes) {
   return most;
 }
 
-inline Piece read_midi_piece(const std::filesystem::path& path) {
-  const midi::File file = midi::read_file(path).file;
+}  // namespace detail
+
+/// The piece of a parsed MIDI file, before a PedalMode is applied: the notes of all tracks and channels except
+/// percussion (channel 10), and the changes of the sustain pedal. `path` names it; nothing is read from there. Throws
+/// std::runtime_error that names the file if it has no notes or more than kMaxOverlappingNotes simultaneous notes of
+/// one pitch.
+inline Piece piece_of(const midi::File& file, const std::filesystem::path& path) {
   auto played = midi::extract<midi::Seconds>(file);
   const bool silent = played.notes.empty();
   std::erase_if(played.notes, [](const Note& note) { return note.channel == kDrumChannel; });
   if (played.notes.empty())
     throw std::runtime_error(path.string() + (silent ? ": no notes" : ": only percussion (channel 10), no notes"));
-  if (const std::size_t most = max_overlapping_notes(played.notes); most > kMaxOverlappingNotes)
+  if (const std::size_t most = detail::max_overlapping_notes(played.notes); most > kMaxOverlappingNotes)
     throw std::runtime_error(path.string() + ": " + std::to_string(most) +
                              " simultaneous notes of one pitch, more than the limit of " +
                              std::to_string(kMaxOverlappingNotes));
-  return {path.stem().string(), make_performance(std::move(played.notes), pedal_passages(played.controls)),
+  return {path.stem().string(), make_performance(std::move(played.notes), detail::pedal_passages(played.controls)),
           bar_starts(file)};
 }
-
-}  // namespace detail
 
 /// Calls read(path), which returns a Piece, and checks file and piece. Throws what `read` throws, and
 /// std::runtime_error that names the file if the path is not a regular file, the file is larger than kLargestMusicFile,
@@ -111,11 +114,11 @@ Piece read_checked(const std::filesystem::path& path, Read&& read) {
   }
 }
 
-/// Reads a MIDI file as a piece, before a PedalMode is applied: the notes of all tracks and channels except percussion
-/// (channel 10), and the changes of the sustain pedal. Throws midi::error, std::runtime_error or std::system_error,
-/// each naming the file, if it cannot be read, has no notes, has more than kMaxOverlappingNotes simultaneous notes of
-/// one pitch, or fails a check of read_checked.
-inline Piece read_piece(const std::filesystem::path& path) { return read_checked(path, detail::read_midi_piece); }
+/// Reads a MIDI file as a piece, before a PedalMode is applied. Throws midi::error, std::runtime_error or
+/// std::system_error, each naming the file, if it cannot be read, or fails a check of piece_of or read_checked.
+inline Piece read_piece(const std::filesystem::path& path) {
+  return read_checked(path, [](const auto& file) { return piece_of(midi::read_file(file).file, file); });
+}
 
 /// Reads a MIDI file and applies a PedalMode. Throws as read_piece.
 inline Performance load_performance(const std::filesystem::path& path, PedalMode mode) {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The 88 keys. Keys that are down have the colour of their note; the pointer plays them.
+// The 88 keys, or some octaves of them. Keys that are down have the colour of their note; pointers play them.
 
 class Keyboard {
   constructor(canvas, player) {
     this.canvas = canvas;
     this.player = player;
     this.shown = "";
-    this.touched = null;
+    this.range = {lowest: 21, highest: 108};
+    this.touched = new Map();  // the pitch of each pointer
+    /** Called when a pointer presses or releases a key. */
+    this.onkey = (pitch, down) => {
+      if (down) player.touch(pitch);
+    };
     new ResizeObserver(() => this.resize()).observe(canvas);
     theme.listeners.push(() => this.draw([]));
     canvas.addEventListener("pointerdown", (event) => {
@@ -14,13 +19,17 @@ class Keyboard {
       this.touch(event);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (this.touched !== null) this.touch(event);
+      if (this.touched.has(event.pointerId)) this.touch(event);
     });
-    const up = () => {
-      this.touched = null;
-    };
+    const up = (event) => this.lift(event);
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
+  }
+
+  /** Shows the keys from `lowest` to `highest`, which are white. */
+  setRange(lowest, highest) {
+    this.range = {lowest, highest};
+    this.resize();
   }
 
   resize() {
@@ -28,9 +37,11 @@ class Keyboard {
     this.width = this.canvas.clientWidth;
     this.height = this.canvas.clientHeight;
     this.keys = [];
-    const step = this.width / 52;
+    const {lowest, highest} = this.range;
+    const pitches = Array.from({length: highest - lowest + 1}, (_, i) => lowest + i);
+    const step = this.width / pitches.filter((pitch) => !isBlack(pitch)).length;
     let white = 0;
-    for (let pitch = 21; pitch <= 108; ++pitch) {
+    for (const pitch of pitches) {
       if (isBlack(pitch))
         this.keys.push({pitch, x: white * step - 0.3 * step, width: 0.6 * step, height: 0.62 * this.height});
       else
@@ -79,8 +90,16 @@ class Keyboard {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const key = this.keys.findLast((k) => x >= k.x && x < k.x + k.width && y <= k.height);
-    if (!key || key.pitch === this.touched) return;
-    this.touched = key.pitch;
-    this.player.touch(key.pitch);
+    if (!key || key.pitch === this.touched.get(event.pointerId)) return;
+    this.lift(event);
+    this.touched.set(event.pointerId, key.pitch);
+    this.onkey(key.pitch, true, event);
+  }
+
+  lift(event) {
+    if (!this.touched.has(event.pointerId)) return;
+    const pitch = this.touched.get(event.pointerId);
+    this.touched.delete(event.pointerId);
+    this.onkey(pitch, false, event);
   }
 }

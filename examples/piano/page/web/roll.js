@@ -30,6 +30,14 @@ class Roll {
     this.setScale(this.width / Math.min(Math.max(this.seconds, 4), Math.max(8, this.width / 55)));
   }
 
+  /** A longer version of the piece, at the same scale. */
+  grow(piece) {
+    this.piece = piece;
+    this.range = pitchRange(piece);
+    this.following = true;
+    this.forget();
+  }
+
   words() {
     const {notes, seconds, primerSeconds} = this.piece;
     if (!notes.length) return "Piano roll: no notes";

@@ -25,7 +25,10 @@ function outputRow(stage, item, output, words) {
       output.file ?
           element(
               "a.file",
-              {href: output.file.split("/").map(encodeURIComponent).join("/"), download: baseName(output.file)},
+              {
+                href: item.href ?? output.file.split("/").map(encodeURIComponent).join("/"),
+                download: baseName(output.file)
+              },
               output.file) :
           null);
 }
@@ -71,7 +74,7 @@ function showSamples(data) {
     return outputRow(stage, item, outputs[i], words);
   });
   byId("outputs").append(...rows);
-  if (!items.length) byId("outputs").replaceWith(element("p.note", {}, "This page has no outputs."));
+  if (!items.length) byId("outputs").after(element("p.note", {}, "This page has no outputs."));
 
   const kept = data.mode === "vary" ? ["kept from the primer", "regenerated"] : ["primer", "generated"];
   if (items.some((item) => item.piece.notes.some((note) => note.primer)))
@@ -88,9 +91,17 @@ function showSamples(data) {
   stage.select(items[0] ?? null);
   setUpShortcuts(stage);
   setUpTheme();
-  return stage;
+
+  /** Adds a piece that was made in the page, at the top. `answer`: of the worker. */
+  const add = (item, {sampled, nats}) => {
+    const output = {file: item.file, nll_per_token: sampled ? nats / sampled : null};
+    const row = outputRow(stage, item, output, {level: "unknown", long: ""});
+    items.unshift(item);
+    rows.unshift(row);
+    byId("outputs").prepend(row);
+    stage.setList(items);
+  };
+  return {stage, instrument: setUpInstrument(stage, data.sampling, add)};
 }
 
-window.rondo = {
-  stage: showSamples(readData())
-};  // for the browser console
+window.rondo = showSamples(readData());  // for the browser console

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The stage: roll, keyboard and transport controls of one player, and the list of items that it can play. An item is
-// {title, about, piece, file?}; `onselect` is called with the item that is selected.
+// {title, about, piece, file?, href?}: `file` names its MIDI file, `href` is its address if that is another. `onselect`
+// is called with the item that is selected.
 
 /** Marks the list element of the selected item. */
 function markRows(rows, items, item) {
@@ -39,7 +40,7 @@ class Stage {
     const midi = byId("midi");
     midi.hidden = !item?.file;
     if (item?.file) {
-      midi.href = item.file.split("/").map(encodeURIComponent).join("/");
+      midi.href = item.href ?? item.file.split("/").map(encodeURIComponent).join("/");
       midi.setAttribute("download", baseName(item.file));
       midi.setAttribute("aria-label", `MIDI file ${item.file}`);
       midi.title = item.file;
@@ -48,6 +49,15 @@ class Stage {
     this.player.load(piece);
     this.onselect(item);
     if (play) this.player.play();
+  }
+
+  /** Shows a longer version of the piece that is being played live, at its end. */
+  grow(piece) {
+    this.player.piece = piece;
+    this.player.anchor = piece.seconds;
+    this.roll.grow(piece);
+    this.overview();
+    this.show();
   }
 
   /** Plays an item of the list, or stops it if it is playing. */

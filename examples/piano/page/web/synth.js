@@ -57,7 +57,10 @@ class Synth {
     setTimeout(() => stage.sum.disconnect(), 400);
   }
 
-  /** Starts a note at `when` and damps it at `damped`, in context time; its first `into` seconds are skipped. */
+  /**
+   * Starts a note at `when` and damps it at `damped`, in context time; its first `into` seconds are skipped. Returns its
+   * voice, or undefined if there is nothing to play. A note with `damped` = Infinity ends by damp().
+   */
   strike(stage, pitch, velocity, when, damped, into = 0) {
     const tone = this.tones.of(pitch);
     if (!tone || into * tone.rate >= tone.buffer.duration) return;
@@ -72,14 +75,35 @@ class Synth {
     if (into > 0) gain.gain.setTargetAtTime(level, when, 0.01);
     // a piano has no dampers above F6
     const release = pitch > 89 ? 0.5 : 0.05 + 0.07 * Math.max(0, (60 - pitch) / 39);
-    gain.gain.setTargetAtTime(0, Math.max(damped, when + 0.03), release);
     source.connect(felt).connect(gain).connect(stage.places[Math.min(5, Math.max(0, Math.floor((pitch - 21) / 15)))]);
     source.start(when, into * tone.rate);
-    source.stop(Math.max(damped, when) + 7 * release);
     stage.sources.add(source);
     source.onended = () => {
       stage.sources.delete(source);
       gain.disconnect();
     };
+    const voice = {source, gain, release, when};
+    if (damped < Infinity) this.damp(voice, damped);
+    return voice;
+  }
+
+  /** Damps a voice at `time`. */
+  damp({source, gain, release, when}, time) {
+    gain.gain.setTargetAtTime(0, Math.max(time, when + 0.03), release);
+    source.stop(Math.max(time, when) + 7 * release);
+  }
+
+  /** Takes back what damp() has scheduled for later. */
+  undamp({source, gain}) {
+    gain.gain.cancelScheduledValues(this.context.currentTime);
+    source.stop(this.context.currentTime + 10);  // longer than any tone
+  }
+
+  /** Takes a voice back that has not begun, or damps it. */
+  drop(voice) {
+    if (voice.when > this.context.currentTime)
+      voice.source.stop();
+    else
+      this.damp(voice, this.context.currentTime);
   }
 }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// One step of training: forward, backward, clip, Adam.
+#pragma once
+
+#include "piano/evaluation/reset_state.hpp"
+
+#include <rondo/core/random.hpp>
+#include <rondo/layers/losses.hpp>
+#include <rondo/layers/token_model.hpp>
+#include <rondo/music/batches.hpp>
+#include <rondo/optim/adam.hpp>
+#include <rondo/optim/clip.hpp>
+
+#include <cmath>
+
+namespace piano {
+
+struct BatchResult {
+  double nll;        // nats per token of this batch
+  double grad_norm;  // before clipping
+
+  bool finite() const { return std::isfinite(nll) && std::isfinite(grad_norm); }
+};
+
+/// The same in the memory of the device.
+template <class Device>
+struct BatchResultOnDevice {
+  rondo::DeferredLoss<Device> loss;
+  rondo::GradientNorm<Device> grad_norm;
+};
+
+/// Trains on one batch of T = `steps`. State, cache and `on_device` are those of the previous batch. The weights are
+/// unchanged if the result is not finite. A GPU is waited for once, when all work of the step is enqueued.
+template <class Model, class Device>
+BatchResult train_on_batch(Model& model, rondo::Adam& adam, const rondo::music::Batch& batch, rondo::Index steps,
+                           double clip, double learning_rate, typename Model::State& state,
+                           typename Model::Cache& cache, BatchResultOnDevice<Device>& on_device, rondo::Rng& rng) {
+  reset_state(state, batch.reset);
+  rondo::zero_grad(model);
+  model.forward_backward(batch.inputs, batch.targets, static_cast<rondo::Index>(batch.reset.size()), steps, state,
+                         cache, rondo::Training{rng}, on_device.loss);
+  rondo::clip_grad_norm(model, clip, on_device.grad_norm);
+  adam.step(model, learning_rate, on_device.grad_norm);
+  return {on_device.loss.get().mean(), on_device.grad_norm.value()};
+}
+
+}  // namespace piano
