@@ -80,10 +80,12 @@ template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
   const RecurrentAlgorithm requested = requested_algorithm<Cell, Scalar>(shape);
   if (requested == RecurrentAlgorithm::automatic) return known_choice(shape.hidden, precision);
-  if (requested == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
+  if (requested == RecurrentAlgorithm::stepwise || requested == RecurrentAlgorithm::graph) return requested;
+  if (requested == RecurrentAlgorithm::dataflow_persistent &&
+      dataflow_persistent_fits<LstmCell>(shape.hidden, 1, precision))
     return requested;
-  if (requested != RecurrentAlgorithm::cluster_persistent && requested != RecurrentAlgorithm::grid_persistent)
-    return requested;
+  if (requested != RecurrentAlgorithm::grid_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
+    return RecurrentAlgorithm::cluster_persistent;
   return grid_persistent_fits(shape.hidden, 1, precision) ? RecurrentAlgorithm::grid_persistent
                                                           : RecurrentAlgorithm::graph;
 }
@@ -99,6 +101,10 @@ void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeigh
     if (chosen == RecurrentAlgorithm::automatic) chosen = choose_algorithm(a, precision);
 
   if constexpr (std::is_same_v<Scalar, float>) {
+    if (chosen == RecurrentAlgorithm::dataflow_persistent) {
+      if (enqueue_dataflow_persistent<LstmCell>(a, precision)) return;
+      chosen = RecurrentAlgorithm::cluster_persistent;
+    }
     if (chosen == RecurrentAlgorithm::cluster_persistent) {
       if (is_aligned(a) && enqueue_cluster_persistent(a, precision)) return;
       chosen = RecurrentAlgorithm::grid_persistent;
