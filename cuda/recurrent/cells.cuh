@@ -72,6 +72,7 @@ template <class Cell, class S>
 struct ForwardCells {
   using Scalar = S;
   static constexpr bool kBackward = false;
+  static constexpr int kGates = Cell::kGates;
   static constexpr int kProductsPerUnit = Cell::kGates, kOutputsPerUnit = 1;
   ForwardArguments<Scalar> a;
 
@@ -99,7 +100,8 @@ struct ForwardCells {
     }
     const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.step_order.B * t) + u;
     for (int block = 0; block < Cell::kBlocks; ++block)
-      in.z[block] = kWithBias ? z[block * a.H] + a.bias[block * a.H + u] : z[block * a.H];
+      in.z[block] =
+          kWithBias || block >= kProductsPerUnit ? z[block * a.H] + a.bias[block * a.H + u] : z[block * a.H];
     in.peepholes.load(a.peepholes, a.H, u);
     const bool begins = a.step_order.begins(b, t);
     const Index before = b + a.step_order.B * a.step_order.before(t);
@@ -134,13 +136,15 @@ struct ForwardCells {
     return r;
   }
 
+  /// Without 16-bit operands if another function stores them.
+  template <bool kWithLowPrecision = true>
   __device__ void publish(Index s, Index u, Index b, const Results& r) const {
     const Index column = b + a.step_order.B * a.step_order.time(s), state = u + a.H * b;
     if (a.projection)
       a.m[u + a.H * column] = r.outputs[0];
     else
       a.y(u, column) = r.outputs[0];  // (7)
-    if constexpr (sizeof(Scalar) == 4)
+    if constexpr (kWithLowPrecision && sizeof(Scalar) == 4)
       store_low_precision(a.projection ? a.m_low : a.h_low,
                           a.projection ? state : state + a.H * a.step_order.B * (s + 1), r.outputs[0]);
   }
@@ -162,6 +166,7 @@ template <class Cell, class S>
 struct BackwardCells {
   using Scalar = S;
   static constexpr bool kBackward = true;
+  static constexpr int kGates = Cell::kGates;
   static constexpr int kProductsPerUnit = 1, kOutputsPerUnit = Cell::kBlocks;
   BackwardArguments<Scalar> a;
 
@@ -222,12 +227,14 @@ struct BackwardCells {
     return r;
   }
 
+  template <bool kWithLowPrecision = true>
   __device__ void publish(Index s, Index u, Index b, const Results& r) const {
     if (s == a.step_order.T) return;
     const Index first = Cell::kBlocks * a.H * (b + a.step_order.B * a.step_order.backward_time(s)) + u;
     for (int block = 0; block < Cell::kBlocks; ++block) {
       a.dz[first + block * a.H] = r.outputs[block];
-      if constexpr (sizeof(Scalar) == 4) store_low_precision(a.dz_low, first + block * a.H, r.outputs[block]);
+      if constexpr (kWithLowPrecision && sizeof(Scalar) == 4)
+        store_low_precision(a.dz_low, first + block * a.H, r.outputs[block]);
     }
   }
 

@@ -25,7 +25,7 @@ template <class Product, class Cells>
 __global__ void __launch_bounds__(kPersistentThreads, 1) dataflow(DataflowShape shape, Cells cells) {
   using Element = typename Product::Element;
   using Value = std::conditional_t<Product::kApproximate, device_equations::Approximate, float>;
-  constexpr int kProducts = Cells::kBackward ? 1 : 4, kOutputs = Cells::kOutputsPerUnit;
+  constexpr int kProducts = Cells::kBackward ? 1 : 4, kParts = Cells::kBackward ? Cells::kGates : 1;
   if constexpr (!device::kHasClusters) return;  // never launched there
   const PersistentShape& s = shape.product;
   auto* const memory = device::shared_memory<unsigned char>();
@@ -57,11 +57,6 @@ __global__ void __launch_bounds__(kPersistentThreads, 1) dataflow(DataflowShape 
     units[i] = cell % shape.block_units, columns[i] = cell / shape.block_units;
     if (units[i] >= sums.own_units()) columns[i] = s.columns;  // none
   }
-  Cells without_slots = cells;
-  if constexpr (Cells::kBackward)
-    without_slots.a.dz_low = {};
-  else
-    without_slots.a.h_low = {};
   const Index B = cells.a.step_order.B, H = cells.a.H, first_step = cells.a.first, last_step = cells.a.last;
   for (Index group = 0; group < B; group += s.columns) {
     const int count = static_cast<int>(min(Index{s.columns}, B - group));
@@ -81,7 +76,7 @@ __global__ void __launch_bounds__(kPersistentThreads, 1) dataflow(DataflowShape 
       device::jitter();
       Vectors<Element> operand = vectors_of<Element>(cells, step);
       if (operand.data) operand.data += operand.stride * group + first_k;
-      gather(s, operand, H, min(s.padded, s.hidden - first_k), count, step > first_step, vectors);
+      gather<kParts>(shape, operand, H, min(s.padded, s.hidden - first_k), count, step > first_step, vectors);
       __syncthreads();
       product.multiply(s, vectors, partial);
       __syncthreads();
@@ -105,14 +100,14 @@ __global__ void __launch_bounds__(kPersistentThreads, 1) dataflow(DataflowShape 
           Element* const place =
               const_cast<Element*>(slot.data) + slot.stride * (group + columns[i]) + first_unit + units[i];
 #pragma unroll
-          for (int part = 0; part < kOutputs; ++part)
+          for (int part = 0; part < Cells::kOutputsPerUnit; ++part)
             publish(has_cell ? place + part * H : nullptr,
                     has_cell ? Product::to_element(results[i].outputs[part]) : Element{});
         }
       }
       // What no other block waits for. With 32-bit elements the slot is the result.
       for_each_cell([&](int i, Index unit, Index column) {
-        if constexpr (sizeof(Element) == 2) without_slots.publish(step, unit, column, results[i]);
+        if constexpr (sizeof(Element) == 2) cells.template publish<false>(step, unit, column, results[i]);
         cells.store(step, unit, column, results[i]);
       });
       if (step + 1 < last_step) load(step + 1);

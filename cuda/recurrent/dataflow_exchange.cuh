@@ -33,24 +33,26 @@ __device__ inline std::uint32_t word_of(std::uint16_t low, std::uint16_t high) {
   return without_unset(low) | without_unset(high) << 16;
 }
 
-/// Copies `length` elements from each part of the vectors of `columns` columns to shared memory. Parts are
-/// `part_stride` elements apart. If `poll`, waits until all are set.
-template <class Element>
-__device__ void gather(const PersistentShape& s, Vectors<Element> from, Index part_stride, int length, int columns,
+/// Copies a block's part of the depth, `length` elements, from each of kParts parts of the vectors of `columns` columns
+/// to shared memory. Parts are `part_stride` elements apart. If `poll`, waits until all are set.
+template <int kParts, class Element>
+__device__ void gather(const DataflowShape& shape, Vectors<Element> from, Index part_stride, int length, int columns,
                        bool poll, Element* vectors) {
   constexpr int kWide = 16 / sizeof(Element), kBatch = 4;  // loads in flight
-  const int wide = length / kWide, count = wide * s.parts * columns;
+  const PersistentShape& s = shape.product;
+  const int count = s.padded / kWide * kParts * columns;
   for (int first = static_cast<int>(threadIdx.x); first < count; first += kBatch * kPersistentThreads) {
     const uint4* address[kBatch];
     uint4 values[kBatch];
     uint4* to[kBatch];
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
-      const int at = first + i * kPersistentThreads, row = at / wide, part = row % s.parts, column = row / s.parts;
+      const int at = first + i * kPersistentThreads, row = at / shape.loads, place = at % shape.loads;
+      const int part = row % kParts, column = row / kParts;
       to[i] = nullptr;
-      if (at >= count) continue;
-      to[i] = reinterpret_cast<uint4*>(vectors + column * s.pitch + part * s.padded) + at % wide;
-      address[i] = reinterpret_cast<const uint4*>(from.data + from.stride * column + part * part_stride) + at % wide;
+      if (at >= count || place * kWide >= length) continue;
+      to[i] = reinterpret_cast<uint4*>(vectors + column * s.pitch + part * s.padded) + place;
+      address[i] = reinterpret_cast<const uint4*>(from.data + from.stride * column + part * part_stride) + place;
       values[i] = from.data ? device::load_relaxed(address[i]) : uint4{};
     }
 #pragma unroll
@@ -109,17 +111,18 @@ class PartialSums {
     if (own_units_ > 0 && threadIdx.x == 0)
       device::expect(barriers_ + parity(), s_.product.blocks * columns * own_units_ * kProducts * 4);
     const PersistentShape& p = s_.product;
-    const int packets = units_ * kProducts / kPacket;
-    for (int i = static_cast<int>(threadIdx.x); i < columns * packets; i += kPersistentThreads) {
-      const int column = i / packets, unit = i % packets * kPacket / kProducts, row = unit * kProducts;
+    const int count = columns * (p.units * kProducts / kPacket);
+    for (int i = static_cast<int>(threadIdx.x); i < count; i += kPersistentThreads) {
+      const int column = i / s_.packets, row = i % s_.packets * kPacket, unit = row / kProducts;
+      if (unit >= units_) continue;
       Packet sum{};
       const int splits = row < p.whole_rows ? 1 : p.splits;
       for (int split = 0; split < splits; ++split) {
         const auto& part = *reinterpret_cast<const Packet*>(partial + (split * p.columns + column) * p.row_pitch + row);
         for (int n = 0; n < kPacket; ++n) sum.values[n] += part.values[n];
       }
-      device::store_async(reinterpret_cast<Packet*>(place(rank_, column, unit % s_.block_units)),
-                          static_cast<unsigned>(unit / s_.block_units), sum, barriers_ + parity());
+      device::store_async(reinterpret_cast<Packet*>(place(rank_, column, unit % s_.units)),
+                          static_cast<unsigned>(unit / s_.units), sum, barriers_ + parity());
     }
   }
 
@@ -140,7 +143,7 @@ class PartialSums {
   __device__ void next_round() { ++round_; }
 
  private:
-  static constexpr int kPacket = kProducts == 4 ? 4 : 2;  // sums that are sent at once
+  static constexpr int kPacket = packet_sums(kProducts);
   struct alignas(4 * kPacket) Packet {
     float values[kPacket];
   };

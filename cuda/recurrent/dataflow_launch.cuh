@@ -13,11 +13,12 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 /// f(kernel, its launch, its shape) for clusters of `blocks` blocks, all of which are resident at once: starts with as
 /// many clusters as there are multiprocessors for, and takes what the device answers until it is enough.
-template <class Cells, int kGates, class F>
+template <class Cells, class F>
 bool with_dataflow_kernel_of(int blocks, Index H, Index B, Precision precision, F&& f) {
   const DeviceInfo& device = context().device;
   for (int expected = device.multiprocessors / blocks; expected > 0;) {
-    const auto shape = dataflow_shape(precision, Cells::kBackward, kGates, H, B, expected, blocks, device.shared_bytes);
+    const auto shape =
+        dataflow_shape(precision, Cells::kBackward, Cells::kGates, H, B, expected, blocks, device.shared_bytes);
     if (!shape) return false;
     int clusters = 0;
     bool launched = false;
@@ -37,11 +38,11 @@ bool with_dataflow_kernel_of(int blocks, Index H, Index B, Precision precision, 
 }
 
 /// Tries the largest clusters first: they divide the depth most.
-template <class Cells, int kGates, class F>
+template <class Cells, class F>
 bool with_dataflow_kernel(Index H, Index B, Precision precision, F&& f) {
   if (context().device.major < 9) return false;
   for (int blocks = kDataflowBlocks; blocks >= 1; blocks /= 2)
-    if (with_dataflow_kernel_of<Cells, kGates>(blocks, H, B, precision, f)) return true;
+    if (with_dataflow_kernel_of<Cells>(blocks, H, B, precision, f)) return true;
   return false;
 }
 
@@ -81,13 +82,13 @@ inline bool clear_slots(const BackwardArguments<float>& a, Index rows) {
 }
 
 /// set_slots(): see clear_slots.
-template <class Cells, int kGates, class F>
+template <class Cells, class F>
 bool launch_dataflow(const Cells& cells, Precision precision, F&& set_slots) {
-  return with_dataflow_kernel<Cells, kGates>(
-      cells.a.H, cells.a.step_order.B, precision,
-      [&](auto kernel, const LaunchConfig& launch_shape, const DataflowShape& shape) {
-        return set_slots() && try_launch("recurrent dataflow-persistent", kernel, launch_shape, shape, cells);
-      });
+  return with_dataflow_kernel<Cells>(cells.a.H, cells.a.step_order.B, precision,
+                                     [&](auto kernel, const LaunchConfig& launch_shape, const DataflowShape& shape) {
+                                       return set_slots() && try_launch("recurrent dataflow-persistent", kernel,
+                                                                        launch_shape, shape, cells);
+                                     });
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -34,6 +34,9 @@ std::optional<DataflowShape> dataflow_shape(Precision precision, bool backward, 
   p.units = blocks * s.block_units;
   p.padded = round_up(ceil_div(hidden, blocks), wide);
   if ((blocks - 1) * p.padded >= hidden) return std::nullopt;  // a block without a part of the depth
+  s.loads = Divisor(p.padded / wide);
+  s.packets = Divisor(p.units * s.products / packet_sums(s.products));
+  s.units = Divisor(s.block_units);
   s.clusters = ceil_div(hidden, p.units);
   if (!partition_product(p, precision, s.products * p.units, p.parts * p.padded)) return std::nullopt;
   for (int n = static_cast<int>(std::min<Index>(columns, kMaxColumns)); n >= 1; --n)

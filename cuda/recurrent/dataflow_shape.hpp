@@ -10,9 +10,13 @@
 #include "persistent_shape.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 namespace rondo::inline RONDO_ABI::cuda {
+
+/// Sums that a block sends at once, of one column: those of a unit forward, of two units backward.
+constexpr int packet_sums(int products_per_unit) { return products_per_unit == 4 ? 4 : 2; }
 
 /// Largest number of blocks in a cluster: the largest that every device with clusters supports.
 inline constexpr int kDataflowBlocks = 8;
@@ -20,14 +24,28 @@ inline constexpr int kDataflowBlocks = 8;
 /// Bytes of the two barrier objects at the start of shared memory.
 inline constexpr std::size_t kDataflowBarriers = 16;
 
+/// Division by a constant as one multiplication: exact if numerator times divisor is less than 2^31.
+struct Divisor {
+  unsigned divisor = 1, multiplier = 0x80000001;
+
+  constexpr Divisor() = default;
+  constexpr explicit Divisor(int d)
+      : divisor(static_cast<unsigned>(d)), multiplier(0x80000000 / static_cast<unsigned>(d) + 1) {}
+  friend constexpr int operator/(int n, const Divisor& by) {
+    return static_cast<int>((std::uint64_t{2 * static_cast<unsigned>(n)} * by.multiplier) >> 32);
+  }
+  friend constexpr int operator%(int n, const Divisor& by) { return n - n / by * static_cast<int>(by.divisor); }
+};
+
 struct DataflowShape {
   /// Of a block's product: `hidden`, `parts`, `columns`, `blocks` per cluster and the partition among threads, with
   /// `units` of the cluster, and as `padded` the units of a block's part of the depth.
   PersistentShape product;
   int clusters = 0;
-  int block_units = 0;       // units whose cells a block computes; even
-  int products = 0;          // sums per unit: 4 forward (a row of zeros for the GRU), 1 backward
-  std::size_t received = 0;  // bytes: 2 rounds x blocks x columns x block_units x products floats
+  int block_units = 0;            // units whose cells a block computes; even
+  int products = 0;               // sums per unit: 4 forward (a row of zeros for the GRU), 1 backward
+  Divisor loads, packets, units;  // of one part of the depth; of sums of one column; block_units
+  std::size_t received = 0;       // bytes: 2 rounds x blocks x columns x block_units x products floats
 
   std::size_t shared() const { return kDataflowBarriers + product.shared() + received; }
 };
