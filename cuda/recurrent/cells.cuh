@@ -100,8 +100,7 @@ struct ForwardCells {
     }
     const Scalar* z = a.gates + Cell::kBlocks * a.H * (b + a.step_order.B * t) + u;
     for (int block = 0; block < Cell::kBlocks; ++block)
-      in.z[block] =
-          kWithBias || block >= kProductsPerUnit ? z[block * a.H] + a.bias[block * a.H + u] : z[block * a.H];
+      in.z[block] = kWithBias || block >= kProductsPerUnit ? z[block * a.H] + a.bias[block * a.H + u] : z[block * a.H];
     in.peepholes.load(a.peepholes, a.H, u);
     const bool begins = a.step_order.begins(b, t);
     const Index before = b + a.step_order.B * a.step_order.before(t);

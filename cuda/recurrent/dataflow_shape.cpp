@@ -19,7 +19,7 @@ bool set_columns(DataflowShape& s, Precision precision, bool backward, int colum
 
 }  // namespace
 
-std::optional<DataflowShape> dataflow_shape(Precision precision, bool backward, int gates, Index H, Index columns,
+std::optional<DataflowShape> dataflow_shape(Precision precision, bool backward, int gates, Index H, Index B,
                                             int clusters, int blocks, std::size_t shared_bytes) {
   const int wide = 16 / element_bytes(precision);  // elements of a load
   if (H < 1 || H > (1 << 16) || H % wide != 0 || clusters < 1 || blocks < 1) return std::nullopt;
@@ -39,8 +39,12 @@ std::optional<DataflowShape> dataflow_shape(Precision precision, bool backward, 
   s.units = Divisor(s.block_units);
   s.clusters = ceil_div(hidden, p.units);
   if (!partition_product(p, precision, s.products * p.units, p.parts * p.padded)) return std::nullopt;
-  for (int n = static_cast<int>(std::min<Index>(columns, kMaxColumns)); n >= 1; --n)
-    if (set_columns(s, precision, backward, n, shared_bytes)) return s;
+  for (int n = static_cast<int>(std::min(B, kMaxColumns)); n >= 1; --n)
+    if (set_columns(s, precision, backward, n, shared_bytes)) {
+      const Index groups = (B + n - 1) / n;  // of equal size, up to one column
+      set_columns(s, precision, backward, static_cast<int>((B + groups - 1) / groups), shared_bytes);
+      return s;
+    }
   return std::nullopt;
 }
 

@@ -50,9 +50,10 @@ struct DataflowShape {
   std::size_t shared() const { return kDataflowBarriers + product.shared() + received; }
 };
 
-/// The most columns at once, up to `columns`, with which the layer fits `clusters` clusters of `blocks` blocks (it may
-/// use fewer). `gates`: those of the cell. nullopt if it does not fit, or H does not allow loads of 16 bytes.
-std::optional<DataflowShape> dataflow_shape(Precision precision, bool backward, int gates, Index H, Index columns,
+/// The partition for `clusters` clusters of `blocks` blocks (it may use fewer clusters), with as few groups of the `B`
+/// columns as shared memory allows. `gates`: those of the cell. nullopt if the layer does not fit, or H does not allow
+/// loads of 16 bytes.
+std::optional<DataflowShape> dataflow_shape(Precision precision, bool backward, int gates, Index H, Index B,
                                             int clusters, int blocks, std::size_t shared_bytes);
 
 }  // namespace rondo::inline RONDO_ABI::cuda
