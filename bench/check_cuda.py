@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 REPORT = pathlib.Path(__file__).parent / "compare" / "cuda_report.py"
-ALGORITHMS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
+ALGORITHMS = {"stepwise", "graph", "grid_persistent", "cluster_persistent", "dataflow_persistent"}
 
 
 def run(*command, status=0):

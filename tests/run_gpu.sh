@@ -207,7 +207,7 @@ if [ $dry_run -eq 1 ]; then
   [ -x "$bench" ] || fail "$bench does not exist: run the stage build first, with --dry-run"
 fi
 measures() { [ $gpu -eq 1 ] || [ $dry_run -eq 1 ]; }
-algorithm_groups=(stepwise,graph grid_persistent cluster_persistent)
+algorithm_groups=(stepwise,graph grid_persistent cluster_persistent dataflow_persistent)
 
 report() {  # tables of the measurements so far; its failures are those of bench_cuda, already counted
   [ -s "$measured" ] && python3 bench/compare/cuda_report.py "$measured" --results "$out" --commit "$commit" \
