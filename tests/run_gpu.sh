@@ -8,8 +8,8 @@
 #
 #   --out DIR      folder for logs and results, a few files (build/gpu-results)
 #   --minutes N    time limit for everything (9); stages without enough time are skipped and reported
-#   --only STAGES  of build, tests, quick, sanitizer, full (these, in this order, by default), and sizes: gradients for
-#                  all combinations of sizes, a few minutes. Without the stage build an existing build is used.
+#   --only STAGES  of build, tests, quick, sanitizer, jitter, full (these, in this order, by default), and sizes:
+#                  gradients for all combinations of sizes, a few minutes. jitter: kernels that delay blocks at random. Without the stage build an existing build is used.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; also from RONDO_GPU_DEPS
 #   --collect DIR  creates such a folder from this machine's Debian or Ubuntu packages, and ends
 #   --dry-run      without a GPU: runs the measurements on the CPU with tiny shapes, to test this script
@@ -24,7 +24,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-headers=${RONDO_GPU_DEPS:-} out=build/gpu-results minutes=9 only=build,tests,quick,sanitizer,full dry_run=0
+headers=${RONDO_GPU_DEPS:-} out=build/gpu-results minutes=9 only=build,tests,quick,sanitizer,jitter,full dry_run=0
 build=${RONDO_GPU_BUILD:-build/gpu}
 
 fail() { echo "tests/run_gpu.sh: $1" >&2; exit "${2:-1}"; }
@@ -59,7 +59,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 for stage in ${only//,/ }; do
-  [[ ,build,tests,quick,sanitizer,full,sizes, == *,$stage,* ]] || fail "unknown stage '$stage'" 2
+  [[ ,build,tests,quick,sanitizer,jitter,full,sizes, == *,$stage,* ]] || fail "unknown stage '$stage'" 2
 done
 [ -z "$headers" ] || headers=$(cd "$headers" && pwd) || exit 2
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
@@ -263,6 +263,17 @@ if [ $gpu -eq 1 ] && wanted sanitizer; then
       check "$tool, the other operations" 45 sanitizer.log "${command[@]}" "$build/bin/test_cuda_device" 'CUDA: two runs of every operation*'
     done
   fi
+fi
+
+# ---- the algorithm without a barrier over 10 000 steps, with blocks that are delayed at random: the same bits
+
+if [ $gpu -eq 1 ] && wanted jitter; then
+  bits=$("$build/bin/test_cuda_device" '[.jitter]' | tee -a "$out/tests.log" | grep '^bits')
+  check "build with random delays" 60 build.log cmake -B "$build" -DRONDO_CUDA_JITTER=ON &&
+    check "build with random delays" 300 build.log cmake --build "$build" --target test_cuda_device &&
+    check "the same bits with random delays" 120 tests.log bash -c \
+      '[ -n "$1" ] && [ "$1" = "$("$2" "[.jitter]" | grep "^bits")" ]' - "$bits" "$build/bin/test_cuda_device"
+  check "build without delays" 60 build.log cmake -B "$build" -DRONDO_CUDA_JITTER=OFF
 fi
 
 # ---- all shapes, within the remaining time
