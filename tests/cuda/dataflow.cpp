@@ -14,11 +14,12 @@ using namespace rondo_test;
 
 namespace {
 
-/// FNV-1a over all values.
+/// FNV-1a over all values, which are floats.
 std::uint64_t hash(const CaseResults& results) {
   std::uint64_t state = 0xcbf29ce484222325;
   for (const auto& [name, values] : results.tensors)
-    for (double value : values) state = (state ^ std::bit_cast<std::uint64_t>(value)) * 0x100000001b3;
+    for (double value : values)
+      state = (state ^ std::bit_cast<std::uint32_t>(static_cast<float>(value))) * 0x100000001b3;
   return state;
 }
 
