@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The algorithm without a barrier over 10 000 steps: every run has the same bits. Hidden; tests/run_gpu.sh runs it in a
-// build of its own, whose kernels delay blocks at random (RONDO_CUDA_JITTER), and compares its bits with those of a build
-// without delays.
+// build of its own, whose kernels delay blocks at random (RONDO_CUDA_JITTER), and compares its bits with those of a
+// build without delays.
 #include <bit>
 #include <cstdint>
 #include <cstdio>
