@@ -84,11 +84,11 @@ __device__ inline void publish(float* place, float element) {
 /// The sums of a cluster's products, in rounds: one for each step of each group of columns. Every block sends its sums
 /// of each cell to the block that computes it, which adds them in the order of the blocks.
 ///
-/// There are two buffers, for even and odd rounds. A block sends the sums of round n + 2 after it has read its part of
-/// the operand from the slot that round n + 1 filled. A cell of round n + 1 depends on the products of all blocks of
-/// its cluster, and these on all of the slot that round n filled, a part of which comes from the reader, after it has
-/// read the sums of round n. So the buffer is free. A block without a cell is sent nothing, and each block has a part
-/// of the operand. Groups of columns do not depend on each other: a barrier of the cluster separates them.
+/// There are two buffers, for even and odd rounds. A block sends the sums of round n + 2 after those of round n + 1
+/// have arrived, which every block of the cluster sends after it has read those of round n: that buffer is free. A
+/// block without a cell is sent nothing, and does not wait. What it sends in round n + 2 depends on its part of the
+/// operand, and that on all cells of round n + 1; at the first step of a group of columns it does not, so a barrier of
+/// the cluster separates the groups.
 template <int kProducts>
 class PartialSums {
  public:
