@@ -13,7 +13,7 @@ import tempfile
 
 COMPARE = pathlib.Path(__file__).parent / "compare"
 REPORT = COMPARE / "cuda_report.py"
-ALGORITHMS = {"stepwise", "graph", "grid_persistent", "cluster_persistent"}
+ALGORITHMS = {"stepwise", "graph", "grid_persistent", "cluster_persistent", "dataflow_persistent"}
 
 
 def run(*command, status=0):
@@ -97,16 +97,16 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         ours = folder / "rondo.jsonl"
-        _, rows = measure(bench, ours, "--shapes", "5x3x20", "--precisions", "fp32,bf16", "--seed", 1)
+        _, rows = measure(bench, ours, "--shapes", "5x3x24", "--precisions", "fp32,bf16", "--seed", 1)
         check_rows(rows, {"fp32", "bf16"})
         check_report(folder, rows, ours)
         check_profile(folder)
 
         choices = folder / "choices.txt"
-        _, rows = measure(bench, folder / "automatic.jsonl", "--shapes", "5x3x20", "--precisions", "bf16", "--algorithms",
+        _, rows = measure(bench, folder / "automatic.jsonl", "--shapes", "5x3x24", "--precisions", "bf16", "--algorithms",
                           "automatic", "--choices", choices, "--check")
         lines = [line.split("\t") for line in choices.read_text().splitlines() if not line.startswith("#")]
-        assert [line[1:7] for line in lines] == [["bf16", pass_, "dense", "20", "3", "4"]
+        assert [line[1:7] for line in lines] == [["bf16", pass_, "dense", "24", "3", "4"]
                                                  for pass_ in ("forward", "backward")], lines
         assert [line[7] for line in lines] == [rows[0]["ran_forward"], rows[0]["ran_backward"]], (lines, rows)
 

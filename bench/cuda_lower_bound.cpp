@@ -17,7 +17,8 @@ constexpr double kShared = 128 * kClock;                  // bytes per second
 constexpr double kL2 = 5.5e12 / 132;                      // bytes per second, share of one multiprocessor
 constexpr double kKernel = 2e-6, kGraphNode = 1e-6;       // seconds between consecutive kernels
 constexpr double kGridBarrier = 1.2e-6, kClusterBarrier = 0.25e-6;
-constexpr double kCluster = 16;  // multiprocessors
+constexpr double kSlot = 0.5e-6;                      // seconds from a write to L2 to a read by another multiprocessor
+constexpr double kCluster = 16, kDataflowBlocks = 8;  // multiprocessors
 
 double operations_per_clock(Precision precision) {
   switch (precision) {
@@ -61,6 +62,11 @@ double lower_bound_seconds(const rondo::cuda::DeviceInfo& device, const Shape& s
     case RecurrentAlgorithm::cluster_persistent:  // every cluster has all weights and a share of the columns
       memory = weights / 2 / kCluster / kShared + exchanged / std::max(chip / kCluster, 1.0) / kShared;
       wait = kClusterBarrier;
+      break;
+    case RecurrentAlgorithm::dataflow_persistent:  // each block reads a part of h, and sends sums to a cluster
+      memory = weights / 2 / chip / kShared + exchanged / kDataflowBlocks / kL2 +
+               4 * H * B * 4 * kDataflowBlocks / chip / kShared;
+      wait = kSlot + kClusterBarrier;
       break;
   }
   return arithmetic + L * (memory + wait);

@@ -19,7 +19,8 @@ const char kCudaUsage[] =
   --quick             fewer shapes, precisions and runs
   --shapes S,S...     such as 1024x16x768 (T x B x H) or 1024x16x512x3 (3 layers); inputs are as many as hidden
                       units
-  --algorithms A,A... of stepwise, graph, grid_persistent, cluster_persistent, automatic (all but the last)
+  --algorithms A,A... of stepwise, graph, grid_persistent, cluster_persistent, dataflow_persistent, automatic (all
+                      but the last)
   --precisions P,P... of bf16, fp16, fp32, tf32 (all)
   --filter TEXT       only configurations whose names contain TEXT: bf16/cluster_persistent/T:1024/B:16/H:768/L:1
   --check             compare only, without timing
@@ -33,8 +34,11 @@ Exit status: 0; 1 if a result is wrong or a call failed; 2 for an invalid comman
 
 namespace {
 
-constexpr std::array kAlgorithms{RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
-                                 RecurrentAlgorithm::grid_persistent, RecurrentAlgorithm::cluster_persistent,
+constexpr std::array kAlgorithms{RecurrentAlgorithm::stepwise,
+                                 RecurrentAlgorithm::graph,
+                                 RecurrentAlgorithm::grid_persistent,
+                                 RecurrentAlgorithm::cluster_persistent,
+                                 RecurrentAlgorithm::dataflow_persistent,
                                  RecurrentAlgorithm::automatic};
 constexpr std::array kPrecisions{Precision::bf16, Precision::fp16, Precision::fp32, Precision::tf32};
 constexpr Index kTime = 1024;

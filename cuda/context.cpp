@@ -151,6 +151,8 @@ const char* name(RecurrentAlgorithm algorithm) {
       return "grid_persistent";
     case RecurrentAlgorithm::cluster_persistent:
       return "cluster_persistent";
+    case RecurrentAlgorithm::dataflow_persistent:
+      return "dataflow_persistent";
   }
   return "?";
 }

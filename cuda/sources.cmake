@@ -5,6 +5,9 @@ set(RONDO_CUDA_SOURCES
   recurrent/choice.cpp
   recurrent/choice_store.cpp
   recurrent/cost_model.cpp
+  recurrent/dataflow_backward.cu
+  recurrent/dataflow_forward.cu
+  recurrent/dataflow_shape.cpp
   recurrent/directions.cpp
   recurrent/graph.cpp
   recurrent/operands.cu

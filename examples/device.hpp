@@ -41,7 +41,8 @@ inline void add_device_options(CLI::App& app, DeviceOptions& o) {
       ->check(CLI::IsMember(precisions));
   app.add_option("--recurrent-algorithm", o.recurrent_algorithm,
                  "algorithm of the recurrent kernels, with --device cuda")
-      ->check(CLI::IsMember({"automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent"}));
+      ->check(CLI::IsMember(
+          {"automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent", "dataflow_persistent"}));
   app.parse_complete_callback([&o] {
     if (o.device == "cuda") return;
     if (o.precision != "fp32" && o.precision != "bf16")
@@ -69,7 +70,7 @@ inline std::map<std::string, std::string> report_of(rondo::Cuda device, const De
 
 inline rondo::cuda::RecurrentAlgorithm recurrent_algorithm(const DeviceOptions& o) {
   using enum rondo::cuda::RecurrentAlgorithm;
-  for (const auto algorithm : {automatic, stepwise, graph, grid_persistent, cluster_persistent})
+  for (const auto algorithm : {automatic, stepwise, graph, grid_persistent, cluster_persistent, dataflow_persistent})
     if (o.recurrent_algorithm == rondo::cuda::name(algorithm)) return algorithm;
   throw std::runtime_error("--recurrent-algorithm: there is no algorithm " + o.recurrent_algorithm);
 }

@@ -9,9 +9,10 @@
 #   --out DIR      folder for logs and results, a few files ($OUT, else build/gpu-results); if OUT is set, they are
 #                  copied there, too
 #   --minutes N    time limit for everything (9); stages without enough time are skipped and reported
-#   --only STAGES  of build, tests, quick, full, profile, sanitizer (these, in this order, by default), and sizes:
-#                  gradients for all combinations of sizes, a few minutes. Without the stage build an existing build is
-#                  used. profile and sanitizer are skipped where a first small run of ncu or compute-sanitizer fails.
+#   --only STAGES  of build, tests, quick, jitter, full, profile, sanitizer (these, in this order, by default), and
+#                  sizes: gradients for all combinations of sizes, a few minutes. Without the stage build an existing
+#                  build is used. jitter: kernels that delay blocks at random. profile and sanitizer are skipped where a
+#                  first small run of ncu or compute-sanitizer fails.
 #   --headers DIR  Eigen, Catch2, nlohmann_json and CLI11 for a machine that lacks them; also from RONDO_GPU_DEPS
 #   --collect DIR  creates such a folder from this machine's Debian or Ubuntu packages, and ends
 #   --dry-run      without a GPU: runs the measurements on the CPU with tiny shapes, to test this script
@@ -27,7 +28,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-headers=${RONDO_GPU_DEPS:-} out=${OUT:-build/gpu-results} minutes=9 only=build,tests,quick,full,profile,sanitizer dry_run=0
+headers=${RONDO_GPU_DEPS:-} out=${OUT:-build/gpu-results} minutes=9 only=build,tests,quick,jitter,full,profile,sanitizer dry_run=0
 build=${RONDO_GPU_BUILD:-build/gpu}
 
 fail() { echo "tests/run_gpu.sh: $1" >&2; exit "${2:-1}"; }
@@ -62,7 +63,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 for stage in ${only//,/ }; do
-  [[ ,build,tests,quick,full,profile,sanitizer,sizes, == *,$stage,* ]] || fail "unknown stage '$stage'" 2
+  [[ ,build,tests,quick,jitter,full,profile,sanitizer,sizes, == *,$stage,* ]] || fail "unknown stage '$stage'" 2
 done
 [ -z "$headers" ] || headers=$(cd "$headers" && pwd) || exit 2
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
@@ -218,7 +219,7 @@ if [ $dry_run -eq 1 ]; then
   [ -x "$bench" ] || fail "$bench does not exist: run the stage build first, with --dry-run"
 fi
 measures() { [ $gpu -eq 1 ] || [ $dry_run -eq 1 ]; }
-algorithm_groups=(stepwise,graph grid_persistent cluster_persistent)
+algorithm_groups=(stepwise,graph grid_persistent cluster_persistent dataflow_persistent)
 
 report() {  # tables of the measurements so far; its failures are those of bench_cuda, already counted
   [ -s "$measured" ] && python3 bench/compare/cuda_report.py "$measured" --results "$out" --commit "$commit" \
@@ -258,6 +259,17 @@ fi
 if [ $gpu -eq 1 ] && wanted quick && [ $has_torch -eq 1 ]; then
   check "rondo.LSTM in PyTorch" 150 torch.log env "RONDO_CUDA_BUILD=$build" "TORCH_EXTENSIONS_DIR=$build/torch" \
     ${headers:+"RONDO_EIGEN_DIR=$headers/include/eigen3"} "$python" tests/torch/torch_module.py --count 40 --device cuda
+fi
+
+# ---- the algorithm without a barrier over 10 000 steps, with blocks that are delayed at random: the same bits
+
+if [ $gpu -eq 1 ] && wanted jitter; then
+  bits=$("$build/bin/test_cuda_device" '[.jitter]' | tee -a "$out/tests.log" | grep '^bits')
+  check "build with random delays" 60 build.log cmake -B "$build" -DRONDO_CUDA_JITTER=ON &&
+    check "build with random delays" 300 build.log cmake --build "$build" --target test_cuda_device &&
+    check "the same bits with random delays" 120 tests.log bash -c \
+      '[ -n "$1" ] && [ "$1" = "$("$2" "[.jitter]" | grep "^bits")" ]' - "$bits" "$build/bin/test_cuda_device"
+  check "build without delays" 60 build.log cmake -B "$build" -DRONDO_CUDA_JITTER=OFF
 fi
 
 # ---- all shapes, within the remaining time

@@ -14,7 +14,7 @@ import re
 import statistics
 import sys
 
-ALGORITHMS = ("stepwise", "graph", "grid_persistent", "cluster_persistent")
+ALGORITHMS = ("stepwise", "graph", "grid_persistent", "cluster_persistent", "dataflow_persistent")
 PRECISIONS = ("bf16", "fp16", "fp32", "tf32")
 SHAPE = ("T", "B", "C", "H", "L")
 

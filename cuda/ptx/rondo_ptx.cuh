@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Inline PTX wrappers, and other device code without an equivalent in C++: dynamic shared memory, loads that bypass L1,
-// barriers over a grid and a cluster, distributed shared memory, tile products on tensor cores, the approximate tanh.
-// Instructions and fragment layouts: NVIDIA, "PTX ISA" 8.0 and later. The tests have the same functions in plain C++ to
-// run the kernels on the CPU.
+// barriers over a grid and a cluster, distributed shared memory, asynchronous stores that a barrier counts, tile
+// products on tensor cores, the approximate tanh. Instructions and fragment layouts: NVIDIA, "PTX ISA" 8.0 and later.
+// The tests have the same functions in plain C++ to run the kernels on the CPU.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -113,6 +113,114 @@ __device__ void store_peer(T* mine, unsigned rank, T value) {
     asm volatile("st.shared::cluster.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(theirs), "r"(words[0]), "r"(words[1]),
                  "r"(words[2]), "r"(words[3])
                  : "memory");
+#endif
+}
+
+// ---- data that is polled, and asynchronous stores, for kernels without barriers
+
+/// Reads and writes of words that other blocks write and read at the same time. Each word is read as it was before a
+/// write or after it. They order no other accesses; a write is only ordered after the reads on which its value depends.
+__device__ inline uint4 load_relaxed(const uint4* p) {
+  uint4 v;
+  asm volatile("ld.relaxed.gpu.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(p)
+               : "memory");
+  return v;
+}
+__device__ inline void store_relaxed(std::uint32_t* p, std::uint32_t value) {
+  asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(p), "r"(value) : "memory");
+}
+
+/// Counts the polls of a loop that waits for `what`. Too many of them, which take about ten seconds, end the kernel
+/// with an error, where a fault would otherwise let it run for ever.
+class Polls {
+ public:
+  __device__ explicit Polls(const char* /*what*/) {}
+  __device__ void wait() {
+    if (++count_ == 1u << 24) __trap();
+  }
+
+ private:
+  unsigned count_ = 0;
+};
+
+/// A place where a test may delay a warp for a random time, to find results that depend on the order of blocks: with
+/// RONDO_CUDA_JITTER for up to 4 us, else for none.
+__device__ inline void jitter() {
+#if defined(RONDO_CUDA_JITTER) && defined(__CUDA_ARCH__)
+  std::uint32_t hash =
+      static_cast<std::uint32_t>(clock64()) * 0x9e3779b9u ^ blockIdx.x * 0x85ebca6bu ^ threadIdx.x / 32;
+  hash = (hash ^ hash >> 16) * 0x45d9f3bu;
+  hash ^= hash >> 16;
+  if (hash % 8 == 0) __nanosleep(hash >> 20);
+#endif
+}
+
+/// An object in shared memory on which threads wait for bytes that asynchronous stores write: an mbarrier. Each phase
+/// ends when one thread has called `expect` and all the bytes have arrived, in either order.
+struct TransactionBarrier {
+  std::uint64_t state;
+};
+
+/// To be called by one thread, and followed by a barrier of the cluster.
+__device__ inline void initialise(TransactionBarrier* barrier) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(barrier));
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(address) : "memory");
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+#endif
+}
+
+/// The current phase ends after `bytes` bytes. To be called by one thread, once in a phase.
+__device__ inline void expect(TransactionBarrier* barrier, int bytes) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(barrier));
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(address), "r"(bytes) : "memory");
+#endif
+}
+
+/// Waits for the end of the phase of this parity: 0 for the first one. The bytes are then visible to this thread.
+__device__ inline void wait(TransactionBarrier* barrier, unsigned parity) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(barrier));
+  unsigned done = 0;
+  for (Polls polls("a barrier of transactions");; polls.wait()) {
+    asm volatile(
+        "{ .reg .pred p; mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+        : "=r"(done)
+        : "r"(address), "r"(parity)
+        : "memory");
+    if (done) return;
+  }
+#endif
+}
+
+/// Stores to the shared memory of block `rank` of the cluster, at the address that corresponds to `mine`, and adds the
+/// bytes to that block's `barrier`. T has 8 or 16 bytes.
+template <class T>
+__device__ void store_async(T* mine, unsigned rank, T value, TransactionBarrier* barrier) {
+  static_assert(sizeof(T) == 8 || sizeof(T) == 16);
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  const auto to_peer = [&](const void* own) {
+    unsigned theirs;
+    asm("mapa.shared::cluster.u32 %0, %1, %2;"
+        : "=r"(theirs)
+        : "r"(static_cast<unsigned>(__cvta_generic_to_shared(own))), "r"(rank));
+    return theirs;
+  };
+  const auto* words = reinterpret_cast<const unsigned*>(&value);
+  if constexpr (sizeof(T) == 8)
+    asm volatile(
+        "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v2.u32 [%0], {%1, %2}, [%3];" ::"r"(to_peer(mine)),
+        "r"(words[0]), "r"(words[1]), "r"(to_peer(barrier))
+        : "memory");
+  else
+    asm volatile(
+        "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.u32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(
+            to_peer(mine)),
+        "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3]), "r"(to_peer(barrier))
+        : "memory");
 #endif
 }
 

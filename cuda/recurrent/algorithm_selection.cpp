@@ -21,6 +21,11 @@ bool persistent_supports(const RecurrentShape& shape) {
 
 namespace {
 
+/// Whether there are kernels of the dataflow-persistent algorithm for this cell.
+template <class Cell, class Scalar>
+constexpr bool kHasDataflow = std::is_same_v<Scalar, float> &&
+                              (std::is_same_v<Cell, LstmCell> || std::is_same_v<Cell, GruCell>);
+
 template <class Scalar>
 constexpr bool kBackward = false;
 template <class Scalar>
@@ -71,6 +76,8 @@ template <class Cell, class Scalar>
 RecurrentAlgorithm requested_algorithm(const RecurrentShape& shape) {
   const RecurrentAlgorithm requested = context().algorithm;
   if (persistent_supports<Cell, Scalar>(shape) || requested == RecurrentAlgorithm::stepwise) return requested;
+  if (requested == RecurrentAlgorithm::dataflow_persistent && kHasDataflow<Cell, Scalar> && !shape.projects())
+    return requested;
   return requested == RecurrentAlgorithm::automatic ? RecurrentAlgorithm::stepwise : RecurrentAlgorithm::graph;
 }
 
@@ -80,10 +87,14 @@ template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
   const RecurrentAlgorithm requested = requested_algorithm<Cell, Scalar>(shape);
   if (requested == RecurrentAlgorithm::automatic) return known_choice(shape.hidden, precision);
-  if (requested == RecurrentAlgorithm::cluster_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
-    return requested;
-  if (requested != RecurrentAlgorithm::cluster_persistent && requested != RecurrentAlgorithm::grid_persistent)
-    return requested;
+  if (requested == RecurrentAlgorithm::stepwise || requested == RecurrentAlgorithm::graph) return requested;
+  if constexpr (kHasDataflow<Cell, Scalar>)
+    if (requested == RecurrentAlgorithm::dataflow_persistent &&
+        dataflow_persistent_fits<Cell>(shape.hidden, 1, precision))
+      return requested;
+  if (!persistent_supports<Cell, Scalar>(shape)) return RecurrentAlgorithm::graph;
+  if (requested != RecurrentAlgorithm::grid_persistent && cluster_persistent_fits(shape.hidden, 1, precision))
+    return RecurrentAlgorithm::cluster_persistent;
   return grid_persistent_fits(shape.hidden, 1, precision) ? RecurrentAlgorithm::grid_persistent
                                                           : RecurrentAlgorithm::graph;
 }
@@ -98,6 +109,12 @@ void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeigh
   if constexpr (std::is_same_v<Scalar, float>)
     if (chosen == RecurrentAlgorithm::automatic) chosen = choose_algorithm(a, precision);
 
+  if constexpr (kHasDataflow<Cell, Scalar>)
+    if (chosen == RecurrentAlgorithm::dataflow_persistent) {
+      if (enqueue_dataflow_persistent<Cell>(a, precision)) return;
+      chosen = persistent_supports<Cell, Scalar>(w.shape) ? RecurrentAlgorithm::cluster_persistent
+                                                          : RecurrentAlgorithm::graph;
+    }
   if constexpr (std::is_same_v<Scalar, float>) {
     if (chosen == RecurrentAlgorithm::cluster_persistent) {
       if (is_aligned(a) && enqueue_cluster_persistent(a, precision)) return;

@@ -139,7 +139,15 @@ bool enqueue_grid_persistent(const BackwardArguments<float>& a, Precision precis
 bool enqueue_cluster_persistent(const ForwardArguments<float>& a, Precision precision);
 bool enqueue_cluster_persistent(const BackwardArguments<float>& a, Precision precision);
 
+/// The same without a barrier, for an LSTM or a GRU in float without a projection, on sm_90 and newer.
+template <class Cell>
+bool enqueue_dataflow_persistent(const ForwardArguments<float>& a, Precision precision);
+template <class Cell>
+bool enqueue_dataflow_persistent(const BackwardArguments<float>& a, Precision precision);
+
 /// Whether they support such a forward pass.
+template <class Cell>
+bool dataflow_persistent_fits(Index H, Index B, Precision precision);
 bool grid_persistent_fits(Index H, Index B, Precision precision);
 bool cluster_persistent_fits(Index H, Index B, Precision precision);
 

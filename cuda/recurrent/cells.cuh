@@ -79,6 +79,7 @@ struct ForwardCells {
   using Scalar = S;
   using Saved = SavedValue<Scalar, kLow>;
   static constexpr bool kBackward = false;
+  static constexpr int kGates = Cell::kGates;
   static constexpr int kProductsPerUnit = Cell::kGates, kSumsPerUnit = Cell::kBlocks, kOutputsPerUnit = 1;
   ForwardArguments<Scalar> a;
 
@@ -142,13 +143,15 @@ struct ForwardCells {
     return r;
   }
 
+  /// Without 16-bit operands if another function stores them.
+  template <bool kWithLowPrecision = true>
   __device__ void publish(Index s, Index u, Index b, const Results& r) const {
     const Index column = b + a.step_order.B * a.step_order.time(s), state = u + a.H * b;
     if (a.projection)
       a.m[u + a.H * column] = r.outputs[0];
     else
       a.y(u, column) = r.outputs[0];  // (7)
-    if constexpr (sizeof(Scalar) == 4)
+    if constexpr (kWithLowPrecision && sizeof(Scalar) == 4)
       store_low_precision(a.projection ? a.m_low : a.h_low,
                           a.projection ? state : state + a.H * a.step_order.B * (s + 1), r.outputs[0]);
   }
@@ -184,6 +187,7 @@ struct BackwardCells {
   using Scalar = S;
   using Saved = SavedValue<Scalar, kLow>;
   static constexpr bool kBackward = true;
+  static constexpr int kGates = Cell::kGates;
   static constexpr int kProductsPerUnit = 1, kSumsPerUnit = 1, kOutputsPerUnit = Cell::kBlocks;
   BackwardArguments<Scalar> a;
 
@@ -252,14 +256,15 @@ struct BackwardCells {
     return r;
   }
 
+  template <bool kWithLowPrecision = true>
   __device__ void publish(Index s, Index u, Index b, const Results& r) const {
     if (s == a.step_order.T) return;
     const Index first = Cell::kBlocks * a.H * (b + a.step_order.B * a.step_order.backward_time(s)) + u;
     for (int block = 0; block < Cell::kBlocks; ++block) {
-      if constexpr (kLow)
-        store_low_precision(a.dz_low, first + block * a.H, r.outputs[block]);
-      else
+      if constexpr (!kLow)
         a.dz[first + block * a.H] = r.outputs[block];
+      else if constexpr (kWithLowPrecision)
+        store_low_precision(a.dz_low, first + block * a.H, r.outputs[block]);
     }
   }
 

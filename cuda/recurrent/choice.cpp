@@ -62,7 +62,8 @@ double time_per_step(Trial& trial, RecurrentAlgorithm algorithm) {
   return 1e3 * shortest / static_cast<double>(trial.steps());
 }
 
-/// Stepwise, and the two others that the cost model expects to be fastest, the fastest first.
+/// Stepwise, and the two others that the cost model expects to be fastest, the fastest first. The kernel with a barrier
+/// of the grid is not among them where the one without a barrier is expected to be faster.
 std::vector<AlgorithmTrial> candidates(const DeviceInfo& device, const AlgorithmRecord& r) {
   std::vector<AlgorithmTrial> all;
   for (RecurrentAlgorithm algorithm : kAllAlgorithms) {
@@ -71,6 +72,14 @@ std::vector<AlgorithmTrial> candidates(const DeviceInfo& device, const Algorithm
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const AlgorithmTrial& a, const AlgorithmTrial& b) { return a.expected < b.expected; });
+  const auto dataflow = std::find_if(all.begin(), all.end(), [](const AlgorithmTrial& t) {
+    return t.algorithm == RecurrentAlgorithm::dataflow_persistent;
+  });
+  if (dataflow != all.end())
+    all.erase(
+        std::remove_if(dataflow, all.end(),
+                       [](const AlgorithmTrial& t) { return t.algorithm == RecurrentAlgorithm::grid_persistent; }),
+        all.end());
   for (int kept = 0; auto& t : all)
     if (t.algorithm != RecurrentAlgorithm::stepwise && ++kept > 2) t.expected = std::numeric_limits<double>::infinity();
   std::erase_if(all, [](const AlgorithmTrial& t) { return std::isinf(t.expected); });

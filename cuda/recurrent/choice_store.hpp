@@ -12,9 +12,9 @@
 namespace rondo::inline RONDO_ABI::cuda {
 
 /// All algorithms, from the simplest to the most complex.
-inline constexpr RecurrentAlgorithm kAllAlgorithms[] = {RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
-                                                        RecurrentAlgorithm::grid_persistent,
-                                                        RecurrentAlgorithm::cluster_persistent};
+inline constexpr RecurrentAlgorithm kAllAlgorithms[] = {
+    RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph, RecurrentAlgorithm::grid_persistent,
+    RecurrentAlgorithm::cluster_persistent, RecurrentAlgorithm::dataflow_persistent};
 
 /// The device of the calling thread's context, its driver, and this version of Rondo.
 const std::string& device_text();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cost_model.hpp"
 
-#include "persistent_shape.hpp"
+#include "dataflow_shape.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +19,10 @@ constexpr double kL2Bandwidth = 5.5e6;  // bytes per microsecond, all multiproce
 // barrier of the grid is an atomic counter in L2 and the fences around it, one of a cluster is done by hardware, but
 // compiles to a fence over all memory. Reading h afterwards is one more latency of L2, or of distributed shared memory.
 constexpr double kLaunch = 2.5, kGraphNode = 2.0, kThinProduct = 1.0;
+// A word in a slot is visible to a block that polls for it after a write to L2 and a read; asynchronous stores to a
+// block of the cluster and the barrier object that counts them are one latency of distributed shared memory and some
+// cycles.
+constexpr double kSlot = 0.5, kPartialSums = 0.25;
 constexpr double kGridBarrier = 1.2, kGridRead = 0.7, kClusterBarrier = 0.8, kClusterRead = 0.4, kCellTime = 0.2;
 
 // Cycles from the start of a tile product to that of the next one of its chain: the product and, once in a group, the
@@ -82,6 +86,22 @@ double cluster_step(const DeviceInfo& device, Precision precision, Index H, Inde
   return std::numeric_limits<double>::infinity();
 }
 
+double dataflow_step(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward) {
+  constexpr int kLstmGates = 4;
+  for (int blocks = device.major < 9 ? 0 : kDataflowBlocks; blocks >= 1; blocks /= 2) {  // in the order of the launch
+    const auto s = dataflow_shape(precision, backward, kLstmGates, H, B, device.multiprocessors / blocks, blocks,
+                                  device.shared_bytes);
+    if (!s) continue;
+    const PersistentShape& p = s->product;
+    const double rounds = std::ceil(double(B) / p.columns), scale = device.multiprocessors / kMultiprocessors;
+    const double bytes = double(s->clusters) * blocks * p.columns * p.parts * p.padded * element_bytes(precision);
+    const double sent = double(p.splits + 1) * p.columns * p.rows * 4;  // by a block: read, added and sent
+    return rounds * (kSlot + bytes / (kL2Bandwidth * scale) + block_product(p, precision) +
+                     sent / kSharedBytesPerCycle / kCyclesPerMicrosecond + kPartialSums + kCellTime);
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
 }  // namespace
 
 double expected_step_time(const DeviceInfo& device, RecurrentAlgorithm algorithm, Precision precision, Index H, Index B,
@@ -91,6 +111,8 @@ double expected_step_time(const DeviceInfo& device, RecurrentAlgorithm algorithm
       return grid_step(device, precision, H, B, backward);
     case RecurrentAlgorithm::cluster_persistent:
       return cluster_step(device, precision, H, B, backward);
+    case RecurrentAlgorithm::dataflow_persistent:
+      return dataflow_step(device, precision, H, B, backward);
     case RecurrentAlgorithm::graph:
       return product_step(device, kGraphNode, precision, H, B);
     default:

@@ -22,8 +22,8 @@
 namespace rondo::inline RONDO_ABI::cuda {
 
 /// The operand of step s. Forward it is h(t-1), H elements per column.
-template <class Element, bool kLow>
-__device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float, kLow>& cells, Index s) {
+template <class Element, class Cell, bool kLow>
+__device__ Vectors<Element> vectors_of(const ForwardCells<Cell, float, kLow>& cells, Index s) {
   const auto& a = cells.a;
   if constexpr (sizeof(Element) == 2)
     return {a.h_low.data + a.H * a.step_order.B * s, a.H};
@@ -33,31 +33,33 @@ __device__ Vectors<Element> vectors_of(const ForwardCells<LstmCell, float, kLow>
     return {&a.y(0, a.step_order.B * a.step_order.before(a.step_order.time(s))), a.y.stride};
 }
 
-/// Backward it is dz(t+1), four parts of H elements per column; zero for the first step of the pass.
-template <class Element, bool kLow>
-__device__ Vectors<Element> vectors_of(const BackwardCells<LstmCell, float, kLow>& cells, Index s) {
+/// Backward it is dz(t+1), parts of H elements per column, first those of the gates; zero for the first step of the
+/// pass.
+template <class Element, class Cell, bool kLow>
+__device__ Vectors<Element> vectors_of(const BackwardCells<Cell, float, kLow>& cells, Index s) {
   const auto& a = cells.a;
   if (s == 0) return {nullptr, 0};
-  const Index at = 4 * a.H * a.step_order.B * a.step_order.backward_time(s - 1);
+  const Index stride = Cell::kBlocks * a.H, at = stride * a.step_order.B * a.step_order.backward_time(s - 1);
   if constexpr (sizeof(Element) == 2)
-    return {a.dz_low.data + at, 4 * a.H};
+    return {a.dz_low.data + at, stride};
   else
-    return {a.dz + at, 4 * a.H};
+    return {a.dz + at, stride};
 }
 
-/// The weight in row r, column k of a block's matrix. Forward a row is a gate of a unit, r = 4 unit + gate.
-template <bool kLow>
-__device__ float weight_at(const ForwardCells<LstmCell, float, kLow>& cells, const PersistentShape&, int first_unit,
-                           int r, int k) {
-  const Index u = first_unit + r / 4, H = cells.a.H;
-  return u < H && k < H ? cells.a.R[r % 4 * H + u + 4 * H * k] : 0.0f;
+/// The weight in row r, column k of a block's matrix. Forward a row is a gate of a unit, r = 4 unit + gate, and k
+/// counts units from `first_k` on. Rows and columns that are padding are zero.
+template <class Cell, bool kLow>
+__device__ float weight_at(const ForwardCells<Cell, float, kLow>& cells, const PersistentShape& s, int first_unit,
+                           int r, int k, int first_k = 0) {
+  const Index u = first_unit + r / 4, gate = r % 4, v = first_k + k, H = cells.a.H;
+  return u < H && gate < Cell::kGates && k < s.padded && v < H ? cells.a.R[gate * H + u + Cell::kGates * H * v] : 0.0f;
 }
 /// Backward a row is a unit (of R^T), and k counts units within gates.
-template <bool kLow>
-__device__ float weight_at(const BackwardCells<LstmCell, float, kLow>& cells, const PersistentShape& s, int first_unit,
-                           int r, int k) {
-  const Index u = first_unit + r, gate = k / s.padded, v = k % s.padded, H = cells.a.H;
-  return u < H && gate < 4 && v < H ? cells.a.R[gate * H + v + 4 * H * u] : 0.0f;
+template <class Cell, bool kLow>
+__device__ float weight_at(const BackwardCells<Cell, float, kLow>& cells, const PersistentShape& s, int first_unit,
+                           int r, int k, int first_k = 0) {
+  const Index u = first_unit + r, gate = k / s.padded, v = first_k + k % s.padded, H = cells.a.H;
+  return u < H && gate < Cell::kGates && v < H ? cells.a.R[gate * H + v + Cell::kGates * H * u] : 0.0f;
 }
 
 template <class Product, template <class, int> class ExchangeOf, class Cells>

@@ -8,14 +8,6 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 namespace {
 
-constexpr Index kMaxColumns = 64;
-
-constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
-constexpr int ceil_div(int n, int by) { return (n + by - 1) / by; }
-constexpr std::size_t bytes(int a, int b, int c, int width) {
-  return (static_cast<std::size_t>(a) * b * c * width + 15) / 16 * 16;
-}
-
 /// Partition for FMA: `lanes` lanes per quad of rows, and as many splits of the depth as there are threads and k's for.
 void partition_for_fma(PersistentShape& s, int rows, int depth) {
   s.rows = round_up(rows, 4);
@@ -69,6 +61,15 @@ void partition_for_tiles(PersistentShape& s, Precision precision, int rows, int 
 
 }  // namespace
 
+bool partition_product(PersistentShape& s, Precision precision, int rows, int depth) {
+  if (on_tensor_cores(precision))
+    partition_for_tiles(s, precision, rows, depth);
+  else
+    partition_for_fma(s, rows, depth);
+  s.row_pitch = s.rows + 4;
+  return s.rows / 4 * s.lanes <= kPersistentThreads;
+}
+
 int tiles_per_warp(const PersistentShape& s) {
   const int whole = s.whole_rows / 16 / kWarps * s.tiles;
   return s.teams > 0 ? whole + (s.rows - s.whole_rows) / 16 / s.teams * s.split_tiles : whole;
@@ -85,17 +86,11 @@ std::optional<PersistentShape> persistent_shape(Precision precision, bool backwa
   s.blocks = cluster ? blocks : ceil_div(s.hidden, s.units);
   s.columns = columns;
   const int rows = backward ? s.units : 4 * s.units, depth = s.parts * s.padded;
-  if (on_tensor_cores(precision))
-    partition_for_tiles(s, precision, rows, depth);
-  else
-    partition_for_fma(s, rows, depth);
-  s.row_pitch = s.rows + 4;
+  if (!partition_product(s, precision, rows, depth)) return std::nullopt;
   s.vectors = bytes(columns, s.pitch, cluster ? 2 : 1, element_bytes(precision));
   s.partial = bytes(s.splits * columns + (backward ? 0 : 1), 1, s.row_pitch, 4);
   s.exchange_buffer = cluster ? bytes(columns, s.parts, s.units, element_bytes(precision)) : 0;
-  if (s.units * columns > kCells * kPersistentThreads || s.rows / 4 * s.lanes > kPersistentThreads ||
-      s.shared() > shared_bytes)
-    return std::nullopt;
+  if (s.units * columns > kCells * kPersistentThreads || s.shared() > shared_bytes) return std::nullopt;
   return s;
 }
 

@@ -18,7 +18,8 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 inline constexpr int kPersistentThreads = 256;  // per block
 inline constexpr int kWarps = kPersistentThreads / 32;
-inline constexpr int kCells = 2;  // at most, per thread; a cell is one unit of one column
+inline constexpr int kCells = 2;          // at most, per thread; a cell is one unit of one column
+inline constexpr Index kMaxColumns = 64;  // of the batch at once
 
 /// k's of the weights that a thread holds in registers; the others are in shared memory.
 inline constexpr int kFmaRegisterWeights = 20;
@@ -63,8 +64,19 @@ constexpr int element_bytes(Precision precision) {
 /// Depth (k) of one tile.
 constexpr int tile_depth(Precision precision) { return element_bytes(precision) == 2 ? 16 : 8; }
 
+constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
+constexpr int ceil_div(int n, int by) { return (n + by - 1) / by; }
+/// Of a x b x c elements of `width` bytes, rounded up to a multiple of 16.
+constexpr std::size_t bytes(int a, int b, int c, int width) {
+  return (static_cast<std::size_t>(a) * b * c * width + 15) / 16 * 16;
+}
+
 /// Tiles of the warp that has most, on tensor cores: the time of a product.
 int tiles_per_warp(const PersistentShape& s);
+
+/// Sets the partition of a block's product of `rows` x `depth` weights among its threads, and `pitch`, `row_pitch` and
+/// the bytes of the weights. False if there are too many rows for FMA.
+bool partition_product(PersistentShape& s, Precision precision, int rows, int depth);
 
 /// The partition for a group of `blocks` blocks (a grid may use fewer) with `columns` columns at once. nullopt if the
 /// shared memory of a block or the cells of a thread do not suffice.

@@ -177,6 +177,8 @@ class Trial {
     if (algorithm == RecurrentAlgorithm::grid_persistent)
       return enqueue_grid_persistent(a, precision_, barrier_.data());
     if (algorithm == RecurrentAlgorithm::cluster_persistent) return enqueue_cluster_persistent(a, precision_);
+    if (algorithm == RecurrentAlgorithm::dataflow_persistent)
+      return enqueue_dataflow_persistent<LstmCell>(a, precision_);
     LowPrecisionWeights low;
     if (low_.data) {
       const MatrixView<const float> R{a.R, 4 * a.H, a.H, 4 * a.H};

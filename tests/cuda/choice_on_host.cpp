@@ -50,7 +50,8 @@ TEST_CASE("Automatic algorithm on the host: a kernel with wrong results is not c
       for (const cuda::AlgorithmRecord& r : cuda::algorithm_records())
         for (const cuda::AlgorithmTrial& t : r.trials) {
           const bool persistent = t.algorithm == RecurrentAlgorithm::grid_persistent ||
-                                  t.algorithm == RecurrentAlgorithm::cluster_persistent;
+                                  t.algorithm == RecurrentAlgorithm::cluster_persistent ||
+                                  t.algorithm == RecurrentAlgorithm::dataflow_persistent;
           CHECK(t.agrees != persistent);
           CHECK((t.error > 0.03) == persistent);
           wrong += persistent;
@@ -71,6 +72,22 @@ TEST_CASE("Automatic algorithm on the host: the deterministic choice follows the
     }
 }
 
+TEST_CASE("Automatic algorithm on the host: the grid's kernel is no candidate where one without a barrier is faster") {
+  const Restore restore;
+  choices(cuda::AlgorithmChoice::deterministic);
+  int with_dataflow = 0;
+  for (const cuda::AlgorithmRecord& r : cuda::algorithm_records()) {
+    bool dataflow = false, grid = false;
+    for (const cuda::AlgorithmTrial& t : r.trials) {
+      dataflow |= t.algorithm == RecurrentAlgorithm::dataflow_persistent;
+      grid |= t.algorithm == RecurrentAlgorithm::grid_persistent;
+    }
+    with_dataflow += dataflow;
+    CHECK(!(dataflow && grid));
+  }
+  CHECK(with_dataflow > 0);
+}
+
 TEST_CASE("Cost model: the algorithms of an H100 in the order of a desk review") {
   cuda::DeviceInfo h100;
   h100.major = 9, h100.multiprocessors = 132, h100.shared_bytes = 227 << 10;
@@ -84,6 +101,11 @@ TEST_CASE("Cost model: the algorithms of an H100 in the order of a desk review")
   CHECK(time(graph, 128, 1024) < time(grid_persistent, 128, 1024));
   CHECK(std::isinf(time(cluster_persistent, 128, 1024)));
   CHECK(time(grid_persistent, 128, 1024, true) > 2 * time(graph, 128, 1024, true));
+  CHECK(time(dataflow_persistent, 16, 768) < time(cluster_persistent, 16, 768));
+  CHECK(time(dataflow_persistent, 16, 768, true) < time(grid_persistent, 16, 768, true) / 2);
+  CHECK(time(dataflow_persistent, 16, 2048) > time(grid_persistent, 16, 2048));  // few columns at once
+  CHECK(std::isinf(time(dataflow_persistent, 16, 764)));
   h100.major = 8;
+  CHECK(std::isinf(time(dataflow_persistent, 16, 768)));
   CHECK(std::isinf(time(cluster_persistent, 64, 512)));
 }

@@ -22,6 +22,7 @@ TEST_CASE("Recurrent layer on CUDA, races: every algorithm and product") {
                                    {2, 10, 3, 3, {1, 3, 0}, Direction::reverse}})
       for (RecurrentAlgorithm algorithm : kAlgorithms)
         for (Precision precision : {Precision::fp32, Precision::bf16, Precision::tf32}) {
+          if (algorithm == RecurrentAlgorithm::dataflow_persistent) continue;  // other sizes: dataflow_on_host.cpp
           const RecurrentCase<LstmCell> in(shape, 9);
           const AlgorithmGuard guard(algorithm);
           RecurrentCache<float, Cuda> cache;

@@ -102,7 +102,9 @@ TEST_CASE("Recurrent layer on CUDA: a requested algorithm that fits runs") {
   const RecurrentCase<LstmCell> in({3, 40, 5, 3}, 1);
   RecurrentCache<float, Cuda> cache;
   for (RecurrentAlgorithm algorithm : kAlgorithms) {
-    if (algorithm == RecurrentAlgorithm::cluster_persistent && cuda::Context::current().device().major < 9) continue;
+    const bool clusters =
+        algorithm == RecurrentAlgorithm::cluster_persistent || algorithm == RecurrentAlgorithm::dataflow_persistent;
+    if (clusters && cuda::Context::current().device().major < 9) continue;
     const AlgorithmGuard guard(algorithm);
     run_on_device(in, cache);
     CHECK(cuda::name(cuda::Context::current().last_algorithm()) == std::string(cuda::name(algorithm)));

@@ -26,9 +26,9 @@ using rondo::PeepholeLstmCell, rondo::CoupledLstmCell, rondo::CoupledPeepholeLst
 using rondo::Precision;
 using rondo::cuda::RecurrentAlgorithm;
 
-inline constexpr RecurrentAlgorithm kAlgorithms[] = {RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph,
-                                                     RecurrentAlgorithm::grid_persistent,
-                                                     RecurrentAlgorithm::cluster_persistent};
+inline constexpr RecurrentAlgorithm kAlgorithms[] = {
+    RecurrentAlgorithm::stepwise, RecurrentAlgorithm::graph, RecurrentAlgorithm::grid_persistent,
+    RecurrentAlgorithm::cluster_persistent, RecurrentAlgorithm::dataflow_persistent};
 
 /// Unit roundoff of tf32 operands: a GPU may truncate them to 10 bits after the point instead of rounding.
 inline constexpr double kTf32Roundoff = 0x1p-11;

@@ -242,13 +242,17 @@ TEST_CASE("Recurrent network on CUDA: a network reports its algorithm") {
   const RecurrentConfig config{.input = 3, .hidden = 40};
   const bool clusters = cuda::Context::current().device().major >= 9;
   for (RecurrentAlgorithm algorithm : kAlgorithms)
-    if (clusters || algorithm != RecurrentAlgorithm::cluster_persistent)
+    if (clusters ||
+        (algorithm != RecurrentAlgorithm::cluster_persistent && algorithm != RecurrentAlgorithm::dataflow_persistent))
       CHECK(path(Lstm<float, Cuda>(config, rng), algorithm) == cuda::name(algorithm));
   cuda::clear_algorithm_records();
   CHECK(path(Lstm<float, Cuda>(config, rng), RecurrentAlgorithm::automatic) == "automatic");  // not chosen yet
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::automatic) == "stepwise");
   CHECK(path(Lstm<double, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
+  CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::dataflow_persistent) ==
+        (clusters ? "dataflow_persistent" : "graph"));
+  CHECK(path(Gru<double, Cuda>(config, rng), RecurrentAlgorithm::dataflow_persistent) == "graph");
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::stepwise) == "stepwise");
 }
 

@@ -71,6 +71,9 @@ TEST_CASE("CUDA on the host: a launch that the GPU refuses falls back to the nex
     CHECK(context.last_algorithm() == RecurrentAlgorithm::graph);
     require_close(shape, run(in, RecurrentAlgorithm::cluster_persistent, Precision::fp32), reference(in));
     CHECK(context.last_algorithm() == RecurrentAlgorithm::cluster_persistent);  // of one block, which is not refused
+    const RecurrentCase<LstmCell> wide({5, 40, 9, 6}, 2);
+    require_close(wide.shape, run(wide, RecurrentAlgorithm::dataflow_persistent, Precision::fp32), reference(wide));
+    CHECK(context.last_algorithm() == RecurrentAlgorithm::cluster_persistent);
   }
   host_cuda::refuse_launches(cudaSuccess);
   run(in, RecurrentAlgorithm::grid_persistent, Precision::fp32);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "piano/instrument/packed_model.hpp"
+#include "piano/training/train_on_batch.hpp"
 
 #include <rondo/music/batches.hpp>
 #include <rondo/music/dataset.hpp>

@@ -37,11 +37,12 @@ using Stream = CUstream_st*;
 /// Algorithm of a recurrent layer (compare cudnnRNNAlgo_t). A request that the device, the shape, the cell or the
 /// scalar type does not support falls back to the next simpler one; Context::last_algorithm returns the one that ran.
 enum class RecurrentAlgorithm {
-  automatic,           ///< chosen at the first pass of a size: see AlgorithmChoice
-  stepwise,            ///< per step one cuBLAS product and one kernel for the cells
-  graph,               ///< the same, launched as one CUDA graph
-  grid_persistent,     ///< one kernel for all steps: weights stay on the chip, one grid-wide barrier per step
-  cluster_persistent,  ///< the same, with one thread-block cluster per group of columns (sm_90 and newer)
+  automatic,            ///< chosen at the first pass of a size: see AlgorithmChoice
+  stepwise,             ///< per step one cuBLAS product and one kernel for the cells
+  graph,                ///< the same, launched as one CUDA graph
+  grid_persistent,      ///< one kernel for all steps: weights stay on the chip, one grid-wide barrier per step
+  cluster_persistent,   ///< the same, with one thread-block cluster per group of columns (sm_90 and newer)
+  dataflow_persistent,  ///< the same as the grid's without a barrier: a block waits only for its data (sm_90 and newer)
 };
 
 /// How `automatic` chooses among the algorithms that a model of the GPU expects to be fast. In either case an algorithm
@@ -52,7 +53,8 @@ enum class AlgorithmChoice {
   deterministic,  ///< by the model alone: every run on such a device chooses the same
 };
 
-/// Name of an algorithm: "automatic", "stepwise", "graph", "grid_persistent" or "cluster_persistent".
+/// Name of an algorithm: "automatic", "stepwise", "graph", "grid_persistent", "cluster_persistent" or
+/// "dataflow_persistent".
 const char* name(RecurrentAlgorithm algorithm);
 
 /// Properties of a CUDA device.

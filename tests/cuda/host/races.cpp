@@ -86,4 +86,20 @@ TEST_CASE("arriving at a cluster barrier without waiting is a race", "[.][race-c
   REQUIRE_CUDA(launch({2, 1, sizeof(float), 2}, neighbour_in_cluster, x.data()));
 }
 
+__global__ void read_before_transactions(float* x) {
+  auto* barrier = device::shared_memory<device::TransactionBarrier>();
+  auto* pair = reinterpret_cast<float2*>(barrier + 1);
+  if (threadIdx.x == 0) device::initialise(barrier);
+  device::cluster_barrier();
+  if (threadIdx.x == 0) device::expect(barrier, sizeof *pair);
+  if (device::cluster_rank() == 0) device::store_async(pair, 1, float2{1, 2}, barrier);
+  x[blockIdx.x] = pair->x;  // before device::wait()
+  if (device::cluster_rank() == 1) device::wait(barrier, 0);
+}
+
+TEST_CASE("reading what an asynchronous store writes without waiting is a race", "[.][race-async]") {
+  const DeviceVector<float> x(2);
+  REQUIRE_CUDA(launch({2, 1, 2 * sizeof(double), 2}, read_before_transactions, x.data()));
+}
+
 }  // namespace

@@ -44,7 +44,8 @@ class Kernel:
     def __init__(self, architecture, name, resources, code):
         self.architecture, self.name, self.code = architecture, name, code
         self.uses = {key: int(value) for key, value in re.findall(r"\b(REG|STACK|SHARED|LOCAL):(\d+)", resources)}
-        self.persistent = re.search(r"\d+persistentI", name) is not None
+        self.dataflow = re.search(r"\d+dataflowI", name) is not None
+        self.persistent = self.dataflow or re.search(r"\d+persistentI", name) is not None
         self.cluster, self.grid = "ClusterExchange" in name, "GridExchange" in name
         self.tiles = "TileProduct" in name
 
@@ -70,7 +71,7 @@ class Kernel:
             yield f"{self.uses['STACK']} bytes of stack and {self.uses['LOCAL']} of local memory"
         if shared > (0 if self.persistent else SHARED_BYTES):  # persistent kernels use dynamic shared memory only
             yield f"{shared} bytes of static shared memory"
-        if self.cluster and self.architecture < 90:
+        if (self.cluster or self.dataflow) and self.architecture < 90:
             return  # no clusters: the kernel is empty
         if self.tiles and not self.instructions("HMMA"):
             yield "no tile products (HMMA)"
@@ -88,18 +89,31 @@ class Kernel:
             yield "an addition between arrival at the barrier of the grid and wait: it waits for the loads of the next step"
         if self.grid and (fences := self.instructions(FENCE)) > self.instructions("RED[G.]"):
             yield f"{fences} fences over all memory: more than arrivals at the barrier of the grid"
+        yield from self.dataflow_faults() if self.dataflow else ()
         if self.cluster and not (self.instructions("UCGABAR_ARV") and self.instructions("UCGABAR_WAIT")):
             yield "no barrier of the cluster (UCGABAR)"
         if self.cluster and not self.instructions(r"ST(AS)?\.(E\.)?(64|128)"):
             yield "no wide stores to distributed shared memory (ST.E or STAS)"
 
+    def dataflow_faults(self):
+        if self.uses["STACK"] + self.uses["LOCAL"]:
+            yield f"{self.uses['STACK']} bytes of stack and {self.uses['LOCAL']} of local memory, wanted none"
+        if not (self.instructions(r"STAS\S*") and self.instructions(r"SYNCS\S*TRYWAIT")):
+            yield "no asynchronous stores (STAS) or no barrier that counts them (SYNCS)"
+        step = re.search(r"LDG\.E\.128\.STRONG\.GPU(?:.*\n)+.*STG\.E\.STRONG\.GPU", self.code)
+        if not step:
+            yield "no slots that are polled and written (LDG and STG with STRONG.GPU)"
+        elif re.search(rf"{FENCE}|UCGABAR|\sREDG?\.", step[0]):
+            yield "a fence over all memory or a wide barrier between the polls of a step and its outputs"
+
     def __str__(self):
         """persistent TileProduct HalfArithmetic Bf16 ClusterExchange BackwardCells, sm_90"""
         known = (r"FmaProductI(?:Li\d+E)+|TileProduct|HalfArithmetic|Bf16|Fp16|Tf32Arithmetic|ClusterExchange|"
-                 r"GridExchange|ForwardCells|BackwardCells")
+                 r"GridExchange|ForwardCells|BackwardCells|LstmCell|GruCell")
         parts = [part.replace("ILi", "<").replace("ELi", ", ").replace("E", ">") if "ILi" in part else part
                  for part in re.findall(known, self.name)]
-        return f"{' '.join(['persistent', *parts]) if self.persistent else self.name}, sm_{self.architecture}"
+        kind = "dataflow" if self.dataflow else "persistent"
+        return f"{' '.join([kind, *parts]) if self.persistent else self.name}, sm_{self.architecture}"
 
 
 def main():
@@ -116,7 +130,7 @@ def main():
               f"{kernel.dependent_tiles()} in a row dependent, {kernel.instructions(FENCE)} fences, "
               f"{kernel.instructions('FFMA')} FFMA, {kernel.instructions(r'LD[SG]')} loads")
     faults = [f"{kernel}: {fault}" for kernel in kernels for fault in kernel.faults()]
-    for wanted in ("cluster", "grid", "tiles"):  # fails if names change
+    for wanted in ("cluster", "grid", "dataflow", "tiles"):  # fails if names change
         if not any(getattr(kernel, wanted) for kernel in persistent):
             faults.append(f"{library}: no persistent kernel of type '{wanted}' was found")
     print(f"{len(kernels)} kernels, {len(faults)} faults")

@@ -22,18 +22,20 @@ struct Cancelled {};  // thrown through a kernel that must end because another t
 std::string text(uint3 v) { return concat('(', v.x, ", ", v.y, ", ", v.z, ')'); }
 std::string text(const Thread& t) { return concat("thread ", text(t.index), " of block ", text(t.block->index)); }
 
+std::uint64_t random(std::uint64_t& state) {  // SplitMix64: the same on every machine
+  std::uint64_t z = state += 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
 /// 0 … count-1 in the given order; a shuffle advances its seed.
 std::vector<std::uint32_t> sequence(Order& order, std::size_t count) {
   std::vector<std::uint32_t> places(count);
   std::iota(places.begin(), places.end(), 0u);
   if (order.kind == Order::Kind::descending) std::reverse(places.begin(), places.end());
-  if (order.kind == Order::Kind::shuffled)  // Fisher-Yates with SplitMix64: the same on every machine
-    for (std::size_t i = count; i > 1; --i) {
-      std::uint64_t z = order.seed += 0x9e3779b97f4a7c15;
-      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-      z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-      std::swap(places[i - 1], places[(z ^ (z >> 31)) % i]);
-    }
+  if (order.kind == Order::Kind::shuffled)  // Fisher-Yates
+    for (std::size_t i = count; i > 1; --i) std::swap(places[i - 1], places[random(order.seed) % i]);
   return places;
 }
 
@@ -54,10 +56,28 @@ Fibre& Executor::idle_fibre() {
   return *fibre;
 }
 
+/// The next thread that can run; those that poll once all others wait.
+Thread* Executor::next_ready() {
+  ++switches_;
+  if (!ready_.first && polling_.first && progress_ != progress_before_polls_) {
+    progress_before_polls_ = progress_;
+    ready_.append(polling_);
+  }
+  Thread* const first = ready_.pop();
+  if (!delays || !first || failure_) return first;
+  Thread* thread = first;
+  while (thread->block->resumes_at > switches_) {
+    ready_.push(*thread);
+    thread = ready_.pop();
+    if (thread == first) return first;  // all are delayed
+  }
+  return thread;
+}
+
 /// Switches from the running fibre to the next ready thread, or to the host if there is none.
 void Executor::yield_to_next() {
   Fibre* next = main_;
-  if (Thread* thread = ready_.pop()) {
+  if (Thread* thread = next_ready()) {
     if (!thread->fibre) thread->fibre = &idle_fibre();
     next = thread->fibre;
     running_ = thread;
@@ -88,6 +108,7 @@ void Executor::fibre_body() {
       }
     release(&end_clock_);
     thread.finished = true;
+    progress();
     --thread.block->running;
     --unfinished_;
     // ThreadSanitizer would regard two CUDA threads on one fibre as ordered, and miss their races.
@@ -98,6 +119,7 @@ void Executor::fibre_body() {
 
 void Executor::wait(Barrier& barrier, unsigned ticket, bool orders_memory) {
   Thread& thread = *running_;
+  progress();
   thread.waits = &barrier;
   if (barrier.round == ticket)
     barrier.waiting.push(thread);
@@ -111,6 +133,25 @@ void Executor::wait(Barrier& barrier, unsigned ticket, bool orders_memory) {
   if (orders_memory) acquire(&barrier.clocks[ticket % 2]);
 }
 
+void Executor::poll(const char* what) {
+  Thread& thread = *running_;
+  thread.polls = what;
+  polling_.push(thread);
+  yield_to_next();
+  thread.polls = nullptr;
+  if (failure_) throw Cancelled{};
+}
+
+void Executor::delay() {
+  if (!delays) return;
+  const std::uint64_t draw = random(*delays);
+  if (draw % 8 != 0) return;
+  running_->block->resumes_at = switches_ + (draw >> 32) % 2048;
+  ready_.push(*running_);
+  yield_to_next();
+  if (failure_) throw Cancelled{};
+}
+
 // ---- groups ---------------------------------------------------------------------------------------------------------
 
 void Executor::open_block(Block& block, std::size_t cluster, unsigned rank) {
@@ -120,6 +161,7 @@ void Executor::open_block(Block& block, std::size_t cluster, unsigned rank) {
                  static_cast<unsigned>(cluster / nx % ny) * size.y + rank / size.x % size.y,
                  static_cast<unsigned>(cluster / nx / ny) * size.z + rank / size.x / size.y};
   block.rank = rank;
+  block.resumes_at = 0;
   block.running = threads.x * threads.y * threads.z;
   block.barrier.open("__syncthreads()", block.running, true);
   block.shared = static_cast<unsigned char*>(::operator new(grid_->shared_bytes, kSharedAlignment));
@@ -160,6 +202,7 @@ void Executor::open_group(std::size_t first_cluster, std::size_t clusters) {
       open_block(blocks_[c * ranks + r], first_cluster + c, r);
     }
   }
+  progress_before_polls_ = progress_ - 1;
   grid_barrier_.open("the grid's barrier", static_cast<unsigned>(threads_.size()), false);
   unfinished_ = threads_.size();
   if (thread_sanitizer()) {  // it attributes memory to the allocating fibre: allocate it here
@@ -178,6 +221,7 @@ void Executor::run_group() {
   yield_to_next();  // returns when no thread can run
   if (unfinished_ > 0) {
     if (!failure_) failure_ = describe_deadlock();
+    polling_ = {};
     for (Thread& thread : threads_)  // leave the kernel by an exception, which runs destructors
       if (!thread.finished) ready_.push(thread);
     yield_to_next();
@@ -224,8 +268,11 @@ void Executor::run(const Grid& grid, const std::function<void()>& kernel) {
   if (failure_) throw KernelError(*failure_);
 }
 
-/// Names a barrier where a thread waits, and a thread that has not arrived there.
+/// Names what a thread polls for, or a barrier where a thread waits, and a thread that has not arrived there.
 std::string Executor::describe_deadlock() const {
+  const auto polling = std::find_if(threads_.begin(), threads_.end(), [](const Thread& t) { return t.polls; });
+  if (polling != threads_.end())
+    return concat("deadlock: ", text(*polling), " polls for ", polling->polls, ", which no other thread writes");
   const auto waiting = std::find_if(threads_.begin(), threads_.end(), [](const Thread& t) { return t.waits; });
   const Barrier& barrier = *waiting->waits;
   const Block& block = *waiting->block;

@@ -32,6 +32,15 @@ class Executor {
   }
   void wait(Barrier& barrier, unsigned ticket, bool orders_memory = true);
 
+  /// The running thread found that what it waits for has not happened: others run first. If all others wait or poll
+  /// too, and none has done anything since it last polled, that is a deadlock.
+  void poll(const char* what);
+  /// The running thread did something for which another one may poll.
+  void progress() { ++progress_; }
+  /// With `delays`, the running thread's block may have to wait for a random number of switches between threads.
+  void delay();
+  std::optional<std::uint64_t> delays;  // the state of the random numbers
+
   Thread& self() { return *running_; }
   Queue& ready() { return ready_; }
   Barrier& grid_barrier() { return grid_barrier_; }
@@ -60,8 +69,11 @@ class Executor {
   // ThreadSanitizer's clocks, from the host to the group and back: a single one would order the threads of the group.
   char begin_clock_ = 0, end_clock_ = 0;
 
+  Thread* next_ready();
+
   Thread* running_ = nullptr;
-  Queue ready_;
+  Queue ready_, polling_;
+  std::uint64_t switches_ = 0, progress_ = 0, progress_before_polls_ = 0;
   std::size_t unfinished_ = 0;
 
   Fibre* main_ = nullptr;  // the caller of run

@@ -26,7 +26,8 @@ struct Thread {
   struct Arrival {
     unsigned ticket = 0;
     bool valid = false;
-  } at_cluster, at_grid;  // state between arrive and wait
+  } at_cluster, at_grid;        // state between arrive and wait
+  const char* polls = nullptr;  // for what; null: not polling
   bool finished = false;
 };
 
@@ -112,6 +113,7 @@ struct Block {
   Cluster* cluster = nullptr;
   Barrier barrier;
   unsigned char* shared = nullptr;
+  std::uint64_t resumes_at = 0;  // a number of switches: see Executor::delay
 };
 
 }  // namespace host_cuda

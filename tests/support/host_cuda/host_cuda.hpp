@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Control of the host executor by tests, beyond CUDA's own calls; set_order is in host_grid.hpp.
+// Control of the host executor by tests, beyond CUDA's own calls; set_order and set_delays are in host_grid.hpp.
 #pragma once
 
 #include "cuda_runtime_api.h"

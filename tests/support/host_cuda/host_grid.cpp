@@ -12,6 +12,14 @@ void set_order(Order order) { executor.order = order; }
 void run_grid(const Grid& grid, const std::function<void()>& kernel) { executor.run(grid, kernel); }
 void fail(const char* what) { throw KernelError(what); }
 
+void set_delays(std::uint64_t seed) {
+  executor.delays.reset();
+  if (seed > 0) executor.delays = seed;
+}
+void poll(const char* what) { executor.poll(what); }
+void progress() { executor.progress(); }
+void delay() { executor.delay(); }
+
 void sync_block() { executor.synchronise(executor.self().block->barrier); }
 void sync_cluster() { executor.synchronise(executor.self().block->cluster->barrier); }
 
@@ -72,6 +80,49 @@ const std::array<Registers, 32>& exchange(const char* collective, unsigned mask,
 }
 
 unsigned lanes() { return executor.self().warp->lanes; }
+
+namespace {
+
+/// What the 64 bits of a barrier object hold. The phase ends when `expected` is known and no bytes are left.
+struct Transactions {
+  std::int32_t left;  // bytes; negative if they came before `expected`
+  std::uint8_t parity, expected;
+  char clocks[2];
+};
+static_assert(sizeof(Transactions) == 8);
+
+void end_phase(Transactions& barrier) {
+  executor.progress();
+  if (!barrier.expected || barrier.left != 0) return;
+  barrier.expected = 0;
+  barrier.parity ^= 1;
+}
+
+}  // namespace
+
+void initialise_transactions(void* barrier) { *static_cast<Transactions*>(barrier) = {}; }
+
+void expect_transactions(void* barrier, int bytes) {
+  auto& transactions = *static_cast<Transactions*>(barrier);
+  if (transactions.expected) fail("a second expect() in a phase");
+  release(&transactions.clocks[transactions.parity]);
+  transactions.left += bytes;
+  transactions.expected = 1;
+  end_phase(transactions);
+}
+
+void complete_transactions(void* barrier, int bytes) {
+  auto& transactions = *static_cast<Transactions*>(barrier);
+  release(&transactions.clocks[transactions.parity]);
+  transactions.left -= bytes;
+  end_phase(transactions);
+}
+
+void wait_for_transactions(void* barrier, unsigned parity) {
+  auto& transactions = *static_cast<Transactions*>(barrier);
+  while (transactions.parity == parity) executor.poll("the bytes of asynchronous stores");
+  acquire(&transactions.clocks[parity]);
+}
 
 void* peer_address(void* mine, std::size_t bytes, unsigned rank) {
   const Block& block = *executor.self().block;

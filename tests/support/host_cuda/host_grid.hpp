@@ -37,6 +37,9 @@ inline constexpr Order Order::descending{Kind::descending, 0};
 /// For all kernels that run from now on.
 void set_order(Order order);
 
+/// At places that kernels name (device::jitter), blocks are delayed for a random time, from the next kernel on; 0: not.
+void set_delays(std::uint64_t seed);
+
 /// A kernel that cannot continue: a barrier with a missing thread, a collective without all lanes, an exception.
 struct KernelError : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -70,6 +73,18 @@ void arrive_cluster();
 void wait_cluster();
 void arrive_grid();
 void wait_grid();
+
+/// See Executor.
+void poll(const char* what);
+void progress();
+void delay();
+
+/// A barrier that counts the bytes of asynchronous stores, in the shared memory of a block. The parity of the current
+/// phase also selects the clock of ThreadSanitizer.
+void initialise_transactions(void* barrier);
+void expect_transactions(void* barrier, int bytes);
+void complete_transactions(void* barrier, int bytes);
+void wait_for_transactions(void* barrier, unsigned parity);
 
 /// Registers of one lane, enough for any warp collective.
 using Registers = std::array<std::uint32_t, 6>;

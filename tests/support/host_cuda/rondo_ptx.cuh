@@ -48,6 +48,46 @@ __device__ void store_peer(T* mine, unsigned rank, T value) {
   *static_cast<T*>(host_cuda::peer_address(mine, sizeof(T), rank)) = value;
 }
 
+// ---- polled data and asynchronous stores ----------------------------------------------------------------------------
+
+// A write is ordered after the reads on which its value depends, and the same for a read and the accesses that depend
+// on its value. C++ has no such order; acquire and release is the next stronger one.
+__device__ inline uint4 load_relaxed(const uint4* p) {
+  const auto load = [](const unsigned& word) { return __atomic_load_n(&word, __ATOMIC_ACQUIRE); };
+  return {load(p->x), load(p->y), load(p->z), load(p->w)};
+}
+__device__ inline void store_relaxed(std::uint32_t* p, std::uint32_t value) {
+  __atomic_store_n(p, value, __ATOMIC_RELEASE);
+  host_cuda::progress();
+}
+
+class Polls {
+ public:
+  __device__ explicit Polls(const char* what) : what_(what) {}
+  __device__ void wait() { host_cuda::poll(what_); }
+
+ private:
+  const char* what_;
+};
+
+__device__ inline void jitter() { host_cuda::delay(); }
+
+struct TransactionBarrier {
+  std::uint64_t state;
+};
+__device__ inline void initialise(TransactionBarrier* barrier) { host_cuda::initialise_transactions(barrier); }
+__device__ inline void expect(TransactionBarrier* barrier, int bytes) {
+  host_cuda::expect_transactions(barrier, bytes);
+}
+__device__ inline void wait(TransactionBarrier* barrier, unsigned parity) {
+  host_cuda::wait_for_transactions(barrier, parity);
+}
+template <class T>
+__device__ void store_async(T* mine, unsigned rank, T value, TransactionBarrier* barrier) {
+  store_peer(mine, rank, value);
+  host_cuda::complete_transactions(host_cuda::peer_address(barrier, sizeof *barrier, rank), sizeof(T));
+}
+
 // ---- tile products --------------------------------------------------------------------------------------------------
 
 struct Bf16 {};
