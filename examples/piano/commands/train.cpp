@@ -28,6 +28,11 @@ struct Options {
   bool scores = false, augment = true, own_augmentation = false, as_json = false;
 };
 
+/// Whether the command line chooses the variants, and not a preset or the source of fine-tuning.
+bool gives_augmentation(const CLI::App& app) {
+  return app.get_option("--augment")->count() > 0 || app.get_option("--transpose")->count() > 0;
+}
+
 /// Options that --config has values for. A value on the command line takes precedence.
 class Settings {
  public:
@@ -79,7 +84,7 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   o.pedal = music::name(source.pedal);
   o.conditions.clear();
   config.conditions = source.conditions;
-  o.own_augmentation = app.get_option("--augment")->count() > 0 || app.get_option("--transpose")->count() > 0;
+  o.own_augmentation = gives_augmentation(app);
   config.augmentation = source.augmentation;
   config.from = folder;
 }
@@ -238,6 +243,8 @@ void add_train(CLI::App& piano) {
       const Config& named = configuration(options->config);
       settings->set_others_from(named);
       options->training.config.conditions = named.conditions;
+      options->training.config.augmentation = named.augmentation;
+      options->own_augmentation = gives_augmentation(app);
     }
     run(*options);
   });

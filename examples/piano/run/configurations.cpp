@@ -19,6 +19,14 @@ Config network(int layers, int hidden, int embedding, double dropout, rondo::mus
   return c;
 }
 
+/// Against overfitting: all keys, and a strong decay of the weights.
+Config regularised(Config c) {
+  c.augmentation.lowest_transposition = -5;
+  c.augmentation.highest_transposition = 6;
+  c.weight_decay = 0.15;
+  return c;
+}
+
 /// The network and the batches of Performance RNN (Oore et al. 2018): Adam with a short warmup, long windows.
 Config performance_rnn() {
   Config c = network(3, 512, 512, 0);
@@ -38,7 +46,7 @@ const std::vector<Configuration>& configurations() {
       {"default", "2 x 256: the defaults of the options", network(2, 256, 128, 0.1)},
       {"tiny", "1 x 64: trains in seconds", network(1, 64, 64, 0)},
       {"small", "1 x 256, conditioned on note density, key and active notes: best for a few minutes of training",
-       network(1, 256, 256, 0, kAll)},
+       regularised(network(1, 256, 256, 0.1, kAll))},
       {"medium", "2 x 512, the same conditions: for an hour of music or more", network(2, 512, 256, 0.1, kAll)},
       {"performance-rnn", "3 x 512, sequences of 512 tokens, batches of 64, as in Performance RNN", performance_rnn()},
   };
