@@ -528,7 +528,8 @@ class Training(unittest.TestCase):
         small = ["--hidden", 8, "--batch-size", 2, "--sequence-length", 8, "--steps", 1]
         self.train("--config", "performance-rnn", "--embedding", 6, "--layers", 2, *small)
         config = self.config()
-        self.assertEqual(config["model"], {"vocabulary": 388, "embedding": 6, "hidden": 8, "layers": 2, "dropout": 0})
+        self.assertEqual(config["model"], {"vocabulary": 388, "embedding": 6, "hidden": 8, "layers": 2, "dropout": 0,
+                                           "weight_dropout": 0})
         named = {"windows": 1, "learning_rate": 1e-3, "beta2": 0.999, "clip": 3, "batch_size": 2, "sequence_length": 8}
         self.assertEqual({key: config[key] for key in named}, named)
         self.assertEqual(config["conditions"], [])

@@ -30,7 +30,8 @@ def make_page(folder):
     run, scores = folder / "run", pathlib.Path(SCORES)
     subprocess.run(
         [PIANO, "train", "--data", *(scores / f"{n}.abc" for n in ("bach-bwv846-prelude", "petzold-anh114-minuet")),
-         "--run-dir", run, "--config", "small", "--steps", "150", "--no-cache"],
+         "--run-dir", run, "--config", "small", "--no-augment", "--dropout", "0", "--weight-decay", "0", "--steps", "150",
+         "--no-cache"],
         check=True, capture_output=True,
     )
     subprocess.run(
