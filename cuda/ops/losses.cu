@@ -110,11 +110,8 @@ template <class Scalar>
 double softmax_cross_entropy_sum(Cuda device, const Sequence<Scalar, Cuda>& logits,
                                  std::span<const std::int32_t> targets, Scalar scale,
                                  Sequence<Scalar, Cuda>* d_logits) {
-  double* const on_device = cuda::scratch<double>(cuda::Scratch::result, 1);
-  softmax_cross_entropy_sum_to(device, logits, targets, scale, d_logits, on_device);
-  double sum = 0;
-  cuda::fetch(on_device, &sum, 1);
-  return sum;
+  return cuda::fetch_result<double>(
+      [&](double* sum) { softmax_cross_entropy_sum_to(device, logits, targets, scale, d_logits, sum); });
 }
 
 template <class Scalar>
@@ -134,11 +131,8 @@ template <class Scalar>
 double bernoulli_cross_entropy_sum(Cuda device, const Sequence<Scalar, Cuda>& logits,
                                    const Sequence<Scalar, Cuda>& targets, Scalar scale,
                                    Sequence<Scalar, Cuda>* d_logits) {
-  double* const on_device = cuda::scratch<double>(cuda::Scratch::result, 1);
-  bernoulli_cross_entropy_sum_to(device, logits, targets, scale, d_logits, on_device);
-  double sum = 0;
-  cuda::fetch(on_device, &sum, 1);
-  return sum;
+  return cuda::fetch_result<double>(
+      [&](double* sum) { bernoulli_cross_entropy_sum_to(device, logits, targets, scale, d_logits, sum); });
 }
 
 template double softmax_cross_entropy_sum<float>(Cuda, const Sequence<float, Cuda>&, std::span<const std::int32_t>,

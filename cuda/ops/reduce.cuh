@@ -72,14 +72,20 @@ void sum_to(const T* values, Index count, T* total) {
   launch("sum", sum_kernel<T>, LaunchConfig{}, values, count, total);
 }
 
+/// The value that `enqueue(to)` writes to device memory. Waits for it.
+template <class T, class F>
+T fetch_result(F&& enqueue) {
+  T* to = scratch<T>(Scratch::result, 1);
+  enqueue(to);
+  T value;
+  fetch(to, &value, 1);
+  return value;
+}
+
 /// The sum of `count` values on the device. Waits for it.
 template <class T>
 T fetch_sum(const T* values, Index count) {
-  T* total = scratch<T>(Scratch::result, 1);
-  sum_to(values, count, total);
-  T sum;
-  fetch(total, &sum, 1);
-  return sum;
+  return fetch_result<T>([&](T* total) { sum_to(values, count, total); });
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -83,12 +83,13 @@ Likelihood AdaptiveModel::read(const music::Piece& piece, const music::InputSpec
 }
 
 Likelihood evaluate_adaptive(const rondo::TokenModel<float>& trained, const AdaptationSettings& settings,
-                             std::span<const music::Piece> pieces, const music::InputSpec& input_spec) {
+                             std::span<const music::Piece> pieces, const music::InputSpec& input_spec,
+                             std::size_t limit) {
   AdaptiveModel model(trained, settings);
   Likelihood likelihood;
   for (const music::Piece& piece : pieces) {
     model.reset();
-    likelihood.add(model.read(piece, input_spec));
+    likelihood.add(model.read(piece, input_spec, false, limit));
   }
   return likelihood;
 }
@@ -97,15 +98,11 @@ AdaptationSettings tune_adaptation(const rondo::TokenModel<float>& trained, std:
                                    const music::InputSpec& input_spec, std::size_t tokens) {
   AdaptationSettings best;
   if (tokens < kFewestTuningTokens || pieces.empty()) return best;
-  const auto some = evenly_spaced(pieces, 4);
+  std::vector<music::Piece> some;
+  for (const music::Piece* piece : evenly_spaced(pieces, 4)) some.push_back(*piece);
   double best_nats = std::numeric_limits<double>::infinity();
   const auto attempt = [&](AdaptationSettings settings) {
-    AdaptiveModel model(trained, settings);
-    Likelihood likelihood;
-    for (const music::Piece* piece : some) {
-      model.reset();
-      likelihood.add(model.read(*piece, input_spec, false, tokens / some.size()));
-    }
+    const Likelihood likelihood = evaluate_adaptive(trained, settings, some, input_spec, tokens / some.size());
     if (likelihood.total_tokens() < kFewestTuningTokens || !(likelihood.per_token() < best_nats)) return;
     best_nats = likelihood.per_token();
     best = settings;

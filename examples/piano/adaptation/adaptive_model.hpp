@@ -48,9 +48,11 @@ class AdaptiveModel {
   rondo::TokenModel<float>::Cache cache_;
 };
 
-/// The likelihood of pieces with adaptation, which starts again with each piece.
+/// The likelihood of pieces with adaptation, which starts again with each piece; of at most about `limit` tokens of
+/// each.
 Likelihood evaluate_adaptive(const rondo::TokenModel<float>& trained, const AdaptationSettings& settings,
-                             std::span<const rondo::music::Piece> pieces, const rondo::music::InputSpec& input_spec);
+                             std::span<const rondo::music::Piece> pieces, const rondo::music::InputSpec& input_spec,
+                             std::size_t limit = std::numeric_limits<std::size_t>::max());
 
 /// Settings whose likelihood is best on training pieces: the beginnings of up to four of them, about `tokens` tokens in
 /// all. Learning rate first, then the pull. The defaults if there are less than kFewestTuningTokens.

@@ -5,7 +5,6 @@
 #include "piano/commands/shared_options.hpp"
 #include "piano/data/load.hpp"
 #include "piano/data/primer.hpp"
-#include "piano/data/read_piece.hpp"
 #include "piano/evaluation/describe.hpp"
 #include "piano/generation/generate.hpp"
 #include "piano/generation/infill.hpp"
@@ -104,12 +103,7 @@ struct Generated {
 };
 
 /// --from and --to count from the beginning of the file; the music begins with its first note.
-Span gap_of(const Options& o, const Config& config) {
-  double first = std::numeric_limits<double>::infinity();
-  for (const music::Note& note : music::apply_pedal(read_piece(o.primer_midi).performance, config.pedal).notes)
-    first = std::min(first, note.start.value);
-  return {o.from - first, o.to - first};
-}
+Span gap_of(const Options& o, const Primer& primer) { return {o.from - primer.begin, o.to - primer.begin}; }
 
 Generated generate(const Options& o, const Config& config, const Primer& primer, const rondo::TokenModel<float>& model,
                    music::Token opening) {
@@ -119,7 +113,7 @@ Generated generate(const Options& o, const Config& config, const Primer& primer,
     result.pieces = generate(model, config.input_spec(), result.requests, opening);
     return result;
   }
-  const Span gap = gap_of(o, config);
+  const Span gap = gap_of(o, primer);
   const Infills filled = infill(model, config.input_spec(), primer.performance, gap, result.requests[0], o.num_outputs,
                                 opening, {.candidates = o.candidates});
   for (std::size_t i = 0; i < filled.outputs.size(); ++i) {
@@ -145,7 +139,7 @@ json adapt(const Options& o, const Config& config, const Primer& primer, rondo::
   const bool infill = o.mode_or_default() == "infill";
   AdaptiveModel adaptive(model, config.adaptation);
   const Likelihood likelihood = adaptive.read(
-      {.name = "primer", .performance = infill ? regenerate_span(primer, gap_of(o, config)).given : primer.performance},
+      {.name = "primer", .performance = infill ? regenerate_span(primer, gap_of(o, primer)).given : primer.performance},
       config.input_spec(), config.conditions.needs_lookahead());
   json about = config.adaptation.to_json();
   about["primer_tokens"] = likelihood.total_tokens();

@@ -158,7 +158,8 @@ Primer primer_of(const music::Performance& performance, double seconds, double f
     last = std::max(last, note.end);
     notes.push_back(note);
   }
-  Primer primer{music::make_performance(std::move(notes), pedal_between(performance.controls, begin, end)), seconds};
+  Primer primer{music::make_performance(std::move(notes), pedal_between(performance.controls, begin, end)), seconds,
+                begin.value};
   if (all.size() == primer.performance.notes.size()) primer.seconds = std::min(seconds, last.value);
   return primer;
 }

@@ -15,6 +15,7 @@ struct Primer {
   /// but at most 5 s long, the grammar's limit.
   rondo::music::Performance performance;
   double seconds = 0;  // where new music begins; notes may last longer
+  double begin = 0;    // of the first note in the source, in seconds
 };
 
 /// `seconds` (> 0) of a MIDI file or an ABC score, from its first note at or after `from` seconds, in that pedal mode.
