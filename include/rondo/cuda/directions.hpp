@@ -2,6 +2,7 @@
 // The directions of a recurrent layer on a GPU run concurrently.
 #pragma once
 
+#include <rondo/core/view.hpp>
 #include <rondo/cuda/context.hpp>
 
 #include <memory>
