@@ -46,17 +46,31 @@ class Parameter {
   /// The values, rows x cols, read-only.
   MatrixView<const Scalar> value() const { return {value_.data(), rows_, cols_, rows_}; }
   /// The gradient, rows x cols; zeros on first access. Backward passes add to it.
-  MatrixView<Scalar> grad() { return zero_at_first_use(grad_); }
+  MatrixView<Scalar> grad() {
+    return grad_at_.memory ? MatrixView<Scalar>{grad_at_.memory, rows_, cols_, rows_} : zero_at_first_use(grad_);
+  }
   /// Adam's first moment, rows x cols; zeros on first access.
   MatrixView<Scalar> first_moment() { return zero_at_first_use(first_moment_); }
   /// Adam's second moment, rows x cols; zeros on first access.
   MatrixView<Scalar> second_moment() { return zero_at_first_use(second_moment_); }
+
+  /// From now on the gradient is in `memory`, rows * cols values on the device that outlive this use; null: back in the
+  /// parameter's own. So the gradients of a model lie in one buffer (distributed/data_parallel.hpp).
+  void store_grad_at(Scalar* memory) { grad_at_.memory = memory; }
 
   /// Sets the gradient to zero.
   void zero_grad() { fill(Device{}, grad(), Scalar(0)); }
 
  private:
   using Storage = Buffer<Scalar, Device>;
+
+  /// Memory of somebody else. A copy of the parameter does not share it.
+  struct Borrowed {
+    Scalar* memory = nullptr;
+    Borrowed() = default;
+    Borrowed(const Borrowed&) {}
+    Borrowed& operator=(const Borrowed&) { return *this; }
+  };
 
   MatrixView<Scalar> view(Storage& storage) { return {storage.data(), rows_, cols_, rows_}; }
 
@@ -71,6 +85,13 @@ class Parameter {
   Index rows_, cols_;
   ParameterKind kind_;
   Storage value_, grad_, first_moment_, second_moment_;
+  Borrowed grad_at_;  // of store_grad_at
+};
+
+/// The default of backward passes that say which gradients are final: says it to nobody.
+struct NotifyNobody {
+  template <class Scalar, class Device>
+  void operator()(const Parameter<Scalar, Device>&) const {}
 };
 
 /// Dotted name of a parameter, e.g. "encoder.linear.weight". It never allocates, so visits cost no memory. Operations

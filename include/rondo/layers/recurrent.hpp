@@ -138,9 +138,11 @@ class Recurrent {
   /// Adds to the gradients of all weights. dy: dL/dy, D*P x B x T. d_state, in/out: gradient of the final state on
   /// entry (zero, unless the loss depends on it), gradient of the initial state on return. `to`, the destination of the
   /// input gradient: &dx is resized to C x B x T and overwritten; dE (C x V), if x is tokens, is added to; null: not
-  /// computed. x and cache are those of the forward pass. Throws shape_error.
+  /// computed. x and cache are those of the forward pass. ready(parameter) is called for each weight as soon as its gradient
+  /// is final, upper layers first. Throws shape_error.
+  template <class Ready = NotifyNobody>
   void backward(const Input& x, const Sequence<Scalar, Device>& dy, Cache& cache, State& d_state,
-                const InputGradient<Scalar, Device>& to = {}) {
+                const InputGradient<Scalar, Device>& to = {}, Ready&& ready = {}) {
     require_backward(x, dy, cache, d_state, to);
     RecurrentInputGradient<Scalar, Device> to_x{.dE = to.dE()};
     if (to.dx()) {
@@ -165,6 +167,7 @@ class Recurrent {
             .backward(below, outputs_of(cache.layers[l].y, d), outputs_of(*d_above, d),
                       cache.layers[l].passes[std::size_t(d)], d_state.h.at(s), c_at(d_state, s), d_below);
       });
+      for (Index d = 0; d < directions(); ++d) layer(Index(l), d).for_each_weight(ready);
       if (l == 0) return;
       if (cache.dropped) dropout_backward(cache.dropouts[l - 1], cache.dx_below);
       std::swap(cache.dx_above, cache.dx_below);

@@ -100,35 +100,43 @@ class TokenModel {
   }
 
   /// Adds to the gradients. d_logits: dL/dlogits of any loss, V x B x T; tokens and cache: those of the forward pass.
-  /// The gradient of the initial state is not used (truncated backpropagation through time). Throws shape_error.
-  void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& d_logits, Cache& cache) {
+  /// The gradient of the initial state is not used (truncated backpropagation through time). ready(parameter) is called
+  /// for each parameter as soon as its gradient is final, from the output down. Throws shape_error.
+  template <class Ready = NotifyNobody>
+  void backward(std::span<const std::int32_t> tokens, const Sequence<Scalar, Device>& d_logits, Cache& cache,
+                Ready&& ready = {}) {
     const Index B = cache.logits.batch(), T = cache.logits.time();
     require_shape(cache.recurrent.layers.size() == static_cast<std::size_t>(recurrent_.depth()),
                   "TokenModel::backward: the cache is not that of a forward pass");
     const auto x = embedding_.checked_input(tokens, B, T, config_.ids_per_step);
     output_.backward(cache.features(), d_logits, &cache.dy);
+    output_.for_each_parameter([&](const Path&, const auto& p) { ready(p); });
     if (cache.dropped) dropout_backward(cache.output_dropout, cache.dy);
     recurrent_.resize(cache.d_state, B);
     cache.d_state.set_zero();
-    recurrent_.backward(x, cache.dy, cache.recurrent, cache.d_state, embedding_.E().grad());
+    recurrent_.backward(x, cache.dy, cache.recurrent, cache.d_state, embedding_.E().grad(), ready);
+    ready(embedding_.E());
   }
 
   /// forward, softmax_cross_entropy and backward over one window of B x T tokens. Adds to the gradients; returns the
-  /// loss in nats. targets: B*T ids, kIgnoreIndex excludes a step. Throws shape_error.
+  /// loss in nats. targets: B*T ids, kIgnoreIndex excludes a step. `ready` is that of backward(). Throws shape_error.
+  template <class Ready = NotifyNobody>
   Loss forward_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets, Index batch,
-                        Index time, State& state, Cache& cache, Mode mode) {
+                        Index time, State& state, Cache& cache, Mode mode, Ready&& ready = {}) {
     forward(tokens, batch, time, state, cache, mode);
     const Loss loss = softmax_cross_entropy(cache.logits, targets, &cache.d_logits);
-    backward(tokens, cache.d_logits, cache);
+    backward(tokens, cache.d_logits, cache, ready);
     return loss;
   }
 
   /// The same without waiting for the device: the sum of the loss stays there.
+  template <class Ready = NotifyNobody>
   void forward_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets, Index batch,
-                        Index time, State& state, Cache& cache, Mode mode, DeferredLoss<Device>& loss) {
+                        Index time, State& state, Cache& cache, Mode mode, DeferredLoss<Device>& loss,
+                        Ready&& ready = {}) {
     forward(tokens, batch, time, state, cache, mode);
     softmax_cross_entropy(cache.logits, targets, &cache.d_logits, loss);
-    backward(tokens, cache.d_logits, cache);
+    backward(tokens, cache.d_logits, cache, ready);
   }
 
   /// Workspace of step(). Reused between calls, it stops allocating.

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// DataParallel: training of one model by several processes, each with a part of every batch (synchronous data-parallel
+// stochastic gradient descent). Between backward and the optimiser the gradients of the ranks become their mean,
+// weighted by the number of targets: the gradient of one process that had the whole batch. docs/10-scaling.md has the
+// cost.
+#pragma once
+
+#include <rondo/core/buffer.hpp>
+#include <rondo/core/parameter.hpp>
+#include <rondo/core/transfer.hpp>
+#include <rondo/cpu/optim.hpp>
+#include <rondo/distributed/communicator.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace rondo::inline RONDO_ABI {
+
+/// Options of DataParallel.
+struct DataParallelOptions {
+  Precision precision = Precision::fp32;  ///< of gradients on the network: fp32, or bf16 with error feedback
+  std::size_t bucket_bytes = 1 << 20;     ///< gradients are sent in buckets of about this size
+};
+
+/// The gradients of a model, shared by all ranks. While it lives, they lie in one buffer, in the order of
+/// for_each_parameter, and the model must not be moved.
+///
+/// @code
+/// rondo::DataParallel<float> parallel(model, ranks);  // every rank now has the weights of rank 0
+/// rondo::zero_grad(model);
+/// parallel.begin(targets);                            // how much the gradients of this rank weigh
+/// model.forward_backward(tokens, targets, B, T, state, cache, mode, parallel.when_ready());
+/// parallel.finish();
+/// rondo::clip_grad_norm(model, 1);                    // as with one process from here on
+/// adam.step(model);
+/// @endcode
+///
+/// Buckets go out while backward still computes the gradients of lower layers, if backward says which are ready; all
+/// others go out in finish().
+template <class Scalar, class Device = Cpu>
+class DataParallel {
+  static_assert(std::is_same_v<Scalar, float>, "rondo: DataParallel needs float");
+
+ public:
+  /// Copies the weights of rank 0 to all ranks. `model` and `ranks` must outlive this object. Collective. Throws
+  /// communication_error.
+  template <class Model>
+  DataParallel(Model& model, Communicator& ranks, const DataParallelOptions& options = {}) : ranks_(ranks) {
+    gradients_.resize(parameter_count(model));
+    fill(Device{}, MatrixView<Scalar>{gradients_.data(), gradients_.size(), 1, gradients_.size()}, Scalar(0));
+    Index at = 0;
+    model.for_each_parameter([&](const Path&, Parameter<Scalar, Device>& p) {
+      p.store_grad_at(gradients_.data() + at);
+      parameters_.push_back({&p, at});
+      at += p.size();
+    });
+    broadcast_weights();
+    make_buckets(options);
+  }
+  ~DataParallel() {
+    for (const Part& part : parameters_) part.parameter->store_grad_at(nullptr);
+  }
+  DataParallel(const DataParallel&) = delete;             ///< parameters point into the buffer
+  DataParallel& operator=(const DataParallel&) = delete;  ///< see the copy constructor
+
+  Communicator& ranks() const { return ranks_; }  ///< the ranks
+
+  /// The gradients of the whole model, in the memory of the device.
+  MatrixView<Scalar> gradients() { return {gradients_.data(), gradients_.size(), 1, gradients_.size()}; }
+
+  /// Gradient accumulation: sets the gradients of a part of this rank's batch aside, with their weight, and clears them
+  /// for the next part. The last part goes through begin() and finish() instead. Weights as in begin().
+  void accumulate(double weight) {
+    const auto all = gradients();
+    scale(Device{}, all, static_cast<Scalar>(weight));
+    if (accumulated_.size() == 0) {
+      accumulated_.resize(all.rows);
+      fill(Device{}, accumulated(), Scalar(0));
+    }
+    add(Device{}, ConstView<Scalar>(all), accumulated());
+    fill(Device{}, all, Scalar(0));
+    accumulated_weight_ += weight;
+  }
+
+  /// Begins the exchange of a step. `weight` >= 0: how much the gradients of this rank count, usually the number of
+  /// targets in its part of the batch, since losses are means over targets. The sum of the weights of all ranks must be
+  /// positive.
+  void begin(double weight) {
+    weight_ = weight;
+    weight_sum_ = weight + accumulated_weight_;
+    for (Bucket& bucket : buckets_) bucket.missing = bucket.parameters;
+    next_ = 0;
+    weight_all_reduce_->start();
+  }
+
+  /// Says that the gradient of `parameter` is final: its bucket goes out when it is complete and the buckets before it
+  /// have gone. A gradient that is said to be ready must not change before finish(). On a GPU it has no effect.
+  void ready(const Parameter<Scalar, Device>& parameter) {
+    if (!kOnHost || unchanged()) return;
+    const auto found = std::ranges::find(parameters_, &parameter, &Part::parameter);
+    require_shape(found != parameters_.end(), "DataParallel::ready: the parameter is not one of this model");
+    --buckets_[found->bucket].missing;
+    while (next_ < buckets_.size() && buckets_[next_].missing == 0) start_next();
+  }
+
+  /// ready() as an argument of a backward pass.
+  auto when_ready() {
+    return [this](const Parameter<Scalar, Device>& parameter) { ready(parameter); };
+  }
+
+  /// Waits until every gradient is the weighted mean over all ranks and accumulated parts, the same bits on each rank.
+  /// Throws communication_error.
+  void finish() {
+    if (unchanged()) return;
+    if constexpr (!kOnHost) {
+      weigh(Device{}, gradients(), accumulated());
+      download(Device{}, ConstView<Scalar>(gradients()), host());
+    }
+    while (next_ < buckets_.size()) start_next();
+    weight_all_reduce_->wait();
+    for (Bucket& bucket : buckets_) {
+      bucket.all_reduce->wait();
+      scale(Cpu{}, part(host(), bucket), static_cast<Scalar>(1 / weight_sum_));
+    }
+    if constexpr (!kOnHost) upload(Device{}, ConstView<Scalar>(host()), gradients());
+    if (accumulated_weight_ > 0) fill(Device{}, accumulated(), Scalar(0));
+    accumulated_weight_ = 0;
+  }
+
+  /// The sum of the weights of all ranks, after finish().
+  double weight() const { return weight_sum_; }
+
+  /// Checks that all ranks have the same weights, bit for bit. Collective. Throws communication_error that names the
+  /// first rank with others.
+  void require_same_weights() {
+    std::uint64_t hash = 0;
+    for (const Part& part : parameters_)
+      with_host_copy(Device{}, part.parameter->value(), [&](MatrixView<const Scalar> values) {
+        for (Index n = 0; n < values.rows * values.cols; ++n)  // FNV-1a over words
+          hash = (hash ^ std::bit_cast<std::uint32_t>(values.data[n])) * 0x100000001b3u;
+      });
+    require_same(ranks_, hash, "other weights");
+  }
+
+ private:
+  struct Part {
+    Parameter<Scalar, Device>* parameter;
+    Index first;             // its place among the gradients
+    std::size_t bucket = 0;  // which bucket it is in
+  };
+  /// Neighbouring gradients that travel together.
+  struct Bucket {
+    Index first = 0, size = 0;
+    int parameters = 0, missing = 0;  // missing: parameters whose gradients are not final yet
+    std::unique_ptr<AllReduce> all_reduce;
+  };
+
+  /// Backward computes the last gradients first, so the first bucket is that of the last parameters.
+  void make_buckets(const DataParallelOptions& options) {
+    if constexpr (!kOnHost) on_host_.resize(gradients_.size());
+    const auto wanted = static_cast<Index>(std::max<std::size_t>(options.bucket_bytes / sizeof(Scalar), 1));
+    for (std::size_t n = parameters_.size(); n-- > 0;) {
+      if (buckets_.empty() || buckets_.back().size >= wanted) buckets_.emplace_back();
+      Bucket& bucket = buckets_.back();
+      bucket.first = parameters_[n].first;
+      bucket.size += parameters_[n].parameter->size();
+      bucket.parameters += 1;
+      parameters_[n].bucket = buckets_.size() - 1;
+    }
+    weight_all_reduce_ = ranks_.make_all_reduce(std::span(&weight_sum_, 1));
+    for (Bucket& bucket : buckets_)
+      bucket.all_reduce = ranks_.make_all_reduce(
+          std::span(host().data + bucket.first, static_cast<std::size_t>(bucket.size)), options.precision);
+  }
+
+  void start_next() {
+    Bucket& bucket = buckets_[next_++];
+    if constexpr (kOnHost) weigh(Cpu{}, part(gradients(), bucket), part(accumulated(), bucket));
+    bucket.all_reduce->start();
+  }
+
+  /// gradients = weight * gradients + accumulated
+  template <class D>
+  void weigh(D device, MatrixView<Scalar> gradients, MatrixView<Scalar> accumulated) {
+    scale(device, gradients, static_cast<Scalar>(weight_));
+    if (accumulated_weight_ > 0) add(device, ConstView<Scalar>(accumulated), gradients);
+  }
+
+  /// One rank, one part: the mean is what backward computed.
+  bool unchanged() const { return ranks_.size() == 1 && accumulated_weight_ == 0; }
+
+  static MatrixView<Scalar> part(MatrixView<Scalar> all, const Bucket& bucket) {
+    return {all.data + bucket.first, bucket.size, 1, bucket.size};
+  }
+
+  MatrixView<Scalar> accumulated() { return {accumulated_.data(), accumulated_.size(), 1, accumulated_.size()}; }
+
+  void broadcast_weights() {
+    if (ranks_.size() == 1) return;
+    Buffer<Scalar> all(gradients_.size());
+    const auto of = [&](const Part& part) {
+      const auto& p = *part.parameter;
+      return MatrixView<Scalar>{all.data() + part.first, p.rows(), p.cols(), p.rows()};
+    };
+    for (const Part& part : parameters_) download(Device{}, ConstView<Scalar>(part.parameter->value()), of(part));
+    ranks_.broadcast(std::as_writable_bytes(std::span(all.data(), static_cast<std::size_t>(all.size()))));
+    for (const Part& part : parameters_) upload(Device{}, ConstView<Scalar>(of(part)), part.parameter->value());
+  }
+
+  /// The gradients in the memory of the host: themselves, or the copy that travels.
+  MatrixView<Scalar> host() {
+    if constexpr (kOnHost)
+      return gradients();
+    else
+      return {on_host_.data(), on_host_.size(), 1, on_host_.size()};
+  }
+
+  static constexpr bool kOnHost = std::is_same_v<Device, Cpu>;
+
+  Communicator& ranks_;
+  Buffer<Scalar, Device> gradients_, accumulated_;
+  Buffer<Scalar> on_host_;  // only of a GPU
+  std::vector<Part> parameters_;
+  double weight_ = 0, weight_sum_ = 0, accumulated_weight_ = 0;
+  std::unique_ptr<AllReduce> weight_all_reduce_;
+  std::vector<Bucket> buckets_;
+  std::size_t next_ = 0;  // bucket to send next
+};
+
+}  // namespace rondo::inline RONDO_ABI
