@@ -10,13 +10,11 @@
 #include <rondo/core/transfer.hpp>
 #include <rondo/cpu/optim.hpp>
 #include <rondo/distributed/communicator.hpp>
+#include <rondo/distributed/weights.hpp>
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -60,7 +58,7 @@ class DataParallel {
       parameters_.push_back({&p, at});
       at += p.size();
     });
-    broadcast_weights();
+    broadcast_weights(model, ranks);
     make_buckets(options);
   }
   ~DataParallel() {
@@ -136,18 +134,6 @@ class DataParallel {
   /// The sum of the weights of all ranks, after finish().
   double weight() const { return weight_sum_; }
 
-  /// Checks that all ranks have the same weights, bit for bit. Collective. Throws communication_error that names the
-  /// first rank with others.
-  void require_same_weights() {
-    std::uint64_t hash = 0;
-    for (const Part& part : parameters_)
-      with_host_copy(Device{}, part.parameter->value(), [&](MatrixView<const Scalar> values) {
-        for (Index n = 0; n < values.rows * values.cols; ++n)  // FNV-1a over words
-          hash = (hash ^ std::bit_cast<std::uint32_t>(values.data[n])) * 0x100000001b3u;
-      });
-    require_same(ranks_, hash, "other weights");
-  }
-
  private:
   struct Part {
     Parameter<Scalar, Device>* parameter;
@@ -200,18 +186,6 @@ class DataParallel {
   }
 
   MatrixView<Scalar> accumulated() { return {accumulated_.data(), accumulated_.size(), 1, accumulated_.size()}; }
-
-  void broadcast_weights() {
-    if (ranks_.size() == 1) return;
-    Buffer<Scalar> all(gradients_.size());
-    const auto of = [&](const Part& part) {
-      const auto& p = *part.parameter;
-      return MatrixView<Scalar>{all.data() + part.first, p.rows(), p.cols(), p.rows()};
-    };
-    for (const Part& part : parameters_) download(Device{}, ConstView<Scalar>(part.parameter->value()), of(part));
-    ranks_.broadcast(std::as_writable_bytes(std::span(all.data(), static_cast<std::size_t>(all.size()))));
-    for (const Part& part : parameters_) upload(Device{}, ConstView<Scalar>(of(part)), part.parameter->value());
-  }
 
   /// The gradients in the memory of the host: themselves, or the copy that travels.
   MatrixView<Scalar> host() {
