@@ -65,7 +65,9 @@ TEST_CASE("LocalSteps: outer steps follow the formula") {
       model.for_each_parameter([&](const Path&, auto& p) {
         for (Index i = 0; i < p.size(); ++i) p.value().data[i] += static_cast<float>(change(ranks.rank(), step, n++));
       });
-      if (local.after_step(model) != ((step + 1) % every == 0)) std::terminate();
+      double total[] = {1.0};
+      const bool outer = local.after_step(model, total);
+      if (outer != ((step + 1) % every == 0) || total[0] != (outer ? kRanks : 1)) std::terminate();
     }
     got[static_cast<std::size_t>(ranks.rank())] = weights_of(model);
   });

@@ -355,3 +355,25 @@ TEST_CASE("Past the end of a stream inputs are 0 and unconditioned") {
     for (std::size_t k = 0; k < 20; ++k) REQUIRE(batch->inputs[t * 20 + k] == (k == 0 ? 0 : kNoCondition));
   }
 }
+
+TEST_CASE("The columns of a part of a batch are those of the whole") {
+  const auto list = pieces(4);
+  const BatchOptions options{.batch = 7, .steps = 16, .windows = 3, .input_spec = {kVocabularyWithPedal, kAll}};
+  Batches whole(list, options);
+  BatchOptions own = options;
+  own.first_stream = 2, own.streams = 3;
+  Batches part(list, own);
+  for (int step = 0; step < 20; ++step) {
+    const Batch &all = whole.next(), &columns = part.next();
+    REQUIRE(columns.lengths.size() == 3);
+    std::size_t tokens = 0;
+    for (std::size_t b = 0; b < 3; ++b) {
+      REQUIRE(column(columns, b) == column(all, b + 2));
+      REQUIRE(columns.reset[b] == all.reset[b + 2]);
+      tokens += static_cast<std::size_t>(all.lengths[b + 2]);
+    }
+    REQUIRE(columns.tokens == tokens);
+  }
+  own.first_stream = 5;
+  CHECK_THROWS_WITH(Batches(list, own), "Batches: streams 5 to 7 are not all of 0 to 6");
+}

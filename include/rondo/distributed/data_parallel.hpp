@@ -13,6 +13,8 @@
 #include <rondo/distributed/weights.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -67,6 +69,8 @@ class DataParallel {
   DataParallel(const DataParallel&) = delete;             ///< parameters point into the buffer
   DataParallel& operator=(const DataParallel&) = delete;  ///< see the copy constructor
 
+  static constexpr std::size_t kMostTotals = 7;  ///< of finish()
+
   Communicator& ranks() const { return ranks_; }  ///< the ranks
 
   /// The gradients of the whole model, in the memory of the device.
@@ -91,10 +95,8 @@ class DataParallel {
   /// positive.
   void begin(double weight) {
     weight_ = weight;
-    weight_sum_ = weight + accumulated_weight_;
     for (Bucket& bucket : buckets_) bucket.missing = bucket.parameters;
     next_ = 0;
-    weight_all_reduce_->start();
   }
 
   /// Says that the gradient of `parameter` is final: its bucket goes out when it is complete and the buckets before it
@@ -113,26 +115,30 @@ class DataParallel {
   }
 
   /// Waits until every gradient is the weighted mean over all ranks and accumulated parts, the same bits on each rank.
-  /// Throws communication_error.
-  void finish() {
+  /// The `totals`, at most kMostTotals, become their sums over all ranks: they travel with the gradients. Throws
+  /// communication_error.
+  void finish(std::span<double> totals = {}) {
+    require_shape(totals.size() <= kMostTotals, "DataParallel::finish: got ", totals.size(), " totals, wanted at most ",
+                  kMostTotals);
     if (unchanged()) return;
+    sums_ = {weight_ + accumulated_weight_};
+    std::ranges::copy(totals, sums_.begin() + 1);
+    sums_all_reduce_->start();
     if constexpr (!kOnHost) {
       weigh(Device{}, gradients(), accumulated());
       download(Device{}, ConstView<Scalar>(gradients()), host());
     }
     while (next_ < buckets_.size()) start_next();
-    weight_all_reduce_->wait();
+    sums_all_reduce_->wait();
+    std::copy_n(sums_.begin() + 1, totals.size(), totals.begin());
     for (Bucket& bucket : buckets_) {
       bucket.all_reduce->wait();
-      scale(Cpu{}, part(host(), bucket), static_cast<Scalar>(1 / weight_sum_));
+      scale(Cpu{}, part(host(), bucket), static_cast<Scalar>(1 / sums_[0]));
     }
     if constexpr (!kOnHost) upload(Device{}, ConstView<Scalar>(host()), gradients());
     if (accumulated_weight_ > 0) fill(Device{}, accumulated(), Scalar(0));
     accumulated_weight_ = 0;
   }
-
-  /// The sum of the weights of all ranks, after finish().
-  double weight() const { return weight_sum_; }
 
  private:
   struct Part {
@@ -159,7 +165,7 @@ class DataParallel {
       bucket.parameters += 1;
       parameters_[n].bucket = buckets_.size() - 1;
     }
-    weight_all_reduce_ = ranks_.make_all_reduce(std::span(&weight_sum_, 1));
+    sums_all_reduce_ = ranks_.make_all_reduce(std::span(sums_));
     for (Bucket& bucket : buckets_)
       bucket.all_reduce = ranks_.make_all_reduce(
           std::span(host().data + bucket.first, static_cast<std::size_t>(bucket.size)), options.precision);
@@ -201,8 +207,9 @@ class DataParallel {
   Buffer<Scalar, Device> gradients_, accumulated_;
   Buffer<Scalar> on_host_;  // only of a GPU
   std::vector<Part> parameters_;
-  double weight_ = 0, weight_sum_ = 0, accumulated_weight_ = 0;
-  std::unique_ptr<AllReduce> weight_all_reduce_;
+  double weight_ = 0, accumulated_weight_ = 0;
+  std::array<double, 1 + kMostTotals> sums_{};  // of the weights, and the totals
+  std::unique_ptr<AllReduce> sums_all_reduce_;
   std::vector<Bucket> buckets_;
   std::size_t next_ = 0;  // bucket to send next
 };

@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <span>
+#include <type_traits>
 
 namespace rondo::inline RONDO_ABI {
 
@@ -56,12 +57,12 @@ class LocalSteps {
     all_reduce_ = ranks.make_all_reduce(span_of(difference_), options.precision);
   }
 
-  /// Call it after every step of the optimiser: every k-th call is an outer step. Returns whether it was. Throws
-  /// communication_error.
+  /// Call it after every step of the optimiser: every k-th call is an outer step. Returns whether it was; then the
+  /// `totals` have become their sums over all ranks. Throws communication_error.
   template <class Model>
-  bool after_step(Model& model) {
+  bool after_step(Model& model, std::span<double> totals = {}) {
     if (++steps_ < options_.every) return false;
-    outer_step(model);
+    outer_step(model, totals);
     return true;
   }
 
@@ -69,7 +70,7 @@ class LocalSteps {
   /// Throws communication_error.
   template <class Model>
   void finish(Model& model) {
-    if (steps_ > 0) outer_step(model);
+    if (steps_ > 0) outer_step(model, {});
   }
 
   /// Replaces Adam's moments by their means over all ranks, so that a checkpoint of one rank has what all continue with.
@@ -107,11 +108,14 @@ class LocalSteps {
   }
 
   template <class Model>
-  void outer_step(Model& model) {
+  void outer_step(Model& model, std::span<double> totals) {
+    const auto totals_all_reduce = ranks_.make_all_reduce(totals);
+    if (!totals.empty()) totals_all_reduce->start();
     copy_to_vector(model, weights_, kValue);
     for (Index n = 0; n < anchor_.size(); ++n) difference_.data()[n] = anchor_.data()[n] - weights_.data()[n];
     all_reduce_->start();
     all_reduce_->wait();
+    if (!totals.empty()) totals_all_reduce->wait();
     const auto share = static_cast<float>(1.0 / ranks_.size()), momentum = static_cast<float>(options_.momentum),
                rate = static_cast<float>(options_.learning_rate);
     for (Index n = 0; n < anchor_.size(); ++n) {

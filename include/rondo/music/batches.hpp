@@ -102,6 +102,8 @@ struct Batch {
 /// Options of Batches.
 struct BatchOptions {
   int batch = 32;    ///< B
+  int first_stream = 0;  ///< with `streams`: the part of one of several processes that share a batch
+  int streams = 0;  ///< columns of the batches: those of streams first_stream .. first_stream + streams - 1; 0: all B
   int steps = 64;    ///< T
   int windows = 16;  ///< consecutive windows of T tokens before a stream jumps; 1: random windows, 0: whole pieces
   std::uint64_t seed = 1;          ///< of positions and variants
@@ -123,6 +125,11 @@ class Batches {
     if (options_.batch < 1 || options_.steps < 1 || options_.windows < 0 || options_.augmentation.stretches.empty())
       throw std::invalid_argument(
           "Batches: batch and steps must be 1 or more, windows 0 or more, and one stretch given");
+    if (options_.streams == 0) options_.streams = options_.batch;
+    if (options_.first_stream < 0 || options_.streams < 1 || options_.first_stream > options_.batch - options_.streams)
+      throw std::invalid_argument("Batches: streams " + std::to_string(options_.first_stream) + " to " +
+                                  std::to_string(options_.first_stream + options_.streams - 1) +
+                                  " are not all of 0 to " + std::to_string(options_.batch - 1));
     for (const Piece& piece : pieces) {
       Source source;
       for (double factor : options_.augmentation.stretches)
@@ -152,7 +159,7 @@ class Batches {
   /// Moves to a step: the next call of next() returns batch `step`. Takes O(B) time per step from the start.
   void seek(std::int64_t step) {
     streams_.clear();
-    for (int b = 0; b < options_.batch; ++b)
+    for (int b = options_.first_stream; b < options_.first_stream + options_.streams; ++b)
       streams_.push_back({CounterRng(options_.seed, static_cast<std::uint64_t>(b))});
     for (step_ = 0; step_ < step; ++step_)
       for (Stream& stream : streams_) {
@@ -165,7 +172,7 @@ class Batches {
 
   /// Returns the next batch, valid until the next call. Allocates only in the first call.
   const Batch& next() {
-    batch_.clear(options_.batch, options_.steps, options_.input_spec.conditions.ids_per_step());
+    batch_.clear(options_.streams, options_.steps, options_.input_spec.conditions.ids_per_step());
     for (std::size_t b = 0; b < streams_.size(); ++b) {
       Stream& stream = streams_[b];
       batch_.reset[b] = advance(stream);
