@@ -35,15 +35,17 @@ fi
 
 # configure PRESET: sets every option, so that a used build folder gives the same build as a new one.
 configure() {
-  local benchmarks=OFF with_cuda=OFF cuda_on_host=OFF with_onnx=OFF warnings_as_errors=OFF
+  local benchmarks=OFF with_cuda=OFF cuda_on_host=OFF with_onnx=OFF with_mpi=OFF warnings_as_errors=OFF
   [ $full -eq 0 ] || cuda_on_host=ON
   [ $full -eq 0 ] || [ "$1" != release ] || benchmarks=ON with_cuda=$cuda
   # ONNX files are tested where the ONNX messages are installed (Debian: libonnx-dev).
   [ $full -eq 0 ] || [ "$1" != release ] || [ ! -d /usr/include/onnx ] || with_onnx=ON
+  # Training by several processes is tested where MPI is installed (Debian: libopenmpi-dev).
+  [ $full -eq 0 ] || [ "$1" != release ] || ! command -v mpicxx > /dev/null || with_mpi=ON
   # Sanitizers add false warnings; the release build has compiled the same sources.
   [ "$1" != release ] || warnings_as_errors=ON
   cmake --preset "$1" -DRONDO_BUILD_EXAMPLES=ON -DRONDO_BUILD_TESTS=ON -DRONDO_BUILD_BENCHMARKS=$benchmarks \
-    -DRONDO_WARNINGS_AS_ERRORS=$warnings_as_errors -DRONDO_TEST_CUDA_ON_HOST=$cuda_on_host -DRONDO_CUDA=$with_cuda -DRONDO_ONNX=$with_onnx "-DRONDO_CUDA_ARCHITECTURES=80-real;90-real" \
+    -DRONDO_WARNINGS_AS_ERRORS=$warnings_as_errors -DRONDO_TEST_CUDA_ON_HOST=$cuda_on_host -DRONDO_CUDA=$with_cuda -DRONDO_ONNX=$with_onnx -DRONDO_MPI=$with_mpi "-DRONDO_CUDA_ARCHITECTURES=80-real;90-real" \
     -DRONDO_TEST_PYTHON="$PWD/$python" > /dev/null
 }
 
@@ -56,7 +58,7 @@ fi
 install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
 # Chromium and Emscripten for the tests of pages, FluidSynth for those of audio.
 install_if_offered chromium chromium-driver emscripten libfluidsynth-dev timgm6mb-soundfont
-[ $full -eq 0 ] || install_if_offered libsndfile1-dev libonnx-dev libprotobuf-dev protobuf-compiler clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
+[ $full -eq 0 ] || install_if_offered libsndfile1-dev libopenmpi-dev openmpi-bin libonnx-dev libprotobuf-dev protobuf-compiler clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
 # A compiler and an emulator for Arm microcontrollers.
 [ $full -eq 0 ] || apt_options=--no-install-recommends install_if_offered gcc-arm-none-eabi qemu-system-arm
 

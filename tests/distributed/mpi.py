@@ -6,26 +6,11 @@ Usage: mpi.py --mpirun PROGRAM --ranks PROGRAM
 """
 
 import argparse
-import os
 import re
-import subprocess
 import sys
 import time
 
-
-def run(options, ranks, scenario):
-    environment = {
-        **os.environ,
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    }
-    start = time.monotonic()
-    done = subprocess.run(
-        [options.mpirun, "-np", str(ranks), options.ranks, scenario],
-        env=environment, capture_output=True, text=True, timeout=100,
-    )
-    return done, time.monotonic() - start
+import launch
 
 
 def main():
@@ -35,17 +20,21 @@ def main():
     options = parser.parse_args()
     bad = 0
 
-    def check(right, scenario, ranks, done):
+    def run(ranks, scenario):
+        start = time.monotonic()
+        return *launch.run(options.mpirun, (ranks, [options.ranks, scenario])), time.monotonic() - start
+
+    def check(right, scenario, ranks, status, out, err):
         nonlocal bad
         if not right:
             bad += 1
-            print(f"{scenario} with {ranks} ranks: exit status {done.returncode}\n{done.stdout}\n{done.stderr}")
+            print(f"{scenario} with {ranks} ranks: exit status {status}\n{out}\n{err}")
 
     for scenario in ("sums", "rounded", "collectives", "precision"):
         for ranks in (1, 2, 3, 4):
-            done, _ = run(options, ranks, scenario)
-            lines = sorted(done.stdout.split("\n"))[1:]
-            check(done.returncode == 0 and lines == [f"rank {r}: ok" for r in range(ranks)], scenario, ranks, done)
+            status, out, err, _ = run(ranks, scenario)
+            lines = sorted(out.split("\n"))[1:]
+            check(status == 0 and lines == [f"rank {r}: ok" for r in range(ranks)], scenario, ranks, status, out, err)
 
     # What each rank prints when rank 1 fails, and how long it may take.
     reasons = {
@@ -54,13 +43,13 @@ def main():
         "difference": ("rank 2 has another number than rank 0", "rank 2 has another number than rank 0"),
     }
     for scenario, (of_rank_1, of_others) in reasons.items():
-        done, seconds = run(options, 3, scenario)
+        status, out, err, seconds = run(3, scenario)
         wanted = [f"rank {r}: {of_rank_1 if r == 1 else of_others}" for r in range(3) if r != 1 or of_rank_1]
-        lines = sorted(line for line in done.stdout.split("\n") if line.startswith("rank"))
-        check(done.returncode != 0 and lines == wanted and seconds < 10, scenario, 3, done)
+        lines = sorted(line for line in out.split("\n") if line.startswith("rank"))
+        check(status != 0 and lines == wanted and seconds < 10, scenario, 3, status, out, err)
 
-    done, seconds = run(options, 3, "death")
-    check(done.returncode != 0 and re.search(r"rank 1\b", done.stderr) and seconds < 10, "death", 3, done)
+    status, out, err, seconds = run(3, "death")
+    check(status != 0 and re.search(r"rank 1\b", err) and seconds < 10, "death", 3, status, out, err)
 
     print("all scenarios pass" if not bad else f"{bad} scenarios fail")
     return 1 if bad else 0

@@ -85,6 +85,13 @@ void rounded_sums(MpiCommunicator& ranks) {
     if (round == 0)
       for (std::size_t n = 0; n < kCount; ++n) worst_single = std::max(worst_single, std::abs(values[n] - wanted[n]));
   }
+  all_reduce->clear_rounding();
+  std::copy(own.begin(), own.end(), values.begin());
+  all_reduce->start();
+  all_reduce->wait();
+  double worst_cleared = 0;
+  for (std::size_t n = 0; n < kCount; ++n) worst_cleared = std::max(worst_cleared, std::abs(values[n] - wanted[n]));
+  require(worst_cleared == worst_single, "after clear_rounding the sum is that of the first round");
   for (std::size_t n = 0; n < kCount; ++n)
     worst_mean = std::max(worst_mean, std::abs(total[n] / kRounds - wanted[n]));
   require(worst_single > 1e-3 * ranks.size(), "values are rounded");

@@ -4,6 +4,7 @@
 #include "piano/run/configurations.hpp"
 #include "piano/run/corpus.hpp"
 #include "piano/training/run.hpp"
+#include "ranks.hpp"
 
 #include <rondo/cpu/threads.hpp>
 
@@ -25,7 +26,9 @@ struct Options {
   std::vector<std::string> conditions;
   std::vector<int> transpose;
   int threads = rondo::max_threads();
-  bool scores = false, augment = true, own_augmentation = false, as_json = false;
+  std::string gradient_precision = "fp32";
+  examples::RankOptions ranks;
+  bool threads_given = false, scores = false, augment = true, own_augmentation = false, as_json = false;
 };
 
 /// Whether the command line chooses the variants, and not a preset or the source of fine-tuning.
@@ -100,9 +103,15 @@ void run(Options& o) {
     config.augmentation.lowest_transposition = o.transpose[0];
     config.augmentation.highest_transposition = o.transpose[1];
   }
-  rondo::set_num_threads(o.threads);
-  Progress progress;
-  const auto result = train(o.training, progress);
+  config.distribution.precision = rondo::precision_named(o.gradient_precision).value();
+  o.ranks.stop = InterruptGuard::requested;
+  nlohmann::json result;
+  examples::with_ranks(o.ranks, [&](rondo::Communicator& ranks) {
+    rondo::set_num_threads(o.threads_given ? o.threads : examples::threads_per_rank(ranks, o.threads));
+    Progress progress(ranks.rank() > 0);
+    result = train(o.training, ranks, progress);
+  });
+  if (result.is_null()) return;  // another rank has it
   if (o.as_json) {
     std::cout << result.dump() << std::endl;
     return;
@@ -224,6 +233,25 @@ void add_train(CLI::App& piano) {
   examples::add_threads_option(app, o.threads);
   add_load_options(app, t.loading);
   examples::add_device_options(app, t.device);
+  auto& distribution = config.distribution;
+  app.add_option("--accumulate", distribution.accumulate,
+                 "batches whose gradients are added up for each step of the optimiser")
+      ->check(integer_in("[1, 65536]"));
+  app.add_option("--gradient-precision", o.gradient_precision,
+                 "number format of gradients between processes (mpirun -np N piano train ...); bf16 halves their bytes")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
+  app.add_option("--local-steps", distribution.local_steps,
+                 "with several processes: steps that each makes on its own before their weights are averaged; 0: "
+                 "gradients are averaged in each step")
+      ->check(integer_in("[0, 1048576]"));
+  app.add_option("--outer-learning-rate", distribution.outer_learning_rate,
+                 "with --local-steps: learning rate of the averages")
+      ->check(real_in("(0, inf)"));
+  app.add_option("--outer-momentum", distribution.outer_momentum,
+                 "with --local-steps: Nesterov momentum of the averages (DiLoCo: 0.9, with learning rate 0.7)")
+      ->check(real_in("[0, 1)"));
+  app.add_option("--rank-timeout", o.ranks.timeout, "seconds after which a process that does not answer is given up")
+      ->check(real_in("(0, inf)"));
   app.add_option("--seed", config.seed, "random seed");
   auto* resume = app.add_flag(
       "--resume", t.resume,
@@ -238,6 +266,7 @@ void add_train(CLI::App& piano) {
   renamed(app, "--judgements", "--evaluations");
   renamed(app, "--validation-share", "--validation-fraction");
   app.callback([options, settings, name, &app] {
+    options->threads_given = app.get_option("--threads")->count() > 0;
     if (!options->from.empty()) start_from(options->from, app, *settings, *options);
     if (name->count() > 0) {
       const Config& named = configuration(options->config);

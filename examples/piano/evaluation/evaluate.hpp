@@ -7,6 +7,7 @@
 #include "piano/evaluation/reset_state.hpp"
 
 #include <rondo/core/transfer.hpp>
+#include <rondo/distributed/communicator.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
 #include <rondo/music/dataset.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace piano {
 
@@ -57,6 +59,21 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
                           [&](rondo::MatrixView<const float> on_host) { result.add(on_host, batch->targets); });
   }
   return result;
+}
+
+/// The same, shared among ranks: each evaluates a part of the pieces. Collective; all ranks have the same result.
+template <class Device>
+Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<const rondo::music::Piece> pieces,
+                    const rondo::music::InputSpec& input_spec, rondo::Communicator& ranks) {
+  if (ranks.size() == 1) return evaluate(model, pieces, input_spec);
+  std::vector<rondo::music::Piece> own;
+  for (auto n = static_cast<std::size_t>(ranks.rank()); n < pieces.size(); n += static_cast<std::size_t>(ranks.size()))
+    own.push_back(pieces[n]);
+  Likelihood all;
+  for (const Likelihood& of_rank :
+       gather_values(ranks, own.empty() ? Likelihood{} : evaluate(model, std::span<const rondo::music::Piece>(own), input_spec)))
+    all.add(of_rank);
+  return all;
 }
 
 }  // namespace piano

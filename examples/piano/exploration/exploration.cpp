@@ -74,7 +74,8 @@ bool Exploration::train_model(const Model& model, const std::string& config) {
   training.run_dir = model.run.folder().string();
   training.resume = path_exists(model.run.last());
   progress_.line("training " + config);
-  return train(training, progress_)["stop_reason"] != "interrupt";
+  rondo::SingleProcess alone;
+  return train(training, alone, progress_)["stop_reason"] != "interrupt";
 }
 
 std::vector<Exploration::NamedPrimer> Exploration::primers_of(const Config& config) const {

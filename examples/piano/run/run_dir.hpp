@@ -11,6 +11,7 @@
 #pragma once
 
 #include "piano/run/adaptation_settings.hpp"
+#include "piano/run/distribution.hpp"
 
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/augment.hpp>
@@ -49,6 +50,7 @@ struct Config {
   std::uint64_t seed = 1;
   std::string from;  // folder of the run that this one was fine-tuned from; empty: none
   AdaptationSettings adaptation;
+  Distribution distribution;
 
   /// The model's input.
   rondo::music::InputSpec input_spec() const { return {vocabulary_size(pedal), conditions}; }

@@ -14,10 +14,12 @@ namespace piano {
 
 class Progress {
  public:
-  Progress() : terminal_(::isatty(STDERR_FILENO) != 0) {}
+  /// A display that shows nothing if `quiet`.
+  explicit Progress(bool quiet = false) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
 
   /// `done` in [0, 1]. Writes at most ten times per second on a terminal, every ten seconds elsewhere.
   void show(double done, const std::string& text) {
+    if (quiet_) return;
     const auto now = Clock::now();
     const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
     if (shown_once_ && now - last_ < pause) return;
@@ -38,6 +40,7 @@ class Progress {
 
   /// Writes a permanent line above the bar.
   void line(const std::string& text) {
+    if (quiet_) return;
     std::fprintf(stderr, "%s%s\n", open_line_ ? "\r\x1b[2K" : "", text.c_str());
     open_line_ = false;
   }
@@ -49,7 +52,7 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
-  bool terminal_, shown_once_ = false, open_line_ = false;
+  bool quiet_, terminal_, shown_once_ = false, open_line_ = false;
   Clock::time_point last_{};
 };
 

@@ -10,6 +10,7 @@
 #include "piano/training/trainer.hpp"
 
 #include <rondo/io/replace_file.hpp>
+#include <rondo/music/hash.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -45,6 +46,7 @@ struct StepTotals {
   void add(const TrainingStep& step) {
     seconds += step.seconds;
     data_seconds += step.data_seconds;
+    if (step.tokens == 0) return;
     nats += step.nll;
     steps += 1;
     tokens += step.tokens;
@@ -54,47 +56,47 @@ struct StepTotals {
 template <class Device>
 class Run {
  public:
-  Run(const TrainingOptions& options, Progress& progress)
-      : options_(options), progress_(progress), run_(options.run_dir) {}
+  Run(const TrainingOptions& options, rondo::Communicator& ranks, Progress& progress)
+      : options_(options), ranks_(ranks), progress_(progress), run_(options.run_dir) {}
 
   json operator()(Device device) {
     prepare();
-    trainer_.emplace(config_, corpus_);
-    if (options_.resume) {
+    trainer_.emplace(config_, corpus_, ranks_);
+    if (options_.resume)
       before_ = trainer_->resume(run_);
-    } else {
-      if (!config_.from.empty()) trainer_->start_from(RunDir(config_.from));
-      run_.write_config(config_);
+    else if (!config_.from.empty())
+      trainer_->start_from(RunDir(config_.from));
+    if (writes()) {
+      if (!options_.resume) run_.write_config(config_);
+      metrics_.emplace(run_.metrics(),
+                       options_.resume ? read_metrics(run_.metrics(), trainer_->steps()) : json::array());
+      facts_["parameters"] = rondo::parameter_count(trainer_->model());
+      remove_file(run_.result());
+      describe(examples::name_of(device));
     }
-    metrics_.emplace(run_.metrics(), options_.resume ? read_metrics(run_.metrics(), trainer_->steps()) : json::array());
-    facts_["parameters"] = rondo::parameter_count(trainer_->model());
-    remove_file(run_.result());
-    describe(examples::name_of(device));
 
     const InterruptGuard interrupt;
     start_ = std::chrono::steady_clock::now();
+    agreed_progress_ = gather_values(ranks_, own_progress())[0];
     // A fine-tuned run begins with the source's likelihood on the new data, and its best model is never worse.
     if (!config_.from.empty() && trainer_->steps() == 0) evaluate();
     double next_evaluation = next_of(options_.evaluations), next_line = next_of(kLines);
-    while (done() < 1 && !interrupt.requested() && !out_of_patience()) {
-      last_ = trainer_->step(done());
-      if (latest_line_) metrics_->write(*std::exchange(latest_line_, std::nullopt));
-      step_totals_.add(last_);
-      recent_sum_ = kDecay * recent_sum_ + last_.nll;
-      recent_weight_ = kDecay * recent_weight_ + 1;
-      show();
+    bool interrupted = false;
+    while (done() < 1 && !interrupted && !out_of_patience()) {
+      step();
       if (done() >= next_evaluation) {
         evaluate();
         next_evaluation = next_of(options_.evaluations);
         next_line = next_of(kLines);
-      } else if (done() >= next_line) {
+      } else if (done() >= next_line && writes()) {
         latest_line_ = line();
         next_line = next_of(kLines);
       }
+      interrupted = ranks_.size() > 1 ? stop_ : interrupt.requested();
     }
-    const bool interrupted = interrupt.requested();
     if (evaluated_at_ != trainer_->steps() && trainer_->steps() > 0) evaluate();
     progress_.finish();
+    if (!writes()) return {};
     if (interrupted)
       say("stopped at step " + std::to_string(trainer_->steps()) + ", saved in " + options_.run_dir +
           "; resume with: piano train --resume --run-dir " + options_.run_dir);
@@ -113,11 +115,15 @@ class Run {
   static constexpr std::size_t kTuningTokens = 4000;
 
   void say(const std::string& text) { progress_.line(text); }
+  /// Whether this rank writes the files.
+  bool writes() const { return ranks_.rank() == 0; }
   double recent_nll() const { return recent_weight_ > 0 ? recent_sum_ / recent_weight_ : 0; }
   double seconds() const {
     return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
-  double done() const {
+  /// Position in the run, from 0; 1 is the end. By the clock it must be that of one rank, or some would go on alone.
+  double done() const { return ranks_.size() > 1 && config_.steps == 0 ? agreed_progress_ : own_progress(); }
+  double own_progress() const {
     return config_.steps > 0 ? static_cast<double>(trainer_->steps()) / static_cast<double>(config_.steps)
                              : seconds() / (60 * config_.minutes);
   }
@@ -132,7 +138,10 @@ class Run {
   void prepare() {
     config_ = options_.config;
     if (options_.resume) {
-      config_ = run_.read_config();
+      std::string text;
+      if (writes()) text = run_.read_config().to_json().dump();
+      broadcast_text(ranks_, text);
+      config_ = Config::from_json(parse_json(text));
       const Config& given = options_.config;
       if (given.steps > 0) config_.steps = given.steps, config_.minutes = 0;
       if (given.minutes > 0) config_.minutes = given.minutes, config_.steps = 0;
@@ -140,10 +149,11 @@ class Run {
       if (config_.data.empty()) throw std::runtime_error("no training data: give --data PATH... or --scores");
       if (config_.steps == 0 && config_.minutes == 0) config_.minutes = 2;
       config_.complete();
-      create_folder(run_.folder());
-      if (path_exists(run_.last()))
+      if (writes()) create_folder(run_.folder());
+      if (writes() && path_exists(run_.last()))
         throw std::runtime_error(run_.folder().string() + ": already holds a run; use --resume, or another folder");
     }
+    require_same(ranks_, music::stable_hash(config_.to_json().dump()), "another configuration");
     config_.model.precision = options_.device.lstm_precision();
     LoadOptions loading = options_.loading;
     loading.progress = [this](std::size_t files, std::size_t all) {
@@ -159,11 +169,41 @@ class Run {
                   : music::split_by_name(std::move(loaded.pieces), config_.validation);
     config_.validation.clear();  // stored by name, so that other commands find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
+    require_same(ranks_, hash_of(corpus_), "other data");
+    if (!writes()) return;
     facts_ = {{"tokens_train", music::count_tokens(corpus_.train)},
               {"tokens_valid", music::count_tokens(corpus_.valid)},
               {"baselines",
                to_json(ngram_baselines(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
     facts_["floors"] = facts_["baselines"];  // its former name
+  }
+
+  /// Of the names and tokens of all pieces.
+  static std::uint64_t hash_of(const music::Corpus& corpus) {
+    std::uint64_t hash = 0;
+    for (const auto* pieces : {&corpus.train, &corpus.valid})
+      for (const music::Piece& piece : *pieces) {
+        hash = music::stable_hash(piece.name, hash);
+        for (const music::Token token : tokens_of(piece)) hash = music::mix(hash ^ static_cast<std::uint64_t>(token));
+      }
+    return hash;
+  }
+
+  void step() {
+    auto& exchange = trainer_->exchange();
+    exchange.announce(InterruptGuard::requested(), own_progress());
+    last_ = trainer_->step(done());
+    if (exchange.exchanged()) {
+      stop_ = exchange.totals().stop > 0;
+      agreed_progress_ = exchange.totals().progress;
+    }
+    if (latest_line_) metrics_->write(*std::exchange(latest_line_, std::nullopt));
+    step_totals_.add(last_);
+    if (last_.tokens > 0) {
+      recent_sum_ = kDecay * recent_sum_ + last_.nll;
+      recent_weight_ = kDecay * recent_weight_ + 1;
+    }
+    show();
   }
 
   void describe(const std::string& device) {
@@ -186,6 +226,7 @@ class Run {
   }
 
   void show() {
+    if (!writes()) return;
     const std::string valid = std::isfinite(valid_) ? format("  validation %.3f", valid_) : "";
     progress_.show(done(),
                    format("step %lld  loss %.3f%s  %.0f tokens/s  %s left", static_cast<long long>(trainer_->steps()),
@@ -210,12 +251,14 @@ class Run {
   }
 
   void evaluate() {
+    trainer_->agree();
     valid_ = trainer_->validate().per_token();
     evaluated_at_ = trainer_->steps();
     const bool best = valid_ < trainer_->best_valid_nll();
     evaluations_without_improvement_ = best ? 0 : evaluations_without_improvement_ + 1;
     if (best) trainer_->save_best(run_, valid_);
     trainer_->save(run_, seconds());
+    if (!writes()) return;
     json record = latest_line_ ? *std::exchange(latest_line_, std::nullopt) : line();
     record["valid_nll"] = valid_;
     record["sample"] = write_checkpoint_sample(run_, config_, corpus_, trainer_->steps());
@@ -255,6 +298,7 @@ class Run {
   }
 
   const TrainingOptions& options_;
+  rondo::Communicator& ranks_;
   Progress& progress_;
   RunDir run_;
   Config config_;
@@ -264,6 +308,8 @@ class Run {
   json facts_;
   std::chrono::steady_clock::time_point start_;
   double before_ = 0;  // seconds trained in earlier sessions
+  double agreed_progress_ = 0;  // position in the run by the clock of rank 0, after the last exchange
+  bool stop_ = false;           // whether any rank was told to end
   double valid_ = std::nan("");
   std::int64_t evaluated_at_ = -1;
   int evaluations_without_improvement_ = 0;  // in a row
@@ -283,12 +329,12 @@ InterruptGuard::~InterruptGuard() {
   std::signal(SIGINT, former_interrupt_);
   std::signal(SIGTERM, former_terminate_);
 }
-bool InterruptGuard::requested() const { return g_interrupted != 0; }
+bool InterruptGuard::requested() { return g_interrupted != 0; }
 
-json train(const TrainingOptions& options, Progress& progress) {
+json train(const TrainingOptions& options, rondo::Communicator& ranks, Progress& progress) {
   json result;
   examples::with_device(options.device, [&]<class Device>(Device device) {
-    Run<Device> run(options, progress);
+    Run<Device> run(options, ranks, progress);
     result = run(device);
   });
   return result;

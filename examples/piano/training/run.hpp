@@ -7,6 +7,8 @@
 #include "piano/run/run_dir.hpp"
 #include "piano/training/progress.hpp"
 
+#include <rondo/distributed/communicator.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <csignal>
@@ -31,7 +33,7 @@ class InterruptGuard {
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
-  bool requested() const;
+  static bool requested();
 
  private:
   void (*former_interrupt_)(int);
@@ -39,7 +41,8 @@ class InterruptGuard {
 };
 
 /// Trains. Returns what `piano train --json` prints; its `stop_reason` is "done", "patience" or "interrupt". Throws
-/// std::runtime_error for errors in data, settings or on disk; files that were saved before are unchanged.
-nlohmann::json train(const TrainingOptions& options, Progress& progress);
+/// std::runtime_error for errors in data, settings or on disk; files that were saved before are unchanged. With several
+/// ranks, rank 0 writes the files, and the result of the others is null. Collective.
+nlohmann::json train(const TrainingOptions& options, rondo::Communicator& ranks, Progress& progress);
 
 }  // namespace piano

@@ -29,18 +29,41 @@ struct BatchResultOnDevice {
   rondo::GradientNorm<Device> grad_norm;
 };
 
-/// Trains on one batch of T = `steps`. State, cache and `on_device` are those of the previous batch. The weights are
-/// unchanged if the result is not finite. A GPU is waited for once, when all work of the step is enqueued.
-template <class Model, class Device>
+/// The exchange of a process that trains alone: RankExchange has that of several.
+struct NoExchange {
+  void begin(double) {}
+  rondo::NotifyNobody when_ready() { return {}; }
+  template <class Loss>
+  void finish(double, Loss&&) {}
+  template <class Model>
+  void after_step(Model&) {}
+};
+
+/// Forward and backward of one batch of T = `steps`. Adds to the gradients.
+template <class Model, class Device, class Ready>
+void add_gradients(Model& model, const rondo::music::Batch& batch, rondo::Index steps, typename Model::State& state,
+                   typename Model::Cache& cache, rondo::DeferredLoss<Device>& loss, rondo::Rng& rng, Ready&& ready) {
+  reset_state(state, batch.reset);
+  model.forward_backward(batch.inputs, batch.targets, static_cast<rondo::Index>(batch.reset.size()), steps, state,
+                         cache, rondo::Training{rng}, loss, ready);
+}
+
+/// Trains on one batch of T = `steps`; gradients of batches before it may have been accumulated in `exchange`. State,
+/// cache and `on_device` are those of the previous batch. The weights are unchanged if the result is not finite. A GPU
+/// is waited for once, when all work of the step is enqueued.
+template <class Model, class Device, class Exchange = NoExchange>
 BatchResult train_on_batch(Model& model, rondo::Adam& adam, const rondo::music::Batch& batch, rondo::Index steps,
                            double clip, double learning_rate, typename Model::State& state,
-                           typename Model::Cache& cache, BatchResultOnDevice<Device>& on_device, rondo::Rng& rng) {
-  reset_state(state, batch.reset);
+                           typename Model::Cache& cache, BatchResultOnDevice<Device>& on_device, rondo::Rng& rng,
+                           Exchange&& exchange = {}) {
+  const auto tokens = static_cast<double>(batch.tokens);
   rondo::zero_grad(model);
-  model.forward_backward(batch.inputs, batch.targets, static_cast<rondo::Index>(batch.reset.size()), steps, state,
-                         cache, rondo::Training{rng}, on_device.loss);
+  exchange.begin(tokens);
+  add_gradients(model, batch, steps, state, cache, on_device.loss, rng, exchange.when_ready());
+  exchange.finish(tokens, [&] { return on_device.loss.get().mean(); });
   rondo::clip_grad_norm(model, clip, on_device.grad_norm);
   adam.step(model, learning_rate, on_device.grad_norm);
+  exchange.after_step(model);
   return {on_device.loss.get().mean(), on_device.grad_norm.value()};
 }
 

@@ -33,6 +33,9 @@ class AllReduce {
   virtual void start() = 0;
   /// Waits until the values are the sum over all ranks, the same bits on every rank. Throws communication_error.
   virtual void wait() = 0;
+  /// Forgets what rounding took away from former sums, if it rounds: what a checkpoint does not store. Not while a sum is
+  /// under way.
+  virtual void clear_rounding() {}
 };
 
 /// The ranks of a program. Collective functions must be called by every rank, in the same order; so must the

@@ -140,6 +140,11 @@ class DataParallel {
     accumulated_weight_ = 0;
   }
 
+  /// AllReduce::clear_rounding() for all gradients.
+  void clear_rounding() {
+    for (Bucket& bucket : buckets_) bucket.all_reduce->clear_rounding();
+  }
+
  private:
   struct Part {
     Parameter<Scalar, Device>* parameter;

@@ -90,6 +90,9 @@ class LocalSteps {
     average([](auto& p) { return p.second_moment(); });
   }
 
+  /// AllReduce::clear_rounding() for the differences.
+  void clear_rounding() { all_reduce_->clear_rounding(); }
+
   /// v, in the order of for_each_parameter; empty without momentum. A checkpoint must store it.
   std::span<float> momentum() { return span_of(momentum_); }
 

@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -68,8 +67,10 @@ class MpiCommunicator final : public Communicator {
     wake_.notify_all();
     if (driver_.joinable()) driver_.join();
     if (failed()) return;  // messages may still be under way
-    MPI_Cancel(&reason_request_);
-    MPI_Wait(&reason_request_, MPI_STATUS_IGNORE);
+    if (reason_request_ != MPI_REQUEST_NULL) {
+      MPI_Cancel(&reason_request_);
+      MPI_Wait(&reason_request_, MPI_STATUS_IGNORE);
+    }
     MPI_Comm_free(&group_.comm);
   }
 
@@ -138,6 +139,9 @@ class MpiCommunicator final : public Communicator {
   static constexpr std::chrono::microseconds kNap{50};     // between two looks at messages
   static constexpr std::chrono::seconds kPatienceAtEnd{5};  // with other ranks, once the program was told to end
 
+  /// Another rank has failed, but what this one waits for may still arrive and show the same failure.
+  static constexpr std::chrono::milliseconds kPatienceWithReason{200};
+
   /// A sum that can be started again and again.
   template <class Operation>
   class Sum final : public AllReduce {
@@ -147,6 +151,7 @@ class MpiCommunicator final : public Communicator {
     ~Sum() override { ranks_.forget(operation_); }
     void start() override { ranks_.start(operation_); }
     void wait() override { ranks_.wait(operation_); }
+    void clear_rounding() override { operation_.clear_rounding(); }
 
    private:
     MpiCommunicator& ranks_;
@@ -222,9 +227,11 @@ class MpiCommunicator final : public Communicator {
         bytes_sent_ += operation->take_bytes_sent();
         return complete;
       });
-      int arrived = 0;
-      detail::require_mpi(MPI_Test(&reason_request_, &arrived, MPI_STATUS_IGNORE), "MPI_Test");
-      if (arrived) {
+      if (reason_request_ != MPI_REQUEST_NULL) {
+        int arrived = 0;
+        detail::require_mpi(MPI_Test(&reason_request_, &arrived, MPI_STATUS_IGNORE), "MPI_Test");
+        if (arrived) reason_arrived_ = Clock::now();
+      } else if (!active_.empty() && Clock::now() - reason_arrived_ > kPatienceWithReason) {
         failure_ = reason_.data();
         return;
       }
@@ -259,7 +266,8 @@ class MpiCommunicator final : public Communicator {
   int operations_ = 0;
   std::size_t bytes_sent_ = 0;
   Reason reason_{};
-  MPI_Request reason_request_ = MPI_REQUEST_NULL;
+  MPI_Request reason_request_ = MPI_REQUEST_NULL;  // complete: reason_ has arrived
+  Clock::time_point reason_arrived_;
   bool ended_ = false;
   std::thread driver_;
 };
@@ -291,13 +299,5 @@ class MpiSession {
   int exceptions_ = std::uncaught_exceptions();
   std::unique_ptr<MpiCommunicator> ranks_;
 };
-
-/// Whether a launcher (mpirun, mpiexec, srun) has started this process as one of several ranks: so tells a variable of
-/// the environment of Open MPI, MPICH and its relatives, or PMIx.
-inline bool started_by_mpi() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MV2_COMM_WORLD_SIZE"})
-    if (std::getenv(name)) return true;
-  return false;
-}
 
 }  // namespace rondo::inline RONDO_ABI

@@ -142,6 +142,8 @@ class MpiAllReduce final : public MpiOperation {
     }
   }
 
+  void clear_rounding() { std::ranges::fill(lost_, 0.0f); }
+
   void begin() override {
     summed_ = false;
     group_.for_each_other([&](int r) { requests_.receive(std::as_writable_bytes(received(r)), r, tag_); });

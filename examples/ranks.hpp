@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Programs that train in several processes: `mpirun -np 4 program …`. Only this file depends on whether they were built
+// with MPI (RONDO_EXAMPLES_MPI, which CMake sets if it links rondo::mpi).
+#pragma once
+
+#include <rondo/distributed/communicator.hpp>
+#include <rondo/distributed/launcher.hpp>
+#ifdef RONDO_EXAMPLES_MPI
+#include <rondo/distributed/mpi.hpp>
+#endif
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+namespace examples {
+
+struct RankOptions {
+  double timeout = 120;           // seconds that a rank may take to answer
+  std::function<bool()> stop = {};  // whether the program was told to end
+};
+
+/// Calls f(communicator): that of all ranks if a launcher started this process, else that of a single one. If f throws,
+/// the other ranks get the reason, every rank prints it, and the launcher ends them all. Throws std::runtime_error if
+/// this program was built without MPI but started as one of several.
+template <class F>
+void with_ranks(const RankOptions& options, F&& f) {
+  if (!rondo::started_by_mpi()) {
+    rondo::SingleProcess alone;
+    f(static_cast<rondo::Communicator&>(alone));
+    return;
+  }
+#ifdef RONDO_EXAMPLES_MPI
+  const std::chrono::duration<double> timeout(options.timeout);
+  rondo::MpiSession mpi({.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout), .stop = options.stop});
+  rondo::MpiCommunicator& ranks = mpi.ranks();
+  try {
+    f(static_cast<rondo::Communicator&>(ranks));
+  } catch (const std::exception& e) {
+    ranks.fail(e.what());
+    std::fprintf(stderr, "rank %d of %d: %s\n", ranks.rank(), ranks.size(), e.what());
+    std::fflush(stderr);
+  }
+#else
+  static_cast<void>(options);
+  throw std::runtime_error("started as one of several processes, but built without MPI; configure with -DRONDO_MPI=ON");
+#endif
+}
+
+/// The threads of a rank: an equal part of the machine's, if the launcher has not bound it to some.
+inline int threads_per_rank(const rondo::Communicator& ranks, int threads) {
+  const bool bound = threads < static_cast<int>(std::thread::hardware_concurrency());
+  return bound ? threads : std::max(1, threads / ranks.size());
+}
+
+}  // namespace examples
