@@ -51,6 +51,11 @@ if(RONDO_CUDA)
   rondo_install_component(cuda rondo_cuda_headers rondo_cuda)
 endif()
 
+if(RONDO_NCCL)
+  rondo_install_component(nccl rondo_nccl)
+  install(FILES cmake/FindNCCL.cmake DESTINATION ${package_dir} COMPONENT rondo)
+endif()
+
 # ---- find_package(rondo) ---------------------------------------------------------------------------------------------
 
 configure_package_config_file(cmake/rondo-config.cmake.in ${PROJECT_BINARY_DIR}/rondo-config.cmake

@@ -13,6 +13,7 @@ set(rondo_debian_CUDAToolkit nvidia-cuda-toolkit)
 set(rondo_debian_Doxygen doxygen)
 set(rondo_debian_Python3 python3)
 set(rondo_debian_MPI libopenmpi-dev)
+set(rondo_debian_NCCL libnccl-dev)
 set(rondo_debian_Threads libc6-dev)
 set(rondo_debian_Ninja ninja-build)
 

@@ -54,6 +54,9 @@ class Communicator {
   virtual std::unique_ptr<AllReduce> make_all_reduce(std::span<float> values, Precision precision) = 0;
   /// The same without rounding.
   virtual std::unique_ptr<AllReduce> make_all_reduce(std::span<double> values) = 0;
+  /// The same for values in the memory of a GPU, enqueued on its streams: the host does not wait. Null if this
+  /// communicator has none; then values are copied to the host for a sum.
+  virtual std::unique_ptr<AllReduce> make_device_all_reduce(std::span<float>, Precision) { return nullptr; }
 
   /// Copies the bytes of rank `from` to all other ranks. Collective. Throws communication_error.
   virtual void broadcast(std::span<std::byte> bytes, int from = 0) = 0;

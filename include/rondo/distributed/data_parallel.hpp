@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DataParallel: training of one model by several processes, each with a part of every batch (synchronous data-parallel
 // stochastic gradient descent). Between backward and the optimiser the gradients of the ranks become their mean,
-// weighted by the number of targets: the gradient of one process that had the whole batch. docs/10-scaling.md has the
+// weighted by the number of targets: the gradient of one process that had the whole batch. docs/15-scaling.md has the
 // cost.
 #pragma once
 
@@ -100,9 +100,10 @@ class DataParallel {
   }
 
   /// Says that the gradient of `parameter` is final: its bucket goes out when it is complete and the buckets before it
-  /// have gone. A gradient that is said to be ready must not change before finish(). On a GPU it has no effect.
+  /// have gone. A gradient that is said to be ready must not change before finish(). On a GPU it has no effect unless the ranks have
+  /// sums there.
   void ready(const Parameter<Scalar, Device>& parameter) {
-    if (!kOnHost || unchanged()) return;
+    if (staged() || unchanged()) return;
     const auto found = std::ranges::find(parameters_, &parameter, &Part::parameter);
     require_shape(found != parameters_.end(), "DataParallel::ready: the parameter is not one of this model");
     --buckets_[found->bucket].missing;
@@ -124,8 +125,8 @@ class DataParallel {
     sums_ = {weight_ + accumulated_weight_};
     std::ranges::copy(totals, sums_.begin() + 1);
     sums_all_reduce_->start();
-    if constexpr (!kOnHost) {
-      weigh(Device{}, gradients(), accumulated());
+    if (staged()) {
+      weigh(gradients(), accumulated());
       download(Device{}, ConstView<Scalar>(gradients()), host());
     }
     while (next_ < buckets_.size()) start_next();
@@ -133,9 +134,12 @@ class DataParallel {
     std::copy_n(sums_.begin() + 1, totals.size(), totals.begin());
     for (Bucket& bucket : buckets_) {
       bucket.all_reduce->wait();
-      scale(Cpu{}, part(host(), bucket), static_cast<Scalar>(1 / sums_[0]));
+      if (!staged()) scale(Device{}, part(gradients(), bucket), static_cast<Scalar>(1 / sums_[0]));
     }
-    if constexpr (!kOnHost) upload(Device{}, ConstView<Scalar>(host()), gradients());
+    if (staged()) {
+      upload(Device{}, ConstView<Scalar>(host()), gradients());
+      scale(Device{}, gradients(), static_cast<Scalar>(1 / sums_[0]));
+    }
     if (accumulated_weight_ > 0) fill(Device{}, accumulated(), Scalar(0));
     accumulated_weight_ = 0;
   }
@@ -160,7 +164,6 @@ class DataParallel {
 
   /// Backward computes the last gradients first, so the first bucket is that of the last parameters.
   void make_buckets(const DataParallelOptions& options) {
-    if constexpr (!kOnHost) on_host_.resize(gradients_.size());
     const auto wanted = static_cast<Index>(std::max<std::size_t>(options.bucket_bytes / sizeof(Scalar), 1));
     for (std::size_t n = parameters_.size(); n-- > 0;) {
       if (buckets_.empty() || buckets_.back().size >= wanted) buckets_.emplace_back();
@@ -171,23 +174,32 @@ class DataParallel {
       parameters_[n].bucket = buckets_.size() - 1;
     }
     sums_all_reduce_ = ranks_.make_all_reduce(std::span(sums_));
+    const auto span = [](MatrixView<Scalar> values) {
+      return std::span(values.data, static_cast<std::size_t>(values.rows));
+    };
+    if constexpr (!kOnHost)
+      for (Bucket& bucket : buckets_)
+        bucket.all_reduce = ranks_.make_device_all_reduce(span(part(gradients(), bucket)), options.precision);
+    if (!kOnHost && buckets_.front().all_reduce) return;
+    if constexpr (!kOnHost) on_host_.resize(gradients_.size());
     for (Bucket& bucket : buckets_)
-      bucket.all_reduce = ranks_.make_all_reduce(
-          std::span(host().data + bucket.first, static_cast<std::size_t>(bucket.size)), options.precision);
+      bucket.all_reduce = ranks_.make_all_reduce(span(part(host(), bucket)), options.precision);
   }
 
   void start_next() {
     Bucket& bucket = buckets_[next_++];
-    if constexpr (kOnHost) weigh(Cpu{}, part(gradients(), bucket), part(accumulated(), bucket));
+    if (!staged()) weigh(part(gradients(), bucket), part(accumulated(), bucket));
     bucket.all_reduce->start();
   }
 
   /// gradients = weight * gradients + accumulated
-  template <class D>
-  void weigh(D device, MatrixView<Scalar> gradients, MatrixView<Scalar> accumulated) {
-    scale(device, gradients, static_cast<Scalar>(weight_));
-    if (accumulated_weight_ > 0) add(device, ConstView<Scalar>(accumulated), gradients);
+  void weigh(MatrixView<Scalar> gradients, MatrixView<Scalar> accumulated) {
+    scale(Device{}, gradients, static_cast<Scalar>(weight_));
+    if (accumulated_weight_ > 0) add(Device{}, ConstView<Scalar>(accumulated), gradients);
   }
+
+  /// Whether the gradients travel by way of the host's memory: those of a GPU, unless the ranks have sums there.
+  bool staged() const { return !kOnHost && on_host_.size() > 0; }
 
   /// One rank, one part: the mean is what backward computed.
   bool unchanged() const { return ranks_.size() == 1 && accumulated_weight_ == 0; }
