@@ -46,6 +46,7 @@ std::vector<float> gradients(Model& model, Parallel& parallel, Index first, Inde
   backward(first + done, count - done);
   parallel.finish();
   std::vector<float> all;
+  cuda::Context::current().synchronize();  // of this stream alone
   with_host_copy(Cuda{}, parallel.gradients(), [&](auto host) { all.assign(host.data, host.data + host.rows); });
   return all;
 }
