@@ -3,18 +3,25 @@
 // with MPI (RONDO_EXAMPLES_MPI, which CMake sets if it links rondo::mpi).
 #pragma once
 
+#include "device.hpp"
+
 #include <rondo/distributed/communicator.hpp>
 #include <rondo/distributed/launcher.hpp>
 #ifdef RONDO_EXAMPLES_MPI
 #include <rondo/distributed/mpi.hpp>
 #endif
+#ifdef RONDO_EXAMPLES_NCCL
+#include <rondo/distributed/nccl.hpp>
+#endif
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <stdexcept>
 #include <thread>
+#include <type_traits>
 
 namespace examples {
 
@@ -48,6 +55,26 @@ void with_ranks(const RankOptions& options, F&& f) {
   static_cast<void>(options);
   throw std::runtime_error("started as one of several processes, but built without MPI; configure with -DRONDO_MPI=ON");
 #endif
+}
+
+/// Calls f(device, communicator) with the tag of the device in `o`. On GPUs each rank of a machine has its own, and sums
+/// are there if the program was built with NCCL (RONDO_EXAMPLES_NCCL, which CMake sets if it links rondo::nccl).
+template <class F>
+void with_device(const DeviceOptions& o, rondo::Communicator& ranks, F&& f) {
+#ifdef RONDO_EXAMPLES_NCCL
+  if (o.device == "cuda" && ranks.size() > 1) rondo::select_gpu(ranks);
+#endif
+  with_device(o, [&]<class Device>(Device device) {
+#ifdef RONDO_EXAMPLES_NCCL
+    if constexpr (std::is_same_v<Device, rondo::Cuda>)
+      if (ranks.size() > 1) {
+        rondo::NcclCommunicator gpus(ranks);
+        f(device, static_cast<rondo::Communicator&>(gpus));
+        return;
+      }
+#endif
+    f(device, ranks);
+  });
 }
 
 /// The threads of a rank: an equal part of the machine's, if the launcher has not bound it to some.

@@ -8,6 +8,7 @@
 #include "piano/training/metrics.hpp"
 #include "piano/training/report.hpp"
 #include "piano/training/trainer.hpp"
+#include "ranks.hpp"
 
 #include <rondo/io/replace_file.hpp>
 #include <rondo/music/hash.hpp>
@@ -333,8 +334,8 @@ bool InterruptGuard::requested() { return g_interrupted != 0; }
 
 json train(const TrainingOptions& options, rondo::Communicator& ranks, Progress& progress) {
   json result;
-  examples::with_device(options.device, [&]<class Device>(Device device) {
-    Run<Device> run(options, ranks, progress);
+  examples::with_device(options.device, ranks, [&]<class Device>(Device device, rondo::Communicator& of_device) {
+    Run<Device> run(options, of_device, progress);
     result = run(device);
   });
   return result;
