@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// hello_lstm in several processes: `mpirun -np 4 distributed`. Each rank has a part of every batch; the five lines with a
-// number are all that is new. The loss is that of one process with the whole batch.
+// hello_lstm in several processes: `mpirun -np 4 distributed`. Each rank has a part of every batch; the five lines with
+// a number are all that is new. The loss is that of one process with the whole batch.
 #include <rondo/distributed/data_parallel.hpp>
 #include <rondo/distributed/mpi.hpp>
 #include <rondo/rondo.hpp>
@@ -19,7 +19,7 @@ double train(rondo::Communicator& ranks) {
   rondo::TokenModel<float> model({.vocabulary = kSymbols, .embedding = 16, .hidden = 48, .layers = 1}, rng);
   rondo::TokenModel<float>::Cache cache;
   rondo::Adam adam({.learning_rate = 1e-2});
-  rondo::DataParallel<float> parallel(model, ranks);                                                  // 1
+  rondo::DataParallel<float> parallel(model, ranks);                                                              // 1
   const auto [first, count] = rondo::part_of_rank(kBatch, std::size_t(ranks.rank()), std::size_t(ranks.size()));  // 2
 
   double loss = 0;
@@ -37,8 +37,9 @@ double train(rondo::Communicator& ranks) {
     rondo::zero_grad(model);
     const double weight = double(count) * (kTime - kDelay);
     parallel.begin(weight);  // 3
-    double total[] = {weight * model.forward_backward(symbols, targets, rondo::Index(count), kTime, state, cache,
-                                                      rondo::Training{rng}, parallel.when_ready())  // 4
+    double total[] = {weight * model
+                                   .forward_backward(symbols, targets, rondo::Index(count), kTime, state, cache,
+                                                     rondo::Training{rng}, parallel.when_ready())  // 4
                                    .mean()};
     parallel.finish(total);  // 5
     rondo::clip_grad_norm(model, 1);

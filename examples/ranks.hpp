@@ -26,7 +26,7 @@
 namespace examples {
 
 struct RankOptions {
-  double timeout = 120;           // seconds that a rank may take to answer
+  double timeout = 120;             // seconds that a rank may take to answer
   std::function<bool()> stop = {};  // whether the program was told to end
 };
 
@@ -42,7 +42,8 @@ void with_ranks(const RankOptions& options, F&& f) {
   }
 #ifdef RONDO_EXAMPLES_MPI
   const std::chrono::duration<double> timeout(options.timeout);
-  rondo::MpiSession mpi({.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout), .stop = options.stop});
+  rondo::MpiSession mpi(
+      {.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout), .stop = options.stop});
   rondo::MpiCommunicator& ranks = mpi.ranks();
   try {
     f(static_cast<rondo::Communicator&>(ranks));
@@ -57,8 +58,8 @@ void with_ranks(const RankOptions& options, F&& f) {
 #endif
 }
 
-/// Calls f(device, communicator) with the tag of the device in `o`. On GPUs each rank of a machine has its own, and sums
-/// are there if the program was built with NCCL (RONDO_EXAMPLES_NCCL, which CMake sets if it links rondo::nccl).
+/// Calls f(device, communicator) with the tag of the device in `o`. On GPUs each rank of a machine has its own, and
+/// sums are there if the program was built with NCCL (RONDO_EXAMPLES_NCCL, which CMake sets if it links rondo::nccl).
 template <class F>
 void with_device(const DeviceOptions& o, rondo::Communicator& ranks, F&& f) {
 #ifdef RONDO_EXAMPLES_NCCL

@@ -90,11 +90,13 @@ class Bench {
     if (mode == "exchange") return steps(4, [&] { exchange([] {}); });
     if (mode == "blocking") return steps(4, [&] { exchange([&] { backward(rondo::NotifyNobody{}); }), update(); });
     if (mode == "accumulate")
-      return steps(2, [&] {
-               for (int part = 1; part < kAccumulate; ++part) backward(rondo::NotifyNobody{}), parallel.accumulate(1);
-               exchange([&] { backward(parallel.when_ready()); });
-               update();
-             }) /
+      return steps(2,
+                   [&] {
+                     for (int part = 1; part < kAccumulate; ++part)
+                       backward(rondo::NotifyNobody{}), parallel.accumulate(1);
+                     exchange([&] { backward(parallel.when_ready()); });
+                     update();
+                   }) /
              kAccumulate;
     return steps(4, [&] { exchange([&] { backward(parallel.when_ready()); }), update(); });
   }
@@ -140,7 +142,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"small", "medium"}));
   app.add_option("--batch-size", o.batch_size, "sequences of each rank")->check(examples::integer_in("[1, 65536]"));
   app.add_option("--sequence-length", o.sequence_length, "tokens of each")->check(examples::integer_in("[1, 65536]"));
-  app.add_option("--rounds", o.rounds, "rounds in which the modes take turns")->check(examples::integer_in("[1, 1000]"));
+  app.add_option("--rounds", o.rounds, "rounds in which the modes take turns")
+      ->check(examples::integer_in("[1, 1000]"));
   app.add_option("--modes", o.modes, "modes to run")->delimiter(',')->check(CLI::IsMember(o.modes));
   examples::add_threads_option(app, o.threads);
   CLI11_PARSE(app, argc, argv);

@@ -97,8 +97,8 @@ void forward(std::vector<Port>& ports, Clock::duration latency, double bytes_per
         const auto size = ::read(ports[n].device, buffer.data(), buffer.size());
         if (size < 20) break;
         const auto now = Clock::now();
-        ports[n].free = std::max(ports[n].free, now) +
-                        std::chrono::duration_cast<Clock::duration>(Seconds(static_cast<double>(size) / bytes_per_second));
+        ports[n].free = std::max(ports[n].free, now) + std::chrono::duration_cast<Clock::duration>(
+                                                           Seconds(static_cast<double>(size) / bytes_per_second));
         const int to = static_cast<unsigned char>(buffer[19]);  // IPv4: the last byte of the destination
         under_way.push({ports[n].free + latency, to, {buffer.begin(), buffer.begin() + size}});
       }
@@ -129,6 +129,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "shaped_network: %s\n", e.what());
     status = 1;
   }
-  for (int n = 0; n < ranks; ++n) (void)!std::system(("ip netns delete rondo" + std::to_string(n) + " 2> /dev/null").c_str());
+  for (int n = 0; n < ranks; ++n)
+    (void)!std::system(("ip netns delete rondo" + std::to_string(n) + " 2> /dev/null").c_str());
   return status;
 }

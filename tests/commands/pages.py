@@ -53,6 +53,7 @@ RULES = [
     Rule(r"ctest --preset (default|release)", builds=True, replace=[(r"$", " -R ^midi: -E symusic")]),
     Rule(r"(cmake|g\+\+|cpack|dpkg-deb|conan|vcpkg) .*(packag|external|rondo).*", exclude="tests/packages runs it"),
     Rule(r"build/external/next_sample", exclude="tests/packages runs it"),
+    Rule(r"(apt-get install libopenmpi-dev .*|cmake .*-DRONDO_MPI=ON.*|mpirun .*)", exclude="tests/distributed runs it"),
     Rule(r"cmake .*-DRONDO_CUDA=ON.*", exclude="needs the CUDA Toolkit"),
     Rule(r"build/cuda/bin/.*", exclude="needs a GPU"),
     Rule(r"(build/release/bin/)?piano (train|explore|eval|inspect) .*", replace=SHORT + [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One rank of the tests of MpiCommunicator: `mpirun -np N mpi_ranks SCENARIO`. Prints one line per rank, "rank 0: ok" or
-// what went wrong; exit status 0 only if all is well.
+// One rank of the tests of MpiCommunicator: `mpirun -np N mpi_ranks SCENARIO`. Prints one line per rank, "rank 0: ok"
+// or what went wrong; exit status 0 only if all is well.
 #include <rondo/core/random.hpp>
 #include <rondo/distributed/mpi.hpp>
 
@@ -57,7 +57,8 @@ void sums(MpiCommunicator& ranks, auto&& make) {
         for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += theirs[i];
       }
       all[n]->wait();
-      require(values[n] == wanted, "sum of " + std::to_string(wanted.size()) + " values, round " + std::to_string(round));
+      require(values[n] == wanted,
+              "sum of " + std::to_string(wanted.size()) + " values, round " + std::to_string(round));
     }
   }
 }
@@ -92,8 +93,7 @@ void rounded_sums(MpiCommunicator& ranks) {
   double worst_cleared = 0;
   for (std::size_t n = 0; n < kCount; ++n) worst_cleared = std::max(worst_cleared, std::abs(values[n] - wanted[n]));
   require(worst_cleared == worst_single, "after clear_rounding the sum is that of the first round");
-  for (std::size_t n = 0; n < kCount; ++n)
-    worst_mean = std::max(worst_mean, std::abs(total[n] / kRounds - wanted[n]));
+  for (std::size_t n = 0; n < kCount; ++n) worst_mean = std::max(worst_mean, std::abs(total[n] / kRounds - wanted[n]));
   require(worst_single > 1e-3 * ranks.size(), "values are rounded");
   require(worst_mean < worst_single / 50, "the mean of many sums is right");
 }
@@ -153,8 +153,7 @@ const std::map<std::string, void (*)(MpiCommunicator&)> kScenarios = {
        if (ranks.rank() == 1) std::raise(SIGKILL);
        wait_for_a_sum(ranks);
      }},
-    {"difference",
-     [](MpiCommunicator& ranks) { require_same(ranks, ranks.rank() == 2 ? 5 : 4, "another number"); }},
+    {"difference", [](MpiCommunicator& ranks) { require_same(ranks, ranks.rank() == 2 ? 5 : 4, "another number"); }},
 };
 
 volatile std::sig_atomic_t g_terminated = 0;

@@ -26,7 +26,8 @@ double change(int r, int step, std::size_t n) {
 
 std::vector<double> weights_of(Linear<float>& model) {
   std::vector<double> all;
-  model.for_each_parameter([&](const Path&, auto& p) { all.insert(all.end(), p.value().data, p.value().data + p.size()); });
+  model.for_each_parameter(
+      [&](const Path&, auto& p) { all.insert(all.end(), p.value().data, p.value().data + p.size()); });
   return all;
 }
 
@@ -73,7 +74,8 @@ TEST_CASE("LocalSteps: outer steps follow the formula") {
   });
   for (int r = 0; r < kRanks; ++r) {
     REQUIRE(got[static_cast<std::size_t>(r)] == got[0]);
-    for (std::size_t n = 0; n < a.size(); ++n) REQUIRE(got[static_cast<std::size_t>(r)][n] == Approx(a[n]).margin(1e-5));
+    for (std::size_t n = 0; n < a.size(); ++n)
+      REQUIRE(got[static_cast<std::size_t>(r)][n] == Approx(a[n]).margin(1e-5));
   }
 }
 

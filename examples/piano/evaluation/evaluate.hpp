@@ -70,8 +70,8 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
   for (auto n = static_cast<std::size_t>(ranks.rank()); n < pieces.size(); n += static_cast<std::size_t>(ranks.size()))
     own.push_back(pieces[n]);
   Likelihood all;
-  for (const Likelihood& of_rank :
-       gather_values(ranks, own.empty() ? Likelihood{} : evaluate(model, std::span<const rondo::music::Piece>(own), input_spec)))
+  for (const Likelihood& of_rank : gather_values(
+           ranks, own.empty() ? Likelihood{} : evaluate(model, std::span<const rondo::music::Piece>(own), input_spec)))
     all.add(of_rank);
   return all;
 }

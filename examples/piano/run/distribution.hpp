@@ -14,10 +14,10 @@
 namespace piano {
 
 struct Distribution {
-  int accumulate = 1;                           ///< batches of a step of the optimiser
+  int accumulate = 1;                                   ///< batches of a step of the optimiser
   rondo::Precision precision = rondo::Precision::fp32;  ///< of gradients on the network: fp32 or bf16
-  int local_steps = 0;                          ///< steps of a rank on its own between averages of weights; 0: none
-  double outer_learning_rate = 1;               ///< of the averages: 1 and 0 are plain means
+  int local_steps = 0;             ///< steps of a rank on its own between averages of weights; 0: none
+  double outer_learning_rate = 1;  ///< of the averages: 1 and 0 are plain means
   double outer_momentum = 0;
 
   nlohmann::json to_json() const {

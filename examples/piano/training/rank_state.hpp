@@ -29,7 +29,8 @@ rondo::Sequence<float> all_columns(rondo::Communicator& ranks, const rondo::Sequ
                                                     static_cast<std::size_t>(ranks.size()));
     rondo::Sequence<float> of_rank(own.features(), static_cast<rondo::Index>(count), own.time());
     if (r == ranks.rank()) of_rank = part;
-    ranks.broadcast(std::as_writable_bytes(std::span(of_rank.flat().data, static_cast<std::size_t>(of_rank.size()))), r);
+    ranks.broadcast(std::as_writable_bytes(std::span(of_rank.flat().data, static_cast<std::size_t>(of_rank.size()))),
+                    r);
     for (rondo::Index t = 0; t < own.time(); ++t)
       rondo::upload(rondo::Cpu{}, rondo::ConstView<float>(of_rank.at(t)),
                     all.at(t).columns(static_cast<rondo::Index>(first), static_cast<rondo::Index>(count)));

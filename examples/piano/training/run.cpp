@@ -308,7 +308,7 @@ class Run {
   std::optional<MetricsFile> metrics_;
   json facts_;
   std::chrono::steady_clock::time_point start_;
-  double before_ = 0;  // seconds trained in earlier sessions
+  double before_ = 0;           // seconds trained in earlier sessions
   double agreed_progress_ = 0;  // position in the run by the clock of rank 0, after the last exchange
   bool stop_ = false;           // whether any rank was told to end
   double valid_ = std::nan("");

@@ -43,10 +43,10 @@ inline rondo::music::BatchOptions batch_options(const Config& config, const rond
 
 /// The result of one training step.
 struct TrainingStep {
-  double nll;          // nats per token
-  double grad_norm;    // before clipping
-  double rate;         // learning rate
-  std::size_t tokens;  // 0: the ranks have not exchanged their results yet
+  double nll;                    // nats per token
+  double grad_norm;              // before clipping
+  double rate;                   // learning rate
+  std::size_t tokens;            // 0: the ranks have not exchanged their results yet
   double seconds, data_seconds;  // of the whole step; of preparing its batch
 };
 
@@ -105,13 +105,14 @@ class Trainer {
                                               cache_, on_device_, rng_, exchange_);
     if (!result.finite()) throw_diverged(steps(), "gradient");
     add(batch, result.nll);
-    if (ranks_.size() > 1) nats = exchange_.totals().nats, tokens = exchange_.exchanged() ? exchange_.totals().tokens : 0;
+    if (ranks_.size() > 1)
+      nats = exchange_.totals().nats, tokens = exchange_.exchanged() ? exchange_.totals().tokens : 0;
     tokens_ += static_cast<std::size_t>(tokens);
     return {nats / tokens, result.grad_norm, rate, static_cast<std::size_t>(tokens), since_start(), data_seconds};
   }
 
-  /// The validation likelihood of the current weights, after agree(). Collective. Throws std::runtime_error if it is NaN
-  /// or infinite: such weights must not be saved.
+  /// The validation likelihood of the current weights, after agree(). Collective. Throws std::runtime_error if it is
+  /// NaN or infinite: such weights must not be saved.
   Likelihood validate() const {
     const Likelihood likelihood = evaluate(model_, corpus_.valid, config_.input_spec(), ranks_);
     if (!std::isfinite(likelihood.per_token())) throw_diverged(steps(), "likelihood");
@@ -175,9 +176,9 @@ class Trainer {
       rondo::read_sequence(file, "state.c", state.c);
       take_streams(state, streams_, state_);
       if (const auto momentum = exchange_.outer_momentum(); !momentum.empty())
-        std::ranges::copy(rondo::detail::values_of<float>(file, kOuterMomentum,
-                                                          {static_cast<rondo::Index>(momentum.size())}),
-                          momentum.begin());
+        std::ranges::copy(
+            rondo::detail::values_of<float>(file, kOuterMomentum, {static_cast<rondo::Index>(momentum.size())}),
+            momentum.begin());
       exchange_.restart(model_);
       const auto metadata = file.metadata.find("training");
       if (metadata == file.metadata.end()) throw std::runtime_error("the metadata \"training\" is missing");

@@ -33,8 +33,8 @@ class AllReduce {
   virtual void start() = 0;
   /// Waits until the values are the sum over all ranks, the same bits on every rank. Throws communication_error.
   virtual void wait() = 0;
-  /// Forgets what rounding took away from former sums, if it rounds: what a checkpoint does not store. Not while a sum is
-  /// under way.
+  /// Forgets what rounding took away from former sums, if it rounds: what a checkpoint does not store. Not while a sum
+  /// is under way.
   virtual void clear_rounding() {}
 };
 
@@ -84,8 +84,8 @@ class SingleProcess final : public Communicator {
   void broadcast(std::span<std::byte>, int) override {}  ///< nothing to do
   /// The bytes themselves.
   std::vector<std::byte> gather(std::span<const std::byte> bytes) override { return {bytes.begin(), bytes.end()}; }
-  void fail(const std::string&) noexcept override {}      ///< nobody to tell
-  std::size_t bytes_sent() const override { return 0; }   ///< 0
+  void fail(const std::string&) noexcept override {}     ///< nobody to tell
+  std::size_t bytes_sent() const override { return 0; }  ///< 0
 
  private:
   struct Alone final : AllReduce {

@@ -100,8 +100,8 @@ class DataParallel {
   }
 
   /// Says that the gradient of `parameter` is final: its bucket goes out when it is complete and the buckets before it
-  /// have gone. A gradient that is said to be ready must not change before finish(). On a GPU it has no effect unless the ranks have
-  /// sums there.
+  /// have gone. A gradient that is said to be ready must not change before finish(). On a GPU it has no effect unless
+  /// the ranks have sums there.
   void ready(const Parameter<Scalar, Device>& parameter) {
     if (staged() || unchanged()) return;
     const auto found = std::ranges::find(parameters_, &parameter, &Part::parameter);

@@ -73,8 +73,8 @@ class LocalSteps {
     if (steps_ > 0) outer_step(model, {});
   }
 
-  /// Replaces Adam's moments by their means over all ranks, so that a checkpoint of one rank has what all continue with.
-  /// Collective. Throws communication_error.
+  /// Replaces Adam's moments by their means over all ranks, so that a checkpoint of one rank has what all continue
+  /// with. Collective. Throws communication_error.
   template <class Model>
   void average_moments(Model& model) {
     const auto average = [&](auto of) {
@@ -136,7 +136,7 @@ class LocalSteps {
 
   Communicator& ranks_;
   LocalStepsOptions options_;
-  int steps_ = 0;                                       // since the last outer step
+  int steps_ = 0;                                           // since the last outer step
   Buffer<float> anchor_, weights_, difference_, momentum_;  // a, w, a - w, v
   std::unique_ptr<AllReduce> all_reduce_;
 };

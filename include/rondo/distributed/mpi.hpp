@@ -135,8 +135,8 @@ class MpiCommunicator final : public Communicator {
  private:
   using Clock = std::chrono::steady_clock;
   using Reason = std::array<char, 480>;
-  static constexpr int kReasonTag = 0;                     // operations have the others
-  static constexpr std::chrono::microseconds kNap{50};     // between two looks at messages
+  static constexpr int kReasonTag = 0;                      // operations have the others
+  static constexpr std::chrono::microseconds kNap{50};      // between two looks at messages
   static constexpr std::chrono::seconds kPatienceAtEnd{5};  // with other ranks, once the program was told to end
 
   /// Another rank has failed, but what this one waits for may still arrive and show the same failure.
@@ -147,7 +147,8 @@ class MpiCommunicator final : public Communicator {
   class Sum final : public AllReduce {
    public:
     template <class T>
-    Sum(MpiCommunicator& ranks, std::span<T> values) : ranks_(ranks), operation_(ranks.group_, ranks.next_tag(), values) {}
+    Sum(MpiCommunicator& ranks, std::span<T> values)
+        : ranks_(ranks), operation_(ranks.group_, ranks.next_tag(), values) {}
     ~Sum() override { ranks_.forget(operation_); }
     void start() override { ranks_.start(operation_); }
     void wait() override { ranks_.wait(operation_); }
@@ -159,7 +160,8 @@ class MpiCommunicator final : public Communicator {
   };
 
   int next_tag() {
-    // The smallest upper bound of tags that MPI allows is 32767. A tag may be used again when its operation is complete.
+    // The smallest upper bound of tags that MPI allows is 32767. A tag may be used again when its operation is
+    // complete.
     const std::lock_guard lock(mutex_);
     operations_ = (operations_ + 1) % 16000;
     return 2 * operations_ + 2;
@@ -236,7 +238,8 @@ class MpiCommunicator final : public Communicator {
         return;
       }
       const bool stop = options_.stop && options_.stop();
-      const Clock::duration patience = stop ? std::min<Clock::duration>(kPatienceAtEnd, options_.timeout) : options_.timeout;
+      const Clock::duration patience =
+          stop ? std::min<Clock::duration>(kPatienceAtEnd, options_.timeout) : options_.timeout;
       for (const detail::MpiOperation* operation : active_)
         if (operation->without_progress() > patience)
           failure_ = detail::concat("no answer from ", operation->waits_for(), " for ",
@@ -252,8 +255,8 @@ class MpiCommunicator final : public Communicator {
   }
 
   void receive_reason() {
-    detail::require_mpi(MPI_Irecv(reason_.data(), static_cast<int>(reason_.size()), MPI_CHAR, MPI_ANY_SOURCE, kReasonTag,
-                                  group_.comm, &reason_request_),
+    detail::require_mpi(MPI_Irecv(reason_.data(), static_cast<int>(reason_.size()), MPI_CHAR, MPI_ANY_SOURCE,
+                                  kReasonTag, group_.comm, &reason_request_),
                         "MPI_Irecv");
   }
 

@@ -37,7 +37,9 @@ inline void require_cuda(cudaError_t status, const char* function) {
 /// A stream beside that of the context, and an event on it.
 class SideStream {
  public:
-  SideStream() { require_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"); }
+  SideStream() {
+    require_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  }
   ~SideStream() { cudaStreamDestroy(stream_); }
   SideStream(const SideStream&) = delete;
   SideStream& operator=(const SideStream&) = delete;
@@ -50,9 +52,7 @@ class SideStream {
 /// What comes after it on one stream waits for what came before it on another.
 class StreamOrder {
  public:
-  StreamOrder() {
-    require_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-  }
+  StreamOrder() { require_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags"); }
   ~StreamOrder() { cudaEventDestroy(event_); }
   StreamOrder(const StreamOrder&) = delete;
   StreamOrder& operator=(const StreamOrder&) = delete;
@@ -115,7 +115,9 @@ class NcclCommunicator final : public Communicator {
   }
 
   void broadcast(std::span<std::byte> bytes, int from) override { ranks_.broadcast(bytes, from); }  ///< by the host
-  std::vector<std::byte> gather(std::span<const std::byte> bytes) override { return ranks_.gather(bytes); }  ///< by the host
+  std::vector<std::byte> gather(std::span<const std::byte> bytes) override {
+    return ranks_.gather(bytes);
+  }                                                                                ///< by the host
   void fail(const std::string& reason) noexcept override { ranks_.fail(reason); }  ///< that of the other communicator
   std::size_t bytes_sent() const override { return ranks_.bytes_sent(); }          ///< those of the host
 

@@ -60,8 +60,8 @@ void broadcast_weights(Model& model, Communicator& ranks) {
   copy_from_vector(all, model, value);
 }
 
-/// Checks that all ranks have the same weights, bit for bit. Collective. Throws communication_error that names the first
-/// rank with others.
+/// Checks that all ranks have the same weights, bit for bit. Collective. Throws communication_error that names the
+/// first rank with others.
 template <class Model>
 void require_same_weights(Model& model, Communicator& ranks) {
   if (ranks.size() == 1) return;

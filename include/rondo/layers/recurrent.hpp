@@ -138,8 +138,8 @@ class Recurrent {
   /// Adds to the gradients of all weights. dy: dL/dy, D*P x B x T. d_state, in/out: gradient of the final state on
   /// entry (zero, unless the loss depends on it), gradient of the initial state on return. `to`, the destination of the
   /// input gradient: &dx is resized to C x B x T and overwritten; dE (C x V), if x is tokens, is added to; null: not
-  /// computed. x and cache are those of the forward pass. ready(parameter) is called for each weight as soon as its gradient
-  /// is final, upper layers first. Throws shape_error.
+  /// computed. x and cache are those of the forward pass. ready(parameter) is called for each weight as soon as its
+  /// gradient is final, upper layers first. Throws shape_error.
   template <class Ready = NotifyNobody>
   void backward(const Input& x, const Sequence<Scalar, Device>& dy, Cache& cache, State& d_state,
                 const InputGradient<Scalar, Device>& to = {}, Ready&& ready = {}) {

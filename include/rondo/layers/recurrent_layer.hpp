@@ -184,8 +184,8 @@ class RecurrentLayer {
   void for_each_parameter(F&& f, const Path& path, Index l) const {
     visit(*this, f, path, l);
   }
-  /// Calls f(parameter), read-only, for the parameters whose gradients backward() completes: all but the trained initial
-  /// state.
+  /// Calls f(parameter), read-only, for the parameters whose gradients backward() completes: all but the trained
+  /// initial state.
   template <class F>
   void for_each_weight(F&& f) const {
     for_each_tensor(*this, [&](const char*, const auto& p, auto) { f(p); });

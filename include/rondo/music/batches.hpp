@@ -101,9 +101,9 @@ struct Batch {
 
 /// Options of Batches.
 struct BatchOptions {
-  int batch = 32;    ///< B
+  int batch = 32;        ///< B
   int first_stream = 0;  ///< with `streams`: the part of one of several processes that share a batch
-  int streams = 0;  ///< columns of the batches: those of streams first_stream .. first_stream + streams - 1; 0: all B
+  int streams = 0;   ///< columns of the batches: those of streams first_stream .. first_stream + streams - 1; 0: all B
   int steps = 64;    ///< T
   int windows = 16;  ///< consecutive windows of T tokens before a stream jumps; 1: random windows, 0: whole pieces
   std::uint64_t seed = 1;          ///< of positions and variants

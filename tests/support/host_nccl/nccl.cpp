@@ -59,8 +59,8 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm) {
   return ncclSuccess;
 }
 
-// As NCCL may do: everything before it on the stream has run, nothing on other streams need have; the result arrives when
-// the stream goes on.
+// As NCCL may do: everything before it on the stream has run, nothing on other streams need have; the result arrives
+// when the stream goes on.
 ncclResult_t ncclAllReduce(const void* from, void* to, std::size_t count, ncclDataType_t, ncclRedOp_t, ncclComm_t comm,
                            cudaStream_t stream) {
   Group& group = *comm->group;
