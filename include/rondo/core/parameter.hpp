@@ -90,6 +90,7 @@ class Parameter {
 
 /// The default of backward passes that say which gradients are final: says it to nobody.
 struct NotifyNobody {
+  /// Does nothing.
   template <class Scalar, class Device>
   void operator()(const Parameter<Scalar, Device>&) const {}
 };
