@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// piano: trains an LSTM on piano performances and samples new ones. One program with five subcommands.
+// piano: trains an LSTM on piano performances and samples new ones. One program with six subcommands.
 #include "piano/commands/eval.hpp"
 #include "piano/commands/explore.hpp"
 #include "piano/commands/inspect.hpp"
 #include "piano/commands/sample.hpp"
+#include "piano/commands/tokenize.hpp"
 #include "piano/commands/train.hpp"
 
 #include <rondo/version.hpp>
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   piano::add_eval(app);
   piano::add_explore(app);
   piano::add_inspect(app);
+  piano::add_tokenize(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A cache file is a header (magic, version, byte order, the folder of music) and a sequence of entries. An entry is its
-// length, a checksum of all that follows, the file's stamp and path, and the parsed piece. Numbers are in the machine's
-// byte order.
+// A cache file is a header (magic, version, the folder of music) and a sequence of entries. An entry is its
+// length, a checksum of all that follows, the file's stamp and path, and the parsed piece. Numbers are
+// little-endian.
 #include "piano/data/cache.hpp"
+#include "piano/data/little_endian.hpp"
 
 #include <rondo/io/replace_file.hpp>
 #include <rondo/music/hash.hpp>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -21,7 +21,6 @@
 #include <fstream>
 #include <system_error>
 #include <tuple>
-#include <type_traits>
 #include <utility>
 
 namespace piano {
@@ -32,24 +31,11 @@ namespace music = rondo::music;
 
 constexpr char kMagic[16] = "rondo readings\n";
 // To be incremented with every change of the format or of the parsed pieces: notes, pedal, bars, performances.
-constexpr std::uint32_t kFormat = 2;
-constexpr std::uint32_t kByteOrder = 0x01020304;
-
-template <class... T>
-void pack(std::string& out, const T&... values) {
-  static_assert((std::is_arithmetic_v<T> && ...));
-  (out.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
-}
+constexpr std::uint32_t kFormat = 3;
 
 void pack_text(std::string& out, std::string_view text) {
   pack(out, std::uint64_t{text.size()});
   out += text;
-}
-
-/// Reads values in the order in which pack wrote them; the bytes must exist.
-template <class... T>
-void unpack(const char* at, T&... values) {
-  ((std::memcpy(&values, at, sizeof values), at += sizeof values), ...);
 }
 
 /// Parser for an untrusted file. After the first missing value it has `failed` and returns nothing more.
@@ -107,25 +93,12 @@ struct Label {
   }
 };
 
-/// Detects corruption and truncation, not tampering; eight bytes at a time.
-std::uint64_t checksum(std::string_view bytes) {
-  std::uint64_t sum = bytes.size();
-  while (!bytes.empty()) {
-    std::uint64_t word = 0;
-    const std::size_t size = std::min(bytes.size(), sizeof word);
-    std::memcpy(&word, bytes.data(), size);
-    sum = (std::rotl(sum, 23) ^ word) * 0x9e3779b97f4a7c15u;
-    bytes.remove_prefix(size);
-  }
-  return music::mix(sum);
-}
-
 constexpr std::size_t kNoteBytes = 3 * sizeof(double) + 3, kControlBytes = sizeof(double) + 2,
                       kBarBytes = sizeof(double) + sizeof(std::int32_t);
 
 std::string header_of(const fs::path& home) {
   std::string header(kMagic, sizeof kMagic);
-  pack(header, kFormat, kByteOrder, std::uint32_t{RONDO_VERSION_MAJOR}, std::uint32_t{RONDO_VERSION_MINOR},
+  pack(header, kFormat, std::uint32_t{RONDO_VERSION_MAJOR}, std::uint32_t{RONDO_VERSION_MINOR},
        std::uint32_t{RONDO_VERSION_PATCH});
   pack_text(header, home.string());
   return header;
@@ -217,15 +190,17 @@ std::string Cache::encode(const std::string& path, const FileStamp& stamp, const
   for (const auto& change : played.controls) pack(entry, change.time.value, change.value, change.channel);
   pack(entry, std::uint64_t{parsed.piece.bars.size()});
   for (const auto& bar : parsed.piece.bars) pack(entry, bar.seconds, std::int32_t{bar.number});
-  const std::uint64_t sum = checksum(std::string_view(entry).substr(sizeof sum));
-  std::memcpy(entry.data(), &sum, sizeof sum);
+  const std::uint64_t sum = checksum_of(std::string_view(entry).substr(sizeof sum));
+  std::string sum_bytes;
+  pack(sum_bytes, sum);
+  entry.replace(0, sum_bytes.size(), sum_bytes);
   return entry;
 }
 
 std::optional<ParsedPiece> Cache::decode(std::string_view entry) {
   Reader fields(entry);
   const Label label(fields);
-  if (fields.failed() || label.checksum != checksum(entry.substr(sizeof label.checksum))) return std::nullopt;
+  if (fields.failed() || label.checksum != checksum_of(entry.substr(sizeof label.checksum))) return std::nullopt;
   ParsedPiece parsed;
   parsed.problem = fields.text();
   parsed.music = fields.number();
@@ -269,12 +244,12 @@ void Cache::write(const std::vector<std::string_view>& entries, bool keep_others
     Reader fields(entry);
     all.insert_or_assign(Label(fields).path, entry);
   }
-  std::vector<std::uint64_t> lengths;
+  std::vector<std::string> lengths;
   lengths.reserve(all.size());  // `parts` refers to its elements
   std::vector<std::string_view> parts{header_};
   for (const auto& [path, entry] : all) {
-    lengths.push_back(entry.size());
-    parts.emplace_back(reinterpret_cast<const char*>(&lengths.back()), sizeof lengths.back());
+    pack(lengths.emplace_back(), std::uint64_t{entry.size()});
+    parts.push_back(lengths.back());
     parts.push_back(entry);
   }
   std::error_code code;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "piano/data/load.hpp"
 #include "piano/data/cache.hpp"
+#include "piano/data/parallel_for.hpp"
 #include "piano/data/read_piece.hpp"
+#include "piano/data/shards.hpp"
 
 #include <rondo/cpu/threads.hpp>
 #include <rondo/music/find_files.hpp>
@@ -10,7 +12,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <iterator>
 #include <map>
@@ -19,7 +20,6 @@
 #include <optional>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -51,22 +51,6 @@ struct Home {
   std::optional<Cache> cache = {};
 };
 
-/// Runs job(i) for i = 0..count-1 in that many threads; job must not throw.
-template <class Job>
-void parallel_for(std::size_t count, int threads, Job job) {
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < count; i = next++) job(i);
-  };
-  std::vector<std::jthread> workers;
-  for (int t = 1; t < threads && static_cast<std::size_t>(t) < count; ++t) try {
-      workers.emplace_back(work);
-    } catch (const std::system_error&) {  // no more threads available: the existing ones do the work
-      break;
-    }
-  work();
-}
-
 class Loader {
  public:
   Loader(music::PedalMode pedal, const LoadOptions& options) : pedal_(pedal), options_(options) {}
@@ -88,6 +72,7 @@ class Loader {
 
  private:
   void find(const fs::path& path) {
+    if (is_shard_folder(path)) return sample(path);
     auto found = music::find_files(path, is_music_name);
     std::ranges::move(found.problems, std::back_inserter(result_.problems));
     std::error_code code;
@@ -109,6 +94,12 @@ class Loader {
         result_.problems.push_back(file.string() + ": the same file as " + first->second);
       }
     }
+  }
+
+  /// Adds some pieces of a folder of shards.
+  void sample(const fs::path& folder) {
+    const ShardSet shards({folder.string()});
+    for (const std::size_t n : shards.sample(kMaxShardPieces)) result_.pieces.push_back(shards.read(n, pedal_));
   }
 
   void open_caches() {

@@ -50,8 +50,8 @@ class RankExchange {
 
   // ---- one step, in this order
 
-  void accumulate(double tokens, double nats) {
-    add(tokens, nats);
+  void accumulate(double tokens, double nats_of_a_token) {
+    add(tokens, tokens * nats_of_a_token);
     gradients_.accumulate(tokens);
   }
   void begin(double tokens) { gradients_.begin(tokens); }

@@ -8,6 +8,8 @@
 #include <rondo/io/safetensors.hpp>
 #include <rondo/layers/recurrent_state.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -69,6 +71,17 @@ void take_streams(const rondo::RecurrentState<float, Device>& all, const rondo::
                   rondo::RecurrentState<float, Device>& own) {
   detail::take_columns(all.h, streams, own.h);
   detail::take_columns(all.c, streams, own.c);
+}
+
+/// The positions of the streams of all ranks (BatchSource::positions). Collective.
+inline nlohmann::json all_positions(rondo::Communicator& ranks, const nlohmann::json& own) {
+  auto all = nlohmann::json::array();
+  for (int r = 0; r < ranks.size(); ++r) {
+    std::string text = own.dump();
+    broadcast_text(ranks, text, r);
+    for (const auto& position : nlohmann::json::parse(text)) all.push_back(position);
+  }
+  return own.is_null() ? nlohmann::json() : all;
 }
 
 /// A file that only rank 0 needs to have. Collective. Throws rondo::file_error.

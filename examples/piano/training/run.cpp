@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
 #include "piano/adaptation/adaptive_model.hpp"
+#include "piano/data/shards.hpp"
 #include "piano/evaluation/metrics.hpp"
 #include "piano/evaluation/ngram.hpp"
 #include "piano/run/folders.hpp"
@@ -62,7 +63,7 @@ class Run {
 
   json operator()(Device device) {
     prepare();
-    trainer_.emplace(config_, corpus_, ranks_);
+    trainer_.emplace(config_, corpus_, shards_ ? &*shards_ : nullptr, ranks_);
     if (options_.resume)
       before_ = trainer_->resume(run_);
     else if (!config_.from.empty())
@@ -162,6 +163,7 @@ class Run {
         progress_.show(static_cast<double>(files) / static_cast<double>(all),
                        format("reading %zu of %zu files", files, all));
     };
+    find_shards();
     Pieces loaded = load(config_.data, config_.pedal, loading);
     progress_.finish();
     for (const std::string& problem : loaded.problems) say("left out: " + problem);
@@ -177,6 +179,17 @@ class Run {
               {"baselines",
                to_json(ngram_baselines(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
     facts_["floors"] = facts_["baselines"];  // its former name
+  }
+
+  /// Opens the shards among the data, if there are some.
+  void find_shards() {
+    const auto count = std::ranges::count_if(config_.data, is_shard_folder);
+    if (count == 0) return;
+    if (count < std::ssize(config_.data))
+      throw std::runtime_error("--data: shards and music files; add the files to the shards with piano tokenize");
+    shards_.emplace(config_.data);
+    say(format("shards: %zu pieces with %llu notes; at most %zu of each folder serve for validation, n-grams and samples",
+               shards_->size(), static_cast<unsigned long long>(shards_->notes()), kMaxShardPieces));
   }
 
   /// Of the names and tokens of all pieces.
@@ -304,6 +317,7 @@ class Run {
   RunDir run_;
   Config config_;
   music::Corpus corpus_;
+  std::optional<ShardSet> shards_;
   std::optional<Trainer<Device>> trainer_;
   std::optional<MetricsFile> metrics_;
   json facts_;

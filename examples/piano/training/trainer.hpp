@@ -7,7 +7,9 @@
 #include "piano/run/json_keys.hpp"
 #include "piano/run/run_dir.hpp"
 #include "piano/training/rank_exchange.hpp"
+#include "piano/training/batch_source.hpp"
 #include "piano/training/rank_state.hpp"
+#include "piano/training/shard_batches.hpp"
 #include "piano/training/train_on_batch.hpp"
 
 #include <rondo/core/random.hpp>
@@ -23,6 +25,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -55,7 +58,8 @@ class Trainer {
  public:
   /// Initialises the weights with config.seed. `corpus` and `ranks` must outlive the trainer. Collective. Throws
   /// std::runtime_error if there are more ranks than sequences in a batch.
-  Trainer(const Config& config, const rondo::music::Corpus& corpus, rondo::Communicator& ranks)
+  /// Batches are those of `shards`, if it is not null, else of the corpus.
+  Trainer(const Config& config, const rondo::music::Corpus& corpus, const ShardSet* shards, rondo::Communicator& ranks)
       : config_(config),
         corpus_(corpus),
         ranks_(ranks),
@@ -64,7 +68,7 @@ class Trainer {
         model_(config.model, rng_),
         exchange_(model_, ranks, config.distribution),
         adam_({.learning_rate = config.learning_rate, .beta2 = config.beta2, .weight_decay = config.weight_decay}),
-        batches_(corpus.train, batch_options(config, streams_)),
+        batches_(batches_of(config, corpus, shards, batch_options(config, streams_))),
         state_(model_.zero_state(static_cast<rondo::Index>(streams_.count))) {
     if (ranks.rank() > 0) rng_ = own_random(0);
   }
@@ -80,7 +84,7 @@ class Trainer {
     double data_seconds = 0;
     const auto next_batch = [&]() -> const rondo::music::Batch& {
       const double begin = since_start();
-      const auto& batch = batches_.next();
+      const auto& batch = batches_->next();
       data_seconds += since_start() - begin;
       return batch;
     };
@@ -126,6 +130,7 @@ class Trainer {
   void save(const RunDir& run, double seconds) {
     const auto state = all_streams(ranks_, state_, config_.batch_size);
     const auto drawn = gather_values(ranks_, rng_.state().drawn);
+    const auto positions = all_positions(ranks_, batches_->positions());
     if (ranks_.rank() > 0) return;
     rondo::Safetensors file;
     file.metadata = about_modules();
@@ -134,7 +139,8 @@ class Trainer {
         {"seconds", seconds},
         {"tokens", tokens_},
         {"best_valid_nll", best_valid_},
-        {"batches", batches_.step()},
+        {"batches", batches_->step()},
+        {"positions", positions},
         {"random_drawn", drawn}}.dump();  // of each rank
     rondo::add_weights(file, model_);
     rondo::add_optimizer(file, model_, adam_);
@@ -196,7 +202,7 @@ class Trainer {
       read_value(training, "tokens", tokens_);
       read_value(training, "best_valid_nll", best_valid_);
       read_value(training, "seconds", seconds);
-      batches_.seek(batches);
+      batches_->seek(batches, training.value("positions", nlohmann::json()));
       // With as many ranks as before, each continues its own numbers; else none repeats those of any.
       const auto own = static_cast<std::size_t>(ranks_.rank());
       rng_ = own_random(drawn.size() == static_cast<std::size_t>(ranks_.size()) ? drawn[own] : std::ranges::max(drawn));
@@ -210,7 +216,6 @@ class Trainer {
   std::int64_t steps() const { return adam_.steps(); }
   std::size_t tokens() const { return tokens_; }
   double best_valid_nll() const { return best_valid_; }
-  std::size_t tokens_per_epoch() const { return batches_.tokens_per_epoch(); }
   rondo::TokenModel<float, Device>& model() { return model_; }
 
  private:
@@ -239,6 +244,12 @@ class Trainer {
                                static_cast<std::size_t>(ranks.size()));
   }
 
+  static std::unique_ptr<BatchSource> batches_of(const Config& config, const rondo::music::Corpus& corpus,
+                                                 const ShardSet* shards, const rondo::music::BatchOptions& options) {
+    if (shards) return std::make_unique<ShardBatches>(*shards, config.pedal, options, config.validation);
+    return std::make_unique<BatchesInMemory>(corpus.train, options);
+  }
+
   rondo::Rng own_random(std::uint64_t drawn) const {
     return rondo::Rng({.seed = config_.seed, .stream = static_cast<std::uint64_t>(ranks_.rank()), .drawn = drawn});
   }
@@ -251,7 +262,7 @@ class Trainer {
   rondo::TokenModel<float, Device> model_;
   RankExchange<Device> exchange_;
   rondo::Adam adam_;
-  rondo::music::Batches batches_;
+  std::unique_ptr<BatchSource> batches_;
   rondo::LstmState<float, Device> state_;
   typename rondo::TokenModel<float, Device>::Cache cache_;
   BatchResultOnDevice<Device> on_device_;
