@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
-#include "piano/adaptation/adaptive_model.hpp"
+#include "piano/adaptation/tune.hpp"
 #include "piano/evaluation/metrics.hpp"
 #include "piano/evaluation/ngram.hpp"
 #include "piano/run/folders.hpp"
