@@ -524,6 +524,39 @@ class Training(unittest.TestCase):
     def config(self):
         return json.loads((self.folder / "run" / "config.json").read_text())
 
+    def test_without_a_configuration_one_is_chosen_and_options_override_it(self):
+        small = ["--hidden", 8, "--embedding", 4, "--batch-size", 2, "--sequence-length", 8]
+
+        def chosen(*arguments):
+            """The line that says what was chosen, or None."""
+            shutil.rmtree(self.folder / "run", ignore_errors=True)
+            result = run("train", "--data", self.data, "--run-dir", self.folder / "run", *small, *arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return next((row for row in result.stderr.splitlines() if row.startswith("chosen for ")), None)
+
+        line = chosen("--steps", 1)  # less than one pass over the pieces
+        config = self.config()
+        self.assertEqual((config["model"]["layers"], config["model"]["hidden"], config["model"]["dropout"]), (1, 8, 0))
+        self.assertEqual((config["weight_decay"], config["augmentation"]["lowest_transposition"]), (0, -3))
+        self.assertEqual(config["conditions"], ["notes-per-second", "key", "active-notes"])
+        self.assertRegex(line, r"^chosen for \d+ tokens, read about \S+ times: 1 x 8, dropout 0, weight decay 0, ")
+
+        tokens = int(line.split()[2])
+        steps = tokens * 4 // 16  # four passes
+        chosen("--steps", steps, "--evaluations", 1)
+        config = self.config()
+        self.assertEqual((config["model"]["dropout"], config["weight_decay"]), (0.1, 0.15))
+        self.assertEqual(config["augmentation"]["highest_transposition"], 6)
+
+        line = chosen("--steps", steps, "--evaluations", 1, "--dropout", 0.25, "--layers", 2, "--condition", "key",
+                      "--no-augment")
+        config = self.config()
+        self.assertEqual((config["model"]["dropout"], config["model"]["layers"]), (0.25, 2))
+        self.assertEqual((config["weight_decay"], config["conditions"]), (0.15, ["key"]))
+        self.assertEqual(config["augmentation"]["highest_transposition"], 0)
+        self.assertIn(": 2 x 8, dropout 0.25, weight decay 0.15, transpositions 0 to 0;", line)
+        self.assertIsNone(chosen("--config", "tiny", "--steps", 1))
+
     def test_a_configuration_by_name_and_flags_that_override_it(self):
         small = ["--hidden", 8, "--batch-size", 2, "--sequence-length", 8, "--steps", 1]
         self.train("--config", "performance-rnn", "--embedding", 6, "--layers", 2, *small)

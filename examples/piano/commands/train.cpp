@@ -46,9 +46,10 @@ class Settings {
     return option;
   }
 
-  void set_others_from(const Config& configuration) const {
+  void set_others_from(const Config& configuration) const { set_others(config_, configuration); }
+  void set_others(Config& to, const Config& configuration) const {
     for (const auto& [option, set] : all_)
-      if (option->count() == 0) set(config_, configuration);
+      if (option->count() == 0) set(to, configuration);
   }
 
  private:
@@ -87,6 +88,26 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   o.own_augmentation = gives_augmentation(app);
   config.augmentation = source.augmentation;
   config.from = folder;
+}
+
+/// Sets what the command line does not set, by the data and the time at hand. Returns a line that says so.
+std::string choose(Config& config, std::size_t tokens, const CLI::App& app, const Settings& settings,
+                   const Options& o) {
+  const auto [chosen, passes] = choose_configuration({.tokens = tokens,
+                                                      .steps = config.steps,
+                                                      .minutes = config.minutes,
+                                                      .threads = o.threads,
+                                                      .tokens_per_batch = config.batch_size * config.sequence_length});
+  settings.set_others(config, chosen);
+  if (o.conditions.empty()) config.conditions = chosen.conditions;
+  if (!gives_augmentation(app)) config.augmentation = chosen.augmentation;
+  char line[240];
+  std::snprintf(line, sizeof line,
+                "chosen for %zu tokens, read about %.2g times: %td x %td, dropout %g, weight decay %g, transpositions "
+                "%d to %d; options and --config override this",
+                tokens, passes, config.model.layers, config.model.hidden, config.model.dropout, config.weight_decay,
+                config.augmentation.lowest_transposition, config.augmentation.highest_transposition);
+  return line;
 }
 
 void run(Options& o) {
@@ -137,7 +158,9 @@ void add_train(CLI::App& piano) {
                  "fraction of the pieces for validation, drawn with --seed")
       ->check(real_in("[0, 1]"));
 
-  std::string presets = "preset of the options below; an option on the command line overrides it:";
+  std::string presets =
+      "preset of the options below; an option on the command line overrides it (default: chosen by the number of "
+      "tokens and the length of the run):";
   for (const Configuration& c : configurations()) presets += "\n" + c.name + ": " + c.about;
   auto* name = app.add_option("--config", o.config, presets)->check(CLI::IsMember(configuration_names()));
   settings
@@ -205,7 +228,7 @@ void add_train(CLI::App& piano) {
       ->check(real_in("(0, inf)"));
   app.add_flag("--augment,!--no-augment", o.augment, "train on transposed and time-stretched variants, too");
   app.add_option("--transpose", o.transpose,
-                 "lowest and highest transposition of the variants, in semitones (default: -3 3)")
+                 "lowest and highest transposition of the variants, in semitones (default: that of --config)")
       ->expected(2)
       ->check(integer_in("[-12, 12]"));
   add_pedal_option(app, o.pedal);
@@ -245,6 +268,11 @@ void add_train(CLI::App& piano) {
       options->training.config.conditions = named.conditions;
       options->training.config.augmentation = named.augmentation;
       options->own_augmentation = gives_augmentation(app);
+    } else if (options->from.empty()) {
+      options->own_augmentation = gives_augmentation(app);
+      options->training.choose = [options, settings, &app](Config& to, std::size_t tokens) {
+        return choose(to, tokens, app, *settings, *options);
+      };
     }
     run(*options);
   });

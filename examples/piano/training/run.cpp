@@ -159,7 +159,12 @@ class Run {
                   : music::split_by_name(std::move(loaded.pieces), config_.validation);
     config_.validation.clear();  // stored by name, so that other commands find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
-    facts_ = {{"tokens_train", music::count_tokens(corpus_.train)},
+    const std::size_t tokens = music::count_tokens(corpus_.train);
+    if (options_.choose && !options_.resume) {
+      say(options_.choose(config_, tokens));
+      config_.complete();
+    }
+    facts_ = {{"tokens_train", tokens},
               {"tokens_valid", music::count_tokens(corpus_.valid)},
               {"baselines",
                to_json(ngram_baselines(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
