@@ -7,6 +7,7 @@
 
 #include <rondo/cpu/threads.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -27,6 +28,14 @@ struct Options {
   int threads = rondo::max_threads();
   bool scores = false, augment = true, own_augmentation = false, as_json = false;
 };
+
+/// The conditions of --condition; "none" stands alone.
+music::Conditions conditions_named(const std::vector<std::string>& names) {
+  if (names == std::vector<std::string>{"none"}) return {};
+  if (std::ranges::count(names, "none") > 0)
+    throw CLI::ValidationError("--condition", "none cannot be combined with other conditions");
+  return music::Conditions::named(names);
+}
 
 /// Whether the command line chooses the variants, and not a preset or the source of fine-tuning.
 bool gives_augmentation(const CLI::App& app) {
@@ -79,7 +88,7 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   refuse("--hidden", std::to_string(config.model.hidden), std::to_string(source.model.hidden));
   refuse("--embedding", std::to_string(config.model.embedding), std::to_string(source.model.embedding));
   refuse("--pedal", o.pedal, music::name(source.pedal));
-  refuse("--condition", list(music::Conditions::named(o.conditions).names()), list(source.conditions.names()));
+  refuse("--condition", list(conditions_named(o.conditions).names()), list(source.conditions.names()));
   settings.set_others_from(source);
   if (app.get_option("--learning-rate")->count() == 0) config.learning_rate = kFineTuningRate * source.learning_rate;
   o.pedal = music::name(source.pedal);
@@ -113,7 +122,7 @@ std::string choose(Config& config, std::size_t tokens, const CLI::App& app, cons
 void run(Options& o) {
   Config& config = o.training.config;
   config.pedal = music::pedal_mode(o.pedal);
-  if (!o.conditions.empty()) config.conditions = music::Conditions::named(o.conditions);
+  if (!o.conditions.empty()) config.conditions = conditions_named(o.conditions);
   if (o.scores) config.data.push_back(bundled_scores());
   if (o.own_augmentation) config.augmentation = {};
   if (!o.augment) config.augmentation = music::Augmentation::none();
@@ -235,10 +244,10 @@ void add_train(CLI::App& piano) {
   app.add_option(
          "--condition", o.conditions,
          "additional inputs of the model: notes-per-second and key, which `sample` can set; active-notes, the keys "
-         "that are down and the pedal (default: those of --config)")
+         "that are down and the pedal; none (default: those of --config)")
       ->delimiter(',')
       ->check(examples::renamed_value("sounding", "active-notes"))
-      ->check(CLI::IsMember({"notes-per-second", "key", "active-notes"}));
+      ->check(CLI::IsMember({"notes-per-second", "key", "active-notes", "none"}));
   app.add_option("--evaluations", t.evaluations,
                  "number of validation runs; each saves a checkpoint and a sample (temperature 1, seed 1)")
       ->check(integer_in("[1, 1000]"));
