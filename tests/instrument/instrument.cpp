@@ -65,13 +65,15 @@ struct Session {
   std::vector<std::tuple<std::int64_t, int, int>> answer;
 };
 
-/// Plays a phrase again and again, then lets the model answer for two seconds.
-Session play_live(Instrument& instrument, InstrumentSettings settings, int repetitions = 40) {
+/// Plays a phrase 40 times, ten times more with the settings `after_40`, then lets the model answer for two seconds.
+Session play_live(Instrument& instrument, const InstrumentSettings& settings,
+                  const InstrumentSettings* after_40 = nullptr) {
   instrument.begin_live(settings);
   Session all;
   std::int64_t now = 0;
   double nats = 0, tokens = 0;
-  for (int i = 0; i < repetitions; ++i) {
+  for (int i = 0; i < (after_40 ? 50 : 40); ++i) {
+    if (i == 40) instrument.set_live(*after_40);
     for (const int pitch : {60, 64, 67, 72}) {
       instrument.live_key(now, pitch, 64);
       instrument.live_key(now + 15, pitch, 0);
@@ -142,9 +144,8 @@ TEST_CASE("A phrase that is played again and again becomes likelier, the more so
   Instrument instrument(untrained());
   instrument.set_adaptation(kQuick);
   const InstrumentSettings still{.sampling = {}, .seed = 2}, learning{.sampling = {}, .seed = 2, .learn = true};
-  const Session before = play_live(instrument, still), learned = play_live(instrument, learning);
-  instrument.set_live(still);  // switched off while it plays
-  const Session after = play_live(instrument, still);
+  const Session before = play_live(instrument, still), learned = play_live(instrument, learning),
+                switched_off = play_live(instrument, learning, &still), after = play_live(instrument, still);
   CHECK(before.nats.front() == learned.nats.front());  // nothing is learned before it was predicted
   const auto fall = [](const Session& played) { return played.nats[1] - played.nats.back(); };
   CHECK(fall(learned) > fall(before) + 1);
@@ -153,4 +154,27 @@ TEST_CASE("A phrase that is played again and again becomes likelier, the more so
   CHECK(after.answer == before.answer);
   CHECK(before.answer.size() > 4);
   CHECK(learned.answer != before.answer);
+  CHECK(switched_off.nats[39] == learned.nats[39]);
+  CHECK(switched_off.nats.back() > 0.9 * before.nats.back());
+}
+
+TEST_CASE("Live, the model's own notes are not learned from") {
+  const auto nats = [](bool learns) {
+    Instrument instrument(untrained());
+    instrument.set_adaptation(kQuick);
+    instrument.begin_live({.sampling = {}, .seed = 2, .learn = true});
+    instrument.live_key(0, 60, 64);
+    instrument.live_key(15, 60, 0);
+    Live& live = instrument.live();
+    live.begin_turn(20);
+    live.generate(500, 5000);
+    live.end_turn(400);
+    live.forget_tokens(16);  // those of the player are among them
+    REQUIRE(live.settled() > 3 * 16);
+    for (std::size_t i = 0; i < 3 * 16; ++i) REQUIRE_FALSE(live.tokens()[i].given);
+    for (int i = 0; learns && i < 2; ++i) instrument.learn_live();
+    instrument.live_key(450, 64, 64);
+    return live.given_nats();
+  };
+  CHECK(nats(true) == nats(false));
 }

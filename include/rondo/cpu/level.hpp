@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Instruction-set levels of the inner kernels. The kernels are compiled once for each level and selected at run time,
 // so that a program built without -march uses the vector instructions of the machine. The environment variable
-// RONDO_CPU_LEVEL selects a lower level than the machine supports: baseline|avx2|avx512|avx512_bf16, baseline|neon or baseline|simd128.
+// RONDO_CPU_LEVEL selects a lower level than the machine supports: baseline|avx2|avx512|avx512_bf16, baseline|neon or
+// baseline|simd128.
 #pragma once
 
 #include <rondo/version.hpp>
