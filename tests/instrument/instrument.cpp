@@ -167,13 +167,13 @@ TEST_CASE("Live, the model's own notes are not learned from") {
     instrument.live_key(15, 60, 0);
     Live& live = instrument.live();
     live.begin_turn(20);
-    live.generate(500, 5000);
-    live.end_turn(400);
+    live.generate(3000, 5000);
+    live.end_turn(2900);
     live.forget_tokens(16);  // those of the player are among them
     REQUIRE(live.settled() > 3 * 16);
     for (std::size_t i = 0; i < 3 * 16; ++i) REQUIRE_FALSE(live.tokens()[i].given);
     for (int i = 0; learns && i < 2; ++i) instrument.learn_live();
-    instrument.live_key(450, 64, 64);
+    instrument.live_key(2950, 64, 64);
     return live.given_nats();
   };
   CHECK(nats(true) == nats(false));
