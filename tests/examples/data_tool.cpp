@@ -5,7 +5,7 @@
 // Exit status 1 with one line on stderr for errors.
 #include "piano/audio/wav.hpp"
 #include "piano/data/load.hpp"
-#include "piano/data/primer.hpp"
+#include "piano/data/read_primer.hpp"
 
 #include <rondo/music/hash.hpp>
 #include "piano/data/read_piece.hpp"

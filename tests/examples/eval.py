@@ -237,6 +237,11 @@ class Evaluation(unittest.TestCase):
             self.assertEqual(len(all_notes) - len(outside), o["notes"])
         self.assertIn("needs --from SECONDS", self.failure(*sample, "--from", 9, "--to", 9))
         self.assertIn("music before and after", self.failure(*sample, "--from", 9, "--to", 9000))
+        prelude = sample[:5] + ["--primer-midi", SCORES / "bach-bwv846-prelude.abc", "--mode", "infill"]
+        manifest = json.loads(run(*prelude, "--from-bar", 3, "--to-bar", 4, "--num-outputs", 1, "--candidates", 4, "--json"))
+        self.assertGreater(manifest["infill"]["from"], 0)
+        self.assertAlmostEqual(manifest["infill"]["to"], 2 * manifest["infill"]["from"], delta=0.5)  # bars of 3.6 s
+        self.assertIn("which has bars 1 to 35", self.failure(*prelude, "--from-bar", 3, "--to-bar", 99))
         self.assertIn("the whole piece", self.failure(*sample[:5], "--mode", "infill", "--primer-notes", "C4"))
 
     def test_long_samples_are_compared_minute_by_minute(self):

@@ -65,7 +65,8 @@ class Trained(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.run_dir = cls.folder / "run"
-        cls.trained = run("train", "--scores", "--run-dir", cls.run_dir, "--steps", 12, "--evaluations", 2, "--json", *TINY)
+        cls.trained = run("train", "--scores", "--run-dir", cls.run_dir, "--steps", 12, "--evaluations", 2, "--json",
+                          "--condition", "none", *TINY)
 
     @classmethod
     def tearDownClass(cls):
@@ -91,10 +92,11 @@ class Trained(unittest.TestCase):
 
     def test_the_same_seed_gives_the_same_bytes(self):
         again = self.folder / "again"
-        run("train", "--scores", "--run-dir", again, "--steps", 12, "--evaluations", 2, *TINY)
+        settings = ["--scores", "--steps", 12, "--evaluations", 2, "--condition", "none", *TINY]
+        run("train", "--run-dir", again, *settings)
         self.assertEqual((again / "model.safetensors").read_bytes(), (self.run_dir / "model.safetensors").read_bytes())
         other = self.folder / "other"
-        run("train", "--scores", "--run-dir", other, "--steps", 12, "--evaluations", 2, "--seed", 2, *TINY)
+        run("train", "--run-dir", other, "--seed", 2, *settings)
         self.assertNotEqual((other / "model.safetensors").read_bytes(), (self.run_dir / "model.safetensors").read_bytes())
 
     def test_resume_is_bit_exact(self):
@@ -523,6 +525,43 @@ class Training(unittest.TestCase):
 
     def config(self):
         return json.loads((self.folder / "run" / "config.json").read_text())
+
+    def test_without_a_configuration_one_is_chosen_and_options_override_it(self):
+        small = ["--hidden", 8, "--embedding", 4, "--batch-size", 2, "--sequence-length", 8]
+
+        def chosen(*arguments):
+            """The line that says what was chosen, or None."""
+            shutil.rmtree(self.folder / "run", ignore_errors=True)
+            result = run("train", "--data", self.data, "--run-dir", self.folder / "run", *small, *arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return next((row for row in result.stderr.splitlines() if row.startswith("chosen for ")), None)
+
+        line = chosen("--steps", 1)  # less than one pass over the pieces
+        config = self.config()
+        self.assertEqual((config["model"]["layers"], config["model"]["hidden"], config["model"]["dropout"]), (1, 8, 0))
+        self.assertEqual((config["weight_decay"], config["augmentation"]["lowest_transposition"]), (0, -3))
+        self.assertEqual(config["conditions"], ["notes-per-second", "key", "active-notes"])
+        self.assertRegex(line, r"^chosen for \d+ tokens, read about \S+ times: 1 x 8, dropout 0, weight decay 0, ")
+
+        tokens = int(line.split()[2])
+        steps = tokens * 4 // 16  # four passes
+        chosen("--steps", steps, "--evaluations", 1)
+        config = self.config()
+        self.assertEqual((config["model"]["dropout"], config["weight_decay"]), (0.1, 0.15))
+        self.assertEqual(config["augmentation"]["highest_transposition"], 6)
+
+        line = chosen("--steps", steps, "--evaluations", 1, "--dropout", 0.25, "--layers", 2, "--condition", "key",
+                      "--no-augment")
+        config = self.config()
+        self.assertEqual((config["model"]["dropout"], config["model"]["layers"]), (0.25, 2))
+        self.assertEqual((config["weight_decay"], config["conditions"]), (0.15, ["key"]))
+        self.assertEqual(config["augmentation"]["highest_transposition"], 0)
+        self.assertIn(": 2 x 8, dropout 0.25, weight decay 0.15, transpositions 0 to 0;", line)
+        self.assertIsNone(chosen("--config", "tiny", "--steps", 1))
+        chosen("--steps", 1, "--condition", "none")
+        self.assertEqual(self.config()["conditions"], [])
+        self.assertIn("none cannot be combined", run("train", "--data", self.data, "--run-dir", self.folder / "other",
+                                                     "--condition", "none,key").stderr)
 
     def test_a_configuration_by_name_and_flags_that_override_it(self):
         small = ["--hidden", 8, "--batch-size", 2, "--sequence-length", 8, "--steps", 1]

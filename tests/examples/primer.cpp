@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Primers from notes and from files, and that their tokens are well-formed.
-#include "piano/data/primer.hpp"
+#include "piano/data/read_primer.hpp"
 
 #include <rondo/midi/compose.hpp>
 #include <rondo/midi/writer.hpp>

@@ -13,6 +13,7 @@
 
 using namespace piano;
 using namespace rondo_test;
+using music::EventKind;
 
 namespace {
 
@@ -160,4 +161,44 @@ TEST_CASE("The model is not given long silences") {
   live.begin_turn(live.now() + 10);
   live.generate(live.now() + 200, 5000);
   CHECK(live.events().front().step >= 60 * 60 * music::kStepsPerSecond + 10);
+}
+
+TEST_CASE("The recorded tokens say which are the player's, and those that are settled are never dropped") {
+  const auto model = random_model(kSpec, 4);
+  Live live(model, kSpec, music::PedalMode::extend, kOpening, {}, 3);
+  std::vector<int> played;
+  std::vector<LiveToken> settled;
+  std::int64_t now = 0;
+  for (int i = 0; i < 30; ++i) {
+    const int pitch = 30 + 2 * i;
+    live.key(now, pitch, 50 + i);
+    live.key(now + 9, pitch, 0);
+    played.push_back(pitch);
+    REQUIRE(live.generate(now + 150, 5000));  // most of it is dropped by the next key
+    REQUIRE(live.settled() >= settled.size());
+    for (std::size_t k = 0; k < settled.size(); ++k) REQUIRE(live.tokens()[k].ids == settled[k].ids);
+    settled.assign(live.tokens().begin(), live.tokens().begin() + static_cast<std::ptrdiff_t>(live.settled()));
+    now += 60;
+  }
+  std::vector<int> given, sampled, heard;
+  std::int64_t step = 0;
+  std::size_t given_tokens = 0;
+  for (const LiveToken& t : live.tokens()) {
+    const auto [kind, value] = music::event_of(t.token);
+    if (kind == EventKind::time_shift) step += value;
+    REQUIRE(t.step == step);
+    REQUIRE(t.ids[0] == t.token);
+    if (kind == EventKind::note_on) (t.given ? given : sampled).push_back(value);
+    given_tokens += t.given;
+  }
+  for (const LiveEvent& e : live.events())
+    if (e.velocity > 0) heard.push_back(e.pitch);
+  CHECK(given == played);
+  CHECK(sampled == heard);
+  CHECK(sampled.size() > 20);
+  CHECK(live.given_tokens() == given_tokens - 1);  // the first token of all was not predicted
+
+  live.forget_tokens(5);
+  CHECK(live.tokens().front().ids == settled[5].ids);
+  CHECK(live.settled() == settled.size() - 5);
 }

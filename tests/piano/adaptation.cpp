@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Dynamic evaluation: what a model that goes on learning predicts.
 #include "piano/adaptation/adaptive_model.hpp"
+#include "piano/adaptation/tune.hpp"
 #include "support/catch.hpp"
 
 #include <rondo/music/dataset.hpp>
@@ -102,6 +103,41 @@ TEST_CASE("A window is predicted before it is learned from, and one step is Adam
   adaptive.model().for_each_parameter([&](const rondo::Path&, const rondo::Parameter<float>& p) {
     for (rondo::Index i = 0; i < p.size(); ++i) REQUIRE(std::abs(p.value().data[i] - expected[at++]) < 1e-6f);
   });
+}
+
+TEST_CASE("Only the targets of a window are learned from; without any, the state advances and no weight changes") {
+  const auto trained = model();
+  const auto tokens = music::tokens_of(broken_chord(60, 40));
+  const std::span<const music::Token> all(tokens);
+  const auto weights = [](const AdaptiveModel& from) {
+    std::vector<float> values;
+    from.model().for_each_parameter([&](const rondo::Path&, const rondo::Parameter<float>& p) {
+      values.insert(values.end(), p.value().data, p.value().data + p.size());
+    });
+    return values;
+  };
+  const std::vector<music::Token> none(16, rondo::kIgnoreIndex);
+  AdaptiveModel adaptive(trained, {.learning_rate = 1e-2, .pull = 0});
+  const auto before = weights(adaptive);
+  auto state = trained.zero_state(1), expected = trained.zero_state(1);
+  piano::Likelihood likelihood;
+  adaptive.read(all.subspan(0, 16), none, state, likelihood);
+  CHECK(weights(adaptive) == before);
+  CHECK(likelihood.total_tokens() == 0);
+  rondo::TokenModel<float>::Cache cache;
+  trained.forward(all.subspan(0, 16), 1, 16, expected, cache, rondo::Inference{});
+  CHECK(state.h.at(1)(0, 0) == expected.h.at(1)(0, 0));
+  CHECK(state.h.at(1)(0, 0) != 0);
+
+  // One target: its bias rises, as it is the only one that is learned from.
+  std::vector<music::Token> one = none;
+  one[7] = 100;
+  adaptive.read(all.subspan(16, 16), one, state, likelihood);
+  CHECK(likelihood.total_tokens() == 1);
+  const auto after = weights(adaptive);
+  const std::size_t bias = after.size() - music::kVocabulary;  // the last parameter is the bias of the output
+  for (std::size_t v = 0; v < music::kVocabulary; ++v)
+    CHECK((v == 100 ? after[bias + v] > before[bias + v] : after[bias + v] < before[bias + v]));
 }
 
 TEST_CASE("Settings are tuned on the given pieces; too few tokens leave the defaults") {

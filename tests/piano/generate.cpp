@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Outputs are well-formed and keep the given notes, whatever a model predicts.
 #include "piano/generation/generate.hpp"
+#include "piano/generation/generator.hpp"
 
 #include <algorithm>
 #include <array>
@@ -230,6 +231,31 @@ TEST_CASE("A result does not depend on the other requests") {
   reseeded.seed = 9;
   CHECK_FALSE(
       (generate(model, kConditioned, {reseeded}, kOpening).front().performance.notes == together[0].performance.notes));
+}
+
+TEST_CASE("What sequences have in common is computed once, and what is complete is left out") {
+  const auto model = random_model(kPlain, 4);
+  const Primer primer = random_primer(2, 12);
+  std::vector<Request> requests;
+  std::vector<Played> played;
+  std::size_t columns = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    requests.push_back({.plan = continuation(primer, 0.5 * static_cast<double>(seed)), .sampling = {}, .seed = seed});
+    played.push_back(play(model, kPlain, requests.back()));
+    Generator alone(model, kPlain, {requests.back()}, kOpening);
+    alone.run();
+    columns += alone.columns_computed();
+  }
+  std::size_t common = 0;
+  const auto differs = [&](const Played& p) { return p.inputs.at(common) != played[0].inputs.at(common); };
+  while (std::ranges::none_of(played, differs)) ++common;
+  REQUIRE(common > 50);
+  Generator all(model, kPlain, requests, kOpening);
+  while (!all.run(0.001)) {
+  }
+  CHECK(all.columns_computed() == columns - 5 * common);
+  for (std::size_t i = 0; i < played.size(); ++i)
+    CHECK((all.results()[i].performance.notes == played[i].piece.performance.notes));
 }
 
 TEST_CASE("The model receives the conditions and the active notes") {

@@ -95,3 +95,19 @@ TEST_CASE("A primer shorter than a segment is regenerated as a whole") {
   CHECK((plan.free[0].begin == 0 && plan.free[0].end == primer.seconds));
   CHECK(plan.given.notes.empty());
 }
+
+TEST_CASE("A stretch of bars is from the beginning of the first to the end of the last, by their printed numbers") {
+  // An upbeat, then four bars of which the second and third are repeated.
+  const std::vector<music::BarStart> bars{{0, 0}, {0.5, 1}, {2.5, 2}, {4.5, 3}, {6.5, 2}, {8.5, 3}, {10.5, 4}};
+  const auto span = [&](int first, int last) {
+    const Span s = span_of_bars(bars, first, last);
+    return std::pair(s.begin, s.end);
+  };
+  CHECK(span(2, 2) == std::pair(2.5, 4.5));
+  CHECK(span(0, 3) == std::pair(0.0, 6.5));
+  CHECK(span(3, 2) == std::pair(4.5, 8.5));  // into the repetition
+  CHECK_THROWS_WITH(span(1, 5), "bars 1 to 5 are not in the music, which has bars 0 to 4");
+  CHECK_THROWS_WITH(span(3, 1), Catch::Contains("are not in the music"));
+  CHECK_THROWS_WITH(span(3, 4), "bar 4 is the last one: the stretch needs music after it");
+  CHECK_THROWS_WITH(span_of_bars({}, 1, 2), "the music has no bars; give seconds");
+}

@@ -77,6 +77,17 @@ class InstrumentTest(unittest.TestCase):
     def notes(self):
         return self.js("return rondo.stage.item.piece.notes.map((n) => [n.start, n.end, n.pitch, n.velocity, n.primer])")
 
+    def saved(self):
+        """The notes of the MIDI file that was saved last, in order, rounded."""
+        name = self.folder / "down" / self.js("return rondo.stage.item.file")
+        for _ in range(100):
+            if name.exists():
+                break
+            time.sleep(0.1)
+        read = json.loads(subprocess.run([PIANO, "inspect", "--json", "--notes", name], check=True,
+                                         capture_output=True, text=True).stdout)["files"][0]["notes"]
+        return sorted([round(x, 2) for x in n[:4]] for n in read)
+
     def compose(self, button):
         before = self.js("return rondo.stage.items.length")
         self.click(button)
@@ -110,15 +121,7 @@ class Composes(InstrumentTest):
         self.assertGreater(max(n[0] for n in new), end + 4)
         self.assertLess(max(n[0] for n in new), end + 10)
         self.click("#midi")
-        name = self.folder / "down" / self.js("return rondo.stage.item.file")
-        for _ in range(100):
-            if name.exists():
-                break
-            time.sleep(0.1)
-        read = json.loads(subprocess.run([PIANO, "inspect", "--json", "--notes", name], check=True,
-                                         capture_output=True, text=True).stdout)["files"][0]["notes"]
-        self.assertEqual(sorted([round(x, 2) for x in n[:4]] for n in read),
-                         sorted([round(x, 2) for x in n[:4]] for n in new))
+        self.assertEqual(self.saved(), sorted([round(x, 2) for x in n[:4]] for n in new))
 
     def test_the_address_decides(self):
         made = []
@@ -141,6 +144,180 @@ class Composes(InstrumentTest):
         self.browser.open("samples", web.samples())
         self.assertIn("apt-get install emscripten", self.browser.find("#instrument-note").text)
         self.assertFalse(self.browser.find("#instrument").is_displayed())
+
+
+class Fills(InstrumentTest):
+    FROM, TO = 12, 15
+
+    def drag(self, kind="mouse", modifiers=0, times=(FROM, TO)):
+        """Drags over the roll from one time to the other."""
+        points = self.js("""
+            const box = document.getElementById("roll").getBoundingClientRect(), {view, scale} = rondo.stage.roll;
+            return arguments[0].map((time) => [box.x + (time - view) * scale, box.y + 60]);""", times)
+        steps = [points[0], [(points[0][0] + points[1][0]) / 2, points[0][1]], points[1]]
+        for i, (x, y) in enumerate(steps):
+            if kind == "mouse":
+                self.browser.cdp("Input.dispatchMouseEvent", type="mouseMoved" if i else "mousePressed", x=x, y=y,
+                                 button="left", buttons=1, clickCount=1, modifiers=modifiers)
+            else:
+                self.browser.cdp("Input.dispatchTouchEvent", type="touchMove" if i else "touchStart",
+                                 touchPoints=[{"x": x, "y": y}])
+        if kind == "mouse":
+            self.browser.cdp("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
+        else:
+            self.browser.cdp("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def mark(self):
+        return self.js("const m = rondo.stage.roll.mark; return m && [m.from, m.to]")
+
+    def require_mark(self, *times):
+        for one, other in zip(self.mark(), times):
+            self.assertAlmostEqual(one, other, delta=0.05)
+
+    def press(self, key, **modifiers):
+        self.js("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true, ...arguments[1]}))",
+                key, modifiers)
+
+    def fill(self, act):
+        before = self.js("played.fill.last = null; return rondo.stage.items.length")
+        act()
+        self.browser.until("return played.fill.last && rondo.stage.player.playing")
+        self.js("rondo.stage.player.pause()")
+        self.assertEqual(self.js("return rondo.stage.items.length"), before + 1)
+
+    def require_filled(self, old, new):
+        inside = lambda note: self.mark()[0] <= note[0] < self.mark()[1]
+        kept = [n for n in new if n[4]]
+        expected = [n for n in old if not inside(n)]
+        self.assertEqual([n[2:4] for n in kept], [n[2:4] for n in expected])
+        for one, other in zip(kept, expected):
+            self.assertAlmostEqual(one[0], other[0], delta=0.002)
+            self.assertAlmostEqual(one[1], other[1], delta=0.002)
+        fresh = [n for n in new if not n[4]]
+        self.assertGreater(len(fresh), 5)
+        for note in fresh:  # generated times are on a grid of 10 ms, the mark is not
+            self.assertTrue(self.mark()[0] - 0.006 <= note[0] <= self.mark()[1] + 0.006, note)
+        self.assertNotEqual([n[:3] for n in fresh], [n[:3] for n in old if inside(n)])
+        self.assertLessEqual(max(n[1] for n in fresh), self.mark()[1] + 0.51)  # none hangs on into what follows
+        for pitch in {n[2] for n in new}:
+            same = sorted(n[:2] for n in new if n[2] == pitch)
+            for (_, end), (start, _) in zip(same, same[1:]):
+                self.assertGreaterEqual(start, end - 0.011)  # none is doubled
+
+    def test_a_marked_stretch_is_filled_saved_and_undone(self):
+        self.open("#seed=5")
+        old = self.notes()
+        self.assertFalse(self.browser.find("#fill").is_enabled())
+        self.click("#mark")
+        self.drag()
+        self.require_mark(12, 15)
+        self.assertEqual(self.js("return rondo.stage.player.position"), 0)  # dragging marks, and does not seek
+        self.assertAlmostEqual(float(self.js("return document.getElementById('fill-from').value")), 12, delta=0.05)
+        self.fill(lambda: self.click("#fill"))
+        new = self.notes()
+        self.require_filled(old, new)
+        self.assertIn("Filled 0:12 to 0:1", self.browser.find("#now-title").text)
+        self.click("#midi")
+        self.assertEqual(self.saved(), sorted([round(x, 2) for x in n[:4]] for n in new))
+        self.fill(lambda: self.press("f"))  # another one, of the same stretch
+        self.require_filled(old, self.notes())
+        self.assertNotEqual(self.notes(), new)
+        self.press("z", ctrlKey=True)
+        self.assertEqual(self.notes(), new)
+        self.click("#undo")
+        self.assertEqual(self.notes(), old)
+        self.require_mark(12, 15)
+        self.assertFalse(self.browser.find("#undo").is_enabled())
+        self.assertEqual(self.js("return [rondo.stage.items.length, document.querySelectorAll('#outputs > li').length]"),
+                         [2, 2])
+
+    def test_marking_by_keys_numbers_and_shift(self):
+        self.open()
+        self.js("rondo.stage.player.seek(11)")
+        self.press("b")
+        self.js("rondo.stage.player.seek(14)")
+        self.press("e")
+        self.require_mark(11, 14)
+        self.press("Escape")
+        self.assertIsNone(self.mark())
+        for name, value in (("from", 9), ("to", 13.5)):
+            self.js("const n = document.getElementById(arguments[0]); n.value = arguments[1];"
+                    "n.dispatchEvent(new Event('change'))", f"fill-{name}", value)
+        self.require_mark(9, 13.5)
+        self.js("rondo.stage.player.seek(0)")  # so that all of this is in view
+        self.drag(modifiers=8, times=(8, 5))
+        self.require_mark(5, 8)
+        self.drag(times=(2, 3))  # without shift it seeks
+        self.require_mark(5, 8)
+        self.assertAlmostEqual(self.js("return rondo.stage.player.position"), 3, delta=0.05)
+        self.js("rondo.stage.step(1)")
+        self.assertIsNone(self.mark())  # another piece
+
+    def test_a_stretch_that_nothing_follows(self):
+        self.open()
+        self.js("rondo.stage.roll.setMark({from: 15, to: rondo.stage.player.piece.seconds})")
+        self.click("#fill")
+        self.browser.until("return document.getElementById('status').textContent.includes('music before and after it')")
+        self.assertEqual(self.js("return rondo.stage.items.length"), 2)
+
+    def test_with_fingers_on_a_phone_in_the_dark(self):
+        self.open("#seed=8", width=390, height=844, scheme="dark")
+        old = self.notes()
+        self.js("rondo.stage.roll.setScale(rondo.stage.roll.width / 10); rondo.stage.roll.scrollTo(8)")
+        self.click("#mark")
+        self.js("document.getElementById('roll').scrollIntoView()")
+        self.drag("touch")
+        self.require_mark(12, 15)
+        red, green, blue = self.js("""
+            const {canvas, context, view, scale, mark} = rondo.stage.roll;
+            const edge = Math.round((mark.from - view) * scale);
+            return [...context.getImageData(edge, 4, 1, 1).data];""")[:3]
+        self.assertTrue(red > green > blue and red > 120, (red, green, blue))  # the dark theme's colour of new notes
+        self.fill(lambda: self.click("#fill"))
+        self.require_filled(old, self.notes())
+        self.assertLessEqual(self.js("return document.documentElement.scrollWidth"), 390)
+
+
+class Learns(InstrumentTest):
+    def again(self, learn):
+        self.open(f"#seed=42&seconds=10&learn={learn}")
+        self.assertEqual(self.js("return document.getElementById('set-learn').checked"), bool(learn))
+        self.js("rondo.stage.player.seek(9)")
+        self.compose("#again")
+        return self.notes()
+
+    def test_switched_off_it_is_the_trained_model(self):
+        off, on = self.again(0), self.again(1)
+        self.assertNotEqual(off, on)
+        self.js("document.getElementById('set-learn').click(); played.settings.seed = 42")
+        self.assertIn("learn=0", self.js("return location.hash"))
+        self.js("rondo.stage.select(rondo.stage.items[1]); rondo.stage.player.seek(9); played.again.last = null")
+        self.compose("#again")
+        self.assertEqual(self.notes(), off)
+
+    def test_what_is_played_again_and_again_becomes_likelier(self):
+        falls, texts = [], []
+        for learn in (0, 1):
+            self.open(f"#mode=duet&seed=1&learn={learn}")
+            self.click("#live")
+            self.browser.until("return played.live.on && document.body.classList.contains('live')")
+            for _ in range(14):
+                for pitch in (61, 66, 70, 75):
+                    self.js(f"playMidi(0x90, {pitch}, 80)")
+                    time.sleep(0.08)
+                    self.js(f"playMidi(0x80, {pitch}, 0)")
+                    time.sleep(0.04)
+            self.browser.until("return played.live.given.at(-1).tokens > 150")
+            given = self.js("return played.live.given.map(({nats, tokens}) => [nats, tokens])")
+            part = lambda a, b: (b[0] - a[0]) / (b[1] - a[1])
+            early = next(g for g in given if g[1] >= 40)
+            late = next(g for g in given if g[1] >= given[-1][1] - 60)
+            falls.append(part(given[0], early) - part(late, given[-1]))
+            texts.append(self.browser.find("#live-likelihood").text)
+            self.click("#live")
+        print(f"nats per token of a phrase fall by {falls[0]:.2f} without learning, by {falls[1]:.2f} with")
+        self.assertGreater(falls[1], falls[0] + 0.05)
+        self.assertRegex(texts[1], r"What I play: \d\.\d\d nats per token")
 
 
 class PlaysLive(InstrumentTest):

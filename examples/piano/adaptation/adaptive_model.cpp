@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "piano/adaptation/adaptive_model.hpp"
-#include "piano/evaluation/style.hpp"
 
 #include <rondo/cpu/threads.hpp>
 #include <rondo/optim/clip.hpp>
@@ -8,8 +7,6 @@
 #include <algorithm>
 
 namespace piano {
-
-namespace music = rondo::music;
 
 namespace {
 
@@ -47,7 +44,8 @@ AdaptiveModel::AdaptiveModel(const rondo::TokenModel<float>& trained, const Adap
 void AdaptiveModel::reset() {
   auto trained = trained_.cbegin();
   model_.for_each_parameter([&](const rondo::Path&, rondo::Parameter<float>& p) {
-    std::ranges::copy(*trained++, p.value().data);
+    std::copy(trained->begin(), trained->end(), p.value().data);
+    ++trained;
     fill(rondo::Cpu{}, p.first_moment(), 0.0f);
     fill(rondo::Cpu{}, p.second_moment(), 0.0f);
   });
@@ -65,52 +63,39 @@ void AdaptiveModel::learn() {
   });
 }
 
-Likelihood AdaptiveModel::read(const music::Piece& piece, const music::InputSpec& input_spec, bool conditioned,
-                               std::size_t limit) {
+void AdaptiveModel::read(std::span<const std::int32_t> inputs, std::span<const std::int32_t> targets,
+                         rondo::TokenModel<float>::State& state, Likelihood& likelihood) {
+  const auto tokens = static_cast<rondo::Index>(targets.size());
+  if (std::count(targets.begin(), targets.end(), rondo::kIgnoreIndex) == tokens) {
+    model_.forward(inputs, 1, tokens, state, cache_, rondo::Inference{});
+    return;
+  }
+  rondo::zero_grad(model_);
+  model_.forward_backward(inputs, targets, 1, tokens, state, cache_, rondo::Training{rng_});
+  likelihood.add(cache_.logits.flat(), targets);
+  learn();
+}
+
+Likelihood AdaptiveModel::read(const rondo::music::Piece& piece, const rondo::music::InputSpec& input_spec,
+                               bool conditioned, std::size_t limit) {
   const OneThread one_thread;
-  Likelihood likelihood;
-  music::EvaluationBatches windows({&piece, 1}, 1, settings_.window, input_spec, conditioned);
-  auto state = model_.zero_state(1);
-  while (likelihood.total_tokens() < limit) {
-    const auto* window = windows.batch() > 0 ? windows.next() : nullptr;
-    if (!window) break;
-    rondo::zero_grad(model_);
-    model_.forward_backward(window->inputs, window->targets, 1, settings_.window, state, cache_, rondo::Training{rng_});
-    likelihood.add(cache_.logits.flat(), window->targets);
-    learn();
+  Reading reading(*this, piece, input_spec, conditioned);
+  while (reading.likelihood().total_tokens() < limit && reading.next()) {
   }
-  return likelihood;
+  return reading.likelihood();
 }
 
-Likelihood evaluate_adaptive(const rondo::TokenModel<float>& trained, const AdaptationSettings& settings,
-                             std::span<const music::Piece> pieces, const music::InputSpec& input_spec,
-                             std::size_t limit) {
-  AdaptiveModel model(trained, settings);
-  Likelihood likelihood;
-  for (const music::Piece& piece : pieces) {
-    model.reset();
-    likelihood.add(model.read(piece, input_spec, false, limit));
-  }
-  return likelihood;
-}
+Reading::Reading(AdaptiveModel& model, const rondo::music::Piece& piece, const rondo::music::InputSpec& input_spec,
+                 bool conditioned)
+    : model_(&model),
+      windows_(std::make_unique<rondo::music::EvaluationBatches>(std::span(&piece, 1), 1, model.settings().window,
+                                                                 input_spec, conditioned)),
+      state_(model.model().zero_state(1)) {}
 
-AdaptationSettings tune_adaptation(const rondo::TokenModel<float>& trained, std::span<const music::Piece> pieces,
-                                   const music::InputSpec& input_spec, std::size_t tokens) {
-  AdaptationSettings best;
-  if (tokens < kFewestTuningTokens || pieces.empty()) return best;
-  std::vector<music::Piece> some;
-  for (const music::Piece* piece : evenly_spaced(pieces, 4)) some.push_back(*piece);
-  double best_nats = std::numeric_limits<double>::infinity();
-  const auto attempt = [&](AdaptationSettings settings) {
-    const Likelihood likelihood = evaluate_adaptive(trained, settings, some, input_spec, tokens / some.size());
-    if (likelihood.total_tokens() < kFewestTuningTokens || !(likelihood.per_token() < best_nats)) return;
-    best_nats = likelihood.per_token();
-    best = settings;
-  };
-  for (const double rate : {2e-4, 5e-4, 1e-3, 2e-3}) attempt({.learning_rate = rate});
-  const double rate = best.learning_rate;
-  for (const double pull : {0.0, 0.005}) attempt({.learning_rate = rate, .pull = pull});
-  return best;
+bool Reading::next() {
+  const auto* window = windows_->batch() > 0 ? windows_->next() : nullptr;
+  if (window) model_->read(window->inputs, window->targets, state_, likelihood_);
+  return window != nullptr;
 }
 
 }  // namespace piano

@@ -4,8 +4,8 @@
 // trained weights. What it predicts, it has not yet learned from.
 #pragma once
 
+#include "piano/adaptation/settings.hpp"
 #include "piano/evaluation/evaluate.hpp"
-#include "piano/run/adaptation_settings.hpp"
 
 #include <rondo/core/random.hpp>
 #include <rondo/layers/token_model.hpp>
@@ -14,7 +14,9 @@
 #include <rondo/optim/adam.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -34,8 +36,14 @@ class AdaptiveModel {
   Likelihood read(const rondo::music::Piece& piece, const rondo::music::InputSpec& input_spec, bool conditioned = false,
                   std::size_t limit = std::numeric_limits<std::size_t>::max());
 
-  /// The model with what it has learned so far.
+  /// Predicts the targets of a window of one sequence, T tokens with the ids of their inputs, then learns from them.
+  /// kIgnoreIndex excludes a target. `state` and `likelihood`, in/out, continue those of the window before.
+  void read(std::span<const std::int32_t> inputs, std::span<const std::int32_t> targets,
+            rondo::TokenModel<float>::State& state, Likelihood& likelihood);
+
+  /// The model with what it has learned so far. The reference remains valid.
   const rondo::TokenModel<float>& model() const { return model_; }
+  const AdaptationSettings& settings() const { return settings_; }
 
  private:
   void learn();
@@ -48,17 +56,22 @@ class AdaptiveModel {
   rondo::TokenModel<float>::Cache cache_;
 };
 
-/// The likelihood of pieces with adaptation, which starts again with each piece; of at most about `limit` tokens of
-/// each.
-Likelihood evaluate_adaptive(const rondo::TokenModel<float>& trained, const AdaptationSettings& settings,
-                             std::span<const rondo::music::Piece> pieces, const rondo::music::InputSpec& input_spec,
-                             std::size_t limit = std::numeric_limits<std::size_t>::max());
+/// A piece that an adaptive model reads window by window.
+class Reading {
+ public:
+  /// `model` must outlive this object. The rest as for AdaptiveModel::read.
+  Reading(AdaptiveModel& model, const rondo::music::Piece& piece, const rondo::music::InputSpec& input_spec,
+          bool conditioned = false);
 
-/// Settings whose likelihood is best on training pieces: the beginnings of up to four of them, about `tokens` tokens in
-/// all. Learning rate first, then the pull. The defaults if there are less than kFewestTuningTokens.
-AdaptationSettings tune_adaptation(const rondo::TokenModel<float>& trained,
-                                   std::span<const rondo::music::Piece> training_pieces,
-                                   const rondo::music::InputSpec& input_spec, std::size_t tokens);
-inline constexpr std::size_t kFewestTuningTokens = 512;
+  /// Reads the next window and learns from it. False after the last.
+  bool next();
+  const Likelihood& likelihood() const { return likelihood_; }  ///< of all tokens read so far
+
+ private:
+  AdaptiveModel* model_;
+  std::unique_ptr<rondo::music::EvaluationBatches> windows_;  // cannot be moved
+  rondo::TokenModel<float>::State state_;
+  Likelihood likelihood_;
+};
 
 }  // namespace piano

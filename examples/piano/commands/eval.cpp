@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/commands/eval.hpp"
-#include "piano/adaptation/adaptive_model.hpp"
+#include "piano/adaptation/tune.hpp"
 #include "piano/commands/shared_options.hpp"
 #include "piano/data/load.hpp"
 #include "piano/evaluation/device_evaluation.hpp"

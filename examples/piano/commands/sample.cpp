@@ -4,7 +4,7 @@
 #include "piano/audio/wav.hpp"
 #include "piano/commands/shared_options.hpp"
 #include "piano/data/load.hpp"
-#include "piano/data/primer.hpp"
+#include "piano/data/read_primer.hpp"
 #include "piano/evaluation/describe.hpp"
 #include "piano/generation/generate.hpp"
 #include "piano/generation/infill.hpp"
@@ -40,6 +40,8 @@ struct Options {
   std::string run_dir, primer_midi, primer_notes, mode, output_dir;
   double primer_seconds = 15, primer_start = 0, primer_tempo = 120, seconds = 30, vary_fraction = 0,
          vary_temperature_step = 0.1, from = 0, to = 0;
+  int from_bar = 0, to_bar = 0;
+  bool in_bars = false;  // the stretch of `infill`
   int num_outputs = 3, candidates = InfillOptions{}.candidates, threads = rondo::max_threads();
   TargetConditions target;
   rondo::SamplingConfig sampling;
@@ -55,17 +57,34 @@ struct Options {
   }
 };
 
-Primer read(const Options& o, music::PedalMode pedal) {
+/// What the model is given.
+struct Source {
+  Primer primer;
+  Span gap = {};  // of `infill`, from the first note of the music; the options count from the beginning of the file
+};
+
+Source read(const Options& o, music::PedalMode pedal) {
   const std::string mode = o.mode_or_default();
   if (mode == "free") return {};
   if (!o.has_primer()) throw std::runtime_error("--mode " + mode + " needs --primer-midi FILE or --primer-notes NOTES");
   if (mode == "infill") {
     if (o.primer_midi.empty()) throw std::runtime_error("--mode infill needs --primer-midi FILE, the whole piece");
-    if (!(o.from < o.to)) throw std::runtime_error("--mode infill needs --from SECONDS and a later --to SECONDS");
-    return read_primer(o.primer_midi, std::numeric_limits<double>::infinity(), pedal);
+    if (!o.in_bars && !(o.from < o.to))
+      throw std::runtime_error(
+          "--mode infill needs --from SECONDS and a later --to SECONDS, or --from-bar and --to-bar");
+    std::vector<music::BarStart> bars;
+    Source source{read_primer(o.primer_midi, std::numeric_limits<double>::infinity(), pedal, 0, &bars)};
+    try {
+      source.gap = o.in_bars ? span_of_bars(bars, o.from_bar, o.to_bar) : Span{o.from, o.to};
+    } catch (const std::invalid_argument& e) {
+      throw std::runtime_error(o.primer_midi + ": " + e.what());
+    }
+    source.gap.begin -= source.primer.begin;
+    source.gap.end -= source.primer.begin;
+    return source;
   }
-  return o.primer_midi.empty() ? parse_primer_notes(o.primer_notes, o.primer_tempo)
-                               : read_primer(o.primer_midi, o.primer_seconds, pedal, o.primer_start);
+  return {o.primer_midi.empty() ? parse_primer_notes(o.primer_notes, o.primer_tempo)
+                                : read_primer(o.primer_midi, o.primer_seconds, pedal, o.primer_start)};
 }
 
 /// One request per output. `vary` raises the temperature from output to output.
@@ -102,18 +121,15 @@ struct Generated {
   std::vector<double> following_per_note;  // of each output of infill
 };
 
-/// --from and --to count from the beginning of the file; the music begins with its first note.
-Span gap_of(const Options& o, const Primer& primer) { return {o.from - primer.begin, o.to - primer.begin}; }
-
-Generated generate(const Options& o, const Config& config, const Primer& primer, const rondo::TokenModel<float>& model,
+Generated generate(const Options& o, const Config& config, const Source& source, const rondo::TokenModel<float>& model,
                    music::Token opening) {
+  const auto& [primer, gap] = source;
   Generated result;
   result.requests = requests(o, config, primer);
   if (o.mode_or_default() != "infill") {
     result.pieces = generate(model, config.input_spec(), result.requests, opening);
     return result;
   }
-  const Span gap = gap_of(o, primer);
   const Infills filled = infill(model, config.input_spec(), primer.performance, gap, result.requests[0], o.num_outputs,
                                 opening, {.candidates = o.candidates});
   for (std::size_t i = 0; i < filled.outputs.size(); ++i) {
@@ -122,8 +138,8 @@ Generated generate(const Options& o, const Config& config, const Primer& primer,
     result.pieces.push_back(filled.outputs[i].piece);
     result.following_per_note.push_back(filled.outputs[i].following_per_note);
   }
-  result.infill = {{"from", o.from},
-                   {"to", o.to},
+  result.infill = {{"from", gap.begin + primer.begin},
+                   {"to", gap.end + primer.begin},
                    {"candidates", o.candidates},
                    {"original_following_nll_per_note", filled.original_following_per_note},
                    {"median_following_nll_per_note", filled.median_following_per_note}};
@@ -133,15 +149,16 @@ Generated generate(const Options& o, const Config& config, const Primer& primer,
 /// Lets the model learn from the primer, in `infill` from the music outside the stretch. Returns what the manifest says
 /// of it: {window, learning_rate, pull, primer_tokens, nll_per_token}, the last for the primer as it was read; null
 /// without --adapt.
-json adapt(const Options& o, const Config& config, const Primer& primer, rondo::TokenModel<float>& model) {
+json adapt(const Options& o, const Config& config, const Source& source, rondo::TokenModel<float>& model) {
+  const auto& [primer, gap] = source;
   if (!o.adapt) return nullptr;
   if (primer.performance.notes.empty()) throw std::runtime_error("--adapt needs a primer to learn from");
   const bool infill = o.mode_or_default() == "infill";
   AdaptiveModel adaptive(model, config.adaptation);
-  const Likelihood likelihood = adaptive.read(
-      {.name = "primer", .performance = infill ? regenerate_span(primer, gap_of(o, primer)).given : primer.performance},
-      config.input_spec(), config.conditions.needs_lookahead());
-  json about = config.adaptation.to_json();
+  const Likelihood likelihood =
+      adaptive.read({.name = "primer", .performance = infill ? regenerate_span(primer, gap).given : primer.performance},
+                    config.input_spec(), config.conditions.needs_lookahead());
+  json about = to_json(config.adaptation);
   about["primer_tokens"] = likelihood.total_tokens();
   about["nll_per_token"] = likelihood.per_token();
   model = adaptive.model();
@@ -154,10 +171,11 @@ void run(const Options& o) {
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
   auto model = run_dir.read_model(config);
-  const Primer primer = read(o, config.pedal);
-  const json adaptation = adapt(o, config, primer, model);
+  const Source source = read(o, config.pedal);
+  const Primer& primer = source.primer;
+  const json adaptation = adapt(o, config, source, model);
   const music::Corpus corpus = corpus_or_none(config, o.loading, "piano sample: no memorisation");
-  const Generated made = generate(o, config, primer, model, opening_velocity(corpus.train));
+  const Generated made = generate(o, config, source, model, opening_velocity(corpus.train));
   const auto& [wanted, pieces, filled, following] = made;
   const Evaluator evaluator(corpus.train, corpus.valid, o.seconds);
 
@@ -204,6 +222,7 @@ void run(const Options& o) {
   json page = manifest;
   page["title"] = page_title(o.mode_or_default(), o.primer_name());
   page["outputs"] = page_outputs;
+  page["adaptation_settings"] = to_json(config.adaptation);
   write_page(folder / "index.html", Page::samples, page, pack_model(config.pedal, config.conditions, model));
   if (o.as_json) {
     std::cout << manifest.dump() << std::endl;
@@ -243,9 +262,20 @@ void add_sample(CLI::App& piano) {
                  "music between --from and --to, which leads into what follows; free: without a primer (default: "
                  "continue with a primer, else free)")
       ->check(CLI::IsMember({"continue", "vary", "infill", "free"}));
-  app.add_option("--from", o.from, "beginning of the stretch that `infill` replaces, in seconds of the file")
-      ->check(real_in("[0, inf)"));
-  app.add_option("--to", o.to, "end of that stretch, in seconds of the file")->check(real_in("[0, inf)"));
+  auto* from =
+      app.add_option("--from", o.from, "beginning of the stretch that `infill` replaces, in seconds of the file")
+          ->check(real_in("[0, inf)"));
+  auto* to = app.add_option("--to", o.to, "end of that stretch, in seconds of the file")->check(real_in("[0, inf)"));
+  auto* from_bar = app.add_option("--from-bar", o.from_bar, "first bar of that stretch, instead of --from")
+                       ->check(integer_in("[0, 1048576]"))
+                       ->excludes(from)
+                       ->excludes(to);
+  auto* to_bar = app.add_option("--to-bar", o.to_bar, "last bar of that stretch, instead of --to")
+                     ->check(integer_in("[0, 1048576]"))
+                     ->excludes(from)
+                     ->excludes(to)
+                     ->needs(from_bar);
+  from_bar->needs(to_bar);
   app.add_option("--candidates", o.candidates,
                  "continuations among which the outputs of `infill` are drawn, by how likely they make what follows")
       ->check(integer_in("[1, 4096]"));
@@ -268,7 +298,10 @@ void add_sample(CLI::App& piano) {
   renamed(app, "--vary-share", "--vary-fraction");
   renamed(app, "--vary-step", "--vary-temperature-step");
   renamed(app, "--primer-from", "--primer-start");
-  app.callback([options] { run(*options); });
+  app.callback([options, from_bar] {
+    options->in_bars = from_bar->count() > 0;
+    run(*options);
+  });
 }
 
 }  // namespace piano

@@ -8,6 +8,7 @@
 
 #include <rondo/cpu/threads.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -31,6 +32,14 @@ struct Options {
   bool threads_given = false, scores = false, augment = true, own_augmentation = false, as_json = false;
 };
 
+/// The conditions of --condition; "none" stands alone.
+music::Conditions conditions_named(const std::vector<std::string>& names) {
+  if (names == std::vector<std::string>{"none"}) return {};
+  if (std::ranges::count(names, "none") > 0)
+    throw CLI::ValidationError("--condition", "none cannot be combined with other conditions");
+  return music::Conditions::named(names);
+}
+
 /// Whether the command line chooses the variants, and not a preset or the source of fine-tuning.
 bool gives_augmentation(const CLI::App& app) {
   return app.get_option("--augment")->count() > 0 || app.get_option("--transpose")->count() > 0;
@@ -49,9 +58,10 @@ class Settings {
     return option;
   }
 
-  void set_others_from(const Config& configuration) const {
+  void set_others_from(const Config& configuration) const { set_others(config_, configuration); }
+  void set_others(Config& to, const Config& configuration) const {
     for (const auto& [option, set] : all_)
-      if (option->count() == 0) set(config_, configuration);
+      if (option->count() == 0) set(to, configuration);
   }
 
  private:
@@ -81,7 +91,7 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   refuse("--hidden", std::to_string(config.model.hidden), std::to_string(source.model.hidden));
   refuse("--embedding", std::to_string(config.model.embedding), std::to_string(source.model.embedding));
   refuse("--pedal", o.pedal, music::name(source.pedal));
-  refuse("--condition", list(music::Conditions::named(o.conditions).names()), list(source.conditions.names()));
+  refuse("--condition", list(conditions_named(o.conditions).names()), list(source.conditions.names()));
   settings.set_others_from(source);
   if (app.get_option("--learning-rate")->count() == 0) config.learning_rate = kFineTuningRate * source.learning_rate;
   o.pedal = music::name(source.pedal);
@@ -92,10 +102,30 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   config.from = folder;
 }
 
+/// Sets what the command line does not set, by the data and the time at hand. Returns a line that says so.
+std::string choose(Config& config, std::size_t tokens, const CLI::App& app, const Settings& settings,
+                   const Options& o) {
+  const auto [chosen, passes] = choose_configuration({.tokens = tokens,
+                                                      .steps = config.steps,
+                                                      .minutes = config.minutes,
+                                                      .threads = o.threads,
+                                                      .tokens_per_batch = config.batch_size * config.sequence_length});
+  settings.set_others(config, chosen);
+  if (o.conditions.empty()) config.conditions = chosen.conditions;
+  if (!gives_augmentation(app)) config.augmentation = chosen.augmentation;
+  char line[240];
+  std::snprintf(line, sizeof line,
+                "chosen for %zu tokens, read about %.2g times: %td x %td, dropout %g, weight decay %g, transpositions "
+                "%d to %d; options and --config override this",
+                tokens, passes, config.model.layers, config.model.hidden, config.model.dropout, config.weight_decay,
+                config.augmentation.lowest_transposition, config.augmentation.highest_transposition);
+  return line;
+}
+
 void run(Options& o) {
   Config& config = o.training.config;
   config.pedal = music::pedal_mode(o.pedal);
-  if (!o.conditions.empty()) config.conditions = music::Conditions::named(o.conditions);
+  if (!o.conditions.empty()) config.conditions = conditions_named(o.conditions);
   if (o.scores) config.data.push_back(bundled_scores());
   if (o.own_augmentation) config.augmentation = {};
   if (!o.augment) config.augmentation = music::Augmentation::none();
@@ -146,7 +176,9 @@ void add_train(CLI::App& piano) {
                  "fraction of the pieces for validation, drawn with --seed")
       ->check(real_in("[0, 1]"));
 
-  std::string presets = "preset of the options below; an option on the command line overrides it:";
+  std::string presets =
+      "preset of the options below; an option on the command line overrides it (default: chosen by the number of "
+      "tokens and the length of the run):";
   for (const Configuration& c : configurations()) presets += "\n" + c.name + ": " + c.about;
   auto* name = app.add_option("--config", o.config, presets)->check(CLI::IsMember(configuration_names()));
   settings
@@ -214,17 +246,17 @@ void add_train(CLI::App& piano) {
       ->check(real_in("(0, inf)"));
   app.add_flag("--augment,!--no-augment", o.augment, "train on transposed and time-stretched variants, too");
   app.add_option("--transpose", o.transpose,
-                 "lowest and highest transposition of the variants, in semitones (default: -3 3)")
+                 "lowest and highest transposition of the variants, in semitones (default: that of --config)")
       ->expected(2)
       ->check(integer_in("[-12, 12]"));
   add_pedal_option(app, o.pedal);
   app.add_option(
          "--condition", o.conditions,
          "additional inputs of the model: notes-per-second and key, which `sample` can set; active-notes, the keys "
-         "that are down and the pedal (default: those of --config)")
+         "that are down and the pedal; none (default: those of --config)")
       ->delimiter(',')
       ->check(examples::renamed_value("sounding", "active-notes"))
-      ->check(CLI::IsMember({"notes-per-second", "key", "active-notes"}));
+      ->check(CLI::IsMember({"notes-per-second", "key", "active-notes", "none"}));
   app.add_option("--evaluations", t.evaluations,
                  "number of validation runs; each saves a checkpoint and a sample (temperature 1, seed 1)")
       ->check(integer_in("[1, 1000]"));
@@ -274,6 +306,11 @@ void add_train(CLI::App& piano) {
       options->training.config.conditions = named.conditions;
       options->training.config.augmentation = named.augmentation;
       options->own_augmentation = gives_augmentation(app);
+    } else if (options->from.empty()) {
+      options->own_augmentation = gives_augmentation(app);
+      options->training.choose = [options, settings, &app](Config& to, std::size_t tokens) {
+        return choose(to, tokens, app, *settings, *options);
+      };
     }
     run(*options);
   });

@@ -2,10 +2,8 @@
 // The primer: what a model continues or varies. It is an excerpt of a file, or notes from the command line.
 #pragma once
 
-#include <rondo/music/pedal.hpp>
 #include <rondo/music/performance.hpp>
 
-#include <filesystem>
 #include <string_view>
 
 namespace piano {
@@ -18,12 +16,7 @@ struct Primer {
   double begin = 0;    // of the first note in the source, in seconds
 };
 
-/// `seconds` (> 0) of a MIDI file or an ABC score, from its first note at or after `from` seconds, in that pedal mode.
-/// All tracks and channels are merged; the drums (channel 10) are left out. Throws what read_piece throws, and
-/// std::runtime_error with the file's name if no note begins at `from` or later.
-Primer read_primer(const std::filesystem::path& path, double seconds, rondo::music::PedalMode pedal, double from = 0);
-
-/// The same for a performance. The primer is empty if no note begins at `from` or later.
+/// `seconds` (> 0) of a performance, from its first note at or after `from` seconds; empty if there is none.
 Primer primer_of(const rondo::music::Performance& performance, double seconds, double from = 0);
 
 /// Notes by name, in sequence, each a quarter note at `tempo` (quarter notes per minute, 20 to 400) with velocity 64:

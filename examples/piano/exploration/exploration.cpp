@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/exploration/exploration.hpp"
-#include "piano/data/primer.hpp"
+#include "piano/data/read_primer.hpp"
 #include "piano/evaluation/describe.hpp"
 #include "piano/page/page.hpp"
 #include "piano/run/configurations.hpp"

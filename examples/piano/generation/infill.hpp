@@ -5,9 +5,11 @@
 #pragma once
 
 #include "piano/generation/generate.hpp"
+#include "piano/generation/generator.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace piano {
@@ -31,9 +33,41 @@ struct Infills {
   double median_following_per_note = 0;    ///< after the median candidate, a continuation that knows of no end
 };
 
-/// Fills `gap` of `music`, whose first note begins at 0 s, `outputs` times. `settings`: sampling, first seed and
-/// condition values; its plan is not used. Throws std::invalid_argument unless 0 < begin < end, with a note before and
-/// after the gap and as many candidates as outputs.
+/// An infill in slices of time.
+class Infilling {
+ public:
+  /// Fills `gap` of `music`, whose first note begins at 0 s. `settings`: sampling, first seed and condition values; its
+  /// plan is not used. `model` must outlive this object. Throws std::invalid_argument unless 0 < begin < end, with a
+  /// note before and after the gap.
+  Infilling(const rondo::TokenModel<float>& model, const rondo::music::InputSpec& input_spec,
+            const rondo::music::Performance& music, Span gap, const Request& settings, rondo::music::Token opening,
+            const InfillOptions& options = {});
+
+  /// Generates for about `seconds` of time. True once all candidates are complete.
+  bool run(double seconds = std::numeric_limits<double>::infinity()) { return generator_.run(seconds); }
+
+  /// Draws `outputs` of the candidates. Throws std::invalid_argument if there are fewer. To be called after run().
+  Infills result(int outputs) const;
+
+  const Generator& generator() const { return generator_; }
+
+ private:
+  struct Task;  // what to generate
+  Infilling(const rondo::TokenModel<float>& model, const rondo::music::InputSpec& input_spec, Task task,
+            rondo::music::Token opening);
+  static Task task_of(const rondo::music::Performance& music, Span gap, const Request& settings,
+                      const InfillOptions& options);
+  GeneratedPiece splice(const GeneratedPiece& candidate) const;
+
+  Span gap_;
+  rondo::music::Performance kept_;    // the music outside the gap
+  double begin_;                      // of the excerpt that the model reads, in the music
+  double notes_;                      // that follow
+  std::vector<std::uint64_t> seeds_;  // of the candidates
+  Generator generator_;               // of the candidates, and the excerpt as it was
+};
+
+/// `outputs` infills at once. Throws what Infilling throws.
 Infills infill(const rondo::TokenModel<float>& model, const rondo::music::InputSpec& input_spec,
                const rondo::music::Performance& music, Span gap, const Request& settings, int outputs,
                rondo::music::Token opening, const InfillOptions& options = {});

@@ -19,7 +19,7 @@ constexpr std::int64_t kLongestNote = music::GrammarLimits{}.longest_note;
 
 Live::Live(const rondo::TokenModel<float>& model, const music::InputSpec& input_spec, music::PedalMode pedal_mode,
            music::Token opening, const LiveSettings& settings, std::uint64_t seed)
-    : model_(model),
+    : model_(&model),
       input_spec_(input_spec),
       pedal_mode_(pedal_mode),
       opening_(opening),
@@ -60,8 +60,8 @@ void Live::key(std::int64_t step, int pitch, int velocity) {
   else
     release_given(pitch);
   const int bin = music::velocity_bin(velocity);
-  if (bin != at().bin) put(music::velocity(bin));
-  put(music::note_on(pitch));
+  if (bin != at().bin) put(music::velocity(bin), true);
+  put(music::note_on(pitch), true);
   at().given.set(index);
   at().waiting_since = -1;
 }
@@ -72,7 +72,7 @@ void Live::pedal(std::int64_t step, bool down) {
   if (pedal_mode_ == music::PedalMode::ignore || (pedal_mode_ == music::PedalMode::extend && down)) return;
   move_to(step);
   if (pedal_mode_ == music::PedalMode::tokens) {
-    put(music::pedal(down));
+    put(music::pedal(down), true);
     return;
   }
   for (int pitch = 0; pitch < music::kPitches; ++pitch) {
@@ -104,11 +104,22 @@ bool Live::generate(std::int64_t step, int most) {
 
 std::size_t Live::take_unchanged() { return std::exchange(unchanged_, events_.size()); }
 
+std::size_t Live::settled() const {
+  const auto later = [&](const LiveToken& token) { return token.step > last_given_; };
+  return static_cast<std::size_t>(std::find_if(tokens_.begin(), tokens_.end(), later) - tokens_.begin());
+}
+
+void Live::forget_tokens(std::size_t count) {
+  tokens_.erase(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(count));
+  forgotten_ += count;
+}
+
 std::int64_t Live::drop_after(std::int64_t step) {
   step = std::max({step, last_given_, positions_.front().now()});
   last_given_ = step;
   while (positions_.size() > 1 && at().now() > step) positions_.pop_back();
   events_.resize(at().events);
+  while (forgotten_ + tokens_.size() > at().tokens) tokens_.pop_back();
   unchanged_ = std::min(unchanged_, events_.size());
   while (positions_.size() > 1 && positions_.front().now() < step - kRemembered) positions_.pop_front();
   return step;
@@ -129,13 +140,17 @@ void Live::advance(std::int64_t step) {
         else
           shift = std::min(shift, left);
       }
-    put(music::time_shift(static_cast<int>(shift)));
+    put(music::time_shift(static_cast<int>(shift)), true);
   }
 }
 
-void Live::put(music::Token token) {
+void Live::put(music::Token token, bool given) {
   positions_.push_back(at());
   Position& p = at();
+  if (given && !p.logits.empty()) {
+    p.given_nats -= rondo::log_probability(std::span<const float>(p.logits), token);
+    ++p.given_tokens;
+  }
   const music::Event event = music::event_of(token);
   p.grammar.feed(token);
   p.played.feed(token);
@@ -143,7 +158,10 @@ void Live::put(music::Token token) {
   if (event.kind == EventKind::note_on) p.struck[static_cast<std::size_t>(event.value)] = p.grammar.steps();
   music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, settings_.condition_values, p.played, 0,
                     ids_);
-  const auto logits = model_.step(ids_, p.state, scratch_);
+  tokens_.push_back({ids_, token, given, p.now()});
+  p.tokens = forgotten_ + tokens_.size();
+  if (tokens_.size() > kRecorded) forget_tokens(1);
+  const auto logits = model_->step(ids_, p.state, scratch_);
   p.logits.assign(logits.data, logits.data + logits.rows);
 }
 
@@ -155,7 +173,7 @@ void Live::release(int pitch) {
 
 void Live::release_given(int pitch) {
   if (!at().given.test(static_cast<std::size_t>(pitch))) return;
-  put(music::note_off(pitch));
+  put(music::note_off(pitch), true);
   at().given.reset(static_cast<std::size_t>(pitch));
 }
 

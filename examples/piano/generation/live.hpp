@@ -37,9 +37,18 @@ struct LiveEvent {
   int pitch, velocity;
 };
 
+/// A token that the model was given or has sampled, with its input.
+struct LiveToken {
+  std::vector<rondo::music::Token> ids;  // of the model's input
+  rondo::music::Token token;
+  bool given;         // by the player
+  std::int64_t step;  // after it
+};
+
 class Live {
  public:
   static constexpr std::int64_t kLongestSilence = 2 * rondo::music::kStepsPerSecond;
+  static constexpr std::size_t kRecorded = 4096;
 
   /// `model` must outlive this object. `opening` is the velocity before the first note of the model.
   Live(const rondo::TokenModel<float>& model, const rondo::music::InputSpec& input_spec,
@@ -48,6 +57,8 @@ class Live {
 
   /// Throws rondo::error for a setting out of range.
   void set(const LiveSettings& settings);
+  /// Continues with other weights of the same network. `model` must outlive this object.
+  void set_model(const rondo::TokenModel<float>& model) { model_ = &model; }
 
   /// The player's key goes down, or up with velocity 0. All generated events after `step` are dropped. A step before
   /// the last call's is taken to be that of the last call.
@@ -68,6 +79,15 @@ class Live {
   /// The number of the first events that were not changed since the last call.
   std::size_t take_unchanged();
 
+  /// The tokens that will not be dropped are the first `settled()` of these, the last kRecorded in order.
+  const std::deque<LiveToken>& tokens() const { return tokens_; }
+  std::size_t settled() const;
+  void forget_tokens(std::size_t count);  ///< the first ones
+
+  /// Nats of the player's tokens, each predicted from all tokens before it, and their number.
+  double given_nats() const { return at().given_nats; }
+  std::size_t given_tokens() const { return at().given_tokens; }
+
   std::int64_t now() const { return at().now(); }       ///< the step after the last token
   std::size_t generated() const { return generated_; }  ///< tokens sampled so far
 
@@ -84,6 +104,9 @@ class Live {
     std::int64_t skipped = 0;                                 // steps of silence that the model was not given
     std::int64_t waiting_since = -1;                          // a turn without a note so far: when it began; else -1
     std::size_t events = 0;                                   // number of events so far
+    std::size_t tokens = 0;                                   // number of tokens so far, also of those forgotten
+    double given_nats = 0;                                    // of the player's tokens
+    std::size_t given_tokens = 0;                             // their number
 
     std::int64_t now() const { return grammar.steps() + skipped; }
   };
@@ -96,13 +119,13 @@ class Live {
   std::int64_t drop_after(std::int64_t step);  // returns the step, not before the last given event
   void advance(std::int64_t step);             // with time shifts; ends generated notes that are due
   void move_to(std::int64_t step) { advance(drop_after(step)); }
-  void put(rondo::music::Token token);
+  void put(rondo::music::Token token, bool given = false);
   void release(int pitch);        // a generated note
   void release_given(int pitch);  // a note of the player, if it is held
   void mask();                    // sets allowed_
   void sample();
 
-  const rondo::TokenModel<float>& model_;
+  const rondo::TokenModel<float>* model_;
   rondo::music::InputSpec input_spec_;
   rondo::music::PedalMode pedal_mode_;
   rondo::music::Token opening_;
@@ -110,6 +133,8 @@ class Live {
   TokenSampler sampler_;
   rondo::TokenModel<float>::Scratch scratch_;
   std::deque<Position> positions_;  // after the recent tokens
+  std::deque<LiveToken> tokens_;
+  std::size_t forgotten_ = 0;  // tokens before these
   std::int64_t last_given_ = 0;
   bool pedal_down_ = false;
   std::bitset<rondo::music::kPitches> keys_, sustained_;  // of the player: held by the hand; by the pedal alone

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <iterator>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 namespace piano {
 namespace {
@@ -37,6 +39,22 @@ GenerationPlan regenerate(const Primer& primer, std::vector<Span> spans) {
 }
 
 }  // namespace
+
+Span span_of_bars(std::span<const music::BarStart> bars, int first, int last) {
+  if (bars.empty()) throw std::invalid_argument("the music has no bars; give seconds");
+  const auto numbered = [&](auto from, int number) {
+    return std::find_if(from, bars.end(), [&](const music::BarStart& bar) { return bar.number == number; });
+  };
+  const auto begin = numbered(bars.begin(), first);
+  const auto end = begin == bars.end() ? begin : numbered(begin, last);
+  if (end == bars.end())
+    throw std::invalid_argument("bars " + std::to_string(first) + " to " + std::to_string(last) +
+                                " are not in the music, which has bars " + std::to_string(bars.front().number) +
+                                " to " + std::to_string(bars.back().number));
+  if (std::next(end) == bars.end())
+    throw std::invalid_argument("bar " + std::to_string(last) + " is the last one: the stretch needs music after it");
+  return {begin->seconds, std::next(end)->seconds};
+}
 
 GenerationPlan continuation(const Primer& primer, double seconds) {
   return {primer.performance, {{primer.seconds, primer.seconds + seconds}}};

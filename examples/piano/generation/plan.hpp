@@ -5,9 +5,11 @@
 
 #include "piano/data/primer.hpp"
 
+#include <rondo/music/bars.hpp>
 #include <rondo/music/performance.hpp>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace piano {
@@ -16,6 +18,10 @@ namespace piano {
 struct Span {
   double begin, end;
 };
+
+/// From the beginning of the first bar with number `first` to the end of the next bar with number `last`, both
+/// included. Throws std::invalid_argument that says which bars there are, also if no bar follows.
+Span span_of_bars(std::span<const rondo::music::BarStart> bars, int first, int last);
 
 struct GenerationPlan {
   rondo::music::Performance given;  // fixed notes and pedal changes

@@ -3,7 +3,7 @@
 // returned in output(). Times are in seconds; live times in steps of 10 ms.
 //
 //   settings  temperature, top-k, top-p, min-p, seed, notes per second (0: as given), key (-1: as given), lowest and
-//             highest pitch of the model while live
+//             highest pitch of the model while live, whether it learns (0 or 1)
 //   music     the number of notes; start, end, pitch, velocity of each; time, down (0 or 1) of each pedal change
 #include "piano/instrument/instrument.hpp"
 #include "piano/instrument/page_training.hpp"
@@ -58,7 +58,8 @@ InstrumentSettings settings_of(const double* s) {
           s[5],
           static_cast<int>(s[6]),
           static_cast<int>(s[7]),
-          static_cast<int>(s[8])};
+          static_cast<int>(s[8]),
+          s[9] > 0};
 }
 
 music::Performance performance_of(const double* numbers, int count) {
@@ -100,6 +101,15 @@ extern "C" {
   });
 }
 
+/// How the model learns: tokens between two steps, learning rate, and the pull to the trained weights.
+[[gnu::used]] int rondo_adaptation(int window, double learning_rate, double pull) {
+  return guarded([&] {
+    if (window < 1) throw std::invalid_argument("adaptation: a window of " + std::to_string(window) + " tokens");
+    the_instrument().set_adaptation({.window = window, .learning_rate = learning_rate, .pull = pull});
+    return 0;
+  });
+}
+
 /// Begins a piece: `music` before `from`, then `seconds` of new music.
 [[gnu::used]] int rondo_begin(const double* numbers, int count, double from, double seconds, const double* settings) {
   return guarded([&] {
@@ -108,7 +118,16 @@ extern "C" {
   });
 }
 
-/// Generates for about `seconds`. Returns 1 when the piece is complete, else 0.
+/// Begins to replace `music` from `from` to `to` by one that is drawn from so many candidates.
+[[gnu::used]] int rondo_fill(const double* numbers, int count, double from, double to, int candidates,
+                             const double* settings) {
+  return guarded([&] {
+    the_instrument().begin_infill(performance_of(numbers, count), {from, to}, candidates, settings_of(settings));
+    return 0;
+  });
+}
+
+/// Computes for about `seconds`. Returns 1 when the piece is complete, else 0.
 [[gnu::used]] int rondo_run(double seconds) {
   return guarded([&] { return int{the_instrument().run(seconds)}; });
 }
@@ -168,15 +187,18 @@ extern "C" {
   });
 }
 
-/// Generates until `step`, at most `most` tokens; returns 1 if `step` is reached. With most = 0 it only reports.
-/// Output: [tokens sampled so far, number of first events that are unchanged, then step, pitch, velocity of each event
-/// after them].
+/// Generates until `step`, at most `most` tokens; returns 1 if `step` is reached. With most = 0 it only reports. A
+/// model that learns learns from up to one window of tokens. Output: [tokens sampled so far, nats of the player's
+/// tokens, their number, number of first events that are unchanged, then step, pitch, velocity of each event after
+/// them].
 [[gnu::used]] int rondo_live_generate(double step, int most) {
   return guarded([&] {
     Live& live = the_instrument().live();
     const bool reached = live.generate(static_cast<std::int64_t>(step), most);
+    the_instrument().learn_live();
     const std::size_t unchanged = live.take_unchanged();
-    output = {static_cast<double>(live.generated()), static_cast<double>(unchanged)};
+    output = {static_cast<double>(live.generated()), live.given_nats(), static_cast<double>(live.given_tokens()),
+              static_cast<double>(unchanged)};
     for (std::size_t i = unchanged; i < live.events().size(); ++i) {
       const LiveEvent& event = live.events()[i];
       for (const double number :

@@ -83,8 +83,8 @@ std::string content_of(Page page, std::string_view place) {
                      "roll.js", "keyboard.js", "thumbnail.js", "stage.js", "shortcuts.js"});
     if (page == Page::report) script += asset("chart.js");
     if (page == Page::samples)
-      script +=
-          concatenate({"engine.js", "settings.js", "again.js", "live.js", "inputs.js", "training.js", "instrument.js"});
+      script += concatenate(
+          {"engine.js", "settings.js", "again.js", "fill.js", "live.js", "inputs.js", "training.js", "instrument.js"});
     return script += asset(pick("samples.js", "report.js", "explore.js"));
   }
   throw std::logic_error("page: unknown placeholder {{" + std::string(place) + "}}");

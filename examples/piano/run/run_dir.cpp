@@ -46,7 +46,7 @@ nlohmann::json Config::to_json() const {
                          {"steps", steps},
                          {"minutes", minutes},
                          {"seed", seed},
-                         {"adaptation", adaptation.to_json()},
+                         {"adaptation", piano::to_json(adaptation)},
                          {"distribution", distribution.to_json()}};
   if (!from.empty()) json["from"] = from;
   return json;
@@ -89,7 +89,7 @@ Config Config::from_json(const nlohmann::json& json) {
   read_value(json, "minutes", c.minutes);
   read_value(json, "seed", c.seed);
   if (json.contains("from")) read_value(json, "from", c.from);
-  if (json.contains("adaptation")) c.adaptation = AdaptationSettings::from_json(json["adaptation"]);
+  if (json.contains("adaptation")) c.adaptation = adaptation_settings(json["adaptation"]);
   if (json.contains("distribution")) c.distribution = Distribution::from_json(json["distribution"]);
   return c;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "piano/training/run.hpp"
-#include "piano/adaptation/adaptive_model.hpp"
+#include "piano/adaptation/tune.hpp"
 #include "piano/data/shards.hpp"
 #include "piano/evaluation/metrics.hpp"
 #include "piano/evaluation/ngram.hpp"
@@ -155,7 +155,7 @@ class Run {
       if (writes() && path_exists(run_.last()))
         throw std::runtime_error(run_.folder().string() + ": already holds a run; use --resume, or another folder");
     }
-    require_same(ranks_, music::stable_hash(config_.to_json().dump()), "another configuration");
+    require_same_configuration();
     config_.model.precision = options_.device.lstm_precision();
     LoadOptions loading = options_.loading;
     loading.progress = [this](std::size_t files, std::size_t all) {
@@ -173,8 +173,14 @@ class Run {
     config_.validation.clear();  // stored by name, so that other commands find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
     require_same(ranks_, hash_of(corpus_), "other data");
+    const std::size_t tokens = music::count_tokens(corpus_.train);
+    if (options_.choose && !options_.resume) {
+      say(options_.choose(config_, shards_ ? tokens_of_shards(tokens) : tokens));
+      config_.complete();
+      require_same_configuration();
+    }
     if (!writes()) return;
-    facts_ = {{"tokens_train", music::count_tokens(corpus_.train)},
+    facts_ = {{"tokens_train", tokens},
               {"tokens_valid", music::count_tokens(corpus_.valid)},
               {"baselines",
                to_json(ngram_baselines(corpus_.train, corpus_.valid, static_cast<int>(config_.model.vocabulary)))}};
@@ -190,6 +196,17 @@ class Run {
     shards_.emplace(config_.data);
     say(format("shards: %zu pieces with %llu notes; at most %zu of each folder serve for validation, n-grams and samples",
                shards_->size(), static_cast<unsigned long long>(shards_->notes()), kMaxShardPieces));
+  }
+
+  void require_same_configuration() {
+    require_same(ranks_, music::stable_hash(config_.to_json().dump()), "another configuration");
+  }
+
+  /// Of the whole set, from those of the pieces that are loaded.
+  std::size_t tokens_of_shards(std::size_t tokens) const {
+    double notes = 1;
+    for (const music::Piece& piece : corpus_.train) notes += static_cast<double>(piece.performance.notes.size());
+    return static_cast<std::size_t>(static_cast<double>(tokens) * static_cast<double>(shards_->notes()) / notes);
   }
 
   /// Of the names and tokens of all pieces.

@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include <csignal>
+#include <cstddef>
+#include <functional>
 #include <string>
 
 namespace piano {
@@ -22,7 +24,9 @@ struct TrainingOptions {
   LoadOptions loading;
   std::string run_dir;
   int evaluations = 10;
-  int patience = 0;     // early stopping after that many evaluations without improvement; 0: never
+  int patience = 0;  // early stopping after that many evaluations without improvement; 0: never
+  /// Completes the configuration of a new run by the number of training tokens; returns a line for the user.
+  std::function<std::string(Config&, std::size_t)> choose;
   bool resume = false;  // resume the run in run_dir; of config only steps and minutes are used
 };
 

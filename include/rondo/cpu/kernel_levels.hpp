@@ -28,7 +28,7 @@
 
 namespace rondo::inline RONDO_ABI::detail {
 
-#if RONDO_X86_LEVELS || RONDO_ARM_LEVELS
+#if RONDO_X86_LEVELS || RONDO_ARM_LEVELS || RONDO_WASM_LEVELS
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #else
@@ -156,6 +156,19 @@ using Bf16Product = Fp32;
 }  // namespace neon
 #endif
 
+#if RONDO_WASM_LEVELS  // -msimd128 has selected the target
+namespace simd128 {
+// clang-format off
+#include <rondo/cpu/kernels/levels/simd128.inl>
+#include <rondo/cpu/kernels/registers.inl>
+#include <rondo/cpu/kernels/levels/simd128_streams.inl>
+// clang-format on
+using Bf16Product = Fp32;
+#include <rondo/cpu/kernels/all.inl>
+#include <rondo/cpu/kernels/table.inl>
+}  // namespace simd128
+#endif
+
 namespace baseline {
 // clang-format off
 #include <rondo/cpu/kernels/levels/baseline_streams.inl>
@@ -168,7 +181,7 @@ namespace baseline {
 // clang-format on
 }  // namespace baseline
 
-#if RONDO_X86_LEVELS || RONDO_ARM_LEVELS
+#if RONDO_X86_LEVELS || RONDO_ARM_LEVELS || RONDO_WASM_LEVELS
 #if defined(__clang__)
 #pragma clang fp contract(on)
 #else
@@ -183,6 +196,8 @@ inline const Kernels* kernels_of([[maybe_unused]] CpuLevel level) {
   return of_level(level, avx2::kKernels, avx512::kKernels, avx512_bf16::kKernels);
 #elif RONDO_ARM_LEVELS
   return level == CpuLevel::neon ? &neon::kKernels : nullptr;
+#elif RONDO_WASM_LEVELS
+  return level == CpuLevel::simd128 ? &simd128::kKernels : nullptr;
 #else
   return nullptr;
 #endif
@@ -195,6 +210,8 @@ const CellKernels* cell_kernels_of([[maybe_unused]] CpuLevel level) {
   return of_level(level, avx2::kCellKernels<Cell>, avx512::kCellKernels<Cell>, avx512_bf16::kCellKernels<Cell>);
 #elif RONDO_ARM_LEVELS
   return level == CpuLevel::neon ? &neon::kCellKernels<Cell> : nullptr;
+#elif RONDO_WASM_LEVELS
+  return level == CpuLevel::simd128 ? &simd128::kCellKernels<Cell> : nullptr;
 #else
   return nullptr;
 #endif
@@ -212,6 +229,8 @@ const StreamKernels* stream_kernels() {
                   avx512::kMixedStreamKernels<Cell>);
 #elif RONDO_ARM_LEVELS
   return cpu_level() == CpuLevel::neon ? &neon::kStreamKernels<Cell> : nullptr;
+#elif RONDO_WASM_LEVELS
+  return cpu_level() == CpuLevel::simd128 ? &simd128::kStreamKernels<Cell> : nullptr;
 #else
   return nullptr;
 #endif
@@ -228,6 +247,8 @@ StreamForm stream_reduced_form(long hidden, bool fast, bool int8) {
   if (level >= CpuLevel::avx2) return avx2::stream_reduced_form<Cell, avx2::Int8>(hidden, fast, int8);
 #elif RONDO_ARM_LEVELS
   if (level == CpuLevel::neon) return neon::stream_reduced_form<Cell, neon::Int8>(hidden, fast, int8);
+#elif RONDO_WASM_LEVELS
+  if (level == CpuLevel::simd128) return simd128::stream_reduced_form<Cell, simd128::Int8>(hidden, fast, int8);
 #endif
   (void)level;
   return baseline::stream_reduced_form<Cell, baseline::Int8>(hidden, fast, int8);

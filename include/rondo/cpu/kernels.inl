@@ -14,6 +14,8 @@ RONDO_INLINE StreamLinearKernel stream_linear_kernel() {
     return *kernel;
 #elif RONDO_ARM_LEVELS
   if (cpu_level() == CpuLevel::neon) return neon::kStreamLinear;
+#elif RONDO_WASM_LEVELS
+  if (cpu_level() == CpuLevel::simd128) return simd128::kStreamLinear;
 #endif
   return nullptr;
 }

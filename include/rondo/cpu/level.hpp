@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Instruction-set levels of the inner kernels. The kernels are compiled once for each level and selected at run time,
 // so that a program built without -march uses the vector instructions of the machine. The environment variable
-// RONDO_CPU_LEVEL selects a lower level than the machine supports: baseline|avx2|avx512|avx512_bf16, or baseline|neon.
+// RONDO_CPU_LEVEL selects a lower level than the machine supports: baseline|avx2|avx512|avx512_bf16, baseline|neon or
+// baseline|simd128.
 #pragma once
 
 #include <rondo/version.hpp>
@@ -10,7 +11,8 @@
 #include <cstdlib>
 #include <string_view>
 
-// Levels above the baseline exist for GCC and Clang on x86-64 and on little-endian 64-bit Arm.
+// Levels above the baseline exist for GCC and Clang on x86-64 and on little-endian 64-bit Arm, and for WebAssembly with
+// -msimd128.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define RONDO_X86_LEVELS 1
 #else
@@ -21,24 +23,31 @@
 #else
 #define RONDO_ARM_LEVELS 0
 #endif
+#if defined(__wasm_simd128__)
+#define RONDO_WASM_LEVELS 1
+#else
+#define RONDO_WASM_LEVELS 0
+#endif
 
 namespace rondo::inline RONDO_ABI {
 
 /// Instruction-set level. `baseline` has no kernels of Rondo's: Eigen computes, for the compiler's target (SSE2 on
 /// x86-64, NEON on 64-bit Arm, or that of -march).
-enum class CpuLevel { baseline, neon, avx2, avx512, avx512_bf16 };
+enum class CpuLevel { baseline, neon, simd128, avx2, avx512, avx512_bf16 };
 
 /// All levels of this architecture, lowest first.
 #if RONDO_X86_LEVELS
 inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512_bf16};
 #elif RONDO_ARM_LEVELS
 inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline, CpuLevel::neon};
+#elif RONDO_WASM_LEVELS
+inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline, CpuLevel::simd128};
 #else
 inline constexpr CpuLevel kCpuLevels[] = {CpuLevel::baseline};
 #endif
 
 constexpr const char* name(CpuLevel level) {
-  constexpr const char* kNames[] = {"baseline", "neon", "avx2", "avx512", "avx512_bf16"};
+  constexpr const char* kNames[] = {"baseline", "neon", "simd128", "avx2", "avx512", "avx512_bf16"};
   return kNames[static_cast<int>(level)];
 }
 
@@ -51,6 +60,8 @@ inline CpuLevel best_cpu_level() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CpuLevel::avx2;
 #elif RONDO_ARM_LEVELS
   return CpuLevel::neon;
+#elif RONDO_WASM_LEVELS
+  return CpuLevel::simd128;
 #endif
   return CpuLevel::baseline;
 }

@@ -37,6 +37,6 @@ class Engine {
     });
   }
 
-  /** Loads the model of the page. */
-  load() { return this.call("load", {model: this.model}); }
+  /** Loads the model of the page. `adaptation`: how it learns. */
+  load(adaptation = null) { return this.call("load", {model: this.model, adaptation}); }
 }

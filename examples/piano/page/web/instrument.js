@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The panel to play with the model: connects the worker, the settings, new music, live playing and training.
 
-async function setUpInstrument(stage, sampling, add) {
+/** `list`: {add(item, sampled), remove(item)} of the page's items. */
+async function setUpInstrument(stage, data, list) {
   await new Promise((resume) => (window.requestIdleCallback ?? setTimeout)(resume));  // the page is painted first
   const engine = Engine.start();
   const note = byId("instrument-note");
@@ -10,14 +11,14 @@ async function setUpInstrument(stage, sampling, add) {
         "Ubuntu: apt-get install emscripten) build the program again to play with the model here.";
     return null;
   }
-  const settings = new Settings(sampling);
+  const settings = new Settings(data.sampling);
   const showConditions = ({conditions}) => {
     settings.controls.get("density").closest("label").hidden = !conditions.density;
     settings.controls.get("key").closest("label").hidden = !conditions.key;
   };
   note.textContent = "Loading the model …";
   try {
-    showConditions(await engine.load());
+    showConditions(await engine.load(data.adaptation_settings));
   } catch (error) {
     note.textContent = `The model cannot run in this browser: ${error.message}`;
     return null;
@@ -30,7 +31,8 @@ async function setUpInstrument(stage, sampling, add) {
   };
   const live = new Live(stage, engine, settings);
   const inputs = new Inputs(live, stage.keyboard, status);
-  const again = new Again(stage, engine, settings, add);
+  const again = new Again(stage, engine, settings, list.add);
+  const fill = new Fill(stage, engine, settings, list);
   live.onchange = (performance) => {
     if (performance.notes.length) stage.grow(new Piece(performance, 0));
   };
@@ -40,7 +42,7 @@ async function setUpInstrument(stage, sampling, add) {
       const performance = live.stop();
       if (performance.notes.length) {
         const item = await itemOf(engine, `Played live · seed ${live.seed}`, performance, 0);
-        add(item, {});
+        list.add(item, {});
         stage.select(item);
       }
       stage.say("");
@@ -56,6 +58,7 @@ async function setUpInstrument(stage, sampling, add) {
     button.textContent = live.on ? "Stop" : "Play live";
     document.body.classList.toggle("live", live.on);
     byId("again").disabled = byId("continue").disabled = live.on;
+    fill.enable(!live.on);
     inputs.show();
   };
   byId("live").addEventListener("click", toggle);
@@ -66,5 +69,5 @@ async function setUpInstrument(stage, sampling, add) {
     showConditions(await engine.call("use"));
     note.textContent = "New music from the model that was trained in this page.";
   });
-  return {engine, settings, live, inputs, again, training, toggle};
+  return {engine, settings, live, inputs, again, fill, training, toggle};
 }

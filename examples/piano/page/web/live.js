@@ -44,6 +44,7 @@ class Live {
     this.phrase = null;      // start of the player's phrase
     this.highest = 108;
     this.tokens = 0;
+    this.given = [{nats: 0, tokens: 0}];  // what the player has played, over time
     this.on = true;
     await this.engine.call("begin", {settings: this.numbers()});
     this.timer = setInterval(() => this.tick(), 50);
@@ -156,8 +157,17 @@ class Live {
     }
     if (Math.floor(2 * now) !== this.shown) {
       this.shown = Math.floor(2 * now);
+      this.showLikelihood();
       this.onchange?.(this.performance(now));
     }
+  }
+
+  // Of the last 100 tokens that the player has played.
+  showLikelihood() {
+    const last = this.given.at(-1), first = this.given.findLast(({tokens}) => tokens <= last.tokens - 100) ?? this.given[0];
+    const tokens = last.tokens - first.tokens;
+    byId("live-likelihood").textContent =
+        tokens ? `What I play: ${fixed((last.nats - first.nats) / tokens)} nats per token` : "";
   }
 
   async send(events) {
@@ -175,8 +185,9 @@ class Live {
   }
 
   /** Replaces all events after the first `unchanged`. */
-  take({unchanged, events, tokens}, turn) {
+  take({unchanged, events, tokens, given}, turn) {
     this.tokens = tokens;
+    if (given.tokens > this.given.at(-1).tokens) this.given.push(given);
     for (const event of this.queue.splice(unchanged).reverse()) {
       if (event.velocity) {
         if (event.voice) this.synth.drop(event.voice);

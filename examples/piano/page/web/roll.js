@@ -14,6 +14,9 @@ class Roll {
     this.view = 0;    // seconds at the left edge
     this.scale = 60;  // CSS pixels per second
     this.following = true;
+    this.mark = null;      // the marked stretch: {from, to} in seconds
+    this.marking = false;  // whether dragging marks; with the shift key it always does
+    this.onmark = null;    // called when the mark changes; without it nothing can be marked
     this.onview = () => {};
     new ResizeObserver(() => this.resize()).observe(canvas);
     theme.listeners.push(() => this.forget());
@@ -25,6 +28,7 @@ class Roll {
     this.range = pitchRange(piece);
     this.view = 0;
     this.following = true;
+    this.setMark(null);
     this.canvas.setAttribute("aria-label", this.words());
     this.resize();
     this.setScale(this.width / Math.min(Math.max(this.seconds, 4), Math.max(8, this.width / 55)));
@@ -79,6 +83,15 @@ class Roll {
   zoom(factor, x) {
     const inSight = this.player.position >= this.view && this.player.position <= this.view + this.visible;
     this.setScale(this.scale * factor, x ?? (inSight ? undefined : this.width / 2));
+  }
+
+  /** Marks a stretch, {from, to} in either order, or nothing. */
+  setMark(mark) {
+    const within = (time) => Math.min(this.seconds, Math.max(0, time));
+    const [from, to] = mark ? [mark.from, mark.to].map(within).sort((a, b) => a - b) : [0, 0];
+    this.mark = to > from ? {from, to} : null;
+    if (this.context) this.draw();
+    this.onmark?.(this.mark);
   }
 
   /** Scrolls; the play head may leave the view. */
@@ -169,6 +182,15 @@ class Roll {
     for (let i = first; i <= last; ++i)
       context.drawImage(this.tile(i), snap(i * tileWidth - this.view * this.scale), 0, tileWidth, this.height);
 
+    if (this.mark) {
+      const [from, to] = [this.mark.from, this.mark.to].map((time) => snap((time - this.view) * this.scale));
+      context.fillStyle = palette.fresh;
+      context.globalAlpha = 0.16;
+      context.fillRect(from, 0, to - from, this.height);
+      context.globalAlpha = 1;
+      for (const x of [from, to]) context.fillRect(x - 0.75, 0, 1.5, this.height);
+    }
+
     const {lowest, highest} = this.range;
     const row = this.notesHeight / (highest - lowest + 1);
     const head = (position - this.view) * this.scale;
@@ -213,7 +235,7 @@ class Roll {
 
   listen() {
     const pointers = new Map();
-    let apart = 0;
+    let apart = 0, markFrom = null;
     const distance = () => {
       const [a, b] = [...pointers.values()];
       return Math.max(10, Math.abs(a.clientX - b.clientX));
@@ -222,15 +244,19 @@ class Roll {
       if (event.button !== 0) return;
       this.canvas.setPointerCapture(event.pointerId);
       pointers.set(event.pointerId, event);
+      const marks = this.onmark && (this.marking || event.shiftKey) && pointers.size === 1;
+      markFrom = marks ? this.timeAt(event) : null;
       if (pointers.size === 2)
         apart = distance();
-      else
+      else if (!marks)
         this.scrub(event);
     });
     this.canvas.addEventListener("pointermove", (event) => {
       if (!pointers.has(event.pointerId)) return;
       pointers.set(event.pointerId, event);
-      if (pointers.size === 1) {
+      if (pointers.size === 1 && markFrom !== null) {
+        this.setMark({from: markFrom, to: this.timeAt(event)});
+      } else if (pointers.size === 1) {
         this.scrub(event);
       } else if (pointers.size === 2) {
         const [a, b] = [...pointers.values()];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The page of `piano sample`. Its data: {title, checkpoint, mode, primer, sampling, conditions: {notes_per_second,
 // key}, held_out: {share, longest_run, transposed: {share}} | null, copy_thresholds: {longest_run, share, transposed} |
-// null, outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
+// null, adaptation_settings: {window, learning_rate, pull}, outputs: [{file, seed, temperature, notes, seconds, primer_seconds, nll_per_token, notes_per_second, polyphony,
 // overlap_area, memorisation, performance: {notes, pedal, seconds}}]}.
 
 function outputRow(stage, item, output, words) {
@@ -101,7 +101,13 @@ function showSamples(data) {
     byId("outputs").prepend(row);
     stage.setList(items);
   };
-  return {stage, instrument: setUpInstrument(stage, data.sampling, add)};
+  const remove = (item) => {
+    const at = items.indexOf(item);
+    items.splice(at, 1);
+    rows.splice(at, 1)[0].remove();
+    stage.setList(items);
+  };
+  return {stage, instrument: setUpInstrument(stage, data, {add, remove})};
 }
 
 window.rondo = showSamples(readData());  // for the browser console

@@ -24,12 +24,17 @@ class Settings extends EventTarget {
   }
 
   get(name) {
-    const {value} = this.controls.get(name);
+    const {value, type, checked} = this.controls.get(name);
+    if (type === "checkbox") return Number(checked);
     return value !== "" && isNumber(Number(value)) ? Number(value) : value;
   }
 
   put(name, value) {
     const node = this.controls.get(name);
+    if (node.type === "checkbox") {
+      node.checked = Number(value) > 0;
+      return;
+    }
     const former = node.value;
     node.value = value;
     if (node.value === "") node.value = former;  // not one of its options
@@ -71,7 +76,7 @@ class Settings extends EventTarget {
     const {top_k: topK = 0, top_p: topP = 1} = this.sampling, density = this.get("density");
     return [
       this.get("temperature"), topK, topP, this.get("min-p"), seed, density ? 2 ** density : 0, this.get("key"), lowest,
-      highest
+      highest, this.get("learn")
     ];
   }
 }

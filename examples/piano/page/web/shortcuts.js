@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Keyboard shortcuts of the stage. A focused control keeps the keys that it uses itself.
+// Keyboard shortcuts of the stage, in stage.shortcuts. A focused control keeps the keys that it uses itself.
 
 function setUpShortcuts(stage) {
   const {player, roll} = stage;
-  const acts = {
+  const acts = stage.shortcuts = {
     " ": () => player.toggle(),
     ArrowLeft: (event) => player.seek(player.position - (event.shiftKey ? 1 : 5)),
     ArrowRight: (event) => player.seek(player.position + (event.shiftKey ? 1 : 5)),

@@ -2,13 +2,16 @@
 // The network's side of the page, in a worker. A message {id, act, ...} is answered by {id, ...} or {id, error}; `train`
 // also by {id, more: true, ...} while it goes on.
 //
-//   load      {model: bytes}                      → {conditions: {density, key}}
+//   load      {model: bytes, adaptation}          → {conditions: {density, key}}; adaptation: {window, learning_rate,
+//             pull} or null
 //   compose   {music, from, seconds, settings}    → {performance, sampled, nats}
+//   fill      {music, from, to, candidates, settings}  → the same
 //   midi      {music, title}                      → {bytes}
 //   begin     {settings}                          begins to play live; later settings by `set`
 //   set       {settings}
-//   live      {events, until}                     → {unchanged, events, tokens}; events of the player: {step, pitch,
-//             velocity}, {step, pedal}, {step, turn}; of the model: [step, pitch, velocity], after the `unchanged` first
+//   live      {events, until}                     → {unchanged, events, tokens, given: {nats, tokens}}; events of the
+//             player: {step, pitch, velocity}, {step, pedal}, {step, turn}; of the model: [step, pitch, velocity], after
+//             the `unchanged` first; given: what the player has played
 //   train     {files: [{name, bytes}], seconds}   → {notes, problems} first, then {nll, done, tokens}
 //   use       {}                                  plays with the trained model → {conditions}
 //
@@ -59,17 +62,33 @@ async function goOn(kind, job) {
   if (job !== jobs[kind]) throw new Error("replaced by another request");
 }
 
-const acts = {
-  load: ({model}) => conditionsOf(call("load", new Uint8Array(model), model.byteLength)),
+/** The piece that has begun. */
+async function complete() {
+  const job = ++jobs.compose;
+  while (!call("run", 0.1)) await goOn("compose", job);
+  call("result");
+  const [sampled, nats, count, ...rest] = output();
+  const performance = {notes: rowsOf(rest.slice(0, 5 * count), 5), pedal: rowsOf(rest.slice(5 * count), 2)};
+  return {sampled, nats, performance};
+}
 
-  async compose({music, from, seconds, settings}) {
-    const job = ++jobs.compose, numbers = numbersOf(music);
+const acts = {
+  load({model, adaptation}) {
+    const conditions = conditionsOf(call("load", new Uint8Array(model), model.byteLength));
+    if (adaptation) call("adaptation", adaptation.window, adaptation.learning_rate, adaptation.pull);
+    return conditions;
+  },
+
+  compose({music, from, seconds, settings}) {
+    const numbers = numbersOf(music);
     call("begin", numbers, numbers.length, from, seconds, settings);
-    while (!call("run", 0.1)) await goOn("compose", job);
-    call("result");
-    const [sampled, nats, count, ...rest] = output();
-    const performance = {notes: rowsOf(rest.slice(0, 5 * count), 5), pedal: rowsOf(rest.slice(5 * count), 2)};
-    return {sampled, nats, performance};
+    return complete();
+  },
+
+  fill({music, from, to, candidates, settings}) {
+    const numbers = numbersOf(music);
+    call("fill", numbers, numbers.length, from, to, candidates, settings);
+    return complete();
   },
 
   midi({music, title}) {
@@ -90,8 +109,8 @@ const acts = {
       else
         call("live_key", event.step, event.pitch, event.velocity);
     call("live_generate", until, 400);
-    const [tokens, unchanged, ...rest] = output();
-    return {tokens, unchanged, events: rowsOf(rest, 3)};
+    const [tokens, nats, given, unchanged, ...rest] = output();
+    return {tokens, unchanged, events: rowsOf(rest, 3), given: {nats, tokens: given}};
   },
 
   async train({files, seconds}, more) {
