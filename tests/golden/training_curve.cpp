@@ -44,7 +44,8 @@ void run(const std::filesystem::path& folder, int steps, double clip, const std:
   rondo::music::Corpus corpus;
   corpus.train = rondo::music::load_pieces(paths, config.pedal).pieces;
 
-  piano::Trainer trainer(config, corpus);
+  rondo::SingleProcess alone;
+  piano::Trainer<rondo::Cpu> trainer(config, corpus, nullptr, alone);
   if (weights != "fresh") rondo::load_model(weights, trainer.model());
   std::filesystem::create_directories(folder);
   rondo::save_model(folder / "weights.safetensors", trainer.model(), {});

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -29,10 +30,14 @@ namespace music = rondo::music;
 
 constexpr char kMagic[16] = "rondo pieces\n";
 constexpr std::uint32_t kFormat = 1;
-// magic, format, pieces, position of the index, size of the file, checksum of the index
-constexpr std::size_t kHeaderBytes = 16 + 4 + 4 + 8 + 8 + 8;
+// magic, format, pieces, position of the index, size of the file; checksum of these and of the index
+constexpr std::size_t kSummedBytes = 16 + 4 + 4 + 8 + 8, kHeaderBytes = kSummedBytes + 8;
 // position, size, notes, music, end of the name
 constexpr std::size_t kIndexBytes = 8 + 4 + 4 + 8 + 4;
+
+std::uint64_t checksum_of_header(std::string_view header, std::string_view index) {
+  return music::mix(checksum_of(header.substr(0, kSummedBytes)) ^ std::rotl(checksum_of(index), 1));
+}
 
 bool is_shard(const fs::path& path) { return path.extension() == ".shard"; }
 
@@ -78,7 +83,8 @@ void ShardWriter::finish() {
   const std::string index = index_ + names_;
   const std::uint64_t position = kHeaderBytes + entries_.size();
   std::string header(kMagic, sizeof kMagic);
-  pack(header, kFormat, count_, position, position + std::uint64_t{index.size()}, checksum_of(index));
+  pack(header, kFormat, count_, position, position + std::uint64_t{index.size()});
+  pack(header, checksum_of_header(header, index));
   char name[32];
   std::snprintf(name, sizeof name, "%06d.shard", number_++);
   rondo::replace_file(folder_ / name, std::vector<std::string_view>{header, entries_, index});
@@ -142,7 +148,8 @@ void Shard::open() {
     fail(20, "an index of " + std::to_string(count) + " pieces at byte " + std::to_string(position) +
                  " is not within the file");
   const std::string_view all = bytes_.substr(static_cast<std::size_t>(position));
-  if (checksum_of(all) != checksum) fail(static_cast<std::size_t>(position), "the index is damaged");
+  if (checksum_of_header(bytes_, all) != checksum)
+    fail(static_cast<std::size_t>(position), "the index or the header is damaged");
   count_ = count;
   index_ = all.substr(0, count * kIndexBytes);
   names_ = all.substr(count * kIndexBytes);
