@@ -77,11 +77,10 @@ TEST_CASE("Shards: pieces are those that were written") {
   }
   REQUIRE(shards.notes() == notes);
   // A sample is the same whatever the shards' sizes.
-  const Folder other;
-  const auto sample = shards.sample(7);
-  fs::remove_all(folder.path);
-  REQUIRE(written(folder.path, 40, 1 << 20).sample(7) == sample);
+  const auto sample = shards.sample(7, 1'000'000);
+  REQUIRE(written(folder.path / "other", 40, 1 << 20).sample(7, 1'000'000) == sample);
   REQUIRE(std::set(sample.begin(), sample.end()).size() == 7);
+  REQUIRE(shards.sample(7, 0) == std::vector(sample.begin(), sample.begin() + 2));
 }
 
 TEST_CASE("Shards: a writer adds to those that are there") {

@@ -212,7 +212,12 @@ music::Piece ShardSet::read(std::size_t n, music::PedalMode pedal) const {
   return apply_pedal_mode(shard->read(own), pedal);
 }
 
-std::vector<std::size_t> ShardSet::sample(std::size_t count) const {
+std::uint32_t ShardSet::notes(std::size_t n) const {
+  const auto [shard, own] = at(n);
+  return shard->notes(own);
+}
+
+std::vector<std::size_t> ShardSet::sample(std::size_t count, std::uint64_t notes) const {
   std::priority_queue<std::pair<std::uint64_t, std::size_t>> smallest;
   for (std::size_t n = 0; n < size(); ++n) {
     smallest.emplace(music::stable_hash(name(n), music(n)), n);
@@ -221,6 +226,10 @@ std::vector<std::size_t> ShardSet::sample(std::size_t count) const {
   std::vector<std::size_t> pieces;
   for (; !smallest.empty(); smallest.pop()) pieces.push_back(smallest.top().second);
   std::ranges::reverse(pieces);
+  std::uint64_t sum = 0;
+  std::size_t kept = 0;
+  while (kept < pieces.size() && (kept < 2 || sum < notes)) sum += this->notes(pieces[kept++]);
+  pieces.resize(kept);
   return pieces;
 }
 

@@ -92,12 +92,13 @@ class ShardSet {
   std::uint64_t notes() const { return notes_; }                         ///< of all pieces
   std::string_view name(std::size_t n) const;
   std::uint64_t music(std::size_t n) const;
+  std::uint32_t notes(std::size_t n) const;
   /// The piece in that pedal mode. Throws std::runtime_error if it is damaged.
   rondo::music::Piece read(std::size_t n, rondo::music::PedalMode pedal) const;
 
-  /// At most `count` pieces, the same whatever the order of shards: those whose names and music have the smallest
-  /// hashes. In order of their hashes.
-  std::vector<std::size_t> sample(std::size_t count) const;
+  /// At most `count` pieces with about `notes` notes, but at least two pieces, the same ones whatever the order of
+  /// shards: those whose names and music have the smallest hashes. In order of their hashes.
+  std::vector<std::size_t> sample(std::size_t count, std::uint64_t notes) const;
 
  private:
   std::pair<const Shard*, std::size_t> at(std::size_t n) const;

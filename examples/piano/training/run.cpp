@@ -194,8 +194,8 @@ class Run {
     if (count < std::ssize(config_.data))
       throw std::runtime_error("--data: shards and music files; add the files to the shards with piano tokenize");
     shards_.emplace(config_.data);
-    say(format("shards: %zu pieces with %llu notes; at most %zu of each folder serve for validation, n-grams and samples",
-               shards_->size(), static_cast<unsigned long long>(shards_->notes()), kMaxShardPieces));
+    say(format("shards: %zu pieces with %llu notes; a sample of them serves for validation, n-grams and samples",
+               shards_->size(), static_cast<unsigned long long>(shards_->notes())));
   }
 
   void require_same_configuration() {
