@@ -16,7 +16,7 @@ import unittest
 
 PIANO, SCORES = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
 MEMORISED = ["bach-bwv772-invention-1", "bach-bwv846-prelude"]
-MEMORISE = ["--evaluations", 1, "--no-augment", "--dropout", 0]  # the last weights, not those best on validation
+MEMORISE = ["--evaluations", 1, "--no-augment", "--dropout", 0, "--weight-decay", 0]  # the last weights, not those best on validation
 HELD_OUT = ["beethoven-woo59-fuer-elise", "petzold-anh114-minuet"]
 
 
@@ -28,8 +28,9 @@ def run(*arguments):
 
 
 def train(run_dir, data, validation, *arguments):
+    conditions = () if "--condition" in arguments or "--config" in arguments else ("--condition", "none")
     run("train", "--run-dir", run_dir, "--data", *data, "--validation", *validation, "--layers", 1, "--threads", 1,
-        *arguments)
+        *conditions, *arguments)
 
 
 def evaluate(run_dir, *arguments):

@@ -115,7 +115,7 @@ with tempfile.TemporaryDirectory() as name:
     compare_onnx("chorales", run_dir, flat, (T, 1, 88), False, wanted)
 
     # piano: tokens, with several ids per step if there are conditions
-    for conditions, options in ((False, ()), (True, ("--condition", "active-notes,key"))):
+    for conditions, options in ((False, ("--condition", "none")), (True, ("--condition", "active-notes,key"))):
         run_dir = folder / "runs" / ("with" if conditions else "without")
         said = run(piano, "train", "--scores", "--run-dir", run_dir, "--steps", 2, "--layers", 1, "--hidden", 12,
                    "--embedding", 8, "--batch-size", 4, "--sequence-length", 16, "--threads", 1, *options)
