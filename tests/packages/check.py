@@ -133,7 +133,7 @@ class Check:
         refused(*configure("REQUIRED COMPONENTS io", no_eigen),
                 says="the component nn needs Eigen3 3.4, which was not found")
         refused(*configure("REQUIRED COMPONENTS violin"),
-                says="rondo has no component violin; its components are midi, music, nn, rondo, io, onnx, cuda, embedded")
+                says="rondo has no component violin; its components are midi, music, nn, rondo, io, onnx, mpi, cuda, nccl, embedded")
         refused(*configure("REQUIRED COMPONENTS cuda"), says="this rondo was built without its component cuda")
         refused(*configure("0.2 REQUIRED"), says='compatible with requested version "0.2"')
 

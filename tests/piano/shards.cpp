@@ -115,7 +115,8 @@ TEST_CASE("Shards: tokenize leaves out what is there, and files that are no musi
   REQUIRE(shards.size() == 2 * first.pieces + first.duplicates);
   for (std::size_t n = 0; n < first.pieces; ++n) {
     const auto path = scores / (std::string(shards.name(n)) + ".abc");
-    REQUIRE(same(shards.read(n, music::PedalMode::extend), apply_pedal_mode(read_music(path), music::PedalMode::extend)));
+    REQUIRE(
+        same(shards.read(n, music::PedalMode::extend), apply_pedal_mode(read_music(path), music::PedalMode::extend)));
   }
 }
 
@@ -187,7 +188,8 @@ TEST_CASE("Shards: batches continue at saved positions") {
     REQUIRE(got.reset == wanted.reset);
   }
   CHECK_THROWS_WITH(resumed.seek(3, nullptr), "the positions in the shards are missing");
-  CHECK_THROWS_WITH(resumed.seek(3, nlohmann::json::array({1, 2, 3, 4, 5, 6})), "the positions in the shards are damaged");
+  CHECK_THROWS_WITH(resumed.seek(3, nlohmann::json::array({1, 2, 3, 4, 5, 6})),
+                    "the positions in the shards are damaged");
 }
 
 TEST_CASE("Shards: too few pieces for a batch are refused") {

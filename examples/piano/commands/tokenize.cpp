@@ -29,7 +29,8 @@ void add_tokenize(CLI::App& piano) {
   app.option_defaults()->always_capture_default();
   app.add_option("--data", t.data, "MIDI files, ABC scores, or folders of them")->required();
   app.add_option("--out", t.out, "folder of the shards; pieces are added to those that are there")->required();
-  app.add_flag("--keep-duplicates", t.keep_duplicates, "also write pieces with the same notes and pedal as another one");
+  app.add_flag("--keep-duplicates", t.keep_duplicates,
+               "also write pieces with the same notes and pedal as another one");
   examples::add_threads_option(app, t.threads);
   app.add_flag("--json", options->as_json, "print one JSON object on stdout");
   app.callback([options] {

@@ -99,7 +99,8 @@ class Loader {
   /// Adds some pieces of a folder of shards.
   void sample(const fs::path& folder) {
     const ShardSet shards({folder.string()});
-    for (const std::size_t n : shards.sample(kMaxShardPieces, kMaxShardNotes)) result_.pieces.push_back(shards.read(n, pedal_));
+    for (const std::size_t n : shards.sample(kMaxShardPieces, kMaxShardNotes))
+      result_.pieces.push_back(shards.read(n, pedal_));
   }
 
   void open_caches() {

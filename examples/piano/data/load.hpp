@@ -41,9 +41,8 @@ void add_load_options(CLI::App& command, LoadOptions& options);
 /// All pieces below these paths in that pedal mode, in order of the paths, and below a path in order of the file names.
 /// The result does not depend on the number of threads or on the cache. Files that cannot be read are left out, with a
 /// line in `problems`; so are duplicates: the same file by another path, or another file with the same notes and pedal,
-/// so that no piece is in both training and validation. Of a folder of shards (shards.hpp) only a sample is loaded, the same
-/// each time. Throws std::runtime_error if there is no piece or a path does
-/// not exist.
+/// so that no piece is in both training and validation. Of a folder of shards (shards.hpp) only a sample is loaded, the
+/// same each time. Throws std::runtime_error if there is no piece or a path does not exist.
 Pieces load(const std::vector<std::string>& paths, rondo::music::PedalMode pedal, const LoadOptions& options = {});
 
 }  // namespace piano

@@ -100,7 +100,7 @@ MappedFile::MappedFile(const fs::path& path) {
   };
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) fail("cannot be opened");
-  struct stat status{};
+  struct stat status {};
   void* memory = MAP_FAILED;
   if (::fstat(file, &status) == 0 && status.st_size > 0)
     memory = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED, file, 0);
@@ -158,7 +158,8 @@ void Shard::open() {
     const Entry e = entry(n);
     if (e.position < kHeaderBytes || e.position > position || e.size > position - e.position ||
         e.name_end < name_begin || e.name_end > names_.size())
-      fail(static_cast<std::size_t>(position) + n * kIndexBytes, "entry " + std::to_string(n) + " of the index is wrong");
+      fail(static_cast<std::size_t>(position) + n * kIndexBytes,
+           "entry " + std::to_string(n) + " of the index is wrong");
     name_begin = e.name_end;
   }
 }
@@ -180,7 +181,8 @@ ParsedPiece Shard::read(std::size_t n) const {
   const Entry e = entry(n);
   auto parsed = Cache::decode(bytes_.substr(static_cast<std::size_t>(e.position), e.size));
   if (!parsed || !parsed->problem.empty())
-    fail(static_cast<std::size_t>(e.position), "piece " + std::to_string(n) + ", " + std::string(name(n)) + ", is damaged");
+    fail(static_cast<std::size_t>(e.position),
+         "piece " + std::to_string(n) + ", " + std::string(name(n)) + ", is damaged");
   parsed->piece.name = name(n);
   return std::move(*parsed);
 }

@@ -38,8 +38,8 @@ bool ShardBatches::read(Stream& stream, std::uint64_t number) {
   music::CounterRng random(epoch_seed, place);
   const auto& grid = options_.augmentation;
   const double factor = grid.stretches[random.below(grid.stretches.size())];
-  const auto [lowest, highest] = music::allowed_transpositions(piece.performance.notes,
-                                                               {grid.lowest_transposition, grid.highest_transposition});
+  const auto [lowest, highest] =
+      music::allowed_transpositions(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
   auto tokens = music::tokens_of({piece.name, music::stretch(std::move(piece.performance), factor)});
   if (tokens.size() < 2 || lowest > highest) return ++stream.turn, false;
   stream.semitones = lowest + static_cast<int>(random.below(static_cast<std::uint64_t>(highest - lowest + 1)));

@@ -6,8 +6,8 @@
 #include "piano/evaluation/evaluate.hpp"
 #include "piano/run/json_keys.hpp"
 #include "piano/run/run_dir.hpp"
-#include "piano/training/rank_exchange.hpp"
 #include "piano/training/batch_source.hpp"
+#include "piano/training/rank_exchange.hpp"
 #include "piano/training/rank_state.hpp"
 #include "piano/training/shard_batches.hpp"
 #include "piano/training/train_on_batch.hpp"
@@ -135,13 +135,10 @@ class Trainer {
     rondo::Safetensors file;
     file.metadata = about_modules();
     file.metadata["config"] = config_.to_json().dump();
-    file.metadata["training"] = nlohmann::json{
-        {"seconds", seconds},
-        {"tokens", tokens_},
-        {"best_valid_nll", best_valid_},
-        {"batches", batches_->step()},
-        {"positions", positions},
-        {"random_drawn", drawn}}.dump();  // of each rank
+    file.metadata["training"] =
+        nlohmann::json{{"seconds", seconds},          {"tokens", tokens_},      {"best_valid_nll", best_valid_},
+                       {"batches", batches_->step()}, {"positions", positions}, {"random_drawn", drawn}}
+            .dump();  // of each rank
     rondo::add_weights(file, model_);
     rondo::add_optimizer(file, model_, adam_);
     rondo::add_sequence(file, "state.h", state.h);  // the next sequences continue with the state of the last ones

@@ -65,9 +65,8 @@ class MpiRequests {
     std::vector<int> ranks;
     for (std::size_t n = 0; n < requests_.size(); ++n)
       if (requests_[n] != MPI_REQUEST_NULL) ranks.push_back(peers_[n]);
-    std::ranges::sort(ranks);
-    const auto repeated = std::ranges::unique(ranks);
-    ranks.erase(repeated.begin(), repeated.end());
+    std::sort(ranks.begin(), ranks.end());
+    ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
     std::string text = ranks.size() > 1 ? "ranks " : "rank ";
     for (std::size_t n = 0; n < ranks.size(); ++n) text += (n > 0 ? ", " : "") + std::to_string(ranks[n]);
     return text;
