@@ -56,6 +56,8 @@ RULES = [
     Rule(r"(apt-get install libopenmpi-dev .*|cmake .*-DRONDO_MPI=ON.*|mpirun .*)", exclude="tests/distributed runs it"),
     Rule(r"cmake .*-DRONDO_CUDA=ON.*", exclude="needs the CUDA Toolkit"),
     Rule(r"build/cuda/bin/.*", exclude="needs a GPU"),
+    Rule(r"piano tokenize .*"),
+    Rule(r"piano train --data runs/shards .*", replace=SHORT + [(r"$", " --batch-size 1")]),
     Rule(r"(build/release/bin/)?piano (train|explore|eval|inspect) .*", replace=SHORT + [
         (r"piano inspect FILE --write OUT.mid", "piano inspect ~/midi/one.mid --write again.mid"), (r"FILE\.\.\.", "~/midi/*.mid"),
         (r"(?<![/\w])(one|two)\.mid", r"~/midi/\1.mid"), (r"~/held-out", "~/midi/held-out"), (r"~/waltzes", "~/midi")]),
