@@ -5,6 +5,7 @@
 #include <rondo/version.hpp>
 
 #include <cstdlib>
+#include <initializer_list>
 
 namespace rondo::inline RONDO_ABI {
 
