@@ -19,8 +19,8 @@ double train(rondo::Communicator& ranks) {
   rondo::TokenModel<float> model({.vocabulary = kSymbols, .embedding = 16, .hidden = 48, .layers = 1}, rng);
   rondo::TokenModel<float>::Cache cache;
   rondo::Adam adam({.learning_rate = 1e-2});
-  rondo::DataParallel<float> parallel(model, ranks);                                                              // 1
-  const auto [first, count] = rondo::part_of_rank(kBatch, std::size_t(ranks.rank()), std::size_t(ranks.size()));  // 2
+  rondo::DataParallel<float> parallel(model, ranks);               // 1
+  const auto [first, count] = rondo::part_of_rank(kBatch, ranks);  // 2
 
   double loss = 0;
   for (int step = 0; step <= kSteps; ++step) {

@@ -9,18 +9,13 @@ between processes of a machine. Needs -DRONDO_MPI=ON -DRONDO_BUILD_BENCHMARKS=ON
 
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
 
-ENVIRONMENT = {
-    **os.environ,
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-}
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "tests" / "distributed"))
+import launch
 
 
 def mpirun(network, ranks):
@@ -50,7 +45,7 @@ def measure(options, network, ranks, config):
         done = subprocess.run(
             [*mpirun(network, ranks), options.build / "bin" / "bench_distributed", "--config", config,
              "--batch-size", str(options.batch_size), "--rounds", str(options.rounds)],
-            env=ENVIRONMENT, capture_output=True, text=True, timeout=1800,
+            env=launch.ENVIRONMENT, capture_output=True, text=True, timeout=1800,
         )  # fmt: skip
     finally:
         if wire:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs mpi_ranks under mpirun and checks what every rank says.
 
-Usage: mpi.py --mpirun PROGRAM --ranks PROGRAM
+Usage: mpi.py --mpirun PROGRAM --ranks PROGRAM [--example PROGRAM]
+--example: examples/distributed.cpp, which must learn equally with any number of ranks.
 """
 
 import argparse
@@ -17,6 +18,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mpirun", required=True)
     parser.add_argument("--ranks", required=True)
+    parser.add_argument("--example")
     options = parser.parse_args()
     bad = 0
 
@@ -30,7 +32,7 @@ def main():
             bad += 1
             print(f"{scenario} with {ranks} ranks: exit status {status}\n{out}\n{err}")
 
-    for scenario in ("sums", "rounded", "collectives", "precision"):
+    for scenario in ("sums", "rounded", "collectives", "precision", "bytes"):
         for ranks in (1, 2, 3, 4):
             status, out, err, _ = run(ranks, scenario)
             lines = sorted(out.split("\n"))[1:]
@@ -50,6 +52,13 @@ def main():
 
     status, out, err, seconds = run(3, "death")
     check(status != 0 and re.search(r"rank 1\b", err) and seconds < 10, "death", 3, status, out, err)
+
+    losses = {}
+    for ranks in (1, 2, 3) if options.example else ():
+        status, out, err = launch.run(options.mpirun, (ranks, [options.example]))
+        losses[ranks] = [float(loss) for loss in re.findall(r"loss (\S+) nats", out)]
+        near = len(losses[ranks]) == 9 and all(abs(a - b) < 2e-3 for a, b in zip(losses[ranks], losses[1]))
+        check(status == 0 and near, "the example", ranks, status, out, err)
 
     print("all scenarios pass" if not bad else f"{bad} scenarios fail")
     return 1 if bad else 0

@@ -98,6 +98,21 @@ void rounded_sums(MpiCommunicator& ranks) {
   require(worst_mean < worst_single / 50, "the mean of many sums is right");
 }
 
+/// A sum sends what others own, and N - 1 times the sum of the own part.
+template <class T>
+void bytes(MpiCommunicator& ranks, Precision precision, std::size_t wire_bytes) {
+  std::vector<T> values(1001);
+  const auto all_reduce = ranks.make_all_reduce(values, precision);
+  const auto own = part_of_rank(values.size(), ranks).count;
+  gather_values(ranks, 0);  // all before are complete
+  const std::size_t before = ranks.bytes_sent();
+  all_reduce->start();
+  all_reduce->wait();
+  const std::size_t wanted = (values.size() - own + own * static_cast<std::size_t>(ranks.size() - 1)) * wire_bytes;
+  require(ranks.bytes_sent() - before == wanted,
+          std::to_string(wanted) + " bytes, but " + std::to_string(ranks.bytes_sent() - before));
+}
+
 void collectives(MpiCommunicator& ranks) {
   for (int from = 0; from < ranks.size(); ++from) {
     std::string text = ranks.rank() == from ? std::string(static_cast<std::size_t>(from) * 1000 + 1, 'a') : "";
@@ -124,6 +139,11 @@ const std::map<std::string, void (*)(MpiCommunicator&)> kScenarios = {
      }},
     {"rounded", rounded_sums},
     {"collectives", collectives},
+    {"bytes",
+     [](MpiCommunicator& ranks) {
+       bytes<float>(ranks, Precision::fp32, 4);
+       bytes<float>(ranks, Precision::bf16, 2);
+     }},
     {"precision",
      [](MpiCommunicator& ranks) {
        std::vector<float> values(3);

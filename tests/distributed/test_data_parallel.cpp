@@ -42,6 +42,12 @@ struct Part {
   }
 };
 
+/// That of one rank.
+Part part_of(const Communicator& ranks) {
+  const auto [first, count] = part_of_rank(kBatch, ranks);
+  return {static_cast<Index>(first), static_cast<Index>(count)};
+}
+
 using Gradients = std::map<std::string, std::vector<float>>;
 
 template <class Model>
@@ -94,8 +100,7 @@ TEST_CASE("DataParallel: the gradients of N ranks are those of one process with 
     Rng rng(r == 0 ? 3 : 100 + r);  // all ranks receive the weights of rank 0
     TokenModel<float> model(kConfig, rng);
     DataParallel<float> parallel(model, ranks, {.bucket_bytes = bucket_bytes});
-    const auto [first, count] = part_of_rank(kBatch, r, static_cast<std::size_t>(N));
-    const Part part(static_cast<Index>(first), static_cast<Index>(count));
+    const Part part = part_of(ranks);
     for (int step = 0; step < 2; ++step) {  // the second begins from the gradients of the first
       zero_grad(model);
       parallel.begin(part.weight);
@@ -135,11 +140,11 @@ TEST_CASE("DataParallel: accumulated parts are the whole batch") {
     Rng rng(3);
     TokenModel<float> model(kConfig, rng);
     DataParallel<float> parallel(model, ranks, {.bucket_bytes = 600});
-    const auto [first, count] = part_of_rank(kBatch, r, static_cast<std::size_t>(N));
+    const Part whole = part_of(ranks);
     for (int step = 0; step < 2; ++step) {
       zero_grad(model);
-      const auto half = static_cast<Index>(count / 2);
-      const Part one(static_cast<Index>(first), half), two(one.first + half, static_cast<Index>(count) - half);
+      const Index half = whole.count / 2;
+      const Part one(whole.first, half), two(whole.first + half, whole.count - half);
       backward(model, one, NotifyNobody{});
       parallel.accumulate(one.weight);
       parallel.begin(two.weight);

@@ -79,7 +79,7 @@ TEST_CASE("DataParallel on GPUs: the gradients of N ranks are those of one with 
     TokenModel<float, Cuda> model(kConfig, rng);
     DataParallel<float, Cuda> parallel(model, nccl ? static_cast<Communicator&>(*gpus) : host,
                                        {.bucket_bytes = bucket_bytes});
-    const auto [first, count] = part_of_rank(kBatch, r, static_cast<std::size_t>(N));
+    const auto [first, count] = part_of_rank(kBatch, host);
     for (const bool accumulates : {false, true})
       of_rank[r] = gradients(model, parallel, static_cast<Index>(first), static_cast<Index>(count), accumulates);
   });

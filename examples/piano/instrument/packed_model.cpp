@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "piano/instrument/packed_model.hpp"
 
+#include <rondo/core/bfloat16.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -14,19 +16,6 @@ namespace music = rondo::music;
 namespace {
 
 constexpr std::size_t kHeader = 5;  // integers
-
-std::uint16_t to_bf16(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
-
-float from_bf16(std::uint16_t half) {
-  const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 std::int32_t flags_of(const music::Conditions& conditions) {
   return conditions.notes_per_second + 2 * conditions.key + 4 * conditions.active_notes;
@@ -55,7 +44,7 @@ std::vector<std::uint8_t> pack_model(music::PedalMode pedal, const music::Condit
   network.for_each_parameter([&](const rondo::Path&, const auto& parameter) {
     const auto value = parameter.value();
     for (rondo::Index c = 0; c < value.cols; ++c)
-      for (rondo::Index r = 0; r < value.rows; ++r) put(bytes, to_bf16(value(r, c)), 2);
+      for (rondo::Index r = 0; r < value.rows; ++r) put(bytes, rondo::to_bfloat16(value(r, c)), 2);
   });
   return bytes;
 }
@@ -96,7 +85,7 @@ PlayableModel unpack_model(std::span<const std::uint8_t> bytes) {
     const auto value = parameter.value();
     for (rondo::Index c = 0; c < value.cols; ++c)
       for (rondo::Index r = 0; r < value.rows; ++r, at += 2)
-        value(r, c) = from_bf16(static_cast<std::uint16_t>(get(bytes, at, 2)));
+        value(r, c) = rondo::from_bfloat16(static_cast<std::uint16_t>(get(bytes, at, 2)));
   });
   return model;
 }

@@ -89,12 +89,16 @@ inline rondo::Safetensors read_on_rank_0(rondo::Communicator& ranks, const std::
   if (ranks.size() == 1) return rondo::Safetensors::read(path);
   std::string text;
   if (ranks.rank() == 0) {
-    rondo::Safetensors::read(path);  // its errors name the file
     std::ifstream in(path, std::ios::binary);
+    if (!in) throw rondo::file_error(path.string() + ": cannot be opened");
     text.assign(std::istreambuf_iterator<char>(in), {});
   }
   broadcast_text(ranks, text);
-  return rondo::Safetensors::parse(text);
+  try {
+    return rondo::Safetensors::parse(text);
+  } catch (const rondo::file_error& e) {
+    throw rondo::file_error(path.string() + ": " + e.what());
+  }
 }
 
 }  // namespace piano

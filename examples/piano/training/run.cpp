@@ -172,7 +172,7 @@ class Run {
                   : music::split_by_name(std::move(loaded.pieces), config_.validation);
     config_.validation.clear();  // stored by name, so that other commands find the same split
     for (const auto& piece : corpus_.valid) config_.validation.push_back(piece.name);
-    require_same(ranks_, hash_of(corpus_), "other data");
+    if (ranks_.size() > 1) require_same(ranks_, hash_of(corpus_), "other data");
     const std::size_t tokens = music::count_tokens(corpus_.train);
     if (options_.choose && !options_.resume) {
       say(options_.choose(config_, shards_ ? tokens_of_shards(tokens) : tokens));

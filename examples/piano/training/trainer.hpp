@@ -93,9 +93,9 @@ class Trainer {
       nats += nll * static_cast<double>(batch.tokens);
       tokens += static_cast<double>(batch.tokens);
     };
+    if (config_.distribution.accumulate > 1) rondo::zero_grad(model_);
     for (int part = 1; part < config_.distribution.accumulate; ++part) {
       const auto& batch = next_batch();
-      rondo::zero_grad(model_);
       add_gradients(model_, batch, config_.sequence_length, state_, cache_, on_device_.loss, rng_,
                     rondo::NotifyNobody{});
       const double nll = on_device_.loss.get().mean();
@@ -237,8 +237,7 @@ class Trainer {
     if (config.batch_size < ranks.size())
       throw std::runtime_error("--batch-size " + std::to_string(config.batch_size) + " is less than the " +
                                std::to_string(ranks.size()) + " ranks that share it");
-    return rondo::part_of_rank(static_cast<std::size_t>(config.batch_size), static_cast<std::size_t>(ranks.rank()),
-                               static_cast<std::size_t>(ranks.size()));
+    return rondo::part_of_rank(static_cast<std::size_t>(config.batch_size), ranks);
   }
 
   static std::unique_ptr<BatchSource> batches_of(const Config& config, const rondo::music::Corpus& corpus,

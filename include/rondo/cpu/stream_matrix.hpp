@@ -3,6 +3,7 @@
 // Legend: H hidden units, G gates, K columns.
 #pragma once
 
+#include <rondo/core/bfloat16.hpp>
 #include <rondo/core/buffer.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/cpu/kernel_arguments.hpp>
@@ -93,10 +94,8 @@ class StreamMatrix {
 
   /// Writes one half of a pair, which is one number of 32 bits, whatever the order of bytes.
   static void pack_bf16(std::uint8_t* to, bool high, float value) {
-    std::uint32_t bits, both;
-    std::memcpy(&bits, &value, sizeof(bits));
-    const std::uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-    const std::uint32_t half = value == value ? rounded : bits >> 16 | 0x40u;
+    const std::uint32_t half = to_bfloat16(value);
+    std::uint32_t both;
     std::memcpy(&both, to, sizeof(both));
     both |= high ? half << 16 : half;
     std::memcpy(to, &both, sizeof(both));

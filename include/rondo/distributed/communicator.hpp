@@ -128,10 +128,14 @@ struct RankPart {
   std::size_t count = 0;  ///< how many
 };
 
-/// The part of this rank. All parts together are 0 .. count - 1 in order.
+/// The part of rank `rank`. All parts together are 0 .. count - 1 in order.
 constexpr RankPart part_of_rank(std::size_t count, std::size_t rank, std::size_t ranks) {
   const std::size_t first = count * rank / ranks;
   return {first, count * (rank + 1) / ranks - first};
+}
+/// The part of this rank.
+inline RankPart part_of_rank(std::size_t count, const Communicator& ranks) {
+  return part_of_rank(count, static_cast<std::size_t>(ranks.rank()), static_cast<std::size_t>(ranks.size()));
 }
 
 }  // namespace rondo::inline RONDO_ABI

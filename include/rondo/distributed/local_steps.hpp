@@ -112,13 +112,13 @@ class LocalSteps {
 
   template <class Model>
   void outer_step(Model& model, std::span<double> totals) {
-    const auto totals_all_reduce = ranks_.make_all_reduce(totals);
-    if (!totals.empty()) totals_all_reduce->start();
-    copy_to_vector(model, weights_, kValue);
-    for (Index n = 0; n < anchor_.size(); ++n) difference_.data()[n] = anchor_.data()[n] - weights_.data()[n];
+    const auto totals_all_reduce = totals.empty() ? nullptr : ranks_.make_all_reduce(totals);
+    if (totals_all_reduce) totals_all_reduce->start();
+    copy_to_vector(model, difference_, kValue);
+    for (Index n = 0; n < anchor_.size(); ++n) difference_.data()[n] = anchor_.data()[n] - difference_.data()[n];
     all_reduce_->start();
     all_reduce_->wait();
-    if (!totals.empty()) totals_all_reduce->wait();
+    if (totals_all_reduce) totals_all_reduce->wait();
     const auto share = static_cast<float>(1.0 / ranks_.size()), momentum = static_cast<float>(options_.momentum),
                rate = static_cast<float>(options_.learning_rate);
     for (Index n = 0; n < anchor_.size(); ++n) {
@@ -136,8 +136,8 @@ class LocalSteps {
 
   Communicator& ranks_;
   LocalStepsOptions options_;
-  int steps_ = 0;                                           // since the last outer step
-  Buffer<float> anchor_, weights_, difference_, momentum_;  // a, w, a - w, v
+  int steps_ = 0;                                 // since the last outer step
+  Buffer<float> anchor_, difference_, momentum_;  // a, a - w, v
   std::unique_ptr<AllReduce> all_reduce_;
 };
 

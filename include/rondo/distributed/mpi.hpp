@@ -126,6 +126,23 @@ class MpiCommunicator final : public Communicator {
     return !failure_.empty();
   }
 
+  /// After a failure: waits until every rank has come here, at most five seconds. Before it a rank prints why it ends.
+  void wait_for_others_to_fail() noexcept {
+    try {
+      const std::lock_guard lock(mutex_);
+      detail::MpiRequests requests(group_.comm);
+      std::byte here{};
+      std::vector<std::byte> others(static_cast<std::size_t>(group_.size));
+      group_.for_each_other([&](int r) {
+        requests.receive(std::span(others).subspan(static_cast<std::size_t>(r), 1), r, kEndTag);
+        requests.send(std::span(&here, 1), r, kEndTag);
+      });
+      const auto end = Clock::now() + kPatienceAtEnd;
+      while (!requests.test() && Clock::now() < end) std::this_thread::sleep_for(kNap);
+    } catch (...) {  // they are given up
+    }
+  }
+
   /// See Communicator.
   std::size_t bytes_sent() const override {
     const std::lock_guard lock(mutex_);
@@ -135,9 +152,10 @@ class MpiCommunicator final : public Communicator {
  private:
   using Clock = std::chrono::steady_clock;
   using Reason = std::array<char, 480>;
-  static constexpr int kReasonTag = 0;                      // operations have the others
+  static constexpr int kReasonTag = 0;                      // operations have those from 2 on
+  static constexpr int kEndTag = 1;                         // of wait_for_others_to_fail
   static constexpr std::chrono::microseconds kNap{50};      // between two looks at messages
-  static constexpr std::chrono::seconds kPatienceAtEnd{5};  // with other ranks, once the program was told to end
+  static constexpr std::chrono::seconds kPatienceAtEnd{5};  // with other ranks, once the program is to end
 
   /// Another rank has failed, but what this one waits for may still arrive and show the same failure.
   static constexpr std::chrono::milliseconds kPatienceWithReason{200};
@@ -287,9 +305,11 @@ class MpiSession {
   }
   ~MpiSession() {
     if (std::uncaught_exceptions() > exceptions_) ranks_->fail("stopped by an error");
-    const bool failed = ranks_->failed();
-    if (failed) std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the other ranks print why, too
-    if (failed) MPI_Abort(MPI_COMM_WORLD, 1);
+    if (ranks_->failed()) {
+      ranks_->wait_for_others_to_fail();
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the launcher reads what they have printed
+      MPI_Abort(MPI_COMM_WORLD, 1);
+    }
     ranks_.reset();
     MPI_Finalize();
   }

@@ -3,6 +3,7 @@
 // arrived. They never block, so that one thread can drive several, notice that a rank does not answer, and say which.
 #pragma once
 
+#include <rondo/core/bfloat16.hpp>
 #include <rondo/distributed/mpi_requests.hpp>
 
 #include <algorithm>
@@ -117,14 +118,6 @@ class MpiBroadcast final : public MpiOperation {
   int from_, own_;
   bool sent_ = false;
 };
-
-/// A float rounded to bfloat16: its upper half, to nearest even; NaN stays NaN.
-inline std::uint16_t to_bfloat16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
-  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-inline float from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
 /// A sum over all ranks in two steps (Thakur, Rabenseifner, Gropp: "Optimization of Collective Communication Operations
 /// in MPICH", 2005: reduce-scatter and allgather): every rank owns a part of the values, receives that part from all

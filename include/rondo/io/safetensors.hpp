@@ -4,6 +4,7 @@
 // machine.
 #pragma once
 
+#include <rondo/core/bfloat16.hpp>
 #include <rondo/core/error.hpp>
 #include <rondo/core/view.hpp>
 #include <rondo/io/json_document.hpp>
@@ -66,7 +67,7 @@ inline std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash) {
 /// A bfloat16 (the upper half of a float) or an IEEE half as float.
 struct Bfloat16 {
   std::uint16_t bits;
-  operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+  operator float() const { return from_bfloat16(bits); }
 };
 struct Float16 {
   std::uint16_t bits;
