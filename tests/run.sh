@@ -76,7 +76,7 @@ if [ $full -eq 1 ]; then  # large: downloaded during the first build
 fi
 
 logs=build/test-logs
-mkdir -p "$logs"
+rm -rf "$logs" && mkdir -p "$logs"
 passed=0 failed=0
 
 # stage NAME: prints a heading with the time since the start.
@@ -117,7 +117,6 @@ PY
   )
   set -- $counts
   passed=$((passed + $1)) failed=$((failed + $2))
-  if [ "$2" -gt 0 ]; then tail -n 200 "$logs/$preset.out"; fi
 }
 
 run_preset release all -- -R .
@@ -130,6 +129,16 @@ if [ $full -eq 1 ] || [ $slow -eq 1 ]; then
   if [ $slow -eq 1 ]; then counted python3 tests/mutate_equations.py; else counted python3 tests/mutate_equations.py --sample 20; fi
 fi
 stage end
+
+# What the tests that failed have printed last, here where a truncated log still shows it.
+python3 - "$logs" <<'PY'
+import pathlib, sys, xml.etree.ElementTree as tree
+reports = sorted(pathlib.Path(sys.argv[1]).glob("*.xml"))
+failures = [(report.stem, test) for report in reports for test in tree.parse(report).iter("testcase") if test.get("status") == "fail"]
+for preset, test in failures[:10]:
+    print(f"-- {preset}: {test.get('name')}, its last lines:")
+    print("\n".join((test.findtext("system-out") or "").rstrip().splitlines()[-20:]))
+PY
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
