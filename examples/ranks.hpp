@@ -35,7 +35,7 @@ struct RankOptions {
 /// this program was built without MPI but started as one of several.
 template <class F>
 void with_ranks(const RankOptions& options, F&& f) {
-  if (!rondo::started_by_mpi()) {
+  if (!rondo::rank_of_launcher()) {
     rondo::SingleProcess alone;
     f(static_cast<rondo::Communicator&>(alone));
     return;
@@ -78,10 +78,11 @@ void with_device(const DeviceOptions& o, rondo::Communicator& ranks, F&& f) {
   });
 }
 
-/// The threads of a rank: an equal part of the machine's, if the launcher has not bound it to some.
-inline int threads_per_rank(const rondo::Communicator& ranks, int threads) {
+/// The threads of a rank: an equal part of its machine's, if the launcher has not bound it to some. Collective.
+inline int threads_per_rank(rondo::Communicator& ranks, int threads) {
+  const int on_machine = rondo::local_rank(ranks).size;
   const bool bound = threads < static_cast<int>(std::thread::hardware_concurrency());
-  return bound ? threads : std::max(1, threads / ranks.size());
+  return bound ? threads : std::max(1, threads / on_machine);
 }
 
 }  // namespace examples

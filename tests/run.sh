@@ -58,7 +58,7 @@ fi
 install_packages g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libcli11-dev catch2 libbenchmark-dev python3 python3-venv
 # Chromium and Emscripten for the tests of pages, FluidSynth for those of audio.
 install_if_offered chromium chromium-driver emscripten libfluidsynth-dev timgm6mb-soundfont
-[ $full -eq 0 ] || install_if_offered libsndfile1-dev libopenmpi-dev openmpi-bin libonnx-dev libprotobuf-dev protobuf-compiler clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
+[ $full -eq 0 ] || install_if_offered libsndfile1-dev libopenmpi-dev openmpi-bin libmpich-dev mpich libonnx-dev libprotobuf-dev protobuf-compiler clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
 # A compiler and an emulator for Arm microcontrollers.
 [ $full -eq 0 ] || apt_options=--no-install-recommends install_if_offered gcc-arm-none-eabi qemu-system-arm
 

@@ -7,16 +7,30 @@
 #include "piano/commands/tokenize.hpp"
 #include "piano/commands/train.hpp"
 
+#include <rondo/distributed/launcher.hpp>
 #include <rondo/version.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 
 #define RONDO_TEXT_OF(x) #x
 #define RONDO_TEXT(x) RONDO_TEXT_OF(x)
+
+namespace {
+
+/// `mpirun -np 4 piano sample …` would write one folder four times.
+void require_one_process(std::size_t) {
+  if (const int rank = rondo::rank_of_launcher().value_or(0); rank > 0)
+    throw std::runtime_error("this is rank " + std::to_string(rank) +
+                             " of a launcher, but only train runs in several processes");
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -32,6 +46,8 @@ int main(int argc, char** argv) {
   piano::add_explore(app);
   piano::add_inspect(app);
   piano::add_tokenize(app);
+  for (CLI::App* command : app.get_subcommands({}))
+    if (command->get_name() != "train") command->preparse_callback(require_one_process);
   try {
     app.parse(argc, argv);
     return 0;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs mpi_ranks under mpirun and checks what every rank says.
 
-Usage: mpi.py --mpirun PROGRAM --ranks PROGRAM [--example PROGRAM]
+Usage: mpi.py --mpirun PROGRAM --ranks PROGRAM --other-version PROGRAM [--example PROGRAM]
+--other-version: mpi_ranks with another version of Rondo.
 --example: examples/distributed.cpp, which must learn equally with any number of ranks.
 """
 
@@ -18,6 +19,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mpirun", required=True)
     parser.add_argument("--ranks", required=True)
+    parser.add_argument("--other-version", required=True)
     parser.add_argument("--example")
     options = parser.parse_args()
     bad = 0
@@ -50,8 +52,16 @@ def main():
         lines = sorted(line for line in out.split("\n") if line.startswith("rank"))
         check(status != 0 and lines == wanted and seconds < 10, scenario, 3, status, out, err)
 
+    versions = ((2, [options.ranks, "collectives"]), (1, [options.other_version, "collectives"]))
+    status, out, err = launch.run(options.mpirun, *versions)
+    lines = sorted(line for line in out.split("\n") if line)
+    wanted = [f"rank {r}: rank 2 has another version of Rondo than rank 0" for r in range(3)]
+    check(status != 0 and lines == wanted, "another version", 3, status, out, err)
+
     status, out, err, seconds = run(3, "death")
-    check(status != 0 and re.search(r"rank 1\b", err) and seconds < 10, "death", 3, status, out, err)
+    # The launchers say which process it was: Open MPI by its rank, MPICH by its number.
+    named = re.search(r"rank 1\b|BAD TERMINATION (?s:.*) PID \d+", out + err)
+    check(status != 0 and named and seconds < 10, "death", 3, status, out, err)
 
     losses = {}
     for ranks in (1, 2, 3) if options.example else ():

@@ -110,7 +110,8 @@ class Test:
             seconds = time.monotonic() - killed
             if rank is not None:
                 self.check(seconds < 10, f"kill {kill}: it ended after {seconds:.1f} s")
-                self.check(process.returncode != 0 and re.search(rf"rank {rank}\b", err), f"kill {kill}: names rank {rank}", err)
+                named = re.search(rf"rank {rank}\b|BAD TERMINATION (?s:.*) PID \d+", out + err)  # Open MPI, MPICH
+                self.check(process.returncode != 0 and named, f"kill {kill}: names rank {rank}", out, err)
             if not (self.folder / name / "last.safetensors").exists():  # killed before the first checkpoint
                 shutil.rmtree(self.folder / name, ignore_errors=True)
                 self.train(3, name, *TINY, *steps)
@@ -164,6 +165,9 @@ class Test:
         status, out, err = launch.run(self.options.mpirun, (3, self.command("small", "--scores", "--batch-size", 2)))
         lines = [line for line in err.split("\n") if "--batch-size 2 is less than the 3 ranks that share it" in line]
         self.check(status != 0 and len(lines) == 3, "more ranks than sequences", out, err)
+        status, out, err = launch.run(self.options.mpirun, (2, [self.options.piano, "inspect", self.folder]))
+        line = "piano inspect: this is rank 1 of a launcher, but only train runs in several processes"
+        self.check(status != 0 and line in err.split("\n"), "a command other than train", out, err)
 
 
 def without_clock(path):
@@ -186,9 +190,9 @@ def ranks_of(run_dir):
     for entry in pathlib.Path("/proc").iterdir():
         try:
             arguments = (entry / "cmdline").read_bytes().split(b"\0")
-            if str(run_dir).encode() in arguments and b"train" in arguments and not arguments[0].endswith(b"mpirun"):
+            if str(run_dir).encode() in arguments and b"train" in arguments and arguments[0].endswith(b"piano"):
                 environment = (entry / "environ").read_bytes()
-                found[int(re.search(rb"OMPI_COMM_WORLD_RANK=(\d+)", environment)[1])] = int(entry.name)
+                found[int(re.search(rb"\0(?:OMPI_COMM_WORLD|PMI)_RANK=(\d+)", environment)[1])] = int(entry.name)
         except (OSError, TypeError):
             pass
     return found

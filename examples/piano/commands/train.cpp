@@ -137,7 +137,8 @@ void run(Options& o) {
   o.ranks.stop = InterruptGuard::requested;
   nlohmann::json result;
   examples::with_ranks(o.ranks, [&](rondo::Communicator& ranks) {
-    rondo::set_num_threads(o.threads_given ? o.threads : examples::threads_per_rank(ranks, o.threads));
+    const int own_threads = examples::threads_per_rank(ranks, o.threads);
+    rondo::set_num_threads(o.threads_given ? o.threads : own_threads);
     Progress progress(ranks.rank() > 0);
     result = train(o.training, ranks, progress);
   });

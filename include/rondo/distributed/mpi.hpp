@@ -18,7 +18,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -43,21 +42,18 @@ struct MpiOptions {
 /// MPI at the same time unless it was initialised with MPI_THREAD_MULTIPLE.
 class MpiCommunicator final : public Communicator {
  public:
-  /// Uses a duplicate of `comm`. Collective; ranks with another version of Rondo are refused on all. Throws
-  /// communication_error.
+  /// Uses a duplicate of `comm`. Collective. Throws communication_error. If a rank has another version of Rondo, all
+  /// that follows throws it, on every rank: there the program expects it.
   explicit MpiCommunicator(MPI_Comm comm, MpiOptions options = {}) : options_(std::move(options)) {
     detail::require_mpi(MPI_Comm_dup(comm, &group_.comm), "MPI_Comm_dup");
     MPI_Comm_set_errhandler(group_.comm, MPI_ERRORS_RETURN);
     MPI_Comm_rank(group_.comm, &group_.rank);
     MPI_Comm_size(group_.comm, &group_.size);
     receive_reason();
+    require_same_version();
     int threads = MPI_THREAD_SINGLE;
     MPI_Query_thread(&threads);
     if (threads >= MPI_THREAD_SERIALIZED && group_.size > 1) driver_ = std::thread([this] { drive(); });
-    std::array<char, 32> version{};
-    std::snprintf(version.data(), version.size(), "%d.%d.%d", RONDO_VERSION_MAJOR, RONDO_VERSION_MINOR,
-                  RONDO_VERSION_PATCH);
-    require_same(*this, version, "another version of Rondo");
   }
   ~MpiCommunicator() override {
     {
@@ -270,6 +266,15 @@ class MpiCommunicator final : public Communicator {
 
   void require_no_failure() const {
     if (!failure_.empty()) throw communication_error(failure_);
+  }
+
+  void require_same_version() {
+    const std::array version{RONDO_VERSION_MAJOR, RONDO_VERSION_MINOR, RONDO_VERSION_PATCH};
+    try {
+      require_same(*this, version, "another version of Rondo");
+    } catch (const communication_error& e) {
+      failure_ = e.what();
+    }
   }
 
   void receive_reason() {

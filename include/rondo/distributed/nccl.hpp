@@ -10,13 +10,11 @@
 
 #include <rondo/cuda/context.hpp>
 #include <rondo/distributed/communicator.hpp>
+#include <rondo/distributed/launcher.hpp>
 
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
-#include <unistd.h>
-
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -68,16 +66,13 @@ class StreamOrder {
 /// Makes the n-th GPU the current device of the n-th rank on each machine. Before the first context of the rank.
 /// Collective. Throws cuda::error if a machine has fewer GPUs than ranks, communication_error.
 inline void select_gpu(Communicator& ranks) {
-  std::array<char, 256> machine{};
-  ::gethostname(machine.data(), machine.size() - 1);
-  const auto all = gather_values(ranks, machine);
-  int before = 0, count = 0;
-  for (int r = 0; r < ranks.rank(); ++r) before += all[static_cast<std::size_t>(r)] == machine;
+  const LocalRank local = local_rank(ranks);
+  int count = 0;
   detail::require_cuda(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
-  if (before >= count)
-    throw cuda::error(detail::concat("select_gpu: rank ", ranks.rank(), " is number ", before, " on ", machine.data(),
-                                     ", which has ", count, " GPUs"));
-  detail::require_cuda(cudaSetDevice(before), "cudaSetDevice");
+  if (local.rank >= count)
+    throw cuda::error(detail::concat("select_gpu: rank ", ranks.rank(), " is number ", local.rank,
+                                     " on its machine, which has ", count, " GPUs"));
+  detail::require_cuda(cudaSetDevice(local.rank), "cudaSetDevice");
 }
 
 /// The ranks of another communicator with a GPU each.
