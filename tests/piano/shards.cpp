@@ -10,8 +10,11 @@
 
 #include "music/generate.hpp"
 #include "support/catch.hpp"
+#include "support/damaged.hpp"
+#include "support/shard_checksums.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -143,6 +146,34 @@ TEST_CASE("Shards: damage at any byte is one line with its place, and nothing wo
       INFO("byte " << at << " bit " << bit);
       REQUIRE(problem(damaged).starts_with("x.shard, byte "));
     }
+}
+
+TEST_CASE("Shards: damage behind right checksums is one line, or pieces that make tokens") {
+  const Folder folder;
+  written(folder.path, 3, 1 << 20);
+  const std::string whole = bytes_of(folder.path / "000000.shard");
+  const char* const text = std::getenv("RONDO_DAMAGED_FILES");
+  const int count = text ? std::atoi(text) : 3000;
+  rondo::Rng rng(1);
+  int refused = 0, read = 0;
+  for (int n = 0; n < count; ++n) {
+    std::string bytes = rondo_test::damaged(whole, rng, std::string_view("\0\x7f\x80\xff", 4), {"\0\xff\n", 3});
+    rondo_test::repair_checksums(bytes);
+    try {
+      const Shard shard(bytes, "x.shard");
+      for (std::size_t i = 0; i < shard.size(); ++i)
+        music::encode(apply_pedal_mode(shard.read(i), music::PedalMode::extend).performance);
+      ++read;
+    } catch (const std::runtime_error& e) {
+      const std::string line = e.what();
+      INFO(n << ": " << line);
+      REQUIRE(line.starts_with("x.shard, byte "));
+      REQUIRE(line.find('\n') == std::string::npos);
+      ++refused;
+    }
+  }
+  REQUIRE(refused > count / 10);
+  REQUIRE(read > count / 10);  // the checksums do not hide what lies behind them
 }
 
 TEST_CASE("Shards: an epoch reads every piece once, and parts of a batch are its columns") {

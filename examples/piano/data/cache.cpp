@@ -231,6 +231,7 @@ std::optional<ParsedPiece> Cache::decode(std::string_view entry) {
         std::int32_t number = 0;
         unpack(at, bars[i].seconds, number);
         bars[i].number = number;
+        valid = valid && is_time({bars[i].seconds});
       });
   if (!valid || !fields.whole() || (notes.empty() && parsed.problem.empty())) return std::nullopt;
   parsed.piece.performance = music::make_performance(std::move(notes), std::move(controls));

@@ -39,6 +39,14 @@ std::uint64_t checksum_of_header(std::string_view header, std::string_view index
   return music::mix(checksum_of(header.substr(0, kSummedBytes)) ^ std::rotl(checksum_of(index), 1));
 }
 
+/// A name from a file, fit for a message of one line.
+std::string printable(std::string_view name) {
+  std::string text(name);
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return text;
+}
+
 bool is_shard(const fs::path& path) { return path.extension() == ".shard"; }
 
 std::vector<fs::path> shards_of(const fs::path& folder) {
@@ -182,7 +190,7 @@ ParsedPiece Shard::read(std::size_t n) const {
   auto parsed = Cache::decode(bytes_.substr(static_cast<std::size_t>(e.position), e.size));
   if (!parsed || !parsed->problem.empty())
     fail(static_cast<std::size_t>(e.position),
-         "piece " + std::to_string(n) + ", " + std::string(name(n)) + ", is damaged");
+         "piece " + std::to_string(n) + ", " + printable(name(n)) + ", is damaged");
   parsed->piece.name = name(n);
   return std::move(*parsed);
 }
