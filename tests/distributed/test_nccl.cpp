@@ -26,14 +26,16 @@ const TokenModelConfig kConfig{.vocabulary = kVocabulary, .embedding = 6, .hidde
 
 template <class Model, class Parallel>
 std::vector<float> gradients(Model& model, Parallel& parallel, Index first, Index count, bool accumulates) {
+  // Both live until the end: to free memory of a device waits for all its streams, which would hide a missing wait.
   typename Model::Cache cache;
+  std::vector<decltype(model.zero_state(1))> states;
   const auto backward = [&](Index from, Index columns) {
     std::vector<std::int32_t> tokens;
     for (Index t = 0; t < kTime; ++t)
       for (Index b = from; b < from + columns; ++b)
         tokens.push_back(static_cast<std::int32_t>((3 * b + 7 * t + b * t) % kVocabulary));
-    auto state = model.zero_state(columns);
-    model.forward_backward(tokens, tokens, columns, kTime, state, cache, Inference{}, parallel.when_ready());
+    states.push_back(model.zero_state(columns));
+    model.forward_backward(tokens, tokens, columns, kTime, states.back(), cache, Inference{}, parallel.when_ready());
   };
   zero_grad(model);
   Index done = 0;
