@@ -61,10 +61,14 @@ class Times {
 float input_of(char kind, std::uint32_t random) {
   const float noise = static_cast<float>(random >> 8) * 0x1p-23f - 1;
   switch (kind) {
-    case 's': return 0;
-    case 'd': return noise * std::numeric_limits<float>::denorm_min() * 1000;
-    case 'N': return std::numeric_limits<float>::quiet_NaN();
-    default: return noise;
+    case 's':
+      return 0;
+    case 'd':
+      return noise * std::numeric_limits<float>::denorm_min() * 1000;
+    case 'N':
+      return std::numeric_limits<float>::quiet_NaN();
+    default:
+      return noise;
   }
 }
 
@@ -102,8 +106,10 @@ int print_worst_steps() {
   const long switches_before = involuntary_switches();
   std::printf("H 16, one layer, exact; ns with the clock's own time; %d steps, repeated %d times\n\n", kSteps,
               kRepetitions);
-  std::printf("| input | | all: median | 99.9 %% | 99.99 %% | 99.999 %% | worst | least of %d: median | 99.999 %% | worst "
-              "|\n|---|---|---|---|---|---|---|---|---|---|\n", kRepetitions);
+  std::printf(
+      "| input | | all: median | 99.9 %% | 99.99 %% | 99.999 %% | worst | least of %d: median | 99.999 %% | worst "
+      "|\n|---|---|---|---|---|---|---|---|---|---|\n",
+      kRepetitions);
   for (const char* input : {"noise", "silence", "denormal", "NaN"}) {
     Times of_steps, of_loop;
     for (int repetition = 0; repetition < kRepetitions; ++repetition) {

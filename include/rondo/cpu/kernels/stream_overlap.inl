@@ -25,7 +25,9 @@ struct StreamOverlap {
   static constexpr int early_family(int i) { return kRest == 0 ? i : i == 0 ? kFull : i - 1; }
 
   enum class Rows { early, late, all };
-  static constexpr bool among(Rows rows, int v) { return rows == Rows::all || (v / 4 == kLate) == (rows == Rows::late); }
+  static constexpr bool among(Rows rows, int v) {
+    return rows == Rows::all || (v / 4 == kLate) == (rows == Rows::late);
+  }
   /// Chains of register v of the rows, in the products with one family of h.
   static constexpr int chains(int family, int v) {
     return kVectors > 8 ? 1 : kVectors == 5 && family == kLate && v / 4 != kLate ? 4 : 2;
@@ -103,43 +105,46 @@ struct StreamOverlap {
   }
 
   [[gnu::always_inline]] static void start(const StreamData& s, const StreamBlock& block, long row, Sums& sum) {
-    Rotation::start(s, block, row, [&](int v, Vector z) __attribute__((always_inline)) { sum[v] = z; });
+    Rotation::start(
+        s, block, row, [&](int v, Vector z) __attribute__((always_inline)) { sum[v] = z; });
   }
 
   [[gnu::always_inline]] static void block_of_steps(const StreamData& s, const StreamBlock& block, const Tanh& tanh,
-                                                    State& h, State& c) {
+                                                    long voice, State& h, State& c) {
+    const auto row = [&](long t) __attribute__((always_inline)) { return t * s.voices + voice; };
     const auto for_early = [](auto&& f) __attribute__((always_inline)) {
-      unroll<kEarlyFamilies>([&](auto i) __attribute__((always_inline)) {
-        f(std::integral_constant<int, early_family(i)>{});
-      });
+      unroll<kEarlyFamilies>([&](auto i)
+                                 __attribute__((always_inline)) { f(std::integral_constant<int, early_family(i)>{}); });
     };
     Sums sum;
-    start(s, block, 0, sum);
+    start(s, block, row(0), sum);
     add_early(s, h, sum, kNothing);
     for (long t = 0;; ++t) {
       Gates gates;
       add_family<kLate, Rows::early>(s, h, sum, kNothing);
-      add_family<kLate, Rows::late>(s, h, sum, [&](auto n) __attribute__((always_inline)) {
-        if constexpr (n == kEarlyGatesAt)
-          for_early([&](auto family) __attribute__((always_inline)) { apply<family>(tanh, sum, gates); });
-        if constexpr (n == kEarlyCellsAt)
-          for_early([&](auto family) __attribute__((always_inline)) { update<family>(tanh, gates, c, h); });
-      });
+      add_family<kLate, Rows::late>(
+          s, h, sum, [&](auto n) __attribute__((always_inline)) {
+            if constexpr (n == kEarlyGatesAt)
+              for_early([&](auto family) __attribute__((always_inline)) { apply<family>(tanh, sum, gates); });
+            if constexpr (n == kEarlyCellsAt)
+              for_early([&](auto family) __attribute__((always_inline)) { update<family>(tanh, gates, c, h); });
+          });
       if (t + 1 == block.steps) break;
       Sums next;
-      start(s, block, t + 1, next);
-      add_early(s, h, next, [&](auto n) __attribute__((always_inline)) {
-        if constexpr (n == 0) apply<kLate>(tanh, sum, gates);
-        if constexpr (n == kLateCellsAt) update<kLate>(tanh, gates, c, h);
-      });
-      Rotation::finish(s, block, t, h);
+      start(s, block, row(t + 1), next);
+      add_early(
+          s, h, next, [&](auto n) __attribute__((always_inline)) {
+            if constexpr (n == 0) apply<kLate>(tanh, sum, gates);
+            if constexpr (n == kLateCellsAt) update<kLate>(tanh, gates, c, h);
+          });
+      Rotation::finish(s, block, row(t), h);
 #pragma GCC unroll 16
       for (int v = 0; v < kVectors; ++v) sum[v] = next[v];
     }
     Gates gates;
     apply<kLate>(tanh, sum, gates);
     update<kLate>(tanh, gates, c, h);
-    Rotation::finish(s, block, block.steps - 1, h);
+    Rotation::finish(s, block, row(block.steps - 1), h);
   }
 
   [[gnu::always_inline]] static void single_step(const StreamData& s, const StreamBlock& block, const Tanh& tanh,
@@ -158,21 +163,18 @@ struct StreamOverlap {
     Rotation::finish(s, block, row, h);
   }
 
+  /// One voice after the other, each with its state in registers.
   static void run(const StreamData& s, long steps, const float* x, long x_step, const float* z, float* y) {
     const StreamBlock block{steps, x, x_step, z, y};
     const Tanh tanh;
-    State h, c;
-    if (s.voices == 1 && steps > 1) {
-      Rotation::load_state(s, 0, h, c);
-      block_of_steps(s, block, tanh, h, c);
-      Rotation::store_state(s, 0, h, c);
-      return;
+    for (long voice = 0; voice < s.voices; ++voice) {
+      State h, c;
+      Rotation::load_state(s, voice, h, c);
+      if (steps > 1)
+        block_of_steps(s, block, tanh, voice, h, c);
+      else
+        single_step(s, block, tanh, voice, h, c);
+      Rotation::store_state(s, voice, h, c);
     }
-    for (long t = 0; t < steps; ++t)
-      for (long voice = 0; voice < s.voices; ++voice) {
-        Rotation::load_state(s, voice, h, c);
-        single_step(s, block, tanh, t * s.voices + voice, h, c);
-        Rotation::store_state(s, voice, h, c);
-      }
   }
 };

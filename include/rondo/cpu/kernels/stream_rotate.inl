@@ -34,8 +34,7 @@ struct StreamRotation {
     const float* const z = block.z + row * s.z_step;
     const Vector x = broadcast_input(block.x[row * block.x_step]);
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v)
-      set(v, multiply_add(load(s.last_column + v * kLanes), x, load(z + v * kLanes)));
+    for (int v = 0; v < kVectors; ++v) set(v, multiply_add(load(s.last_column + v * kLanes), x, load(z + v * kLanes)));
   }
 
   /// Adds rows [kFirst, kFirst + kCount) of the products with one family of h. kStarts: the family that comes first.
@@ -100,7 +99,8 @@ struct StreamRotation {
   [[gnu::always_inline]] static void step(const StreamData& s, const StreamBlock& block, const Tanh& tanh, long row,
                                           State& h, State& c) {
     Sums sum;
-    start(s, block, row, [&](int v, Vector z) __attribute__((always_inline)) { sum[v][0] = z; });
+    start(
+        s, block, row, [&](int v, Vector z) __attribute__((always_inline)) { sum[v][0] = z; });
     Gates gates;
     const auto apply_rows = [&](auto first, auto count) __attribute__((always_inline)) {
       unroll<count>([&](auto i) __attribute__((always_inline)) { apply<first + i>(tanh, sum, gates); });
@@ -121,8 +121,7 @@ struct StreamRotation {
       });
     }
     // All nonlinearities together: a processor's window of instructions is shorter than two of them.
-    if constexpr (kFamilies == 1)
-      apply_rows(std::integral_constant<int, 0>{}, std::integral_constant<int, kVectors>{});
+    if constexpr (kFamilies == 1) apply_rows(std::integral_constant<int, 0>{}, std::integral_constant<int, kVectors>{});
     update(tanh, gates, c, h);
     finish(s, block, row, h);
   }
