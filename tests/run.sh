@@ -61,6 +61,8 @@ install_if_offered chromium chromium-driver emscripten libfluidsynth-dev timgm6m
 [ $full -eq 0 ] || install_if_offered libsndfile1-dev libopenmpi-dev openmpi-bin libmpich-dev mpich libonnx-dev libprotobuf-dev protobuf-compiler clang clang-format-14 doxygen graphviz pkg-config dpkg-dev
 # A compiler and an emulator for Arm microcontrollers.
 [ $full -eq 0 ] || apt_options=--no-install-recommends install_if_offered gcc-arm-none-eabi qemu-system-arm
+# A compiler and an emulator for 64-bit Arm.
+[ $full -eq 0 ] || install_if_offered g++-aarch64-linux-gnu qemu-user
 
 # pip_install NAME...: Python packages that some tests compare with. Tests whose package is missing are skipped.
 [ -x "$python" ] || python3 -m venv build/python

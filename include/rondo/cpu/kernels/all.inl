@@ -13,6 +13,7 @@
 #include <rondo/cpu/kernels/stream_functions.inl>
 #include <rondo/cpu/kernels/stream_cells.inl>
 #include <rondo/cpu/kernels/stream_rotate.inl>
+#include <rondo/cpu/kernels/stream_overlap.inl>
 #include <rondo/cpu/kernels/stream_pair.inl>
 #include <rondo/cpu/kernels/stream_update.inl>
 #include <rondo/cpu/kernels/stream_broadcast.inl>

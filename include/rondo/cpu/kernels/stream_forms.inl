@@ -17,7 +17,9 @@ struct StreamSizes {
   template <class Cell, class Tanh, int kSize>
   static StreamForm small_form() {
     using Rotation = StreamRotation<Cell, Tanh, kSize>;
-    StreamForm form{Rotation::kLayout, stream_project, Rotation::run, nullptr};
+    using Run =
+        std::conditional_t<kLanes == 16 && (Rotation::kFamilies > 1), StreamOverlap<Cell, Tanh, kSize>, Rotation>;
+    StreamForm form{Rotation::kLayout, stream_project, Run::run, nullptr};
     // Pairs of the LSTM alone: each kernel costs every program that streams compile time.
     if constexpr (Cell::kHasC && Rotation::kFamilies == 1 && Rotation::kVectors == 4)
       form.run_pair = StreamPair<Cell, Tanh, kSize>::run;

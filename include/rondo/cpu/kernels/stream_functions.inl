@@ -4,7 +4,7 @@
 
 /// tanh by a rational function x P(x^2) / Q(x^2), fitted by minimax on [0, 8.3] and constant beyond. The fit's absolute
 /// error is 1e-8; in float the largest is 4e-7, five units in the last place of numbers below 1. NaN stays NaN.
-struct ExactTanh {
+struct ExactRationalTanh {
   template <class V>  // Vector or Registers
   [[gnu::always_inline]] V operator()(const V& v) const {
     const V x = clamp_magnitude(v, 8.3f), u = x * x, u2 = u * u;
@@ -21,7 +21,7 @@ struct ExactTanh {
 };
 
 /// tanh within 3.2e-5, by a rational function of lower degree, fitted on [0, 5.6]: 4e-6 there, constant beyond.
-struct RationalTanh {
+struct FastRationalTanh {
   template <class V>
   [[gnu::always_inline]] V operator()(const V& v) const {
     const V x = clamp_magnitude(v, 5.6f), u = x * x;

@@ -19,10 +19,8 @@ struct StreamRotation {
   static constexpr StreamLayout kLayout{kLanes, kUnits, true};
   static constexpr int kFull = kLayout.full(), kRest = kLayout.rest(), kSplit = kLayout.split();
   static constexpr int kFamilies = kLayout.families(), kVectors = kLayout.vectors();
-  // With 32 registers all rows are summed at once while they fit; otherwise those of one register of units at a time.
-  static constexpr bool kAllRows = kLanes == 16 && kFamilies > 1;
   // Chains of multiply-adds of each row: as many as registers allow.
-  static constexpr int kChains = kFamilies == 1 ? (kLanes == 16 && kUnits > 8 ? 4 : 2) : kVectors > 10 ? 1 : 2;
+  static constexpr int kChains = kFamilies == 1 && kLanes == 16 ? 4 : 2;
 
   using Sums = Vector[kVectors][kChains];
   using State = Registers<kFamilies>;
@@ -30,12 +28,13 @@ struct StreamRotation {
   /// Whether register v of the rows has a recurrent product.
   static constexpr bool recurrent(int v) { return Cell::kGates == 4 || kLayout.block(v, 0) < Cell::kGates; }
 
-  [[gnu::always_inline]] static void start(const StreamData& s, const StreamBlock& block, long row, Sums& sum) {
+  /// Calls set(v, b + W x of register v of the rows).
+  template <class F>
+  [[gnu::always_inline]] static void start(const StreamData& s, const StreamBlock& block, long row, F&& set) {
     const float* const z = block.z + row * s.z_step;
     const Vector x = broadcast_input(block.x[row * block.x_step]);
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v)
-      sum[v][0] = multiply_add(load(s.last_column + v * kLanes), x, load(z + v * kLanes));
+    for (int v = 0; v < kVectors; ++v) set(v, multiply_add(load(s.last_column + v * kLanes), x, load(z + v * kLanes)));
   }
 
   /// Adds rows [kFirst, kFirst + kCount) of the products with one family of h. kStarts: the family that comes first.
@@ -100,7 +99,8 @@ struct StreamRotation {
   [[gnu::always_inline]] static void step(const StreamData& s, const StreamBlock& block, const Tanh& tanh, long row,
                                           State& h, State& c) {
     Sums sum;
-    start(s, block, row, sum);
+    start(
+        s, block, row, [&](int v, Vector z) __attribute__((always_inline)) { sum[v][0] = z; });
     Gates gates;
     const auto apply_rows = [&](auto first, auto count) __attribute__((always_inline)) {
       unroll<count>([&](auto i) __attribute__((always_inline)) { apply<first + i>(tanh, sum, gates); });
@@ -110,14 +110,7 @@ struct StreamRotation {
       add_family<0, 3, 1, true>(s.weights, h.v[0], sum);
     } else if constexpr (kFamilies == 1) {
       add_family<0, 0, kVectors, true>(s.weights, h.v[0], sum);
-    } else if constexpr (kAllRows) {
-      // The remainder is complete first. Rotations are computed again for each family, or they would fill the
-      // registers.
-      if constexpr (kRest > 0) add_family<kFull, 0, kVectors, true>(s.weights, opaque(h.v[kFull]), sum);
-      unroll<kFull>([&](auto family) __attribute__((always_inline)) {
-        add_family<family, 0, kVectors, kRest == 0 && family == 0>(s.weights, opaque(h.v[family]), sum);
-      });
-    } else {
+    } else {  // rows of one register of units at a time
       unroll<kFamilies>([&](auto rows) __attribute__((always_inline)) {
         constexpr int kFirst = 4 * rows, kCount = rows < kFull ? 4 : 4 / kSplit;
         if constexpr (kRest > 0) add_family<kFull, kFirst, kCount, true>(s.weights, opaque(h.v[kFull]), sum);
@@ -128,9 +121,13 @@ struct StreamRotation {
       });
     }
     // All nonlinearities together: a processor's window of instructions is shorter than two of them.
-    if constexpr (kAllRows || kFamilies == 1)
-      apply_rows(std::integral_constant<int, 0>{}, std::integral_constant<int, kVectors>{});
+    if constexpr (kFamilies == 1) apply_rows(std::integral_constant<int, 0>{}, std::integral_constant<int, kVectors>{});
     update(tanh, gates, c, h);
+    finish(s, block, row, h);
+  }
+
+  /// Outputs of one step.
+  [[gnu::always_inline]] static void finish(const StreamData& s, const StreamBlock& block, long row, const State& h) {
     if (s.out != nullptr)
       unroll<kFamilies>([&](auto family) __attribute__((always_inline)) {
         store(s.out + row * s.out_step + family * kLanes, h.v[family]);

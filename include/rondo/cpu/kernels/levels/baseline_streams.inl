@@ -23,8 +23,10 @@ inline float sum_of_lanes(Vector v) { return v; }
 inline std::int32_t largest_lane(IntVector v) { return v; }
 inline std::uint32_t sum_of_integers(UintVector v) { return v; }
 
-struct RationalTanh;            // stream_functions.inl
-using FastTanh = RationalTanh;  // the tanh of Math::fast
+struct ExactRationalTanh;  // stream_functions.inl
+struct FastRationalTanh;
+using ExactTanh = ExactRationalTanh;  // the tanh of Math::exact
+using FastTanh = FastRationalTanh;    // and of Math::fast
 inline Vector opaque(Vector v) { return v; }
 inline Vector clamp_magnitude(Vector x, float limit) { return clamp(x, limit); }
 inline Vector divide_unless_nan(Vector, Vector a, Vector b) { return a / b; }

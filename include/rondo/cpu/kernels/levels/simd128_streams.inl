@@ -2,8 +2,10 @@
 // Rearrangements and clamps of a register for streaming kernels, WebAssembly: no include guard, no includes. Each
 // level has the same names. Needs kernels/vector.inl.
 
-struct RationalTanh;            // stream_functions.inl
-using FastTanh = RationalTanh;  // the tanh of Math::fast
+struct ExactRationalTanh;  // stream_functions.inl
+struct FastRationalTanh;
+using ExactTanh = ExactRationalTanh;  // the tanh of Math::exact
+using FastTanh = FastRationalTanh;    // and of Math::fast
 
 [[gnu::always_inline]] inline Vector clamp_magnitude(Vector x, float limit) { return clamp(x, limit); }
 
