@@ -143,7 +143,7 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
   if (code || fs::file_time_type::clock::now() - modified < std::chrono::milliseconds(100)) return std::nullopt;
   const auto size = fs::file_size(path, code);
   if (code) return std::nullopt;
-  return FileStamp{size, modified.time_since_epoch().count()};
+  return FileStamp{size, static_cast<std::int64_t>(modified.time_since_epoch().count())};
 }
 
 Cache::Cache(const fs::path& folder, const fs::path& home)
