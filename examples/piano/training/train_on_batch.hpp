@@ -2,8 +2,6 @@
 // One step of training: forward, backward, clip, Adam.
 #pragma once
 
-#include "piano/evaluation/reset_state.hpp"
-
 #include <rondo/core/random.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/token_model.hpp>
@@ -43,7 +41,7 @@ struct NoExchange {
 template <class Model, class Device, class Ready>
 void add_gradients(Model& model, const rondo::music::Batch& batch, rondo::Index steps, typename Model::State& state,
                    typename Model::Cache& cache, rondo::DeferredLoss<Device>& loss, rondo::Rng& rng, Ready&& ready) {
-  reset_state(state, batch.reset);
+  state.reset(batch.reset);
   model.forward_backward(batch.inputs, batch.targets, static_cast<rondo::Index>(batch.reset.size()), steps, state,
                          cache, rondo::Training{rng}, loss, ready);
 }
