@@ -88,6 +88,6 @@ void CapturedStep<Cuda>::run(const std::function<void()>& step) {
 
 std::int64_t CapturedStep<Cuda>::captures() const { return impl_->captures; }
 std::int64_t CapturedStep<Cuda>::replays() const { return impl_->replays; }
-const std::string& CapturedStep<Cuda>::refusal() const { return impl_->refusal; }
+std::string CapturedStep<Cuda>::refusal() const { return impl_->refusal; }
 
 }  // namespace rondo::inline RONDO_ABI

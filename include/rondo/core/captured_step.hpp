@@ -5,7 +5,9 @@
 
 #include <rondo/core/device.hpp>
 
+#include <cstdint>
 #include <functional>
+#include <string>
 
 namespace rondo::inline RONDO_ABI {
 
@@ -25,6 +27,10 @@ class CapturedStep {
  public:
   /// Calls step().
   void run(const std::function<void()>& step) { step(); }
+
+  std::int64_t captures() const { return 0; }   ///< number of graphs so far: none
+  std::int64_t replays() const { return 0; }    ///< number of runs of a graph: none
+  std::string refusal() const { return {}; }    ///< why there is no graph: empty, since none was refused
 };
 
 }  // namespace rondo::inline RONDO_ABI

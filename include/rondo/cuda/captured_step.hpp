@@ -43,9 +43,9 @@ class CapturedStep<Cuda> {
   /// and whatever step() throws: what it had enqueued before runs.
   void run(const std::function<void()>& step);
 
-  std::int64_t captures() const;       ///< number of graphs so far
-  std::int64_t replays() const;        ///< number of runs of a graph that was captured before
-  const std::string& refusal() const;  ///< why there is no graph; empty if none was refused
+  std::int64_t captures() const;   ///< number of graphs so far
+  std::int64_t replays() const;    ///< number of runs of a graph that was captured before
+  std::string refusal() const;     ///< why there is no graph; empty if none was refused
 
  private:
   struct Impl;
