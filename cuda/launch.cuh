@@ -70,10 +70,10 @@ struct KernelCall {
   std::tuple<Parameters...> arguments;
 
   bool operator==(const KernelCall& other) const {
-    return kernel == other.kernel && shape == other.shape &&
-           [&]<std::size_t... n>(std::index_sequence<n...>) {
-             return (same_argument(std::get<n>(arguments), std::get<n>(other.arguments)) && ...);
-           }(std::index_sequence_for<Parameters...>{});
+    return kernel == other.kernel && shape == other.shape&& [&]<std::size_t... n>(std::index_sequence<n...>) {
+      return (same_argument(std::get<n>(arguments), std::get<n>(other.arguments)) && ...);
+    }
+    (std::index_sequence_for<Parameters...>{});
   }
 
   cudaError_t operator()() const {

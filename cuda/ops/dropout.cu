@@ -64,8 +64,8 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
   const Rng::State from = rng.state();
   const Index count = x.rows * x.cols, warps = count / cuda::kWarpNumbers + 2;  // first and last may be partly used
   cuda::flatten_contiguous(x, mask, y);
-  cuda::launch("dropout_forward", cuda::dropout_kernel<Scalar>, cuda::Warp::shape(warps),
-               cuda::step_value(from), static_cast<std::uint32_t>(p * 0x1p32), static_cast<Scalar>(1 / (1 - p)), x, mask, y);
+  cuda::launch("dropout_forward", cuda::dropout_kernel<Scalar>, cuda::Warp::shape(warps), cuda::step_value(from),
+               static_cast<std::uint32_t>(p * 0x1p32), static_cast<Scalar>(1 / (1 - p)), x, mask, y);
   rng = Rng({from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(count)});
 }
 

@@ -49,7 +49,7 @@ __global__ void embedding_backward_kernel(const Occurrences* tokens, const Index
 
 struct SortedTokens {
   std::vector<Occurrences> occurring;  // then empty ones: as many as can occur
-  std::vector<Index> order;  // column numbers sorted by token; entries for padding ids are unused
+  std::vector<Index> order;            // column numbers sorted by token; entries for padding ids are unused
 };
 
 SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index per_column, Index vocabulary) {

@@ -121,7 +121,8 @@ void bernoulli_cross_entropy_sum_to(Cuda, const Sequence<Scalar, Cuda>& logits, 
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
   const auto run = [&]<class ThreadGroup>(ThreadGroup) {
     cuda::launch("bernoulli_cross_entropy", cuda::bernoulli_kernel<ThreadGroup, Scalar>, ThreadGroup::shape(z.cols), z,
-                 targets.data(), cuda::lengths_of(logits), cuda::step_value(scale), d_logits ? d_logits->data() : nullptr, losses);
+                 targets.data(), cuda::lengths_of(logits), cuda::step_value(scale),
+                 d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
   cuda::sum_to(losses, z.cols, sum);

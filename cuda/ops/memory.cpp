@@ -45,10 +45,10 @@ void copy(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
   if (to.rows == 0 || to.cols == 0) return;
   const auto bytes = [](Index n) { return static_cast<std::size_t>(n) * sizeof(Scalar); };
   const bool whole = from.stride == from.rows && to.stride == to.rows;
-  const cuda::CopyCall call =
-      whole ? cuda::CopyCall{to.data, 0, from.data, 0, bytes(to.rows * to.cols), 1}
-            : cuda::CopyCall{to.data,         bytes(to.stride), from.data, bytes(from.stride),
-                             bytes(to.rows), static_cast<std::size_t>(to.cols)};
+  const cuda::CopyCall call = whole ? cuda::CopyCall{to.data, 0, from.data, 0, bytes(to.rows * to.cols), 1}
+                                    : cuda::CopyCall{to.data,        bytes(to.stride),
+                                                     from.data,      bytes(from.stride),
+                                                     bytes(to.rows), static_cast<std::size_t>(to.cols)};
   cuda::check(cuda::issue(call), "cudaMemcpyAsync");
 }
 

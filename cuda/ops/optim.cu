@@ -111,8 +111,8 @@ void adam_update(const double* norm, const AdamStep& s, MatrixView<Scalar> w, Ma
                                       .inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
                                       .weight_decay_factor = Scalar(s.weight_decay_factor)};
   flatten_contiguous(w, g, m, v);
-  launch("adam_update", adam_kernel<Scalar>, per_element_config(w.rows * w.cols), step_value(numbers), norm, w, g,
-         m, v);
+  launch("adam_update", adam_kernel<Scalar>, per_element_config(w.rows * w.cols), step_value(numbers), norm, w, g, m,
+         v);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// Recording an event, or waiting for it. Between the calls of a step it only orders streams, so that calls that are made
-/// one by one on a single stream do without.
+/// Recording an event, or waiting for it. Between the calls of a step it only orders streams, so that calls that are
+/// made one by one on a single stream do without.
 struct EventCall {
   static constexpr bool kRepeats = false;
   cudaEvent_t event;

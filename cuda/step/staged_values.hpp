@@ -59,7 +59,7 @@ class StagedValues {
     std::array<PinnedMemory, 2> host;  // of this step and of the one before
   };
   std::vector<Chunk> chunks_;
-  std::size_t turn_ = 0;                    // of the two
+  std::size_t turn_ = 0;                 // of the two
   std::array<cudaEvent_t, 2> copied_{};  // recorded after their last copy
   std::array<bool, 2> in_use_{};         // whether it was, since begin()
 };

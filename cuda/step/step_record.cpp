@@ -21,7 +21,9 @@ void require_no_wait(const char* what) {
                                       ", which a graph cannot; move that after CapturedStep::run"));
 }
 
-const void* stage_in_step(const void* host, std::size_t bytes) { return running ? running->stage(host, bytes) : nullptr; }
+const void* stage_in_step(const void* host, std::size_t bytes) {
+  return running ? running->stage(host, bytes) : nullptr;
+}
 
 bool keep_in_step(void* memory) {
   if (running) running->keep(memory);

@@ -83,9 +83,9 @@ class StepRecord {
   enum class Phase { capture, replay, direct };
 
   struct Entry {
-    std::any call;                       // or a slot
+    std::any call;                         // or a slot
     cudaError_t (*make)(const std::any&);  // null: nothing to be done
-    cudaError_t status;                  // of a launch that a device may refuse
+    cudaError_t status;                    // of a launch that a device may refuse
     const Context::Impl* context;
   };
 

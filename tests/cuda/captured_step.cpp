@@ -77,9 +77,11 @@ class Trained {
     std::vector<double> all{loss_.get().sum, static_cast<double>(loss_.get().count), norm_.value(),
                             static_cast<double>(rng_.state().drawn), static_cast<double>(adam_.steps())};
     const auto add = [&](auto view) {
-      with_host_copy(Cuda{}, view, [&](auto host) { all.insert(all.end(), host.data, host.data + host.rows * host.cols); });
+      with_host_copy(Cuda{}, view,
+                     [&](auto host) { all.insert(all.end(), host.data, host.data + host.rows * host.cols); });
     };
-    model_.for_each_parameter([&](const Path&, auto& p) { add(p.value()), add(p.first_moment()), add(p.second_moment()); });
+    model_.for_each_parameter(
+        [&](const Path&, auto& p) { add(p.value()), add(p.first_moment()), add(p.second_moment()); });
     add(state_.h.flat()), add(state_.c.flat());
     return all;
   }
@@ -225,11 +227,13 @@ TEST_CASE("CUDA: a captured step that waits for the device, or uses another stre
   in.also = [&] { trained.loss().get(); };
   trained.step(0, in);
   for (int n = 0; n < 2; ++n)
-    CHECK_THROWS_WITH(trained.step(1, in), "rondo::cuda: CapturedStep: the step copies to the host, which a graph cannot; "
-                                           "move that after CapturedStep::run");
+    CHECK_THROWS_WITH(trained.step(1, in),
+                      "rondo::cuda: CapturedStep: the step copies to the host, which a graph cannot; "
+                      "move that after CapturedStep::run");
   in.also = [] { cuda::Context::current().synchronize(); };
-  CHECK_THROWS_WITH(trained.step(1, in), "rondo::cuda: CapturedStep: the step waits for the device, which a graph cannot; "
-                                         "move that after CapturedStep::run");
+  CHECK_THROWS_WITH(trained.step(1, in),
+                    "rondo::cuda: CapturedStep: the step waits for the device, which a graph cannot; "
+                    "move that after CapturedStep::run");
   cuda::Context other;
   Buffer<float, Cuda> value(1);
   in.also = [&] {

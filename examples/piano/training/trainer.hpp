@@ -211,7 +211,8 @@ class Trainer {
     }
   }
 
-  /// From now on a GPU runs each step as one CUDA graph, unless steps exchange anything with other ranks, or accumulate.
+  /// From now on a GPU runs each step as one CUDA graph, unless steps exchange anything with other ranks, or
+  /// accumulate.
   void capture_steps() {
     const Distribution& d = config_.distribution;
     if (ranks_.size() == 1 && d.accumulate == 1 && d.local_steps == 0) captured_.emplace();

@@ -28,9 +28,9 @@ class CapturedStep {
   /// Calls step().
   void run(const std::function<void()>& step) { step(); }
 
-  std::int64_t captures() const { return 0; }   ///< number of graphs so far: none
-  std::int64_t replays() const { return 0; }    ///< number of runs of a graph: none
-  std::string refusal() const { return {}; }    ///< why there is no graph: empty, since none was refused
+  std::int64_t captures() const { return 0; }  ///< number of graphs so far: none
+  std::int64_t replays() const { return 0; }   ///< number of runs of a graph: none
+  std::string refusal() const { return {}; }   ///< why there is no graph: empty, since none was refused
 };
 
 }  // namespace rondo::inline RONDO_ABI

@@ -19,8 +19,8 @@ namespace rondo::inline RONDO_ABI {
 ///
 /// Values that change from step to step are not part of the graph: each run copies them to device memory, from which
 /// the kernels read them. They are everything that an operation copies from the host (tokens, targets, lengths, weights
-/// of steps), the random numbers of dropout, the coefficients of Adam, and the factor of a loss. Everything else is part
-/// of the graph: shapes, addresses, algorithms, and numbers such as a probability of dropout or a maximum norm.
+/// of steps), the random numbers of dropout, the coefficients of Adam, and the factor of a loss. Everything else is
+/// part of the graph: shapes, addresses, algorithms, and numbers such as a probability of dropout or a maximum norm.
 ///
 /// A step must not wait for the device: losses are DeferredLoss, norms GradientNorm. It uses the calling thread's
 /// context, and memory that stays from step to step.
@@ -35,17 +35,18 @@ class CapturedStep<Cuda> {
   /// Runs step(), which enqueues work on the calling thread's context:
   /// - The first time the work runs as it is enqueued, so that memory has its size and algorithms are chosen.
   /// - The second time it is captured, and runs as a graph.
-  /// - From then on the graph runs, as long as step() enqueues the same work. Work that differs, for instance of another
+  /// - From then on the graph runs, as long as step() enqueues the same work. Work that differs, for instance of
+  /// another
   ///   batch size, runs as it is enqueued, the graph is dropped, and the next step is captured.
   ///
   /// If the GPU refuses the graph, this and all further steps run as they are enqueued: see refusal(). The same where
-  /// the caller captures the stream. Throws cuda::error if step() waits for the device or uses another context's stream,
-  /// and whatever step() throws: what it had enqueued before runs.
+  /// the caller captures the stream. Throws cuda::error if step() waits for the device or uses another context's
+  /// stream, and whatever step() throws: what it had enqueued before runs.
   void run(const std::function<void()>& step);
 
-  std::int64_t captures() const;   ///< number of graphs so far
-  std::int64_t replays() const;    ///< number of runs of a graph that was captured before
-  std::string refusal() const;     ///< why there is no graph; empty if none was refused
+  std::int64_t captures() const;  ///< number of graphs so far
+  std::int64_t replays() const;   ///< number of runs of a graph that was captured before
+  std::string refusal() const;    ///< why there is no graph; empty if none was refused
 
  private:
   struct Impl;

@@ -48,8 +48,8 @@ class Recurrent {
     std::vector<LayerCache<Scalar, Device>> layers;      ///< L, of each layer
     std::vector<DropoutCache<Scalar, Device>> dropouts;  ///< L - 1; dropouts[l] is between layers l and l+1
     bool dropped = false;                                ///< whether the last forward pass drew dropout masks
-    Sequence<Scalar, Device> dx_above;                   ///< backward: gradient of a layer's inputs, in turn with dx_below
-    Sequence<Scalar, Device> dx_below;                   ///< backward: see dx_above
+    Sequence<Scalar, Device> dx_above;  ///< backward: gradient of a layer's inputs, in turn with dx_below
+    Sequence<Scalar, Device> dx_below;  ///< backward: see dx_above
   };
 
   /// Workspace of step().

@@ -34,7 +34,8 @@ MINUET = SCORES / "petzold-anh114-minuet.abc"
 PRELUDE = SCORES / "bach-bwv846-prelude.abc"
 # Two windows, then a stream starts at another position with a new state.
 SETTINGS = ["--data", MINUET, PRELUDE, "--validation", MINUET.stem, "--layers", L, "--hidden", H, "--embedding", 8,
-            "--batch-size", B, "--sequence-length", T, "--windows", 2, "--dropout", 0.2, "--weight-dropout", 0.1, "--no-augment", "--threads", 1]
+            "--batch-size", B, "--sequence-length", T, "--windows", 2, "--dropout", 0.2, "--weight-dropout", 0.1,
+            "--no-augment", "--threads", 1]
 
 
 def bound(steps):
