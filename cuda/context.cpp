@@ -2,6 +2,8 @@
 // Contexts, and device memory.
 #include "runtime.hpp"
 
+#include "memory_calls.hpp"
+
 #include <atomic>
 #include <map>
 #include <memory>
@@ -47,19 +49,6 @@ Context* existing_context() {
   return found == existing_defaults->end() ? nullptr : found->second.get();
 }
 
-/// Calls that could wait for the device, and are refused while a stream is captured, are allowed to this thread while
-/// this object exists. An allocation does not disturb a capture.
-class RelaxedCapture {
- public:
-  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  RelaxedCapture(const RelaxedCapture&) = delete;
-  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
-
- private:
-  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
-
 [[noreturn]] void fail(const char* call, const std::string& what, SourceLine where) {
   throw error(rondo::detail::concat(call, ": ", what, " (", where.file, ":", where.line, ")"));
 }
@@ -102,6 +91,7 @@ void check(cublasStatus_t status, const char* call, SourceLine where) {
 }
 
 bool is_captured(cudaStream_t stream) {
+  if (defers_calls()) return true;
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   const cudaError_t answer = cudaStreamIsCapturing(stream, &status);
   if (answer == cudaErrorStreamCaptureImplicit) {  // the legacy stream, while a stream that it waits for is captured
@@ -114,6 +104,7 @@ bool is_captured(cudaStream_t stream) {
 
 void copy_from_host(void* device, const void* host, std::size_t bytes) {
   if (bytes == 0) return;
+  if (const void* staged = stage_in_step(host, bytes)) return detail::copy_bytes(staged, device, bytes);
   const cudaStream_t stream = context().stream;
   if (is_captured(stream))
     throw error(
@@ -191,7 +182,10 @@ Context::~Context() {  // a destructor cannot report errors: statuses are ignore
 
 Stream Context::stream() const { return impl_->stream; }
 const DeviceInfo& Context::device() const { return impl_->device; }
-void Context::synchronize() { check(cudaStreamSynchronize(impl_->stream), "cudaStreamSynchronize"); }
+void Context::synchronize() {
+  require_no_wait("waits for the device");
+  check(cudaStreamSynchronize(impl_->stream), "cudaStreamSynchronize");
+}
 void Context::set_recurrent_algorithm(RecurrentAlgorithm algorithm) { impl_->algorithm = algorithm; }
 void Context::set_algorithm_choice(AlgorithmChoice choice) { impl_->choice = choice; }
 RecurrentAlgorithm Context::recurrent_algorithm() const { return impl_->algorithm; }
@@ -223,7 +217,7 @@ Memory::Memory(std::size_t bytes) : bytes_(bytes) {
 }
 
 Memory::~Memory() {
-  if (!data_) return;
+  if (!data_ || keep_in_step(data_)) return;
   if (Context* const context = existing_context())
     if (cudaStreamCaptureStatus status{}; cudaStreamIsCapturing(context->impl().stream, &status) == cudaSuccess &&
                                           status != cudaStreamCaptureStatusNone) {
@@ -234,7 +228,7 @@ Memory::~Memory() {
 }
 
 void copy_bytes(const void* from, void* to, std::size_t bytes) {
-  if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, context().stream), "cudaMemcpyAsync");
+  if (bytes > 0) check(issue(CopyCall{to, bytes, from, bytes, bytes, 1}), "cudaMemcpy2DAsync");
 }
 
 }  // namespace detail

@@ -3,11 +3,15 @@
 #pragma once
 
 #include "runtime.hpp"
+#include "step/step_record.hpp"
 
 #include <cuda_runtime.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace rondo::inline RONDO_ABI::cuda {
@@ -18,6 +22,7 @@ struct LaunchConfig {
   std::size_t shared = 0;    // bytes of dynamic shared memory per block
   unsigned cluster = 0;      // blocks per cluster; 0: no clusters
   bool cooperative = false;  // cooperative launch, for grid-wide barriers
+  bool operator==(const LaunchConfig&) const = default;
 };
 
 /// Default number of threads per block.
@@ -47,30 +52,58 @@ void prepare(void (*kernel)(Parameters...), const LaunchConfig& shape) {
     check(cudaFuncSetAttribute(function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1), "cudaFuncSetAttribute");
 }
 
-/// kernel<<<shape>>>(arguments...).
-template <class... Parameters, class... Arguments>
-cudaError_t launch_status(void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
-  std::array<cudaLaunchAttribute, 2> attributes{};
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(shape.blocks);
-  config.blockDim = dim3(shape.threads);
-  config.dynamicSmemBytes = shape.shared;
-  config.stream = context().stream;
-  config.attrs = attributes.data();
-  if (shape.cluster > 0) {
-    auto& a = attributes[config.numAttrs++];
-    a.id = cudaLaunchAttributeClusterDimension;
-    a.val.clusterDim.x = shape.cluster, a.val.clusterDim.y = 1, a.val.clusterDim.z = 1;
-  }
-  if (shape.cooperative) {
-    auto& a = attributes[config.numAttrs++];
-    a.id = cudaLaunchAttributeCooperative;
-    a.val.cooperative = 1;
-  }
-  return cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
+/// Whether two arguments of a kernel are the same, also after the host memory in which one of them was is gone.
+template <class T>
+bool same_argument(const T& a, const T& b) {
+  if constexpr (std::has_unique_object_representations_v<T>)
+    return std::memcmp(&a, &b, sizeof(T)) == 0;
+  else
+    return a == b;
 }
 
-/// The same; throws if it fails. `name` appears in error messages.
+/// kernel<<<shape>>>(arguments...), on the stream of the calling thread's context.
+template <class... Parameters>
+struct KernelCall {
+  static constexpr bool kRepeats = true;
+  void (*kernel)(Parameters...);
+  LaunchConfig shape;
+  std::tuple<Parameters...> arguments;
+
+  bool operator==(const KernelCall& other) const {
+    return kernel == other.kernel && shape == other.shape&& [&]<std::size_t... n>(std::index_sequence<n...>) {
+      return (same_argument(std::get<n>(arguments), std::get<n>(other.arguments)) && ...);
+    }
+    (std::index_sequence_for<Parameters...>{});
+  }
+
+  cudaError_t operator()() const {
+    std::array<cudaLaunchAttribute, 2> attributes{};
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(shape.blocks);
+    config.blockDim = dim3(shape.threads);
+    config.dynamicSmemBytes = shape.shared;
+    config.stream = context().stream;
+    config.attrs = attributes.data();
+    if (shape.cluster > 0) {
+      auto& a = attributes[config.numAttrs++];
+      a.id = cudaLaunchAttributeClusterDimension;
+      a.val.clusterDim.x = shape.cluster, a.val.clusterDim.y = 1, a.val.clusterDim.z = 1;
+    }
+    if (shape.cooperative) {
+      auto& a = attributes[config.numAttrs++];
+      a.id = cudaLaunchAttributeCooperative;
+      a.val.cooperative = 1;
+    }
+    return std::apply([&](const auto&... values) { return cudaLaunchKernelEx(&config, kernel, values...); }, arguments);
+  }
+};
+
+template <class... Parameters, class... Arguments>
+cudaError_t launch_status(void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
+  return issue(KernelCall<Parameters...>{kernel, shape, {static_cast<Parameters>(arguments)...}});
+}
+
+/// Makes the call; throws if it fails. `name` appears in error messages.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchConfig& shape, Arguments&&... arguments) {
   check(launch_status(kernel, shape, std::forward<Arguments>(arguments)...), name);

@@ -37,8 +37,34 @@ void check(cublasStatus_t status, const char* call, SourceLine where = SourceLin
 /// overwrites it.
 enum class Scratch { tokens, order, lengths, partial_sums, result, count };
 
+/// Calls that could wait for the device, and are refused while a stream is captured, are allowed to this thread while
+/// this object exists. An allocation does not disturb a capture.
+class RelaxedCapture {
+ public:
+  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 /// Whether work on this stream is captured into a graph instead of run.
 bool is_captured(cudaStream_t stream);
+
+// ---- within a step that the calling thread runs as a graph: see step/step_record.hpp
+
+/// Whether the thread's calls are made later, by a graph.
+bool defers_calls();
+/// Throws cuda::error if they are. `what` completes "the step ...".
+void require_no_wait(const char* what);
+/// Where the graph finds a copy of these bytes, on the device; null without one.
+const void* stage_in_step(const void* host, std::size_t bytes);
+/// Whether the step frees this device memory later, since its graph uses it.
+bool keep_in_step(void* memory);
+
+// ----
 
 struct Context::Impl {
   std::uint64_t number = 0;  // unlike an address, never used again
@@ -82,6 +108,8 @@ void copy_from_host(void* device, const void* host, std::size_t bytes);
 /// Copies `count` values from the host into the slot. On return the host memory may change.
 template <class T>
 const T* upload_scratch(Scratch slot, const T* host, Index count) {
+  if (const void* staged = stage_in_step(host, static_cast<std::size_t>(count) * sizeof(T)))
+    return static_cast<const T*>(staged);
   T* device = scratch<T>(slot, count);
   copy_from_host(device, host, static_cast<std::size_t>(count) * sizeof(T));
   return device;
@@ -90,6 +118,7 @@ const T* upload_scratch(Scratch slot, const T* host, Index count) {
 /// Copies `count` values to the host and waits for them.
 template <class T>
 void fetch(const T* device, T* host, Index count) {
+  require_no_wait("copies to the host");
   check(cudaMemcpyAsync(host, device, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyDeviceToHost,
                         context().stream),
         "cudaMemcpyAsync");

@@ -17,6 +17,10 @@ set(RONDO_CUDA_SOURCES
   recurrent/persistent_shape.cpp
   recurrent/recurrent.cpp
   recurrent/stepwise.cu
+  step/captured_step.cpp
+  step/staged_values.cpp
+  step/step_record.cpp
+  stream_capture.cpp
   ops/columns.cu
   ops/dropout.cu
   ops/embedding.cu

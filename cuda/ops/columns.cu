@@ -23,6 +23,13 @@ __global__ void fill_kernel(MatrixView<Scalar> a, Scalar value) {
 }
 
 template <class Scalar>
+__global__ void clear_columns_kernel(const std::uint8_t* which, Index batch, MatrixView<Scalar> a) {
+  for_each_element(a.rows, a.cols, [&](Index i, Index j) {
+    if (which[j % batch] != 0) a(i, j) = 0;
+  });
+}
+
+template <class Scalar>
 __global__ void set_columns_kernel(MatrixView<Scalar> a, const Scalar* bias) {
   for_each_element(a.rows, a.cols, [&](Index i, Index j) { a(i, j) = bias[i]; });
 }
@@ -87,6 +94,15 @@ void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value) {
 }
 
 template <class Scalar>
+void clear_columns(Cuda, std::span<const std::uint8_t> which, MatrixView<Scalar> a) {
+  const auto batch = static_cast<Index>(which.size());
+  if (batch == 0 || a.rows == 0) return;
+  const auto* on_device = cuda::upload_scratch(cuda::Scratch::tokens, which.data(), batch);
+  cuda::launch("clear_columns", cuda::clear_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols),
+               on_device, batch, a);
+}
+
+template <class Scalar>
 void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
   cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a,
                bias.data);
@@ -106,6 +122,8 @@ void add_columns(Cuda, ConstView<Scalar> a, MatrixView<Scalar> sum) {
 template void fill<float>(Cuda, MatrixView<float>, float);
 template void fill<double>(Cuda, MatrixView<double>, double);
 template void fill<std::uint16_t>(Cuda, MatrixView<std::uint16_t>, std::uint16_t);
+template void clear_columns<float>(Cuda, std::span<const std::uint8_t>, MatrixView<float>);
+template void clear_columns<double>(Cuda, std::span<const std::uint8_t>, MatrixView<double>);
 template void set_columns<float>(Cuda, MatrixView<float>, ConstView<float>);
 template void set_columns<double>(Cuda, MatrixView<double>, ConstView<double>);
 template void add<float>(Cuda, ConstView<float>, MatrixView<float>);

@@ -27,8 +27,9 @@ __device__ std::array<std::uint32_t, 4> draw_block(const Rng::State& from, std::
 /// An element is dropped if its number is below `threshold`. The first `skip` numbers of the first block are already
 /// used.
 template <class Scalar>
-__global__ void dropout_kernel(Rng::State from, std::uint32_t threshold, Scalar scale, MatrixView<const Scalar> x,
-                               MatrixView<Scalar> mask, MatrixView<Scalar> y) {
+__global__ void dropout_kernel(StepValue<Rng::State> start, std::uint32_t threshold, Scalar scale,
+                               MatrixView<const Scalar> x, MatrixView<Scalar> mask, MatrixView<Scalar> y) {
+  const Rng::State from = *start;
   const Index count = x.rows * x.cols, skip = static_cast<Index>(from.drawn % kBlock), lane = Warp::rank();
   for (Index w = Warp::index(); w * kWarpNumbers < skip + count; w += Warp::count()) {
     const auto words = draw_block(from, from.drawn / kBlock + static_cast<std::uint64_t>(w * kWarp + lane));
@@ -63,7 +64,7 @@ void dropout_forward(Cuda, double p, Rng& rng, MatrixView<const Scalar> x, Matri
   const Rng::State from = rng.state();
   const Index count = x.rows * x.cols, warps = count / cuda::kWarpNumbers + 2;  // first and last may be partly used
   cuda::flatten_contiguous(x, mask, y);
-  cuda::launch("dropout_forward", cuda::dropout_kernel<Scalar>, cuda::Warp::shape(warps), from,
+  cuda::launch("dropout_forward", cuda::dropout_kernel<Scalar>, cuda::Warp::shape(warps), cuda::step_value(from),
                static_cast<std::uint32_t>(p * 0x1p32), static_cast<Scalar>(1 / (1 - p)), x, mask, y);
   rng = Rng({from.seed, from.stream, from.drawn + static_cast<std::uint64_t>(count)});
 }

@@ -3,12 +3,14 @@
 //
 // Backward: several columns of dy may belong to one token, and the order of their sum must be fixed. The host sorts the
 // columns by token (counting sort, stable); each token that occurs gets a block, whose threads share the features and
-// add the token's columns in order, as the CPU does: the results are bit-identical.
+// add the token's columns in order, as the CPU does: the results are bit-identical. The launch has as many blocks as
+// tokens can occur, whichever do: it is the same at every step.
 #include <rondo/cuda/operations.hpp>
 #include <rondo/recurrent/input.hpp>
 
 #include "reduce.cuh"
 
+#include <algorithm>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI {
@@ -28,7 +30,7 @@ __global__ void look_up_kernel(MatrixView<const Scalar> E, const std::int32_t* t
     }
 }
 
-/// A token that occurs, and its columns in dy: order[first], ..., order[last - 1].
+/// A token that occurs, and its columns in dy: order[first], ..., order[last - 1]. None: nothing to add.
 struct Occurrences {
   Index token, first, last;
 };
@@ -37,6 +39,7 @@ template <class Scalar>
 __global__ void embedding_backward_kernel(const Occurrences* tokens, const Index* order, MatrixView<const Scalar> dy,
                                           MatrixView<Scalar> dE) {
   const auto [token, first, last] = tokens[blockIdx.x];
+  if (first == last) return;  // `token` is not one that occurs
   for (Index d = threadIdx.x; d < dE.rows; d += kThreads) {
     Scalar sum = dE(d, token);
     for (Index k = first; k < last; ++k) sum += dy(d, order[k]);
@@ -45,8 +48,8 @@ __global__ void embedding_backward_kernel(const Occurrences* tokens, const Index
 }
 
 struct SortedTokens {
-  std::vector<Occurrences> occurring;
-  std::vector<Index> order;  // column numbers sorted by token; entries for padding ids are unused
+  std::vector<Occurrences> occurring;  // then empty ones: as many as can occur
+  std::vector<Index> order;            // column numbers sorted by token; entries for padding ids are unused
 };
 
 SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index per_column, Index vocabulary) {
@@ -59,6 +62,7 @@ SortedTokens sort_tokens(std::span<const std::int32_t> tokens, Index per_column,
     if (first < last) sorted.occurring.push_back({static_cast<Index>(v) - 1, first, last});
     next[v] = last;
   }
+  sorted.occurring.resize(std::min(tokens.size(), static_cast<std::size_t>(vocabulary)));
   sorted.order.resize(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i)
     if (tokens[i] != kNoToken)
@@ -83,7 +87,6 @@ void embedding_backward(Cuda, std::span<const std::int32_t> tokens, ConstView<Sc
   if (dy.cols == 0) return;
   const cuda::SortedTokens sorted = cuda::sort_tokens(tokens, static_cast<Index>(tokens.size()) / dy.cols, dE.cols);
   const auto count = static_cast<unsigned>(sorted.occurring.size());
-  if (count == 0) return;
   const auto* occurring = cuda::upload_scratch(cuda::Scratch::tokens, sorted.occurring.data(), count);
   const auto* order =
       cuda::upload_scratch(cuda::Scratch::order, sorted.order.data(), static_cast<Index>(tokens.size()));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "gemm.hpp"
 
+#include "../step/step_record.hpp"
+
 #include <rondo/cuda/operations.hpp>
 
 #include <limits>
@@ -19,20 +21,37 @@ int narrow(Index n) {
 
 cublasOperation_t operation(Op op) { return op == Op::none ? CUBLAS_OP_N : CUBLAS_OP_T; }
 
+/// c = op(a) op(b) + beta c.
+struct GemmCall {
+  static constexpr bool kRepeats = true;
+  GemmTypes types;
+  Op op_a, op_b;
+  GemmOperand a, b;
+  double beta;
+  void* c;
+  Index stride_c, rows, cols, depth;
+
+  bool operator==(const GemmCall&) const = default;
+  cudaError_t operator()() const {
+    const bool wide = types.type == CUDA_R_64F;
+    const double alpha64 = 1, beta64 = beta;
+    const float alpha32 = 1, beta32 = static_cast<float>(beta);
+    check(cublasGemmEx(context().blas, operation(op_a), operation(op_b), narrow(rows), narrow(cols), narrow(depth),
+                       wide ? static_cast<const void*>(&alpha64) : &alpha32, a.data, types.type, narrow(a.stride),
+                       b.data, types.type, narrow(b.stride), wide ? static_cast<const void*>(&beta64) : &beta32, c,
+                       types.result, narrow(stride_c), types.compute, CUBLAS_GEMM_DEFAULT),
+          "cublasGemmEx");
+    return cudaSuccess;
+  }
+};
+
 }  // namespace
 
 void multiply(const GemmTypes& types, Op op_a, Op op_b, const GemmOperand& a, const GemmOperand& b, double beta,
               void* c, Index stride_c, Index rows, Index cols) {
   const Index depth = op_a == Op::none ? a.cols : a.rows;
   if (rows == 0 || cols == 0 || (depth == 0 && beta == 1)) return;
-  const bool wide = types.type == CUDA_R_64F;
-  const double alpha64 = 1, beta64 = beta;
-  const float alpha32 = 1, beta32 = static_cast<float>(beta);
-  check(cublasGemmEx(context().blas, operation(op_a), operation(op_b), narrow(rows), narrow(cols), narrow(depth),
-                     wide ? static_cast<const void*>(&alpha64) : &alpha32, a.data, types.type, narrow(a.stride), b.data,
-                     types.type, narrow(b.stride), wide ? static_cast<const void*>(&beta64) : &beta32, c, types.result,
-                     narrow(stride_c), types.compute, CUBLAS_GEMM_DEFAULT),
-        "cublasGemmEx");
+  issue(GemmCall{types, op_a, op_b, a, b, beta, c, stride_c, rows, cols, depth});
 }
 
 }  // namespace cuda

@@ -14,6 +14,7 @@ struct GemmTypes {
   cudaDataType_t type;
   cublasComputeType_t compute;
   cudaDataType_t result;
+  bool operator==(const GemmTypes&) const = default;
 
   /// The same product, whose result is an operand of others.
   GemmTypes to_operand() const { return {type, compute, type}; }
@@ -37,6 +38,7 @@ inline GemmTypes gemm_types_of_16_bit(bool fp16) {
 struct GemmOperand {
   const void* data;
   Index rows, cols, stride;
+  bool operator==(const GemmOperand&) const = default;
 };
 
 template <class T>

@@ -52,14 +52,14 @@ __device__ void softmax_column(const Scalar* z, Index V, Index target, Scalar sc
 }
 
 template <class ThreadGroup, class Scalar>
-__global__ void softmax_kernel(MatrixView<const Scalar> z, const std::int32_t* targets, Lengths lengths, Scalar scale,
-                               Scalar* d, double* losses) {
+__global__ void softmax_kernel(MatrixView<const Scalar> z, const std::int32_t* targets, Lengths lengths,
+                               StepValue<Scalar> scale, Scalar* d, double* losses) {
   for (Index j = ThreadGroup::index(); j < z.cols; j += ThreadGroup::count()) {
     Scalar* gradient = d != nullptr ? d + j * z.rows : nullptr;
     if (targets[j] == kIgnoreIndex || !lengths.active(j))
       mask_column<ThreadGroup>(gradient, z.rows, &losses[j]);
     else
-      softmax_column<ThreadGroup>(&z(0, j), z.rows, targets[j], scale, gradient, &losses[j]);
+      softmax_column<ThreadGroup>(&z(0, j), z.rows, targets[j], *scale, gradient, &losses[j]);
   }
 }
 
@@ -78,14 +78,14 @@ __device__ void bernoulli_column(const Scalar* z, const Scalar* y, Index K, Scal
 }
 
 template <class ThreadGroup, class Scalar>
-__global__ void bernoulli_kernel(MatrixView<const Scalar> z, const Scalar* targets, Lengths lengths, Scalar scale,
-                                 Scalar* d, double* losses) {
+__global__ void bernoulli_kernel(MatrixView<const Scalar> z, const Scalar* targets, Lengths lengths,
+                                 StepValue<Scalar> scale, Scalar* d, double* losses) {
   for (Index j = ThreadGroup::index(); j < z.cols; j += ThreadGroup::count()) {
     Scalar* gradient = d != nullptr ? d + j * z.rows : nullptr;
     if (!lengths.active(j))
       mask_column<ThreadGroup>(gradient, z.rows, &losses[j]);
     else
-      bernoulli_column<ThreadGroup>(&z(0, j), targets + j * z.rows, z.rows, scale, gradient, &losses[j]);
+      bernoulli_column<ThreadGroup>(&z(0, j), targets + j * z.rows, z.rows, *scale, gradient, &losses[j]);
   }
 }
 
@@ -100,7 +100,7 @@ void softmax_cross_entropy_sum_to(Cuda, const Sequence<Scalar, Cuda>& logits, st
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
   const auto run = [&]<class ThreadGroup>(ThreadGroup) {
     cuda::launch("softmax_cross_entropy", cuda::softmax_kernel<ThreadGroup, Scalar>, ThreadGroup::shape(z.cols), z, ids,
-                 cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
+                 cuda::lengths_of(logits), cuda::step_value(scale), d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
   cuda::sum_to(losses, z.cols, sum);
@@ -121,7 +121,8 @@ void bernoulli_cross_entropy_sum_to(Cuda, const Sequence<Scalar, Cuda>& logits, 
   double* losses = cuda::scratch<double>(cuda::Scratch::partial_sums, z.cols);
   const auto run = [&]<class ThreadGroup>(ThreadGroup) {
     cuda::launch("bernoulli_cross_entropy", cuda::bernoulli_kernel<ThreadGroup, Scalar>, ThreadGroup::shape(z.cols), z,
-                 targets.data(), cuda::lengths_of(logits), scale, d_logits ? d_logits->data() : nullptr, losses);
+                 targets.data(), cuda::lengths_of(logits), cuda::step_value(scale),
+                 d_logits ? d_logits->data() : nullptr, losses);
   };
   z.rows <= cuda::kWarpColumn ? run(cuda::Warp{}) : run(cuda::Block{});
   cuda::sum_to(losses, z.cols, sum);

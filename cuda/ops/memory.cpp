@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Copies between host and device, and within the device.
-#include "../runtime.hpp"
+#include "../memory_calls.hpp"
 
 #include <rondo/cuda/operations.hpp>
 
@@ -8,8 +8,9 @@ namespace rondo::inline RONDO_ABI {
 
 namespace {
 
+/// Between host and device.
 template <class Scalar>
-void copy_2d(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcpyKind kind) {
+void transfer_2d(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcpyKind kind) {
   if (to.rows == 0 || to.cols == 0) return;
   const auto bytes = [](Index n) { return static_cast<std::size_t>(n) * sizeof(Scalar); };
   const bool whole = from.stride == from.rows && to.stride == to.rows;
@@ -26,20 +27,29 @@ void copy_2d(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcpyKin
 
 template <class Scalar>
 void upload(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
-  copy_2d<Scalar>(from, to, cudaMemcpyHostToDevice);
+  cuda::require_no_wait("copies from the host");
+  transfer_2d<Scalar>(from, to, cudaMemcpyHostToDevice);
   // From pageable memory the bytes are staged when the call returns; from pinned memory they may not be.
   cuda::check(cudaStreamSynchronize(cuda::context().stream), "cudaStreamSynchronize");
 }
 
 template <class Scalar>
 void download(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
-  copy_2d<Scalar>(from, to, cudaMemcpyDeviceToHost);
+  cuda::require_no_wait("copies to the host");
+  transfer_2d<Scalar>(from, to, cudaMemcpyDeviceToHost);
   cuda::check(cudaStreamSynchronize(cuda::context().stream), "cudaStreamSynchronize");
 }
 
 template <class Scalar>
 void copy(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
-  copy_2d<Scalar>(from, to, cudaMemcpyDeviceToDevice);
+  if (to.rows == 0 || to.cols == 0) return;
+  const auto bytes = [](Index n) { return static_cast<std::size_t>(n) * sizeof(Scalar); };
+  const bool whole = from.stride == from.rows && to.stride == to.rows;
+  const cuda::CopyCall call = whole ? cuda::CopyCall{to.data, 0, from.data, 0, bytes(to.rows * to.cols), 1}
+                                    : cuda::CopyCall{to.data,        bytes(to.stride),
+                                                     from.data,      bytes(from.stride),
+                                                     bytes(to.rows), static_cast<std::size_t>(to.cols)};
+  cuda::check(cuda::issue(call), "cudaMemcpyAsync");
 }
 
 template void upload<float>(Cuda, ConstView<float>, MatrixView<float>);

@@ -18,6 +18,7 @@ namespace {
 template <class Scalar>
 struct AdamConstants {
   Scalar one_minus_beta1, one_minus_beta2, step_size, epsilon, inv_bias_correction2_sqrt, weight_decay_factor;
+  bool operator==(const AdamConstants&) const = default;
 };
 
 __device__ inline bool is_finite(double x) { return x - x == 0; }
@@ -28,10 +29,11 @@ __device__ inline bool is_finite(double x) { return x - x == 0; }
 /// kernel.
 /// Where `norm` is not null, nothing if it is not finite.
 template <class Scalar>
-__global__ void adam_kernel(AdamConstants<Scalar> s, const double* norm, MatrixView<Scalar> w,
+__global__ void adam_kernel(StepValue<AdamConstants<Scalar>> constants, const double* norm, MatrixView<Scalar> w,
                             MatrixView<const Scalar> g, MatrixView<Scalar> m, MatrixView<Scalar> v) {
   using std::fma, std::sqrt;
   if (norm && !is_finite(*norm)) return;
+  const AdamConstants<Scalar> s = *constants;
   for_each_element(w.rows, w.cols, [&](Index i, Index j) {
     const Scalar gradient = g(i, j);
     const Scalar first = fma(s.one_minus_beta1, gradient - m(i, j), m(i, j));
@@ -109,7 +111,8 @@ void adam_update(const double* norm, const AdamStep& s, MatrixView<Scalar> w, Ma
                                       .inv_bias_correction2_sqrt = Scalar(1 / s.bias_correction2_sqrt),
                                       .weight_decay_factor = Scalar(s.weight_decay_factor)};
   flatten_contiguous(w, g, m, v);
-  launch("adam_update", adam_kernel<Scalar>, per_element_config(w.rows * w.cols), numbers, norm, w, g, m, v);
+  launch("adam_update", adam_kernel<Scalar>, per_element_config(w.rows * w.cols), step_value(numbers), norm, w, g, m,
+         v);
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ struct ForwardCells {
   static constexpr int kGates = Cell::kGates;
   static constexpr int kProductsPerUnit = Cell::kGates, kSumsPerUnit = Cell::kBlocks, kOutputsPerUnit = 1;
   ForwardArguments<Scalar> a;
+  bool operator==(const ForwardCells&) const = default;
 
   /// `before` is the cell's own previous state: c(t-1), or h(t-1) for cells without c. In padding it is the operand of
   /// R at the next step: h0, if a sequence of a reverse pass starts there, else zero.
@@ -190,6 +191,7 @@ struct BackwardCells {
   static constexpr int kGates = Cell::kGates;
   static constexpr int kProductsPerUnit = 1, kSumsPerUnit = 1, kOutputsPerUnit = Cell::kBlocks;
   BackwardArguments<Scalar> a;
+  bool operator==(const BackwardCells&) const = default;
 
   struct Inputs {
     Saved gates[Cell::kBlocks], c, tanh_c;

@@ -4,12 +4,32 @@
 #pragma once
 
 #include "../runtime.hpp"
+#include "../step/step_record.hpp"
 
 #include <cstddef>
 #include <memory>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI::cuda {
+
+/// Recording an event, or waiting for it. Between the calls of a step it only orders streams, so that calls that are
+/// made one by one on a single stream do without.
+struct EventCall {
+  static constexpr bool kRepeats = false;
+  cudaEvent_t event;
+  cudaStream_t stream;
+  bool waits;
+  bool on_root;  // on the stream of the step's context, which is another one during a capture
+
+  EventCall(cudaEvent_t e, cudaStream_t s, bool wait)
+      : event(e), stream(s), waits(wait), on_root(current_step() && current_step()->on_root(s)) {}
+  bool operator==(const EventCall& other) const {
+    return waits == other.waits && on_root == other.on_root && (on_root || stream == other.stream);
+  }
+  cudaError_t operator()() const {
+    return waits ? cudaStreamWaitEvent(stream, event, 0) : cudaEventRecord(event, stream);
+  }
+};
 
 class Event {
  public:
@@ -23,11 +43,11 @@ class Event {
 
   cudaEvent_t handle() const { return event_; }
 
-  void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+  void record(cudaStream_t stream) { check(issue(EventCall(event_, stream, false)), "cudaEventRecord"); }
   /// Work enqueued on `waiting` from now on runs after all work that is now on `done`.
   void order(cudaStream_t done, cudaStream_t waiting) {
     record(done);
-    check(cudaStreamWaitEvent(waiting, event_, 0), "cudaStreamWaitEvent");
+    check(issue(EventCall(event_, waiting, true)), "cudaStreamWaitEvent");
   }
 
  private:

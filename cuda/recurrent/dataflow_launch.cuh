@@ -51,9 +51,8 @@ bool with_dataflow_kernel(Index H, Index B, Precision precision, F&& f) {
 /// Sets the slots of `count` columns to kUnset: their first `rows` rows.
 template <class Element>
 void clear_slots(Element* columns, Index stride, Index rows, Index count) {
-  check(cudaMemset2DAsync(columns, static_cast<std::size_t>(stride) * sizeof(Element), 0xff,
-                          static_cast<std::size_t>(rows) * sizeof(Element), static_cast<std::size_t>(count),
-                          context().stream),
+  check(issue(SetCall{columns, static_cast<std::size_t>(stride) * sizeof(Element), 0xff,
+                      static_cast<std::size_t>(rows) * sizeof(Element), static_cast<std::size_t>(count)}),
         "cudaMemset2DAsync");
 }
 

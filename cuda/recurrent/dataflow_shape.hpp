@@ -29,6 +29,7 @@ struct Divisor {
   unsigned divisor = 1, multiplier = 0x80000001;
 
   constexpr Divisor() = default;
+  bool operator==(const Divisor&) const = default;
   constexpr explicit Divisor(int d)
       : divisor(static_cast<unsigned>(d)), multiplier(0x80000000 / static_cast<unsigned>(d) + 1) {}
   friend constexpr int operator/(int n, const Divisor& by) {
@@ -47,6 +48,7 @@ struct DataflowShape {
   Divisor loads, packets, units;  // of one part of the depth; of sums of one column; block_units
   std::size_t received = 0;       // bytes: 2 rounds x blocks x columns x block_units x products floats
 
+  bool operator==(const DataflowShape&) const = default;
   std::size_t shared() const { return kDataflowBarriers + product.shared() + received; }
 };
 

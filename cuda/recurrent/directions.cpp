@@ -38,7 +38,7 @@ void Fork::join() { impl_->contexts.join(); }
 void wait_before_accumulating() {
   const Context::Impl& current = context();
   if (current.accumulate_after)
-    check(cudaStreamWaitEvent(current.stream, current.accumulate_after, 0), "cudaStreamWaitEvent");
+    check(issue(EventCall(current.accumulate_after, current.stream, true)), "cudaStreamWaitEvent");
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "../launch.cuh"
+#include "../memory_calls.hpp"
 #include "fma_product.cuh"
 #include "persistent.cuh"
 #include "tile_product.cuh"
@@ -83,7 +84,7 @@ bool launch_on_grid(const Arguments& a, Precision precision, std::uint32_t* barr
       a.H, a.step_order.B, precision,
       [&]<class Cells>(std::type_identity<Cells>, auto kernel, const LaunchConfig& launch_shape,
                        const PersistentShape& shape) {
-        check(cudaMemsetAsync(barrier, 0, sizeof *barrier, context().stream), "cudaMemsetAsync");
+        check(issue(SetCall{barrier, sizeof *barrier, 0, sizeof *barrier, 1}), "cudaMemset2DAsync");
         return try_launch("lstm grid-persistent", kernel, launch_shape, shape, Cells{a}, barrier);
       });
 }

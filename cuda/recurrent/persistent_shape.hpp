@@ -52,6 +52,7 @@ struct PersistentShape {
   std::size_t partial = 0;          // splits x columns x row_pitch floats, and forward row_pitch of the bias
   std::size_t exchange_buffer = 0;  // cluster only: columns x parts x units elements to send to the other blocks
 
+  bool operator==(const PersistentShape&) const = default;
   std::size_t shared() const { return weights + vectors + partial + exchange_buffer; }
 };
 

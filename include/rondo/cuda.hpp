@@ -11,6 +11,7 @@
 #include <rondo/core/transfer.hpp>
 #include <rondo/cuda/algorithm_records.hpp>
 #include <rondo/cuda/buffer.hpp>
+#include <rondo/cuda/captured_step.hpp>
 #include <rondo/cuda/context.hpp>
 #include <rondo/cuda/directions.hpp>
 #include <rondo/cuda/operations.hpp>

@@ -38,6 +38,29 @@ TEMPLATE_TEST_CASE("CUDA: fill", "", float, double) {
     }
 }
 
+TEMPLATE_TEST_CASE("CUDA: clear_columns sets the columns of some sequences to zero, at every step", "", float, double) {
+  if (!gpu_available()) return;
+  Rng rng(3);
+  for (const Shape& shape : {Shape{1, 6}, {5, 6}, {300, 42}, {0, 6}})
+    for (Index gap : {0, 5}) {
+      INFO(shape.rows << " x " << shape.cols << ", gap " << gap);
+      const std::vector<std::uint8_t> which{0, 1, 0, 1, 255, 0};
+      Matrix<TestType> wanted = random_matrix<TestType>(shape.rows, shape.cols, rng);
+      DeviceMatrix<TestType> a(wanted, gap);
+      clear_columns(Cuda{}, which, a.view());
+      for (Index j = 0; j < shape.cols; ++j)
+        for (Index i = 0; i < shape.rows; ++i)
+          if (which[static_cast<std::size_t>(j % 6)] != 0) wanted(i, j) = 0;
+      CHECK(a.get() == wanted);
+      Matrix<TestType> on_cpu = random_matrix<TestType>(shape.rows, shape.cols, rng), expected = on_cpu;
+      clear_columns(Cpu{}, which, on_cpu.view());
+      for (Index j = 0; j < shape.cols; ++j)
+        for (Index i = 0; i < shape.rows; ++i)
+          if (which[static_cast<std::size_t>(j % 6)] != 0) expected(i, j) = 0;
+      CHECK(on_cpu == expected);
+    }
+}
+
 TEMPLATE_TEST_CASE("CUDA: set_columns copies the bias to every column", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);

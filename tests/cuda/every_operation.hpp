@@ -56,6 +56,8 @@ Results run_every_operation(Index rows) {
       dy(random_matrix<Scalar>(3, columns, rng));
   add_columns(Cuda{}, on_device.view(), sum.view());
   results.keep(sum);
+  clear_columns(Cuda{}, std::vector<std::uint8_t>{0, 1, 0, 0, 1, 1, 0}, on_device.view());
+  results.keep(on_device);
   embedding_backward(Cuda{}, tokens, dy.view(), dE.view());
   results.keep(dE);
   results.keep(squared_norm(Cuda{}, on_device.view()));

@@ -54,6 +54,22 @@ TEST_CASE("a training step that does not wait for the GPU") {
   CHECK(nats > 0);
   CHECK(nats < std::log(5.0) + 0.1);
   CHECK(norm.value() > 0);
+
+  double learning_rate = 1e-3;
+  // [captured]
+  rondo::CapturedStep<rondo::Cuda> captured;
+  for (int step = 0; step < 10; ++step) {
+    captured.run([&] {
+      rondo::zero_grad(model);
+      model.forward_backward(tokens, targets, B, T, state, cache, rondo::Training{rng}, loss);
+      rondo::clip_grad_norm(model, 1, norm);
+      adam.step(model, learning_rate, norm);
+    });
+    learning_rate *= 0.99;
+  }
+  // [/captured]
+  CHECK(loss.get().mean() < nats);
+  CHECK(captured.replays() == 8);
 }
 
 }  // namespace

@@ -266,6 +266,8 @@ void add_train(CLI::App& piano) {
   examples::add_threads_option(app, o.threads);
   add_load_options(app, t.loading);
   examples::add_device_options(app, t.device);
+  app.add_flag("--cuda-graph,!--no-cuda-graph", t.cuda_graph,
+               "with --device cuda: launch each training step as one CUDA graph");
   auto& distribution = config.distribution;
   app.add_option("--accumulate", distribution.accumulate,
                  "batches whose gradients are added up for each step of the optimiser")

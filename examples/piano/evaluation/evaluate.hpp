@@ -4,7 +4,6 @@
 #pragma once
 
 #include "piano/evaluation/calibration.hpp"
-#include "piano/evaluation/reset_state.hpp"
 
 #include <rondo/core/transfer.hpp>
 #include <rondo/distributed/communicator.hpp>
@@ -53,7 +52,7 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
   typename rondo::TokenModel<float, Device>::Cache cache;
   Likelihood result;
   while (const auto* batch = sweep.next()) {
-    reset_state(state, batch->reset);
+    state.reset(batch->reset);
     const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{});
     rondo::with_host_copy(Device{}, logits.flat(),
                           [&](rondo::MatrixView<const float> on_host) { result.add(on_host, batch->targets); });

@@ -22,6 +22,7 @@
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 namespace piano {
@@ -64,6 +65,7 @@ class Run {
   json operator()(Device device) {
     prepare();
     trainer_.emplace(config_, corpus_, shards_ ? &*shards_ : nullptr, ranks_);
+    if (options_.cuda_graph) trainer_->capture_steps();
     if (options_.resume)
       before_ = trainer_->resume(run_);
     else if (!config_.from.empty())
@@ -99,6 +101,8 @@ class Run {
     if (evaluated_at_ != trainer_->steps() && trainer_->steps() > 0) evaluate();
     progress_.finish();
     if (!writes()) return {};
+    if (const auto* captured = trainer_->captured(); captured && !captured->refusal().empty())
+      say("the GPU refused the CUDA graph of a step, so that steps ran without: " + captured->refusal());
     if (interrupted)
       say("stopped at step " + std::to_string(trainer_->steps()) + ", saved in " + options_.run_dir +
           "; resume with: piano train --resume --run-dir " + options_.run_dir);
@@ -313,6 +317,8 @@ class Run {
   json result(Device device, const char* stop_reason) {
     const auto curve = fit_curve(read_metrics(run_.metrics()));
     json result = examples::report_of(device, options_.device);
+    if (!std::is_same_v<Device, rondo::Cpu>)
+      result["cuda_graph_steps"] = trainer_->captured() ? trainer_->captured()->replays() : 0;
     result.update(facts_);
     result.update({{"steps", trainer_->steps()},
                    {"seconds", seconds()},

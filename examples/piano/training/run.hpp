@@ -23,6 +23,7 @@ struct TrainingOptions {
   examples::DeviceOptions device;
   LoadOptions loading;
   std::string run_dir;
+  bool cuda_graph = true;  // a GPU runs each step as one CUDA graph, where that is possible
   int evaluations = 10;
   int patience = 0;  // early stopping after that many evaluations without improvement; 0: never
   /// Completes the configuration of a new run by the number of training tokens; returns a line for the user.

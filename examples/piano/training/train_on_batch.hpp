@@ -2,8 +2,7 @@
 // One step of training: forward, backward, clip, Adam.
 #pragma once
 
-#include "piano/evaluation/reset_state.hpp"
-
+#include <rondo/core/captured_step.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/layers/losses.hpp>
 #include <rondo/layers/token_model.hpp>
@@ -43,27 +42,31 @@ struct NoExchange {
 template <class Model, class Device, class Ready>
 void add_gradients(Model& model, const rondo::music::Batch& batch, rondo::Index steps, typename Model::State& state,
                    typename Model::Cache& cache, rondo::DeferredLoss<Device>& loss, rondo::Rng& rng, Ready&& ready) {
-  reset_state(state, batch.reset);
+  state.reset(batch.reset);
   model.forward_backward(batch.inputs, batch.targets, static_cast<rondo::Index>(batch.reset.size()), steps, state,
                          cache, rondo::Training{rng}, loss, ready);
 }
 
 /// Trains on one batch of T = `steps`; gradients of batches before it may have been accumulated in `exchange`. State,
 /// cache and `on_device` are those of the previous batch. The weights are unchanged if the result is not finite. A GPU
-/// is waited for once, when all work of the step is enqueued.
+/// is waited for once, when all work of the step is enqueued; with `captured` that is one CUDA graph, in which nothing
+/// can be exchanged.
 template <class Model, class Device, class Exchange = NoExchange>
 BatchResult train_on_batch(Model& model, rondo::Adam& adam, const rondo::music::Batch& batch, rondo::Index steps,
                            double clip, double learning_rate, typename Model::State& state,
                            typename Model::Cache& cache, BatchResultOnDevice<Device>& on_device, rondo::Rng& rng,
-                           Exchange&& exchange = {}) {
+                           Exchange&& exchange = {}, rondo::CapturedStep<Device>* captured = nullptr) {
   const auto tokens = static_cast<double>(batch.tokens);
-  rondo::zero_grad(model);
-  exchange.begin(tokens);
-  add_gradients(model, batch, steps, state, cache, on_device.loss, rng, exchange.when_ready());
-  exchange.finish(tokens, [&] { return on_device.loss.get().mean(); });
-  rondo::clip_grad_norm(model, clip, on_device.grad_norm);
-  adam.step(model, learning_rate, on_device.grad_norm);
-  exchange.after_step(model);
+  const auto enqueue = [&] {
+    rondo::zero_grad(model);
+    exchange.begin(tokens);
+    add_gradients(model, batch, steps, state, cache, on_device.loss, rng, exchange.when_ready());
+    exchange.finish(tokens, [&] { return on_device.loss.get().mean(); });
+    rondo::clip_grad_norm(model, clip, on_device.grad_norm);
+    adam.step(model, learning_rate, on_device.grad_norm);
+    exchange.after_step(model);
+  };
+  captured ? captured->run(enqueue) : enqueue();
   return {on_device.loss.get().mean(), on_device.grad_norm.value()};
 }
 

@@ -12,6 +12,7 @@
 #include "piano/training/shard_batches.hpp"
 #include "piano/training/train_on_batch.hpp"
 
+#include <rondo/core/captured_step.hpp>
 #include <rondo/core/random.hpp>
 #include <rondo/io/checkpoint.hpp>
 #include <rondo/layers/token_model.hpp>
@@ -26,6 +27,7 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -106,7 +108,7 @@ class Trainer {
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .min_ratio = 0.01};
     const double rate = schedule(progress);
     const BatchResult result = train_on_batch(model_, adam_, batch, config_.sequence_length, config_.clip, rate, state_,
-                                              cache_, on_device_, rng_, exchange_);
+                                              cache_, on_device_, rng_, exchange_, captured_ ? &*captured_ : nullptr);
     if (!result.finite()) throw_diverged(steps(), "gradient");
     add(batch, result.nll);
     if (ranks_.size() > 1)
@@ -209,6 +211,15 @@ class Trainer {
     }
   }
 
+  /// From now on a GPU runs each step as one CUDA graph, unless steps exchange anything with other ranks, or
+  /// accumulate.
+  void capture_steps() {
+    const Distribution& d = config_.distribution;
+    if (ranks_.size() == 1 && d.accumulate == 1 && d.local_steps == 0) captured_.emplace();
+  }
+  /// Null without capture_steps().
+  const rondo::CapturedStep<Device>* captured() const { return captured_ ? &*captured_ : nullptr; }
+
   RankExchange<Device>& exchange() { return exchange_; }
   std::int64_t steps() const { return adam_.steps(); }
   std::size_t tokens() const { return tokens_; }
@@ -262,6 +273,7 @@ class Trainer {
   rondo::LstmState<float, Device> state_;
   typename rondo::TokenModel<float, Device>::Cache cache_;
   BatchResultOnDevice<Device> on_device_;
+  std::optional<rondo::CapturedStep<Device>> captured_;
   std::size_t tokens_ = 0;
   double best_valid_ = std::numeric_limits<double>::infinity();
 };

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <new>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -72,6 +74,13 @@ class Buffer<T, Cpu> {
 template <class T>
 void fill(Cpu, MatrixView<T> a, std::type_identity_t<T> value) {
   for (Index j = 0; j < a.cols; ++j) std::fill_n(a.data + j * a.stride, a.rows, value);
+}
+
+/// Sets column j of `a` to zero where which[j % B] is not 0. `which`: B values, on the host.
+template <class T>
+void clear_columns(Cpu, std::span<const std::uint8_t> which, MatrixView<T> a) {
+  for (Index j = 0; j < a.cols; ++j)
+    if (which[static_cast<std::size_t>(j) % which.size()] != 0) std::fill_n(a.data + j * a.stride, a.rows, T(0));
 }
 
 }  // namespace rondo::inline RONDO_ABI

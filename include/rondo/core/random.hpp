@@ -36,6 +36,8 @@ class Rng {
     std::uint64_t seed = 0;    ///< seed
     std::uint64_t stream = 0;  ///< stream of the seed
     std::uint64_t drawn = 0;   ///< 32-bit numbers drawn so far
+    /// Whether both continue in the same way.
+    bool operator==(const State&) const = default;
   };
 
   /// Stream `stream` of `seed`, at its beginning.

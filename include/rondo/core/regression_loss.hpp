@@ -14,6 +14,7 @@ template <class Scalar>
 struct SquaredError {
   constexpr Scalar loss(Scalar e) const { return e * e; }        ///< value
   constexpr Scalar derivative(Scalar e) const { return 2 * e; }  ///< d value / d e
+  bool operator==(const SquaredError&) const = default;          ///< always true
 };
 
 /// e^2 / 2 for |e| <= delta, linear with slope delta beyond (Huber 1964).
@@ -27,6 +28,7 @@ struct HuberError {
   }
   /// d value / d e.
   constexpr Scalar derivative(Scalar e) const { return e > delta ? delta : e < -delta ? -delta : e; }
+  bool operator==(const HuberError&) const = default;  ///< whether delta is the same
 };
 
 /// Mask and weights of the steps in a loss. Column b + B * t of a C x (B*T) matrix is step t of sequence b.

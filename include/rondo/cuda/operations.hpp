@@ -30,6 +30,9 @@ void copy(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to);
 /// Every element of a = value.
 template <class Scalar>
 void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value);
+/// Column j of a = 0 where which[j % B] is not 0; B values on the host.
+template <class Scalar>
+void clear_columns(Cuda, std::span<const std::uint8_t> which, MatrixView<Scalar> a);
 
 // ---- matrix products
 

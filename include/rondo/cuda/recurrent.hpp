@@ -7,6 +7,7 @@
 #pragma once
 
 #include <rondo/cuda/buffer.hpp>
+#include <rondo/cuda/stream_capture.hpp>
 #include <rondo/recurrent/cache.hpp>
 #include <rondo/recurrent/inference.hpp>
 #include <rondo/recurrent/input.hpp>
@@ -16,11 +17,8 @@
 #include <any>
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <vector>
-
-struct CUgraphExec_st;
 
 namespace rondo::inline RONDO_ABI {
 
@@ -58,7 +56,7 @@ class GraphCache {
     std::rotate(found, found + 1, entries_.end());
     Entry& entry = entries_.back();
     if (!entry.executable) {
-      Capture capture;
+      StreamCapture capture;
       enqueue();
       entry.executable = capture.finish();
     }
@@ -70,18 +68,6 @@ class GraphCache {
     std::uint64_t context;  // see Context::Impl: captured products use the workspace of their context
     std::any key;
     CUgraphExec_st* executable;  // null: seen once
-  };
-  /// The launches of the calling thread's context are captured, on a stream of its own, while this object exists: the
-  /// caller's stream may be one that cannot be captured.
-  class Capture {
-   public:
-    Capture();
-    ~Capture();
-    CUgraphExec_st* finish();
-
-   private:
-    struct State;
-    std::unique_ptr<State> state_;
   };
 
   static std::uint64_t context_number();

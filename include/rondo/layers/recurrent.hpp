@@ -48,8 +48,8 @@ class Recurrent {
     std::vector<LayerCache<Scalar, Device>> layers;      ///< L, of each layer
     std::vector<DropoutCache<Scalar, Device>> dropouts;  ///< L - 1; dropouts[l] is between layers l and l+1
     bool dropped = false;                                ///< whether the last forward pass drew dropout masks
-    Sequence<Scalar, Device> dx_above;                   ///< backward: gradient of a layer's outputs
-    Sequence<Scalar, Device> dx_below;                   ///< backward: gradient of a layer's inputs
+    Sequence<Scalar, Device> dx_above;  ///< backward: gradient of a layer's inputs, in turn with dx_below
+    Sequence<Scalar, Device> dx_below;  ///< backward: see dx_above
   };
 
   /// Workspace of step().
@@ -151,14 +151,15 @@ class Recurrent {
       to_x.dx = to.dx()->flat();
     }
     const auto* d_above = &dy;
+    auto *dx = &cache.dx_below, *other = &cache.dx_above;  // alternate: layer l always has the same
     for (std::size_t l = cache.layers.size() - 1;; --l) {
       Input below = x;
       if (l > 0) below = cache.dropped ? std::as_const(cache.dropouts[l - 1].y) : std::as_const(cache.layers[l - 1].y);
       RecurrentInputGradient<Scalar, Device> d_below = to_x;
       if (l > 0) {
-        cache.dx_below.resize(output(), x.batch(), x.time());
-        cache.dx_below.set_lengths(x.extent().lengths);
-        d_below = {.dx = cache.dx_below.flat()};
+        dx->resize(output(), x.batch(), x.time());
+        dx->set_lengths(x.extent().lengths);
+        d_below = {.dx = dx->flat()};
       }
       run_directions(Device{}, directions(), [&](Index d) {
         const Index s = Index(l) * directions() + d;
@@ -169,9 +170,9 @@ class Recurrent {
       });
       for (Index d = 0; d < directions(); ++d) layer(Index(l), d).for_each_weight(ready);
       if (l == 0) return;
-      if (cache.dropped) dropout_backward(cache.dropouts[l - 1], cache.dx_below);
-      std::swap(cache.dx_above, cache.dx_below);
-      d_above = &cache.dx_above;
+      if (cache.dropped) dropout_backward(cache.dropouts[l - 1], *dx);
+      d_above = dx;
+      std::swap(dx, other);
     }
   }
 

@@ -6,6 +6,9 @@
 #include <rondo/core/sequence.hpp>
 #include <rondo/layers/recurrent_config.hpp>
 
+#include <cstdint>
+#include <span>
+
 namespace rondo::inline RONDO_ABI {
 
 /// The state of all layers and directions, or its gradient. Direction d of layer l is `h.at(l * D + d)`; the memory is
@@ -19,6 +22,14 @@ struct RecurrentState {
   void set_zero() {
     fill(Device{}, h.flat(), 0);
     fill(Device{}, c.flat(), 0);
+  }
+
+  /// Sets the state of every sequence b whose which[b] is not 0 to zero, in all layers and directions: of those that
+  /// begin anew. Throws shape_error unless there are B values.
+  void reset(std::span<const std::uint8_t> which) {
+    require_shape(static_cast<Index>(which.size()) == h.batch(), "RecurrentState::reset: ", which.size(),
+                  " values for B = ", h.batch());
+    for (auto* s : {&h, &c}) clear_columns(Device{}, which, s->flat());
   }
 };
 

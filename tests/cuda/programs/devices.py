@@ -34,7 +34,8 @@ MINUET = SCORES / "petzold-anh114-minuet.abc"
 PRELUDE = SCORES / "bach-bwv846-prelude.abc"
 # Two windows, then a stream starts at another position with a new state.
 SETTINGS = ["--data", MINUET, PRELUDE, "--validation", MINUET.stem, "--layers", L, "--hidden", H, "--embedding", 8,
-            "--batch-size", B, "--sequence-length", T, "--windows", 2, "--dropout", 0.2, "--no-augment", "--threads", 1]
+            "--batch-size", B, "--sequence-length", T, "--windows", 2, "--dropout", 0.2, "--weight-dropout", 0.1,
+            "--no-augment", "--threads", 1]
 
 
 def bound(steps):
@@ -129,6 +130,20 @@ class Devices(unittest.TestCase):
             self.assertEqual(self.reports[algorithm]["recurrent_algorithm"], algorithm)
             for key in ("train_nll", "valid_nll"):
                 self.assert_same_curve("cpu", algorithm, key)
+
+    def test_a_cuda_graph_of_each_step_has_the_bits_of_single_launches(self):
+        # Two steps are not replayed: the first one, and the one that is captured. Resumed, a run captures again.
+        self.assertEqual(self.reports["cuda"]["cuda_graph_steps"], FIRST - 2)
+        self.assertEqual(self.reports["cudacuda"]["cuda_graph_steps"], LAST - FIRST - 2)
+        self.assertNotIn("cuda_graph_steps", self.reports["cpu"])
+        self.train("launches", "cuda", "--no-cuda-graph", "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)
+        self.assertEqual(self.reports["launches"]["cuda_graph_steps"], 0)
+        for key in ("train_nll", "valid_nll", "grad_norm"):
+            self.assertEqual([line[key] for line in self.curves["launches"]], [line[key] for line in self.curves["cuda"]])
+
+    def test_a_graph_is_not_used_where_steps_accumulate(self):
+        self.train("accumulated", "cuda", "--accumulate", 2, "--steps", 4, "--evaluations", 1, *SETTINGS)
+        self.assertEqual(self.reports["accumulated"]["cuda_graph_steps"], 0)
 
     def test_precision_is_applied_and_not_saved(self):
         self.train("bf16", "cuda", "--precision", "bf16", "--steps", FIRST, "--evaluations", FIRST, *SETTINGS)

@@ -12,6 +12,11 @@ cudaStreamCaptureMode& capture_mode() {
   return mode;
 }
 
+void refuse_graphs(bool refuse) {
+  const std::lock_guard guard(state().lock);
+  state().refuses_graphs = refuse;
+}
+
 std::size_t graphs_instantiated() {
   const std::lock_guard guard(state().lock);
   return state().graphs;
@@ -80,6 +85,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags) {
   return call([&] {
     if (!graph || flags != 0) return cudaErrorInvalidValue;
+    if (state().refuses_graphs) return cudaErrorNotSupported;
     ++state().graphs;
     *executable = new CUgraphExec_st{std::make_shared<const std::vector<Work>>(graph->nodes)};
     return cudaSuccess;

@@ -25,6 +25,9 @@ void set_device(Device device, int devices = 1);
 /// they do not.
 void refuse_launches(cudaError_t with);
 
+/// Whether no graph can be instantiated: cudaErrorNotSupported.
+void refuse_graphs(bool refuse);
+
 /// Whether products with tf32 operands truncate them, as a GPU may, instead of rounding.
 void truncate_tf32(bool truncate);
 

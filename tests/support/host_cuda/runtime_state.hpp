@@ -66,6 +66,7 @@ struct State {
   int devices = 1;
   cudaError_t refused_launches = cudaSuccess;  // see refuse_launches
   std::size_t graphs = 0;                      // instantiated
+  bool refuses_graphs = false;
   std::size_t occupancy_queries = 0, host_waits = 0;
   bool truncates_tf32 = false;
   ClusterLaunch last_cluster_launch;
