@@ -35,9 +35,8 @@ class CapturedStep<Cuda> {
   /// Runs step(), which enqueues work on the calling thread's context:
   /// - The first time the work runs as it is enqueued, so that memory has its size and algorithms are chosen.
   /// - The second time it is captured, and runs as a graph.
-  /// - From then on the graph runs, as long as step() enqueues the same work. Work that differs, for instance of
-  /// another
-  ///   batch size, runs as it is enqueued, the graph is dropped, and the next step is captured.
+  /// - From then on the graph runs, as long as step() enqueues the same work. Other work, such as that of another batch
+  ///   size, runs as it is enqueued, the graph is dropped, and the next step is captured.
   ///
   /// If the GPU refuses the graph, this and all further steps run as they are enqueued: see refusal(). The same where
   /// the caller captures the stream. Throws cuda::error if step() waits for the device or uses another context's
