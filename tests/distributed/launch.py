@@ -2,6 +2,7 @@
 """mpirun for tests: on any machine, also as root and with more ranks than cores."""
 
 import os
+import re
 import subprocess
 
 ENVIRONMENT = {
@@ -25,3 +26,8 @@ def run(mpirun, *programs, timeout=200):
     process = start(mpirun, *programs)
     out, err = process.communicate(timeout=timeout)
     return process.returncode, out, err
+
+
+def names_process(rank, text):
+    """Whether a launcher says which process died: Open MPI by its rank, MPICH by its number."""
+    return re.search(rf"rank {rank}\b|BAD TERMINATION (?s:.*) PID \d+", text)

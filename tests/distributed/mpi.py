@@ -59,9 +59,7 @@ def main():
     check(status != 0 and lines == wanted, "another version", 3, status, out, err)
 
     status, out, err, seconds = run(3, "death")
-    # The launchers say which process it was: Open MPI by its rank, MPICH by its number.
-    named = re.search(r"rank 1\b|BAD TERMINATION (?s:.*) PID \d+", out + err)
-    check(status != 0 and named and seconds < 10, "death", 3, status, out, err)
+    check(status != 0 and launch.names_process(1, out + err) and seconds < 10, "death", 3, status, out, err)
 
     losses = {}
     for ranks in (1, 2, 3) if options.example else ():

@@ -110,7 +110,7 @@ class Test:
             seconds = time.monotonic() - killed
             if rank is not None:
                 self.check(seconds < 10, f"kill {kill}: it ended after {seconds:.1f} s")
-                named = re.search(rf"rank {rank}\b|BAD TERMINATION (?s:.*) PID \d+", out + err)  # Open MPI, MPICH
+                named = launch.names_process(rank, out + err)
                 self.check(process.returncode != 0 and named, f"kill {kill}: names rank {rank}", out, err)
             if not (self.folder / name / "last.safetensors").exists():  # killed before the first checkpoint
                 shutil.rmtree(self.folder / name, ignore_errors=True)

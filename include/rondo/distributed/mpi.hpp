@@ -110,8 +110,7 @@ class MpiCommunicator final : public Communicator {
                           text.begin());
       detail::MpiRequests requests(group_.comm);
       group_.for_each_other([&](int r) { requests.send(std::as_bytes(std::span(text)), r, kReasonTag); });
-      const auto end = Clock::now() + std::chrono::seconds(1);
-      while (!requests.test() && Clock::now() < end) std::this_thread::sleep_for(kNap);
+      wait_for(requests, std::chrono::seconds(1));
     } catch (...) {  // the others will time out
     }
   }
@@ -133,8 +132,7 @@ class MpiCommunicator final : public Communicator {
         requests.receive(std::span(others).subspan(static_cast<std::size_t>(r), 1), r, kEndTag);
         requests.send(std::span(&here, 1), r, kEndTag);
       });
-      const auto end = Clock::now() + kPatienceAtEnd;
-      while (!requests.test() && Clock::now() < end) std::this_thread::sleep_for(kNap);
+      wait_for(requests, kPatienceAtEnd);
     } catch (...) {  // they are given up
     }
   }
@@ -266,6 +264,12 @@ class MpiCommunicator final : public Communicator {
 
   void require_no_failure() const {
     if (!failure_.empty()) throw communication_error(failure_);
+  }
+
+  /// Waits until all messages have arrived, at most `patience`.
+  static void wait_for(detail::MpiRequests& requests, Clock::duration patience) {
+    const auto end = Clock::now() + patience;
+    while (!requests.test() && Clock::now() < end) std::this_thread::sleep_for(kNap);
   }
 
   void require_same_version() {
