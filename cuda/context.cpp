@@ -228,7 +228,7 @@ Memory::~Memory() {
 }
 
 void copy_bytes(const void* from, void* to, std::size_t bytes) {
-  if (bytes > 0) check(issue(CopyCall{to, bytes, from, bytes, bytes, 1}), "cudaMemcpy2DAsync");
+  if (bytes > 0) check(issue(CopyCall{to, bytes, from, bytes, bytes, 1}), "cudaMemcpyAsync");
 }
 
 }  // namespace detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Copies within device memory, and setting it, as calls that a captured step can record. Plain C++.
+// Copies, and setting device memory, as calls that a captured step can record if they stay on the device. Plain C++.
 #pragma once
 
 #include "runtime.hpp"
@@ -18,10 +18,12 @@ struct CopyCall {
   std::size_t from_pitch, width, rows;
 
   bool operator==(const CopyCall&) const = default;
-  cudaError_t operator()() const {
+  const char* name() const { return rows == 1 ? "cudaMemcpyAsync" : "cudaMemcpy2DAsync"; }
+  cudaError_t operator()() const { return make(cudaMemcpyDeviceToDevice); }
+  cudaError_t make(cudaMemcpyKind kind) const {
     const cudaStream_t stream = context().stream;
-    if (rows == 1) return cudaMemcpyAsync(to, from, width, cudaMemcpyDeviceToDevice, stream);
-    return cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, rows, cudaMemcpyDeviceToDevice, stream);
+    if (rows == 1) return cudaMemcpyAsync(to, from, width, kind, stream);
+    return cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, rows, kind, stream);
   }
 };
 

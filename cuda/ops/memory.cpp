@@ -8,19 +8,21 @@ namespace rondo::inline RONDO_ABI {
 
 namespace {
 
-/// Between host and device.
+/// The bytes of a matrix that is not empty; in one row if they are contiguous.
 template <class Scalar>
-void transfer_2d(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcpyKind kind) {
-  if (to.rows == 0 || to.cols == 0) return;
+cuda::CopyCall copy_of(MatrixView<const Scalar> from, MatrixView<Scalar> to) {
   const auto bytes = [](Index n) { return static_cast<std::size_t>(n) * sizeof(Scalar); };
   const bool whole = from.stride == from.rows && to.stride == to.rows;
-  if (whole)
-    cuda::check(cudaMemcpyAsync(to.data, from.data, bytes(to.rows * to.cols), kind, cuda::context().stream),
-                "cudaMemcpyAsync");
-  else
-    cuda::check(cudaMemcpy2DAsync(to.data, bytes(to.stride), from.data, bytes(from.stride), bytes(to.rows),
-                                  static_cast<std::size_t>(to.cols), kind, cuda::context().stream),
-                "cudaMemcpy2DAsync");
+  if (whole) return {to.data, 0, from.data, 0, bytes(to.rows * to.cols), 1};
+  return {to.data, bytes(to.stride), from.data, bytes(from.stride), bytes(to.rows), static_cast<std::size_t>(to.cols)};
+}
+
+/// Between host and device.
+template <class Scalar>
+void transfer(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcpyKind kind) {
+  if (to.rows == 0 || to.cols == 0) return;
+  const cuda::CopyCall call = copy_of(from, to);
+  cuda::check(call.make(kind), call.name());
 }
 
 }  // namespace
@@ -28,7 +30,7 @@ void transfer_2d(MatrixView<const Scalar> from, MatrixView<Scalar> to, cudaMemcp
 template <class Scalar>
 void upload(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
   cuda::require_no_wait("copies from the host");
-  transfer_2d<Scalar>(from, to, cudaMemcpyHostToDevice);
+  transfer<Scalar>(from, to, cudaMemcpyHostToDevice);
   // From pageable memory the bytes are staged when the call returns; from pinned memory they may not be.
   cuda::check(cudaStreamSynchronize(cuda::context().stream), "cudaStreamSynchronize");
 }
@@ -36,20 +38,15 @@ void upload(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
 template <class Scalar>
 void download(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
   cuda::require_no_wait("copies to the host");
-  transfer_2d<Scalar>(from, to, cudaMemcpyDeviceToHost);
+  transfer<Scalar>(from, to, cudaMemcpyDeviceToHost);
   cuda::check(cudaStreamSynchronize(cuda::context().stream), "cudaStreamSynchronize");
 }
 
 template <class Scalar>
 void copy(Cuda, ConstView<Scalar> from, MatrixView<Scalar> to) {
   if (to.rows == 0 || to.cols == 0) return;
-  const auto bytes = [](Index n) { return static_cast<std::size_t>(n) * sizeof(Scalar); };
-  const bool whole = from.stride == from.rows && to.stride == to.rows;
-  const cuda::CopyCall call = whole ? cuda::CopyCall{to.data, 0, from.data, 0, bytes(to.rows * to.cols), 1}
-                                    : cuda::CopyCall{to.data,        bytes(to.stride),
-                                                     from.data,      bytes(from.stride),
-                                                     bytes(to.rows), static_cast<std::size_t>(to.cols)};
-  cuda::check(cuda::issue(call), "cudaMemcpyAsync");
+  const cuda::CopyCall call = copy_of(from, to);
+  cuda::check(cuda::issue(call), call.name());
 }
 
 template void upload<float>(Cuda, ConstView<float>, MatrixView<float>);
