@@ -3,11 +3,12 @@
 """Changes one term of the recurrent cells at a time and requires that the tests fail.
 
     python3 tests/mutate_equations.py [--compiler g++] [--eigen /usr/include/eigen3] [--only TEXT] [--sample N] [--jobs N]
+    python3 tests/mutate_equations.py --check
 
 It copies include/ and puts a switch around every line that has mutants: the environment variable RONDO_MUTANT selects
 one. The gradient and forward tests of every cell and option, which run the plain pass in double, are compiled once
 against the copy and run once for each mutant. Exit status 0 if every mutant is killed. tests/run.sh --full runs a
-sample, --slow all of them.
+sample, --slow all of them. --check compiles nothing: it requires that every statement is still in its file.
 """
 
 import argparse
@@ -334,8 +335,8 @@ MUTANTS = [
     (NETWORK, "y.view().row_block(d * config_.output(), config_.output())", "y.view().row_block(0, config_.output())"),
     (NETWORK, "d_below.add = d > 0;", ""),
     (NETWORK, "d_below.add = d > 0;", "d_below.add = true;"),
-    (NETWORK, "dropout_backward(cache.dropouts[l - 1], cache.dx_below);", ""),
-    (NETWORK, "d_above = &cache.dx_above;", ""),
+    (NETWORK, "dropout_backward(cache.dropouts[l - 1], *dx);", ""),
+    (NETWORK, "d_above = dx;", ""),
 ]
 
 TESTS = ["layers/recurrent_gradients.cpp", "layers/recurrent_forward.cpp"]
@@ -381,11 +382,15 @@ def main():
     parser.add_argument("--only", default="", help="only mutants whose file or text contains this")
     parser.add_argument("--sample", type=int, default=0, help="number of mutants, evenly spaced; 0: all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of parallel test processes")
+    parser.add_argument("--check", action="store_true", help="only look for each statement in its file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         workplace = pathlib.Path(name)
         shutil.copytree(ROOT / "include", workplace / "include")
         with_switches(workplace / "include")
+        if arguments.check:
+            print(f"{len(MUTANTS)} mutants, each statement found once")
+            return 0
         (workplace / "switch.hpp").write_text(SWITCH)
         sources = [str(ROOT / "tests" / test) for test in TESTS + ["support/catch_main.cpp"]]
         # -O1 costs half a minute of compilation and saves many: every mutant runs these tests.
