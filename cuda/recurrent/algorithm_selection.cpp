@@ -5,8 +5,6 @@
 #include "choice.hpp"
 #include "operands.hpp"
 
-#include <rondo/math/cells/gru.hpp>
-#include <rondo/math/cells/lstm.hpp>
 #include <rondo/math/cells/lstm_variants.hpp>
 
 #include <cstdint>
@@ -16,24 +14,18 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 template <class Cell, class Scalar>
 bool persistent_supports(const RecurrentShape& shape) {
-  return std::is_same_v<Cell, LstmCell> && std::is_same_v<Scalar, float> && !shape.projects();
+  return kCellKernels<Cell>.persistent && std::is_same_v<Scalar, float> && !shape.projects();
 }
 
 namespace {
 
 /// Whether there are kernels of the dataflow-persistent algorithm for this cell.
 template <class Cell, class Scalar>
-constexpr bool kHasDataflow = std::is_same_v<Scalar, float> &&
-                              (std::is_same_v<Cell, LstmCell> || std::is_same_v<Cell, GruCell>);
-
-template <class Scalar>
-constexpr bool kBackward = false;
-template <class Scalar>
-constexpr bool kBackward<BackwardArguments<Scalar>> = true;
+constexpr bool kHasDataflow = std::is_same_v<Scalar, float>&& kCellKernels<Cell>.dataflow;
 
 template <class Arguments, class Scalar>
 GraphCache& graphs_of(RecurrentWorkspace<Scalar, Cuda>& work) {
-  return kBackward<Arguments> ? work.backward_graphs : work.forward_graphs;
+  return kIsBackward<Arguments> ? work.backward_graphs : work.forward_graphs;
 }
 
 template <class Scalar>
@@ -70,15 +62,17 @@ const std::uint16_t* rounded(MatrixView<const float> a, bool fp16, Buffer<std::u
   return to.data();
 }
 
-/// The requested algorithm, if the layer supports it; else the next simpler one. `automatic` stays for a layer that
-/// supports all.
+/// The requested algorithm, if the layer supports it; else the next simpler one. `automatic` stays where a choice can
+/// be tried: for layers in float without a projection.
 template <class Cell, class Scalar>
 RecurrentAlgorithm requested_algorithm(const RecurrentShape& shape) {
   const RecurrentAlgorithm requested = context().algorithm;
+  if (requested == RecurrentAlgorithm::automatic)
+    return std::is_same_v<Scalar, float> && !shape.projects() ? requested : RecurrentAlgorithm::stepwise;
   if (persistent_supports<Cell, Scalar>(shape) || requested == RecurrentAlgorithm::stepwise) return requested;
   if (requested == RecurrentAlgorithm::dataflow_persistent && kHasDataflow<Cell, Scalar> && !shape.projects())
     return requested;
-  return requested == RecurrentAlgorithm::automatic ? RecurrentAlgorithm::stepwise : RecurrentAlgorithm::graph;
+  return RecurrentAlgorithm::graph;
 }
 
 }  // namespace
@@ -86,7 +80,7 @@ RecurrentAlgorithm requested_algorithm(const RecurrentShape& shape) {
 template <class Cell, class Scalar>
 RecurrentAlgorithm predicted_algorithm(const RecurrentShape& shape, Precision precision) {
   const RecurrentAlgorithm requested = requested_algorithm<Cell, Scalar>(shape);
-  if (requested == RecurrentAlgorithm::automatic) return known_choice(shape.hidden, precision);
+  if (requested == RecurrentAlgorithm::automatic) return known_choice(Cell::kName, shape.hidden, precision);
   if (requested == RecurrentAlgorithm::stepwise || requested == RecurrentAlgorithm::graph) return requested;
   if constexpr (kHasDataflow<Cell, Scalar>)
     if (requested == RecurrentAlgorithm::dataflow_persistent &&
@@ -107,7 +101,7 @@ void run_algorithm(const Arguments& a, Precision requested, const RecurrentWeigh
   chosen = requested_algorithm<Cell, Scalar>(w.shape);
   if (a.step_order.T == 0 || a.step_order.B == 0 || a.H == 0) chosen = RecurrentAlgorithm::stepwise;
   if constexpr (std::is_same_v<Scalar, float>)
-    if (chosen == RecurrentAlgorithm::automatic) chosen = choose_algorithm(a, precision);
+    if (chosen == RecurrentAlgorithm::automatic) chosen = choose_algorithm<Cell>(a, precision);
 
   if constexpr (kHasDataflow<Cell, Scalar>)
     if (chosen == RecurrentAlgorithm::dataflow_persistent) {

@@ -13,9 +13,12 @@
 
 #include <rondo/core/precision.hpp>
 #include <rondo/core/view.hpp>
+#include <rondo/math/cells/gru.hpp>
+#include <rondo/math/cells/lstm.hpp>
 
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace rondo::inline RONDO_ABI::cuda {
 
@@ -117,12 +120,26 @@ struct BackwardArguments {
   constexpr Index time(Index s) const { return step_order.backward_time(s); }
 };
 
+template <class Arguments>
+inline constexpr bool kIsBackward = false;
+template <class Scalar>
+inline constexpr bool kIsBackward<BackwardArguments<Scalar>> = true;
+
 /// The stepwise algorithm's left operands in bf16 or fp16, if the precision requires them.
 struct LowPrecisionWeights {
   const std::uint16_t* R = nullptr;           // GH x P
   const std::uint16_t* projection = nullptr;  // P x H
   bool operator==(const LowPrecisionWeights&) const = default;
 };
+
+/// What an algorithm depends on of a cell: its gates, and the algorithms that have kernels for it in float.
+struct CellKernels {
+  int gates;
+  bool persistent, dataflow;  // grid- and cluster-persistent; dataflow-persistent
+};
+template <class Cell>
+inline constexpr CellKernels kCellKernels{Cell::kGates, std::is_same_v<Cell, LstmCell>,
+                                          std::is_same_v<Cell, LstmCell> || std::is_same_v<Cell, GruCell>};
 
 /// Supports any cell and shape. `needed`: the values of StepOrder::needed on the host; empty: nothing is skipped.
 template <class Cell, class Scalar>

@@ -7,6 +7,8 @@
 #include "cost_model.hpp"
 #include "trial.hpp"
 
+#include <rondo/math/cells/lstm_variants.hpp>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -46,14 +48,14 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 /// Microseconds per step: the shortest of three runs.
-template <bool kIsBackward>
-double time_per_step(Trial& trial, RecurrentAlgorithm algorithm) {
+template <bool kBackwardPass, class Cell>
+double time_per_step(Trial<Cell>& trial, RecurrentAlgorithm algorithm) {
   Event begin(cudaEventDefault), end(cudaEventDefault);
   float shortest = std::numeric_limits<float>::infinity();
   for (int n = 0; n < 3; ++n) {
     float milliseconds = 0;
     begin.record(context().stream);
-    trial.run<kIsBackward>(algorithm);
+    trial.template run<kBackwardPass>(algorithm);
     end.record(context().stream);
     check(cudaEventSynchronize(end.handle()), "cudaEventSynchronize");
     check(cudaEventElapsedTime(&milliseconds, begin.handle(), end.handle()), "cudaEventElapsedTime");
@@ -64,10 +66,10 @@ double time_per_step(Trial& trial, RecurrentAlgorithm algorithm) {
 
 /// Stepwise, and the two others that the cost model expects to be fastest, the fastest first. The kernel with a barrier
 /// of the grid is not among them where the one without a barrier is expected to be faster.
-std::vector<AlgorithmTrial> candidates(const DeviceInfo& device, const AlgorithmRecord& r) {
+std::vector<AlgorithmTrial> candidates(const DeviceInfo& device, const CellKernels& cell, const AlgorithmRecord& r) {
   std::vector<AlgorithmTrial> all;
   for (RecurrentAlgorithm algorithm : kAllAlgorithms) {
-    const double expected = expected_step_time(device, algorithm, r.precision, r.hidden, r.batch, r.backward);
+    const double expected = expected_step_time(device, algorithm, r.precision, cell, r.hidden, r.batch, r.backward);
     if (std::isfinite(expected)) all.push_back({algorithm, expected, 0, 0, true});
   }
   std::stable_sort(all.begin(), all.end(),
@@ -86,23 +88,23 @@ std::vector<AlgorithmTrial> candidates(const DeviceInfo& device, const Algorithm
   return all;
 }
 
-template <class Arguments>
+template <class Cell, class Arguments>
 void try_candidates(const Arguments& a, AlgorithmChoice how, AlgorithmRecord& r) {
-  constexpr bool kIsBackward = kBackward<Arguments>;
-  Trial trial(a, r.precision);
-  trial.run<kIsBackward>(RecurrentAlgorithm::stepwise);
-  const std::vector<float> wanted = trial.results<kIsBackward>();
-  r.trials = candidates(context().device, r);
+  constexpr bool kBackwardPass = kIsBackward<Arguments>;
+  Trial<Cell> trial(a, r.precision);
+  trial.template run<kBackwardPass>(RecurrentAlgorithm::stepwise);
+  const std::vector<float> wanted = trial.template results<kBackwardPass>();
+  r.trials = candidates(context().device, kCellKernels<Cell>, r);
   for (AlgorithmTrial& t : r.trials) {
     const int runs = t.algorithm == RecurrentAlgorithm::graph ? 2 : 1;  // the second one is captured and replayed
-    for (int n = 0; n < runs && t.agrees; ++n) t.agrees = trial.run<kIsBackward>(t.algorithm);
+    for (int n = 0; n < runs && t.agrees; ++n) t.agrees = trial.template run<kBackwardPass>(t.algorithm);
     if (!t.agrees) {
       t.error = std::numeric_limits<double>::infinity();
       continue;
     }
-    t.error = distance(trial.results<kIsBackward>(), wanted);
+    t.error = distance(trial.template results<kBackwardPass>(), wanted);
     t.agrees = t.error <= tolerance(r.precision);
-    if (t.agrees && how == AlgorithmChoice::measured) t.measured = time_per_step<kIsBackward>(trial, t.algorithm);
+    if (t.agrees && how == AlgorithmChoice::measured) t.measured = time_per_step<kBackwardPass>(trial, t.algorithm);
   }
   // From the simplest to the most complex one: a complex one must be 10 % faster.
   const AlgorithmTrial* best = nullptr;
@@ -116,32 +118,46 @@ void try_candidates(const Arguments& a, AlgorithmChoice how, AlgorithmRecord& r)
   r.algorithm = best ? best->algorithm : RecurrentAlgorithm::stepwise;
 }
 
-template <class Arguments>
+template <class Cell, class Arguments>
 RecurrentAlgorithm choose(const Arguments& a, Precision precision) {
   AlgorithmRecord r;
   r.device = device_text();
+  r.cell = Cell::kName;
   r.precision = precision;
-  r.backward = kBackward<Arguments>, r.ragged = a.step_order.lengths != nullptr;
+  r.backward = kIsBackward<Arguments>, r.ragged = a.step_order.lengths != nullptr;
   r.hidden = a.H, r.batch = a.step_order.B;
   r.time = static_cast<Index>(std::bit_floor(static_cast<std::uint64_t>(std::max<Index>(a.step_order.T, 1))));
   if (const auto stored = find_choice(r)) return *stored;
   const Context::Impl& current = context();
   if (is_captured(current.stream)) return RecurrentAlgorithm::stepwise;
-  try_candidates(a, current.choice, r);
+  try_candidates<Cell>(a, current.choice, r);
   return store_choice(r);
 }
 
 }  // namespace
 
+template <class Cell>
 RecurrentAlgorithm choose_algorithm(const ForwardArguments<float>& a, Precision precision) {
-  return choose(a, precision);
+  return choose<Cell>(a, precision);
 }
+template <class Cell>
 RecurrentAlgorithm choose_algorithm(const BackwardArguments<float>& a, Precision precision) {
-  return choose(a, precision);
+  return choose<Cell>(a, precision);
 }
 
-RecurrentAlgorithm known_choice(Index H, Precision precision) {
-  return find_choice_of_any_batch(H, precision).value_or(RecurrentAlgorithm::automatic);
+template RecurrentAlgorithm choose_algorithm<LstmCell>(const ForwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<LstmCell>(const BackwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<GruCell>(const ForwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<GruCell>(const BackwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<PeepholeLstmCell>(const ForwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<PeepholeLstmCell>(const BackwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<CoupledLstmCell>(const ForwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<CoupledLstmCell>(const BackwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision);
+template RecurrentAlgorithm choose_algorithm<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision);
+
+RecurrentAlgorithm known_choice(const char* cell, Index H, Precision precision) {
+  return find_choice_of_any_batch(cell, H, precision).value_or(RecurrentAlgorithm::automatic);
 }
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `automatic` means: the algorithm of a pass of the LSTM in float, chosen at the first pass of a size on a device.
-// A candidate is never taken before its result agreed with that of the stepwise algorithm on this device.
+// What `automatic` means: the algorithm of a pass in float without a projection, chosen at the first pass of a size on
+// a device. A candidate is never taken before its result agreed with that of the stepwise algorithm on this device.
 //
 //   1. the cost model orders the algorithms; the two that it expects to be fastest are candidates beside stepwise
 //   2. each runs a few steps on copies of the arguments, with random values; a result that differs from stepwise's
@@ -17,11 +17,14 @@
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-/// The choice for a pass with these arguments: a stored one, or one that is made now. It is stored.
+/// The choice for a pass of `Cell` with these arguments: a stored one, or one that is made now. It is stored.
+template <class Cell>
 RecurrentAlgorithm choose_algorithm(const ForwardArguments<float>& a, Precision precision);
+template <class Cell>
 RecurrentAlgorithm choose_algorithm(const BackwardArguments<float>& a, Precision precision);
 
-/// The stored choice for a forward pass of this size, whatever its batch; `automatic` if there is none.
-RecurrentAlgorithm known_choice(Index H, Precision precision);
+/// The stored choice for a forward pass of H units of `cell` (its kName), whatever its batch; `automatic` if there is
+/// none.
+RecurrentAlgorithm known_choice(const char* cell, Index H, Precision precision);
 
 }  // namespace rondo::inline RONDO_ABI::cuda

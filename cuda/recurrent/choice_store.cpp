@@ -25,6 +25,7 @@ namespace {
 /// What a choice depends on. T counts by powers of two.
 struct Key {
   std::string device;  // see device_text
+  std::string cell;
   Precision precision;
   bool backward, ragged;
   Index H, B;
@@ -33,13 +34,8 @@ struct Key {
 };
 
 Key key_of(const AlgorithmRecord& r) {
-  return {r.device,
-          r.precision,
-          r.backward,
-          r.ragged,
-          r.hidden,
-          r.batch,
-          static_cast<int>(std::bit_width(static_cast<std::uint64_t>(r.time))) - 1};
+  return {r.device, r.cell,   r.precision, r.backward,
+          r.ragged, r.hidden, r.batch,     static_cast<int>(std::bit_width(static_cast<std::uint64_t>(r.time))) - 1};
 }
 
 struct Store {
@@ -76,11 +72,12 @@ RecurrentAlgorithm store_choice(const AlgorithmRecord& r) {
   return store().records.emplace(key_of(r), r).first->second.algorithm;
 }
 
-std::optional<RecurrentAlgorithm> find_choice_of_any_batch(Index H, Precision precision) {
+std::optional<RecurrentAlgorithm> find_choice_of_any_batch(const std::string& cell, Index H, Precision precision) {
   const std::string& device = device_text();
   const std::lock_guard guard(store().lock);
   for (const auto& [key, record] : store().records)
-    if (key.device == device && key.precision == precision && !key.backward && key.H == H) return record.algorithm;
+    if (key.device == device && key.cell == cell && key.precision == precision && !key.backward && key.H == H)
+      return record.algorithm;
   return std::nullopt;
 }
 
@@ -96,14 +93,13 @@ void clear_algorithm_records() {
   store().records.clear();
 }
 
-// One line a choice, tab-separated: device, precision, direction of the pass, extent, H, B, T, algorithm, and the
-// trials.
+// One line a choice, tab-separated: device, cell, precision, direction of the pass, extent, H, B, T, algorithm.
 void save_algorithm_records(const std::string& path) {
   std::ofstream out(path);
   out << "# rondo: algorithms of recurrent layers\n";
   for (const AlgorithmRecord& r : algorithm_records())
-    out << r.device << '\t' << name(r.precision) << '\t' << (r.backward ? "backward" : "forward") << '\t'
-        << (r.ragged ? "ragged" : "dense") << '\t' << r.hidden << '\t' << r.batch << '\t' << r.time << '\t'
+    out << r.device << '\t' << r.cell << '\t' << name(r.precision) << '\t' << (r.backward ? "backward" : "forward")
+        << '\t' << (r.ragged ? "ragged" : "dense") << '\t' << r.hidden << '\t' << r.batch << '\t' << r.time << '\t'
         << name(r.algorithm) << '\n';
   out.close();
   if (!out) throw error(rondo::detail::concat("rondo::cuda: ", path, " could not be written"));
@@ -122,23 +118,23 @@ void load_algorithm_records(const std::string& path) {
     std::vector<std::string> parts;
     std::istringstream split(text);
     for (std::string part; std::getline(split, part, '\t');) parts.push_back(part);
-    if (parts.size() != 8) fail(line, rondo::detail::concat(parts.size(), " fields, wanted 8, separated by tabs"));
+    if (parts.size() != 9) fail(line, rondo::detail::concat(parts.size(), " fields, wanted 9, separated by tabs"));
     AlgorithmRecord r;
-    r.device = parts[0];
-    const auto precision = precision_named(parts[1]);
-    if (!precision) fail(line, "unknown precision " + parts[1]);
+    r.device = parts[0], r.cell = parts[1];
+    const auto precision = precision_named(parts[2]);
+    if (!precision) fail(line, "unknown precision " + parts[2]);
     r.precision = *precision;
-    r.backward = parts[2] == "backward", r.ragged = parts[3] == "ragged";
-    if ((!r.backward && parts[2] != "forward") || (!r.ragged && parts[3] != "dense"))
-      fail(line, "wanted forward or backward, dense or ragged, got " + parts[2] + ", " + parts[3]);
-    for (const auto& [to, part] : {std::pair{&r.hidden, 4}, {&r.batch, 5}, {&r.time, 6}}) {
+    r.backward = parts[3] == "backward", r.ragged = parts[4] == "ragged";
+    if ((!r.backward && parts[3] != "forward") || (!r.ragged && parts[4] != "dense"))
+      fail(line, "wanted forward or backward, dense or ragged, got " + parts[3] + ", " + parts[4]);
+    for (const auto& [to, part] : {std::pair{&r.hidden, 5}, {&r.batch, 6}, {&r.time, 7}}) {
       std::istringstream number(parts[static_cast<std::size_t>(part)]);
       if (!(number >> *to) || !number.eof() || *to < 1)
         fail(line, parts[static_cast<std::size_t>(part)] + " is not a positive number");
     }
     const auto algorithm = std::find_if(std::begin(kAllAlgorithms), std::end(kAllAlgorithms),
-                                        [&](RecurrentAlgorithm k) { return parts[7] == name(k); });
-    if (algorithm == std::end(kAllAlgorithms)) fail(line, "unknown algorithm " + parts[7]);
+                                        [&](RecurrentAlgorithm k) { return parts[8] == name(k); });
+    if (algorithm == std::end(kAllAlgorithms)) fail(line, "unknown algorithm " + parts[8]);
     r.algorithm = *algorithm;
     read.push_back(std::move(r));
   }

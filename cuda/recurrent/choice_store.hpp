@@ -19,13 +19,13 @@ inline constexpr RecurrentAlgorithm kAllAlgorithms[] = {
 /// The device of the calling thread's context, its driver, and this version of Rondo.
 const std::string& device_text();
 
-/// The stored choice for the device, precision, pass and sizes of `r`.
+/// The stored choice for the device, cell, precision, pass and sizes of `r`.
 std::optional<RecurrentAlgorithm> find_choice(const AlgorithmRecord& r);
 
 /// Stores r, unless another thread has stored a choice for the same; returns the stored one.
 RecurrentAlgorithm store_choice(const AlgorithmRecord& r);
 
-/// The stored choice for a forward pass of H units on this device, whatever its batch.
-std::optional<RecurrentAlgorithm> find_choice_of_any_batch(Index H, Precision precision);
+/// The stored choice for a forward pass of H units of `cell` on this device, whatever its batch.
+std::optional<RecurrentAlgorithm> find_choice_of_any_batch(const std::string& cell, Index H, Precision precision);
 
 }  // namespace rondo::inline RONDO_ABI::cuda

@@ -45,9 +45,9 @@ double product_rate(Precision precision) {
 }
 
 /// A step of the algorithms that call cuBLAS: a product that reads R from L2, and the kernel of the cells.
-double product_step(const DeviceInfo& device, double launch, Precision precision, Index H, Index B) {
-  const double scale = device.multiprocessors / kMultiprocessors, h = static_cast<double>(H);
-  const double operations = 8 * h * h * static_cast<double>(B), bytes = 4 * h * h * element_bytes(precision);
+double product_step(const DeviceInfo& device, double launch, Precision precision, int gates, Index H, Index B) {
+  const double scale = device.multiprocessors / kMultiprocessors, weights = double(gates) * double(H) * double(H);
+  const double operations = 2 * weights * double(B), bytes = weights * element_bytes(precision);
   return 2 * launch + kThinProduct + std::max(operations / product_rate(precision), bytes / kL2Bandwidth) / scale;
 }
 
@@ -86,11 +86,10 @@ double cluster_step(const DeviceInfo& device, Precision precision, Index H, Inde
   return std::numeric_limits<double>::infinity();
 }
 
-double dataflow_step(const DeviceInfo& device, Precision precision, Index H, Index B, bool backward) {
-  constexpr int kLstmGates = 4;
+double dataflow_step(const DeviceInfo& device, Precision precision, int gates, Index H, Index B, bool backward) {
   for (int blocks = device.major < 9 ? 0 : kDataflowBlocks; blocks >= 1; blocks /= 2) {  // in the order of the launch
-    const auto s = dataflow_shape(precision, backward, kLstmGates, H, B, device.multiprocessors / blocks, blocks,
-                                  device.shared_bytes);
+    const auto s =
+        dataflow_shape(precision, backward, gates, H, B, device.multiprocessors / blocks, blocks, device.shared_bytes);
     if (!s) continue;
     const PersistentShape& p = s->product;
     const double rounds = std::ceil(double(B) / p.columns), scale = device.multiprocessors / kMultiprocessors;
@@ -104,19 +103,20 @@ double dataflow_step(const DeviceInfo& device, Precision precision, Index H, Ind
 
 }  // namespace
 
-double expected_step_time(const DeviceInfo& device, RecurrentAlgorithm algorithm, Precision precision, Index H, Index B,
-                          bool backward) {
+double expected_step_time(const DeviceInfo& device, RecurrentAlgorithm algorithm, Precision precision,
+                          const CellKernels& cell, Index H, Index B, bool backward) {
+  constexpr double kNone = std::numeric_limits<double>::infinity();
   switch (algorithm) {
     case RecurrentAlgorithm::grid_persistent:
-      return grid_step(device, precision, H, B, backward);
+      return cell.persistent ? grid_step(device, precision, H, B, backward) : kNone;
     case RecurrentAlgorithm::cluster_persistent:
-      return cluster_step(device, precision, H, B, backward);
+      return cell.persistent ? cluster_step(device, precision, H, B, backward) : kNone;
     case RecurrentAlgorithm::dataflow_persistent:
-      return dataflow_step(device, precision, H, B, backward);
+      return cell.dataflow ? dataflow_step(device, precision, cell.gates, H, B, backward) : kNone;
     case RecurrentAlgorithm::graph:
-      return product_step(device, kGraphNode, precision, H, B);
+      return product_step(device, kGraphNode, precision, cell.gates, H, B);
     default:
-      return product_step(device, kLaunch, precision, H, B);
+      return product_step(device, kLaunch, precision, cell.gates, H, B);
   }
 }
 

@@ -17,12 +17,9 @@ namespace rondo::inline RONDO_ABI::cuda {
 
 /// The cells of a pass with these arguments. Saved activations have 16 bits if the operands of the product have.
 template <class Arguments, class Product, class Cell = LstmCell>
-using CellsOf = std::conditional_t<std::is_same_v<Arguments, BackwardArguments<float>>,
-                                   BackwardCells<Cell, float, sizeof(typename Product::Element) == 2>,
-                                   ForwardCells<Cell, float, sizeof(typename Product::Element) == 2>>;
-
-template <class Arguments>
-inline constexpr bool kIsBackward = std::is_same_v<Arguments, BackwardArguments<float>>;
+using CellsOf =
+    std::conditional_t<kIsBackward<Arguments>, BackwardCells<Cell, float, sizeof(typename Product::Element) == 2>,
+                       ForwardCells<Cell, float, sizeof(typename Product::Element) == 2>>;
 
 /// f.template operator()<Product>() with the product for this precision and shape. There is no backward product in
 /// fp16: see pass.cpp.

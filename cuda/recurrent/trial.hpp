@@ -7,30 +7,25 @@
 #include "arguments.hpp"
 #include "operands.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <rondo/core/random.hpp>
 #include <rondo/cuda/buffer.hpp>
 #include <rondo/cuda/context.hpp>
 #include <rondo/cuda/recurrent.hpp>
-#include <rondo/math/cells/lstm.hpp>
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace rondo::inline RONDO_ABI::cuda {
 
-template <class Arguments>
-constexpr bool kBackward = std::is_same_v<Arguments, BackwardArguments<float>>;
-
 /// A pass of few steps with the weights of a real one, and random values for all else.
+template <class Cell>
 class Trial {
  public:
   template <class Arguments>
   Trial(const Arguments& a, Precision precision) : precision_(precision) {
-    const Index H = a.H, B = a.step_order.B, NH = 4 * H;
+    const Index H = a.H, B = a.step_order.B, NH = Cell::kBlocks * H, cells = Cell::kHasC ? H * B : 0;
     T_ = std::clamp<Index>(kElements / std::max<Index>(NH * B, 1), 8, 64);
     T_ = std::min(T_, a.step_order.T);
     StepOrder order{B, T_, a.step_order.reverse, nullptr};
@@ -41,9 +36,11 @@ class Trial {
       order.lengths = device_lengths_.data();
     }
     const bool low = RecurrentWorkspace<float, Cuda>::saves_16_bits(precision);
-    random(Z_, NH * B * T_, 1), random(h0_, H * B, 0.5), random(c0_, H * B, 0.5), random(bias_, NH, 0.5);
-    y_.resize(H * B * T_), c_now_.resize(H * B), product_.resize(NH * B);
-    for (auto* saved : {&gates_, &c_, &tanh_c_}) saved->resize((saved == &gates_ ? NH : H) * B * T_, low);
+    random(Z_, NH * B * T_, 1), random(h0_, H * B, 0.5), random(c0_, cells, 0.5), random(bias_, NH, 0.5);
+    random(peepholes_, H * Cell::kPeepholeCount, 0.5);
+    y_.resize(H * B * T_), c_now_.resize(cells), product_.resize(Cell::kGates * H * B);
+    gates_.resize(NH * B * T_, low);
+    for (auto* saved : {&c_, &tanh_c_}) saved->resize(cells * T_, low);
     if (low) h_low_.resize(H * B * (T_ + 1));
     low_ = {low ? h_low_.data() : nullptr, precision == Precision::fp16};
     forward_ = {.H = H,
@@ -51,7 +48,7 @@ class Trial {
                 .step_order = order,
                 .R = a.R,
                 .projection = nullptr,
-                .peepholes = nullptr,
+                .peepholes = peepholes_.data(),
                 .bias = bias_.data(),
                 .product = product_.data(),
                 .gates = gates_.data(),
@@ -64,8 +61,8 @@ class Trial {
                 .m = nullptr,
                 .h_low = low_,
                 .m_low = {}};
-    if constexpr (kBackward<Arguments>) {
-      random(dy_, H * B * T_, 1), random(dh_start_, H * B, 1), random(dc_start_, H * B, 1);
+    if constexpr (kIsBackward<Arguments>) {
+      random(dy_, H * B * T_, 1), random(dh_start_, H * B, 1), random(dc_start_, H * B, Cell::kHasC ? 1 : 0);
       for (auto* buffer : {&dh_end_, &dc_, &dh_}) buffer->resize(H * B);
       dz_.resize(NH * B * T_, low);
       run(RecurrentAlgorithm::stepwise, forward_);  // its gates, c and y
@@ -74,7 +71,7 @@ class Trial {
                    .step_order = order,
                    .R = a.R,
                    .projection = nullptr,
-                   .peepholes = nullptr,
+                   .peepholes = peepholes_.data(),
                    .gates = gates_.data(),
                    .h0 = h0_.data(),
                    .c0 = c0_.data(),
@@ -96,9 +93,9 @@ class Trial {
   Index steps() const { return T_; }
 
   /// Enqueues the pass; false if the algorithm does not fit.
-  template <bool kIsBackward>
+  template <bool kBackwardPass>
   bool run(RecurrentAlgorithm algorithm) {
-    if constexpr (kIsBackward) {
+    if constexpr (kBackwardPass) {
       copy_bytes(dh_start_, dh_end_), copy_bytes(dc_start_, dc_);
       return run(algorithm, backward_);
     } else {
@@ -107,7 +104,7 @@ class Trial {
   }
 
   /// The results, on the host; zero in the padding, where each algorithm may leave what it likes.
-  template <bool kIsBackward>
+  template <bool kBackwardPass>
   std::vector<float> results() const {
     std::vector<float> all;
     const Index B = forward_.step_order.B;
@@ -120,7 +117,7 @@ class Trial {
           std::fill_n(values.begin() + rows * (b + B * t), rows, 0.0f);
       all.insert(all.end(), values.begin(), values.end());
     };
-    if constexpr (kIsBackward) {
+    if constexpr (kBackwardPass) {
       add(dz_.floats(false), true), add(dh_end_, false), add(dc_, false);
     } else {
       add(y_, true), add(c_.floats(true), true), add(gates_.floats(true), true), add(c_now_, false);
@@ -174,19 +171,21 @@ class Trial {
   template <class Arguments>
   bool enqueue(RecurrentAlgorithm algorithm, const Arguments& a) {
     barrier_.resize(1);
-    if (algorithm == RecurrentAlgorithm::grid_persistent)
-      return enqueue_grid_persistent(a, precision_, barrier_.data());
-    if (algorithm == RecurrentAlgorithm::cluster_persistent) return enqueue_cluster_persistent(a, precision_);
-    if (algorithm == RecurrentAlgorithm::dataflow_persistent)
-      return enqueue_dataflow_persistent<LstmCell>(a, precision_);
+    if constexpr (kCellKernels<Cell>.persistent) {
+      if (algorithm == RecurrentAlgorithm::grid_persistent)
+        return enqueue_grid_persistent(a, precision_, barrier_.data());
+      if (algorithm == RecurrentAlgorithm::cluster_persistent) return enqueue_cluster_persistent(a, precision_);
+    }
+    if constexpr (kCellKernels<Cell>.dataflow)
+      if (algorithm == RecurrentAlgorithm::dataflow_persistent) return enqueue_dataflow_persistent<Cell>(a, precision_);
     LowPrecisionWeights low;
     if (low_.data) {
-      const MatrixView<const float> R{a.R, 4 * a.H, a.H, 4 * a.H};
+      const MatrixView<const float> R{a.R, Cell::kGates * a.H, a.H, Cell::kGates * a.H};
       R_low_.resize(R.rows * R.cols);
-      round_to_low(R, low_.fp16 && !kBackward<Arguments>, R_low_.data());
+      round_to_low(R, low_.fp16 && !kIsBackward<Arguments>, R_low_.data());
       low.R = R_low_.data();
     }
-    const auto launches = [&] { enqueue_stepwise<LstmCell>(a, precision_, low, {}); };
+    const auto launches = [&] { enqueue_stepwise<Cell>(a, precision_, low, {}); };
     if (algorithm == RecurrentAlgorithm::graph)
       graphs_.run(std::pair{a, low}, launches);
     else
@@ -203,7 +202,7 @@ class Trial {
   std::vector<std::int32_t> lengths_;  // empty: dense
   Buffer<std::int32_t, Cuda> device_lengths_;
   Values gates_, c_, tanh_c_, dz_;
-  Buffer<float, Cuda> Z_, bias_, h0_, c0_, c_now_, product_, y_;
+  Buffer<float, Cuda> Z_, bias_, peepholes_, h0_, c0_, c_now_, product_, y_;
   Buffer<float, Cuda> dy_, dh_start_, dc_start_, dh_end_, dc_, dh_;
   Buffer<std::uint16_t, Cuda> h_low_, R_low_;
   Buffer<std::uint32_t, Cuda> barrier_;

@@ -38,7 +38,8 @@ struct TemporaryFile {
   void write(const std::string& text) const { std::ofstream(path) << text; }
 };
 
-void pass(const RecurrentCase<LstmCell>& in, Precision precision) {
+template <class Cell>
+void pass(const RecurrentCase<Cell>& in, Precision precision) {
   const AlgorithmGuard guard(RecurrentAlgorithm::automatic);
   RecurrentCache<float, Cuda> cache;
   run_on_device(in, cache, {.precision = precision});
@@ -92,6 +93,34 @@ TEST_CASE("Automatic algorithm: the result is right, and every candidate agrees 
     CHECK(((r.hidden == 40 && r.batch == 9 && !r.ragged) || (r.hidden == 16 && r.batch == 4 && r.ragged)));
     CHECK(r.time == 8);
   }
+}
+
+TEMPLATE_TEST_CASE("Automatic algorithm: other cells, each with choices of its own", "", GruCell, PeepholeLstmCell,
+                   CoupledLstmCell) {
+  if (!gpu_available()) return;
+  const FreshRecords fresh;
+  cuda::Context context;
+  const cuda::ContextGuard use(context);
+  pass(RecurrentCase<LstmCell>({5, 40, 9, 12}, 2), Precision::fp32);
+  for (CaseShape shape : {CaseShape{5, 40, 9, 12}, {3, 16, 4, 9, unsorted_lengths(4, 9)}}) {
+    const RecurrentCase<TestType> in(shape, 2);
+    const AlgorithmGuard guard(RecurrentAlgorithm::automatic);
+    RecurrentCache<float, Cuda> cache;
+    require_close(shape, run_on_device(in, cache), reference(in));
+  }
+  pass(RecurrentCase<TestType>({5, 40, 9, 12}, 2), Precision::bf16);
+  std::size_t own = 0;
+  for (const cuda::AlgorithmRecord& r : cuda::algorithm_records()) {
+    INFO(r.cell << ", H " << r.hidden << (r.backward ? ", backward" : "") << (r.ragged ? ", ragged" : ""));
+    own += r.cell == TestType::kName;
+    CHECK(r.trials.size() >= 2);
+    for (const cuda::AlgorithmTrial& t : r.trials) {
+      INFO(cuda::name(t.algorithm) << ": error " << t.error);
+      CHECK(t.agrees);
+    }
+  }
+  CHECK(own == 6);
+  CHECK(cuda::algorithm_records().size() == 8);
 }
 
 TEST_CASE("Automatic algorithm: a choice is made once, and not while a stream is captured") {
@@ -162,15 +191,15 @@ TEST_CASE("Automatic algorithm: choices are stored in a file, and those of anoth
   pass(in, Precision::fp32);
   CHECK(cuda::algorithm_records().size() == 4);
 
-  const std::string line = "GPU\tbf16\tforward\tdense\t40\t9\t8\tgraph\n";
+  const std::string line = "GPU\tLstm\tbf16\tforward\tdense\t40\t9\t8\tgraph\n";
   CHECK(loading_error(line) == "no error");
-  CHECK(loading_error("# comment\n\n" + line + "GPU\tbf16\n") == ":4: 2 fields, wanted 8, separated by tabs");
-  CHECK(loading_error("GPU\tbf17\tforward\tdense\t40\t9\t8\tgraph\n") == ":1: unknown precision bf17");
-  CHECK(loading_error("GPU\tbf16\tforward\tdense\t40\t-9\t8\tgraph\n") == ":1: -9 is not a positive number");
-  CHECK(loading_error("GPU\tbf16\tforward\tdense\t40\t9\t8x\tgraph\n") == ":1: 8x is not a positive number");
-  CHECK(loading_error("GPU\tbf16\tsideways\tdense\t40\t9\t8\tgraph\n") ==
+  CHECK(loading_error("# comment\n\n" + line + "GPU\tbf16\n") == ":4: 2 fields, wanted 9, separated by tabs");
+  CHECK(loading_error("GPU\tLstm\tbf17\tforward\tdense\t40\t9\t8\tgraph\n") == ":1: unknown precision bf17");
+  CHECK(loading_error("GPU\tLstm\tbf16\tforward\tdense\t40\t-9\t8\tgraph\n") == ":1: -9 is not a positive number");
+  CHECK(loading_error("GPU\tLstm\tbf16\tforward\tdense\t40\t9\t8x\tgraph\n") == ":1: 8x is not a positive number");
+  CHECK(loading_error("GPU\tLstm\tbf16\tsideways\tdense\t40\t9\t8\tgraph\n") ==
         ":1: wanted forward or backward, dense or ragged, got sideways, dense");
-  CHECK(loading_error("GPU\tbf16\tforward\tdense\t40\t9\t8\tfastest\n") == ":1: unknown algorithm fastest");
+  CHECK(loading_error("GPU\tLstm\tbf16\tforward\tdense\t40\t9\t8\tfastest\n") == ":1: unknown algorithm fastest");
   CHECK_THROWS_WITH(cuda::load_algorithm_records("/no/such/file"), "rondo::cuda: /no/such/file could not be read");
   CHECK_THROWS_WITH(cuda::save_algorithm_records("/no/such/file"), "rondo::cuda: /no/such/file could not be written");
 }

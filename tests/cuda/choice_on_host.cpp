@@ -24,6 +24,7 @@ struct Restore {
   }
 };
 
+template <class Cell = LstmCell>
 std::vector<RecurrentAlgorithm> choices(cuda::AlgorithmChoice how) {
   cuda::clear_algorithm_records();
   cuda::Context context;
@@ -31,8 +32,7 @@ std::vector<RecurrentAlgorithm> choices(cuda::AlgorithmChoice how) {
   context.set_algorithm_choice(how);
   const AlgorithmGuard guard(RecurrentAlgorithm::automatic);
   RecurrentCache<float, Cuda> cache;
-  for (Index H : {8, 40})
-    run_on_device(RecurrentCase<LstmCell>({5, H, 9, 12}, 2), cache, {.precision = Precision::bf16});
+  for (Index H : {8, 40}) run_on_device(RecurrentCase<Cell>({5, H, 9, 12}, 2), cache, {.precision = Precision::bf16});
   std::vector<RecurrentAlgorithm> all;
   for (const auto& r : cuda::algorithm_records()) all.push_back(r.algorithm);
   return all;
@@ -43,6 +43,12 @@ std::vector<RecurrentAlgorithm> choices(cuda::AlgorithmChoice how) {
 TEST_CASE("Automatic algorithm on the host: a kernel with wrong results is not chosen, and reported") {
   const Restore restore;
   host_cuda::wrong_tile_products(true);
+  CHECK(choices<GruCell>(cuda::AlgorithmChoice::measured).size() == 4);
+  for (const cuda::AlgorithmRecord& r : cuda::algorithm_records()) {
+    CHECK((r.algorithm == RecurrentAlgorithm::stepwise || r.algorithm == RecurrentAlgorithm::graph));
+    for (const cuda::AlgorithmTrial& t : r.trials)
+      CHECK(t.agrees == (t.algorithm != RecurrentAlgorithm::dataflow_persistent));
+  }
   for (auto how : {cuda::AlgorithmChoice::measured, cuda::AlgorithmChoice::deterministic})
     for (RecurrentAlgorithm chosen : choices(how)) {
       CHECK((chosen == RecurrentAlgorithm::stepwise || chosen == RecurrentAlgorithm::graph));
@@ -88,11 +94,32 @@ TEST_CASE("Automatic algorithm on the host: the grid's kernel is no candidate wh
   CHECK(with_dataflow > 0);
 }
 
+TEST_CASE(
+    "Automatic algorithm on the host: the GRU's dataflow-persistent kernel is chosen where the model expects it") {
+  const Restore restore;
+  CHECK(choices<GruCell>(cuda::AlgorithmChoice::deterministic).size() == 4);
+  int dataflow = 0;
+  for (const cuda::AlgorithmRecord& r : cuda::algorithm_records()) {
+    INFO("H " << r.hidden << (r.backward ? ", backward" : ""));
+    CHECK(r.cell == "Gru");
+    dataflow += r.algorithm == RecurrentAlgorithm::dataflow_persistent;
+    for (const cuda::AlgorithmTrial& t : r.trials) {
+      CHECK(t.agrees);
+      CHECK(t.algorithm != RecurrentAlgorithm::grid_persistent);
+      CHECK(t.algorithm != RecurrentAlgorithm::cluster_persistent);
+    }
+  }
+  CHECK(dataflow > 0);
+}
+
 TEST_CASE("Cost model: the algorithms of an H100 in the order of a desk review") {
   cuda::DeviceInfo h100;
   h100.major = 9, h100.multiprocessors = 132, h100.shared_bytes = 227 << 10;
   const auto time = [&](RecurrentAlgorithm algorithm, Index B, Index H, bool backward = false) {
-    return cuda::expected_step_time(h100, algorithm, Precision::bf16, H, B, backward);
+    return cuda::expected_step_time(h100, algorithm, Precision::bf16, cuda::kCellKernels<LstmCell>, H, B, backward);
+  };
+  const auto gru = [&](RecurrentAlgorithm algorithm, Index B, Index H) {
+    return cuda::expected_step_time(h100, algorithm, Precision::bf16, cuda::kCellKernels<GruCell>, H, B, false);
   };
   using enum RecurrentAlgorithm;
   CHECK(time(grid_persistent, 16, 768) < time(graph, 16, 768));
@@ -105,6 +132,12 @@ TEST_CASE("Cost model: the algorithms of an H100 in the order of a desk review")
   CHECK(time(dataflow_persistent, 16, 768, true) < time(grid_persistent, 16, 768, true) / 2);
   CHECK(time(dataflow_persistent, 16, 2048) > time(grid_persistent, 16, 2048));  // few columns at once
   CHECK(std::isinf(time(dataflow_persistent, 16, 764)));
+  CHECK(gru(stepwise, 128, 1024) < time(stepwise, 128, 1024));  // three gates
+  CHECK(gru(dataflow_persistent, 16, 768) < gru(graph, 16, 768));
+  CHECK(std::isinf(gru(grid_persistent, 16, 768)));
+  CHECK(std::isinf(gru(cluster_persistent, 16, 768)));
+  CHECK(std::isinf(cuda::expected_step_time(h100, dataflow_persistent, Precision::bf16,
+                                            cuda::kCellKernels<PeepholeLstmCell>, 768, 16, false)));
   h100.major = 8;
   CHECK(std::isinf(time(dataflow_persistent, 16, 768)));
   CHECK(std::isinf(time(cluster_persistent, 64, 512)));

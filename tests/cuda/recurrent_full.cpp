@@ -247,7 +247,7 @@ TEST_CASE("Recurrent network on CUDA: a network reports its algorithm") {
       CHECK(path(Lstm<float, Cuda>(config, rng), algorithm) == cuda::name(algorithm));
   cuda::clear_algorithm_records();
   CHECK(path(Lstm<float, Cuda>(config, rng), RecurrentAlgorithm::automatic) == "automatic");  // not chosen yet
-  CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::automatic) == "stepwise");
+  CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::automatic) == "automatic");
   CHECK(path(Lstm<double, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::cluster_persistent) == "graph");
   CHECK(path(Gru<float, Cuda>(config, rng), RecurrentAlgorithm::dataflow_persistent) ==

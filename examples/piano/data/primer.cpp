@@ -18,8 +18,6 @@ namespace {
 namespace music = rondo::music;
 using rondo::midi::Seconds;
 
-constexpr double kLongestNote = music::GrammarLimits{}.longest_note / double{music::kStepsPerSecond};
-
 /// Merges notes of one pitch, as a piano has one key for it: notes that begin in the same step become one, with the
 /// longest duration and the highest velocity; a repeated note ends the one before.
 std::vector<music::Note> merge_to_one_keyboard(std::vector<music::Note> notes) {
@@ -69,7 +67,7 @@ Primer primer_of(const music::Performance& performance, double seconds, double f
   Seconds last{};
   for (music::Note note : all) {
     if (note.start >= end) break;
-    note.end = since(std::min(note.end, note.start + Seconds{kLongestNote}), begin);
+    note.end = since(std::min(note.end, note.start + Seconds{kLongestNoteSeconds}), begin);
     note.start = since(note.start, begin);
     last = std::max(last, note.end);
     notes.push_back(note);

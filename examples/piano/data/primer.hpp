@@ -2,15 +2,21 @@
 // The primer: what a model continues or varies. It is an excerpt of a file, or notes from the command line.
 #pragma once
 
+#include <rondo/music/grammar.hpp>
 #include <rondo/music/performance.hpp>
+#include <rondo/music/vocabulary.hpp>
 
 #include <string_view>
 
 namespace piano {
 
+/// The longest note of a primer in seconds: the grammar's limit.
+inline constexpr double kLongestNoteSeconds =
+    rondo::music::GrammarLimits{}.longest_note / double{rondo::music::kStepsPerSecond};
+
 struct Primer {
   /// The first note begins at 0 s. Notes of one pitch do not overlap. Notes that begin before `seconds` are complete,
-  /// but at most 5 s long, the grammar's limit.
+  /// but at most kLongestNoteSeconds long.
   rondo::music::Performance performance;
   double seconds = 0;  // where new music begins; notes may last longer
   double begin = 0;    // of the first note in the source, in seconds

@@ -26,8 +26,6 @@ namespace {
 namespace music = rondo::music;
 using rondo::midi::Seconds;
 
-constexpr double kLongestNote = music::GrammarLimits{}.longest_note / double{music::kStepsPerSecond};
-
 /// 0.5 as "0.5".
 std::string text_of(double number) {
   char text[32];
@@ -114,7 +112,7 @@ Primer parse_primer_notes(std::string_view text, double tempo) {
     for (bool more = true; more;) {
       const std::size_t plus = names.find('+');
       more = plus != std::string_view::npos;
-      notes.push_back({start, std::min(end, start + Seconds{kLongestNote}), pitch_of(names.substr(0, plus), word)});
+      notes.push_back({start, std::min(end, start + Seconds{kLongestNoteSeconds}), pitch_of(names.substr(0, plus), word)});
       names.remove_prefix(more ? plus + 1 : names.size());
     }
   }

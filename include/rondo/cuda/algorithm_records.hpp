@@ -24,6 +24,7 @@ struct AlgorithmTrial {
 /// A choice for passes of one size on one device.
 struct AlgorithmRecord {
   std::string device;                    ///< name, size, driver and version of Rondo
+  std::string cell;                      ///< name of the cell: "Lstm", "Gru", ...
   Precision precision{};                 ///< of the products
   bool backward = false;                 ///< a backward pass
   bool ragged = false;                   ///< of sequences of different lengths
