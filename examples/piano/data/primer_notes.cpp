@@ -112,7 +112,8 @@ Primer parse_primer_notes(std::string_view text, double tempo) {
     for (bool more = true; more;) {
       const std::size_t plus = names.find('+');
       more = plus != std::string_view::npos;
-      notes.push_back({start, std::min(end, start + Seconds{kLongestNoteSeconds}), pitch_of(names.substr(0, plus), word)});
+      notes.push_back(
+          {start, std::min(end, start + Seconds{kLongestNoteSeconds}), pitch_of(names.substr(0, plus), word)});
       names.remove_prefix(more ? plus + 1 : names.size());
     }
   }
