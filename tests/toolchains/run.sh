@@ -6,7 +6,7 @@
 #   clang-19        Clang 19 with libstdc++
 #   clang-19-libc++ Clang 19 with libc++
 #   aarch64         g++ for 64-bit Arm, under qemu-user
-#   s390x           g++ for IBM Z, a big-endian machine, under qemu-user: MIDI and files
+#   s390x           g++ for IBM Z, a big-endian machine, under qemu-user: MIDI, files and shards
 #   mingw           MinGW-w64 for Windows, under Wine if it is available
 #   wasm32          Emscripten, under Node.js: headers of the network, MIDI and music
 # Ends with one line: N passed, N failed.
@@ -59,7 +59,7 @@ for name in "${names[@]}"; do
     aarch64) install_packages g++-aarch64-linux-gnu qemu-user
       build_and_test "$name" "${network[*]}" -- "$(toolchain aarch64-linux-gnu)" ;;
     s390x) install_packages g++-s390x-linux-gnu qemu-user
-      build_and_test "$name" "io midi music" -- "$(toolchain s390x-linux-gnu)" -DRONDO_OPENMP=OFF ;;
+      build_and_test "$name" "io midi music shards" -- "$(toolchain s390x-linux-gnu)" -DRONDO_OPENMP=OFF -DRONDO_BUILD_EXAMPLES=ON ;;
     mingw) install_packages g++-mingw-w64-x86-64 wine64
       build_and_test "$name" "${network[*]}" -- "$(toolchain x86_64-w64-mingw32)" -DRONDO_OPENMP=OFF ;;
     wasm32) install_packages emscripten
