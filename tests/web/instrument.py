@@ -394,6 +394,13 @@ class PlaysLive(InstrumentTest):
             self.browser.cdp("Input.dispatchMouseEvent", type=kind, x=x + 3, y=y + height - 4, button="left", clickCount=1)
         self.assertEqual(self.js("return played.live.played.map((n) => n.pitch)"), [60, 74, 72, 21])
 
+    def test_voices_that_have_ended_are_not_kept(self):
+        self.start("#mode=answer")
+        self.phrase([60, 64, 67, 72])
+        self.browser.until("return played.live.queue.filter((e) => e.velocity).length > 20", 60)
+        self.browser.until("return played.live.played.every((note) => !note.voice.source)", 20)
+        self.browser.until("return played.live.queue.filter((e) => e.voice && !e.voice.source).length > 5", 20)
+
     def test_the_pedal_holds(self):
         self.start()
         self.js("playMidi(0xb0, 64, 127); playMidi(0x90, 60, 80); playMidi(0x80, 60, 0)")

@@ -59,7 +59,8 @@ class Synth {
 
   /**
    * Starts a note at `when` and damps it at `damped`, in context time; its first `into` seconds are skipped. Returns its
-   * voice, or undefined if there is nothing to play. A note with `damped` = Infinity ends by damp().
+   * voice, or undefined if there is nothing to play. A note with `damped` = Infinity ends by damp(). A voice that has
+   * ended may still be damped and dropped, without effect.
    */
   strike(stage, pitch, velocity, when, damped, into = 0) {
     const tone = this.tones.of(pitch);
@@ -78,23 +79,26 @@ class Synth {
     source.connect(felt).connect(gain).connect(stage.places[Math.min(5, Math.max(0, Math.floor((pitch - 21) / 15)))]);
     source.start(when, into * tone.rate);
     stage.sources.add(source);
+    const voice = {source, gain, release, when};
     source.onended = () => {
       stage.sources.delete(source);
       gain.disconnect();
+      voice.source = voice.gain = null;  // whoever keeps the voice does not keep its nodes
     };
-    const voice = {source, gain, release, when};
     if (damped < Infinity) this.damp(voice, damped);
     return voice;
   }
 
   /** Damps a voice at `time`. */
   damp({source, gain, release, when}, time) {
+    if (!source) return;
     gain.gain.setTargetAtTime(0, Math.max(time, when + 0.03), release);
     source.stop(Math.max(time, when) + 7 * release);
   }
 
   /** Takes back what damp() has scheduled for later. */
   undamp({source, gain}) {
+    if (!source) return;
     gain.gain.cancelScheduledValues(this.context.currentTime);
     source.stop(this.context.currentTime + 10);  // longer than any tone
   }
@@ -102,7 +106,7 @@ class Synth {
   /** Takes a voice back that has not begun, or damps it. */
   drop(voice) {
     if (voice.when > this.context.currentTime)
-      voice.source.stop();
+      voice.source?.stop();
     else
       this.damp(voice, this.context.currentTime);
   }
