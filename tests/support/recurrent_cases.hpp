@@ -204,10 +204,10 @@ inline double largest(const std::vector<double>& values) {
 /// Requires that `got` is within the tolerance of `exact`, for every tensor.
 inline void require_close(const CaseShape& shape, const CaseResults& got, const CaseResults& exact) {
   REQUIRE(got.guards_untouched);
-  for (const auto& [name, values] : got.tensors) {
-    const auto& wanted = std::find_if(exact.tensors.begin(), exact.tensors.end(), [&, &name = name](const auto& t) {
-                           return t.first == name;
-                         })->second;
+  for (const auto& tensor : got.tensors) {
+    const auto& [name, values] = tensor;
+    const auto has_its_name = [&](const auto& other) { return other.first == tensor.first; };
+    const auto& wanted = std::find_if(exact.tensors.begin(), exact.tensors.end(), has_its_name)->second;
     REQUIRE(values.size() == wanted.size());
     double worst = 0;
     for (std::size_t n = 0; n < values.size(); ++n) {
