@@ -26,7 +26,7 @@ PlayableModel playable(unsigned seed) {
 }
 
 /// A small network as it is initialised, which learns quickly.
-PlayableModel untrained() { return new_model(music::PedalMode::extend, kSpec.conditions, 12, 16, 1, 3); }
+PlayableModel untrained() { return new_model(music::PedalMode::extend, kSpec.conditions, kSpec.grammar, 12, 16, 1, 3); }
 
 using Row = std::tuple<std::int64_t, std::int64_t, int, int, bool>;
 

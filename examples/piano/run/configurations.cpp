@@ -41,6 +41,8 @@ Config performance_rnn() {
   c.windows = 1;
   c.learning_rate = 1e-3;
   c.beta2 = 0.999;
+  c.token_features = false;
+  c.grammar = false;
   c.clip = 3;
   return c;
 }

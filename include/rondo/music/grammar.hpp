@@ -23,7 +23,17 @@ struct GrammarLimits {
   int longest_silence = 400;  ///< maximum time without an active note
   int longest_pedal = 3000;   ///< maximum time with the pedal down
   bool pedal = false;         ///< whether the vocabulary has the two pedal tokens
+
+  /// No limits: the order of the tokens alone, which `encode` keeps in all music with one note at a time on each key.
+  static constexpr GrammarLimits none(bool pedal) {
+    constexpr int kNever = 1 << 30;
+    return {0, kPitches - 1, kNever, kNever, kNever, pedal};
+  }
 };
+
+/// What a model that is trained under the grammar has added to the logits of excluded tokens. It is finite, so that music
+/// that the grammar excludes has a likelihood, too, and the probabilities of all tokens sum to 1.
+inline constexpr float kExcludedLogit = -30;
 
 /// The mask of the tokens that may come next. Call feed() with every token, then read allowed(), which always has at
 /// least one allowed token.
@@ -68,42 +78,13 @@ class Grammar {
 
   /// Advances by one token. Throws std::out_of_range if it is not in the vocabulary.
   void feed(Token token) {
-    if (!is_token(token)) throw std::out_of_range("Grammar: " + std::to_string(token) + " is not a token");
-    const auto [kind, value] = event_of(token);
-    after_short_shift_ = kind == EventKind::time_shift && value < kMaxShift;
-    after_velocity_ = kind == EventKind::velocity;
-    switch (kind) {
-      case EventKind::time_shift:
-        now_ += value;
-        rank_ = start_of_step;
-        break;
-      case EventKind::velocity:
-        bin_ = value;
-        break;
-      case EventKind::note_on:
-        ++key(value).down;
-        key(value).since = now_;
-        ++sounding_;
-        rank_ = key_down, pitch_ = value;
-        break;
-      case EventKind::note_off:
-        if (key(value).down > 0) {
-          --key(value).down;
-          if (--sounding_ == 0) silent_since_ = now_;
-        }
-        rank_ = key_up, pitch_ = value;
-        break;
-      case EventKind::pedal:
-        if (value != 0 && !pedal_) pedal_since_ = now_;
-        pedal_ = value != 0;
-        rank_ = pedal_ ? pedal_down : pedal_up;
-        break;
-    }
+    advance(token);
     update();
   }
-  /// Advances by several tokens.
+  /// Advances by several tokens, and computes the mask once.
   void feed(std::span<const Token> tokens) {
-    for (Token token : tokens) feed(token);
+    for (Token token : tokens) advance(token);
+    update();
   }
 
   /// Feeds and returns the tokens that end the piece: a time shift of `hold` steps (1..100, or less if a limit
@@ -140,6 +121,40 @@ class Grammar {
   Key& key(int pitch) { return keys_[static_cast<std::size_t>(pitch)]; }
   const Key& key(int pitch) const { return keys_[static_cast<std::size_t>(pitch)]; }
   std::uint8_t& mask(Token token) { return mask_[static_cast<std::size_t>(token)]; }
+
+  void advance(Token token) {
+    if (!is_token(token)) throw std::out_of_range("Grammar: " + std::to_string(token) + " is not a token");
+    const auto [kind, value] = event_of(token);
+    after_short_shift_ = kind == EventKind::time_shift && value < kMaxShift;
+    after_velocity_ = kind == EventKind::velocity;
+    switch (kind) {
+      case EventKind::time_shift:
+        now_ += value;
+        rank_ = start_of_step;
+        break;
+      case EventKind::velocity:
+        bin_ = value;
+        break;
+      case EventKind::note_on:
+        ++key(value).down;
+        key(value).since = now_;
+        ++sounding_;
+        rank_ = key_down, pitch_ = value;
+        break;
+      case EventKind::note_off:
+        if (key(value).down > 0) {
+          --key(value).down;
+          if (--sounding_ == 0) silent_since_ = now_;
+        }
+        rank_ = key_up, pitch_ = value;
+        break;
+      case EventKind::pedal:
+        if (value != 0 && !pedal_) pedal_since_ = now_;
+        pedal_ = value != 0;
+        rank_ = pedal_ ? pedal_down : pedal_up;
+        break;
+    }
+  }
 
   // Whether an event comes after the last one in the order within a step.
   bool comes_after(Rank rank, int pitch) const { return rank_ < rank || (rank_ == rank && pitch_ < pitch); }
