@@ -48,19 +48,27 @@ std::vector<std::uint8_t> excluded_after(std::span<const Token> tokens, int semi
 }  // namespace
 
 TEST_CASE("The grammar without limits excludes no token that the encoder writes") {
+  std::size_t overlaps = 0;
   for (unsigned seed = 0; seed < 50; ++seed) {
-    Performance performance = notes_only(seed);
-    for (Note& note : performance.notes) note.start *= 7.0, note.end *= 7.0;  // long notes, long silences
-    performance.duration *= 7.0;
+    Performance performance = random_performance(seed, 150), other = random_performance(seed + 100, 150);
+    performance.notes.insert(performance.notes.end(), other.notes.begin(), other.notes.end());  // a second voice
+    for (Note& note : performance.notes) note.start *= 7.0, note.end *= 7.0;                     // long notes and silences
+    const bool pedal = seed % 2 == 1;
+    if (!pedal) performance.controls.clear();
     const auto tokens = encode(performance, LeadIn::drop);
-    Grammar grammar(GrammarLimits::none(false));
-    REQUIRE(tokens.size() > 20);
+    Grammar grammar(GrammarLimits::none(pedal));
+    ActiveNotes active;
+    REQUIRE(tokens.size() > 200);
     for (const Token token : tokens) {
       INFO(name(token) << ", seed " << seed);
       REQUIRE(grammar.allows(token));
+      const Event event = event_of(token);
+      overlaps += event.kind == EventKind::note_on && active.key(event.value);
       grammar.feed(token);
+      active.feed(token);
     }
   }
+  CHECK(overlaps > 50);
 }
 
 TEST_CASE("A batch has the tokens that the grammar excludes, in the key of the stream, also after a jump") {

@@ -23,11 +23,12 @@ struct GrammarLimits {
   int longest_silence = 400;  ///< maximum time without an active note
   int longest_pedal = 3000;   ///< maximum time with the pedal down
   bool pedal = false;         ///< whether the vocabulary has the two pedal tokens
+  bool overlap = false;       ///< whether a key that is down may be struck again, as in music of several voices
 
-  /// No limits: the order of the tokens alone, which `encode` keeps in all music with one note at a time on each key.
+  /// No limits: only what `encode` never writes, whatever the music, is not allowed.
   static constexpr GrammarLimits none(bool pedal) {
     constexpr int kNever = 1 << 30;
-    return {0, kPitches - 1, kNever, kNever, kNever, pedal};
+    return {0, kPitches - 1, kNever, kNever, kNever, pedal, /*overlap=*/true};
   }
 };
 
@@ -38,7 +39,7 @@ inline constexpr float kExcludedLogit = -30;
 /// The mask of the tokens that may come next. Call feed() with every token, then read allowed(), which always has at
 /// least one allowed token.
 ///
-///  - A note-on needs a pitch that is not active; a note-off needs an active pitch that started at an earlier step.
+///  - A note-on needs a pitch that is not active, unless notes may overlap; a note-off needs an active pitch that started at an earlier step.
 ///  - The order within a step is note-offs, pedal up, pedal down, note-ons; notes in order of pitch.
 ///  - A velocity differs from the last one and is followed by a note-on; the first note-on has one before it.
 ///  - A time shift of less than a second is not followed by another one; longer times are whole seconds and a
@@ -157,7 +158,9 @@ class Grammar {
   }
 
   // Whether an event comes after the last one in the order within a step.
-  bool comes_after(Rank rank, int pitch) const { return rank_ < rank || (rank_ == rank && pitch_ < pitch); }
+  bool comes_after(Rank rank, int pitch) const {
+    return rank_ < rank || (rank_ == rank && (pitch_ < pitch || (limits_.overlap && pitch_ == pitch)));
+  }
 
   void update() {
     mask_.fill(0);
@@ -196,7 +199,9 @@ class Grammar {
     }
   }
 
-  bool may_strike(int pitch) const { return key(pitch).down == 0 && comes_after(key_down, pitch); }
+  bool may_strike(int pitch) const {
+    return (key(pitch).down == 0 || limits_.overlap) && comes_after(key_down, pitch);
+  }
   bool may_lift(int pitch) const { return key(pitch).down > 0 && key(pitch).since < now_; }
 
   GrammarLimits limits_;
