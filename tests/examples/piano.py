@@ -547,16 +547,16 @@ class Training(unittest.TestCase):
         steps = tokens * 4 // 16  # four passes
         chosen("--steps", steps, "--evaluations", 1)
         config = self.config()
-        self.assertEqual((config["model"]["dropout"], config["weight_decay"]), (0.1, 0.15))
+        self.assertEqual((config["model"]["dropout"], config["weight_decay"]), (0.1, 0.5))
         self.assertEqual(config["augmentation"]["highest_transposition"], 6)
 
         line = chosen("--steps", steps, "--evaluations", 1, "--dropout", 0.25, "--layers", 2, "--condition", "key",
                       "--no-augment")
         config = self.config()
         self.assertEqual((config["model"]["dropout"], config["model"]["layers"]), (0.25, 2))
-        self.assertEqual((config["weight_decay"], config["conditions"]), (0.15, ["key"]))
+        self.assertEqual((config["weight_decay"], config["conditions"]), (0.5, ["key"]))
         self.assertEqual(config["augmentation"]["highest_transposition"], 0)
-        self.assertIn(": 2 x 8, dropout 0.25, weight decay 0.15, transpositions 0 to 0;", line)
+        self.assertIn(": 2 x 8, dropout 0.25, weight decay 0.5, transpositions 0 to 0;", line)
         self.assertIsNone(chosen("--config", "tiny", "--steps", 1))
         chosen("--steps", 1, "--condition", "none")
         self.assertEqual(self.config()["conditions"], [])
@@ -578,7 +578,7 @@ class Training(unittest.TestCase):
         config = self.config()
         self.assertEqual(config["conditions"], ["notes-per-second", "key", "active-notes"])
         self.assertEqual((config["model"]["layers"], config["model"]["embedding"], config["model"]["dropout"]), (1, 256, 0.1))
-        self.assertEqual((config["weight_decay"], config["augmentation"]["lowest_transposition"]), (0.15, -5))
+        self.assertEqual((config["weight_decay"], config["augmentation"]["lowest_transposition"]), (0.5, -5))
         shutil.rmtree(self.folder / "run")
         self.train(*small, "--condition", "key", "--config", "small", "--learning-rate", 0.25, "--transpose", -1, 2)
         config = self.config()
