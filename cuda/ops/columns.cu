@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Filling a matrix, adding to some elements, adding a bias to every column, and the sum of all columns, which is the gradient of a bias.
+// Filling a matrix, adding to some elements, adding a bias to every column, and the sum of all columns, which is the
+// gradient of a bias.
 //
 // The sum has few rows and very many columns (4H and B * T). Thread (row, phase) of a block of 32 rows x 8 phases adds
 // every eighth column of a part; the phases are reduced in shared memory, and a second kernel adds the parts in order.

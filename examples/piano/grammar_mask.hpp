@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The grammar of tokens in a model's predictions: kExcludedLogit is added to the logits of tokens that cannot follow, in
-// training, evaluation and sampling alike. A model of an InputSpec without grammar is used as it is.
+// The grammar of tokens in a model's predictions: kExcludedLogit is added to the logits of tokens that cannot follow,
+// in training, evaluation and sampling alike. A model of an InputSpec without grammar is used as it is.
 #pragma once
 
 #include <rondo/layers/token_model.hpp>

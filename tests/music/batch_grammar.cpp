@@ -52,7 +52,7 @@ TEST_CASE("The grammar without limits excludes no token that the encoder writes"
   for (unsigned seed = 0; seed < 50; ++seed) {
     Performance performance = random_performance(seed, 150), other = random_performance(seed + 100, 150);
     performance.notes.insert(performance.notes.end(), other.notes.begin(), other.notes.end());  // a second voice
-    for (Note& note : performance.notes) note.start *= 7.0, note.end *= 7.0;                     // long notes and silences
+    for (Note& note : performance.notes) note.start *= 7.0, note.end *= 7.0;  // long notes and silences
     const bool pedal = seed % 2 == 1;
     if (!pedal) performance.controls.clear();
     const auto tokens = encode(performance, LeadIn::drop);

@@ -46,7 +46,8 @@ double nats_by_definition(const rondo::TokenModel<float>& model, std::span<const
 
 TEST_CASE("Under the grammar, evaluation and adaptation compute the likelihood among the allowed tokens") {
   const auto model = random_model(kUnderGrammar, 1);
-  const std::vector<music::Piece> pieces{{"a", random_primer(1, 20).performance}, {"b", random_primer(2, 9).performance}};
+  const std::vector<music::Piece> pieces{{"a", random_primer(1, 20).performance},
+                                         {"b", random_primer(2, 9).performance}};
   double nats = 0;
   for (const music::Piece& piece : pieces) nats += nats_by_definition(model, music::tokens_of(piece));
   REQUIRE(nats > 1000);

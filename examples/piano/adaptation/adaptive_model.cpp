@@ -72,8 +72,7 @@ void AdaptiveModel::read(std::span<const std::int32_t> inputs, std::span<const s
     return;
   }
   rondo::zero_grad(model_);
-  model_.forward_backward(inputs, targets, 1, tokens, state, cache_, rondo::Training{rng_}, {},
-                          mask_of(excluded));
+  model_.forward_backward(inputs, targets, 1, tokens, state, cache_, rondo::Training{rng_}, {}, mask_of(excluded));
   likelihood.add(cache_.logits.flat(), targets);
   learn();
 }

@@ -54,7 +54,8 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
   Likelihood result;
   while (const auto* batch = sweep.next()) {
     state.reset(batch->reset);
-    const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{}, mask_of(batch->excluded));
+    const auto& logits =
+        model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{}, mask_of(batch->excluded));
     rondo::with_host_copy(Device{}, logits.flat(),
                           [&](rondo::MatrixView<const float> on_host) { result.add(on_host, batch->targets); });
   }

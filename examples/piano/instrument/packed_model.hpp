@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A model as the bytes that a page contains: five 32-bit integers (pedal mode, conditions and grammar, embedding, hidden units,
-// layers), then the weights in the order of for_each_parameter as bf16, all little-endian.
+// A model as the bytes that a page contains: five 32-bit integers (pedal mode, conditions and grammar, embedding,
+// hidden units, layers), then the weights in the order of for_each_parameter as bf16, all little-endian.
 #pragma once
 
 #include <rondo/layers/token_model.hpp>

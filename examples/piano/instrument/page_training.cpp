@@ -54,8 +54,8 @@ PageTraining::Progress PageTraining::step() {
                                          .input_spec = model_.input_spec()});
   const auto& batch = batches_->next();
   const rondo::WarmupCosine schedule{.peak = kLearningRate, .warmup = kWarmup, .min_ratio = 0.01};
-  const BatchResult result = train_on_batch(factored_, adam_, batch, kSteps, kClip, schedule(used_ / seconds_),
-                                            state_, cache_, on_device_, rng_);
+  const BatchResult result = train_on_batch(factored_, adam_, batch, kSteps, kClip, schedule(used_ / seconds_), state_,
+                                            cache_, on_device_, rng_);
   if (!result.finite()) throw std::runtime_error("training: the loss is NaN or infinite");
   tokens_ += batch.tokens;
   used_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -59,10 +59,10 @@ void add_gradients(Model& model, const rondo::music::Batch& batch, rondo::Index 
                          cache, rondo::Training{rng}, loss, ready, mask_of(batch.excluded));
 }
 
-/// Trains the model of `factored` on one batch of T = `steps`; gradients of batches before it may have been accumulated in `exchange`. State,
-/// cache and `on_device` are those of the previous batch. The weights are unchanged if the result is not finite. A GPU
-/// is waited for once, when all work of the step is enqueued; with `captured` that is one CUDA graph, in which nothing
-/// can be exchanged.
+/// Trains the model of `factored` on one batch of T = `steps`; gradients of batches before it may have been accumulated
+/// in `exchange`. State, cache and `on_device` are those of the previous batch. The weights are unchanged if the result
+/// is not finite. A GPU is waited for once, when all work of the step is enqueued; with `captured` that is one CUDA
+/// graph, in which nothing can be exchanged.
 template <class Device, class Exchange = NoExchange>
 BatchResult train_on_batch(rondo::FactoredTokens<float, Device>& factored, rondo::Adam& adam,
                            const rondo::music::Batch& batch, rondo::Index steps, double clip, double learning_rate,

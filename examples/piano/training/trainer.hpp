@@ -110,8 +110,9 @@ class Trainer {
     const auto& batch = next_batch();
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .min_ratio = 0.01};
     const double rate = schedule(progress);
-    const BatchResult result = train_on_batch(factored_, adam_, batch, config_.sequence_length, config_.clip, rate,
-                                              state_, cache_, on_device_, rng_, exchange_, captured_ ? &*captured_ : nullptr);
+    const BatchResult result =
+        train_on_batch(factored_, adam_, batch, config_.sequence_length, config_.clip, rate, state_, cache_, on_device_,
+                       rng_, exchange_, captured_ ? &*captured_ : nullptr);
     if (!result.finite()) throw_diverged(steps(), "gradient");
     add(batch, result.nll);
     if (ranks_.size() > 1)

@@ -100,15 +100,14 @@ class TokenModel {
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
                                           Cache& cache, Mode mode, const LogitMask& mask = {}) const {
     require_shape(mask.masked.empty() || static_cast<Index>(mask.masked.size()) == config_.vocabulary * batch * time,
-                  "TokenModel::forward: the mask has ", mask.masked.size(), " values for V x B x T = ",
-                  config_.vocabulary, " x ", batch, " x ", time);
+                  "TokenModel::forward: the mask has ", mask.masked.size(),
+                  " values for V x B x T = ", config_.vocabulary, " x ", batch, " x ", time);
     const auto& y =
         recurrent_.forward(embedding_.input(tokens, batch, time, config_.ids_per_step), state, cache.recurrent, mode);
     cache.dropped = mode.training() && config_.dropout > 0;
     if (cache.dropped) dropout(y, config_.dropout, mode.rng(), cache.output_dropout);
     output_.forward(cache.features(), cache.logits);
-    if (!mask.masked.empty())
-      add_where(Device{}, mask.masked, static_cast<Scalar>(mask.value), cache.logits.flat());
+    if (!mask.masked.empty()) add_where(Device{}, mask.masked, static_cast<Scalar>(mask.value), cache.logits.flat());
     return cache.logits;
   }
 

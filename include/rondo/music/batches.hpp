@@ -63,8 +63,8 @@ struct PieceCursor {
   }
 };
 
-/// Sets one flag per token: 1 if the grammar excludes it, with pitches transposed by `semitones`. `allowed`: the mask of
-/// the grammar, not transposed. Pitches to which none is transposed are excluded.
+/// Sets one flag per token: 1 if the grammar excludes it, with pitches transposed by `semitones`. `allowed`: the mask
+/// of the grammar, not transposed. Pitches to which none is transposed are excluded.
 inline void write_excluded(std::span<const std::uint8_t> allowed, int semitones, std::span<std::uint8_t> to) {
   const int first = std::max(0, -semitones), last = std::min(kPitches, kPitches - semitones);
   std::fill(to.begin(), to.end(), std::uint8_t{1});
@@ -79,8 +79,8 @@ inline void write_excluded(std::span<const std::uint8_t> allowed, int semitones,
 /// A batch. B streams, T time steps, K ids per step. The target of a step is at [t * B + b], its ids are from
 /// [(t * B + b) * K] on.
 struct Batch {
-  std::vector<Token> inputs;        ///< T x B x K; past the end of a stream token 0 without conditions
-  std::vector<Token> targets;       ///< T x B; the token after each input, kNoTarget past the end of a stream
+  std::vector<Token> inputs;   ///< T x B x K; past the end of a stream token 0 without conditions
+  std::vector<Token> targets;  ///< T x B; the token after each input, kNoTarget past the end of a stream
   /// T x B x V; 1 for the tokens that the grammar excludes as targets; empty if the input has no grammar
   std::vector<std::uint8_t> excluded;
   std::vector<std::uint8_t> reset;  ///< B; 1 if the stream jumped: the state of the network must be reset

@@ -32,14 +32,15 @@ struct GrammarLimits {
   }
 };
 
-/// What a model that is trained under the grammar has added to the logits of excluded tokens. It is finite, so that music
-/// that the grammar excludes has a likelihood, too, and the probabilities of all tokens sum to 1.
+/// What a model that is trained under the grammar has added to the logits of excluded tokens. It is finite, so that
+/// music that the grammar excludes has a likelihood, too, and the probabilities of all tokens sum to 1.
 inline constexpr float kExcludedLogit = -30;
 
 /// The mask of the tokens that may come next. Call feed() with every token, then read allowed(), which always has at
 /// least one allowed token.
 ///
-///  - A note-on needs a pitch that is not active, unless notes may overlap; a note-off needs an active pitch that started at an earlier step.
+///  - A note-on needs a pitch that is not active, unless notes may overlap; a note-off needs an active pitch that
+///  started at an earlier step.
 ///  - The order within a step is note-offs, pedal up, pedal down, note-ons; notes in order of pitch.
 ///  - A velocity differs from the last one and is followed by a note-on; the first note-on has one before it.
 ///  - A time shift of less than a second is not followed by another one; longer times are whole seconds and a
@@ -199,9 +200,7 @@ class Grammar {
     }
   }
 
-  bool may_strike(int pitch) const {
-    return (key(pitch).down == 0 || limits_.overlap) && comes_after(key_down, pitch);
-  }
+  bool may_strike(int pitch) const { return (key(pitch).down == 0 || limits_.overlap) && comes_after(key_down, pitch); }
   bool may_lift(int pitch) const { return key(pitch).down > 0 && key(pitch).since < now_; }
 
   GrammarLimits limits_;

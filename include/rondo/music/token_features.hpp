@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Features of tokens: what the tokens of a vocabulary have in common, for rondo::FactoredTokens. Notes share their pitch
-// class and their register; time shifts and velocities share ranges of similar values.
+// Features of tokens: what the tokens of a vocabulary have in common, for rondo::FactoredTokens. Notes share their
+// pitch class and their register; time shifts and velocities share ranges of similar values.
 #pragma once
 
 #include <rondo/music/batches.hpp>

@@ -36,8 +36,8 @@ class FactoredTokens {
  public:
   using Model = TokenModel<Scalar, Device, Cell>;  ///< type of the model
 
-  /// F: Q x (V + conditions of the model), on the host. Without rows there are no features, and this is the model alone.
-  /// `model` must outlive this object. Throws shape_error for a wrong number of columns.
+  /// F: Q x (V + conditions of the model), on the host. Without rows there are no features, and this is the model
+  /// alone. `model` must outlive this object. Throws shape_error for a wrong number of columns.
   FactoredTokens(Model& model, MatrixView<const Scalar> F)
       : model_(model),
         F_(F.rows, model.embedding().vocabulary()),
