@@ -36,6 +36,8 @@ class TokenFeatures {
   const float* data() const { return values_.data(); }  ///< F
 
  private:
+  /// The step of a feature's vector relative to that of a token's own. Measured: docs/07-train-and-sample.md.
+  static constexpr float kScale = 2;
   static constexpr int kClasses = 12, kRegisters = 16, kShiftRanges = 20, kVelocityRanges = 11;
   static constexpr int kRows = 3 * (1 + kClasses + kRegisters) + 1 + kShiftRanges + 1 + kVelocityRanges;
 
@@ -48,14 +50,14 @@ class TokenFeatures {
 
   void add_pitches(Token first) {
     add_kind(first, kPitches);
-    for (int pitch = 0; pitch < kPitches; ++pitch) at(row_ + pitch % kClasses, first + pitch) = 1;
+    for (int pitch = 0; pitch < kPitches; ++pitch) at(row_ + pitch % kClasses, first + pitch) = kScale;
     row_ += kClasses;
     add_ranges(first, kPitches, kRegisters, {.first = 24, .distance = 6, .width = 5});
   }
 
   /// A feature that `count` ids from `first` on share.
   void add_kind(Token first, int count) {
-    for (int n = 0; n < count; ++n) at(row_, first + n) = 1;
+    for (int n = 0; n < count; ++n) at(row_, first + n) = kScale;
     ++row_;
   }
 
@@ -65,7 +67,7 @@ class TokenFeatures {
     for (int r = 0; r < number; ++r, ++row_)
       for (int n = 0; n < count; ++n) {
         const double away = (value(n) - ranges.first - ranges.distance * r) / ranges.width;
-        at(row_, first + n) = static_cast<float>(std::exp(-away * away / 2));
+        at(row_, first + n) = kScale * static_cast<float>(std::exp(-away * away / 2));
       }
   }
   void add_ranges(Token first, int count, int number, const Ranges& ranges) {
