@@ -158,9 +158,9 @@ class Grammar {
     }
   }
 
-  // Whether an event comes after the last one in the order within a step.
-  bool comes_after(Rank rank, int pitch) const {
-    return rank_ < rank || (rank_ == rank && (pitch_ < pitch || (limits_.overlap && pitch_ == pitch)));
+  // The lowest pitch whose event of this rank comes after the last event in the order within a step; kPitches: none.
+  int first_after(Rank rank) const {
+    return rank_ < rank ? 0 : rank_ > rank ? kPitches : limits_.overlap ? pitch_ : pitch_ + 1;
   }
 
   void update() {
@@ -178,7 +178,8 @@ class Grammar {
     if (limits_.pedal && pedal_) room = std::min(room, limits_.longest_pedal - (now_ - pedal_since_));
 
     bool any_key = false;  // whether a note may start
-    for (int pitch = limits_.lowest; pitch <= limits_.highest; ++pitch) any_key = any_key || may_strike(pitch);
+    const int first_on = std::max(limits_.lowest, first_after(key_down));
+    for (int pitch = first_on; pitch <= limits_.highest && !any_key; ++pitch) any_key = may_strike(pitch);
     any_key = any_key && due == kPitches && !pedal_due;
 
     const bool only_notes = after_velocity_ && any_key;
@@ -186,21 +187,21 @@ class Grammar {
 
     for (int steps = 1; steps <= longest_shift_; ++steps) mask(time_shift(steps)) = 1;
     if (any_key && bin_ >= 0)
-      for (int pitch = limits_.lowest; pitch <= limits_.highest; ++pitch) mask(note_on(pitch)) = may_strike(pitch);
+      for (int pitch = first_on; pitch <= limits_.highest; ++pitch) mask(note_on(pitch)) = may_strike(pitch);
     if (only_notes) return;
     if (any_key)
       for (int bin = 0; bin < kVelocityBins; ++bin) mask(velocity(bin)) = bin != bin_;
-    for (int pitch = 0; pitch < kPitches; ++pitch)  // not above a pitch that is due
-      mask(note_off(pitch)) = may_lift(pitch) && comes_after(key_up, pitch) && pitch <= due;
+    for (int pitch = first_after(key_up); pitch < kPitches && pitch <= due; ++pitch)  // not above a pitch that is due
+      mask(note_off(pitch)) = may_lift(pitch);
     if (due < kPitches) {
       mask(note_off(due)) = 1;  // even out of order
     } else if (limits_.pedal) {
-      mask(kPedalUp) = pedal_ && (pedal_due || comes_after(pedal_up, 0));
-      mask(kPedalDown) = !pedal_ && comes_after(pedal_down, 0);
+      mask(kPedalUp) = pedal_ && (pedal_due || rank_ < pedal_up);
+      mask(kPedalDown) = !pedal_ && rank_ < pedal_down;
     }
   }
 
-  bool may_strike(int pitch) const { return (key(pitch).down == 0 || limits_.overlap) && comes_after(key_down, pitch); }
+  bool may_strike(int pitch) const { return key(pitch).down == 0 || limits_.overlap; }
   bool may_lift(int pitch) const { return key(pitch).down > 0 && key(pitch).since < now_; }
 
   GrammarLimits limits_;
