@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Filling a matrix, adding a bias to every column, and the sum of all columns, which is the gradient of a bias.
+// Filling a matrix, adding to some elements, adding a bias to every column, and the sum of all columns, which is the
+// gradient of a bias.
 //
 // The sum has few rows and very many columns (4H and B * T). Thread (row, phase) of a block of 32 rows x 8 phases adds
 // every eighth column of a part; the phases are reduced in shared memory, and a second kernel adds the parts in order.
@@ -26,6 +27,13 @@ template <class Scalar>
 __global__ void clear_columns_kernel(const std::uint8_t* which, Index batch, MatrixView<Scalar> a) {
   for_each_element(a.rows, a.cols, [&](Index i, Index j) {
     if (which[j % batch] != 0) a(i, j) = 0;
+  });
+}
+
+template <class Scalar>
+__global__ void add_where_kernel(const std::uint8_t* which, Scalar value, MatrixView<Scalar> a) {
+  for_each_element(a.rows, a.cols, [&](Index i, Index j) {
+    if (which[i + j * a.rows] != 0) a(i, j) += value;
   });
 }
 
@@ -103,6 +111,14 @@ void clear_columns(Cuda, std::span<const std::uint8_t> which, MatrixView<Scalar>
 }
 
 template <class Scalar>
+void add_where(Cuda, std::span<const std::uint8_t> which, std::type_identity_t<Scalar> value, MatrixView<Scalar> a) {
+  const Index size = a.rows * a.cols;
+  if (size == 0) return;
+  const auto* on_device = cuda::upload_scratch(cuda::Scratch::tokens, which.data(), size);
+  cuda::launch("add_where", cuda::add_where_kernel<Scalar>, cuda::per_element_config(size), on_device, value, a);
+}
+
+template <class Scalar>
 void set_columns(Cuda, MatrixView<Scalar> a, ConstView<Scalar> bias) {
   cuda::launch("set_columns", cuda::set_columns_kernel<Scalar>, cuda::per_element_config(a.rows * a.cols), a,
                bias.data);
@@ -124,6 +140,8 @@ template void fill<double>(Cuda, MatrixView<double>, double);
 template void fill<std::uint16_t>(Cuda, MatrixView<std::uint16_t>, std::uint16_t);
 template void clear_columns<float>(Cuda, std::span<const std::uint8_t>, MatrixView<float>);
 template void clear_columns<double>(Cuda, std::span<const std::uint8_t>, MatrixView<double>);
+template void add_where<float>(Cuda, std::span<const std::uint8_t>, float, MatrixView<float>);
+template void add_where<double>(Cuda, std::span<const std::uint8_t>, double, MatrixView<double>);
 template void set_columns<float>(Cuda, MatrixView<float>, ConstView<float>);
 template void set_columns<double>(Cuda, MatrixView<double>, ConstView<double>);
 template void add<float>(Cuda, ConstView<float>, MatrixView<float>);

@@ -13,6 +13,7 @@
 #include <rondo/music/grammar.hpp>
 #include <rondo/music/load.hpp>
 #include <rondo/music/pedal.hpp>
+#include <rondo/music/token_features.hpp>
 #include <rondo/music/tokens.hpp>
 #include <rondo/music/vocabulary.hpp>
 #include <rondo/version.hpp>

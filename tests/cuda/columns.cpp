@@ -61,6 +61,26 @@ TEMPLATE_TEST_CASE("CUDA: clear_columns sets the columns of some sequences to ze
     }
 }
 
+TEMPLATE_TEST_CASE("CUDA: add_where adds to the elements that are marked, as on the CPU", "", float, double) {
+  if (!gpu_available()) return;
+  Rng rng(3);
+  for (auto [rows, cols] : shapes())
+    for (Index gap : {0, 5}) {
+      INFO(rows << " x " << cols << ", gap " << gap);
+      std::vector<std::uint8_t> which;
+      for (Index n = 0; n < rows * cols; ++n) which.push_back(static_cast<std::uint8_t>(rng.below(3)));
+      Matrix<TestType> wanted = random_matrix<TestType>(rows, cols, rng), on_cpu = wanted;
+      DeviceMatrix<TestType> a(wanted, gap);
+      for (Index j = 0; j < cols; ++j)
+        for (Index i = 0; i < rows; ++i)
+          if (which[static_cast<std::size_t>(i + rows * j)] != 0) wanted(i, j) += TestType(-30);
+      add_where(Cuda{}, which, TestType(-30), a.view());
+      CHECK(a.get() == wanted);
+      add_where(Cpu{}, which, TestType(-30), on_cpu.view());
+      CHECK(on_cpu == wanted);
+    }
+}
+
 TEMPLATE_TEST_CASE("CUDA: set_columns copies the bias to every column", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);

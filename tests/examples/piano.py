@@ -547,16 +547,16 @@ class Training(unittest.TestCase):
         steps = tokens * 4 // 16  # four passes
         chosen("--steps", steps, "--evaluations", 1)
         config = self.config()
-        self.assertEqual((config["model"]["dropout"], config["weight_decay"]), (0.1, 0.15))
+        self.assertEqual((config["model"]["dropout"], config["weight_decay"]), (0.1, 0.5))
         self.assertEqual(config["augmentation"]["highest_transposition"], 6)
 
         line = chosen("--steps", steps, "--evaluations", 1, "--dropout", 0.25, "--layers", 2, "--condition", "key",
                       "--no-augment")
         config = self.config()
         self.assertEqual((config["model"]["dropout"], config["model"]["layers"]), (0.25, 2))
-        self.assertEqual((config["weight_decay"], config["conditions"]), (0.15, ["key"]))
+        self.assertEqual((config["weight_decay"], config["conditions"]), (0.5, ["key"]))
         self.assertEqual(config["augmentation"]["highest_transposition"], 0)
-        self.assertIn(": 2 x 8, dropout 0.25, weight decay 0.15, transpositions 0 to 0;", line)
+        self.assertIn(": 2 x 8, dropout 0.25, weight decay 0.5, transpositions 0 to 0;", line)
         self.assertIsNone(chosen("--config", "tiny", "--steps", 1))
         chosen("--steps", 1, "--condition", "none")
         self.assertEqual(self.config()["conditions"], [])
@@ -570,6 +570,7 @@ class Training(unittest.TestCase):
         self.assertEqual(config["model"], {"vocabulary": 388, "embedding": 6, "hidden": 8, "layers": 2, "dropout": 0,
                                            "weight_dropout": 0})
         named = {"windows": 1, "learning_rate": 1e-3, "beta2": 0.999, "clip": 3, "batch_size": 2, "sequence_length": 8}
+        named |= {"grammar": False, "token_features": False}
         self.assertEqual({key: config[key] for key in named}, named)
         self.assertEqual(config["conditions"], [])
         shutil.rmtree(self.folder / "run")
@@ -577,13 +578,38 @@ class Training(unittest.TestCase):
         config = self.config()
         self.assertEqual(config["conditions"], ["notes-per-second", "key", "active-notes"])
         self.assertEqual((config["model"]["layers"], config["model"]["embedding"], config["model"]["dropout"]), (1, 256, 0.1))
-        self.assertEqual((config["weight_decay"], config["augmentation"]["lowest_transposition"]), (0.15, -5))
+        self.assertEqual((config["weight_decay"], config["augmentation"]["lowest_transposition"]), (0.5, -5))
         shutil.rmtree(self.folder / "run")
         self.train(*small, "--condition", "key", "--config", "small", "--learning-rate", 0.25, "--transpose", -1, 2)
         config = self.config()
         self.assertEqual(config["augmentation"]["lowest_transposition"], -1)
         self.assertEqual((config["conditions"], config["learning_rate"]), (["key"], 0.25))
         self.assertEqual(self.train("--config", "huge", status=2).returncode, 2)
+
+    def test_the_grammar_and_token_features_can_be_left_out(self):
+        def header(name):
+            whole = (self.folder / "run" / name).read_bytes()
+            return json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+
+        factors = [f"training.{moment}_moment.factors.{of}" for moment in ("first", "second") for of in ("embedding", "output")]
+        steps = ["--steps", 10, "--evaluations", 1, *TINY]
+        with_both = self.train(*steps)
+        self.assertEqual((self.config()["grammar"], self.config()["token_features"]), (True, True))
+        self.assertLessEqual(set(factors), set(header("last.safetensors")))
+        self.assertFalse([name for name in header("model.safetensors") if "factors" in name])
+        shutil.rmtree(self.folder / "run")
+        without = self.train("--no-grammar", "--no-token-features", *steps)
+        config = self.config()
+        self.assertEqual((config["grammar"], config["token_features"]), (False, False))
+        self.assertFalse(set(factors) & set(header("last.safetensors")))
+        self.assertLess(with_both["valid_nll"], without["valid_nll"] - 0.3)
+        # Runs from before there were these keys go on without.
+        del config["grammar"], config["token_features"]
+        (self.folder / "run" / "config.json").write_text(json.dumps(config))
+        resumed = run("train", "--resume", "--run-dir", self.folder / "run", "--steps", 12, "--json")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assertFalse(set(factors) & set(header("last.safetensors")))
+        self.assertGreater(json.loads(resumed.stdout)["valid_nll"], with_both["valid_nll"] + 0.3)
 
     def test_patience_stops_a_run_without_improvement(self):
         # Steps too small to change a float: each evaluation equals the first, and after three more the run stops.

@@ -17,16 +17,16 @@ using namespace rondo_test;
 
 namespace {
 
-constexpr music::InputSpec kSpec{music::kVocabulary, {.key = true, .active_notes = true}};
+constexpr music::InputSpec kSpec{music::kVocabulary, {.key = true, .active_notes = true}, /*grammar=*/true};
 constexpr Span kGap{7, 9.5};
 constexpr AdaptationSettings kQuick{.window = 16, .learning_rate = 1e-2, .pull = 0};
 
 PlayableModel playable(unsigned seed) {
-  return {music::PedalMode::extend, kSpec.conditions, random_model(kSpec, seed)};
+  return {music::PedalMode::extend, kSpec.conditions, kSpec.grammar, random_model(kSpec, seed)};
 }
 
 /// A small network as it is initialised, which learns quickly.
-PlayableModel untrained() { return new_model(music::PedalMode::extend, kSpec.conditions, 12, 16, 1, 3); }
+PlayableModel untrained() { return new_model(music::PedalMode::extend, kSpec.conditions, kSpec.grammar, 12, 16, 1, 3); }
 
 using Row = std::tuple<std::int64_t, std::int64_t, int, int, bool>;
 

@@ -17,7 +17,7 @@ using music::EventKind;
 
 namespace {
 
-const music::InputSpec kSpec{music::kVocabulary, {.key = true, .active_notes = true}};
+const music::InputSpec kSpec{music::kVocabulary, {.key = true, .active_notes = true}, /*grammar=*/true};
 
 std::vector<std::tuple<std::int64_t, int, int>> rows(const Live& live) {
   std::vector<std::tuple<std::int64_t, int, int>> all;

@@ -14,8 +14,11 @@ using namespace rondo_test;
 TEST_CASE("A packed model has the same network, each weight within half a unit of bf16") {
   const music::InputSpec spec{music::kVocabularyWithPedal, {.notes_per_second = true, .active_notes = true}};
   const auto model = random_model(spec, 4);
-  const auto bytes = pack_model(music::PedalMode::tokens, spec.conditions, model);
+  const bool grammar = GENERATE(false, true);
+  const auto bytes = pack_model(music::PedalMode::tokens, spec.conditions, grammar, model);
   const PlayableModel read = unpack_model(bytes);
+  CHECK(read.grammar == grammar);
+  CHECK(read.input_spec().grammar == grammar);
   CHECK(read.pedal == music::PedalMode::tokens);
   CHECK(read.conditions == spec.conditions);
   std::vector<float> before, after;
@@ -36,7 +39,7 @@ TEST_CASE("A packed model has the same network, each weight within half a unit o
 
 TEST_CASE("Bytes that are not a model are refused") {
   const music::InputSpec spec{};
-  auto bytes = pack_model(music::PedalMode::extend, spec.conditions, random_model(spec, 4));
+  auto bytes = pack_model(music::PedalMode::extend, spec.conditions, spec.grammar, random_model(spec, 4));
   const auto message = [](const std::vector<std::uint8_t>& all) {
     try {
       unpack_model(all);

@@ -30,7 +30,7 @@ int main(int argc, char** argv) try {
   if (argc != 8) throw std::invalid_argument("wanted RUN_DIR MODEL SECONDS SEED FROM TO CANDIDATES");
   const piano::RunDir run(argv[1]);
   const piano::Config config = run.read_config();
-  const auto bytes = piano::pack_model(config.pedal, config.conditions, run.read_model(config));
+  const auto bytes = piano::pack_model(config.pedal, config.conditions, config.grammar, run.read_model(config));
   std::ofstream(argv[2], std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   const piano::PlayableModel model = piano::unpack_model(bytes);

@@ -78,6 +78,36 @@ TEST_CASE("gradients of the token model, with and without dropout, with masked t
   });
 }
 
+TEST_CASE("a mask is added to the logits, and the gradients are those of the masked loss") {
+  const Index V = 7, B = 3, T = 4;
+  Rng rng(5);
+  TokenModel<double> model({.vocabulary = V, .embedding = 4, .hidden = 5, .layers = 2}, rng);
+  randomise(model, rng);
+  const auto tokens = random_tokens(B * T, V, rng), targets = random_tokens(B * T, V, rng);
+  const auto initial = nonzero_state(model, B, rng);
+  std::vector<std::uint8_t> masked;
+  for (Index n = 0; n < V * B * T; ++n) masked.push_back(static_cast<std::uint8_t>(rng.below(2)));
+  const LogitMask mask{masked, -1.5};
+
+  TokenModel<double>::Cache cache, other;
+  auto state = initial;
+  model.forward_backward(tokens, targets, B, T, state, cache, Inference{}, {}, mask);
+  const auto loss = [&] {  // of logits to which the mask is added here
+    auto s = initial;
+    Sequence<double> logits = model.forward(tokens, B, T, s, other, Inference{});
+    for (Index n = 0; n < V * B * T; ++n)
+      if (masked[static_cast<std::size_t>(n)] != 0) logits.data()[n] -= 1.5;
+    return softmax_cross_entropy<double>(logits, targets, nullptr).mean();
+  };
+  check_parameter_gradients(model, loss);
+  auto s = initial;
+  TokenModel<double>::Cache masked_cache;
+  CHECK(softmax_cross_entropy<double>(model.forward(tokens, B, T, s, masked_cache, Inference{}, mask), targets, nullptr)
+            .mean() == Approx(loss()).epsilon(1e-14));
+  CHECK_THROWS_WITH(model.forward(tokens, B, T, s, other, Inference{}, {std::span(masked).first(3), -1.5}),
+                    "TokenModel::forward: the mask has 3 values for V x B x T = 7 x 3 x 4");
+}
+
 TEST_CASE("streaming the token model agrees with one pass") {
   const Index V = 9, B = 2, T = 6;
   Rng rng(3);

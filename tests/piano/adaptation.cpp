@@ -121,7 +121,7 @@ TEST_CASE("Only the targets of a window are learned from; without any, the state
   const auto before = weights(adaptive);
   auto state = trained.zero_state(1), expected = trained.zero_state(1);
   piano::Likelihood likelihood;
-  adaptive.read(all.subspan(0, 16), none, state, likelihood);
+  adaptive.read(all.subspan(0, 16), none, {}, state, likelihood);
   CHECK(weights(adaptive) == before);
   CHECK(likelihood.total_tokens() == 0);
   rondo::TokenModel<float>::Cache cache;
@@ -132,7 +132,7 @@ TEST_CASE("Only the targets of a window are learned from; without any, the state
   // One target: its bias rises, as it is the only one that is learned from.
   std::vector<music::Token> one = none;
   one[7] = 100;
-  adaptive.read(all.subspan(16, 16), one, state, likelihood);
+  adaptive.read(all.subspan(16, 16), one, {}, state, likelihood);
   CHECK(likelihood.total_tokens() == 1);
   const auto after = weights(adaptive);
   const std::size_t bias = after.size() - music::kVocabulary;  // the last parameter is the bias of the output

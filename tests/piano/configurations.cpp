@@ -66,25 +66,25 @@ TEST_CASE("The chosen configuration, by tokens and the length of the run") {
   // The bundled pieces have tens of thousands of tokens, ten performances 400 thousand, 80 hours of music 13 million.
   // The passes of runs in steps are exact.
   const std::vector<Row> table = {
-      {{.tokens = 40'000, .steps = 4000, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.15, -5, 6, 204.8},
-      {{.tokens = 400'000, .steps = 4000, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.15, -5, 6, 20.48},
+      {{.tokens = 40'000, .steps = 4000, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.5, -5, 6, 204.8},
+      {{.tokens = 400'000, .steps = 4000, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.5, -5, 6, 20.48},
       {{.tokens = 400'000, .steps = 400, .minutes = 0, .threads = 8}, 1, 256, 0, 0, -3, 3, 2.048},
       {{.tokens = 400'000, .steps = 400, .minutes = 0, .threads = 1, .tokens_per_batch = 4096},
        1,
        256,
        0.1,
-       0.15,
+       0.5,
        -5,
        6,
        4.096},
-      {{.tokens = 400'000, .steps = 0, .minutes = 2, .threads = 2}, 1, 256, 0.1, 0.15, -5, 6, 12},
+      {{.tokens = 400'000, .steps = 0, .minutes = 2, .threads = 2}, 1, 256, 0.1, 0.5, -5, 6, 12},
       {{.tokens = 400'000, .steps = 0, .minutes = 0.25, .threads = 1}, 1, 256, 0, 0, -3, 3, 0.75},
       {{.tokens = 13'000'000, .steps = 0, .minutes = 2, .threads = 2}, 1, 256, 0, 0, -3, 3, 0.37},
       {{.tokens = 13'000'000, .steps = 0, .minutes = 20, .threads = 2}, 1, 256, 0, 0, -3, 3, 3.7},
       {{.tokens = 13'000'000, .steps = 0, .minutes = 70, .threads = 2}, 2, 512, 0, 0, -3, 3, 2.1},
-      {{.tokens = 13'000'000, .steps = 40'000, .minutes = 0, .threads = 2}, 2, 512, 0.1, 0.15, -5, 6, 6.3},
+      {{.tokens = 13'000'000, .steps = 40'000, .minutes = 0, .threads = 2}, 2, 512, 0.1, 0.5, -5, 6, 6.3},
       {{.tokens = 100'000'000, .steps = 0, .minutes = 600, .threads = 64}, 2, 512, 0, 0, -3, 3, 18},
-      {{.tokens = 0, .steps = 10, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.15, -5, 6, 20480},
+      {{.tokens = 0, .steps = 10, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.5, -5, 6, 20480},
   };
   for (const Row& row : table) {
     INFO(row.at_hand.tokens << " tokens, " << row.at_hand.steps << " steps, " << row.at_hand.minutes << " minutes, "

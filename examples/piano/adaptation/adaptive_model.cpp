@@ -64,14 +64,15 @@ void AdaptiveModel::learn() {
 }
 
 void AdaptiveModel::read(std::span<const std::int32_t> inputs, std::span<const std::int32_t> targets,
-                         rondo::TokenModel<float>::State& state, Likelihood& likelihood) {
+                         std::span<const std::uint8_t> excluded, rondo::TokenModel<float>::State& state,
+                         Likelihood& likelihood) {
   const auto tokens = static_cast<rondo::Index>(targets.size());
   if (std::count(targets.begin(), targets.end(), rondo::kIgnoreIndex) == tokens) {
     model_.forward(inputs, 1, tokens, state, cache_, rondo::Inference{});
     return;
   }
   rondo::zero_grad(model_);
-  model_.forward_backward(inputs, targets, 1, tokens, state, cache_, rondo::Training{rng_});
+  model_.forward_backward(inputs, targets, 1, tokens, state, cache_, rondo::Training{rng_}, {}, mask_of(excluded));
   likelihood.add(cache_.logits.flat(), targets);
   learn();
 }
@@ -94,7 +95,7 @@ Reading::Reading(AdaptiveModel& model, const rondo::music::Piece& piece, const r
 
 bool Reading::next() {
   const auto* window = windows_->batch() > 0 ? windows_->next() : nullptr;
-  if (window) model_->read(window->inputs, window->targets, state_, likelihood_);
+  if (window) model_->read(window->inputs, window->targets, window->excluded, state_, likelihood_);
   return window != nullptr;
 }
 

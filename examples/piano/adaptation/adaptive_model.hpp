@@ -37,9 +37,10 @@ class AdaptiveModel {
                   std::size_t limit = std::numeric_limits<std::size_t>::max());
 
   /// Predicts the targets of a window of one sequence, T tokens with the ids of their inputs, then learns from them.
-  /// kIgnoreIndex excludes a target. `state` and `likelihood`, in/out, continue those of the window before.
+  /// kIgnoreIndex excludes a target; `excluded` is that of a music::Batch. `state` and `likelihood`, in/out, continue
+  /// those of the window before.
   void read(std::span<const std::int32_t> inputs, std::span<const std::int32_t> targets,
-            rondo::TokenModel<float>::State& state, Likelihood& likelihood);
+            std::span<const std::uint8_t> excluded, rondo::TokenModel<float>::State& state, Likelihood& likelihood);
 
   /// The model with what it has learned so far. The reference remains valid.
   const rondo::TokenModel<float>& model() const { return model_; }

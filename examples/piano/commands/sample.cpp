@@ -223,7 +223,8 @@ void run(const Options& o) {
   page["title"] = page_title(o.mode_or_default(), o.primer_name());
   page["outputs"] = page_outputs;
   page["adaptation_settings"] = to_json(config.adaptation);
-  write_page(folder / "index.html", Page::samples, page, pack_model(config.pedal, config.conditions, model));
+  write_page(folder / "index.html", Page::samples, page,
+             pack_model(config.pedal, config.conditions, config.grammar, model));
   if (o.as_json) {
     std::cout << manifest.dump() << std::endl;
     return;

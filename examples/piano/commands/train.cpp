@@ -54,8 +54,14 @@ class Settings {
   template <class Of>
   CLI::Option* add(const char* name, Of of, const char* help) {
     CLI::Option* option = app_.add_option(name, of(config_), help);
-    all_.emplace_back(option, [of](Config& to, Config from) { of(to) = of(from); });
+    add_to_all(option, of);
     return option;
+  }
+
+  /// A flag with its negation, --no-NAME. `name` without dashes.
+  template <class Of>
+  void add_flag(const std::string& name, Of of, const char* help) {
+    add_to_all(app_.add_flag("--" + name + ",!--no-" + name, of(config_), help), of);
   }
 
   void set_others_from(const Config& configuration) const { set_others(config_, configuration); }
@@ -65,6 +71,11 @@ class Settings {
   }
 
  private:
+  template <class Of>
+  void add_to_all(CLI::Option* option, Of of) {
+    all_.emplace_back(option, [of](Config& to, Config from) { of(to) = of(from); });
+  }
+
   CLI::App& app_;
   Config& config_;
   std::vector<std::pair<CLI::Option*, std::function<void(Config&, Config)>>> all_;
@@ -240,6 +251,12 @@ void add_train(CLI::App& piano) {
       ->add(
           "--weight-decay", [](Config & c) -> auto& { return c.weight_decay; }, "decoupled weight decay")
       ->check(real_in("[0, inf)"));
+  settings->add_flag(
+      "grammar", [](Config & c) -> auto& { return c.grammar; },
+      "predict only tokens that can follow in any music, by their grammar: in training, evaluation and sampling");
+  settings->add_flag(
+      "token-features", [](Config & c) -> auto& { return c.token_features; },
+      "train the vector of each token as a sum in which related tokens share parts: pitch class, register, duration");
   settings
       ->add(
           "--clip", [](Config & c) -> auto& { return c.clip; },

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "piano/evaluation/calibration.hpp"
+#include "piano/grammar_mask.hpp"
 
 #include <rondo/core/transfer.hpp>
 #include <rondo/distributed/communicator.hpp>
@@ -53,7 +54,8 @@ Likelihood evaluate(const rondo::TokenModel<float, Device>& model, std::span<con
   Likelihood result;
   while (const auto* batch = sweep.next()) {
     state.reset(batch->reset);
-    const auto& logits = model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{});
+    const auto& logits =
+        model.forward(batch->inputs, B, kSteps, state, cache, rondo::Inference{}, mask_of(batch->excluded));
     rondo::with_host_copy(Device{}, logits.flat(),
                           [&](rondo::MatrixView<const float> on_host) { result.add(on_host, batch->targets); });
   }

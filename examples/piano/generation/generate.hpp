@@ -31,7 +31,7 @@ struct Request {
   Following following = {};
 };
 
-/// Nats of sampled tokens, at temperature 1 without filters and mask.
+/// Nats of sampled tokens, at temperature 1 without filters and the limits of the grammar.
 struct SampledNats {
   double nats = 0;
   std::size_t tokens = 0;

@@ -28,6 +28,7 @@ Live::Live(const rondo::TokenModel<float>& model, const music::InputSpec& input_
       ids_(static_cast<std::size_t>(input_spec.conditions.ids_per_step())) {
   Position start{.grammar = music::Grammar({.pedal = input_spec.vocabulary == music::kVocabularyWithPedal}),
                  .played = {},
+                 .mask = GrammarMask(input_spec),
                  .state = model.zero_state(1),
                  .logits = {},
                  .given = {},
@@ -154,15 +155,18 @@ void Live::put(music::Token token, bool given) {
   const music::Event event = music::event_of(token);
   p.grammar.feed(token);
   p.played.feed(token);
+  p.mask.feed(token);
   if (event.kind == EventKind::velocity) p.bin = event.value;
   if (event.kind == EventKind::note_on) p.struck[static_cast<std::size_t>(event.value)] = p.grammar.steps();
   music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, settings_.condition_values, p.played, 0,
                     ids_);
-  tokens_.push_back({ids_, token, given, p.now()});
+  tokens_.push_back({ids_, {}, token, given, p.now()});
+  p.mask.append_excluded(input_spec_.vocabulary, tokens_.back().excluded);
   p.tokens = forgotten_ + tokens_.size();
   if (tokens_.size() > kRecorded) forget_tokens(1);
   const auto logits = model_->step(ids_, p.state, scratch_);
   p.logits.assign(logits.data, logits.data + logits.rows);
+  p.mask.apply(p.logits);
 }
 
 void Live::release(int pitch) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "piano/generation/token_sampler.hpp"
+#include "piano/grammar_mask.hpp"
 
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/augment.hpp>
@@ -40,6 +41,7 @@ struct LiveEvent {
 /// A token that the model was given or has sampled, with its input.
 struct LiveToken {
   std::vector<rondo::music::Token> ids;  // of the model's input
+  std::vector<std::uint8_t> excluded;    // as tokens after it, as in music::Batch
   rondo::music::Token token;
   bool given;         // by the player
   std::int64_t step;  // after it
@@ -96,6 +98,7 @@ class Live {
   struct Position {
     rondo::music::Grammar grammar;
     rondo::music::ActiveNotes played;
+    GrammarMask mask;
     rondo::TokenModel<float>::State state;
     std::vector<float> logits;                                // of the next token; empty at the start
     std::bitset<rondo::music::kPitches> given;                // held by the player

@@ -41,6 +41,7 @@ Stream::Stream(const Request& request, const music::InputSpec& input_spec, music
       sampler_(request.sampling, request.seed),
       given_(events_of(request.plan.given)),
       opening_(opening),
+      mask_(input_spec),
       held_(music::kPitches),
       struck_(music::kPitches, -1),
       following_(request.following) {
@@ -52,10 +53,14 @@ Stream::Stream(const Request& request, const music::InputSpec& input_spec, music
 void Stream::next_input(std::size_t t, std::span<music::Token> to) {
   const music::Token token = t < tokens_.size() ? tokens_[t] : music::Token{0};
   input_notes_.feed(token);
+  mask_.feed(token);
   music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, condition_values_, input_notes_, 0, to);
 }
 
-void Stream::set_logits(std::size_t t, std::span<const float> logits) {
+void Stream::set_logits(std::size_t t, std::span<const float> of_model) {
+  logits_.assign(of_model.begin(), of_model.end());
+  mask_.apply(logits_);
+  const std::span<const float> logits = logits_;
   measure_following(t + 1, logits);
   if (done_ || t + 1 < tokens_.size()) return;
   allowed_.assign(grammar_.allowed().begin(), grammar_.allowed().end());

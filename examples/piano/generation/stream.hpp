@@ -8,6 +8,7 @@
 
 #include "piano/generation/generate.hpp"
 #include "piano/generation/token_sampler.hpp"
+#include "piano/grammar_mask.hpp"
 
 #include <rondo/music/grammar.hpp>
 
@@ -28,7 +29,7 @@ class Stream {
   void next_input(std::size_t t, std::span<rondo::music::Token> to);
 
   /// Receives the logits of step t; samples the next token if the plan does not give it.
-  void set_logits(std::size_t t, std::span<const float> logits);
+  void set_logits(std::size_t t, std::span<const float> of_model);
 
   bool done() const { return done_ && following_next_ >= following_end_; }
   GeneratedPiece result() const;
@@ -66,6 +67,8 @@ class Stream {
   rondo::music::Token opening_;
   std::vector<rondo::music::Token> tokens_;
   rondo::music::ActiveNotes input_notes_, played_;      // after the model's inputs; after all tokens
+  GrammarMask mask_;                                    // after the model's inputs
+  std::vector<float> logits_;                           // under the mask
   std::vector<bool> held_;                              // for each pitch: held by a given note
   bool given_pedal_ = false;                            // whether it is down in the plan
   std::vector<std::int64_t> struck_;                    // for each pitch: the step of its last note-on

@@ -238,7 +238,7 @@ extern "C" {
 [[gnu::used]] int rondo_train_use() {
   return guarded([&] {
     const PlayableModel& model = the_training().model();
-    const auto bytes = pack_model(model.pedal, model.conditions, model.network);
+    const auto bytes = pack_model(model.pedal, model.conditions, model.grammar, model.network);
     return rondo_load(bytes.data(), static_cast<int>(bytes.size()));
   });
 }

@@ -120,13 +120,15 @@ void Instrument::learn_live() {
   const auto window = static_cast<std::size_t>(adaptation_.window);
   if (!adaptive_live_ || live().settled() <= window) return;
   std::vector<music::Token> inputs, targets;
+  std::vector<std::uint8_t> excluded;
   for (std::size_t i = 0; i < window; ++i) {
     const LiveToken &token = live().tokens()[i], &next = live().tokens()[i + 1];
     inputs.insert(inputs.end(), token.ids.begin(), token.ids.end());
+    excluded.insert(excluded.end(), token.excluded.begin(), token.excluded.end());
     targets.push_back(next.given ? next.token : rondo::kIgnoreIndex);
   }
   Likelihood likelihood;
-  adaptive_live_->read(inputs, targets, learning_state_, likelihood);
+  adaptive_live_->read(inputs, targets, excluded, learning_state_, likelihood);
   live().forget_tokens(window);
 }
 

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t kHeader = 5;  // integers
 
-std::int32_t flags_of(const music::Conditions& conditions) {
-  return conditions.notes_per_second + 2 * conditions.key + 4 * conditions.active_notes;
+std::int32_t flags_of(const music::Conditions& conditions, bool grammar) {
+  return conditions.notes_per_second + 2 * conditions.key + 4 * conditions.active_notes + 8 * grammar;
 }
 
 void put(std::vector<std::uint8_t>& bytes, std::uint32_t value, int count) {
@@ -34,11 +34,11 @@ std::uint32_t get(std::span<const std::uint8_t> bytes, std::size_t at, int count
 
 }  // namespace
 
-std::vector<std::uint8_t> pack_model(music::PedalMode pedal, const music::Conditions& conditions,
+std::vector<std::uint8_t> pack_model(music::PedalMode pedal, const music::Conditions& conditions, bool grammar,
                                      const rondo::TokenModel<float>& network) {
   const auto& config = network.config();
   std::vector<std::uint8_t> bytes;
-  for (const rondo::Index number : {static_cast<rondo::Index>(pedal), rondo::Index{flags_of(conditions)},
+  for (const rondo::Index number : {static_cast<rondo::Index>(pedal), rondo::Index{flags_of(conditions, grammar)},
                                     config.embedding, config.hidden, config.layers})
     put(bytes, static_cast<std::uint32_t>(number), 4);
   network.for_each_parameter([&](const rondo::Path&, const auto& parameter) {
@@ -49,10 +49,10 @@ std::vector<std::uint8_t> pack_model(music::PedalMode pedal, const music::Condit
   return bytes;
 }
 
-PlayableModel new_model(music::PedalMode pedal, const music::Conditions& conditions, rondo::Index embedding,
-                        rondo::Index hidden, rondo::Index layers, std::uint64_t seed) {
+PlayableModel new_model(music::PedalMode pedal, const music::Conditions& conditions, bool grammar,
+                        rondo::Index embedding, rondo::Index hidden, rondo::Index layers, std::uint64_t seed) {
   rondo::Rng rng(seed);
-  return {pedal, conditions,
+  return {pedal, conditions, grammar,
           rondo::TokenModel<float>({.vocabulary = music::vocabulary_size(pedal),
                                     .conditions = conditions.ids(),
                                     .ids_per_step = conditions.ids_per_step(),
@@ -68,12 +68,12 @@ PlayableModel unpack_model(std::span<const std::uint8_t> bytes) {
   std::array<std::uint32_t, kHeader> header;
   for (std::size_t i = 0; i < kHeader; ++i) header[i] = get(bytes, 4 * i, 4);
   const auto [pedal, flags, embedding, hidden, layers] = header;
-  if (pedal > 2 || flags > 7 || embedding - 1 > 8191 || hidden - 1 > 8191 || layers - 1 > 15)
+  if (pedal > 2 || flags > 15 || embedding - 1 > 8191 || hidden - 1 > 8191 || layers - 1 > 15)
     throw std::invalid_argument("model: its first bytes are not those of a model");
   PlayableModel model =
       new_model(static_cast<music::PedalMode>(pedal),
                 {.notes_per_second = (flags & 1) != 0, .key = (flags & 2) != 0, .active_notes = (flags & 4) != 0},
-                embedding, hidden, layers, 0);
+                (flags & 8) != 0, embedding, hidden, layers, 0);
   std::size_t wanted = 4 * kHeader;
   model.network.for_each_parameter([&](const rondo::Path&, const auto& parameter) {
     wanted += 2 * static_cast<std::size_t>(parameter.value().rows * parameter.value().cols);

@@ -28,7 +28,8 @@ constexpr double kLearningRate = 1e-2, kWarmup = 0.02, kBeta2 = 0.95, kWeightDec
 PageTraining::PageTraining(double seconds, std::uint64_t seed)
     : seconds_(seconds),
       seed_(seed),
-      model_(new_model(music::PedalMode::extend, kConditions, kEmbedding, kHidden, kLayers, seed)),
+      model_(new_model(music::PedalMode::extend, kConditions, /*grammar=*/true, kEmbedding, kHidden, kLayers, seed)),
+      factored_(with_token_features(model_.network, model_.input_spec())),
       rng_(seed),
       adam_({.learning_rate = kLearningRate, .beta2 = kBeta2, .weight_decay = kWeightDecay}),
       state_(model_.network.zero_state(kBatch)) {}
@@ -53,8 +54,8 @@ PageTraining::Progress PageTraining::step() {
                                          .input_spec = model_.input_spec()});
   const auto& batch = batches_->next();
   const rondo::WarmupCosine schedule{.peak = kLearningRate, .warmup = kWarmup, .min_ratio = 0.01};
-  const BatchResult result = train_on_batch(model_.network, adam_, batch, kSteps, kClip, schedule(used_ / seconds_),
-                                            state_, cache_, on_device_, rng_);
+  const BatchResult result = train_on_batch(factored_, adam_, batch, kSteps, kClip, schedule(used_ / seconds_), state_,
+                                            cache_, on_device_, rng_);
   if (!result.finite()) throw std::runtime_error("training: the loss is NaN or infinite");
   tokens_ += batch.tokens;
   used_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

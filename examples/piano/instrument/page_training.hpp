@@ -23,6 +23,9 @@ class PageTraining {
   /// `seconds` (> 0) of training.
   PageTraining(double seconds, std::uint64_t seed);
 
+  PageTraining(const PageTraining&) = delete;  // the factors refer to the model
+  PageTraining& operator=(const PageTraining&) = delete;
+
   /// Adds a MIDI file. Throws rondo::midi::error or std::runtime_error that names the file, if it has no notes or a
   /// note of it cannot be used. To be called before the first step.
   void add(std::span<const std::uint8_t> midi, const std::string& name);
@@ -42,6 +45,7 @@ class PageTraining {
   double seconds_, used_ = 0;
   std::uint64_t seed_;
   PlayableModel model_;
+  rondo::FactoredTokens<float> factored_;  // of model_
   rondo::Rng rng_;
   rondo::Adam adam_;
   std::vector<rondo::music::Piece> pieces_;

@@ -29,7 +29,7 @@ Config large_network() { return network(2, 512, 256, 0.1, kAll); }
 Config regularised(Config c) {
   c.augmentation.lowest_transposition = -5;
   c.augmentation.highest_transposition = 6;
-  c.weight_decay = 0.15;
+  c.weight_decay = 0.5;
   return c;
 }
 
@@ -41,6 +41,8 @@ Config performance_rnn() {
   c.windows = 1;
   c.learning_rate = 1e-3;
   c.beta2 = 0.999;
+  c.token_features = false;
+  c.grammar = false;
   c.clip = 3;
   return c;
 }

@@ -28,6 +28,7 @@ nlohmann::json Config::to_json() const {
                            {"weight_dropout", model.weight_dropout}}},
                          {"pedal", name(pedal)},
                          {"conditions", conditions.names()},
+                         {"grammar", grammar},
                          {"data", data},
                          {"validation", validation},
                          {"validation_fraction", validation_fraction},
@@ -42,6 +43,7 @@ nlohmann::json Config::to_json() const {
                          {"warmup", warmup},
                          {"beta2", beta2},
                          {"weight_decay", weight_decay},
+                         {"token_features", token_features},
                          {"clip", clip},
                          {"steps", steps},
                          {"minutes", minutes},
@@ -69,6 +71,8 @@ Config Config::from_json(const nlohmann::json& json) {
   if (std::ranges::count(conditions, "sounding") > 0)
     throw std::runtime_error("key \"conditions\": the value \"sounding\" is now \"active-notes\"");
   c.conditions = rondo::music::Conditions::named(conditions);
+  c.grammar = false;  // as in runs before there was this key
+  if (json.contains("grammar")) read_value(json, "grammar", c.grammar);
   c.complete();
   read_value(json, "data", c.data);
   read_value(json, "validation", c.validation);
@@ -84,6 +88,8 @@ Config Config::from_json(const nlohmann::json& json) {
   read_value(json, "warmup", c.warmup);
   read_value(json, "beta2", c.beta2);
   read_value(json, "weight_decay", c.weight_decay);
+  c.token_features = false;  // likewise
+  if (json.contains("token_features")) read_value(json, "token_features", c.token_features);
   read_value(json, "clip", c.clip);
   read_value(json, "steps", c.steps);
   read_value(json, "minutes", c.minutes);

@@ -31,6 +31,7 @@ struct Config {
   rondo::TokenModelConfig model;
   rondo::music::PedalMode pedal = rondo::music::PedalMode::extend;
   rondo::music::Conditions conditions;
+  bool grammar = true;  // whether the model's predictions are under the grammar
 
   std::vector<std::string> data;        // MIDI and ABC files, or folders of them
   std::vector<std::string> validation;  // names of pieces; empty: `validation_fraction` of them
@@ -44,6 +45,7 @@ struct Config {
   double warmup = 0.02;  // fraction of the run
   double beta2 = 0.95;   // Adam's decay rate of squared gradients
   double weight_decay = 0;
+  bool token_features = true;  // rondo::music::TokenFeatures
   double clip = 0.3;
   std::int64_t steps = 0;  // the run ends after these steps, or after these minutes
   double minutes = 0;
@@ -53,7 +55,7 @@ struct Config {
   Distribution distribution;
 
   /// The model's input.
-  rondo::music::InputSpec input_spec() const { return {vocabulary_size(pedal), conditions}; }
+  rondo::music::InputSpec input_spec() const { return {vocabulary_size(pedal), conditions, grammar}; }
 
   /// Sets the model's vocabulary and conditions, which follow from the other settings.
   void complete();

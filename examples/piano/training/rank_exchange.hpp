@@ -8,6 +8,7 @@
 #include <rondo/distributed/communicator.hpp>
 #include <rondo/distributed/data_parallel.hpp>
 #include <rondo/distributed/local_steps.hpp>
+#include <rondo/optim/factored_tokens.hpp>
 
 #include <array>
 #include <optional>
@@ -78,13 +79,12 @@ class RankExchange {
   // ----
 
   /// Before an evaluation or a checkpoint: gives all ranks the same weights and moments, and checks that. Collective.
-  template <class Model>
-  void agree(Model& model) {
+  void agree(rondo::FactoredTokens<float, Device>& factored) {
     if (local_) {
-      local_->finish(model);
-      local_->average_moments(model);
+      local_->finish(factored.model());
+      local_->average_moments(factored);
     }
-    rondo::require_same_weights(model, ranks_);
+    rondo::require_same_weights(factored.model(), ranks_);
     gradients_.clear_rounding();  // a resumed run must continue as this one does
     if (local_) local_->clear_rounding();
   }

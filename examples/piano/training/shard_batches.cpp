@@ -56,7 +56,7 @@ void ShardBatches::read_next(Stream& stream, std::uint64_t number) {
 }
 
 const music::Batch& ShardBatches::next() {
-  batch_.clear(options_.streams, options_.steps, options_.input_spec.conditions.ids_per_step());
+  batch_.clear(options_.streams, options_.steps, options_.input_spec);
   for (std::size_t b = 0; b < streams_.size(); ++b) {
     Stream& stream = streams_[b];
     const auto number = static_cast<std::uint64_t>(options_.first_stream) + b;

@@ -18,6 +18,7 @@
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
 #include <rondo/optim/adam.hpp>
+#include <rondo/optim/factored_tokens.hpp>
 #include <rondo/optim/schedule.hpp>
 
 #include <algorithm>
@@ -68,6 +69,8 @@ class Trainer {
         streams_(own_streams(config, ranks)),
         rng_(config.seed),
         model_(config.model, rng_),
+        factored_(config.token_features ? with_token_features(model_, config.input_spec())
+                                        : rondo::FactoredTokens<float, Device>(model_, {})),
         exchange_(model_, ranks, config.distribution),
         adam_({.learning_rate = config.learning_rate, .beta2 = config.beta2, .weight_decay = config.weight_decay}),
         batches_(batches_of(config, corpus, shards, batch_options(config, streams_))),
@@ -107,8 +110,9 @@ class Trainer {
     const auto& batch = next_batch();
     const rondo::WarmupCosine schedule{.peak = config_.learning_rate, .warmup = config_.warmup, .min_ratio = 0.01};
     const double rate = schedule(progress);
-    const BatchResult result = train_on_batch(model_, adam_, batch, config_.sequence_length, config_.clip, rate, state_,
-                                              cache_, on_device_, rng_, exchange_, captured_ ? &*captured_ : nullptr);
+    const BatchResult result =
+        train_on_batch(factored_, adam_, batch, config_.sequence_length, config_.clip, rate, state_, cache_, on_device_,
+                       rng_, exchange_, captured_ ? &*captured_ : nullptr);
     if (!result.finite()) throw_diverged(steps(), "gradient");
     add(batch, result.nll);
     if (ranks_.size() > 1)
@@ -126,7 +130,7 @@ class Trainer {
   }
 
   /// Before validate() and save(): gives all ranks the same weights. Collective.
-  void agree() { exchange_.agree(model_); }
+  void agree() { exchange_.agree(factored_); }
 
   /// Rank 0 writes last.safetensors, after agree(). `seconds` is the training time so far. Collective.
   void save(const RunDir& run, double seconds) {
@@ -142,7 +146,7 @@ class Trainer {
                        {"batches", batches_->step()}, {"positions", positions}, {"random_drawn", drawn}}
             .dump();  // of each rank
     rondo::add_weights(file, model_);
-    rondo::add_optimizer(file, model_, adam_);
+    rondo::add_optimizer(file, factored_, adam_);
     rondo::add_sequence(file, "state.h", state.h);  // the next sequences continue with the state of the last ones
     rondo::add_sequence(file, "state.c", state.c);
     if (const auto momentum = exchange_.outer_momentum(); !momentum.empty())
@@ -175,7 +179,7 @@ class Trainer {
     const auto file = read_on_rank_0(ranks_, path);
     try {
       rondo::read_weights(file, model_, "training.");
-      rondo::read_optimizer(file, model_, adam_);
+      rondo::read_optimizer(file, factored_, adam_);
       auto state = model_.zero_state(config_.batch_size);
       rondo::read_sequence(file, "state.h", state.h);
       rondo::read_sequence(file, "state.c", state.c);
@@ -267,6 +271,7 @@ class Trainer {
   rondo::RankPart streams_;  // of the sequences of a batch, those of this rank
   rondo::Rng rng_;
   rondo::TokenModel<float, Device> model_;
+  rondo::FactoredTokens<float, Device> factored_;
   RankExchange<Device> exchange_;
   rondo::Adam adam_;
   std::unique_ptr<BatchSource> batches_;

@@ -83,4 +83,12 @@ void clear_columns(Cpu, std::span<const std::uint8_t> which, MatrixView<T> a) {
     if (which[static_cast<std::size_t>(j) % which.size()] != 0) std::fill_n(a.data + j * a.stride, a.rows, T(0));
 }
 
+/// Adds `value` to the elements of `a` where `which` is not 0. `which`: one value per element, column-major, on the
+/// host.
+template <class T>
+void add_where(Cpu, std::span<const std::uint8_t> which, std::type_identity_t<T> value, MatrixView<T> a) {
+  for (Index j = 0; j < a.cols; ++j)
+    for (Index i = 0; i < a.rows; ++i) a(i, j) += which[static_cast<std::size_t>(i + j * a.rows)] != 0 ? value : T(0);
+}
+
 }  // namespace rondo::inline RONDO_ABI

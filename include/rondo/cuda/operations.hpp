@@ -33,6 +33,9 @@ void fill(Cuda, MatrixView<Scalar> a, std::type_identity_t<Scalar> value);
 /// Column j of a = 0 where which[j % B] is not 0; B values on the host.
 template <class Scalar>
 void clear_columns(Cuda, std::span<const std::uint8_t> which, MatrixView<Scalar> a);
+/// a += value where `which` is not 0; one value per element of a, on the host.
+template <class Scalar>
+void add_where(Cuda, std::span<const std::uint8_t> which, std::type_identity_t<Scalar> value, MatrixView<Scalar> a);
 
 // ---- matrix products
 

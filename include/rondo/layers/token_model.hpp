@@ -3,6 +3,7 @@
 // Legend: V vocabulary, D features of the embedding, H hidden units, L layers, B batch, T time steps, K ids per step.
 #pragma once
 
+#include <rondo/core/transfer.hpp>
 #include <rondo/layers/dropout.hpp>
 #include <rondo/layers/embedding.hpp>
 #include <rondo/layers/linear.hpp>
@@ -26,6 +27,12 @@ struct TokenModelConfig {
   double weight_dropout = 0;  ///< of R, one mask per forward pass, in [0, 1): see RecurrentConfig
   double forget_bias = 1;     ///< initial bias of the forget gate, for cells that have one
   Precision precision = Precision::fp32;  ///< of the products of the recurrent layers
+};
+
+/// A constant that is added to some logits, so that training and evaluation know which tokens cannot follow.
+struct LogitMask {
+  std::span<const std::uint8_t> masked = {};  ///< V x B x T on the host, not 0 where `value` is added; empty: nowhere
+  double value = 0;                           ///< what is added
 };
 
 /// A language model of tokens: embedding, recurrent layers, linear output layer.
@@ -88,14 +95,19 @@ class TokenModel {
   const Linear<Scalar, Device>& output() const { return output_; }           ///< output layer, read-only
 
   /// Returns the logits of the next token at each step, V x B x T, stored in `cache`. tokens: K*B*T ids, those of (b,
-  /// t) from K * (b + B * t) on. state, in/out: initial state on entry, final state on return. Throws shape_error.
+  /// t) from K * (b + B * t) on. state, in/out: initial state on entry, final state on return. `mask` adds to the
+  /// logits. Throws shape_error.
   const Sequence<Scalar, Device>& forward(std::span<const std::int32_t> tokens, Index batch, Index time, State& state,
-                                          Cache& cache, Mode mode) const {
+                                          Cache& cache, Mode mode, const LogitMask& mask = {}) const {
+    require_shape(mask.masked.empty() || static_cast<Index>(mask.masked.size()) == config_.vocabulary * batch * time,
+                  "TokenModel::forward: the mask has ", mask.masked.size(),
+                  " values for V x B x T = ", config_.vocabulary, " x ", batch, " x ", time);
     const auto& y =
         recurrent_.forward(embedding_.input(tokens, batch, time, config_.ids_per_step), state, cache.recurrent, mode);
     cache.dropped = mode.training() && config_.dropout > 0;
     if (cache.dropped) dropout(y, config_.dropout, mode.rng(), cache.output_dropout);
     output_.forward(cache.features(), cache.logits);
+    if (!mask.masked.empty()) add_where(Device{}, mask.masked, static_cast<Scalar>(mask.value), cache.logits.flat());
     return cache.logits;
   }
 
@@ -119,11 +131,13 @@ class TokenModel {
   }
 
   /// forward, softmax_cross_entropy and backward over one window of B x T tokens. Adds to the gradients; returns the
-  /// loss in nats. targets: B*T ids, kIgnoreIndex excludes a step. `ready` is that of backward(). Throws shape_error.
+  /// loss in nats. targets: B*T ids, kIgnoreIndex excludes a step. `mask` is that of forward(), `ready` that of
+  /// backward(). Throws shape_error.
   template <class Ready = NotifyNobody>
   Loss forward_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets, Index batch,
-                        Index time, State& state, Cache& cache, Mode mode, Ready&& ready = {}) {
-    forward(tokens, batch, time, state, cache, mode);
+                        Index time, State& state, Cache& cache, Mode mode, Ready&& ready = {},
+                        const LogitMask& mask = {}) {
+    forward(tokens, batch, time, state, cache, mode, mask);
     const Loss loss = softmax_cross_entropy(cache.logits, targets, &cache.d_logits);
     backward(tokens, cache.d_logits, cache, ready);
     return loss;
@@ -133,8 +147,8 @@ class TokenModel {
   template <class Ready = NotifyNobody>
   void forward_backward(std::span<const std::int32_t> tokens, std::span<const std::int32_t> targets, Index batch,
                         Index time, State& state, Cache& cache, Mode mode, DeferredLoss<Device>& loss,
-                        Ready&& ready = {}) {
-    forward(tokens, batch, time, state, cache, mode);
+                        Ready&& ready = {}, const LogitMask& mask = {}) {
+    forward(tokens, batch, time, state, cache, mode, mask);
     softmax_cross_entropy(cache.logits, targets, &cache.d_logits, loss);
     backward(tokens, cache.d_logits, cache, ready);
   }

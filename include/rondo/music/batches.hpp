@@ -6,6 +6,7 @@
 #include <rondo/music/augment.hpp>
 #include <rondo/music/condition.hpp>
 #include <rondo/music/dataset.hpp>
+#include <rondo/music/grammar.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -23,10 +24,11 @@ namespace rondo::inline v0::music {
 
 inline constexpr Token kNoTarget = -1;  ///< target past the end of a stream: excluded from the loss
 
-/// Input of a model: tokens of a vocabulary and ids of conditions.
+/// Input of a model: tokens of a vocabulary and ids of conditions. And whether its predictions are under the grammar.
 struct InputSpec {
   int vocabulary = kVocabulary;  ///< number of tokens
   Conditions conditions;         ///< conditions of the model
+  bool grammar = false;          ///< whether kExcludedLogit is added to the logits of tokens that the grammar excludes
 };
 
 /// A piece as tokens and condition values.
@@ -45,6 +47,10 @@ struct PieceCursor {
   const EncodedPiece* encoded = nullptr;  ///< the piece
   std::size_t at = 0;                     ///< index of the next token
   ActiveNotes sounding;                   ///< active notes before the next token
+  Grammar grammar = unlimited();          ///< after the tokens before the next one
+
+  /// Without limits on music that is given.
+  static Grammar unlimited() { return Grammar(GrammarLimits::none(/*pedal=*/true)); }
 
   bool ended() const { return at + 1 >= encoded->tokens.size(); }  ///< whether the next token has no successor
   /// Moves to token `place` of `piece`, in time proportional to `place`.
@@ -52,22 +58,40 @@ struct PieceCursor {
     encoded = &piece;
     sounding = {};
     for (at = 0; at < place; ++at) sounding.feed(piece.tokens[at]);
+    grammar = unlimited();
+    grammar.feed(std::span(piece.tokens).first(place));
   }
 };
+
+/// Sets one flag per token: 1 if the grammar excludes it, with pitches transposed by `semitones`. `allowed`: the mask
+/// of the grammar, not transposed. Pitches to which none is transposed are excluded.
+inline void write_excluded(std::span<const std::uint8_t> allowed, int semitones, std::span<std::uint8_t> to) {
+  const int first = std::max(0, -semitones), last = std::min(kPitches, kPitches - semitones);
+  std::fill(to.begin(), to.end(), std::uint8_t{1});
+  const auto write = [&](Token from, int count, Token at) {
+    for (int n = 0; n < count; ++n)
+      to[static_cast<std::size_t>(at + n)] = allowed[static_cast<std::size_t>(from + n)] == 0;
+  };
+  for (const Token kind : {kFirstNoteOn, kFirstNoteOff}) write(kind + first, last - first, kind + first + semitones);
+  write(kFirstTimeShift, static_cast<int>(to.size()) - kFirstTimeShift, kFirstTimeShift);
+}
 
 /// A batch. B streams, T time steps, K ids per step. The target of a step is at [t * B + b], its ids are from
 /// [(t * B + b) * K] on.
 struct Batch {
-  std::vector<Token> inputs;        ///< T x B x K; past the end of a stream token 0 without conditions
-  std::vector<Token> targets;       ///< T x B; the token after each input, kNoTarget past the end of a stream
+  std::vector<Token> inputs;   ///< T x B x K; past the end of a stream token 0 without conditions
+  std::vector<Token> targets;  ///< T x B; the token after each input, kNoTarget past the end of a stream
+  /// T x B x V; 1 for the tokens that the grammar excludes as targets; empty if the input has no grammar
+  std::vector<std::uint8_t> excluded;
   std::vector<std::uint8_t> reset;  ///< B; 1 if the stream jumped: the state of the network must be reset
   std::vector<int> lengths;         ///< B; number of valid steps, 0..T
   std::size_t tokens = 0;           ///< sum of the lengths
 
-  /// Resizes to B = batch, T = steps, K = ids_per_step without valid steps.
-  void clear(int batch, int steps, int ids_per_step) {
+  /// Resizes to B = batch, T = steps, without valid steps.
+  void clear(int batch, int steps, const InputSpec& input_spec) {
     const std::size_t places = static_cast<std::size_t>(batch) * static_cast<std::size_t>(steps);
-    const auto ids = static_cast<std::size_t>(ids_per_step);
+    const auto ids = static_cast<std::size_t>(input_spec.conditions.ids_per_step());
+    excluded.assign(input_spec.grammar ? places * static_cast<std::size_t>(input_spec.vocabulary) : 0, 0);
     inputs.assign(places * ids, kNoCondition);
     for (std::size_t place = 0; place < places; ++place) inputs[place * ids] = 0;
     targets.assign(places, kNoTarget);
@@ -93,6 +117,10 @@ struct Batch {
                  conditioned && !values.empty() ? values[cursor.at] : ConditionValues{}, cursor.sounding, semitones,
                  std::span(inputs).subspan(place * ids, ids));
       targets[place] = moved(piece[cursor.at + 1]);
+      if (excluded.empty()) continue;
+      cursor.grammar.feed(token);
+      const auto V = static_cast<std::size_t>(input_spec.vocabulary);
+      write_excluded(cursor.grammar.allowed(), semitones, std::span(excluded).subspan(place * V, V));
     }
     lengths[b] = t;
     tokens += static_cast<std::size_t>(t);
@@ -172,7 +200,7 @@ class Batches {
 
   /// Returns the next batch, valid until the next call. Allocates only in the first call.
   const Batch& next() {
-    batch_.clear(options_.streams, options_.steps, options_.input_spec.conditions.ids_per_step());
+    batch_.clear(options_.streams, options_.steps, options_.input_spec);
     for (std::size_t b = 0; b < streams_.size(); ++b) {
       Stream& stream = streams_[b];
       batch_.reset[b] = advance(stream);
@@ -282,7 +310,7 @@ class EvaluationBatches {
 
   /// Returns the next batch, or null after the last. Finished streams have length 0.
   const Batch* next() {
-    batch_.clear(batch(), steps_, input_spec_.conditions.ids_per_step());
+    batch_.clear(batch(), steps_, input_spec_);
     for (std::size_t b = 0; b < streams_.size(); ++b) {
       Stream& stream = streams_[b];
       PieceCursor& cursor = stream.cursor;

@@ -64,9 +64,9 @@ struct Conditions {
   bool any() const { return notes_per_second || key || active_notes; }  ///< whether there is a condition
   bool needs_lookahead() const { return notes_per_second || key; }      ///< whether a condition depends on later notes
   /// Number of condition ids, after those of the vocabulary.
-  int ids() const {
-    return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0) + (active_notes ? kPitches + 1 : 0);
-  }
+  int ids() const { return first_active_note() + (active_notes ? kPitches + 1 : 0); }
+  /// The id of active pitch 0, counted from the first condition id.
+  int first_active_note() const { return (notes_per_second ? kDensityBins : 0) + (key ? kKeys : 0); }
   /// Number of ids per step, including the token.
   int ids_per_step() const { return 1 + notes_per_second + key + (active_notes ? kMaxActiveNotes + 1 : 0); }
 

@@ -23,12 +23,24 @@ struct GrammarLimits {
   int longest_silence = 400;  ///< maximum time without an active note
   int longest_pedal = 3000;   ///< maximum time with the pedal down
   bool pedal = false;         ///< whether the vocabulary has the two pedal tokens
+  bool overlap = false;       ///< whether a key that is down may be struck again, as in music of several voices
+
+  /// No limits: only what `encode` never writes, whatever the music, is not allowed.
+  static constexpr GrammarLimits none(bool pedal) {
+    constexpr int kNever = 1 << 30;
+    return {0, kPitches - 1, kNever, kNever, kNever, pedal, /*overlap=*/true};
+  }
 };
+
+/// What a model that is trained under the grammar has added to the logits of excluded tokens. It is finite, so that
+/// music that the grammar excludes has a likelihood, too, and the probabilities of all tokens sum to 1.
+inline constexpr float kExcludedLogit = -30;
 
 /// The mask of the tokens that may come next. Call feed() with every token, then read allowed(), which always has at
 /// least one allowed token.
 ///
-///  - A note-on needs a pitch that is not active; a note-off needs an active pitch that started at an earlier step.
+///  - A note-on needs a pitch that is not active, unless notes may overlap; a note-off needs an active pitch that
+///  started at an earlier step.
 ///  - The order within a step is note-offs, pedal up, pedal down, note-ons; notes in order of pitch.
 ///  - A velocity differs from the last one and is followed by a note-on; the first note-on has one before it.
 ///  - A time shift of less than a second is not followed by another one; longer times are whole seconds and a
@@ -68,42 +80,13 @@ class Grammar {
 
   /// Advances by one token. Throws std::out_of_range if it is not in the vocabulary.
   void feed(Token token) {
-    if (!is_token(token)) throw std::out_of_range("Grammar: " + std::to_string(token) + " is not a token");
-    const auto [kind, value] = event_of(token);
-    after_short_shift_ = kind == EventKind::time_shift && value < kMaxShift;
-    after_velocity_ = kind == EventKind::velocity;
-    switch (kind) {
-      case EventKind::time_shift:
-        now_ += value;
-        rank_ = start_of_step;
-        break;
-      case EventKind::velocity:
-        bin_ = value;
-        break;
-      case EventKind::note_on:
-        ++key(value).down;
-        key(value).since = now_;
-        ++sounding_;
-        rank_ = key_down, pitch_ = value;
-        break;
-      case EventKind::note_off:
-        if (key(value).down > 0) {
-          --key(value).down;
-          if (--sounding_ == 0) silent_since_ = now_;
-        }
-        rank_ = key_up, pitch_ = value;
-        break;
-      case EventKind::pedal:
-        if (value != 0 && !pedal_) pedal_since_ = now_;
-        pedal_ = value != 0;
-        rank_ = pedal_ ? pedal_down : pedal_up;
-        break;
-    }
+    advance(token);
     update();
   }
-  /// Advances by several tokens.
+  /// Advances by several tokens, and computes the mask once.
   void feed(std::span<const Token> tokens) {
-    for (Token token : tokens) feed(token);
+    for (Token token : tokens) advance(token);
+    update();
   }
 
   /// Feeds and returns the tokens that end the piece: a time shift of `hold` steps (1..100, or less if a limit
@@ -141,8 +124,44 @@ class Grammar {
   const Key& key(int pitch) const { return keys_[static_cast<std::size_t>(pitch)]; }
   std::uint8_t& mask(Token token) { return mask_[static_cast<std::size_t>(token)]; }
 
-  // Whether an event comes after the last one in the order within a step.
-  bool comes_after(Rank rank, int pitch) const { return rank_ < rank || (rank_ == rank && pitch_ < pitch); }
+  void advance(Token token) {
+    if (!is_token(token)) throw std::out_of_range("Grammar: " + std::to_string(token) + " is not a token");
+    const auto [kind, value] = event_of(token);
+    after_short_shift_ = kind == EventKind::time_shift && value < kMaxShift;
+    after_velocity_ = kind == EventKind::velocity;
+    switch (kind) {
+      case EventKind::time_shift:
+        now_ += value;
+        rank_ = start_of_step;
+        break;
+      case EventKind::velocity:
+        bin_ = value;
+        break;
+      case EventKind::note_on:
+        ++key(value).down;
+        key(value).since = now_;
+        ++sounding_;
+        rank_ = key_down, pitch_ = value;
+        break;
+      case EventKind::note_off:
+        if (key(value).down > 0) {
+          --key(value).down;
+          if (--sounding_ == 0) silent_since_ = now_;
+        }
+        rank_ = key_up, pitch_ = value;
+        break;
+      case EventKind::pedal:
+        if (value != 0 && !pedal_) pedal_since_ = now_;
+        pedal_ = value != 0;
+        rank_ = pedal_ ? pedal_down : pedal_up;
+        break;
+    }
+  }
+
+  // The lowest pitch whose event of this rank comes after the last event in the order within a step; kPitches: none.
+  int first_after(Rank rank) const {
+    return rank_ < rank ? 0 : rank_ > rank ? kPitches : limits_.overlap ? pitch_ : pitch_ + 1;
+  }
 
   void update() {
     mask_.fill(0);
@@ -159,7 +178,8 @@ class Grammar {
     if (limits_.pedal && pedal_) room = std::min(room, limits_.longest_pedal - (now_ - pedal_since_));
 
     bool any_key = false;  // whether a note may start
-    for (int pitch = limits_.lowest; pitch <= limits_.highest; ++pitch) any_key = any_key || may_strike(pitch);
+    const int first_on = std::max(limits_.lowest, first_after(key_down));
+    for (int pitch = first_on; pitch <= limits_.highest && !any_key; ++pitch) any_key = may_strike(pitch);
     any_key = any_key && due == kPitches && !pedal_due;
 
     const bool only_notes = after_velocity_ && any_key;
@@ -167,21 +187,21 @@ class Grammar {
 
     for (int steps = 1; steps <= longest_shift_; ++steps) mask(time_shift(steps)) = 1;
     if (any_key && bin_ >= 0)
-      for (int pitch = limits_.lowest; pitch <= limits_.highest; ++pitch) mask(note_on(pitch)) = may_strike(pitch);
+      for (int pitch = first_on; pitch <= limits_.highest; ++pitch) mask(note_on(pitch)) = may_strike(pitch);
     if (only_notes) return;
     if (any_key)
       for (int bin = 0; bin < kVelocityBins; ++bin) mask(velocity(bin)) = bin != bin_;
-    for (int pitch = 0; pitch < kPitches; ++pitch)  // not above a pitch that is due
-      mask(note_off(pitch)) = may_lift(pitch) && comes_after(key_up, pitch) && pitch <= due;
+    for (int pitch = first_after(key_up); pitch < kPitches && pitch <= due; ++pitch)  // not above a pitch that is due
+      mask(note_off(pitch)) = may_lift(pitch);
     if (due < kPitches) {
       mask(note_off(due)) = 1;  // even out of order
     } else if (limits_.pedal) {
-      mask(kPedalUp) = pedal_ && (pedal_due || comes_after(pedal_up, 0));
-      mask(kPedalDown) = !pedal_ && comes_after(pedal_down, 0);
+      mask(kPedalUp) = pedal_ && (pedal_due || rank_ < pedal_up);
+      mask(kPedalDown) = !pedal_ && rank_ < pedal_down;
     }
   }
 
-  bool may_strike(int pitch) const { return key(pitch).down == 0 && comes_after(key_down, pitch); }
+  bool may_strike(int pitch) const { return key(pitch).down == 0 || limits_.overlap; }
   bool may_lift(int pitch) const { return key(pitch).down > 0 && key(pitch).since < now_; }
 
   GrammarLimits limits_;
