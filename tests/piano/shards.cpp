@@ -96,7 +96,8 @@ TEST_CASE("Shards: the bytes are the same on every machine") {
                                              .velocity = static_cast<std::uint8_t>(1 + n)});
     piece.sounding_end.push_back({start + 0.5});
     if (n % 4 == 0) piece.piece.bars.push_back({start, 1 + n / 4});
-    if (n % 9 == 0) piece.piece.performance.controls.push_back({.time = {start}, .value = static_cast<std::uint8_t>(n)});
+    if (n % 9 == 0)
+      piece.piece.performance.controls.push_back({.time = {start}, .value = static_cast<std::uint8_t>(n)});
   }
   piece.music = 0x0123456789abcdef;
   const Folder folder;
