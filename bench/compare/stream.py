@@ -3,7 +3,8 @@
 nanoseconds per step and of ratios (the time of the better of them divided by Rondo's).
 
 The other libraries are compiled for this machine (-O3 -march=native; --march for another one). All programs take turns
-in rounds; each number is the median of its rounds. RONDO_CPU_LEVEL selects the level of Rondo.
+in rounds; each number is the median of its rounds, or the least (--least), which other work on the machine changes less
+(the same for all of them). RONDO_CPU_LEVEL selects the level of Rondo.
 """
 
 import argparse
@@ -27,6 +28,7 @@ def arguments():
     parser.add_argument("--march", default="native", help="-march= of the other libraries; default: native")
     parser.add_argument("--cxx", default="g++", help="compiler of the other libraries")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--least", action="store_true", help="the least of the rounds instead of their median")
     parser.add_argument("--seconds", type=float, default=0.05, help="of each measurement")
     parser.add_argument("--hidden", type=int, nargs="*", default=[8, 12, 16, 20, 24, 32, 40, 64, 80])
     parser.add_argument("--layers", type=int, nargs="*", default=[1, 2])
@@ -62,7 +64,7 @@ def run(program, pattern, seconds):
 
 
 def measure(options, programs):
-    """{name: median nanoseconds per step}"""
+    """{name: nanoseconds per step of all rounds}"""
     times = {}
     for _ in range(options.rounds):
         for layers in options.layers:
@@ -71,7 +73,8 @@ def measure(options, programs):
                 for program, pattern in programs:
                     for name, ns in run(program, f"{pattern}{case}(/math:.*/voices:1)?$", options.seconds).items():
                         times.setdefault(name, []).append(ns)
-    return {name: statistics.median(all_rounds) for name, all_rounds in times.items()}
+    of_rounds = min if options.least else statistics.median
+    return {name: of_rounds(all_rounds) for name, all_rounds in times.items()}
 
 
 def table(options, times, peers):

@@ -13,4 +13,6 @@ mkdir -p "$1/include"
 ln -sfn "$catch2" "$1/include/catch2"  # not all of /usr/include: it is another machine's
 aarch64-linux-gnu-g++ -std=c++20 -O1 -Iinclude -Itests -isystem "$1/include" -isystem "$2" tests/support/catch_main.cpp \
   tests/layers/streaming.cpp tests/layers/streaming_precision.cpp -o "$1/arm_streams"
-qemu-aarch64 -L /usr/aarch64-linux-gnu "$1/arm_streams"
+for cpu in max cortex-a53; do  # with and without dot products of bytes
+  qemu-aarch64 -cpu $cpu -L /usr/aarch64-linux-gnu "$1/arm_streams"
+done

@@ -246,6 +246,10 @@ StreamForm stream_reduced_form(long hidden, bool fast, bool int8) {
     return avx512::stream_reduced_form<Cell, avx512::Int8>(hidden, fast, int8);
   if (level >= CpuLevel::avx2) return avx2::stream_reduced_form<Cell, avx2::Int8>(hidden, fast, int8);
 #elif RONDO_ARM_LEVELS
+#if RONDO_ARM_DOT_PRODUCTS
+  if (level == CpuLevel::neon && int8 && has_dot_products())
+    return neon::stream_reduced_form<Cell, neon::Int8Dot>(hidden, fast, int8);
+#endif
   if (level == CpuLevel::neon) return neon::stream_reduced_form<Cell, neon::Int8>(hidden, fast, int8);
 #elif RONDO_WASM_LEVELS
   if (level == CpuLevel::simd128) return simd128::stream_reduced_form<Cell, simd128::Int8>(hidden, fast, int8);

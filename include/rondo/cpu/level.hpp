@@ -11,6 +11,10 @@
 #include <cstdlib>
 #include <string_view>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 // Levels above the baseline exist for GCC and Clang on x86-64 and on little-endian 64-bit Arm, and for WebAssembly with
 // -msimd128.
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -22,6 +26,13 @@
 #define RONDO_ARM_LEVELS 1
 #else
 #define RONDO_ARM_LEVELS 0
+#endif
+// Dot products of bytes: an option of Arm from version 8.2 on. Clang has had their intrinsics in every file since 16.
+#if RONDO_ARM_LEVELS && \
+    (defined(__ARM_FEATURE_DOTPROD) || (defined(__linux__) && (!defined(__clang__) || __clang_major__ >= 16)))
+#define RONDO_ARM_DOT_PRODUCTS 1
+#else
+#define RONDO_ARM_DOT_PRODUCTS 0
 #endif
 #if defined(__wasm_simd128__)
 #define RONDO_WASM_LEVELS 1
@@ -67,6 +78,18 @@ inline CpuLevel best_cpu_level() {
 }
 
 namespace detail {
+
+#if RONDO_ARM_DOT_PRODUCTS
+/// Whether this machine has dot products of bytes, at the level neon.
+inline bool has_dot_products() {
+#if defined(__ARM_FEATURE_DOTPROD)
+  return true;
+#else
+  constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP
+  return (getauxval(AT_HWCAP) & kDotProducts) != 0;
+#endif
+}
+#endif
 
 inline CpuLevel level_at_start() {
   const CpuLevel best = best_cpu_level();

@@ -10,10 +10,13 @@ inline constexpr int kGroupOfUnits = kLanes == 8 ? 4 : 1;
 /// Largest padded H of layers with such groups: 32 KiB of weights. Within a group, weights are not read back and forth.
 inline constexpr long kMostGroupedUnits = 44;
 
-/// sum[n][q] of kCount registers of units: adds R h for the gates of a cell.
-template <class Cell, int kCount>
+/// sum[n][q] of kCount registers of units: adds R h, for the gates of a cell, and the last input's column times x. x is
+/// added after half of the products: in single steps it may depend on the last output, which takes longer than h. Calls
+/// between() after each four products of a row.
+template <class Cell, int kCount, class F>
 [[gnu::always_inline]] inline void stream_broadcast_products(const float* weights, const float* h, long units,
-                                                             Vector (*sum)[4]) {
+                                                             const float* last_column, Vector x, Vector (*sum)[4],
+                                                             F&& between) {
   // Chains of multiply-adds of each row: as many as registers allow.
   constexpr int kChains = kLanes != 8 ? 4 : kCount == 1 ? 2 : 1, G = Cell::kGates;
   const long panel = units * 4 * kLanes;
@@ -26,18 +29,32 @@ template <class Cell, int kCount>
 #pragma GCC unroll 4
       for (int chain = 1; chain < kChains; ++chain) part[n][q][chain] = Vector{};
     }
-  for (long k = 0; k < units; k += 4)
+  const auto add_until = [&](const float* end) __attribute__((always_inline)) {
+    for (; h != end; h += 4) {
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i, weights += 4 * kLanes) {
-      const Vector value = broadcast(h[k + i]);
+      for (int i = 0; i < 4; ++i, weights += 4 * kLanes) {
+        const Vector value = broadcast(h[i]);
 #pragma GCC unroll 4
-      for (int n = 0; n < kCount; ++n)
+        for (int n = 0; n < kCount; ++n)
 #pragma GCC unroll 4
-        for (int q = 0; q < G; ++q) {
-          Vector& to = part[n][q][i % kChains];
-          to = multiply_add(load(weights + n * panel + q * kLanes), value, to);
-        }
+          for (int q = 0; q < G; ++q) {
+            Vector& to = part[n][q][i % kChains];
+            to = multiply_add(load(weights + n * panel + q * kLanes), value, to);
+          }
+      }
+      between();
     }
+  };
+  const float* const end = h + units;
+  add_until(h + units / 8 * 4);
+#pragma GCC unroll 4
+  for (int n = 0; n < kCount; ++n)
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) {
+      Vector& to = q < G ? part[n][q][0] : sum[n][q];
+      to = multiply_add(load(last_column + (n * 4 + q) * kLanes), x, to);
+    }
+  add_until(end);
 #pragma GCC unroll 4
   for (int n = 0; n < kCount; ++n)
 #pragma GCC unroll 4
@@ -59,15 +76,15 @@ struct StreamBroadcast {
     float *after, *state, *out;
   };
 
-  template <int kCount>
-  [[gnu::always_inline]] static void products(const StreamData& s, long unit, const Row& row, Vector (*sum)[4]) {
-    const float *const z = row.z + unit * 4, *const last = s.last_column + unit * 4;
+  template <int kCount, class F>
+  [[gnu::always_inline]] static void products(const StreamData& s, long unit, const Row& row, Vector (*sum)[4],
+                                              F&& between) {
 #pragma GCC unroll 4
     for (int n = 0; n < kCount; ++n)
 #pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q)
-        sum[n][q] = multiply_add(load(last + (n * 4 + q) * kLanes), row.x, load(z + (n * 4 + q) * kLanes));
-    stream_broadcast_products<Cell, kCount>(s.weights + unit * 4 * s.units, row.before, s.units, sum);
+      for (int q = 0; q < 4; ++q) sum[n][q] = load(row.z + (unit + n * kLanes) * 4 + q * kLanes);
+    stream_broadcast_products<Cell, kCount>(s.weights + unit * 4 * s.units, row.before, s.units,
+                                            s.last_column + unit * 4, row.x, sum, between);
   }
 
   /// kCount registers of units from `unit`. Not inline: the constants of the nonlinearities would take registers of the
@@ -75,14 +92,24 @@ struct StreamBroadcast {
   template <int kCount>
   [[gnu::noinline]] static void group(const StreamData& s, const Tanh& tanh, long unit, const Row& row) {
     Vector sum[kCount][4];
-    if constexpr (kCount == 4) {  // the sums of two fill the registers
-      products<2>(s, unit, row, sum);
-      products<2>(s, unit + 2 * kLanes, row, sum + 2);
+    constexpr int kDone = kCount == 4 ? 2 : 0;
+    if constexpr (kDone > 0) {  // the sums of two fill the registers; their functions stand among the other products
+      products<kDone>(s, unit, row, sum, [] {});
+      Vector* next = sum[0];
+      const auto apply_next = [&]() __attribute__((always_inline)) {
+        *next = tanh(*next), ++next;
+        if constexpr (!StreamCell<Cell>::kHasFunction[2]) next += (next - sum[0]) % 4 == 2 ? 2 : 0;
+      };
+      products<kDone>(
+          s, unit + kDone * kLanes, row, sum + kDone, [&]() __attribute__((always_inline)) {
+            if (next < sum[kDone]) apply_next();
+          });
+      while (next < sum[kDone]) apply_next();
     } else {
-      products<kCount>(s, unit, row, sum);
+      products<kCount>(s, unit, row, sum, [] {});
     }
-    stream_update_units<Cell, kCount>(s, tanh, sum, row.before + unit, row.after + unit, row.state + unit,
-                                      row.out + unit);
+    stream_update_units<Cell, kCount, kDone>(s, tanh, sum, row.before + unit, row.after + unit, row.state + unit,
+                                             row.out + unit);
   }
   [[gnu::always_inline]] static void group(const StreamData& s, const Tanh& tanh, long unit, long count,
                                            const Row& row) {
@@ -95,8 +122,7 @@ struct StreamBroadcast {
   }
 
   /// All voices. s.h holds h of each voice twice; that of the last step is the second if *s.reverse.
-  static void run(const StreamData& data, long steps, const float* x, long x_step, const float* z, float* y) {
-    const StreamData s = data;
+  static void run(const StreamData& s, long steps, const float* x, long x_step, const float* z, float* y) {
     const Tanh tanh;
     const long registers = (s.units + kLanes - 1) / kLanes, padded = registers * kLanes;
     const long most = s.units <= kMostGroupedUnits ? kGroupOfUnits : 1;

@@ -102,8 +102,8 @@ void stream_reduced_cells(const StreamData& s, long, const float*, long, const f
     float* const after = h + (reverse ? 0 : padded);
     for (long unit = 0; unit < padded; unit += kLanes, z += 4 * kLanes) {
       const Vector sum[1][4] = {{load(z), load(z + kLanes), load(z + 2 * kLanes), load(z + 3 * kLanes)}};
-      stream_update_units<Cell, 1>(s, tanh, sum, before + unit, after + unit, c + unit,
-                                   s.out + voice * s.out_step + unit);
+      stream_update_units<Cell, 1, 0>(s, tanh, sum, before + unit, after + unit, c + unit,
+                                      s.out + voice * s.out_step + unit);
     }
     if (s.head != nullptr) y[voice] = stream_head(s, after, padded);
   }

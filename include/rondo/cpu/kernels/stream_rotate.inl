@@ -99,8 +99,17 @@ struct StreamRotation {
   [[gnu::always_inline]] static void step(const StreamData& s, const StreamBlock& block, const Tanh& tanh, long row,
                                           State& h, State& c) {
     Sums sum;
-    start(
-        s, block, row, [&](int v, Vector z) __attribute__((always_inline)) { sum[v][0] = z; });
+    // In single steps x may depend on the last output, which takes longer than h: whole registers add it after
+    // products.
+    constexpr bool kLateInput = kFamilies > 1 && kRest == 0;
+    [[maybe_unused]] const Vector x = broadcast_input(block.x[row * block.x_step]);
+    if constexpr (kLateInput) {
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) sum[v][0] = load(block.z + row * s.z_step + v * kLanes);
+    } else {
+      start(
+          s, block, row, [&](int v, Vector z) __attribute__((always_inline)) { sum[v][0] = z; });
+    }
     Gates gates;
     const auto apply_rows = [&](auto first, auto count) __attribute__((always_inline)) {
       unroll<count>([&](auto i) __attribute__((always_inline)) { apply<first + i>(tanh, sum, gates); });
@@ -116,6 +125,10 @@ struct StreamRotation {
         if constexpr (kRest > 0) add_family<kFull, kFirst, kCount, true>(s.weights, opaque(h.v[kFull]), sum);
         unroll<kFull>([&](auto family) __attribute__((always_inline)) {
           add_family<family, kFirst, kCount, kRest == 0 && family == 0>(s.weights, opaque(h.v[family]), sum);
+          if constexpr (kLateInput && family == 0)
+#pragma GCC unroll 16
+            for (int v = kFirst; v < kFirst + kCount; ++v)
+              sum[v][0] = multiply_add(load(s.last_column + v * kLanes), x, sum[v][0]);
         });
         apply_rows(std::integral_constant<int, kFirst>{}, std::integral_constant<int, kCount>{});
       });

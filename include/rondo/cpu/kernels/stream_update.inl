@@ -9,8 +9,9 @@
   return s.head_bias + sum_of_lanes(products);
 }
 
-/// The cells of kCount registers of units, after the sums of their blocks. out: not used if s.out is null.
-template <class Cell, int kCount, class Tanh>
+/// The cells of kCount registers of units, after the sums of their blocks. kDone: those of the first registers have
+/// passed their functions. out: not used if s.out is null.
+template <class Cell, int kCount, int kDone, class Tanh>
 [[gnu::always_inline]] inline void stream_update_units(const StreamData& s, const Tanh& tanh, const Vector (*sum)[4],
                                                        const float* before, float* after, float* state, float* out) {
   using V = Registers<kCount>;
@@ -27,7 +28,13 @@ template <class Cell, int kCount, class Tanh>
   for (int q = 0; q < 4; ++q) {
 #pragma GCC unroll 4
     for (int i = 0; i < kCount; ++i) v[q].v[i] = sum[i][q];
-    if (StreamCell<Cell>::kHasFunction[q]) v[q] = tanh(v[q]);
+    if (!StreamCell<Cell>::kHasFunction[q]) continue;
+    Registers<kCount - kDone> others;
+#pragma GCC unroll 4
+    for (int i = kDone; i < kCount; ++i) others.v[i - kDone] = sum[i][q];
+    others = tanh(others);
+#pragma GCC unroll 4
+    for (int i = kDone; i < kCount; ++i) v[q].v[i] = others.v[i - kDone];
   }
   V c = {}, h;
   load_all(before, h);

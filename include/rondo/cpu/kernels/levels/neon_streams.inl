@@ -59,3 +59,44 @@ struct Int8 {
     for (int q = 0; q < 4; ++q) sums[q] = reinterpret_cast<UintVector>(sum[q]);
   }
 };
+
+#if RONDO_ARM_DOT_PRODUCTS
+/// As Int8, by dot products of bytes: groups of 4 k, the two bytes of each integer separately, both signed.
+struct Int8Dot {
+  static constexpr long kGroup = 4;
+  static constexpr int kOffset = 0;
+
+  [[gnu::always_inline]] static void store(std::int16_t* to, long depth, long k, UintVector integers) {
+    std::int8_t* const bytes = reinterpret_cast<std::int8_t*>(to) + k;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      bytes[lane] = static_cast<std::int8_t>(integers[lane]);
+      bytes[padded(depth) + lane] = static_cast<std::int8_t>((integers[lane] + 128u) >> 8);
+    }
+  }
+  [[gnu::target("arch=armv8.2-a+dotprod")]] static void multiply(const unsigned char* weights, const std::int16_t* v,
+                                                                 long depth, std::uint32_t, UintVector (&sums)[4]) {
+    const std::int8_t* const low = reinterpret_cast<const std::int8_t*>(v);
+    const std::int8_t* const high = low + padded(depth);
+    int32x4_t of_low[4] = {}, of_high[4] = {};
+    for (long k = 0; k < depth; k += 4) {
+      std::int32_t bytes[2];
+      std::memcpy(&bytes[0], low + k, 4);
+      std::memcpy(&bytes[1], high + k, 4);
+      const int8x16_t low_v = vreinterpretq_s8_s32(vdupq_n_s32(bytes[0]));
+      const int8x16_t high_v = vreinterpretq_s8_s32(vdupq_n_s32(bytes[1]));
+#pragma GCC unroll 4
+      for (int q = 0; q < 4; ++q, weights += 16) {
+        const int8x16_t w = vreinterpretq_s8_u8(vld1q_u8(weights));
+        of_low[q] = vdotq_s32(of_low[q], w, low_v);
+        of_high[q] = vdotq_s32(of_high[q], w, high_v);
+      }
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q)
+      sums[q] = reinterpret_cast<UintVector>(vaddq_s32(vshlq_n_s32(of_high[q], 8), of_low[q]));
+  }
+
+ private:
+  static long padded(long depth) { return (depth + kLanes - 1) / kLanes * kLanes; }
+};
+#endif
