@@ -72,6 +72,42 @@ def tokens_of(notes):
     return tokens
 
 
+class Grammar:
+    """Which tokens an encoder could write next, in pedal mode extend, whatever the music."""
+
+    def __init__(self):
+        self.struck = {}  # pitch of a key that is down: the steps at which it was struck
+        self.now, self.last, self.loud = 0, (0, -1), None  # last: note-off 1 or note-on 2 of this step, and its pitch
+        self.after_velocity = self.after_short_shift = False
+
+    def feed(self, token):
+        self.after_velocity = token >= 356
+        self.after_short_shift = 256 <= token < 355
+        if token >= 356:
+            self.loud = token - 356
+        elif token >= 256:
+            self.now, self.last = self.now + token - 255, (0, -1)
+        elif token < 128:
+            self.struck.setdefault(token, []).append(self.now)
+            self.last = (2, token)
+        else:
+            starts = self.struck[token - 128]
+            starts.pop(0)
+            if not starts:
+                del self.struck[token - 128]
+            self.last = (1, token - 128)
+
+    def allows(self, token):
+        if token < 128:
+            return self.loud is not None and (2, token) >= self.last
+        if self.after_velocity:
+            return False
+        if token < 256:
+            starts = self.struck.get(token - 128)
+            return bool(starts) and starts[-1] < self.now and (1, token - 128) >= self.last
+        return token - 356 != self.loud if token >= 356 else not self.after_short_shift
+
+
 def some_notes(state=1, count=150):
     """An irregular melody over chords; notes of one pitch do not overlap, some rests are longer than a second."""
     notes, now = [], 0
@@ -310,12 +346,16 @@ class Evaluation(unittest.TestCase):
         tokens = tokens_of(notes)
         h = c = np.zeros(weights["lstm.weight_hh_l0"].shape[1])
         nats, sure, right = [], [], []
+        grammar = Grammar()
         for token, target in zip(tokens, tokens[1:]):
+            grammar.feed(token)
             gates = weights["lstm.weight_ih_l0"] @ weights["embedding.weight"][token] + weights["lstm.weight_hh_l0"] @ h
             i, f, g, o = np.split(gates + weights["lstm.bias_ih_l0"] + weights["lstm.bias_hh_l0"], 4)
             c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
             h = np.tanh(c) / (1 + np.exp(-o))
             z = weights["output.weight"] @ h + weights["output.bias"]
+            self.assertTrue(grammar.allows(target))
+            z -= [0 if grammar.allows(n) else 30 for n in range(len(z))]
             p = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
             nats.append(-np.log(p[target]))
             sure.append(p.max())
