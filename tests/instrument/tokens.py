@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TOKENS, SECONDS, SEED = 10_000, 420, 11
+TOKENS, SECONDS, SEED = 10_000, 560, 11
 FILL = (100, 108, 16)  # from, to, candidates
 
 
