@@ -106,9 +106,9 @@ def main():
         _, rows = measure(bench, folder / "automatic.jsonl", "--shapes", "5x3x24", "--precisions", "bf16", "--algorithms",
                           "automatic", "--choices", choices, "--check")
         lines = [line.split("\t") for line in choices.read_text().splitlines() if not line.startswith("#")]
-        assert [line[1:7] for line in lines] == [["bf16", pass_, "dense", "24", "3", "4"]
+        assert [line[1:8] for line in lines] == [["Lstm", "bf16", pass_, "dense", "24", "3", "4"]
                                                  for pass_ in ("forward", "backward")], lines
-        assert [line[7] for line in lines] == [rows[0]["ran_forward"], rows[0]["ran_backward"]], (lines, rows)
+        assert [line[8] for line in lines] == [rows[0]["ran_forward"], rows[0]["ran_backward"]], (lines, rows)
 
         _, rows = measure(bench, folder / "stack.jsonl", "--shapes", "4x3x12x2", "--precisions", "fp32", "--check")
         assert {row["algorithm"]: row["status"] for row in rows} == dict.fromkeys(ALGORITHMS, "ok"), rows
