@@ -21,7 +21,7 @@ namespace {
 
 /// Whether there are kernels of the dataflow-persistent algorithm for this cell.
 template <class Cell, class Scalar>
-constexpr bool kHasDataflow = std::is_same_v<Scalar, float>&& kCellKernels<Cell>.dataflow;
+constexpr bool kHasDataflow = kCellKernels<Cell>.dataflow&& std::is_same_v<Scalar, float>;
 
 template <class Arguments, class Scalar>
 GraphCache& graphs_of(RecurrentWorkspace<Scalar, Cuda>& work) {

@@ -118,8 +118,10 @@ void try_candidates(const Arguments& a, AlgorithmChoice how, AlgorithmRecord& r)
   r.algorithm = best ? best->algorithm : RecurrentAlgorithm::stepwise;
 }
 
+}  // namespace
+
 template <class Cell, class Arguments>
-RecurrentAlgorithm choose(const Arguments& a, Precision precision) {
+RecurrentAlgorithm choose_algorithm(const Arguments& a, Precision precision) {
   AlgorithmRecord r;
   r.device = device_text();
   r.cell = Cell::kName;
@@ -134,27 +136,18 @@ RecurrentAlgorithm choose(const Arguments& a, Precision precision) {
   return store_choice(r);
 }
 
-}  // namespace
-
+/// Explicit instantiation of this struct instantiates the functions.
 template <class Cell>
-RecurrentAlgorithm choose_algorithm(const ForwardArguments<float>& a, Precision precision) {
-  return choose<Cell>(a, precision);
-}
-template <class Cell>
-RecurrentAlgorithm choose_algorithm(const BackwardArguments<float>& a, Precision precision) {
-  return choose<Cell>(a, precision);
-}
+struct ChoiceInstances {
+  static constexpr auto* kForward = &choose_algorithm<Cell, ForwardArguments<float>>;
+  static constexpr auto* kBackward = &choose_algorithm<Cell, BackwardArguments<float>>;
+};
 
-template RecurrentAlgorithm choose_algorithm<LstmCell>(const ForwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<LstmCell>(const BackwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<GruCell>(const ForwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<GruCell>(const BackwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<PeepholeLstmCell>(const ForwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<PeepholeLstmCell>(const BackwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<CoupledLstmCell>(const ForwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<CoupledLstmCell>(const BackwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<CoupledPeepholeLstmCell>(const ForwardArguments<float>&, Precision);
-template RecurrentAlgorithm choose_algorithm<CoupledPeepholeLstmCell>(const BackwardArguments<float>&, Precision);
+template struct ChoiceInstances<LstmCell>;
+template struct ChoiceInstances<GruCell>;
+template struct ChoiceInstances<PeepholeLstmCell>;
+template struct ChoiceInstances<CoupledLstmCell>;
+template struct ChoiceInstances<CoupledPeepholeLstmCell>;
 
 RecurrentAlgorithm known_choice(const char* cell, Index H, Precision precision) {
   return find_choice_of_any_batch(cell, H, precision).value_or(RecurrentAlgorithm::automatic);

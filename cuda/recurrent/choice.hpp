@@ -18,10 +18,8 @@
 namespace rondo::inline RONDO_ABI::cuda {
 
 /// The choice for a pass of `Cell` with these arguments: a stored one, or one that is made now. It is stored.
-template <class Cell>
-RecurrentAlgorithm choose_algorithm(const ForwardArguments<float>& a, Precision precision);
-template <class Cell>
-RecurrentAlgorithm choose_algorithm(const BackwardArguments<float>& a, Precision precision);
+template <class Cell, class Arguments>
+RecurrentAlgorithm choose_algorithm(const Arguments& a, Precision precision);
 
 /// The stored choice for a forward pass of H units of `cell` (its kName), whatever its batch; `automatic` if there is
 /// none.

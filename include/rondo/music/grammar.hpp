@@ -40,7 +40,7 @@ inline constexpr float kExcludedLogit = -30;
 /// least one allowed token.
 ///
 ///  - A note-on needs a pitch that is not active, unless notes may overlap; a note-off needs an active pitch that
-///  started at an earlier step.
+///    started at an earlier step.
 ///  - The order within a step is note-offs, pedal up, pedal down, note-ons; notes in order of pitch.
 ///  - A velocity differs from the last one and is followed by a note-on; the first note-on has one before it.
 ///  - A time shift of less than a second is not followed by another one; longer times are whole seconds and a
