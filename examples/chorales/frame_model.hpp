@@ -72,6 +72,9 @@ class FrameModel {
     return loss;
   }
 
+  rondo::Lstm<float, Device>& lstm() { return lstm_; }
+  rondo::Linear<float, Device>& output() { return output_; }
+
   template <class F>
   void for_each_parameter(F&& f, const rondo::Path& path = {}) {
     visit(*this, f, path);

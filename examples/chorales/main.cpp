@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <rondo/io/checkpoint.hpp>
+#include <rondo/music/token_features.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -26,10 +27,11 @@ struct Options {
   std::string data, run_dir;
   int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
   double dropout = 0.3, output_dropout = 0.3, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
+  double weight_dropout = 0, average = 0;
   double clip = 0.3, weight_decay = 0.1, input_std = 0.35;
   int threads = rondo::max_threads();
   std::uint64_t seed = 1;
-  bool json = false;
+  bool json = false, features = true;
 };
 
 /// Nats per frame over all pieces.
@@ -117,6 +119,7 @@ void run(Device device, const Options& options) {
                  .hidden = options.hidden,
                  .layers = options.layers,
                  .dropout = options.dropout,
+                 .weight_dropout = options.weight_dropout,
                  .precision = options.device.lstm_precision()};
   config.output_dropout = options.output_dropout;
   config.input_std = options.input_std;
@@ -124,6 +127,11 @@ void run(Device device, const Options& options) {
   std::fprintf(stderr, "%td parameters on %s\n", rondo::parameter_count(model), examples::name_of(device).c_str());
   typename FrameModel<Device>::Cache cache;
   Batch batch;
+  const rondo::music::TokenFeatures features{rondo::music::InputSpec{}};
+  const auto Q = options.features ? features.rows() : 0;
+  rondo::FactoredVectors factored(
+      model, model.lstm().layer(0).W(), model.output().W(),
+      rondo::MatrixView<const float>{features.data() + features.rows() * kLowestPitch, Q, kPitches, features.rows()});
   rondo::Adam adam(
       {.learning_rate = options.learning_rate, .beta2 = options.beta2, .weight_decay = options.weight_decay});
   const rondo::WarmupCosine rate{.peak = options.learning_rate, .warmup = options.warmup, .min_ratio = 0.01};
@@ -151,7 +159,9 @@ void run(Device device, const Options& options) {
       rondo::zero_grad(model);
       const auto loss = model.run(batch, cache, rondo::Training{rng});
       rondo::clip_grad_norm(model, options.clip);
-      adam.step(model, rate((epoch + static_cast<double>(n) / static_cast<double>(batches)) / options.epochs));
+      factored.set_gradients();
+      adam.step(factored, rate((epoch + static_cast<double>(n) / static_cast<double>(batches)) / options.epochs));
+      factored.apply();
       sum += loss.sum, frames += loss.count;
     }
     const double valid = evaluate(model, data.valid, batch, cache);
@@ -213,6 +223,9 @@ int main(int argc, char** argv) {
   examples::add_device_options(app, o.device);
   app.add_option("--seed", o.seed, "random seed");
   examples::renamed(app, "--input-deviation", "--input-std");
+  app.add_flag("--key-features,!--no-key-features", o.features, "share");
+  app.add_option("--weight-dropout", o.weight_dropout, "wd");
+  app.add_option("--average", o.average, "ema");
   app.add_flag("--json", o.json, "print one JSON object on stdout");
   try {
     app.parse(argc, argv);

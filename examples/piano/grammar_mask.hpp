@@ -41,7 +41,7 @@ class GrammarMask {
   void append_excluded(int vocabulary, std::vector<std::uint8_t>& to) const {
     if (!grammar_) return;
     to.resize(to.size() + static_cast<std::size_t>(vocabulary));
-    rondo::music::write_excluded(grammar_->allowed(), 0, std::span(to).last(static_cast<std::size_t>(vocabulary)));
+    rondo::music::write_excluded(grammar_->allowed(), {}, std::span(to).last(static_cast<std::size_t>(vocabulary)));
   }
 
  private:

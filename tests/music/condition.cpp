@@ -51,7 +51,7 @@ std::vector<ConditionValues> values_by_search(const std::vector<Token>& tokens) 
 std::vector<Token> ids(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
                        const ActiveNotes& active, int semitones = 0) {
   std::vector<Token> to(static_cast<std::size_t>(conditions.ids_per_step()), 12345);
-  write_step(conditions, vocabulary, token, values, active, semitones, to);
+  write_step(conditions, vocabulary, token, values, active, {.semitones = semitones}, to);
   return to;
 }
 

@@ -31,7 +31,7 @@ double nats_by_definition(const rondo::TokenModel<float>& model, std::span<const
   for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
     active.feed(tokens[i]);
     grammar.feed(tokens[i]);
-    music::write_step(kUnderGrammar.conditions, music::kVocabulary, tokens[i], {}, active, 0, ids);
+    music::write_step(kUnderGrammar.conditions, music::kVocabulary, tokens[i], {}, active, {}, ids);
     const auto z = model.step(ids, state, scratch);
     double total = 0;
     for (music::Token token = 0; token < music::kVocabulary; ++token)

@@ -45,6 +45,11 @@ bool gives_augmentation(const CLI::App& app) {
   return app.get_option("--augment")->count() > 0 || app.get_option("--transpose")->count() > 0;
 }
 
+void set_transpositions(Config& config, const Config& from) {
+  config.augmentation.lowest_transposition = from.augmentation.lowest_transposition;
+  config.augmentation.highest_transposition = from.augmentation.highest_transposition;
+}
+
 /// Options that --config has values for. A value on the command line takes precedence.
 class Settings {
  public:
@@ -109,7 +114,7 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   o.conditions.clear();
   config.conditions = source.conditions;
   o.own_augmentation = gives_augmentation(app);
-  config.augmentation = source.augmentation;
+  set_transpositions(config, source);
   config.from = folder;
 }
 
@@ -123,7 +128,7 @@ std::string choose(Config& config, std::size_t tokens, const CLI::App& app, cons
                                                       .tokens_per_batch = config.batch_size * config.sequence_length});
   settings.set_others(config, chosen);
   if (o.conditions.empty()) config.conditions = chosen.conditions;
-  if (!gives_augmentation(app)) config.augmentation = chosen.augmentation;
+  if (!gives_augmentation(app)) set_transpositions(config, chosen);
   char line[240];
   std::snprintf(line, sizeof line,
                 "chosen for %zu tokens, read about %.2g times: %td x %td, dropout %g, weight decay %g, transpositions "
@@ -138,7 +143,7 @@ void run(Options& o) {
   config.pedal = music::pedal_mode(o.pedal);
   if (!o.conditions.empty()) config.conditions = conditions_named(o.conditions);
   if (o.scores) config.data.push_back(bundled_scores());
-  if (o.own_augmentation) config.augmentation = {};
+  if (o.own_augmentation) set_transpositions(config, {});
   if (!o.augment) config.augmentation = music::Augmentation::none();
   if (o.augment && o.transpose.size() == 2) {
     config.augmentation.lowest_transposition = o.transpose[0];
@@ -267,6 +272,17 @@ void add_train(CLI::App& piano) {
                  "lowest and highest transposition of the variants, in semitones (default: that of --config)")
       ->expected(2)
       ->check(integer_in("[-12, 12]"));
+  settings
+      ->add(
+          "--velocity-shift", [](Config & c) -> auto& { return c.augmentation.velocity_shift; },
+          "variants are up to so many bins of four velocities softer or louder")
+      ->check(integer_in("[0, 31]"));
+  settings
+      ->add(
+          "--stretches", [](Config & c) -> auto& { return c.augmentation.stretches; },
+          "factors on the times of the variants")
+      ->delimiter(',')
+      ->check(real_in("(0, inf)"));
   add_pedal_option(app, o.pedal);
   app.add_option(
          "--condition", o.conditions,

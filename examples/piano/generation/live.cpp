@@ -158,7 +158,7 @@ void Live::put(music::Token token, bool given) {
   p.mask.feed(token);
   if (event.kind == EventKind::velocity) p.bin = event.value;
   if (event.kind == EventKind::note_on) p.struck[static_cast<std::size_t>(event.value)] = p.grammar.steps();
-  music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, settings_.condition_values, p.played, 0,
+  music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, settings_.condition_values, p.played, {},
                     ids_);
   tokens_.push_back({ids_, {}, token, given, p.now()});
   p.mask.append_excluded(input_spec_.vocabulary, tokens_.back().excluded);

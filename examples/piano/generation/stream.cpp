@@ -54,7 +54,7 @@ void Stream::next_input(std::size_t t, std::span<music::Token> to) {
   const music::Token token = t < tokens_.size() ? tokens_[t] : music::Token{0};
   input_notes_.feed(token);
   mask_.feed(token);
-  music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, condition_values_, input_notes_, 0, to);
+  music::write_step(input_spec_.conditions, input_spec_.vocabulary, token, condition_values_, input_notes_, {}, to);
 }
 
 void Stream::set_logits(std::size_t t, std::span<const float> of_model) {

@@ -35,6 +35,7 @@ nlohmann::json Config::to_json() const {
                          {"augmentation",
                           {{"lowest_transposition", augmentation.lowest_transposition},
                            {"highest_transposition", augmentation.highest_transposition},
+                           {"velocity_shift", augmentation.velocity_shift},
                            {"stretches", augmentation.stretches}}},
                          {"batch_size", batch_size},
                          {"sequence_length", sequence_length},
@@ -80,6 +81,8 @@ Config Config::from_json(const nlohmann::json& json) {
   const auto& augmentation = value_of(json, "augmentation");
   read_value(augmentation, "lowest_transposition", c.augmentation.lowest_transposition);
   read_value(augmentation, "highest_transposition", c.augmentation.highest_transposition);
+  if (augmentation.contains("velocity_shift"))
+    read_value(augmentation, "velocity_shift", c.augmentation.velocity_shift);
   read_value(augmentation, "stretches", c.augmentation.stretches);
   read_value(json, "batch_size", c.batch_size);
   read_value(json, "sequence_length", c.sequence_length);

@@ -38,11 +38,10 @@ bool ShardBatches::read(Stream& stream, std::uint64_t number) {
   music::CounterRng random(epoch_seed, place);
   const auto& grid = options_.augmentation;
   const double factor = grid.stretches[random.below(grid.stretches.size())];
-  const auto [lowest, highest] =
-      music::allowed_transpositions(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
+  const auto shifts = music::allowed_shifts(piece.performance.notes, grid);
   auto tokens = music::tokens_of({piece.name, music::stretch(std::move(piece.performance), factor)});
-  if (tokens.size() < 2 || lowest > highest) return ++stream.turn, false;
-  stream.semitones = lowest + static_cast<int>(random.below(static_cast<std::uint64_t>(highest - lowest + 1)));
+  if (tokens.size() < 2 || shifts.empty()) return ++stream.turn, false;
+  stream.shift = shifts.draw(random);
   stream.conditioned = !options_.input_spec.conditions.needs_lookahead() || options_.unconditioned_one_in == 0 ||
                        random.below(static_cast<std::uint64_t>(options_.unconditioned_one_in)) > 0;
   stream.piece.emplace(std::move(tokens), options_.input_spec);
@@ -65,7 +64,7 @@ const music::Batch& ShardBatches::next() {
       read_next(stream, number);
       batch_.reset[b] = 1;
     }
-    batch_.put(options_.steps, b, stream.cursor, options_.input_spec, stream.semitones, stream.conditioned);
+    batch_.put(options_.steps, b, stream.cursor, options_.input_spec, stream.shift, stream.conditioned);
   }
   ++step_;
   return batch_;

@@ -38,7 +38,7 @@ class ShardBatches final : public BatchSource {
     std::uint64_t epoch = 0, turn = 0;  // its piece is at place b + turn * B of the epoch
     std::optional<rondo::music::EncodedPiece> piece;
     rondo::music::PieceCursor cursor;
-    int semitones = 0;
+    rondo::music::TokenShift shift = {};
     bool conditioned = true;
   };
 

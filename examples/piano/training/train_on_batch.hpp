@@ -12,7 +12,7 @@
 #include <rondo/music/token_features.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
-#include <rondo/optim/factored_tokens.hpp>
+#include <rondo/optim/factored_vectors.hpp>
 
 #include <cmath>
 
@@ -47,7 +47,8 @@ template <class Device>
 rondo::FactoredTokens<float, Device> with_token_features(rondo::TokenModel<float, Device>& model,
                                                          const rondo::music::InputSpec& input_spec) {
   const rondo::music::TokenFeatures features(input_spec);
-  return {model, {features.data(), features.rows(), features.columns(), features.rows()}};
+  return rondo::factored_tokens(
+      model, rondo::MatrixView<const float>{features.data(), features.rows(), features.columns(), features.rows()});
 }
 
 /// Forward and backward of one batch of T = `steps`. Adds to the gradients.

@@ -18,7 +18,7 @@
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
 #include <rondo/optim/adam.hpp>
-#include <rondo/optim/factored_tokens.hpp>
+#include <rondo/optim/factored_vectors.hpp>
 #include <rondo/optim/schedule.hpp>
 
 #include <algorithm>
@@ -70,7 +70,7 @@ class Trainer {
         rng_(config.seed),
         model_(config.model, rng_),
         factored_(config.token_features ? with_token_features(model_, config.input_spec())
-                                        : rondo::FactoredTokens<float, Device>(model_, {})),
+                                        : rondo::factored_tokens(model_, rondo::MatrixView<const float>{})),
         exchange_(model_, ranks, config.distribution),
         adam_({.learning_rate = config.learning_rate, .beta2 = config.beta2, .weight_decay = config.weight_decay}),
         batches_(batches_of(config, corpus, shards, batch_options(config, streams_))),

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -22,10 +23,11 @@ inline constexpr int kHighestPianoKey = 108;  ///< pitch of the highest key, C8
 struct Augmentation {
   int lowest_transposition = -3;                                    ///< semitones
   int highest_transposition = 3;                                    ///< semitones
+  int velocity_shift = 0;                                           ///< up to so many bins softer or louder
   std::vector<double> stretches = {0.95, 0.975, 1.0, 1.025, 1.05};  ///< factors on all times, > 0
 
   /// Only the original.
-  static Augmentation none() { return {0, 0, {1.0}}; }
+  static Augmentation none() { return {0, 0, 0, {1.0}}; }
 };
 
 /// The performance with all pitches shifted by `semitones`. Throws std::out_of_range if a pitch would leave 0..127.
@@ -55,8 +57,7 @@ inline Performance stretch(Performance performance, double factor) {
 /// Transposes tokens in place. The result is equal to the tokens of the transposed performance, because the order of
 /// keys within a step does not change. Every pitch must stay within 0..127; unchecked.
 inline void transpose_tokens(std::span<Token> tokens, int semitones) {
-  for (Token& token : tokens)
-    if (token < kFirstTimeShift) token += semitones;
+  for (Token& token : tokens) token = shifted(token, {.semitones = semitones});
 }
 
 /// The part of the range `wanted` (semitones) under which these notes stay on the piano's 88 keys; notes beyond them
@@ -67,6 +68,39 @@ inline std::pair<int, int> allowed_transpositions(std::span<const Note> notes, s
       std::minmax_element(notes.begin(), notes.end(), [](const Note& a, const Note& b) { return a.pitch < b.pitch; });
   return {std::max(wanted.first, std::min(0, kLowestPianoKey - lowest->pitch)),
           std::min(wanted.second, std::max(0, kHighestPianoKey - highest->pitch))};
+}
+
+/// The shifts of a piece that an Augmentation may draw: those that keep pitches on the piano's 88 keys, and velocities
+/// within the 32 bins.
+struct ShiftRange {
+  std::pair<int, int> semitones;      ///< lowest and highest
+  std::pair<int, int> velocity_bins;  ///< lowest and highest; both 0 without velocity shifts
+
+  /// Whether there is none.
+  bool empty() const { return semitones.first > semitones.second || velocity_bins.first > velocity_bins.second; }
+
+  /// One of the shifts, all equally likely. `random`: has below(n). Undefined if empty.
+  template <class Random>
+  TokenShift draw(Random& random) const {
+    const auto one_of = [&random](std::pair<int, int> range) {
+      return range.first + static_cast<int>(random.below(static_cast<std::uint64_t>(range.second - range.first + 1)));
+    };
+    TokenShift shift{.semitones = one_of(semitones)};
+    if (velocity_bins != std::pair(0, 0)) shift.velocity_bins = one_of(velocity_bins);
+    return shift;
+  }
+};
+
+/// The shifts of a piece with these notes.
+inline ShiftRange allowed_shifts(std::span<const Note> notes, const Augmentation& wanted) {
+  ShiftRange range{allowed_transpositions(notes, {wanted.lowest_transposition, wanted.highest_transposition}),
+                   {-wanted.velocity_shift, wanted.velocity_shift}};
+  for (const Note& note : notes) {
+    const int bin = velocity_bin(note.velocity);
+    range.velocity_bins.first = std::max(range.velocity_bins.first, -bin);
+    range.velocity_bins.second = std::min(range.velocity_bins.second, kVelocityBins - 1 - bin);
+  }
+  return range;
 }
 
 }  // namespace rondo::inline v0::music

@@ -16,7 +16,6 @@
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -63,17 +62,19 @@ struct PieceCursor {
   }
 };
 
-/// Sets one flag per token: 1 if the grammar excludes it, with pitches transposed by `semitones`. `allowed`: the mask
-/// of the grammar, not transposed. Pitches to which none is transposed are excluded.
-inline void write_excluded(std::span<const std::uint8_t> allowed, int semitones, std::span<std::uint8_t> to) {
-  const int first = std::max(0, -semitones), last = std::min(kPitches, kPitches - semitones);
+/// Sets one flag per token: 1 if the grammar excludes it, after a shift. `allowed`: the mask of the grammar, not shifted.
+/// Tokens to which none is shifted are excluded.
+inline void write_excluded(std::span<const std::uint8_t> allowed, TokenShift shift, std::span<std::uint8_t> to) {
   std::fill(to.begin(), to.end(), std::uint8_t{1});
-  const auto write = [&](Token from, int count, Token at) {
-    for (int n = 0; n < count; ++n)
-      to[static_cast<std::size_t>(at + n)] = allowed[static_cast<std::size_t>(from + n)] == 0;
+  const auto write = [&](Token first, int count, int by) {
+    for (int n = std::max(0, -by); n < std::min(count, count - by); ++n)
+      to[static_cast<std::size_t>(first + n + by)] = allowed[static_cast<std::size_t>(first + n)] == 0;
   };
-  for (const Token kind : {kFirstNoteOn, kFirstNoteOff}) write(kind + first, last - first, kind + first + semitones);
-  write(kFirstTimeShift, static_cast<int>(to.size()) - kFirstTimeShift, kFirstTimeShift);
+  write(kFirstNoteOn, kPitches, shift.semitones);
+  write(kFirstNoteOff, kPitches, shift.semitones);
+  write(kFirstTimeShift, kMaxShift, 0);
+  write(kFirstVelocity, kVelocityBins, shift.velocity_bins);
+  write(kPedalDown, static_cast<int>(to.size()) - kPedalDown, 0);
 }
 
 /// A batch. B streams, T time steps, K ids per step. The target of a step is at [t * B + b], its ids are from
@@ -100,27 +101,26 @@ struct Batch {
     tokens = 0;
   }
 
-  /// Writes the next tokens of a stream, at most T = steps inputs with their targets, to column b, transposed by
-  /// `semitones`, and advances the cursor. Conditions that need lookahead are written if `conditioned`.
-  void put(int steps, std::size_t b, PieceCursor& cursor, const InputSpec& input_spec, int semitones,
+  /// Writes the next tokens of a stream, at most T = steps inputs with their targets, to column b, shifted, and advances
+  /// the cursor. Conditions that need lookahead are written if `conditioned`.
+  void put(int steps, std::size_t b, PieceCursor& cursor, const InputSpec& input_spec, TokenShift shift,
            bool conditioned) {
     const auto& piece = cursor.encoded->tokens;
     const auto& values = cursor.encoded->condition_values;
     const auto ids = static_cast<std::size_t>(input_spec.conditions.ids_per_step());
-    const auto moved = [&](Token token) { return token < kFirstTimeShift ? token + semitones : token; };
     int t = 0;
     for (; t < steps && !cursor.ended(); ++t, ++cursor.at) {
       const auto place = static_cast<std::size_t>(t) * lengths.size() + b;
       const Token token = piece[cursor.at];
       cursor.sounding.feed(token);
       write_step(input_spec.conditions, input_spec.vocabulary, token,
-                 conditioned && !values.empty() ? values[cursor.at] : ConditionValues{}, cursor.sounding, semitones,
+                 conditioned && !values.empty() ? values[cursor.at] : ConditionValues{}, cursor.sounding, shift,
                  std::span(inputs).subspan(place * ids, ids));
-      targets[place] = moved(piece[cursor.at + 1]);
+      targets[place] = shifted(piece[cursor.at + 1], shift);
       if (excluded.empty()) continue;
       cursor.grammar.feed(token);
       const auto V = static_cast<std::size_t>(input_spec.vocabulary);
-      write_excluded(cursor.grammar.allowed(), semitones, std::span(excluded).subspan(place * V, V));
+      write_excluded(cursor.grammar.allowed(), shift, std::span(excluded).subspan(place * V, V));
     }
     lengths[b] = t;
     tokens += static_cast<std::size_t>(t);
@@ -142,7 +142,7 @@ struct BatchOptions {
 };
 
 /// Endless training batches. Each jump of a stream draws a position (a piece with probability proportional to its
-/// length, a token in it) and a variant of the augmentation grid; transpositions that leave the piano are not drawn.
+/// length, a token in it) and a variant of the augmentation grid; shifts that leave the piano or the bins of velocities are not drawn.
 /// With `windows` = 0 a stream reads each piece from start to end, except that it starts within the first one. The
 /// first jumps of streams are staggered. Batches are a function of seed and step: seek() returns to any step.
 class Batches {
@@ -162,12 +162,10 @@ class Batches {
       Source source;
       for (double factor : options_.augmentation.stretches)
         source.variants.emplace_back(tokens_of({piece.name, stretch(piece.performance, factor)}), options_.input_spec);
-      const auto& grid = options_.augmentation;
-      std::tie(source.lowest, source.highest) =
-          allowed_transpositions(piece.performance.notes, {grid.lowest_transposition, grid.highest_transposition});
+      source.shifts = allowed_shifts(piece.performance.notes, options_.augmentation);
       source.shortest = source.variants.front().tokens.size();
       for (const auto& variant : source.variants) source.shortest = std::min(source.shortest, variant.tokens.size());
-      if (source.shortest < 2 || source.lowest > source.highest) continue;
+      if (source.shortest < 2 || source.shifts.empty()) continue;
       places_ += source.shortest - 1;
       source.places_end = places_;
       sources_.push_back(std::move(source));
@@ -205,7 +203,7 @@ class Batches {
       Stream& stream = streams_[b];
       batch_.reset[b] = advance(stream);
       if (batch_.reset[b]) stream.cursor.start(encoded(stream), stream.at);
-      batch_.put(options_.steps, b, stream.cursor, options_.input_spec, stream.semitones, stream.conditioned);
+      batch_.put(options_.steps, b, stream.cursor, options_.input_spec, stream.shift, stream.conditioned);
       stream.at += static_cast<std::size_t>(options_.steps);
     }
     ++step_;
@@ -217,12 +215,12 @@ class Batches {
     std::vector<EncodedPiece> variants;  // one for each stretch
     std::size_t shortest = 0;            // tokens in the shortest of them
     std::size_t places_end = 0;          // running sum of start positions
-    int lowest = 0, highest = 0;         // transpositions
+    ShiftRange shifts;
   };
   struct Stream {
     CounterRng random;
     std::size_t source = 0, variant = 0, at = 0;  // where its next window begins
-    int semitones = 0;
+    TokenShift shift = {};
     int windows_left = 0;
     bool begun = false, conditioned = true;
     PieceCursor cursor = {};  // at the same place
@@ -255,8 +253,7 @@ class Batches {
     }
     const Source& source = sources_[stream.source];
     stream.variant = random.below(source.variants.size());
-    stream.semitones =
-        source.lowest + static_cast<int>(random.below(static_cast<std::uint64_t>(source.highest - source.lowest + 1)));
+    stream.shift = source.shifts.draw(random);
     // Positions are those of the shortest variant; scaled to this variant.
     const std::size_t places = source.variants[stream.variant].tokens.size() - 1;
     stream.at = place * places / (source.shortest - 1);
@@ -319,7 +316,7 @@ class EvaluationBatches {
         cursor.start(pieces_[stream.pieces[stream.piece++]], 0);
         batch_.reset[b] = 1;
       }
-      batch_.put(steps_, b, cursor, input_spec_, 0, conditioned_);
+      batch_.put(steps_, b, cursor, input_spec_, {}, conditioned_);
     }
     return batch_.tokens > 0 ? &batch_ : nullptr;
   }

@@ -116,25 +116,25 @@ class ActiveNotes {
   bool pedal_ = false;
 };
 
-/// Writes the ids of one step: the token and its conditions, transposed by `semitones`. `active`: active notes after
-/// the token, not transposed. `to`: ids_per_step() ids. `vocabulary`: number of tokens.
+/// Writes the ids of one step: the token and its conditions, shifted. `active`: active notes after the token, not
+/// shifted. `to`: ids_per_step() ids. `vocabulary`: number of tokens.
 inline void write_step(const Conditions& conditions, int vocabulary, Token token, ConditionValues values,
-                       const ActiveNotes& active, int semitones, std::span<Token> to) {
+                       const ActiveNotes& active, TokenShift shift, std::span<Token> to) {
   std::size_t at = 0;
-  to[at++] = token < kFirstTimeShift ? token + semitones : token;
+  to[at++] = shifted(token, shift);
   Token first = vocabulary;
   if (conditions.notes_per_second) {
     to[at++] = values.density < 0 ? kNoCondition : first + values.density;
     first += kDensityBins;
   }
   if (conditions.key) {
-    to[at++] = values.key < 0 ? kNoCondition : first + transpose_key(values.key, semitones);
+    to[at++] = values.key < 0 ? kNoCondition : first + transpose_key(values.key, shift.semitones);
     first += kKeys;
   }
   if (!conditions.active_notes) return;
   if (active.any())
     for (int pitch = 0; pitch < kPitches && at + 1 < to.size(); ++pitch)
-      if (active.key(pitch)) to[at++] = first + pitch + semitones;
+      if (active.key(pitch)) to[at++] = first + pitch + shift.semitones;
   if (active.pedal()) to[at++] = first + kPitches;
   std::fill(to.begin() + static_cast<std::ptrdiff_t>(at), to.end(), kNoCondition);
 }

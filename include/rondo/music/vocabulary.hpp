@@ -86,6 +86,20 @@ constexpr Event event_of(Token token) {
 /// The kind of a token's event; `token` must satisfy is_token().
 constexpr EventKind kind_of(Token token) { return event_of(token).kind; }
 
+/// A shift of all pitches and of all velocities.
+struct TokenShift {
+  int semitones = 0;      ///< added to pitches
+  int velocity_bins = 0;  ///< added to the bins of velocities
+
+  friend constexpr bool operator==(const TokenShift&, const TokenShift&) = default;
+};
+
+/// The shifted token; pitches must stay within 0..127 and bins within 0..31, unchecked.
+constexpr Token shifted(Token token, TokenShift by) {
+  if (token < kFirstTimeShift) return token + by.semitones;
+  return token >= kFirstVelocity && token < kPedalDown ? token + by.velocity_bins : token;
+}
+
 /// Bin of a MIDI velocity: 1..4 are bin 0, 125..127 are bin 31.
 constexpr int velocity_bin(int midi_velocity) { return (std::clamp(midi_velocity, 1, 127) - 1) / 4; }
 

@@ -10,7 +10,7 @@
 #include <rondo/layers/initialise.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
-#include <rondo/optim/factored_tokens.hpp>
+#include <rondo/optim/factored_vectors.hpp>
 
 #include "support/catch.hpp"
 
@@ -43,13 +43,13 @@ MatrixXd random(Index rows, Index cols, Rng& rng) {
 
 }  // namespace
 
-TEST_CASE("Factored tokens: the sums are those of own vectors and feature vectors that Adam trains separately") {
+TEST_CASE("Factored vectors: the sums are those of own vectors and feature vectors that Adam trains separately") {
   constexpr Index V = 7, conditions = 2, D = 4, H = 5, Q = 3;
   Rng rng(1);
   TokenModel<double> model(
       {.vocabulary = V, .conditions = conditions, .ids_per_step = 2, .embedding = D, .hidden = H, .layers = 1}, rng);
   const MatrixXd F = random(Q, V + conditions, rng);
-  FactoredTokens factored(model, MatrixView<const double>{F.data(), Q, V + conditions, Q});
+  auto factored = factored_tokens(model, MatrixView<const double>{F.data(), Q, V + conditions, Q});
   REQUIRE(factored.any());
   auto &E = model.embedding().E(), &W = model.output().W();
   Weights own_E(matrix(E.value())), U(MatrixXd::Zero(D, Q)), own_W(matrix(W.value())), X(MatrixXd::Zero(Q, H));
@@ -69,7 +69,7 @@ TEST_CASE("Factored tokens: the sums are those of own vectors and feature vector
   CHECK((U.value * F).norm() > 1);
 }
 
-TEST_CASE("Factored tokens: the parameters are the model's and the two of the features") {
+TEST_CASE("Factored vectors: the parameters are the model's and the two of the features") {
   Rng rng(1);
   TokenModel<float> model({.vocabulary = 5, .embedding = 3, .hidden = 4, .layers = 1}, rng);
   const std::vector<float> F(10, 1.0f);
@@ -81,9 +81,9 @@ TEST_CASE("Factored tokens: the parameters are the model's and the two of the fe
     return all;
   };
   auto wanted = names(model);
-  CHECK(names(FactoredTokens(model, MatrixView<const float>{})) == wanted);
-  wanted.insert(wanted.end(), {"factors.embedding 3 x 2", "factors.output 2 x 4"});
-  CHECK(names(FactoredTokens(model, MatrixView<const float>{F.data(), 2, 5, 2})) == wanted);
-  CHECK_THROWS_WITH(FactoredTokens(model, MatrixView<const float>{F.data(), 2, 4, 2}),
-                    "FactoredTokens: F is 2 x 4 (Q x V), this model wants V = 5");
+  CHECK(names(factored_tokens(model, MatrixView<const float>{})) == wanted);
+  wanted.insert(wanted.end(), {"factors.input 3 x 2", "factors.output 2 x 4"});
+  CHECK(names(factored_tokens(model, MatrixView<const float>{F.data(), 2, 5, 2})) == wanted);
+  CHECK_THROWS_WITH(factored_tokens(model, MatrixView<const float>{F.data(), 2, 4, 2}),
+                    "FactoredVectors: F is 2 x 4 (Q x V), this model wants V = 5");
 }
