@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT
-// LSTM and a linear layer over frames of 88 keys: the probability that each key is active in the next frame.
+// LSTM and a linear layer over frames of 88 keys: the probability that each key is active in the next frame,
+//
+//   p(key k of frame t) = sigmoid(W h_t + b + C y_t)_k
+//
+// With chords, C (K x K, strictly lower triangular) are weights from the lower keys of the same frame: keys are predicted
+// in turn, from the lowest up, so that a frame is a chord and not 88 independent keys (a sigmoid belief network without
+// hidden units, Frey 1998, as the output of a recurrent network, Boulanger-Lewandowski, Bengio and Vincent 2012).
+// Without, C is zero.
 #pragma once
 
 #include "data.hpp"
 
+#include <rondo/music/token_features.hpp>
+#include <rondo/music/vocabulary.hpp>
 #include <rondo/rondo.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <vector>
 
 namespace chorales {
@@ -16,6 +26,7 @@ struct FrameModelConfig {
   rondo::LstmConfig lstm;
   double output_dropout = 0;  // before the linear layer
   double input_std = 0.35;
+  bool chords = true;
 };
 
 template <class Device>
@@ -33,7 +44,15 @@ class FrameModel {
   /// Initialisation for fast learning: recurrent weights are orthogonal in each gate; input weights are large, because
   /// a frame has about four keys of 88; the output bias gives the marginal probability of each key.
   FrameModel(const FrameModelConfig& config, const std::vector<Piece>& train, rondo::Rng& rng)
-      : config_(config), lstm_(config.lstm, rng), output_(config.lstm.hidden, kPitches, rng) {
+      : config_(config),
+        lstm_(config.lstm, rng),
+        output_(config.lstm.hidden, kPitches, rng),
+        C_(kPitches, kPitches),
+        below_diagonal_(kPitches, kPitches) {
+    rondo::set_from_host(Device{}, below_diagonal_.value(), [](auto below) {
+      for (rondo::Index j = 0; j < kPitches; ++j)
+        for (rondo::Index k = j + 1; k < kPitches; ++k) below(k, j) = 1;
+    });
     for (rondo::Index l = 0; l < lstm_.depth(); ++l)
       rondo::set_from_host(Device{}, lstm_.layer(l).R().value(), [&](auto R) { rondo::initialise_orthogonal(R, rng); });
     rondo::set_from_host(Device{}, lstm_.layer(0).W().value(),
@@ -62,9 +81,21 @@ class FrameModel {
     const bool drop = mode.training() && config_.output_dropout > 0;
     if (drop) h = &rondo::dropout(*h, config_.output_dropout, mode.rng(), cache.dropout);
     output_.forward(*h, cache.logits);
+    if (config_.chords)
+      for_each_active_run(cache.y, [&](rondo::Index first, rondo::Index count) {
+        gemm(Device{}, rondo::Op::none, rondo::Op::none, C_.value(), cache.y.flat().columns(first, count),
+             cache.logits.flat().columns(first, count));
+      });
     if (!mode.training()) return rondo::bernoulli_cross_entropy(cache.logits, cache.y, nullptr);
 
     const auto loss = rondo::bernoulli_cross_entropy(cache.logits, cache.y, &cache.d_logits);
+    if (config_.chords) {
+      for_each_active_run(cache.y, [&](rondo::Index first, rondo::Index count) {
+        gemm(Device{}, rondo::Op::none, rondo::Op::transpose, cache.d_logits.flat().columns(first, count),
+             cache.y.flat().columns(first, count), C_.grad());  // forward: logits += C y
+      });
+      rondo::dropout_backward(Device{}, below_diagonal_.value(), C_.grad());  // dC = 0 on and above the diagonal
+    }
     output_.backward(*h, cache.d_logits, &cache.dy);
     if (drop) rondo::dropout_backward(cache.dropout, cache.dy);
     state.set_zero();  // the final state has no gradient
@@ -74,6 +105,24 @@ class FrameModel {
 
   rondo::Lstm<float, Device>& lstm() { return lstm_; }
   rondo::Linear<float, Device>& output() { return output_; }
+
+  /// Adds what keys have in common: keys with the same pitch class or register share in the weights from and to them,
+  /// pairs of keys with the same interval in C. So a figure is learned in all keys and octaves.
+  void share(rondo::FactoredParameters<FrameModel, float, Device>& factored) {
+    const rondo::music::TokenFeatures tokens{rondo::music::InputSpec{}};  // of note-ons; columns are not read beyond
+    const rondo::MatrixView<const float> keys{tokens.data() + rondo::music::note_on(kLowestPitch) * tokens.rows(),
+                                              tokens.rows(), kPitches, tokens.rows()};
+    factored.add("input", lstm_.layer(0).W(), rondo::FactoredParts::columns, keys);
+    factored.add("output", output_.W(), rondo::FactoredParts::rows, keys);
+    if (!config_.chords) return;
+    constexpr rondo::Index kIntervals = kPitches - 1;  // 1 to 87 semitones
+    std::vector<float> intervals(static_cast<std::size_t>(kIntervals * kPitches * kPitches));
+    for (rondo::Index j = 0; j < kPitches; ++j)
+      for (rondo::Index k = j + 1; k < kPitches; ++k)
+        intervals[static_cast<std::size_t>((k + kPitches * j) * kIntervals + k - j - 1)] = 1;
+    factored.add("chord", C_, rondo::FactoredParts::elements,
+                 {intervals.data(), kIntervals, kPitches * kPitches, kIntervals});
+  }
 
   template <class F>
   void for_each_parameter(F&& f, const rondo::Path& path = {}) {
@@ -89,11 +138,13 @@ class FrameModel {
   static void visit(Self& self, F& f, const rondo::Path& path) {
     self.lstm_.for_each_parameter(f, path / "lstm");
     self.output_.for_each_parameter(f, path / "output");
+    if (self.config_.chords) f(path / "chord" / "weight", self.C_);
   }
 
   FrameModelConfig config_;
   rondo::Lstm<float, Device> lstm_;
   rondo::Linear<float, Device> output_;
+  rondo::Parameter<float, Device> C_, below_diagonal_;  // the second is constant: 1 below the diagonal, else 0
 };
 
 }  // namespace chorales

@@ -8,7 +8,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <rondo/io/checkpoint.hpp>
-#include <rondo/music/token_features.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -27,11 +26,10 @@ struct Options {
   std::string data, run_dir;
   int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
   double dropout = 0.3, output_dropout = 0.3, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
-  double weight_dropout = 0, average = 0;
   double clip = 0.3, weight_decay = 0.1, input_std = 0.35;
   int threads = rondo::max_threads();
   std::uint64_t seed = 1;
-  bool json = false, features = true;
+  bool chords = true, key_features = true, json = false;
 };
 
 /// Nats per frame over all pieces.
@@ -99,6 +97,8 @@ void save(const std::filesystem::path& folder, const FrameModel<Device>& model, 
                               {"weight_decay", options.weight_decay},
                               {"clip", options.clip},
                               {"transpose", options.transpose},
+                              {"chords", options.chords},
+                              {"key_features", options.key_features},
                               {"seed", options.seed}};
   rondo::replace_file(folder / "config.json", config.dump(2) + "\n");
   rondo::save_model(
@@ -119,19 +119,16 @@ void run(Device device, const Options& options) {
                  .hidden = options.hidden,
                  .layers = options.layers,
                  .dropout = options.dropout,
-                 .weight_dropout = options.weight_dropout,
                  .precision = options.device.lstm_precision()};
   config.output_dropout = options.output_dropout;
   config.input_std = options.input_std;
+  config.chords = options.chords;
   FrameModel<Device> model(config, data.train, rng);
   std::fprintf(stderr, "%td parameters on %s\n", rondo::parameter_count(model), examples::name_of(device).c_str());
   typename FrameModel<Device>::Cache cache;
   Batch batch;
-  const rondo::music::TokenFeatures features{rondo::music::InputSpec{}};
-  const auto Q = options.features ? features.rows() : 0;
-  rondo::FactoredVectors factored(
-      model, model.lstm().layer(0).W(), model.output().W(),
-      rondo::MatrixView<const float>{features.data() + features.rows() * kLowestPitch, Q, kPitches, features.rows()});
+  rondo::FactoredParameters<FrameModel<Device>, float, Device> factored(model);
+  if (options.key_features) model.share(factored);
   rondo::Adam adam(
       {.learning_rate = options.learning_rate, .beta2 = options.beta2, .weight_decay = options.weight_decay});
   const rondo::WarmupCosine rate{.peak = options.learning_rate, .warmup = options.warmup, .min_ratio = 0.01};
@@ -205,6 +202,10 @@ int main(int argc, char** argv) {
   app.add_option("--dropout", o.dropout, "dropout probability between layers")->check(real_in("[0, 1)"));
   app.add_option("--output-dropout", o.output_dropout, "dropout probability before the output layer")
       ->check(real_in("[0, 1)"));
+  app.add_flag("--chords,!--no-chords", o.chords,
+               "predict the keys of a frame in turn, each from the lower ones, too; without, independently");
+  app.add_flag("--key-features,!--no-key-features", o.key_features,
+               "train weights as sums in which keys with the same pitch class or register share");
   app.add_option("--epochs", o.epochs, "passes over the training set")->check(integer_in("[1, inf)"));
   app.add_option("--batch-size", o.batch_size, "pieces per batch")->check(integer_in("[1, inf)"));
   app.add_option("--learning-rate", o.learning_rate, "peak learning rate of Adam, with cosine decay")
@@ -223,9 +224,6 @@ int main(int argc, char** argv) {
   examples::add_device_options(app, o.device);
   app.add_option("--seed", o.seed, "random seed");
   examples::renamed(app, "--input-deviation", "--input-std");
-  app.add_flag("--key-features,!--no-key-features", o.features, "share");
-  app.add_option("--weight-dropout", o.weight_dropout, "wd");
-  app.add_option("--average", o.average, "ema");
   app.add_flag("--json", o.json, "print one JSON object on stdout");
   try {
     app.parse(argc, argv);

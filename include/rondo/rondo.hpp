@@ -26,7 +26,7 @@
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
-#include <rondo/optim/factored_vectors.hpp>
+#include <rondo/optim/factored_parameters.hpp>
 #include <rondo/optim/schedule.hpp>
 #include <rondo/sampling.hpp>
 #include <rondo/version.hpp>

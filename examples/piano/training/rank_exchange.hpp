@@ -8,7 +8,7 @@
 #include <rondo/distributed/communicator.hpp>
 #include <rondo/distributed/data_parallel.hpp>
 #include <rondo/distributed/local_steps.hpp>
-#include <rondo/optim/factored_vectors.hpp>
+#include <rondo/optim/factored_parameters.hpp>
 
 #include <array>
 #include <optional>

@@ -12,7 +12,7 @@
 #include <rondo/music/token_features.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/clip.hpp>
-#include <rondo/optim/factored_vectors.hpp>
+#include <rondo/optim/factored_parameters.hpp>
 
 #include <cmath>
 

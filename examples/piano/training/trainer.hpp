@@ -18,7 +18,7 @@
 #include <rondo/layers/token_model.hpp>
 #include <rondo/music/batches.hpp>
 #include <rondo/optim/adam.hpp>
-#include <rondo/optim/factored_vectors.hpp>
+#include <rondo/optim/factored_parameters.hpp>
 #include <rondo/optim/schedule.hpp>
 
 #include <algorithm>

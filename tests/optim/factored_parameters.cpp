@@ -10,7 +10,7 @@
 #include <rondo/layers/initialise.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
-#include <rondo/optim/factored_vectors.hpp>
+#include <rondo/optim/factored_parameters.hpp>
 
 #include "support/catch.hpp"
 
@@ -85,5 +85,5 @@ TEST_CASE("Factored vectors: the parameters are the model's and the two of the f
   wanted.insert(wanted.end(), {"factors.input 3 x 2", "factors.output 2 x 4"});
   CHECK(names(factored_tokens(model, MatrixView<const float>{F.data(), 2, 5, 2})) == wanted);
   CHECK_THROWS_WITH(factored_tokens(model, MatrixView<const float>{F.data(), 2, 4, 2}),
-                    "FactoredVectors: F is 2 x 4 (Q x V), this model wants V = 5");
+                    "FactoredParameters: F is 2 x 4 (Q x V), this model wants V = 5");
 }
