@@ -125,6 +125,37 @@ TEST_CASE("Transposing tokens equals transposing notes; a pitch out of range is 
   CHECK(allowed_transpositions({}, {-3, 3}) == std::pair(-3, 3));
 }
 
+TEST_CASE("Shifts stay on the piano and within the bins of velocities") {
+  const Augmentation wanted{-5, 6, {1.0}, 3};
+  const std::vector<Note> soft = {{.pitch = 104, .velocity = 9}, {.pitch = 60, .velocity = 64}};  // bins 2 and 15
+  const auto range = allowed_shifts(soft, wanted);
+  CHECK(range.semitones == std::pair(-5, 4));
+  CHECK(range.velocity_bins == std::pair(-2, 3));
+  CHECK(allowed_shifts({}, wanted).velocity_bins == std::pair(-3, 3));
+  CHECK(allowed_shifts(soft, {-5, 6, {1.0}}).velocity_bins == std::pair(0, 0));
+  CHECK(allowed_shifts(std::vector<Note>{{.pitch = 108}}, {1, 2, {1.0}}).empty());
+  std::set<std::pair<int, int>> drawn;
+  CounterRng random(1, 1);
+  for (int n = 0; n < 2000; ++n) {
+    const TokenShift shift = range.draw(random);
+    drawn.emplace(shift.semitones, shift.velocity_bins);
+  }
+  CHECK(drawn.size() == 10 * 6);
+  CHECK(std::ranges::all_of(drawn, [](const auto& d) {
+    return d.first >= -5 && d.first <= 4 && d.second >= -2 && d.second <= 3;
+  }));
+}
+
+TEST_CASE("A shifted token is that of the shifted event") {
+  for (Token token = 0; token < kVocabularyWithPedal; ++token) {
+    Event event = event_of(token);
+    const TokenShift shift{event.value < 100 ? 4 : -4, event.value < 16 ? 2 : -2};
+    if (event.kind == EventKind::note_on || event.kind == EventKind::note_off) event.value += shift.semitones;
+    if (event.kind == EventKind::velocity) event.value += shift.velocity_bins;
+    CHECK(shifted(token, shift) == token_of(event));
+  }
+}
+
 TEST_CASE("Stretching multiplies every time") {
   auto performance = random_performance(4, 50);
   const auto slow = stretch(performance, 1.05);

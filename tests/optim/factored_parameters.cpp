@@ -8,6 +8,7 @@
 #include <rondo/core/random.hpp>
 #include <rondo/cpu/eigen.hpp>
 #include <rondo/layers/initialise.hpp>
+#include <rondo/layers/linear.hpp>
 #include <rondo/layers/token_model.hpp>
 #include <rondo/optim/adam.hpp>
 #include <rondo/optim/factored_parameters.hpp>
@@ -85,5 +86,27 @@ TEST_CASE("Factored vectors: the parameters are the model's and the two of the f
   wanted.insert(wanted.end(), {"factors.input 3 x 2", "factors.output 2 x 4"});
   CHECK(names(factored_tokens(model, MatrixView<const float>{F.data(), 2, 5, 2})) == wanted);
   CHECK_THROWS_WITH(factored_tokens(model, MatrixView<const float>{F.data(), 2, 4, 2}),
-                    "FactoredParameters: F is 2 x 4 (Q x V), this model wants V = 5");
+                    "factored_tokens: F is 2 x 4 (Q x V), this model wants V = 5");
+}
+
+TEST_CASE("Factored parameters: elements with features share, column by column") {
+  constexpr Index K = 3, Q = 2;
+  Rng rng(1);
+  Linear<double> model(K, K, rng);
+  const MatrixXd F = random(Q, K * K, rng);
+  FactoredParameters<Linear<double>, double> factored(model);
+  factored.add("pairs", model.W(), FactoredParts::elements, {F.data(), Q, K * K, Q});
+  Weights own(matrix(model.W().value())), u(MatrixXd::Zero(1, Q));
+  Adam adam(kAdam);
+  for (int n = 1; n <= 3; ++n) {
+    model.for_each_parameter([&](const Path&, auto& p) { initialise_normal(p.grad(), 1, rng); });
+    const MatrixXd dW = matrix(model.W().grad());
+    factored.set_gradients();
+    adam.step(factored);
+    factored.apply();
+    own.step(dW, n), u.step(dW.reshaped(1, K * K) * F.transpose(), n);
+    CHECK((matrix(model.W().value()) - (own.value + (u.value * F).reshaped(K, K))).norm() < 1e-12);
+  }
+  CHECK_THROWS_WITH(factored.add("few", model.W(), FactoredParts::elements, {F.data(), Q, K, Q}),
+                    "FactoredParameters::add: F of \"few\" is 2 x 3, wanted features of 9");
 }

@@ -23,11 +23,11 @@ inline constexpr int kHighestPianoKey = 108;  ///< pitch of the highest key, C8
 struct Augmentation {
   int lowest_transposition = -3;                                    ///< semitones
   int highest_transposition = 3;                                    ///< semitones
-  int velocity_shift = 0;                                           ///< up to so many bins softer or louder
   std::vector<double> stretches = {0.95, 0.975, 1.0, 1.025, 1.05};  ///< factors on all times, > 0
+  int velocity_shift = 0;                                           ///< up to so many bins softer or louder
 
   /// Only the original.
-  static Augmentation none() { return {0, 0, 0, {1.0}}; }
+  static Augmentation none() { return {0, 0, {1.0}}; }
 };
 
 /// The performance with all pitches shifted by `semitones`. Throws std::out_of_range if a pitch would leave 0..127.
