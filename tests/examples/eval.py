@@ -230,6 +230,10 @@ class Evaluation(unittest.TestCase):
         self.assertNotIn("nll_per_token_adapted", plain)
         self.assertEqual(both["nll_per_token"], plain["nll_per_token"])
         self.assertLess(both["nll_per_token_adapted"], both["nll_per_token"] - 0.02)
+        beginnings = both["beginnings"]
+        self.assertEqual(beginnings["tokens_per_piece"], 1000)
+        self.assertLess(beginnings["nll_per_token_adapted"], beginnings["nll_per_token"] - 0.01)
+        self.assertNotEqual(beginnings["nll_per_token"], both["nll_per_token"])
         self.assertIn("adapted to each piece", run("eval", "--run-dir", self.brief, "--data", *paths(HELD_OUT),
                                                    "--num-outputs", 0, "--adapt"))
 

@@ -17,8 +17,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -29,7 +31,8 @@ namespace {
 namespace music = rondo::music;
 using nlohmann::json;
 
-constexpr double kDriftSeconds = 120;  // samples of this length or more are also compared minute by minute
+constexpr double kDriftSeconds = 120;     // samples of this length or more are also compared minute by minute
+constexpr std::size_t kBeginning = 1000;  // tokens of a piece that are also compared alone with --adapt
 
 struct Options {
   std::string run_dir;
@@ -103,6 +106,19 @@ json drift(const std::vector<GeneratedPiece>& pieces, std::span<const music::Per
   return {{"outputs", minutes}, {"held_out", evaluator.held_out_by_minute()}};
 }
 
+/// The likelihood of a model that adapts to each piece; also of the beginnings alone, beside that of the trained model.
+json adapted(const rondo::TokenModel<float>& trained, const Config& config, const std::vector<music::Piece>& pieces) {
+  const auto per_token = [&](const AdaptationSettings& settings, std::size_t limit) {
+    return evaluate_adaptive(trained, settings, pieces, config.input_spec(), limit).per_token();
+  };
+  constexpr AdaptationSettings kNone{.learning_rate = 0, .pull = 0};
+  return {{"nll_per_token_adapted", per_token(config.adaptation, std::numeric_limits<std::size_t>::max())},
+          {"beginnings",
+           {{"tokens_per_piece", kBeginning},
+            {"nll_per_token", per_token(kNone, kBeginning)},
+            {"nll_per_token_adapted", per_token(config.adaptation, kBeginning)}}}};
+}
+
 json compute_metrics(const Options& o) {
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
@@ -113,9 +129,7 @@ json compute_metrics(const Options& o) {
   json result = to_json(evaluation.likelihood);
   result.update(json(evaluation.device));
   if (evaluation.conditioned) result["nll_per_token_conditioned"] = evaluation.conditioned->per_token();
-  if (o.adapt)
-    result["nll_per_token_adapted"] =
-        evaluate_adaptive(run_dir.read_model(config), config.adaptation, evaluated, config.input_spec()).per_token();
+  if (o.adapt) result.update(adapted(run_dir.read_model(config), config, evaluated));
   result["pieces"] = evaluated.size();
   result["pieces_in_training_set"] = evaluated.size() - not_in_training(evaluated, train).size();
   result["baselines"] = nullptr;

@@ -28,7 +28,12 @@ void print_likelihood(const json& n) {
     std::printf("  %zu of these are training pieces: their likelihood does not measure generalisation\n", trained);
   line("nats per token", n["nll_per_token"]);
   if (n.contains("nll_per_token_conditioned")) line("  conditioned on density and key", n["nll_per_token_conditioned"]);
-  if (n.contains("nll_per_token_adapted")) line("  adapted to each piece", n["nll_per_token_adapted"]);
+  if (n.contains("nll_per_token_adapted")) {
+    const json& beginnings = n["beginnings"];
+    line("  adapted to each piece", n["nll_per_token_adapted"]);
+    line(("  first " + beginnings["tokens_per_piece"].dump() + " tokens of each").c_str(), beginnings["nll_per_token"]);
+    line("  first tokens, adapted", beginnings["nll_per_token_adapted"]);
+  }
   line("nats per note", n["nll_per_note"]);
   line("nats per second", n["nll_per_second"]);
   for (const auto& [kind, value] : n["nll_by_event"].items()) line(("nats per " + kind + " token").c_str(), value);
