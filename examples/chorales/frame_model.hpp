@@ -3,10 +3,10 @@
 //
 //   p(key k of frame t) = sigmoid(W h_t + b + C y_t)_k
 //
-// With chords, C (K x K, strictly lower triangular) are weights from the lower keys of the same frame: keys are predicted
-// in turn, from the lowest up, so that a frame is a chord and not 88 independent keys (a sigmoid belief network without
-// hidden units, Frey 1998, as the output of a recurrent network, Boulanger-Lewandowski, Bengio and Vincent 2012).
-// Without, C is zero.
+// With chords, C (K x K, strictly lower triangular) are weights from the lower keys of the same frame: keys are
+// predicted in turn, from the lowest up, so that a frame is a chord and not 88 independent keys (a sigmoid belief
+// network without hidden units, Frey 1998, as the output of a recurrent network, Boulanger-Lewandowski, Bengio and
+// Vincent 2012). Without, C is zero.
 #pragma once
 
 #include "data.hpp"

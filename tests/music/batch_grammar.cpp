@@ -89,7 +89,8 @@ TEST_CASE("A batch has the tokens that the grammar excludes, shifted as the stre
     for (Token& token : tokens) token = shifted(token, shift);
     variants.emplace_back(shift, tokens);
   }
-  Batches batches(pieces, {.batch = 3, .steps = 12, .windows = 2, .augmentation = one_key, .input_spec = kUnderGrammar});
+  Batches batches(pieces,
+                  {.batch = 3, .steps = 12, .windows = 2, .augmentation = one_key, .input_spec = kUnderGrammar});
   struct Place {
     const std::pair<TokenShift, std::vector<Token>>* variant = nullptr;
     std::size_t at = 0;

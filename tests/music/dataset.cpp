@@ -141,9 +141,8 @@ TEST_CASE("Shifts stay on the piano and within the bins of velocities") {
     drawn.emplace(shift.semitones, shift.velocity_bins);
   }
   CHECK(drawn.size() == 10 * 6);
-  CHECK(std::ranges::all_of(drawn, [](const auto& d) {
-    return d.first >= -5 && d.first <= 4 && d.second >= -2 && d.second <= 3;
-  }));
+  CHECK(std::ranges::all_of(
+      drawn, [](const auto& d) { return d.first >= -5 && d.first <= 4 && d.second >= -2 && d.second <= 3; }));
 }
 
 TEST_CASE("A shifted token is that of the shifted event") {

@@ -62,8 +62,8 @@ struct PieceCursor {
   }
 };
 
-/// Sets one flag per token: 1 if the grammar excludes it, after a shift. `allowed`: the mask of the grammar, not shifted.
-/// Tokens to which none is shifted are excluded.
+/// Sets one flag per token: 1 if the grammar excludes it, after a shift. `allowed`: the mask of the grammar, not
+/// shifted. Tokens to which none is shifted are excluded.
 inline void write_excluded(std::span<const std::uint8_t> allowed, TokenShift shift, std::span<std::uint8_t> to) {
   std::fill(to.begin(), to.end(), std::uint8_t{1});
   const auto write = [&](Token first, int count, int by) {
@@ -101,8 +101,8 @@ struct Batch {
     tokens = 0;
   }
 
-  /// Writes the next tokens of a stream, at most T = steps inputs with their targets, to column b, shifted, and advances
-  /// the cursor. Conditions that need lookahead are written if `conditioned`.
+  /// Writes the next tokens of a stream, at most T = steps inputs with their targets, to column b, shifted, and
+  /// advances the cursor. Conditions that need lookahead are written if `conditioned`.
   void put(int steps, std::size_t b, PieceCursor& cursor, const InputSpec& input_spec, TokenShift shift,
            bool conditioned) {
     const auto& piece = cursor.encoded->tokens;
@@ -142,9 +142,10 @@ struct BatchOptions {
 };
 
 /// Endless training batches. Each jump of a stream draws a position (a piece with probability proportional to its
-/// length, a token in it) and a variant of the augmentation grid; shifts that leave the piano or the bins of velocities are not drawn.
-/// With `windows` = 0 a stream reads each piece from start to end, except that it starts within the first one. The
-/// first jumps of streams are staggered. Batches are a function of seed and step: seek() returns to any step.
+/// length, a token in it) and a variant of the augmentation grid; shifts that leave the piano or the bins of velocities
+/// are not drawn. With `windows` = 0 a stream reads each piece from start to end, except that it starts within the
+/// first one. The first jumps of streams are staggered. Batches are a function of seed and step: seek() returns to any
+/// step.
 class Batches {
  public:
   /// Encodes every stretch of every piece. Throws std::invalid_argument if no piece has two tokens or an option is out

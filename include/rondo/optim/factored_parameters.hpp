@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// FactoredParameters: trains parameters of a model as sums in which related parts share, for instance the vector of each
-// token as the sum of a vector of its own and of vectors of its features. Little training data is then enough for all of
-// them (factored language models: Alexandrescu and Kirchhoff 2006; parts of words: Bojanowski et al. 2017).
+// FactoredParameters: trains parameters of a model as sums in which related parts share, for instance the vector of
+// each token as the sum of a vector of its own and of vectors of its features. Little training data is then enough for
+// all of them (factored language models: Alexandrescu and Kirchhoff 2006; parts of words: Bojanowski et al. 2017).
 //
 //   W = W' + U F      the columns of W have features: an embedding, or the weights of the inputs of a layer
 //   W = W' + F^T U    its rows have: the weights of the outputs of a layer
@@ -45,8 +45,8 @@ class FactoredParameters {
   explicit FactoredParameters(Model& model) : model_(model) {}
 
   /// From now on, parts of W, a parameter of the model, have features. F: Q x n, on the host, for n or less columns or
-  /// rows of W, or all its elements, column by column. `name` is that of U among the parameters. Throws shape_error if F
-  /// has too few columns.
+  /// rows of W, or all its elements, column by column. `name` is that of U among the parameters. Throws shape_error if
+  /// F has too few columns.
   void add(std::string name, Parameter<Scalar, Device>& W, FactoredParts parts, MatrixView<const Scalar> F) {
     const Index n = parts == FactoredParts::columns ? W.cols() : parts == FactoredParts::rows ? W.rows() : W.size();
     require_shape(F.rows > 0 && F.cols >= n, "FactoredParameters::add: F of \"", name, "\" is ", F.rows, " x ", F.cols,
@@ -59,7 +59,7 @@ class FactoredParameters {
     factors_.push_back(std::move(factor));
   }
 
-  Model& model() { return model_; }                ///< the model
+  Model& model() { return model_; }               ///< the model
   bool any() const { return !factors_.empty(); }  ///< whether there are features
 
   /// Sets the gradients of the vectors U from those of W. Call it after the backward pass and clip_grad_norm.
