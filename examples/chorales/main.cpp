@@ -25,7 +25,7 @@ struct Options {
   examples::DeviceOptions device;
   std::string data, run_dir;
   int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
-  double dropout = 0.3, output_dropout = 0.3, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
+  double dropout = 0.2, output_dropout = 0.2, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
   double clip = 0.3, weight_decay = 0.1, input_std = 0.35;
   int threads = rondo::max_threads();
   std::uint64_t seed = 1;
@@ -191,7 +191,9 @@ void run(Device device, const Options& options) {
 int main(int argc, char** argv) {
   using examples::integer_in, examples::real_in;
   Options o;
-  CLI::App app{"Trains an LSTM on the JSB Chorales and prints the test loss in nats per frame (published LSTM: 8.45)."};
+  CLI::App app{
+      "Trains an LSTM on the JSB Chorales and prints the test loss in nats per frame (published: RNN-NADE 5.56; with "
+      "independent keys, --no-chords, LSTM 8.45)."};
   app.option_defaults()->always_capture_default();
   app.add_option("--data", o.data, "jsb_chorales.json: {train, valid, test}, lists of pieces of frames of MIDI pitches")
       ->required();

@@ -100,7 +100,8 @@ with tempfile.TemporaryDirectory() as name:
     piece = [[60, 64, 67], [62, 65, 69], [64, 67, 71], [60, 64, 67]] * 4
     (folder / "data.json").write_text(json.dumps({"train": [piece] * 8, "valid": [piece], "test": [piece]}))
     run_dir = folder / "runs" / "chorales"
-    run(chorales, "--data", folder / "data.json", "--run-dir", run_dir, "--hidden", 12, "--epochs", 2, "--threads", 1)
+    run(chorales, "--data", folder / "data.json", "--run-dir", run_dir, "--hidden", 12, "--epochs", 2, "--threads", 1,
+        "--no-chords")
     about = json.loads(run(rondo, "inspect", run_dir, "--json"))
     for key, value in {"cell": "lstm", "layers": 2, "hidden": 12, "input": 88, "output": 88, "takes_tokens": False}.items():
         check(about[key] == value, f"chorales: {key} is {about[key]}")

@@ -34,7 +34,7 @@ using nlohmann::json;
 constexpr double kDriftSeconds = 120;     // samples of this length or more are also compared minute by minute
 constexpr std::size_t kBeginning = 1000;  // tokens of a piece that are also compared alone with --adapt
 
-struct Options {
+struct EvalOptions {
   std::string run_dir;
   std::vector<std::string> data, only;
   int num_outputs = 16, batch_size = 16, threads = rondo::max_threads();
@@ -47,7 +47,7 @@ struct Options {
 };
 
 /// All pieces of --data.
-std::vector<music::Piece> load_data(const Options& o, const Config& config) {
+std::vector<music::Piece> load_data(const EvalOptions& o, const Config& config) {
   auto loaded = load(o.data, config.pedal, o.loading);
   for (const std::string& problem : loaded.problems)
     std::fprintf(stderr, "piano eval: left out: %s\n", problem.c_str());
@@ -55,7 +55,7 @@ std::vector<music::Piece> load_data(const Options& o, const Config& config) {
 }
 
 /// The pieces to evaluate: all, or those named by --only.
-std::vector<music::Piece> select(const Options& o, const std::vector<music::Piece>& all) {
+std::vector<music::Piece> select(const EvalOptions& o, const std::vector<music::Piece>& all) {
   if (o.only.empty()) return all;
   std::vector<music::Piece> selected;
   for (const std::string& name : o.only) {
@@ -78,8 +78,8 @@ std::vector<music::Piece> not_in_training(const std::vector<music::Piece>& piece
 }
 
 /// Continuations of the beginnings of the evaluated pieces, without these beginnings.
-std::vector<GeneratedPiece> continuations(const Options& o, const rondo::TokenModel<float>& model, const Config& config,
-                                          const std::vector<music::Piece>& evaluated) {
+std::vector<GeneratedPiece> continuations(const EvalOptions& o, const rondo::TokenModel<float>& model,
+                                          const Config& config, const std::vector<music::Piece>& evaluated) {
   std::vector<Request> requests;
   for (int i = 0; i < o.num_outputs; ++i) {
     const Primer primer =
@@ -119,7 +119,7 @@ json adapted(const rondo::TokenModel<float>& trained, const Config& config, cons
             {"nll_per_token_adapted", per_token(config.adaptation, kBeginning)}}}};
 }
 
-json compute_metrics(const Options& o) {
+json compute_metrics(const EvalOptions& o) {
   const RunDir run_dir(o.run_dir);
   const Config config = run_dir.read_config();
   const auto all = load_data(o, config), evaluated = select(o, all),
@@ -162,7 +162,7 @@ json compute_metrics(const Options& o) {
   return result;
 }
 
-void run(const Options& o) {
+void run(const EvalOptions& o) {
   rondo::set_num_threads(o.threads);
   const json result = compute_metrics(o);
   if (o.as_json)
@@ -175,8 +175,8 @@ void run(const Options& o) {
 
 void add_eval(CLI::App& piano) {
   using examples::integer_in, examples::real_in, examples::renamed;
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
+  auto options = std::make_shared<EvalOptions>();
+  EvalOptions& o = *options;
   CLI::App& app = *piano.add_subcommand(
       "eval",
       "Evaluate a trained model: likelihood and calibration on given pieces, similarity of its samples to the training "

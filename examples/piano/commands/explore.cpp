@@ -17,7 +17,7 @@
 namespace piano {
 namespace {
 
-struct Options {
+struct ExploreOptions {
   ExplorationOptions exploration;
   std::string pedal = "extend";
   AudioOptions audio;
@@ -25,7 +25,7 @@ struct Options {
   bool scores = false, as_json = false;
 };
 
-void run(Options& options) {
+void run(ExploreOptions& options) {
   ExplorationOptions& o = options.exploration;
   Config& config = o.training.config;
   if (o.configs.empty() && o.run_dirs.empty())
@@ -49,7 +49,7 @@ void run(Options& options) {
 
 void add_explore(CLI::App& piano) {
   using examples::integer_in, examples::real_in, examples::renamed;
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExploreOptions>();
   ExplorationOptions& o = options->exploration;
   Config& config = o.training.config;
   CLI::App& app =

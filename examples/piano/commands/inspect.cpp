@@ -31,7 +31,7 @@ namespace music = rondo::music;
 
 constexpr int kDrumChannel = 9;
 
-struct Options {
+struct InspectOptions {
   std::vector<std::string> files;
   std::string write, pedal = "extend";
   bool as_json = false;
@@ -58,7 +58,7 @@ std::optional<std::size_t> count_tokens(midi::Performance<midi::Seconds> perform
   return music::encode(music::apply_pedal(performance, pedal), music::LeadIn::drop).size();
 }
 
-Inspection inspect(const std::string& path, const Options& options) {
+Inspection inspect(const std::string& path, const InspectOptions& options) {
   Inspection found;
   found.path = path;
   try {
@@ -109,7 +109,7 @@ json pedals_json(const midi::Performance<Time>& performance) {
   return list;
 }
 
-json to_json(const Inspection& found, const Options& options) {
+json to_json(const Inspection& found, const InspectOptions& options) {
   json out{{"path", found.path}, {"ok", found.error.empty()}, {"error", nullptr}, {"diagnostics", json::array()}};
   if (!found.error.empty()) {
     out["error"] = found.error;
@@ -173,7 +173,7 @@ void print_notes(const midi::Performance<Time>& performance, const char* unit, i
   }
 }
 
-void print(const Inspection& found, const Options& options) {
+void print(const Inspection& found, const InspectOptions& options) {
   if (!found.error.empty()) return;
   const midi::File& file = found.read.file;
   std::printf("%s\n", printable(found.path).c_str());
@@ -213,7 +213,7 @@ void print(const Inspection& found, const Options& options) {
   if (options.notes && !options.ticks) print_notes(found.in_seconds, "s", 4);
 }
 
-void run(const Options& options) {
+void run(const InspectOptions& options) {
   if (!options.write.empty() && options.files.size() != 1) {
     throw CLI::ValidationError("--write", "wants exactly one FILE");
   }
@@ -246,7 +246,7 @@ void run(const Options& options) {
 }  // namespace
 
 void add_inspect(CLI::App& piano) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   CLI::App* command = piano.add_subcommand("inspect", "Show the contents and errors of MIDI files.");
   command->option_defaults()->always_capture_default();
   command->add_option("FILE", options->files, "MIDI files")->required();

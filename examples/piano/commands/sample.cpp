@@ -36,7 +36,7 @@ namespace {
 namespace music = rondo::music;
 using nlohmann::json;
 
-struct Options {
+struct SampleOptions {
   std::string run_dir, primer_midi, primer_notes, mode, output_dir;
   double primer_seconds = 15, primer_start = 0, primer_tempo = 120, seconds = 30, vary_fraction = 0,
          vary_temperature_step = 0.1, from = 0, to = 0;
@@ -63,7 +63,7 @@ struct Source {
   Span gap = {};  // of `infill`, from the first note of the music; the options count from the beginning of the file
 };
 
-Source read(const Options& o, music::PedalMode pedal) {
+Source read(const SampleOptions& o, music::PedalMode pedal) {
   const std::string mode = o.mode_or_default();
   if (mode == "free") return {};
   if (!o.has_primer()) throw std::runtime_error("--mode " + mode + " needs --primer-midi FILE or --primer-notes NOTES");
@@ -88,7 +88,7 @@ Source read(const Options& o, music::PedalMode pedal) {
 }
 
 /// One request per output. `vary` raises the temperature from output to output.
-std::vector<Request> requests(const Options& o, const Config& config, const Primer& primer) {
+std::vector<Request> requests(const SampleOptions& o, const Config& config, const Primer& primer) {
   const std::string mode = o.mode_or_default();
   if (!o.target.supported_by(config.conditions))
     throw std::runtime_error(o.run_dir + ": the model has no such condition; --notes-per-second and --key need a " +
@@ -121,8 +121,8 @@ struct Generated {
   std::vector<double> following_per_note;  // of each output of infill
 };
 
-Generated generate(const Options& o, const Config& config, const Source& source, const rondo::TokenModel<float>& model,
-                   music::Token opening) {
+Generated generate(const SampleOptions& o, const Config& config, const Source& source,
+                   const rondo::TokenModel<float>& model, music::Token opening) {
   const auto& [primer, gap] = source;
   Generated result;
   result.requests = requests(o, config, primer);
@@ -149,7 +149,7 @@ Generated generate(const Options& o, const Config& config, const Source& source,
 /// Lets the model learn from the primer, in `infill` from the music outside the stretch. Returns what the manifest says
 /// of it: {window, learning_rate, pull, primer_tokens, nll_per_token}, the last for the primer as it was read; null
 /// without --adapt.
-json adapt(const Options& o, const Config& config, const Source& source, rondo::TokenModel<float>& model) {
+json adapt(const SampleOptions& o, const Config& config, const Source& source, rondo::TokenModel<float>& model) {
   const auto& [primer, gap] = source;
   if (!o.adapt) return nullptr;
   if (primer.performance.notes.empty()) throw std::runtime_error("--adapt needs a primer to learn from");
@@ -165,7 +165,7 @@ json adapt(const Options& o, const Config& config, const Source& source, rondo::
   return about;
 }
 
-void run(const Options& o) {
+void run(const SampleOptions& o) {
   rondo::set_num_threads(o.threads);
   const std::filesystem::path soundfont = o.audio.wav ? find_soundfont(o.audio.soundfont) : std::filesystem::path{};
   const RunDir run_dir(o.run_dir);
@@ -239,8 +239,8 @@ void run(const Options& o) {
 
 void add_sample(CLI::App& piano) {
   using examples::integer_in, examples::real_in, examples::renamed;
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
+  auto options = std::make_shared<SampleOptions>();
+  SampleOptions& o = *options;
   CLI::App& app = *piano.add_subcommand(
       "sample", "Continue a primer, vary it, or generate without one; write MIDI files and a page that plays them.");
   app.option_defaults()->always_capture_default();

@@ -21,7 +21,7 @@ namespace {
 
 namespace music = rondo::music;
 
-struct Options {
+struct TrainOptions {
   TrainingOptions training;
   std::string config, from, pedal = "extend";
   std::vector<std::string> conditions;
@@ -50,7 +50,7 @@ void set_transpositions(Config& config, const Config& from) {
   config.augmentation.highest_transposition = from.augmentation.highest_transposition;
 }
 
-/// Options that --config has values for. A value on the command line takes precedence.
+/// TrainOptions that --config has values for. A value on the command line takes precedence.
 class Settings {
  public:
   Settings(CLI::App& app, Config& config) : app_(app), config_(config) {}
@@ -91,7 +91,7 @@ constexpr double kFineTuningRate = 0.5;
 
 /// Takes everything from the source's config that the command line does not set. The network and its inputs must be
 /// those of the source: throws CLI::ValidationError for an option that contradicts them.
-void start_from(const std::string& folder, CLI::App& app, const Settings& settings, Options& o) {
+void start_from(const std::string& folder, CLI::App& app, const Settings& settings, TrainOptions& o) {
   const Config source = RunDir(folder).read_config();
   const auto refuse = [&](const char* option, const std::string& given, const std::string& has) {
     if (app.get_option(option)->count() > 0 && given != has)
@@ -120,7 +120,7 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
 
 /// Sets what the command line does not set, by the data and the time at hand. Returns a line that says so.
 std::string choose(Config& config, std::size_t tokens, const CLI::App& app, const Settings& settings,
-                   const Options& o) {
+                   const TrainOptions& o) {
   const auto [chosen, passes] = choose_configuration({.tokens = tokens,
                                                       .steps = config.steps,
                                                       .minutes = config.minutes,
@@ -138,7 +138,7 @@ std::string choose(Config& config, std::size_t tokens, const CLI::App& app, cons
   return line;
 }
 
-void run(Options& o) {
+void run(TrainOptions& o) {
   Config& config = o.training.config;
   config.pedal = music::pedal_mode(o.pedal);
   if (!o.conditions.empty()) config.conditions = conditions_named(o.conditions);
@@ -174,8 +174,8 @@ void run(Options& o) {
 
 void add_train(CLI::App& piano) {
   using examples::integer_in, examples::real_in, examples::renamed;
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
+  auto options = std::make_shared<TrainOptions>();
+  TrainOptions& o = *options;
   TrainingOptions& t = o.training;
   Config& config = t.config;
   config = configuration("default");
