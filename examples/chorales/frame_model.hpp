@@ -103,8 +103,23 @@ class FrameModel {
     return loss;
   }
 
-  rondo::Lstm<float, Device>& lstm() { return lstm_; }
-  rondo::Linear<float, Device>& output() { return output_; }
+  using State = typename rondo::Lstm<float, Device>::State;
+  /// Workspace of step().
+  struct Scratch {
+    typename rondo::Lstm<float, Device>::Scratch lstm;
+    Sequence logits;
+  };
+  State zero_state(rondo::Index batch) const { return lstm_.zero_state(batch); }
+
+  /// The logits of the next frame of B pieces, K x B, without the weights between its keys. x: the frame before, K x B;
+  /// state, in/out.
+  rondo::MatrixView<const float> step(rondo::MatrixView<const float> x, State& state, Scratch& scratch) const {
+    scratch.logits.resize(kPitches, x.cols, 1);
+    output_.step(lstm_.step(x, state, scratch.lstm), scratch.logits.at(0));
+    return scratch.logits.at(0);
+  }
+  /// C, K x K: from the lower keys of a frame; zeros without chords.
+  rondo::MatrixView<const float> chord_weights() const { return C_.value(); }
 
   /// Adds what keys have in common: keys with the same pitch class or register share in the weights from and to them,
   /// pairs of keys with the same interval in C. So a figure is learned in all keys and octaves.

@@ -4,6 +4,7 @@
 #include "../device.hpp"
 #include "../options.hpp"
 #include "frame_model.hpp"
+#include "sample.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -24,7 +25,7 @@ using namespace chorales;
 struct Options {
   examples::DeviceOptions device;
   std::string data, run_dir;
-  int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5;
+  int hidden = 300, layers = 2, batch_size = 8, epochs = 70, transpose = 5, num_outputs = 3;
   double dropout = 0.2, output_dropout = 0.2, learning_rate = 3e-2, warmup = 0.05, beta2 = 0.95;
   double clip = 0.3, weight_decay = 0.1, input_std = 0.35;
   int threads = rondo::max_threads();
@@ -106,6 +107,22 @@ void save(const std::filesystem::path& folder, const FrameModel<Device>& model, 
       {{"config", config.dump()}, {"valid_nll", std::to_string(valid)}, {"rondo.modules", "lstm, output"}});
 }
 
+/// Writes N.mid in `folder`: pieces of the test set, of which the model reads the first eight beats, up to 64 beats.
+template <class Device>
+void save_continuations(const std::filesystem::path& folder, const FrameModel<Device>& model,
+                        const std::vector<Piece>& test, int outputs, std::uint64_t seed) {
+  constexpr std::size_t kGiven = 8, kFrames = 64;
+  std::vector<Piece> pieces;
+  for (const Piece& piece : test)
+    if (piece.size() >= kGiven && pieces.size() < static_cast<std::size_t>(outputs)) pieces.push_back(piece);
+  if (pieces.empty()) return;
+  create_folder(folder);
+  rondo::Rng rng(seed, 1);
+  int n = 0;
+  for (const Piece& piece : continuations(model, pieces, kGiven, kFrames, rng))
+    write_midi(folder / (std::to_string(++n) + ".mid"), piece);
+}
+
 template <class Device>
 void run(Device device, const Options& options) {
   rondo::set_num_threads(options.threads);
@@ -171,6 +188,9 @@ void run(Device device, const Options& options) {
   }
   best.restore(model);
   const double test = evaluate(model, data.test, batch, cache);
+  if (!options.run_dir.empty())
+    save_continuations(std::filesystem::path(options.run_dir) / "samples", model, data.test, options.num_outputs,
+                       options.seed);
   if (options.json) {
     nlohmann::json result = examples::report_of(device, options.device);
     result.update({{"valid_nll", best_valid},
@@ -197,8 +217,12 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   app.add_option("--data", o.data, "jsb_chorales.json: {train, valid, test}, lists of pieces of frames of MIDI pitches")
       ->required();
-  app.add_option("--run-dir", o.run_dir,
-                 "folder for model.safetensors, the weights with the lowest validation loss, and config.json");
+  app.add_option(
+      "--run-dir", o.run_dir,
+      "folder for model.safetensors, the weights with the lowest validation loss, config.json and samples/N.mid");
+  app.add_option("--num-outputs", o.num_outputs,
+                 "pieces of the test set that the model continues after the first eight beats, in --run-dir")
+      ->check(integer_in("[0, inf)"));
   app.add_option("--hidden", o.hidden, "LSTM units per layer")->check(integer_in("[1, inf)"));
   app.add_option("--layers", o.layers, "LSTM layers")->check(integer_in("[1, inf)"));
   app.add_option("--dropout", o.dropout, "dropout probability between layers")->check(real_in("[0, 1)"));

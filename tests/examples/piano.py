@@ -716,6 +716,11 @@ class Chorales(unittest.TestCase):
             self.assertEqual(json.loads(saved.stdout)["test_nll"], report["test_nll"])
             self.assertEqual(json.loads((run_dir / "config.json").read_text())["hidden"], 16)
             self.assertIn(b"lstm.weight_ih_l1", (run_dir / "model.safetensors").read_bytes())
+            sample = run_dir / "samples" / "1.mid"  # of the only test piece, which begins it
+            notes = json.loads(run("inspect", "--json", "--notes", sample).stdout)["files"][0]["notes"]
+            beats = [sorted(pitch for start, end, pitch, *_ in notes if start <= 0.75 * t + 0.1 < end) for t in range(8)]
+            self.assertEqual(beats, piece[:8])
+            self.assertGreater(max(end for _, end, *_ in notes), 8 * 0.75)
             self.assertFalse((pathlib.Path(folder) / "model.safetensors").exists())
             refused = run(*arguments, "--run-dir", path, program=CHORALES)  # a file
             self.assertEqual((refused.returncode, refused.stderr.count("\n")), (1, 1), refused.stderr)
