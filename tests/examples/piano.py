@@ -541,7 +541,7 @@ class Training(unittest.TestCase):
         self.assertEqual((config["model"]["layers"], config["model"]["hidden"], config["model"]["dropout"]), (1, 8, 0))
         self.assertEqual((config["weight_decay"], config["augmentation"]["lowest_transposition"]), (0, -3))
         self.assertEqual(config["conditions"], ["notes-per-second", "key", "active-notes"])
-        self.assertRegex(line, r"^chosen for \d+ tokens, read about \S+ times: 1 x 8, dropout 0, weight decay 0, ")
+        self.assertRegex(line, r"^chosen for \d+ tokens, read about \S+ times: 1 x 8, dropout 0, weight dropout 0, weight decay 0, ")
 
         tokens = int(line.split()[2])
         steps = tokens * 4 // 16  # four passes
@@ -550,13 +550,22 @@ class Training(unittest.TestCase):
         self.assertEqual((config["model"]["dropout"], config["weight_decay"]), (0.1, 0.5))
         self.assertEqual(config["augmentation"]["highest_transposition"], 6)
 
+        variants = {"velocity_shift": 0, "stretches": [0.95, 0.975, 1.0, 1.025, 1.05]}
+        self.assertEqual({key: config["augmentation"][key] for key in variants}, variants)
+        chosen("--steps", 8 * steps, "--evaluations", 1, "--velocity-shift", 2)  # 32 passes
+        config = self.config()
+        self.assertEqual((config["model"]["dropout"], config["model"]["weight_dropout"]), (0.3, 0.2))
+        variants = {"velocity_shift": 2, "stretches": [0.9, 0.95, 1.0, 1.05, 1.1]}
+        self.assertEqual({key: config["augmentation"][key] for key in variants}, variants)
+
         line = chosen("--steps", steps, "--evaluations", 1, "--dropout", 0.25, "--layers", 2, "--condition", "key",
                       "--no-augment")
         config = self.config()
         self.assertEqual((config["model"]["dropout"], config["model"]["layers"]), (0.25, 2))
         self.assertEqual((config["weight_decay"], config["conditions"]), (0.5, ["key"]))
         self.assertEqual(config["augmentation"]["highest_transposition"], 0)
-        self.assertIn(": 2 x 8, dropout 0.25, weight decay 0.5, transpositions 0 to 0;", line)
+        self.assertIn(": 2 x 8, dropout 0.25, weight dropout 0, weight decay 0.5, transpositions 0 to 0, velocities +-0, tempi +-0 %;",
+                      line)
         self.assertIsNone(chosen("--config", "tiny", "--steps", 1))
         chosen("--steps", 1, "--condition", "none")
         self.assertEqual(self.config()["conditions"], [])
@@ -591,7 +600,7 @@ class Training(unittest.TestCase):
             whole = (self.folder / "run" / name).read_bytes()
             return json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
 
-        factors = [f"training.{moment}_moment.factors.{of}" for moment in ("first", "second") for of in ("embedding", "output")]
+        factors = [f"training.{moment}_moment.factors.{of}" for moment in ("first", "second") for of in ("input", "output")]
         steps = ["--steps", 10, "--evaluations", 1, *TINY]
         with_both = self.train(*steps)
         self.assertEqual((self.config()["grammar"], self.config()["token_features"]), (True, True))

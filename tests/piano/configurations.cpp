@@ -66,8 +66,10 @@ TEST_CASE("The chosen configuration, by tokens and the length of the run") {
   // The bundled pieces have tens of thousands of tokens, ten performances 400 thousand, 80 hours of music 13 million.
   // The passes of runs in steps are exact.
   const std::vector<Row> table = {
-      {{.tokens = 40'000, .steps = 4000, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.5, -5, 6, 204.8},
+      {{.tokens = 40'000, .steps = 4000, .minutes = 0, .threads = 1}, 1, 256, 0.3, 0.5, -5, 6, 204.8},
       {{.tokens = 400'000, .steps = 4000, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.5, -5, 6, 20.48},
+      {{.tokens = 400'000, .steps = 5800, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.5, -5, 6, 29.70},
+      {{.tokens = 400'000, .steps = 5900, .minutes = 0, .threads = 1}, 1, 256, 0.3, 0.5, -5, 6, 30.21},
       {{.tokens = 400'000, .steps = 400, .minutes = 0, .threads = 8}, 1, 256, 0, 0, -3, 3, 2.048},
       {{.tokens = 400'000, .steps = 400, .minutes = 0, .threads = 1, .tokens_per_batch = 4096},
        1,
@@ -84,7 +86,7 @@ TEST_CASE("The chosen configuration, by tokens and the length of the run") {
       {{.tokens = 13'000'000, .steps = 0, .minutes = 70, .threads = 2}, 2, 512, 0, 0, -3, 3, 2.1},
       {{.tokens = 13'000'000, .steps = 40'000, .minutes = 0, .threads = 2}, 2, 512, 0.1, 0.5, -5, 6, 6.3},
       {{.tokens = 100'000'000, .steps = 0, .minutes = 600, .threads = 64}, 2, 512, 0, 0, -3, 3, 18},
-      {{.tokens = 0, .steps = 10, .minutes = 0, .threads = 1}, 1, 256, 0.1, 0.5, -5, 6, 20480},
+      {{.tokens = 0, .steps = 10, .minutes = 0, .threads = 1}, 1, 256, 0.3, 0.5, -5, 6, 20480},
   };
   for (const Row& row : table) {
     INFO(row.at_hand.tokens << " tokens, " << row.at_hand.steps << " steps, " << row.at_hand.minutes << " minutes, "
@@ -96,6 +98,10 @@ TEST_CASE("The chosen configuration, by tokens and the length of the run") {
     CHECK(config.weight_decay == row.weight_decay);
     CHECK(config.augmentation.lowest_transposition == row.lowest);
     CHECK(config.augmentation.highest_transposition == row.highest);
+    const bool strongly = row.dropout > 0.1;
+    CHECK(config.model.weight_dropout == (strongly ? 0.2 : 0));
+    CHECK(config.augmentation.velocity_shift == (strongly ? 3 : 0));
+    CHECK(config.augmentation.stretches.back() == (strongly ? 1.1 : 1.05));
     CHECK(config.conditions.names().size() == 3);
     CHECK(passes == Approx(row.passes).epsilon(row.at_hand.steps > 0 ? 1e-3 : 0.05));
     CHECK((config.steps == 0 && config.minutes == 0));

@@ -40,7 +40,7 @@ music::Conditions conditions_named(const std::vector<std::string>& names) {
   return music::Conditions::named(names);
 }
 
-/// Whether the command line chooses the variants, and not a preset or the source of fine-tuning.
+/// Whether the command line chooses the transpositions, and not a preset or the source of fine-tuning.
 bool gives_augmentation(const CLI::App& app) {
   return app.get_option("--augment")->count() > 0 || app.get_option("--transpose")->count() > 0;
 }
@@ -115,6 +115,8 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   config.conditions = source.conditions;
   o.own_augmentation = gives_augmentation(app);
   set_transpositions(config, source);
+  if (app.get_option("--augment")->count() > 0 && app.get_option("--stretches")->count() == 0)
+    config.augmentation.stretches = music::Augmentation{}.stretches;  // the source may have none
   config.from = folder;
 }
 
@@ -129,12 +131,16 @@ std::string choose(Config& config, std::size_t tokens, const CLI::App& app, cons
   settings.set_others(config, chosen);
   if (o.conditions.empty()) config.conditions = chosen.conditions;
   if (!gives_augmentation(app)) set_transpositions(config, chosen);
-  char line[240];
-  std::snprintf(line, sizeof line,
-                "chosen for %zu tokens, read about %.2g times: %td x %td, dropout %g, weight decay %g, transpositions "
-                "%d to %d; options and --config override this",
-                tokens, passes, config.model.layers, config.model.hidden, config.model.dropout, config.weight_decay,
-                config.augmentation.lowest_transposition, config.augmentation.highest_transposition);
+  if (!o.augment) config.augmentation = music::Augmentation::none();
+  const auto& variants = config.augmentation;
+  char line[320];
+  std::snprintf(
+      line, sizeof line,
+      "chosen for %zu tokens, read about %.2g times: %td x %td, dropout %g, weight dropout %g, weight decay %g, "
+      "transpositions %d to %d, velocities +-%d, tempi +-%.0f %%; options and --config override this",
+      tokens, passes, config.model.layers, config.model.hidden, config.model.dropout, config.model.weight_dropout,
+      config.weight_decay, variants.lowest_transposition, variants.highest_transposition, variants.velocity_shift,
+      100 * (std::ranges::max(variants.stretches) - 1));
   return line;
 }
 
@@ -267,7 +273,8 @@ void add_train(CLI::App& piano) {
           "--clip", [](Config & c) -> auto& { return c.clip; },
           "largest norm of the gradient; a larger one is scaled down to it")
       ->check(real_in("(0, inf)"));
-  app.add_flag("--augment,!--no-augment", o.augment, "train on transposed and time-stretched variants, too");
+  app.add_flag("--augment,!--no-augment", o.augment,
+               "train on variants, too: transposed, slower or faster, softer or louder");
   app.add_option("--transpose", o.transpose,
                  "lowest and highest transposition of the variants, in semitones (default: that of --config)")
       ->expected(2)
@@ -275,12 +282,12 @@ void add_train(CLI::App& piano) {
   settings
       ->add(
           "--velocity-shift", [](Config & c) -> auto& { return c.augmentation.velocity_shift; },
-          "variants are up to so many bins of four velocities softer or louder")
+          "variants are up to so many bins softer or louder; a bin has four MIDI velocities")
       ->check(integer_in("[0, 31]"));
   settings
       ->add(
           "--stretches", [](Config & c) -> auto& { return c.augmentation.stretches; },
-          "factors on the times of the variants")
+          "factors on all times, of which each variant has one")
       ->delimiter(',')
       ->check(real_in("(0, inf)"));
   add_pedal_option(app, o.pedal);
@@ -340,7 +347,7 @@ void add_train(CLI::App& piano) {
       const Config& named = configuration(options->config);
       settings->set_others_from(named);
       options->training.config.conditions = named.conditions;
-      options->training.config.augmentation = named.augmentation;
+      set_transpositions(options->training.config, named);
       options->own_augmentation = gives_augmentation(app);
     } else if (options->from.empty()) {
       options->own_augmentation = gives_augmentation(app);

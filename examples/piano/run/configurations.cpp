@@ -33,6 +33,16 @@ Config regularised(Config c) {
   return c;
 }
 
+/// For many passes over few pieces.
+Config strongly_regularised(Config c) {
+  c = regularised(std::move(c));
+  c.model.dropout = 0.3;
+  c.model.weight_dropout = 0.2;
+  c.augmentation.velocity_shift = 3;
+  c.augmentation.stretches = {0.9, 0.95, 1, 1.05, 1.1};
+  return c;
+}
+
 /// The network and the batches of Performance RNN (Oore et al. 2018): Adam with a short warmup, long windows.
 Config performance_rnn() {
   Config c = network(3, 512, 512, 0);
@@ -54,11 +64,12 @@ double weights(const rondo::TokenModelConfig& m) {
          H * rondo::music::kVocabulary;
 }
 
-// Thresholds of choose_configuration(). The first and the fourth are measured, the others lie between measurements.
+// Thresholds of choose_configuration(). The speed and kPasses are measured, the others lie between measurements.
 constexpr double kTokensPerSecond = 20'000;               // of a core that trains 1 x 256 with --precision fp32
 constexpr double kMostThreads = 16;                       // beyond these a batch of 32 sequences is not faster
 constexpr double kLargeTokens = 2e6, kLargeSteps = 5000;  // with fewer tokens or steps a large network does not pay
 constexpr double kPasses = 3;                             // over the pieces: from here on regularisation pays
+constexpr double kManyPasses = 30;                        // and from here on more of it
 constexpr double kTokensPerWeight = 4;                    // a network with fewer weights does not overfit
 
 /// Tokens that a run reads.
@@ -76,10 +87,10 @@ Choice choose_configuration(const AtHand& at_hand) {
   const bool much = tokens >= kLargeTokens && read(large, at_hand) >= kLargeSteps * at_hand.tokens_per_batch;
   Config config = much ? large : small_network();
   const double passes = read(config, at_hand) / tokens;
-  if (passes >= kPasses && tokens < kTokensPerWeight * weights(config.model))
-    config = regularised(std::move(config));
-  else
+  if (passes < kPasses || tokens >= kTokensPerWeight * weights(config.model))
     config.model.dropout = 0;
+  else
+    config = passes < kManyPasses ? regularised(std::move(config)) : strongly_regularised(std::move(config));
   return {std::move(config), passes};
 }
 

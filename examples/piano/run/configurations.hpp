@@ -32,8 +32,9 @@ struct Choice {
 };
 
 /// The configuration for a run: always with all conditions. The network is 1 x 256, and 2 x 512 for millions of tokens
-/// and much time. A run that reads the pieces three times or more is regularised, unless there are many more tokens
-/// than weights. Minutes are converted by the speed of a processor core. See docs/07-train-and-sample.md.
+/// and much time. A run that reads the pieces three times or more is regularised, thirty times or more
+/// strongly, unless there are many more tokens than weights. Minutes are converted by the speed of a processor core.
+/// See docs/07-train-and-sample.md.
 Choice choose_configuration(const AtHand& at_hand);
 
 /// In order of size; "default" is the first.
