@@ -26,7 +26,7 @@ cmake --build --preset release --target piano
 if [ -e "$run_dir/last.safetensors" ]; then
   echo "$run_dir already holds a trained model; sampling from it (remove the folder to train again)"
 else
-  build/release/bin/piano train --scores --run-dir "$run_dir" --config small --minutes 2 --transpose -5 6 \
+  build/release/bin/piano train --scores --run-dir "$run_dir" --minutes 2 \
     --validation bach-bwv784-invention-13 schumann-op68-5-stueckchen
 fi
 build/release/bin/piano sample --run-dir "$run_dir" --output-dir "$run_dir/samples" \

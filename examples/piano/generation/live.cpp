@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::int64_t kFirstNote = music::kStepsPerSecond / 5;  // of a turn
 constexpr std::int64_t kRemembered = 3 * music::kStepsPerSecond;
-constexpr std::int64_t kLongestNote = music::GrammarLimits{}.longest_note;
 
 }  // namespace
 

@@ -14,7 +14,6 @@ using music::EventKind;
 namespace {
 
 constexpr std::int64_t kRelease = music::kStepsPerSecond / 2;  // as in Grammar::finish
-constexpr std::int64_t kLongestNote = music::GrammarLimits{}.longest_note;
 
 }  // namespace
 

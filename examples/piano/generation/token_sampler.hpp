@@ -5,6 +5,7 @@
 #include "piano/generation/kind_probabilities.hpp"
 
 #include <rondo/core/random.hpp>
+#include <rondo/music/grammar.hpp>
 #include <rondo/sampling.hpp>
 
 #include <cstdint>
@@ -12,6 +13,8 @@
 #include <vector>
 
 namespace piano {
+
+inline constexpr std::int64_t kLongestNote = rondo::music::GrammarLimits{}.longest_note;  ///< that is made, in steps
 
 class TokenSampler {
  public:
