@@ -126,8 +126,7 @@ TEST_CASE("Chorales: frames are drawn from the distribution of the loss") {
   for (int n = 0; n < kDraws; ++n) {
     const Frame frame = draw_frame(z.data(), C, rng);
     std::size_t which = 0;
-    for (std::size_t i = 0; i < keys.size(); ++i)
-      which |= std::size_t{frame[static_cast<std::size_t>(keys[i])]} << i;
+    for (std::size_t i = 0; i < keys.size(); ++i) which |= std::size_t{frame[static_cast<std::size_t>(keys[i])]} << i;
     ++counts[which];
   }
   double total = 0;
