@@ -9,7 +9,7 @@
 
 namespace rondo::inline RONDO_ABI {
 
-/// Cells whose kernels the library compiles.
+/// Cells whose kernels the library compiles (cpu/compiled/*_kernels.cpp).
 using PackedCells = std::tuple<LstmCell, GruCell>;
 
 }  // namespace rondo::inline RONDO_ABI
