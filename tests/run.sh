@@ -9,8 +9,7 @@
 #                      sample of the mutants of the equations. Continuous integration runs this.
 #   --slow             also: all mutants, the tests that train for minutes, and the programs under the sanitizers
 #   --configure-only   configure the builds and stop; installs nothing
-# RONDO_TEST_MINUTES=N in the environment: what has not begun or ended after N minutes, of the parts after the release
-# build's tests, is stopped and not counted; a line says so.
+# RONDO_TEST_MINUTES=N in the environment: what has not ended after N minutes is stopped and not counted; a line says so.
 # Ends with one line: N passed, N failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -86,9 +85,6 @@ passed=0 failed=0
 # stage NAME: prints a heading with the time since the start.
 stage() { printf '== %s (%d min %02d s)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
 
-# counted COMMAND...: one test by its exit status.
-counted() { if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "failed: $*"; fi; }
-
 # in_time COMMAND...: stops it when the time of RONDO_TEST_MINUTES is over; then the status is 124.
 in_time() {
   if [ -z "${RONDO_TEST_MINUTES:-}" ]; then "$@"; return; fi
@@ -97,18 +93,32 @@ in_time() {
   timeout $left "$@"
 }
 
+# stopped WHAT: says that in_time has stopped it.
+stopped() { echo "stopped after RONDO_TEST_MINUTES=$RONDO_TEST_MINUTES, and not counted: $1"; }
+
+# counted COMMAND...: one test by its exit status.
+counted() {
+  local status=0
+  in_time "$@" || status=$?
+  case $status in
+    0) passed=$((passed + 1)) ;;
+    124) stopped "$*" ;;
+    *) failed=$((failed + 1)) && echo "failed: $*" ;;
+  esac
+}
+
 # run_preset NAME TARGET... -- SELECTION...: configures, builds, runs the tests that ctest selects; adds to the counts.
 run_preset() {
-  local preset=$1 limit=in_time targets=() status=0
+  local preset=$1 targets=() status=0
   shift
   while [ "$1" != -- ]; do targets+=("$1"); shift; done
   shift
-  [ "$preset" != release ] || limit=
   stage "$preset: build"
   configure "$preset"
-  $limit cmake --build --preset "$preset" --target "${targets[@]}" || status=$?
+  in_time cmake --build --preset "$preset" --target "${targets[@]}" || status=$?
   if [ $status -eq 124 ]; then
-    echo "$preset: not built within RONDO_TEST_MINUTES=$RONDO_TEST_MINUTES; its tests are not counted"
+    stopped "the $preset build and its tests"
+    [ "$preset" != release ] || failed=$((failed + 1))  # then nothing was tested
     return
   elif [ $status -ne 0 ]; then
     echo "the $preset build failed"
@@ -121,8 +131,8 @@ run_preset() {
   without=$([ $slow -eq 1 ] && echo none || echo slow)
   [ $full -eq 1 ] || without="$without|full"
   [ "$preset" = release ] || without="$without|optimised"
-  $limit ctest --preset "$preset" "$@" -j "$(nproc)" -LE "$without" > "$logs/$preset.out" 2>&1 || status=$?
-  [ $status -ne 124 ] || echo "$preset: stopped after RONDO_TEST_MINUTES=$RONDO_TEST_MINUTES; the tests that had not ended are not counted"
+  in_time ctest --preset "$preset" "$@" -j "$(nproc)" -LE "$without" > "$logs/$preset.out" 2>&1 || status=$?
+  [ $status -ne 124 ] || stopped "tests of the $preset build that had not ended"
   grep -E "Failed|\*\*\*|Skipped" "$logs/$preset.out" | grep -v "tests passed" || true
   local ended='^ *[0-9]+/[0-9]+ Test +#[0-9]+: '
   local good bad
