@@ -50,7 +50,7 @@ void set_transpositions(Config& config, const Config& from) {
   config.augmentation.highest_transposition = from.augmentation.highest_transposition;
 }
 
-/// TrainOptions that --config has values for. A value on the command line takes precedence.
+/// Options that --config has values for. A value on the command line takes precedence.
 class Settings {
  public:
   Settings(CLI::App& app, Config& config) : app_(app), config_(config) {}
@@ -113,7 +113,6 @@ void start_from(const std::string& folder, CLI::App& app, const Settings& settin
   o.pedal = music::name(source.pedal);
   o.conditions.clear();
   config.conditions = source.conditions;
-  o.own_augmentation = gives_augmentation(app);
   set_transpositions(config, source);
   if (app.get_option("--augment")->count() > 0 && app.get_option("--stretches")->count() == 0)
     config.augmentation.stretches = music::Augmentation{}.stretches;  // the source may have none
@@ -342,15 +341,14 @@ void add_train(CLI::App& piano) {
   renamed(app, "--validation-share", "--validation-fraction");
   app.callback([options, settings, name, &app] {
     options->threads_given = app.get_option("--threads")->count() > 0;
+    options->own_augmentation = gives_augmentation(app);
     if (!options->from.empty()) start_from(options->from, app, *settings, *options);
     if (name->count() > 0) {
       const Config& named = configuration(options->config);
       settings->set_others_from(named);
       options->training.config.conditions = named.conditions;
       set_transpositions(options->training.config, named);
-      options->own_augmentation = gives_augmentation(app);
     } else if (options->from.empty()) {
-      options->own_augmentation = gives_augmentation(app);
       options->training.choose = [options, settings, &app](Config& to, std::size_t tokens) {
         return choose(to, tokens, app, *settings, *options);
       };

@@ -18,7 +18,6 @@
 #include <rondo/cpu/gemm.hpp>
 #include <rondo/layers/token_model.hpp>
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
