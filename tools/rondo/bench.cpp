@@ -27,7 +27,7 @@ using rondo::Index;
 
 namespace {
 
-struct Options {
+struct BenchOptions {
   std::string model;
   int steps = 1000000, batch_size = 32, time = 100, threads = 1;
   bool json = false;
@@ -100,7 +100,7 @@ double bench_batch(const rondo::ModelDescription& model, Index B, Index T) {
   return best / static_cast<double>(T);
 }
 
-void bench(const Options& options) {
+void bench(const BenchOptions& options) {
   rondo::set_num_threads(options.threads);
   const rondo::ModelDescription model = read_tested(options.model);
   nlohmann::json report = summary(model, rondo::InferenceModel<float>(model).path());
@@ -136,7 +136,7 @@ void bench(const Options& options) {
 
 void add_bench(CLI::App& app) {
   auto* command = app.add_subcommand("bench", "Measures a model: time per step, in a batch and as a stream");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BenchOptions>();
   command->add_option("model", options->model, "model file, or folder of `piano train`")->required();
   command->add_option("--steps", options->steps, "steps of the stream")->check(examples::integer_in("[1, 100000000]"));
   command->add_option("--batch-size", options->batch_size, "sequences in a batch")

@@ -17,13 +17,13 @@ namespace tool {
 
 namespace {
 
-struct Options {
+struct ConvertOptions {
   std::string from, to, precision = "fp32";
 };
 
 bool is_header(const std::string& path) { return path.ends_with(".hpp") || path.ends_with(".h"); }
 
-void convert_to_header(const Options& options, const rondo::ModelDescription& model) {
+void convert_to_header(const ConvertOptions& options, const rondo::ModelDescription& model) {
   const bool int8 = options.precision == "int8";
   const rondo::StaticHeaderReport report =
       rondo::write_static_header(options.to, model, int8 ? rondo::StaticPrecision::int8 : rondo::StaticPrecision::fp32);
@@ -32,7 +32,7 @@ void convert_to_header(const Options& options, const rondo::ModelDescription& mo
                 options.to.c_str(), report.largest_difference, report.rms_db);
 }
 
-void convert(const Options& options) {
+void convert(const ConvertOptions& options) {
   if (options.precision != "fp32" && !is_header(options.to))
     throw rondo::file_error(options.to + ": --precision " + options.precision + " is only for headers (.hpp)");
   const rondo::ModelDescription model = read_tested(options.from);
@@ -64,7 +64,7 @@ void convert(const Options& options) {
 
 void add_convert(CLI::App& app) {
   auto* command = app.add_subcommand("convert", "Writes a model in another format");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ConvertOptions>();
   command->add_option("from", options->from, "model file, or folder of `piano train`")->required();
   command
       ->add_option("to", options->to,

@@ -13,12 +13,12 @@ namespace tool {
 
 namespace {
 
-struct Options {
+struct InspectOptions {
   std::string model;
   bool json = false;
 };
 
-void inspect(const Options& options) {
+void inspect(const InspectOptions& options) {
   const rondo::ModelDescription model = read(options.model);
   const rondo::InferenceModel<float> network(model);
   const auto difference = self_test_difference(model);
@@ -51,7 +51,7 @@ void inspect(const Options& options) {
 
 void add_inspect(CLI::App& app) {
   auto* command = app.add_subcommand("inspect", "What is in a model file: modules, sizes, parameters, self-test");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectOptions>();
   command->add_option("model", options->model, "model file, or folder of `piano train`")->required();
   command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options] { inspect(*options); });

@@ -27,7 +27,7 @@ using rondo::Index;
 
 namespace {
 
-struct Options {
+struct RunOptions {
   std::string model, input, output;
   int threads = rondo::max_threads();
   bool stream = false, use_double = false, json = false;
@@ -137,7 +137,7 @@ Result run_stream(const rondo::ModelDescription& model, const Batch& in, const r
   return result;
 }
 
-void run(const Options& options) {
+void run(const RunOptions& options) {
   rondo::set_num_threads(options.threads);
   const rondo::ModelDescription model = read_tested(options.model);
   if (options.stream && !model.streams())
@@ -189,7 +189,7 @@ void run(const Options& options) {
 
 void add_run(CLI::App& app) {
   auto* command = app.add_subcommand("run", "Computes the outputs of a model for a file of inputs");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RunOptions>();
   command->add_option("model", options->model, "model file, or folder of `piano train`")->required();
   command
       ->add_option(
