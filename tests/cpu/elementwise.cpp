@@ -24,7 +24,6 @@ using namespace rondo_test;
 
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr double kRoundoff = 0x1p-24;
 
 std::vector<Index> sizes() {

@@ -17,8 +17,8 @@ using namespace rondo_test;
 namespace {
 
 /// A matrix with `gap` rows of NaN below each column, which must not be accessed.
-struct Guarded {
-  Guarded(Index rows_, Index cols_, Rng& rng, Index gap = 3) : rows(rows_), cols(cols_), stride(rows_ + gap) {
+struct GuardedMatrix {
+  GuardedMatrix(Index rows_, Index cols_, Rng& rng, Index gap = 3) : rows(rows_), cols(cols_), stride(rows_ + gap) {
     values.assign(static_cast<std::size_t>(stride * cols), std::numeric_limits<float>::quiet_NaN());
     initialise_normal(view(), 1, rng);
   }
@@ -35,7 +35,8 @@ struct Guarded {
 
 /// The largest error of c against c0 + op(a) op(b), relative to its bound: depth + 1 roundings of the sum of the terms'
 /// magnitudes.
-double error_in_bounds(Guarded& c, Guarded& c0, Guarded& a, Op op_a, Guarded& b, Op op_b, Index depth) {
+double error_in_bounds(GuardedMatrix& c, GuardedMatrix& c0, GuardedMatrix& a, Op op_a, GuardedMatrix& b, Op op_b,
+                       Index depth) {
   double worst = 0;
   for (Index j = 0; j < c.cols; ++j)
     for (Index i = 0; i < c.rows; ++i) {
@@ -63,18 +64,18 @@ TEST_CASE("products of every small shape, at every level") {
       for (Index cols : {1, 2, 3, 4, 5, 6, 7, 8, 11, 13, 70})
         for (Index depth : {0, 1, 2, 7, 33, 300}) {
           if (rows * cols * depth > 200000 && rows % 16 != 1) continue;
-          Guarded a(rows, depth, rng), at(depth, rows, rng), b(depth, cols, rng), bt(cols, depth, rng),
+          GuardedMatrix a(rows, depth, rng), at(depth, rows, rng), b(depth, cols, rng), bt(cols, depth, rng),
               c0(rows, cols, rng);
           INFO(rows << " x " << depth << " x " << cols);
           for (Op op_a : {Op::none, Op::transpose})
             for (Op op_b : {Op::none, Op::transpose}) {
-              Guarded c = c0;
-              Guarded &left = op_a == Op::none ? a : at, &right = op_b == Op::none ? b : bt;
+              GuardedMatrix c = c0;
+              GuardedMatrix &left = op_a == Op::none ? a : at, &right = op_b == Op::none ? b : bt;
               gemm(Cpu{}, op_a, op_b, left.view(), right.view(), c.view());
               REQUIRE(error_in_bounds(c, c0, left, op_a, right, op_b, depth) <= 1);
               REQUIRE(c.untouched());
               if (op_b == Op::transpose) continue;
-              Guarded from_packed = c0;
+              GuardedMatrix from_packed = c0;
               PackedMatrix<float, Cpu> packed;
               pack(Cpu{}, op_a, MatrixView<const float>(left.view()), packed);
               gemm(Cpu{}, packed, right.view(), from_packed.view());
@@ -94,9 +95,9 @@ TEST_CASE("an element does not depend on the number of columns") {
   for (CpuLevel level : levels()) {
     if (level == CpuLevel::baseline) continue;  // Eigen's
     set_cpu_level(level);
-    Guarded a(70, 600, rng), b(600, 23, rng), zero(70, 23, rng);
+    GuardedMatrix a(70, 600, rng), b(600, 23, rng), zero(70, 23, rng);
     fill(Cpu{}, zero.view(), 0);
-    Guarded together = zero, alone = zero;
+    GuardedMatrix together = zero, alone = zero;
     gemm(Cpu{}, Op::none, Op::none, a.view(), b.view(), together.view());
     for (Index j = 0; j < 23; ++j)
       gemm(Cpu{}, Op::none, Op::none, a.view(), b.view().columns(j, 1), alone.view().columns(j, 1));

@@ -2,11 +2,15 @@
 // Shared by tests of all levels.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include <rondo/cpu/level.hpp>
 
 namespace rondo_test {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /// The levels that this machine supports, the lowest first.
 inline std::vector<rondo::CpuLevel> levels() {

@@ -20,8 +20,6 @@ using namespace rondo_test;
 
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
-
 struct Functions {
   std::vector<float> sigmoid, tanh;
 };

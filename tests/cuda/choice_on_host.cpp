@@ -15,9 +15,9 @@ using namespace rondo_test;
 
 namespace {
 
-struct Restore {
-  Restore() { cuda::clear_algorithm_records(); }
-  ~Restore() {
+struct RestoreRecords {
+  RestoreRecords() { cuda::clear_algorithm_records(); }
+  ~RestoreRecords() {
     cuda::clear_algorithm_records();
     host_cuda::wrong_tile_products(false);
     host_cuda::set_device({});
@@ -41,7 +41,7 @@ std::vector<RecurrentAlgorithm> choices(cuda::AlgorithmChoice how) {
 }  // namespace
 
 TEST_CASE("Automatic algorithm on the host: a kernel with wrong results is not chosen, and reported") {
-  const Restore restore;
+  const RestoreRecords restore;
   host_cuda::wrong_tile_products(true);
   CHECK(choices<GruCell>(cuda::AlgorithmChoice::measured).size() == 4);
   for (const cuda::AlgorithmRecord& r : cuda::algorithm_records()) {
@@ -67,7 +67,7 @@ TEST_CASE("Automatic algorithm on the host: a kernel with wrong results is not c
 }
 
 TEST_CASE("Automatic algorithm on the host: the deterministic choice follows the model") {
-  const Restore restore;
+  const RestoreRecords restore;
   const auto first = choices(cuda::AlgorithmChoice::deterministic);
   CHECK(first.size() == 4);
   CHECK(choices(cuda::AlgorithmChoice::deterministic) == first);
@@ -79,7 +79,7 @@ TEST_CASE("Automatic algorithm on the host: the deterministic choice follows the
 }
 
 TEST_CASE("Automatic algorithm on the host: the grid's kernel is no candidate where one without a barrier is faster") {
-  const Restore restore;
+  const RestoreRecords restore;
   choices(cuda::AlgorithmChoice::deterministic);
   int with_dataflow = 0;
   for (const cuda::AlgorithmRecord& r : cuda::algorithm_records()) {
@@ -96,7 +96,7 @@ TEST_CASE("Automatic algorithm on the host: the grid's kernel is no candidate wh
 
 TEST_CASE(
     "Automatic algorithm on the host: the GRU's dataflow-persistent kernel is chosen where the model expects it") {
-  const Restore restore;
+  const RestoreRecords restore;
   CHECK(choices<GruCell>(cuda::AlgorithmChoice::deterministic).size() == 4);
   int dataflow = 0;
   for (const cuda::AlgorithmRecord& r : cuda::algorithm_records()) {

@@ -10,13 +10,13 @@ using namespace rondo_test;
 
 namespace {
 
-struct Shape {
+struct MatrixShape {
   Index rows, cols;
 };
 
 /// Every pair of sizes, and more columns than the limit of the grid's y dimension.
-std::vector<Shape> shapes() {
-  std::vector<Shape> all;
+std::vector<MatrixShape> matrix_shapes() {
+  std::vector<MatrixShape> all;
   for (Index rows : kSizes)
     for (Index cols : kSizes) all.push_back({rows, cols});
   all.push_back({3, 70000});
@@ -29,7 +29,7 @@ std::vector<Shape> shapes() {
 
 TEMPLATE_TEST_CASE("CUDA: fill", "", float, double) {
   if (!gpu_available()) return;
-  for (auto [rows, cols] : shapes())
+  for (auto [rows, cols] : matrix_shapes())
     for (Index gap : {0, 5}) {
       INFO(rows << " x " << cols << ", gap " << gap);
       DeviceMatrix<TestType> a(rows, cols, gap);
@@ -41,7 +41,7 @@ TEMPLATE_TEST_CASE("CUDA: fill", "", float, double) {
 TEMPLATE_TEST_CASE("CUDA: clear_columns sets the columns of some sequences to zero, at every step", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(3);
-  for (const Shape& shape : {Shape{1, 6}, {5, 6}, {300, 42}, {0, 6}})
+  for (const MatrixShape& shape : {MatrixShape{1, 6}, {5, 6}, {300, 42}, {0, 6}})
     for (Index gap : {0, 5}) {
       INFO(shape.rows << " x " << shape.cols << ", gap " << gap);
       const std::vector<std::uint8_t> which{0, 1, 0, 1, 255, 0};
@@ -64,7 +64,7 @@ TEMPLATE_TEST_CASE("CUDA: clear_columns sets the columns of some sequences to ze
 TEMPLATE_TEST_CASE("CUDA: add_where adds to the elements that are marked, as on the CPU", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(3);
-  for (auto [rows, cols] : shapes())
+  for (auto [rows, cols] : matrix_shapes())
     for (Index gap : {0, 5}) {
       INFO(rows << " x " << cols << ", gap " << gap);
       std::vector<std::uint8_t> which;
@@ -84,7 +84,7 @@ TEMPLATE_TEST_CASE("CUDA: add_where adds to the elements that are marked, as on 
 TEMPLATE_TEST_CASE("CUDA: set_columns copies the bias to every column", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);
-  for (auto [rows, cols] : shapes())
+  for (auto [rows, cols] : matrix_shapes())
     for (Index gap : {0, 5}) {
       INFO(rows << " x " << cols << ", gap " << gap);
       const auto bias = random_matrix<TestType>(rows, 1, rng);
@@ -101,7 +101,7 @@ TEMPLATE_TEST_CASE("CUDA: set_columns copies the bias to every column", "", floa
 TEMPLATE_TEST_CASE("CUDA: add_columns accumulates the sum of all columns", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(2);
-  for (auto [rows, cols] : shapes())
+  for (auto [rows, cols] : matrix_shapes())
     for (Index gap : {0, 5}) {
       INFO(rows << " x " << cols << ", gap " << gap);
       const auto a = random_matrix<TestType>(rows, cols, rng), before = random_matrix<TestType>(rows, 1, rng);

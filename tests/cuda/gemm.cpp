@@ -10,11 +10,11 @@ using namespace rondo_test;
 
 namespace {
 
-struct Shape {
+struct ProductShape {
   Index rows, cols, depth;
 };
-constexpr Shape kShapes[] = {{0, 3, 2},   {3, 0, 2},    {3, 2, 0},     {1, 1, 1},    {31, 33, 1},
-                             {1, 33, 31}, {33, 1, 257}, {128, 65, 31}, {257, 31, 33}};
+constexpr ProductShape kProductShapes[] = {{0, 3, 2},   {3, 0, 2},    {3, 2, 0},     {1, 1, 1},    {31, 33, 1},
+                                           {1, 33, 31}, {33, 1, 257}, {128, 65, 31}, {257, 31, 33}};
 
 /// c + op(a) op(b), with a bound of the rounding errors of each element.
 template <class Scalar>
@@ -41,7 +41,7 @@ void check_product(const Matrix<Scalar>& result, const Matrix<Scalar>& c, Op op_
 TEMPLATE_TEST_CASE("CUDA: gemm accumulates a product, for all combinations of transposes", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(1);
-  for (auto [rows, cols, depth] : kShapes)
+  for (auto [rows, cols, depth] : kProductShapes)
     for (Op op_a : {Op::none, Op::transpose})
       for (Op op_b : {Op::none, Op::transpose})
         for (Index gap : {0, 3}) {

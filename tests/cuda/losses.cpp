@@ -14,13 +14,13 @@ using namespace rondo_test;
 
 namespace {
 
-struct Shape {
+struct LossShape {
   Index features, B, T;
   std::vector<Index> lengths;
 };
 
-std::vector<Shape> shapes() {
-  std::vector<Shape> all;
+std::vector<LossShape> loss_shapes() {
+  std::vector<LossShape> all;
   for (Index features : {1, 2, 31, 33, 257, 1000, 1025, 3000}) all.push_back({features, 2, 3, {}});
   for (Index features : {33, 1030}) {
     all.push_back({features, 3, 5, {5, 3, 1}});
@@ -32,7 +32,7 @@ std::vector<Shape> shapes() {
 }
 
 template <class Scalar>
-Sequence<Scalar> random_logits(const Shape& s, double spread, Rng& rng) {
+Sequence<Scalar> random_logits(const LossShape& s, double spread, Rng& rng) {
   Sequence<Scalar> z(s.features, s.B, s.T);
   initialise_normal(z.flat(), spread, rng);
   z.set_lengths(s.lengths);
@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("CUDA: softmax cross-entropy, value and gradient", "", float,
   if (!gpu_available()) return;
   constexpr double epsilon = std::numeric_limits<TestType>::epsilon();
   Rng rng(1);
-  for (const Shape& s : shapes())
+  for (const LossShape& s : loss_shapes())
     for (double spread : {0.1, 3.0, 30.0}) {
       INFO("V " << s.features << ", B " << s.B << ", T " << s.T << ", spread " << spread);
       const Index V = s.features;
@@ -135,7 +135,7 @@ TEMPLATE_TEST_CASE("CUDA: Bernoulli cross-entropy, value and gradient", "", floa
   if (!gpu_available()) return;
   constexpr double epsilon = std::numeric_limits<TestType>::epsilon();
   Rng rng(2);
-  for (const Shape& s : shapes())
+  for (const LossShape& s : loss_shapes())
     for (double spread : {0.1, 3.0, 300.0}) {
       INFO("K " << s.features << ", B " << s.B << ", T " << s.T << ", spread " << spread);
       const Index K = s.features;

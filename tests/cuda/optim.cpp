@@ -17,11 +17,11 @@ using namespace rondo_test;
 
 namespace {
 
-struct Shape {
+struct ParameterShape {
   Index rows, cols;
 };
-constexpr Shape kShapes[] = {{0, 3},  {3, 0},   {1, 1},     {31, 1},    {33, 7},
-                             {1, 33}, {257, 5}, {1000, 31}, {5, 70000}, {1200, 900}};
+constexpr ParameterShape kParameterShapes[] = {{0, 3},  {3, 0},   {1, 1},     {31, 1},    {33, 7},
+                                               {1, 33}, {257, 5}, {1000, 31}, {5, 70000}, {1200, 900}};
 
 }  // namespace
 
@@ -35,7 +35,7 @@ TEMPLATE_TEST_CASE("CUDA: Adam is bit-identical to its definition, element-wise"
                    .weight_decay_factor = 0.95};
   constexpr double u = std::numeric_limits<TestType>::epsilon() / 2;
   Rng rng(1);
-  for (auto [rows, cols] : kShapes)
+  for (auto [rows, cols] : kParameterShapes)
     for (Index gap : {0, 3}) {
       INFO(rows << " x " << cols << ", gap " << gap);
       const auto w = random_matrix<TestType>(rows, cols, rng), g = random_matrix<TestType>(rows, cols, rng),
@@ -107,7 +107,7 @@ TEST_CASE("CUDA: Adam is bit-identical to the CPU's vector kernels") {
 TEMPLATE_TEST_CASE("CUDA: the sum of squares is computed in double", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(3);
-  for (auto [rows, cols] : kShapes)
+  for (auto [rows, cols] : kParameterShapes)
     for (Index gap : {0, 3}) {
       INFO(rows << " x " << cols << ", gap " << gap);
       const auto a = random_matrix<TestType>(rows, cols, rng);
@@ -134,7 +134,7 @@ TEST_CASE("CUDA: the sum of squares of large floats does not overflow, and is no
 TEMPLATE_TEST_CASE("CUDA: scale", "", float, double) {
   if (!gpu_available()) return;
   Rng rng(4);
-  for (auto [rows, cols] : kShapes)
+  for (auto [rows, cols] : kParameterShapes)
     for (Index gap : {0, 3}) {
       INFO(rows << " x " << cols << ", gap " << gap);
       auto a = random_matrix<TestType>(rows, cols, rng);

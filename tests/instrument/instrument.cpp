@@ -17,16 +17,17 @@ using namespace rondo_test;
 
 namespace {
 
-constexpr music::InputSpec kSpec{music::kVocabulary, {.key = true, .active_notes = true}, /*grammar=*/true};
 constexpr Span kGap{7, 9.5};
 constexpr AdaptationSettings kQuick{.window = 16, .learning_rate = 1e-2, .pull = 0};
 
 PlayableModel playable(unsigned seed) {
-  return {music::PedalMode::extend, kSpec.conditions, kSpec.grammar, random_model(kSpec, seed)};
+  return {music::PedalMode::extend, kPageSpec.conditions, kPageSpec.grammar, random_model(kPageSpec, seed)};
 }
 
 /// A small network as it is initialised, which learns quickly.
-PlayableModel untrained() { return new_model(music::PedalMode::extend, kSpec.conditions, kSpec.grammar, 12, 16, 1, 3); }
+PlayableModel untrained() {
+  return new_model(music::PedalMode::extend, kPageSpec.conditions, kPageSpec.grammar, 12, 16, 1, 3);
+}
 
 using Row = std::tuple<std::int64_t, std::int64_t, int, int, bool>;
 
@@ -99,7 +100,7 @@ TEST_CASE("A stretch that the instrument fills is the program's infill, wherever
   request.condition_values = settings.apply(condition_values_of(primer_of(primer.performance, 1e9).performance));
   const PlayableModel model = playable(3);
   const Infills expected =
-      infill(model.network, kSpec, primer.performance, kGap, request, 1, kOpening, {.candidates = 12});
+      infill(model.network, kPageSpec, primer.performance, kGap, request, 1, kOpening, {.candidates = 12});
   for (const double later : {0.0, 2.5}) {
     auto notes = primer.performance.notes;
     for (music::Note& note : notes) note.start.value += later, note.end.value += later;
@@ -132,12 +133,12 @@ TEST_CASE("A model that learns continues as one that has read the music; without
 
   const PlayableModel model = untrained();
   AdaptiveModel adaptive(model.network, kQuick);
-  adaptive.read({.name = "", .performance = figure}, kSpec, true);
+  adaptive.read({.name = "", .performance = figure}, kPageSpec, true);
   const Request request{.plan = continuation({figure, 12}, 3),
                         .sampling = {},
                         .seed = 2,
                         .condition_values = condition_values_of(figure)};
-  CHECK(rows(generate(adaptive.model(), kSpec, {request}, kOpening)[0]) == rows(learned));
+  CHECK(rows(generate(adaptive.model(), kPageSpec, {request}, kOpening)[0]) == rows(learned));
 }
 
 TEST_CASE("A phrase that is played again and again becomes likelier, the more so if the model learns") {

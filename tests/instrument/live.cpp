@@ -17,8 +17,6 @@ using music::EventKind;
 
 namespace {
 
-const music::InputSpec kSpec{music::kVocabulary, {.key = true, .active_notes = true}, /*grammar=*/true};
-
 std::vector<std::tuple<std::int64_t, int, int>> rows(const Live& live) {
   std::vector<std::tuple<std::int64_t, int, int>> all;
   for (const LiveEvent& e : live.events()) all.emplace_back(e.step, e.pitch, e.velocity);
@@ -36,8 +34,8 @@ std::vector<LiveEvent> onsets_from(const Live& live, std::int64_t step) {
 
 TEST_CASE("The model's keys go down and up in turn, in order of time, and never on a key that the player holds") {
   for (unsigned seed = 1; seed <= 4; ++seed) {
-    const auto model = random_model(kSpec, seed);
-    Live live(model, kSpec, music::PedalMode::extend, kOpening, {}, seed);
+    const auto model = random_model(kPageSpec, seed);
+    Live live(model, kPageSpec, music::PedalMode::extend, kOpening, {}, seed);
     std::mt19937 random(seed);
     std::int64_t now = 0;
     std::map<int, std::int64_t> down;                                        // keys of the player, since when
@@ -71,10 +69,10 @@ TEST_CASE("The model's keys go down and up in turn, in order of time, and never 
 }
 
 TEST_CASE("What was dropped leaves no trace") {
-  const auto model = random_model(kSpec, 7);
+  const auto model = random_model(kPageSpec, 7);
   const LiveSettings greedy{.sampling = {.temperature = 0}, .condition_values = {}};
   const auto played = [&](std::int64_t ahead) {
-    Live live(model, kSpec, music::PedalMode::extend, kOpening, greedy, 1);
+    Live live(model, kPageSpec, music::PedalMode::extend, kOpening, greedy, 1);
     for (std::int64_t step : {20, 31, 90, 91, 250, 400}) {
       live.key(step, 60 + static_cast<int>(step % 5), 70);
       REQUIRE(live.generate(step + ahead, 5000));
@@ -91,8 +89,8 @@ TEST_CASE("What was dropped leaves no trace") {
 }
 
 TEST_CASE("A report says which events are as they were") {
-  const auto model = random_model(kSpec, 3);
-  Live live(model, kSpec, music::PedalMode::extend, kOpening, {}, 1);
+  const auto model = random_model(kPageSpec, 3);
+  Live live(model, kPageSpec, music::PedalMode::extend, kOpening, {}, 1);
   live.key(0, 60, 80);
   live.generate(300, 5000);
   CHECK(live.take_unchanged() == 0);
@@ -110,8 +108,8 @@ TEST_CASE("A report says which events are as they were") {
 
 TEST_CASE("A turn's first note comes within 0.2 s, and its notes end with it") {
   for (unsigned seed = 1; seed <= 8; ++seed) {
-    const auto model = random_model(kSpec, seed);
-    Live live(model, kSpec, music::PedalMode::extend, kOpening, {}, seed);
+    const auto model = random_model(kPageSpec, seed);
+    Live live(model, kPageSpec, music::PedalMode::extend, kOpening, {}, seed);
     live.key(0, 64, 90);
     live.key(30, 64, 0);
     live.begin_turn(80);
@@ -131,16 +129,16 @@ TEST_CASE("A turn's first note comes within 0.2 s, and its notes end with it") {
 }
 
 TEST_CASE("The model stays in its register, and a note that the pedal holds is not struck") {
-  const auto model = random_model(kSpec, 5);
+  const auto model = random_model(kPageSpec, 5);
   LiveSettings low{.sampling = {}, .condition_values = {}, .lowest = 36, .highest = 48};
-  Live live(model, kSpec, music::PedalMode::extend, kOpening, low, 2);
+  Live live(model, kPageSpec, music::PedalMode::extend, kOpening, low, 2);
   live.key(0, 72, 80);
   live.generate(2000, 20000);
   CHECK(onsets_from(live, 0).size() > 20);
   for (const LiveEvent& e : onsets_from(live, 0)) CHECK((e.pitch >= 36 && e.pitch <= 48));
 
   low.lowest = low.highest = 60;
-  Live held(model, kSpec, music::PedalMode::extend, kOpening, low, 2);
+  Live held(model, kPageSpec, music::PedalMode::extend, kOpening, low, 2);
   held.pedal(0, true);
   held.key(0, 60, 80);
   held.key(10, 60, 0);
@@ -152,8 +150,8 @@ TEST_CASE("The model stays in its register, and a note that the pedal holds is n
 }
 
 TEST_CASE("The model is not given long silences") {
-  const auto model = random_model(kSpec, 5);
-  Live live(model, kSpec, music::PedalMode::extend, kOpening, {}, 2);
+  const auto model = random_model(kPageSpec, 5);
+  Live live(model, kPageSpec, music::PedalMode::extend, kOpening, {}, 2);
   live.key(0, 60, 80);
   live.key(20, 60, 0);
   live.key(60 * 60 * music::kStepsPerSecond, 62, 80);  // an hour later
@@ -164,8 +162,8 @@ TEST_CASE("The model is not given long silences") {
 }
 
 TEST_CASE("The recorded tokens say which are the player's, and those that are settled are never dropped") {
-  const auto model = random_model(kSpec, 4);
-  Live live(model, kSpec, music::PedalMode::extend, kOpening, {}, 3);
+  const auto model = random_model(kPageSpec, 4);
+  Live live(model, kPageSpec, music::PedalMode::extend, kOpening, {}, 3);
   std::vector<int> played;
   std::vector<LiveToken> settled;
   std::int64_t now = 0;

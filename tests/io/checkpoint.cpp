@@ -50,8 +50,6 @@ struct TrainingRun {
   }
 };
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("checkpoint: a resumed training run is bit-identical to an uninterrupted one", "", float, double) {

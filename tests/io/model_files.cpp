@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "support/bounded.hpp"
 #include "support/catch.hpp"
 #include "support/fill.hpp"
 #include "temporary.hpp"
@@ -57,8 +58,6 @@ class Tensors {
  private:
   const Safetensors& file_;
 };
-
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// Layers of an LSTM or a GRU, one direction, over all steps.
 std::vector<Vector> run_recurrent(const Tensors& w, const std::string& prefix, bool gru, std::vector<Vector> x) {
@@ -199,11 +198,9 @@ Vector guitar(std::size_t count) {
   return x;
 }
 
-std::string refusal(const std::string& bytes) {
+std::string reading_error(const std::string& bytes) {
   return error_message_of<file_error>([&] { parse_model(bytes); });
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -266,19 +263,21 @@ TEST_CASE("model files: what is not supported is refused in one line") {
   if (std::filesystem::exists(audio()))
     CHECK(contains(error_message_of<file_error>([] { read_model(audio() / "rtneural/bad_lstm.json"); }),
                    "bad_lstm.json: layer lstm0: \"shape\" says 16 outputs, its weights have 20"));
-  CHECK(refusal(R"({"version":"0.5","architecture":"WaveNet","config":{"layers":[]},"weights":[1,2]})") ==
+  CHECK(reading_error(R"({"version":"0.5","architecture":"WaveNet","config":{"layers":[]},"weights":[1,2]})") ==
         "the architecture is \"WaveNet\", which is not supported; supported is LSTM");
-  CHECK(contains(refusal(R"({"in_shape":[null,null,1],"layers":[{"type":"conv1d","weights":[]}]})"),
+  CHECK(contains(reading_error(R"({"in_shape":[null,null,1],"layers":[{"type":"conv1d","weights":[]}]})"),
                  "layers of type \"conv1d\" are not supported"));
-  CHECK(contains(refusal(R"({"rnn.weight_ih_l0":[[1]],"rnn.weight_hh_l0":[[1]]})"), "torch.nn.RNN"));
-  CHECK(contains(refusal(R"({"conv.kernel":[[1]]})"), "no LSTM, GRU or linear layer among the tensors: conv.kernel"));
-  CHECK(contains(refusal("{}"), "there is none"));
-  CHECK(contains(refusal(""), "safetensors"));
-  CHECK(contains(refusal(R"({"a\nb.weight":["x"]})"), "tensor a?b.weight is not an array of numbers"));  // in one line
+  CHECK(contains(reading_error(R"({"rnn.weight_ih_l0":[[1]],"rnn.weight_hh_l0":[[1]]})"), "torch.nn.RNN"));
+  CHECK(contains(reading_error(R"({"conv.kernel":[[1]]})"),
+                 "no LSTM, GRU or linear layer among the tensors: conv.kernel"));
+  CHECK(contains(reading_error("{}"), "there is none"));
+  CHECK(contains(reading_error(""), "safetensors"));
+  CHECK(contains(reading_error(R"({"a\nb.weight":["x"]})"),
+                 "tensor a?b.weight is not an array of numbers"));  // in one line
 }
 
 TEST_CASE("model files: every tensor that is missing or left over is listed") {
-  const std::string message = refusal(
+  const std::string message = reading_error(
       R"({"a.weight_ih_l0":[[1],[2],[3],[4]],"a.weight_hh_l0":[[1],[2],[3],[4]],"a.bias_ih_l0":[1,2,3],"a.extra":[1],)"
       R"("b.weight_ih_l0":[[1],[2],[3]],"b.weight_hh_l0":[[1],[2],[3]],"b.bias_ih_l0":[1,2,3]})");
   CHECK(contains(message, "tensor a.bias_ih_l0 is 3, this model wants 4"));
@@ -483,17 +482,19 @@ TEST_CASE("model files: weights that are not finite are a warning that names the
 
 TEST_CASE("model files: hostile JSON is refused without much memory or time") {
   const std::string deep(100000, '[');
-  CHECK(contains(refusal("{\"a\":" + deep), "nested deeper than 32"));
-  CHECK(contains(refusal(R"({"a":1,"a":2})"), "the key \"a\" appears twice"));
-  CHECK(contains(refusal(R"({"a.weight":[[1,2],[3]]})"), "tensor a.weight is not an array of numbers"));
-  CHECK(contains(refusal(R"({"a.weight":[[1e999]]})"), "no valid JSON"));
+  CHECK(contains(reading_error("{\"a\":" + deep), "nested deeper than 32"));
+  CHECK(contains(reading_error(R"({"a":1,"a":2})"), "the key \"a\" appears twice"));
+  CHECK(contains(reading_error(R"({"a.weight":[[1,2],[3]]})"), "tensor a.weight is not an array of numbers"));
+  CHECK(contains(reading_error(R"({"a.weight":[[1e999]]})"), "no valid JSON"));
   std::string many = "{\"a\":[null";
   for (int n = 0; n < 70000; ++n) many += ",[]";
-  CHECK(contains(refusal(many + "]}"), "more than 65536 values"));
-  CHECK(contains(refusal(R"({"architecture":"LSTM","config":{"input_size":1,"hidden_size":1000000000,"num_layers":9},)"
-                         R"("weights":[1]})"),
-                 "nam: 1 weights"));
+  CHECK(contains(reading_error(many + "]}"), "more than 65536 values"));
   CHECK(contains(
-      refusal(R"({"architecture":"LSTM","config":{"input_size":-1,"hidden_size":3,"num_layers":1},"weights":[]})"),
-      "\"input_size\" is -1, wanted a positive integer"));
+      reading_error(R"({"architecture":"LSTM","config":{"input_size":1,"hidden_size":1000000000,"num_layers":9},)"
+                    R"("weights":[1]})"),
+      "nam: 1 weights"));
+  CHECK(
+      contains(reading_error(
+                   R"({"architecture":"LSTM","config":{"input_size":-1,"hidden_size":3,"num_layers":1},"weights":[]})"),
+               "\"input_size\" is -1, wanted a positive integer"));
 }

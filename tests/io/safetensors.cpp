@@ -19,8 +19,6 @@ std::string read_error(const std::string& bytes) {
   return error_message_of<file_error>([&] { Safetensors::read(folder / "f.safetensors"); });
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
 const std::string kHeader =
     R"({"__metadata__":{"who":"me"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
     R"("b":{"dtype":"F64","shape":[2],"data_offsets":[24,40]},"c":{"dtype":"I32","shape":[1],"data_offsets":[40,44]},)"

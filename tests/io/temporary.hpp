@@ -63,6 +63,8 @@ inline std::string safetensors_bytes(const std::string& header, const std::strin
   return bytes_of(std::vector<std::uint64_t>{header.size()}) + header + data;
 }
 
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
 /// The message of the Error that `action` throws; empty if it does not throw.
 template <class Error, class F>
 std::string error_message_of(F&& action) {

@@ -40,7 +40,7 @@ std::vector<Scalar> all_weights(TokenModel<Scalar>& model) {
 }
 
 template <class F>
-std::string refusal(F&& change) {
+std::string mismatch(F&& change) {
   auto model = random_model<float>(1), other = random_model<float>(2);
   auto file = file_of(other);
   change(file);
@@ -131,17 +131,18 @@ TEST_CASE("weights: PyTorch's two biases are read as their sum, and written as s
 }
 
 TEST_CASE("weights: a missing tensor, an unexpected one, another shape, another type") {
-  CHECK(refusal([](Safetensors&) {}) == "");
-  CHECK(refusal([](Safetensors& f) { f.tensors.erase("lstm.weight_hh_l1"); }) == "tensor lstm.weight_hh_l1 is missing");
-  CHECK(refusal([](Safetensors& f) {
+  CHECK(mismatch([](Safetensors&) {}) == "");
+  CHECK(mismatch([](Safetensors& f) { f.tensors.erase("lstm.weight_hh_l1"); }) ==
+        "tensor lstm.weight_hh_l1 is missing");
+  CHECK(mismatch([](Safetensors& f) {
           f.add<float>("lstm.weight_hh_l2", {8, 2}, std::vector<float>(16));
         }) == "tensor lstm.weight_hh_l2 does not belong to this model");
-  CHECK(refusal([](Safetensors& f) {
+  CHECK(mismatch([](Safetensors& f) {
           f.add<float>("output.weight", {2, 5}, std::vector<float>(10));
         }) == "tensor output.weight is 2 x 5, this model wants 5 x 2");  // as many values, transposed
-  CHECK(refusal([](Safetensors& f) { f.add<float>("lstm.bias_hh_l0", {4}, std::vector<float>(4)); }) ==
+  CHECK(mismatch([](Safetensors& f) { f.add<float>("lstm.bias_hh_l0", {4}, std::vector<float>(4)); }) ==
         "tensor lstm.bias_hh_l0 is 4, this model wants 8");
-  CHECK(refusal([](Safetensors& f) {
+  CHECK(mismatch([](Safetensors& f) {
           f.tensors["output.bias"] = {"I64", {5}, std::string(40, '\0')};
         }) == "tensor output.bias has type I64, wanted F32, F64, F16 or BF16");
 }

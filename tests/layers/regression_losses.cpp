@@ -26,13 +26,13 @@ const std::vector<std::vector<Index>> kLengths = {{}, {5, 3, 1}, {0, 2, 5}};
 
 /// A loss of one value by its definition, and the library's function.
 template <class Scalar>
-struct Kind {
+struct LossOfOneValue {
   double (*of_error)(double e);
   std::function<Loss(const Sequence<Scalar>&, const Sequence<Scalar>&, Sequence<Scalar>*, std::span<const Scalar>)> run;
 };
 
 template <class Scalar>
-Kind<Scalar> kind(bool squared) {
+LossOfOneValue<Scalar> loss_of_one_value(bool squared) {
   if (squared)
     return {[](double e) { return e * e; },
             [](auto& y, auto& target, auto* d, auto w) { return mean_squared_error(y, target, d, w); }};
@@ -74,7 +74,7 @@ TEST_CASE("regression losses: value, count and gradient, with lengths and weight
   const auto lengths = GENERATE(from_range(kLengths));
   const bool squared = GENERATE(true, false);
   const int which = GENERATE(0, 1, 2);
-  const auto loss = kind<double>(squared);
+  const auto loss = loss_of_one_value<double>(squared);
   const auto weights = weights_of<double>(which);
   Rng rng(1);
   auto y = random_sequence<double>(C, B, T, rng), target = random_sequence<double>(C, B, T, rng);
@@ -133,7 +133,7 @@ TEST_CASE("regression losses of one step equal those of a sequence with T = 1, a
   const auto d = out.at(0).row_block(1, C);
   const Loss got = squared ? mean_squared_error(Cpu{}, view, target.at(0), d, weights)
                            : huber(Cpu{}, view, target.at(0), kDelta, d, weights);
-  const Loss wanted = kind<double>(squared).run(y, target, &dy, weights);
+  const Loss wanted = loss_of_one_value<double>(squared).run(y, target, &dy, weights);
   CHECK(wanted.sum > 0.1);
   CHECK(got.sum == wanted.sum);
   CHECK(got.count == 2 * C);
@@ -145,7 +145,7 @@ TEST_CASE("regression losses of one step equal those of a sequence with T = 1, a
 
 TEST_CASE("regression losses in float agree with the plain loop in double") {
   const bool squared = GENERATE(true, false);
-  const auto loss = kind<float>(squared);
+  const auto loss = loss_of_one_value<float>(squared);
   const auto weights = weights_of<float>(2);
   Rng rng(3);
   const auto y = random_sequence<float>(C, B, T, rng), target = random_sequence<float>(C, B, T, rng);
@@ -163,7 +163,7 @@ TEST_CASE("regression losses in float agree with the plain loop in double") {
   Sequence<double> target2(C, B, T), d2;
   std::copy_n(target.data(), target.size(), target2.data());
   const std::vector<double> weights2(weights.begin(), weights.end());
-  kind<double>(squared).run(y2, target2, &d2, weights2);
+  loss_of_one_value<double>(squared).run(y2, target2, &d2, weights2);
   for (Index n = 0; n < d.size(); ++n)  // 1 / count, weight, difference, two products: 5 roundings
     CHECK(std::abs(double(d.data()[n]) - d2.data()[n]) <= 5 * kUnit * std::abs(d2.data()[n]));
 }

@@ -11,6 +11,7 @@
 #include <rondo/layers/streaming.hpp>
 
 #include "cpu/levels.hpp"
+#include "support/bounded.hpp"
 #include "support/catch.hpp"
 #include "support/fill.hpp"
 
@@ -30,8 +31,6 @@ std::vector<float> random_inputs(const Case& n, Index steps, Rng& rng) {
   for (float& value : x) value = static_cast<float>(rng.normal());
   return x;
 }
-
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// One step of one layer of one voice in double: the textbook's equations.
 void plain_step(LstmCell, const RecurrentWeights<const float>& w, const std::vector<double>& x, std::vector<double>& h,

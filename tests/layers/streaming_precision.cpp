@@ -16,6 +16,7 @@
 #include <rondo/layers/streaming.hpp>
 
 #include "cpu/levels.hpp"
+#include "support/bounded.hpp"
 #include "support/catch.hpp"
 #include "support/fill.hpp"
 
@@ -94,8 +95,6 @@ Doubles product(MatrixView<const float> m, std::span<const float> v, WeightPreci
   }
   return z;
 }
-
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// h after one step, and c, in and out.
 template <class Cell>

@@ -20,7 +20,7 @@ using namespace rondo_test;
 namespace {
 
 /// A type of network.
-struct Kind {
+struct NetworkKind {
   Index projection = 0;
   bool bidirectional = false;
   std::vector<Index> lengths = {};
@@ -42,7 +42,7 @@ struct Kind {
 };
 
 template <class Cell, class Scalar>
-void check_network(const Kind& kind) {
+void check_network(const NetworkKind& kind) {
   Rng rng(1);
   RecurrentConfig config = kind.config();
   if (kind.every_option && Cell::kHasC) config.zoneout_c = 0.2;

@@ -23,7 +23,6 @@ using music::EventKind;
 
 namespace {
 
-constexpr music::InputSpec kPlain{}, kPedal{music::kVocabularyWithPedal, {}};
 constexpr music::InputSpec kConditioned{music::kVocabulary,
                                         {.notes_per_second = true, .key = true, .active_notes = true}};
 constexpr std::array<double, 5> kTemperatures = {0, 0.5, 1, 2, 5};

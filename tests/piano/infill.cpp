@@ -19,7 +19,6 @@ using music::EventKind;
 
 namespace {
 
-constexpr music::InputSpec kPlain{}, kPedal{music::kVocabularyWithPedal, {}};
 constexpr Span kGap{6, 9};
 
 bool in_gap(const music::Note& note) {

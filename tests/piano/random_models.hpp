@@ -23,6 +23,10 @@ namespace music = rondo::music;
 
 inline constexpr music::Token kOpening = music::velocity(16);
 
+inline constexpr music::InputSpec kPlain{}, kPedal{music::kVocabularyWithPedal, {}};
+/// As the models of the pages have it: a condition that is set, one that follows from the tokens, and the grammar.
+inline constexpr music::InputSpec kPageSpec{music::kVocabulary, {.key = true, .active_notes = true}, /*grammar=*/true};
+
 /// An untrained model with large weights: its predictions are uneven and depend on the seed.
 inline rondo::TokenModel<float> random_model(const music::InputSpec& input_spec, std::uint64_t seed) {
   rondo::Rng rng(seed);
