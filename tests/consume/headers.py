@@ -3,12 +3,14 @@
 """Checks the syntax of every header of the library as the only one of its file, so that each includes what it needs.
 
 Usage: headers.py --cxx COMPILER --include FOLDER [--system FOLDER:FOLDER...]
-Prints the headers that do not compile, with the compiler's messages. Exit status 1 if there is one. Headers of ONNX files
-and of MPI are left out where the ONNX messages or MPI are not installed; that of NCCL sees the tests' stand-in.
+Prints the headers that do not compile, with the compiler's messages. Exit status 1 if there is one. A header that another
+one includes before anything else is compiled there, with nothing before it. Headers of ONNX files and of MPI are left out
+where the ONNX messages or MPI are not installed; that of NCCL sees the tests' stand-in.
 """
 
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +33,13 @@ def extra_flags():
     }
 
 
+def first_included(header):
+    """What it includes before anything else and under no condition."""
+    line = re.search(r"^ *# *(?!pragma)\w+.*", header.read_text(encoding="utf-8"), re.MULTILINE)
+    found = line and re.fullmatch(r"#include <(.+)>", line.group())
+    return pathlib.Path(found.group(1)) if found else None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cxx", required=True)
@@ -47,16 +56,22 @@ def main():
     command = [options.cxx, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{options.include}"]
     for folder in filter(None, options.system.split(":")):
         command += ["-isystem", folder]
-    bad = 0
+    # Twice, for its include guard; not those that another header's file compiles first.
+    covered = {first_included(options.include / header) for header in headers}
+    bad, checked = 0, [header for header in headers if header not in covered]
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "header.cpp"
-        for header in headers:
-            file.write_text(f"#include <{header}>\n#include <{header}>\n")  # the second: its include guard
+        for header in checked:
+            file.write_text(f"#include <{header}>\n#include <{header}>\n")
             done = subprocess.run([*command, *flags(header), file], capture_output=True, text=True)
             if done.returncode != 0:
                 bad += 1
                 print(f"{header} does not compile on its own:\n{done.stderr}")
-    print(f"{len(headers) - bad} of {len(headers)} headers compile on their own")
+    for header in covered & set(headers):
+        if not re.search(r"^#pragma once$", (options.include / header).read_text(encoding="utf-8"), re.MULTILINE):
+            bad += 1
+            print(f"{header} has no #pragma once")
+    print(f"{len(headers)} headers, {len(checked)} of them in files of their own; {bad} do not compile on their own")
     return 1 if bad or not headers else 0
 
 

@@ -14,11 +14,11 @@ inline nlohmann::json to_json(const AdaptationSettings& s) {
 }
 
 /// Throws std::runtime_error that names the key.
-inline AdaptationSettings adaptation_settings(const nlohmann::json& json) {
+inline AdaptationSettings adaptation_settings(const nlohmann::json& settings) {
   AdaptationSettings s;
-  read_value(json, "window", s.window);
-  read_value(json, "learning_rate", s.learning_rate);
-  read_value(json, "pull", s.pull);
+  read_value(settings, "window", s.window);
+  read_value(settings, "learning_rate", s.learning_rate);
+  read_value(settings, "pull", s.pull);
   if (s.window < 1) throw std::runtime_error("key \"window\" is less than 1");
   return s;
 }

@@ -28,14 +28,14 @@ struct Distribution {
             {"outer_momentum", outer_momentum}};
   }
   /// Throws std::runtime_error that names the key.
-  static Distribution from_json(const nlohmann::json& json) {
+  static Distribution from_json(const nlohmann::json& settings) {
     Distribution d;
     std::string precision;
-    read_value(json, "accumulate", d.accumulate);
-    read_value(json, "precision", precision);
-    read_value(json, "local_steps", d.local_steps);
-    read_value(json, "outer_learning_rate", d.outer_learning_rate);
-    read_value(json, "outer_momentum", d.outer_momentum);
+    read_value(settings, "accumulate", d.accumulate);
+    read_value(settings, "precision", precision);
+    read_value(settings, "local_steps", d.local_steps);
+    read_value(settings, "outer_learning_rate", d.outer_learning_rate);
+    read_value(settings, "outer_momentum", d.outer_momentum);
     const auto found = rondo::precision_named(precision);
     if (!found) throw std::runtime_error("key \"precision\": there is no precision " + precision);
     d.precision = *found;

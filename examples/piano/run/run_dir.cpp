@@ -19,87 +19,87 @@ void Config::complete() {
 }
 
 nlohmann::json Config::to_json() const {
-  nlohmann::json json = {{"model",
-                          {{"vocabulary", model.vocabulary},
-                           {"embedding", model.embedding},
-                           {"hidden", model.hidden},
-                           {"layers", model.layers},
-                           {"dropout", model.dropout},
-                           {"weight_dropout", model.weight_dropout}}},
-                         {"pedal", name(pedal)},
-                         {"conditions", conditions.names()},
-                         {"grammar", grammar},
-                         {"data", data},
-                         {"validation", validation},
-                         {"validation_fraction", validation_fraction},
-                         {"augmentation",
-                          {{"lowest_transposition", augmentation.lowest_transposition},
-                           {"highest_transposition", augmentation.highest_transposition},
-                           {"velocity_shift", augmentation.velocity_shift},
-                           {"stretches", augmentation.stretches}}},
-                         {"batch_size", batch_size},
-                         {"sequence_length", sequence_length},
-                         {"windows", windows},
-                         {"learning_rate", learning_rate},
-                         {"warmup", warmup},
-                         {"beta2", beta2},
-                         {"weight_decay", weight_decay},
-                         {"token_features", token_features},
-                         {"clip", clip},
-                         {"steps", steps},
-                         {"minutes", minutes},
-                         {"seed", seed},
-                         {"adaptation", piano::to_json(adaptation)},
-                         {"distribution", distribution.to_json()}};
-  if (!from.empty()) json["from"] = from;
-  return json;
+  nlohmann::json settings = {{"model",
+                              {{"vocabulary", model.vocabulary},
+                               {"embedding", model.embedding},
+                               {"hidden", model.hidden},
+                               {"layers", model.layers},
+                               {"dropout", model.dropout},
+                               {"weight_dropout", model.weight_dropout}}},
+                             {"pedal", name(pedal)},
+                             {"conditions", conditions.names()},
+                             {"grammar", grammar},
+                             {"data", data},
+                             {"validation", validation},
+                             {"validation_fraction", validation_fraction},
+                             {"augmentation",
+                              {{"lowest_transposition", augmentation.lowest_transposition},
+                               {"highest_transposition", augmentation.highest_transposition},
+                               {"velocity_shift", augmentation.velocity_shift},
+                               {"stretches", augmentation.stretches}}},
+                             {"batch_size", batch_size},
+                             {"sequence_length", sequence_length},
+                             {"windows", windows},
+                             {"learning_rate", learning_rate},
+                             {"warmup", warmup},
+                             {"beta2", beta2},
+                             {"weight_decay", weight_decay},
+                             {"token_features", token_features},
+                             {"clip", clip},
+                             {"steps", steps},
+                             {"minutes", minutes},
+                             {"seed", seed},
+                             {"adaptation", piano::to_json(adaptation)},
+                             {"distribution", distribution.to_json()}};
+  if (!from.empty()) settings["from"] = from;
+  return settings;
 }
 
-Config Config::from_json(const nlohmann::json& json) {
+Config Config::from_json(const nlohmann::json& settings) {
   Config c;
-  refuse_renamed_key(json, "validation_share", "validation_fraction");
-  const auto& model = value_of(json, "model");
+  refuse_renamed_key(settings, "validation_share", "validation_fraction");
+  const auto& model = value_of(settings, "model");
   read_value(model, "embedding", c.model.embedding);
   read_value(model, "hidden", c.model.hidden);
   read_value(model, "layers", c.model.layers);
   read_value(model, "dropout", c.model.dropout);
   if (model.contains("weight_dropout")) read_value(model, "weight_dropout", c.model.weight_dropout);
   std::string pedal;
-  read_value(json, "pedal", pedal);
+  read_value(settings, "pedal", pedal);
   c.pedal = rondo::music::pedal_mode(pedal);
   std::vector<std::string> conditions;
-  read_value(json, "conditions", conditions);
+  read_value(settings, "conditions", conditions);
   if (std::ranges::count(conditions, "sounding") > 0)
     throw std::runtime_error("key \"conditions\": the value \"sounding\" is now \"active-notes\"");
   c.conditions = rondo::music::Conditions::named(conditions);
   c.grammar = false;  // as in runs before there was this key
-  if (json.contains("grammar")) read_value(json, "grammar", c.grammar);
+  if (settings.contains("grammar")) read_value(settings, "grammar", c.grammar);
   c.complete();
-  read_value(json, "data", c.data);
-  read_value(json, "validation", c.validation);
-  read_value(json, "validation_fraction", c.validation_fraction);
-  const auto& augmentation = value_of(json, "augmentation");
+  read_value(settings, "data", c.data);
+  read_value(settings, "validation", c.validation);
+  read_value(settings, "validation_fraction", c.validation_fraction);
+  const auto& augmentation = value_of(settings, "augmentation");
   read_value(augmentation, "lowest_transposition", c.augmentation.lowest_transposition);
   read_value(augmentation, "highest_transposition", c.augmentation.highest_transposition);
   if (augmentation.contains("velocity_shift"))
     read_value(augmentation, "velocity_shift", c.augmentation.velocity_shift);
   read_value(augmentation, "stretches", c.augmentation.stretches);
-  read_value(json, "batch_size", c.batch_size);
-  read_value(json, "sequence_length", c.sequence_length);
-  read_value(json, "windows", c.windows);
-  read_value(json, "learning_rate", c.learning_rate);
-  read_value(json, "warmup", c.warmup);
-  read_value(json, "beta2", c.beta2);
-  read_value(json, "weight_decay", c.weight_decay);
+  read_value(settings, "batch_size", c.batch_size);
+  read_value(settings, "sequence_length", c.sequence_length);
+  read_value(settings, "windows", c.windows);
+  read_value(settings, "learning_rate", c.learning_rate);
+  read_value(settings, "warmup", c.warmup);
+  read_value(settings, "beta2", c.beta2);
+  read_value(settings, "weight_decay", c.weight_decay);
   c.token_features = false;  // likewise
-  if (json.contains("token_features")) read_value(json, "token_features", c.token_features);
-  read_value(json, "clip", c.clip);
-  read_value(json, "steps", c.steps);
-  read_value(json, "minutes", c.minutes);
-  read_value(json, "seed", c.seed);
-  if (json.contains("from")) read_value(json, "from", c.from);
-  if (json.contains("adaptation")) c.adaptation = adaptation_settings(json["adaptation"]);
-  if (json.contains("distribution")) c.distribution = Distribution::from_json(json["distribution"]);
+  if (settings.contains("token_features")) read_value(settings, "token_features", c.token_features);
+  read_value(settings, "clip", c.clip);
+  read_value(settings, "steps", c.steps);
+  read_value(settings, "minutes", c.minutes);
+  read_value(settings, "seed", c.seed);
+  if (settings.contains("from")) read_value(settings, "from", c.from);
+  if (settings.contains("adaptation")) c.adaptation = adaptation_settings(settings["adaptation"]);
+  if (settings.contains("distribution")) c.distribution = Distribution::from_json(settings["distribution"]);
   return c;
 }
 

@@ -62,7 +62,7 @@ struct Config {
 
   nlohmann::json to_json() const;
   /// Throws std::runtime_error that names the key.
-  static Config from_json(const nlohmann::json& json);
+  static Config from_json(const nlohmann::json& settings);
 };
 
 /// The paths in a run folder, its config and its models.

@@ -138,7 +138,7 @@ struct BatchOptions {
   Augmentation augmentation = {};  ///< grid of variants
   InputSpec input_spec = {};       ///< input of the model
   /// one in n jumps omits the conditions that need lookahead until the next jump; 0: never
-  int unconditioned_one_in = 8;
+  int unconditioned_one_in = 2;
 };
 
 /// Endless training batches. Each jump of a stream draws a position (a piece with probability proportional to its

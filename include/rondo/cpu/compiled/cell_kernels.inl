@@ -10,7 +10,12 @@ namespace rondo::inline RONDO_ABI::detail {
 template <class Cell>
 struct KernelsOfCell {
   static constexpr auto kFunction = cell_kernels<Cell>;
-  static constexpr auto kStreamFunction = stream_kernels<Cell>;
+};
+
+/// The same for streams, which have more kernels than all else: in files of their own, for builds without streams.
+template <class Cell>
+struct StreamKernelsOfCell {
+  static constexpr auto kFunction = stream_kernels<Cell>;
   static constexpr auto kReducedForm = stream_reduced_form<Cell>;
 };
 

@@ -7,10 +7,6 @@
 namespace rondo::inline RONDO_ABI::detail {
 
 template struct RecurrentOperations<GruCell, float>;
-template class StreamLayer<GruCell, float>;
-template class StreamStack<GruCell, float>;
 template struct RecurrentOperations<GruCell, double>;
-template class StreamLayer<GruCell, double>;
-template class StreamStack<GruCell, double>;
 
 }  // namespace rondo::inline RONDO_ABI::detail
