@@ -18,7 +18,7 @@ using rondo_test::error_message_of;
 
 namespace {
 
-struct File {
+struct KerasFile {
   onnx::ModelProto model;
   onnx::GraphProto& graph() { return *model.mutable_graph(); }
   onnx::NodeProto& loop() {
@@ -40,14 +40,14 @@ struct File {
   }
 };
 
-File keras_gru() {
-  File file;
+KerasFile keras_gru() {
+  KerasFile file;
   const auto path = std::filesystem::path(RONDO_SOURCE_DIR) / "tests/fuzz/corpus/onnx/keras_gru.onnx";
   REQUIRE(file.model.ParseFromString(rondo_test::read_bytes(path)));
   return file;
 }
 
-constexpr Index kC = 3, kH = 2, kB = 2, kT = 4;
+constexpr Index kInputs = 3, kUnits = 2, kB = 2, kT = 4;
 
 double x_of(Index b, Index t, Index c) { return 0.3 * std::sin(1.7 * static_cast<double>(b + 2 * t + 5 * c)); }
 
@@ -56,20 +56,20 @@ std::vector<double> plain_gru(const std::vector<double>& bias, const std::vector
                               const std::vector<double>& R) {
   const auto at = [](Index n) { return static_cast<std::size_t>(n); };
   const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
-  std::vector<double> h(at(kB * kH), 0), y;
+  std::vector<double> h(at(kB * kUnits), 0), y;
   for (Index t = 0; t < kT; ++t) {
     std::vector<double> next;
     for (Index b = 0; b < kB; ++b)
-      for (Index k = 0; k < kH; ++k) {
+      for (Index k = 0; k < kUnits; ++k) {
         double xs[3], hs[3];
         for (Index gate = 0; gate < 3; ++gate) {
-          const Index column = gate * kH + k;
-          xs[gate] = bias[at(column)], hs[gate] = bias[at(3 * kH + column)];
-          for (Index c = 0; c < kC; ++c) xs[gate] += x_of(b, t, c) * W[at(c * 3 * kH + column)];
-          for (Index j = 0; j < kH; ++j) hs[gate] += h[at(b * kH + j)] * R[at(j * 3 * kH + column)];
+          const Index column = gate * kUnits + k;
+          xs[gate] = bias[at(column)], hs[gate] = bias[at(3 * kUnits + column)];
+          for (Index c = 0; c < kInputs; ++c) xs[gate] += x_of(b, t, c) * W[at(c * 3 * kUnits + column)];
+          for (Index j = 0; j < kUnits; ++j) hs[gate] += h[at(b * kUnits + j)] * R[at(j * 3 * kUnits + column)];
         }
         const double z = sigmoid(xs[0] + hs[0]), r = sigmoid(xs[1] + hs[1]);
-        next.push_back(z * h[at(b * kH + k)] + (1 - z) * std::tanh(xs[2] + r * hs[2]));
+        next.push_back(z * h[at(b * kUnits + k)] + (1 - z) * std::tanh(xs[2] + r * hs[2]));
       }
     h = next;
     y.insert(y.end(), h.begin(), h.end());
@@ -80,7 +80,7 @@ std::vector<double> plain_gru(const std::vector<double>& bias, const std::vector
 }  // namespace
 
 TEST_CASE("A GRU of Keras in a loop has the numbers of plain loops") {
-  File file = keras_gru();
+  KerasFile file = keras_gru();
   const std::vector<double> wanted = plain_gru(file.constant(5), file.constant(6), file.constant(7));
   ModelDescription description = read_onnx(file.model.SerializeAsString());
   REQUIRE(description.modules.size() == 3);
@@ -90,10 +90,10 @@ TEST_CASE("A GRU of Keras in a loop has the numbers of plain loops") {
   const InferenceModel<double> model(description);
   auto state = model.initial_state(kB);
   InferenceModel<double>::Workspace work;
-  Sequence<double> x(kC, kB, kT);
+  Sequence<double> x(kInputs, kB, kT);
   for (Index t = 0; t < kT; ++t)
     for (Index b = 0; b < kB; ++b)
-      for (Index c = 0; c < kC; ++c) x(c, b, t) = x_of(b, t, c);
+      for (Index c = 0; c < kInputs; ++c) x(c, b, t) = x_of(b, t, c);
   const auto& y = model.forward(x, state, work);
   REQUIRE(static_cast<std::size_t>(y.size()) == wanted.size());
   for (std::size_t n = 0; n < wanted.size(); ++n) CHECK(std::abs(y.data()[n] - wanted[n]) < 1e-12);
@@ -101,13 +101,13 @@ TEST_CASE("A GRU of Keras in a loop has the numbers of plain loops") {
 }
 
 TEST_CASE("A loop with one other operator or operand is refused by its name") {
-  File file = keras_gru();
+  KerasFile file = keras_gru();
   REQUIRE_NOTHROW(read_onnx(file.model.SerializeAsString()));
   const int nodes = file.body().node_size();
   REQUIRE(nodes > 25);
   int changes = 0;
   const auto check = [&](const std::function<void(onnx::NodeProto&)>& change, int n) {
-    File changed = keras_gru();
+    KerasFile changed = keras_gru();
     change(*changed.body().mutable_node(n));
     INFO("node " << n << ": " << changed.body().node(n).DebugString());
     CHECK(changed.refusal().find("(Loop): its body is no GRU") != std::string::npos);
@@ -142,7 +142,7 @@ TEST_CASE("A loop with one other operator or operand is refused by its name") {
 }
 
 TEST_CASE("A loop that skips steps or starts from another state is refused") {
-  const auto set_constant = [](File& file, const std::string& name, double value) {
+  const auto set_constant = [](KerasFile& file, const std::string& name, double value) {
     for (auto* graph : {&file.graph(), &file.body()})
       for (auto& tensor : *graph->mutable_initializer())
         if (tensor.name() == name) {
@@ -153,38 +153,38 @@ TEST_CASE("A loop that skips steps or starts from another state is refused") {
         }
     FAIL("there is no constant " << name);
   };
-  const auto check = [&](const std::string& message, const std::function<void(File&)>& change) {
-    File file = keras_gru();
+  const auto check = [&](const std::string& message, const std::function<void(KerasFile&)>& change) {
+    KerasFile file = keras_gru();
     change(file);
     const std::string refusal = file.refusal();
     INFO(refusal);
     CHECK(refusal.find(message) != std::string::npos);
     CHECK(refusal.find('\n') == std::string::npos);
   };
-  check("does not start with the first step", [&](File& f) { set_constant(f, f.loop().input(2), 1); });
-  check("is no GRU", [&](File& f) {
+  check("does not start with the first step", [&](KerasFile& f) { set_constant(f, f.loop().input(2), 1); });
+  check("is no GRU", [&](KerasFile& f) {
     for (const auto& node : f.body().node())
       if (node.op_type() == "Add" && node.input(0) == f.body().input(2).name())
         return set_constant(f, node.input(1), 2);  // every second step
   });
-  check("does not run over all steps", [](File& f) {
+  check("does not run over all steps", [](KerasFile& f) {
     auto& three = *f.graph().add_initializer();
     three.set_name("three");
     three.set_data_type(onnx::TensorProto::INT64);
     three.add_int64_data(3);
     f.loop().set_input(0, "three");
   });
-  check("its initial state is not zeros", [](File& f) {
+  check("its initial state is not zeros", [](KerasFile& f) {
     auto& h0 = *f.graph().add_initializer();
     h0.set_name("h0");
     h0.set_data_type(onnx::TensorProto::FLOAT);
     h0.add_dims(1);
-    h0.add_dims(kH);
+    h0.add_dims(kUnits);
     h0.add_float_data(1);
     h0.add_float_data(2);
     f.loop().set_input(3, "h0");
   });
-  check("its condition is not", [](File& f) { f.body().mutable_output(0)->set_name(f.body().input(2).name()); });
-  check("is no GRU", [](File& f) { f.loop().mutable_input()->RemoveLast(); });
-  check("is no GRU", [](File& f) { f.loop().clear_attribute(); });
+  check("its condition is not", [](KerasFile& f) { f.body().mutable_output(0)->set_name(f.body().input(2).name()); });
+  check("is no GRU", [](KerasFile& f) { f.loop().mutable_input()->RemoveLast(); });
+  check("is no GRU", [](KerasFile& f) { f.loop().clear_attribute(); });
 }
