@@ -688,7 +688,7 @@ class Training(unittest.TestCase):
         self.assertNotIn(123, [line["train_nll"] for line in lines])
 
     def test_conditions_are_set_when_sampling(self):
-        self.train("--steps", 30, "--evaluations", 1, "--condition", "notes-per-second,key", "--learning-rate", 0.05, *TINY)
+        self.train("--steps", 120, "--evaluations", 1, "--condition", "notes-per-second,key", "--learning-rate", 0.05, *TINY)
         self.assertEqual(self.config()["conditions"], ["notes-per-second", "key"])
         outputs = {}
         # Values that occur in training: the pieces are in G and C, transposed by up to three semitones.
