@@ -42,8 +42,7 @@ bool ShardBatches::read(Stream& stream, std::uint64_t number) {
   auto tokens = music::tokens_of({piece.name, music::stretch(std::move(piece.performance), factor)});
   if (tokens.size() < 2 || shifts.empty()) return ++stream.turn, false;
   stream.shift = shifts.draw(random);
-  stream.conditioned = !options_.input_spec.conditions.needs_lookahead() || options_.unconditioned_one_in == 0 ||
-                       random.below(static_cast<std::uint64_t>(options_.unconditioned_one_in)) > 0;
+  stream.conditioned = options_.draw_conditioned(random);
   stream.piece.emplace(std::move(tokens), options_.input_spec);
   stream.cursor.start(*stream.piece, 0);
   return true;

@@ -139,6 +139,12 @@ struct BatchOptions {
   InputSpec input_spec = {};       ///< input of the model
   /// one in n jumps omits the conditions that need lookahead until the next jump; 0: never
   int unconditioned_one_in = 2;
+
+  /// Whether a stream has these conditions until its next jump. Draws a number only if that is not certain.
+  bool draw_conditioned(CounterRng& random) const {
+    return !input_spec.conditions.needs_lookahead() || unconditioned_one_in == 0 ||
+           random.below(static_cast<std::uint64_t>(unconditioned_one_in)) > 0;
+  }
 };
 
 /// Endless training batches. Each jump of a stream draws a position (a piece with probability proportional to its
@@ -264,8 +270,7 @@ class Batches {
                         : 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(options_.windows)))) -
           1;
     stream.begun = true;
-    if (options_.input_spec.conditions.needs_lookahead() && options_.unconditioned_one_in > 0)
-      stream.conditioned = random.below(static_cast<std::uint64_t>(options_.unconditioned_one_in)) > 0;
+    stream.conditioned = options_.draw_conditioned(random);
   }
 
   BatchOptions options_;
